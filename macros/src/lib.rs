@@ -1,0 +1,1 @@
+//! The macros of Tidings; use them through the crate `tidings`, which documents them.

@@ -1,0 +1,147 @@
+//! The seam between the runtime and its brokers: what the bus and the consumers ask of one, and nothing more.
+//!
+//! Two brokers stand behind it, the in-memory one and RabbitMQ, and one conformance suite holds both to it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::clock::Clock;
+use crate::confirm::Confirm;
+use crate::error::Error;
+use crate::message::Message;
+use crate::topology::Plan;
+
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A broker.
+pub(crate) trait Broker: Send + Sync + 'static {
+    /// Declares the exchanges, queues and bindings of `plan`. Declaring what is there already changes nothing; a queue
+    /// or exchange that is there with other arguments is an error that names both values.
+    fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Takes a message to publish. It answers through the message's [`Confirm`], and only once it has the message in
+    /// every queue that it routes to.
+    fn send(&self, publish: Publish);
+
+    /// Starts to take deliveries from a queue.
+    fn subscribe(&self, subscribe: Subscribe) -> BoxFuture<'_, Result<Box<dyn Subscription>, Error>>;
+
+    /// The clock that delays run on.
+    fn clock(&self) -> &Clock;
+
+    /// Whether it can be reached, and why not.
+    fn state(&self) -> BrokerState;
+
+    /// Lets go of the broker: what was sent is confirmed or refused before.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A message on its way to the broker.
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) message: Message,
+    /// Whether a message that no queue takes is refused.
+    pub(crate) mandatory: bool,
+    pub(crate) confirm: Confirm,
+}
+
+/// Which deliveries to take, and how many at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Subscribe {
+    pub(crate) queue: QueueSource,
+    /// How many deliveries the broker hands out before one is settled.
+    pub(crate) prefetch: u16,
+    /// The consumer's name, for people who look at the broker.
+    pub(crate) consumer: String,
+}
+
+/// Where deliveries come from.
+#[derive(Debug, Clone)]
+pub(crate) enum QueueSource {
+    /// A queue of the plan.
+    Named(Arc<str>),
+    /// A server-named, exclusive, classic queue that lives as long as the subscription, bound to `exchange` by each
+    /// pattern.
+    Ephemeral { exchange: String, patterns: Vec<String> },
+}
+
+/// Deliveries from one queue. Dropping it closes its channel: what was not settled returns to the queue, in its old
+/// place, and counts as a failed delivery.
+pub(crate) trait Subscription: Send {
+    /// The name of the queue.
+    fn queue(&self) -> &str;
+
+    /// The next delivery. `None` is the end: the broker cancelled it (the queue is gone) or the connection is lost.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>>;
+
+    /// Acknowledges the delivery `tag`, or with `multiple` every unsettled one up to it.
+    fn ack(&mut self, tag: u64, multiple: bool);
+
+    /// Returns the delivery `tag` to its old place in the queue, for another consumer.
+    fn requeue(&mut self, tag: u64);
+
+    /// Writes what was settled so far. Pending while the broker does not take it.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Takes no further deliveries; those handed out stay to be settled. Deliveries already under way may still come.
+    fn cancel(&mut self);
+
+    /// Says that `count` of the unsettled deliveries wait for the clock alone: nobody works on them, and nobody will
+    /// before the clock moves. A broker with a virtual clock has settled when there is nothing else.
+    fn set_waiting(&mut self, count: usize);
+}
+
+/// One message as a queue hands it out.
+#[derive(Debug, Clone)]
+pub(crate) struct Incoming {
+    /// Its number in the subscription, rising from 1.
+    pub(crate) tag: u64,
+    pub(crate) message: Arc<Message>,
+    /// Whether it was handed out before.
+    pub(crate) redelivered: bool,
+    /// How often it came back without being settled (`x-delivery-count`).
+    pub(crate) delivery_count: u32,
+}
+
+/// Why a broker did not take a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It said no (a nack): a queue is full, or a leader is being elected.
+    Nacked,
+    /// It was mandatory and no queue takes it.
+    Unroutable,
+    /// The exchange is not there.
+    NoExchange,
+    /// The user may not write there; the broker's own words.
+    Forbidden(String),
+    /// The broker was closed.
+    Closed,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nacked => f.write_str("the broker refused it"),
+            Self::Unroutable => f.write_str("no queue takes it"),
+            Self::NoExchange => f.write_str("its exchange does not exist"),
+            Self::Forbidden(why) => write!(f, "the broker forbids it: {why}"),
+            Self::Closed => f.write_str("the bus is closed"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// How a broker is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BrokerState {
+    /// Connected.
+    Up,
+    /// Connected, and taking no publishes for the reason it gave.
+    Blocked(String),
+    /// Not connected.
+    Down(String),
+}

@@ -1,0 +1,157 @@
+//! What is known of an event type at compile time: name, version, key, schemas, words of its author.
+
+use std::fmt;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+
+use crate::event::DomainEvent;
+
+/// Everything that is known of one version of an event type without an event at hand.
+///
+/// ```
+/// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, EventDescriptor};
+/// /// A customer placed an order.
+/// #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+/// #[event(type = "order.created")]
+/// struct OrderCreated { order_id: String }
+///
+/// const ORDER_CREATED: EventDescriptor = EventDescriptor::of::<OrderCreated>();
+/// assert_eq!(ORDER_CREATED.event_type(), "order.created");
+/// assert_eq!(ORDER_CREATED.description(), Some("A customer placed an order."));
+/// ```
+#[derive(Clone, Copy)]
+pub struct EventDescriptor {
+    event_type: &'static str,
+    version: u32,
+    routing_key: &'static str,
+    key_pattern: &'static str,
+    rust_type: &'static str,
+    description: Option<&'static str>,
+    deprecated: Option<&'static str>,
+    older: Option<&'static EventDescriptor>,
+    writer_schema: fn() -> Schema,
+    reader_schema: fn() -> Schema,
+}
+
+impl EventDescriptor {
+    /// Describes the event `E`.
+    pub const fn of<E: DomainEvent>() -> Self {
+        Self {
+            event_type: E::TYPE,
+            version: E::VERSION,
+            routing_key: E::ROUTING_KEY,
+            key_pattern: E::KEY_PATTERN,
+            rust_type: E::RUST_TYPE,
+            description: E::DESCRIPTION,
+            deprecated: E::DEPRECATED,
+            older: E::OLDER,
+            writer_schema: writer_schema::<E>,
+            reader_schema: reader_schema::<E>,
+        }
+    }
+
+    /// The wire name, `order.created`.
+    pub const fn event_type(&self) -> &'static str {
+        self.event_type
+    }
+
+    /// The version; 1 unless said otherwise.
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The routing key as it was written, with its `{field}`s.
+    pub const fn routing_key(&self) -> &'static str {
+        self.routing_key
+    }
+
+    /// The pattern of every routing key the event can have: `*` in place of each `{field}`.
+    pub const fn key_pattern(&self) -> &'static str {
+        self.key_pattern
+    }
+
+    /// The Rust type with its module, as in `shop::events::OrderCreated`.
+    pub const fn rust_type(&self) -> &'static str {
+        self.rust_type
+    }
+
+    /// The doc comment.
+    pub const fn description(&self) -> Option<&'static str> {
+        self.description
+    }
+
+    /// The note of `#[deprecated]`; empty when it has none, absent when the event is not deprecated.
+    pub const fn deprecated(&self) -> Option<&'static str> {
+        self.deprecated
+    }
+
+    /// The version that this one is upcast from.
+    pub const fn older(&self) -> Option<&'static EventDescriptor> {
+        self.older
+    }
+
+    /// The JSON Schema (2020-12) of what this service writes.
+    pub fn writer_schema(&self) -> Schema {
+        (self.writer_schema)()
+    }
+
+    /// The JSON Schema (2020-12) of what this service accepts.
+    pub fn reader_schema(&self) -> Schema {
+        (self.reader_schema)()
+    }
+
+    /// This version and every older one it is upcast from, newest first.
+    pub fn versions(&self) -> impl Iterator<Item = &EventDescriptor> {
+        std::iter::successors(Some(self), |newer| newer.older)
+    }
+}
+
+fn writer_schema<E: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<E>()
+}
+
+fn reader_schema<E: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12()
+        .for_deserialize()
+        .into_generator()
+        .into_root_schema_for::<E>()
+}
+
+impl fmt::Debug for EventDescriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} v{} ({})", self.event_type, self.version, self.rust_type)
+    }
+}
+
+/// The event types that a handler takes or returns: a tree, since constants of generic types cannot be joined.
+#[derive(Debug, Clone, Copy)]
+#[doc(hidden)]
+pub enum EventSet {
+    /// Leaves.
+    Events(&'static [EventDescriptor]),
+    /// Branches.
+    Sets(&'static [EventSet]),
+}
+
+impl EventSet {
+    /// No event.
+    pub const NONE: Self = Self::Events(&[]);
+
+    /// Every event of the tree, from left to right.
+    pub fn iter(&self) -> impl Iterator<Item = &'static EventDescriptor> {
+        let mut found = Vec::new();
+        self.collect_into(&mut found);
+        found.into_iter()
+    }
+
+    fn collect_into(&self, found: &mut Vec<&'static EventDescriptor>) {
+        match self {
+            Self::Events(events) => found.extend(events.iter()),
+            Self::Sets(sets) => sets.iter().for_each(|set| set.collect_into(found)),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What can be published: an event, or a family of them.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::event::{AnyEvent, DomainEvent, EventFamily, EventVisitor};
+use crate::routing_key::RoutingKeyError;
+
+/// An event or a family: what a bus publishes. The derive implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be published: it is neither an event nor a family of events",
+    note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] with #[event(type = \"…\")]"
+)]
+pub trait Payload: Send + Sync + Sized + 'static {
+    /// [`SingleEvent`] or [`FamilyOfEvents`]; it does the work, so that the derive emits no body.
+    #[doc(hidden)]
+    type Kind: PayloadKind<Self>;
+}
+
+/// How an event or a family hands out the event inside.
+#[doc(hidden)]
+pub trait PayloadKind<T> {
+    /// Hands the event to the visitor.
+    fn visit<V: EventVisitor>(payload: &T, visitor: V) -> V::Output;
+}
+
+/// A struct with `#[derive(DomainEvent)]`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum SingleEvent {}
+
+/// An enum with `#[derive(DomainEvent)]`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum FamilyOfEvents {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DomainEvent> PayloadKind<T> for SingleEvent {
+    fn visit<V: EventVisitor>(payload: &T, visitor: V) -> V::Output {
+        visitor.event(payload)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: EventFamily> PayloadKind<T> for FamilyOfEvents {
+    fn visit<V: EventVisitor>(payload: &T, visitor: V) -> V::Output {
+        payload.visit(visitor)
+    }
+}
+
+impl Payload for AnyEvent {
+    type Kind = Untyped;
+}
+
+/// An [`AnyEvent`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Untyped {}
+
+impl PayloadKind<AnyEvent> for Untyped {
+    fn visit<V: EventVisitor>(payload: &AnyEvent, visitor: V) -> V::Output {
+        visitor.other(payload)
+    }
+}
+
+/// What an event says of itself.
+pub(crate) struct About {
+    pub(crate) event_type: Cow<'static, str>,
+    pub(crate) version: u32,
+    pub(crate) aggregate_id: String,
+}
+
+pub(crate) fn describe<T: Payload>(payload: &T) -> About {
+    struct Describe;
+    impl EventVisitor for Describe {
+        type Output = About;
+
+        fn event<E: DomainEvent>(self, event: &E) -> About {
+            About {
+                event_type: E::TYPE.into(),
+                version: E::VERSION,
+                aggregate_id: event.aggregate_id(),
+            }
+        }
+
+        fn other(self, event: &AnyEvent) -> About {
+            let known = event.metadata();
+            About {
+                event_type: known.event_type.clone().into(),
+                version: known.version,
+                aggregate_id: known.aggregate_id.clone(),
+            }
+        }
+    }
+    T::Kind::visit(payload, Describe)
+}
+
+/// An event ready to be put into an envelope: everything but the metadata that the moment of publishing gives.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub(crate) event_type: Cow<'static, str>,
+    pub(crate) version: u32,
+    pub(crate) routing_key: Cow<'static, str>,
+    pub(crate) aggregate_id: String,
+    pub(crate) data: Box<RawValue>,
+}
+
+/// Why an event cannot be put on the wire, however often it is tried.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Unpublishable {
+    /// A field breaks its routing key.
+    RoutingKey(RoutingKeyError),
+    /// Its own `Serialize` failed.
+    Serialize(serde_json::Error),
+    /// It is larger than the bus allows.
+    TooLarge {
+        /// The size of the body in bytes.
+        bytes: usize,
+        /// The most that the bus allows.
+        limit: usize,
+    },
+    /// Its JSON is nested deeper than the bus allows.
+    TooDeep {
+        /// The most levels that the bus allows.
+        limit: usize,
+    },
+    /// Its headers do not fit into one AMQP frame.
+    HeadersTooLarge {
+        /// The size of the headers in bytes.
+        bytes: usize,
+        /// The most that fits.
+        limit: usize,
+    },
+}
+
+impl std::fmt::Display for Unpublishable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::RoutingKey(_) => f.write_str("cannot build its routing key"),
+            Self::Serialize(_) => f.write_str("cannot write it as JSON"),
+            Self::TooLarge { bytes, limit } => {
+                write!(
+                    f,
+                    "its body has {bytes} bytes; {limit} is the most (raise it with `max_body_bytes`)"
+                )
+            }
+            Self::TooDeep { limit } => write!(f, "its JSON is nested deeper than {limit} levels"),
+            Self::HeadersTooLarge { bytes, limit } => {
+                write!(
+                    f,
+                    "its headers have {bytes} bytes; {limit} is the most that fits into one frame"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Unpublishable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::RoutingKey(error) => Some(error),
+            Self::Serialize(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Encodes the event inside `payload`.
+///
+/// # Errors
+/// When its routing key or its JSON cannot be made.
+pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable> {
+    struct Prepare;
+    impl EventVisitor for Prepare {
+        type Output = Result<Prepared, Unpublishable>;
+
+        fn event<E: DomainEvent>(self, event: &E) -> Self::Output {
+            Ok(Prepared {
+                event_type: E::TYPE.into(),
+                version: E::VERSION,
+                routing_key: event.routing_key().map_err(Unpublishable::RoutingKey)?,
+                aggregate_id: event.aggregate_id(),
+                data: serde_json::value::to_raw_value(event).map_err(Unpublishable::Serialize)?,
+            })
+        }
+
+        fn other(self, event: &AnyEvent) -> Self::Output {
+            let known = event.metadata();
+            Ok(Prepared {
+                event_type: known.event_type.clone().into(),
+                version: known.version,
+                routing_key: event.routing_key().to_owned().into(),
+                aggregate_id: known.aggregate_id.clone(),
+                data: RawValue::from_string(event.json().to_owned()).map_err(Unpublishable::Serialize)?,
+            })
+        }
+    }
+    T::Kind::visit(payload, Prepare)
+}

@@ -1,0 +1,294 @@
+//! The topology of a service as data: which exchanges, queues and bindings there are to be. Declaring is the broker's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Everything that a service has on the broker.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The exchanges.
+    pub exchanges: Vec<ExchangePlan>,
+    /// The queues.
+    pub queues: Vec<QueuePlan>,
+    /// The bindings.
+    pub bindings: Vec<BindingPlan>,
+}
+
+/// An exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ExchangePlan {
+    /// Its name.
+    pub name: String,
+    /// How it routes.
+    pub kind: ExchangeKind,
+    /// Where it sends what it cannot route.
+    pub alternate: Option<String>,
+}
+
+/// How an exchange routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ExchangeKind {
+    /// By pattern.
+    Topic,
+    /// By equality.
+    Direct,
+    /// To all.
+    Fanout,
+}
+
+/// A durable quorum queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QueuePlan {
+    /// Its name.
+    pub name: String,
+    /// Its arguments. They cannot be changed once the queue is there.
+    pub arguments: BTreeMap<&'static str, Argument>,
+}
+
+/// The value of a queue's argument.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Argument {
+    /// A number.
+    Number(i64),
+    /// A text.
+    Text(String),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// A binding of a queue to an exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BindingPlan {
+    /// The exchange.
+    pub exchange: String,
+    /// The queue.
+    pub queue: String,
+    /// The key or pattern.
+    pub pattern: String,
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+            Self::Flag(flag) => flag.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ExchangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Topic => "topic",
+            Self::Direct => "direct",
+            Self::Fanout => "fanout",
+        })
+    }
+}
+
+/// The names of what a service has on the broker, all but `domain_events` under its own name.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    service: String,
+}
+
+impl Names {
+    pub(crate) fn of(service: &str) -> Self {
+        Self {
+            service: service.to_owned(),
+        }
+    }
+
+    pub(crate) fn queue(&self, handler: &str) -> String {
+        format!("{}.{handler}", self.service)
+    }
+
+    pub(crate) fn dead_letters(queue: &str) -> String {
+        format!("{queue}.dlq")
+    }
+
+    /// The exchange and the queue of one retry delay have one name.
+    pub(crate) fn delay(&self, delay: Duration) -> String {
+        format!("{}.delay.{}", self.service, rung_name(delay))
+    }
+
+    /// The exchange through which retries come back.
+    pub(crate) fn returns(&self) -> String {
+        format!("{}.return", self.service)
+    }
+
+    /// The exchange through which dead letters go. One of the service's own, and not the default exchange: writing
+    /// to that one takes a permission that reaches every queue of every service.
+    pub(crate) fn dead(&self) -> String {
+        format!("{}.dead", self.service)
+    }
+
+    pub(crate) fn orphans(&self) -> String {
+        format!("{}.orphans", self.service)
+    }
+}
+
+/// `1s`, `5m`, `1h`, or `50ms` where the rungs are scaled down.
+pub(crate) fn rung_name(delay: Duration) -> String {
+    let millis = delay.as_millis();
+    match millis {
+        _ if millis % 3_600_000 == 0 => format!("{}h", millis / 3_600_000),
+        _ if millis % 60_000 == 0 => format!("{}m", millis / 60_000),
+        _ if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
+        _ => format!("{millis}ms"),
+    }
+}
+
+impl Plan {
+    /// The one exchange that services share.
+    pub(crate) fn domain_exchange(name: &str) -> Self {
+        let exchange = ExchangePlan {
+            name: name.to_owned(),
+            kind: ExchangeKind::Topic,
+            alternate: None,
+        };
+        Self {
+            exchanges: vec![exchange],
+            ..Self::default()
+        }
+    }
+
+    /// The return exchange with its orphans, and the exchange of the dead letters.
+    pub(crate) fn service(names: &Names) -> Self {
+        let (returns, dead, orphans) = (names.returns(), names.dead(), names.orphans());
+        Self {
+            exchanges: vec![
+                ExchangePlan {
+                    name: orphans.clone(),
+                    kind: ExchangeKind::Fanout,
+                    alternate: None,
+                },
+                ExchangePlan {
+                    name: returns,
+                    kind: ExchangeKind::Direct,
+                    alternate: Some(orphans.clone()),
+                },
+                ExchangePlan {
+                    name: dead,
+                    kind: ExchangeKind::Direct,
+                    alternate: None,
+                },
+            ],
+            queues: vec![QueuePlan {
+                name: orphans.clone(),
+                arguments: quorum(),
+            }],
+            bindings: vec![bind(&orphans, &orphans, "")],
+        }
+    }
+
+    /// A handler's queue, its dead letters and its bindings.
+    pub(crate) fn queue(
+        names: &Names,
+        domain: &str,
+        queue: &str,
+        patterns: &[&str],
+        single_active: bool,
+    ) -> Self {
+        let dead_letters = Names::dead_letters(queue);
+        let mut arguments = quorum();
+        arguments.insert("x-delivery-limit", Argument::Number(DELIVERY_LIMIT));
+        arguments.insert("x-dead-letter-exchange", Argument::Text(names.dead()));
+        arguments.insert("x-dead-letter-routing-key", Argument::Text(dead_letters.clone()));
+        arguments.insert(
+            "x-dead-letter-strategy",
+            Argument::Text("at-least-once".to_owned()),
+        );
+        arguments.insert("x-overflow", Argument::Text("reject-publish".to_owned()));
+        if single_active {
+            arguments.insert("x-single-active-consumer", Argument::Flag(true));
+        }
+        let mut bindings = vec![
+            bind(&names.dead(), &dead_letters, &dead_letters),
+            bind(&names.returns(), queue, queue),
+        ];
+        bindings.extend(patterns.iter().map(|pattern| bind(domain, queue, pattern)));
+        Self {
+            exchanges: Vec::new(),
+            queues: vec![
+                QueuePlan {
+                    name: dead_letters,
+                    arguments: quorum(),
+                },
+                QueuePlan {
+                    name: queue.to_owned(),
+                    arguments,
+                },
+            ],
+            bindings,
+        }
+    }
+
+    /// One retry delay: what waits in its queue comes back through the return exchange under the key it has, its
+    /// handler's queue.
+    pub(crate) fn delay(names: &Names, delay: Duration) -> Self {
+        let name = names.delay(delay);
+        let mut arguments = quorum();
+        let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        arguments.insert("x-message-ttl", Argument::Number(millis));
+        arguments.insert("x-dead-letter-exchange", Argument::Text(names.returns()));
+        arguments.insert(
+            "x-dead-letter-strategy",
+            Argument::Text("at-least-once".to_owned()),
+        );
+        arguments.insert("x-overflow", Argument::Text("reject-publish".to_owned()));
+        Self {
+            exchanges: vec![ExchangePlan {
+                name: name.clone(),
+                kind: ExchangeKind::Fanout,
+                alternate: None,
+            }],
+            queues: vec![QueuePlan {
+                name: name.clone(),
+                arguments,
+            }],
+            bindings: vec![bind(&name, &name, "")],
+        }
+    }
+
+    /// Adds what `other` has and this plan has not.
+    pub(crate) fn merge(&mut self, other: Self) {
+        fn add<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {
+            for one in more {
+                if !all.contains(&one) {
+                    all.push(one);
+                }
+            }
+        }
+        add(&mut self.exchanges, other.exchanges);
+        add(&mut self.queues, other.queues);
+        add(&mut self.bindings, other.bindings);
+    }
+}
+
+/// The backstop against deliveries that kill their consumer; the runtime's own guard comes long before it.
+const DELIVERY_LIMIT: i64 = 50;
+
+fn quorum() -> BTreeMap<&'static str, Argument> {
+    BTreeMap::from([("x-queue-type", Argument::Text("quorum".to_owned()))])
+}
+
+fn bind(exchange: &str, queue: &str, pattern: &str) -> BindingPlan {
+    BindingPlan {
+        exchange: exchange.to_owned(),
+        queue: queue.to_owned(),
+        pattern: pattern.to_owned(),
+    }
+}
