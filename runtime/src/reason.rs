@@ -1,0 +1,3 @@
+//! Why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason { Failed, Rejected, Malformed, WrongType, NotOurs, NewerVersion, UnknownVersion, UpcastFailed, Unpublishable, CrashLoop }
