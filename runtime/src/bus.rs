@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -219,6 +219,14 @@ impl Bus {
         self.shared.memory.as_ref()
     }
 
+    /// Notes an event that a handler did not take, where a test wants to see them.
+    pub(crate) fn record_ignored(&self, handler: &'static str, routing_key: &str) {
+        if let Some(ignored) = &self.config().ignored {
+            let mut ignored = ignored.lock().unwrap_or_else(PoisonError::into_inner);
+            ignored.push((handler, routing_key.to_owned()));
+        }
+    }
+
     async fn encode_and_send(
         &self,
         prepared: Result<Prepared, Unpublishable>,
@@ -263,7 +271,7 @@ impl Bus {
             causation_id: context.as_ref().and_then(|it| it.causation_id().map(str::to_owned)),
             id,
             timestamp: Timestamp::now(),
-            source: self.service.clone().or(service).or_else(|| self.config().service.clone()),
+            source: self.service.clone().or(service).map(|name| name.to_string()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The settings of a bus, and where they come from.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::bus::Bus;
@@ -12,6 +12,9 @@ pub(crate) const URL_VARIABLE: &str = "TIDINGS_URL";
 
 /// Rewrites the text of an error before it is kept in a message's headers.
 pub(crate) type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// Where a test sees the handlers and keys of the events that were ignored.
+pub(crate) type Ignored = Arc<Mutex<Vec<(&'static str, String)>>>;
 
 /// The settings of a bus.
 #[derive(Clone)]
@@ -25,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) redact: Option<Redact>,
     pub(crate) speed_up: u32,
     pub(crate) hold_limit: Duration,
+    pub(crate) ignored: Option<Ignored>,
 }
 
 impl Default for Config {
@@ -40,6 +44,7 @@ impl Default for Config {
             speed_up: 1,
             // Half the time that RabbitMQ gives a consumer before it takes a delivery away (30 minutes).
             hold_limit: Duration::from_secs(15 * 60),
+            ignored: None,
         }
     }
 }

@@ -14,9 +14,10 @@ use crate::reason::Reason;
 use crate::returns::Returned;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
+use crate::topology::Names;
 use crate::wire::ids::returned_event_id;
 use crate::wire::origin::Origin;
-use crate::wire::republish::{self, DeadLetterDetails, RetryDetails};
+use crate::wire::republish::{Destination, Details, Fate, republish};
 
 use super::outcome::{self, Attempt, Outcome, Step};
 use super::service::Service;
@@ -83,7 +84,10 @@ impl Case {
     async fn carry_out(&self, step: Step) -> Carried {
         let counts = &self.worker.counts;
         match step {
-            Step::Acknowledge => Carried::Settled { dead_lettered: false },
+            Step::Acknowledge => {
+                Counts::add(&counts.handled);
+                Carried::Settled { dead_lettered: false }
+            }
             Step::Publish(_) => unreachable!("publishing is settled before"),
             Step::WaitInPlace { delay, next_attempt, error } => {
                 Counts::add(&counts.retried);
@@ -144,6 +148,7 @@ impl Case {
             match last {
                 None => {
                     self.worker.set_trouble(None);
+                    Counts::add(&self.worker.counts.handled);
                     return Carried::Settled { dead_lettered: false };
                 }
                 Some(Unsent { fault: PublishFault::Closed, .. }) => return Carried::Abandoned,
@@ -156,51 +161,49 @@ impl Case {
     }
 
     async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
-        let names = self.service.names();
-        let details = RetryDetails {
-            attempt: next_attempt,
-            handler: self.worker.name(),
-            service: self.service.name(),
-            queue: &self.queue,
-            first_received_at: self.origin.first_received_at.unwrap_or_else(Timestamp::now),
-            error,
-        };
-        let redact = self.service.bus().config().redact.clone();
-        let exchange = names.delay(delay);
-        let message = republish::retry(
-            &self.message,
-            &self.origin,
-            &exchange,
-            &self.queue,
-            &details,
-            redact.as_deref().map(|redact| redact as &dyn Fn(&str) -> String),
-        );
-        self.send_ours(message, Some(delay)).await
+        let exchange = self.service.names().delay(delay);
+        let to = Destination { exchange: &exchange, routing_key: &self.queue };
+        self.send_on(to, error, Fate::Retry { attempt: next_attempt }, Some(delay)).await
     }
 
     async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {
-        let details = DeadLetterDetails {
-            reason,
-            attempts: self.attempt,
-            handler: self.worker.name(),
-            service: self.service.name(),
-            queue: &self.queue,
-            first_received_at: self.origin.first_received_at.unwrap_or_else(Timestamp::now),
-            dead_lettered_at: Timestamp::now(),
-            error,
-        };
-        let redact = self.service.bus().config().redact.clone();
-        let message = republish::dead_letter(
-            &self.message,
-            &self.origin,
-            &self.service.names().dead(),
-            &crate::topology::Names::dead_letters(&self.queue),
-            &details,
-            redact.as_deref().map(|redact| redact as &dyn Fn(&str) -> String),
-        );
-        match self.send_ours(message, None).await {
+        let exchange = self.service.names().dead();
+        let key = Names::dead_letters(&self.queue);
+        let to = Destination { exchange: &exchange, routing_key: &key };
+        let fate = Fate::DeadLetter { reason, attempts: self.attempt, at: Timestamp::now() };
+        match self.send_on(to, error, fate, None).await {
             Carried::Settled { .. } => Carried::Settled { dead_lettered: true },
             other => other,
+        }
+    }
+
+    async fn send_on(
+        &self,
+        to: Destination<'_>,
+        error: &str,
+        fate: Fate,
+        delay: Option<Duration>,
+    ) -> Carried {
+        let bus = self.service.bus();
+        let redact = bus.config().redact.as_deref();
+        let redact = redact.map(|redact| redact as &dyn Fn(&str) -> String);
+        let details = Details {
+            service: self.service.name(),
+            handler: self.worker.name(),
+            queue: &self.queue,
+            first_received_at: self.origin.first_received_at.unwrap_or_else(Timestamp::now),
+            error: Some(error),
+            redact,
+            fate,
+        };
+        self.send_ours(republish(&self.message, &self.origin, to, &details, bus.limits()), delay).await
+    }
+
+    /// The text of an error as it may be kept.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        match &self.service.bus().config().redact {
+            Some(redact) => redact(text),
+            None => text.to_owned(),
         }
     }
 

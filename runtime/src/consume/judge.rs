@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::broker::Incoming;
 use crate::event::AnyEvent;
-use crate::wire::origin::{self, Origin};
+use crate::wire::origin::{self, Arrival, Origin};
 use crate::wire::read;
 
 use super::outcome::Ending;
@@ -46,7 +46,7 @@ pub(crate) fn judge(
     if returns >= CRASH_LOOP_AT {
         return over(origin, 0, Ending::CrashLoop(returns));
     }
-    let key = origin.judged_key().map(str::to_owned);
+    let key = judged_key(&origin).map(str::to_owned);
     match read::read(message, &origin, service.bus().limits()) {
         Ok(event) => match choose(workers, event.event_type(), key.as_deref()) {
             (handler, Match::Takes) => Judged { origin, handler, verdict: Verdict::Run(event) },
@@ -64,6 +64,13 @@ pub(crate) fn judge(
             None => over(origin, 0, Ending::Malformed(malformed)),
         },
     }
+}
+
+/// The key that patterns are held against. A message that was put straight into the queue was addressed to it past
+/// all patterns, unless it says where it came from at first.
+fn judged_key(origin: &Origin) -> Option<&str> {
+    let addressed = origin.arrival == Arrival::Redriven && origin.exchange.is_empty();
+    (!addressed).then_some(&*origin.routing_key)
 }
 
 fn ending(found: Match, event_type: &str, key: Option<&str>) -> Ending {
