@@ -19,12 +19,15 @@ mod headers;
 mod input;
 mod message;
 mod payload;
+mod reason;
 mod returns;
 mod routing_key;
 mod timestamp;
 pub mod topic;
 pub mod topology;
+#[allow(dead_code)] // Until the bus and the consumers call it; without the runtime nothing does.
 mod trace;
+#[allow(dead_code)] // The same.
 mod wire;
 
 #[doc(hidden)]
@@ -41,6 +44,7 @@ pub use handler_error::{HandlerError, HandlerVerdict};
 pub use headers::{HeaderValue, Headers};
 pub use message::Properties;
 pub use payload::{Payload, Unpublishable};
+pub use reason::{Reason, UnknownReason};
 pub use routing_key::RoutingKeyError;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use trace::TraceContext;
