@@ -7,6 +7,8 @@ mod clock;
 mod confirm;
 #[cfg(feature = "runtime")]
 mod consume;
+#[cfg(feature = "runtime")]
+mod context;
 mod delivery;
 mod descriptor;
 #[cfg(feature = "runtime")]
@@ -16,6 +18,8 @@ mod extract;
 mod handler;
 mod handler_error;
 mod headers;
+#[cfg(feature = "tower")]
+pub mod http;
 mod input;
 mod message;
 mod payload;
@@ -33,6 +37,8 @@ mod wire;
 #[doc(hidden)]
 pub mod __private;
 
+#[cfg(feature = "runtime")]
+pub use context::{Context, InvalidCorrelationId, spawn, spawn_blocking};
 pub use delivery::Delivery;
 pub use descriptor::EventDescriptor;
 #[cfg(feature = "runtime")]
