@@ -2,6 +2,7 @@
 #[cfg(feature = "runtime")]
 mod broker;
 #[cfg(feature = "runtime")]
+#[allow(dead_code, reason = "the app that uses it is not there yet")]
 mod clock;
 #[cfg(feature = "runtime")]
 mod confirm;
@@ -17,6 +18,9 @@ mod handler;
 mod handler_error;
 mod headers;
 mod input;
+#[cfg(feature = "runtime")]
+#[allow(dead_code, reason = "the bus that uses it is not there yet")]
+mod memory;
 mod message;
 mod payload;
 mod returns;
