@@ -2,6 +2,7 @@
 #[cfg(feature = "runtime")]
 mod broker;
 #[cfg(feature = "runtime")]
+#[allow(dead_code, reason = "the app that uses it is not there yet")]
 mod clock;
 #[cfg(feature = "runtime")]
 mod confirm;
@@ -21,6 +22,9 @@ mod headers;
 #[cfg(feature = "tower")]
 pub mod http;
 mod input;
+#[cfg(feature = "runtime")]
+#[allow(dead_code, reason = "the bus that uses it is not there yet")]
+mod memory;
 mod message;
 mod payload;
 mod reason;
