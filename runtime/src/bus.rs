@@ -137,7 +137,7 @@ impl Bus {
 
     pub(crate) fn on_memory_broker(config: Config, memory: Arc<MemoryBroker>) -> Self {
         if config.declare == Declare::Auto {
-            memory.declare_now(&Plan::domain_exchange(&config.exchange)).expect("a new broker has nothing else");
+            memory.declare_first(&Plan::domain_exchange(&config.exchange));
         }
         Self::on(config, Arc::clone(&memory) as Arc<dyn Broker>, Some(memory))
     }
@@ -321,7 +321,9 @@ impl Bus {
             None
         };
         let (confirm, mut answer) = confirm(place);
-        self.shared.broker.send(Publish { message: Arc::clone(message), mandatory, confirm });
+        let while_handling = !in_window || Context::current().is_some_and(|it| it.causation_id().is_some());
+        let message = Arc::clone(message);
+        self.shared.broker.send(Publish { message, mandatory, while_handling, confirm });
         match within(deadline, &mut answer).await {
             Some(Some(Ok(()))) => Ok(()),
             Some(Some(Err(refusal))) => Err(Unsent::from(refusal)),

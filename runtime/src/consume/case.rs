@@ -186,7 +186,6 @@ impl Case {
     ) -> Carried {
         let bus = self.service.bus();
         let redact = bus.config().redact.as_deref();
-        let redact = redact.map(|redact| redact as &dyn Fn(&str) -> String);
         let details = Details {
             service: self.service.name(),
             handler: self.worker.name(),

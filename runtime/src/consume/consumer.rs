@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use crate::broker::{QueueSource, Subscribe};
+use crate::clock::{Awake, Clock};
 use crate::error::Error;
 use crate::message::Message;
 use crate::telemetry;
@@ -92,8 +93,10 @@ impl Consumer {
         let mut wanted = self.wanted.subscribe();
         let mut careful = false;
         let mut wait = FIRST_WAIT;
+        // Between two subscriptions nothing of this consumer is with the broker, and yet it is at work.
+        let mut awake = Some(self.clock().hold());
         loop {
-            let Some(pace) = self.next_pace(&mut wanted, careful).await else { break };
+            let Some(pace) = self.next_pace(&mut wanted, careful, &mut awake).await else { break };
             let subscribe = Subscribe {
                 queue: self.source.clone(),
                 prefetch: if pace == Pace::Full { self.prefetch } else { 1 },
@@ -106,7 +109,9 @@ impl Consumer {
                         let _ = started.send(Err(error));
                         break;
                     }
+                    drop(awake.take());
                     self.failed(&error, &mut wanted, &mut wait).await;
+                    awake = Some(self.clock().hold());
                     continue;
                 }
             };
@@ -115,7 +120,7 @@ impl Consumer {
             }
             self.status.set(if pace == Pace::Probe { ConsumerState::BreakerOpen } else { ConsumerState::Running });
             wait = FIRST_WAIT;
-            match Shift::new(&mut self, subscription, pace).run(&mut wanted).await {
+            match Shift::new(&mut self, subscription, pace, &mut awake).run(&mut wanted).await {
                 Exit::Stopped => break,
                 Exit::Lost => {
                     careful = false;
@@ -135,28 +140,45 @@ impl Consumer {
     }
 
     /// Waits until the consumer may subscribe, and says how much it then takes; `None` when it is to end.
-    async fn next_pace(&self, wanted: &mut watch::Receiver<Wanted>, careful: bool) -> Option<Pace> {
+    async fn next_pace(
+        &self,
+        wanted: &mut watch::Receiver<Wanted>,
+        careful: bool,
+        awake: &mut Option<Awake>,
+    ) -> Option<Pace> {
         loop {
             let now = *wanted.borrow_and_update();
             match now {
                 Wanted::Drain | Wanted::Abort => return None,
                 Wanted::Pause => {
                     self.status.set(ConsumerState::Paused);
+                    *awake = None;
                     wanted.changed().await.ok()?;
+                    *awake = Some(self.clock().hold());
                 }
                 Wanted::Run => match self.probe_after() {
                     None if careful => return Some(Pace::Careful),
                     None => return Some(Pace::Full),
                     Some(wait) => {
                         self.status.set(ConsumerState::BreakerOpen);
+                        let sleep = self.clock().sleep(wait);
+                        *awake = None;
                         tokio::select! {
                             changed = wanted.changed() => changed.ok()?,
-                            _awake = self.service.bus().broker().clock().sleep(wait) => return Some(Pace::Probe),
+                            woken = sleep => {
+                                *awake = Some(woken);
+                                return Some(Pace::Probe);
+                            }
                         }
+                        *awake = Some(self.clock().hold());
                     }
                 },
             }
         }
+    }
+
+    fn clock(&self) -> &Clock {
+        self.service.bus().broker().clock()
     }
 
     /// How long the breaker of a queue that is returned while it is open still waits.

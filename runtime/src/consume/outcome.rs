@@ -11,7 +11,7 @@ use crate::payload::Unpublishable;
 use crate::reason::Reason;
 use crate::returns::Returned;
 use crate::wire::decode::DecodeError;
-use crate::wire::read::Malformed;
+use crate::wire::malformed::Malformed;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 

@@ -4,7 +4,7 @@
 //! and report back. Whatever ends a shift, each delivery of it is settled once or returns to its queue.
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -65,8 +65,8 @@ pub(crate) struct Shift<'a> {
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     timer: Option<(Duration, Sleep)>,
-    /// Kept until what the clock woke has been seen to.
-    awake: Option<Awake>,
+    /// Kept until what the clock woke has been seen to, and taken up again before the subscription goes.
+    awake: &'a mut Option<Awake>,
     leaving: Option<Exit>,
     unflushed: bool,
     next_hold_check: Instant,
@@ -111,6 +111,7 @@ impl<'a> Shift<'a> {
         consumer: &'a mut Consumer,
         subscription: Box<dyn Subscription>,
         pace: Pace,
+        awake: &'a mut Option<Awake>,
     ) -> Self {
         let (reporter, reports) = mpsc::unbounded_channel();
         let desks = consumer.workers.iter().map(|worker| Desk::new(Arc::clone(worker))).collect();
@@ -126,7 +127,7 @@ impl<'a> Shift<'a> {
             reports,
             reporter,
             timer: None,
-            awake: None,
+            awake,
             leaving: None,
             unflushed: false,
             next_hold_check,
@@ -141,7 +142,7 @@ impl<'a> Shift<'a> {
             self.acknowledge();
             self.set_timer();
             self.subscription.set_waiting(self.waiting());
-            self.awake = None;
+            *self.awake = None;
             if let Some(exit) = self.leaving
                 && self.running.is_empty()
             {
@@ -160,7 +161,7 @@ impl<'a> Shift<'a> {
                 }
                 Turn::Clock(awake) => {
                     self.timer = None;
-                    self.awake = Some(awake);
+                    *self.awake = Some(awake);
                     let now = self.elapsed();
                     self.desks.iter_mut().for_each(|desk| desk.lanes.wake(now));
                 }
@@ -248,6 +249,7 @@ impl<'a> Shift<'a> {
     }
 
     async fn leave(mut self, exit: Exit) -> Exit {
+        self.stay_awake();
         let acks = self.window.all();
         acks.into_iter().for_each(|ack| self.subscription.ack(ack.tag, ack.multiple));
         // A broker that is away takes no acknowledgement; what it does not hear of it hands out again.
@@ -258,6 +260,10 @@ impl<'a> Shift<'a> {
         exit
     }
 
+    fn stay_awake(&mut self) {
+        *self.awake = Some(self.consumer.service.bus().broker().clock().hold());
+    }
+
     fn abort_all(mut self) -> Exit {
         self.running.drain().for_each(|(_, running)| running.abort.abort());
         Exit::Stopped
@@ -266,6 +272,7 @@ impl<'a> Shift<'a> {
     /// The subscription is gone, and with it every delivery of it. An unordered attempt runs to its end, for its work
     /// may be half done; an ordered one is cancelled, for its event is about to be handed out again.
     fn lost(mut self) -> Exit {
+        self.stay_awake();
         for (_, running) in self.running.drain() {
             if self.desks[running.handler].worker.descriptor.ordered() {
                 running.abort.abort();
@@ -337,7 +344,7 @@ impl<'a> Shift<'a> {
         let facts = DeliveryFacts {
             handler: self.desks[handler].worker.name(),
             queue: Arc::clone(&self.consumer.queue),
-            exchange: origin.exchange.as_str().into(),
+            exchange: Arc::clone(&origin.exchange),
             attempt: origin.attempt,
             redelivered: incoming.redelivered,
             first_received_at: origin.first_received_at.unwrap_or(now),

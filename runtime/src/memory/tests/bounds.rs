@@ -1,5 +1,6 @@
 //! How much the broker holds, and who waits when it is full.
 
+use std::sync::Arc;
 use super::{binding, bodies, declare, drain, exchange, is_parked, message, queue, send, soon, subscribe};
 use crate::broker::{Broker, BrokerState, Publish, Refusal};
 use crate::clock::Clock;
@@ -77,7 +78,7 @@ async fn the_runtimes_own_publishes_are_taken_by_a_full_broker() {
         .unwrap();
     let (confirm, answer) = confirm(None);
     broker.send(Publish {
-        message: message("events", "key", "returned by a handler"),
+        message: Arc::new(message("events", "key", "returned by a handler")),
         mandatory: false,
         while_handling: true,
         confirm,
