@@ -214,7 +214,7 @@ mod tests {
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-    /// A handler that answers with the context that it found.
+    /// The response of a handler, which gives the context that it found.
     type Answer = Response<Option<Context>>;
 
     fn request(headers: &[(&str, &[u8])]) -> Request<()> {

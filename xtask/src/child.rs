@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,8 @@ pub(crate) fn run(command: &mut Command, deadline: Instant, mut hear: impl FnMut
         .stdout(Stdio::piped())
         .spawn()?;
     let mut guard = Guard::over(&child)?;
-    let (sender, news) = mpsc::channel();
+    // Bounded: a child that talks faster than the terminal listens is to wait, not to fill our memory.
+    let (sender, news) = mpsc::sync_channel(1024);
     if let Some(output) = child.stdout.take() {
         let sender = sender.clone();
         thread::spawn(move || read_lines(output, &sender));
@@ -92,7 +93,7 @@ pub(crate) fn run(command: &mut Command, deadline: Instant, mut hear: impl FnMut
     Ok(struck.or(exited).unwrap_or(End::TimedOut))
 }
 
-fn read_lines(output: impl Read, sender: &Sender<News>) {
+fn read_lines(output: impl Read, sender: &SyncSender<News>) {
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
     while output.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {

@@ -1,14 +1,12 @@
 //! One command of a suite, and how its success is told.
 
-use std::env;
-use std::ffi::OsString;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use crate::broker::Broker;
 use crate::child;
 use crate::tally::{Libtest, Tally};
+use crate::tool::CARGO;
 
 /// One cargo command of a suite.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +52,7 @@ impl Step {
 
     /// Runs the command in the workspace, its output passed on as it comes.
     pub(crate) fn run(&self, root: &Path, broker: Broker, deadline: Instant) -> Tally {
-        // The cargo that runs us, not the next best on the path.
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+        let mut command = CARGO.command();
         command
             .args(&self.args)
             .current_dir(root)

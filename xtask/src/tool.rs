@@ -1,5 +1,7 @@
 //! The programs that suites need beside the crates that cargo fetches.
 
+use std::env;
+use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 /// A program that must be there before a suite starts.
@@ -7,6 +9,8 @@ use std::process::{Command, Stdio};
 pub(crate) struct Tool {
     /// What it is called, on the command line and in errors.
     pub(crate) name: &'static str,
+    /// The environment variable that says which one to run, where there may be several.
+    pub(crate) variable: Option<&'static str>,
     /// Arguments with which it does nothing and succeeds.
     pub(crate) probe: &'static [&'static str],
     /// Where it comes from.
@@ -16,6 +20,8 @@ pub(crate) struct Tool {
 /// Builds and runs everything.
 pub(crate) const CARGO: Tool = Tool {
     name: "cargo",
+    // Set by the cargo that runs us; the next best on the path may be another.
+    variable: Some("CARGO"),
     probe: &["--version"],
     advice: "install Rust with rustup, <https://rustup.rs>",
 };
@@ -23,14 +29,25 @@ pub(crate) const CARGO: Tool = Tool {
 /// Ends what a suite started when its time is over.
 pub(crate) const SHELL: Tool = Tool {
     name: "sh",
+    variable: None,
     probe: &["-c", ":"],
     advice: "install a POSIX shell",
 };
 
 impl Tool {
+    /// A command of this tool.
+    pub(crate) fn command(&self) -> Command {
+        Command::new(
+            self.variable
+                .and_then(env::var_os)
+                .unwrap_or_else(|| OsString::from(self.name)),
+        )
+    }
+
     /// Makes sure that the tool can be run.
     pub(crate) fn need(&self) -> Result<(), String> {
-        let probe = Command::new(self.name)
+        let probe = self
+            .command()
             .args(self.probe)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -60,6 +77,7 @@ mod tests {
     fn a_missing_tool_is_named_with_where_to_get_it() {
         let missing = Tool {
             name: "no-such-tool",
+            variable: None,
             probe: &[],
             advice: "install it",
         };
@@ -72,6 +90,7 @@ mod tests {
     fn a_broken_tool_is_named() {
         let broken = Tool {
             name: "sh",
+            variable: None,
             probe: &["-c", "exit 3"],
             advice: "install it",
         };
