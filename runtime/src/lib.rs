@@ -1,6 +1,7 @@
 //! Tidings.
 #[cfg(feature = "runtime")]
 mod broker;
+mod classify;
 #[cfg(feature = "runtime")]
 mod clock;
 #[cfg(feature = "runtime")]
@@ -19,6 +20,7 @@ mod headers;
 mod input;
 mod message;
 mod payload;
+mod proofs;
 mod returns;
 mod routing_key;
 mod timestamp;
@@ -42,6 +44,7 @@ pub use headers::{HeaderValue, Headers};
 pub use message::Properties;
 pub use payload::{Payload, Unpublishable};
 pub use routing_key::RoutingKeyError;
+pub use tidings_macros::{DomainEvent, event_handler, events, handlers};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use trace::TraceContext;
 pub use wire::decode::DecodeError;
