@@ -72,12 +72,18 @@ impl App<NoState> {
             around_one: Vec::new(),
             shutdown_timeout: Duration::from_secs(30),
         };
-        Self { parts, state: Arc::new(NoState) }
+        Self {
+            parts,
+            state: Arc::new(NoState),
+        }
     }
 
     /// Gives the app its state, once, before the handlers that take parts of it.
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> App<S> {
-        App { parts: self.parts, state: Arc::new(state) }
+        App {
+            parts: self.parts,
+            state: Arc::new(state),
+        }
     }
 }
 
@@ -89,7 +95,10 @@ impl<S: Send + Sync + 'static> App<S> {
             let state = Arc::clone(&self.state);
             let handle = registration.handle;
             let call: Call = Arc::new(move |delivery| handle(delivery, Arc::clone(&state)));
-            self.parts.handlers.push(Handler { descriptor: registration.descriptor, call });
+            self.parts.handlers.push(Handler {
+                descriptor: registration.descriptor,
+                call,
+            });
         });
         self
     }
@@ -154,7 +163,10 @@ impl<S: Send + Sync + 'static> App<S> {
         let mut signals = signal::listen()?;
         let running = self.start(bus).await?;
         signals.next().await;
-        tracing::info!(service = running.service(), "shutting down; a second signal ends it at once");
+        tracing::info!(
+            service = running.service(),
+            "shutting down; a second signal ends it at once"
+        );
         tokio::select! {
             result = running.shutdown() => result,
             () = signals.next() => running.abort(),
@@ -166,7 +178,11 @@ impl Parts {
     async fn start(self, bus: Bus) -> Result<RunningApp> {
         let faults = self.faults();
         if !faults.is_empty() {
-            return Err(StartError { service: self.service, faults }.into());
+            return Err(StartError {
+                service: self.service,
+                faults,
+            }
+            .into());
         }
         let plan = self.plan(&bus.config().exchange);
         if bus.config().declare != Declare::Off {
@@ -191,7 +207,11 @@ impl Parts {
 
     pub(crate) fn worker(&self, handler: &Handler, speed_up: u32) -> Worker {
         let name = handler.descriptor.name();
-        let own = self.around_one.iter().filter(|(wanted, _)| wanted == name).map(|(_, around)| around);
+        let own = self
+            .around_one
+            .iter()
+            .filter(|(wanted, _)| wanted == name)
+            .map(|(_, around)| around);
         let around: Arc<[Middleware]> = self.around.iter().chain(own).cloned().collect();
         Worker::new(handler.descriptor, Arc::clone(&handler.call), around, speed_up)
     }
@@ -199,7 +219,11 @@ impl Parts {
     fn plan(&self, exchange: &str) -> Plan {
         let names = Names::of(&self.service);
         let mut plan = Plan::domain_exchange(exchange);
-        if self.handlers.iter().any(|handler| !handler.descriptor.ephemeral()) {
+        if self
+            .handlers
+            .iter()
+            .any(|handler| !handler.descriptor.ephemeral())
+        {
             plan.merge(Plan::service(&names));
         }
         for (queue, handlers) in self.queues() {
@@ -208,7 +232,13 @@ impl Parts {
             }
             let single_active = handlers.iter().any(|handler| handler.descriptor.single_active());
             let patterns = patterns_of(&handlers);
-            plan.merge(Plan::queue(&names, exchange, &names.queue(queue), &patterns, single_active));
+            plan.merge(Plan::queue(
+                &names,
+                exchange,
+                &names.queue(queue),
+                &patterns,
+                single_active,
+            ));
         }
         plan
     }
@@ -221,7 +251,9 @@ impl Parts {
             let scaled = |rung: &Duration| crate::consume::retry::scaled(*rung, speed_up);
             let rungs: Vec<Duration> = descriptor.rungs().iter().map(scaled).collect();
             if !descriptor.ephemeral() && !descriptor.ordered() {
-                rungs.iter().for_each(|&rung| plan.merge(Plan::delay(&names, rung)));
+                rungs
+                    .iter()
+                    .for_each(|&rung| plan.merge(Plan::delay(&names, rung)));
             }
             handlers.push(HandlerDescription {
                 handler: *descriptor,
@@ -258,7 +290,11 @@ impl Parts {
         self.type_faults(&mut faults);
         self.queue_faults(&mut faults);
         for (name, _) in &self.around_one {
-            if !self.handlers.iter().any(|handler| handler.descriptor.name() == name) {
+            if !self
+                .handlers
+                .iter()
+                .any(|handler| handler.descriptor.name() == name)
+            {
                 faults.push(format!("there is no handler `{name}` to run a middleware around"));
             }
         }
@@ -283,7 +319,11 @@ impl Parts {
         let mut known: BTreeMap<(&str, u32), &str> = BTreeMap::new();
         for Handler { descriptor, .. } in &self.handlers {
             let (takes, returns) = (descriptor.takes(), descriptor.returns());
-            for event in takes.iter().chain(returns.iter()).flat_map(|event| event.versions()) {
+            for event in takes
+                .iter()
+                .chain(returns.iter())
+                .flat_map(|event| event.versions())
+            {
                 let name = (event.event_type(), event.version());
                 let other = *known.entry(name).or_insert(event.rust_type());
                 if other != event.rust_type() {
@@ -326,20 +366,30 @@ fn shared_queue_faults(
 ) {
     let both = format!("`{}` and `{}`", one.name(), other.name());
     if one.ephemeral() || other.ephemeral() {
-        faults.push(format!("{both} share queue `{queue}`, and an ephemeral handler cannot share one"));
+        faults.push(format!(
+            "{both} share queue `{queue}`, and an ephemeral handler cannot share one"
+        ));
     }
     if one.single_active() != other.single_active() {
-        faults.push(format!("{both} share queue `{queue}`; write `single_active` on both or on neither"));
+        faults.push(format!(
+            "{both} share queue `{queue}`; write `single_active` on both or on neither"
+        ));
     }
     if let Some(event) = overlap(one, other) {
-        faults.push(format!("{both} both take \"{event}\" from queue `{queue}`; give one its own queue"));
+        faults.push(format!(
+            "{both} both take \"{event}\" from queue `{queue}`; give one its own queue"
+        ));
     }
 }
 
 /// An event, or a key, that both handlers take.
 fn overlap(one: &HandlerDescriptor, other: &HandlerDescriptor) -> Option<String> {
     let types: BTreeSet<&str> = one.takes().iter().map(|event| event.event_type()).collect();
-    if let Some(event) = other.takes().iter().find(|event| types.contains(event.event_type())) {
+    if let Some(event) = other
+        .takes()
+        .iter()
+        .find(|event| types.contains(event.event_type()))
+    {
         return Some(event.event_type().to_owned());
     }
     if one.takes_any() && other.takes_any() {
@@ -354,8 +404,10 @@ fn overlap(one: &HandlerDescriptor, other: &HandlerDescriptor) -> Option<String>
 }
 
 pub(crate) fn patterns_of(handlers: &[&Handler]) -> Vec<&'static str> {
-    let patterns: BTreeSet<&'static str> =
-        handlers.iter().flat_map(|handler| handler.descriptor.patterns()).collect();
+    let patterns: BTreeSet<&'static str> = handlers
+        .iter()
+        .flat_map(|handler| handler.descriptor.patterns())
+        .collect();
     patterns.into_iter().collect()
 }
 
@@ -363,12 +415,22 @@ pub(crate) fn patterns_of(handlers: &[&Handler]) -> Vec<&'static str> {
 fn is_service_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 100
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 impl<S> std::fmt::Debug for App<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let handlers: Vec<&str> = self.parts.handlers.iter().map(|handler| handler.descriptor.name()).collect();
-        f.debug_struct("App").field("service", &self.parts.service).field("handlers", &handlers).finish_non_exhaustive()
+        let handlers: Vec<&str> = self
+            .parts
+            .handlers
+            .iter()
+            .map(|handler| handler.descriptor.name())
+            .collect();
+        f.debug_struct("App")
+            .field("service", &self.parts.service)
+            .field("handlers", &handlers)
+            .finish_non_exhaustive()
     }
 }

@@ -30,7 +30,11 @@ const WINDOW: usize = 1024;
 
 /// After a refusal it is tried again this much later: a cluster that lost a leader refuses for some hundred
 /// milliseconds. Not for ever, since each attempt reaches the queues that are well again.
-const AFTER_REFUSAL: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
+const AFTER_REFUSAL: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
 
 /// A connection to a broker, to publish on. It is cheap to clone, and every clone is the same bus.
 ///
@@ -143,15 +147,30 @@ impl Bus {
     }
 
     fn on(config: Config, broker: Arc<dyn Broker>, memory: Option<Arc<MemoryBroker>>) -> Self {
-        let limits = Limits { max_body_bytes: config.max_body_bytes, ..Limits::default() };
+        let limits = Limits {
+            max_body_bytes: config.max_body_bytes,
+            ..Limits::default()
+        };
         let service = config.service.clone();
         let window = Arc::new(Semaphore::new(WINDOW));
-        Self { shared: Arc::new(Shared { broker, memory, config, limits, window }), service }
+        Self {
+            shared: Arc::new(Shared {
+                broker,
+                memory,
+                config,
+                limits,
+                window,
+            }),
+            service,
+        }
     }
 
     /// The same bus, publishing in the name of the app `service`.
     pub(crate) fn for_service(&self, service: &str) -> Self {
-        Self { shared: Arc::clone(&self.shared), service: Some(service.into()) }
+        Self {
+            shared: Arc::clone(&self.shared),
+            service: Some(service.into()),
+        }
     }
 
     /// Publishes an event, or the event inside a family, and gives its id once the broker has confirmed it.
@@ -172,7 +191,8 @@ impl Bus {
     /// As [`publish`](Self::publish), and when the event is mandatory and no queue takes it.
     pub async fn publish_with<T: Payload>(&self, event: &T, options: PublishOptions) -> Result<String> {
         // Encoded before the first await: the future holds no reference to the event.
-        self.encode_and_send(payload::prepare(event), payload::event_type(event), options).await
+        self.encode_and_send(payload::prepare(event), payload::event_type(event), options)
+            .await
     }
 
     /// Publishes several events at once, without waiting for one before the next is sent, and gives a result each, in
@@ -190,11 +210,18 @@ impl Bus {
     /// How the broker is.
     pub fn health(&self) -> BusHealth {
         match self.shared.broker.state() {
-            BrokerState::Up => BusHealth { connected: true, reason: None },
-            BrokerState::Blocked(why) => {
-                BusHealth { connected: true, reason: Some(format!("the broker takes no publishes: {why}")) }
-            }
-            BrokerState::Down(why) => BusHealth { connected: false, reason: Some(why) },
+            BrokerState::Up => BusHealth {
+                connected: true,
+                reason: None,
+            },
+            BrokerState::Blocked(why) => BusHealth {
+                connected: true,
+                reason: Some(format!("the broker takes no publishes: {why}")),
+            },
+            BrokerState::Down(why) => BusHealth {
+                connected: false,
+                reason: Some(why),
+            },
         }
     }
 
@@ -237,7 +264,12 @@ impl Bus {
         let id = metadata.id.clone();
         let failed = |fault, maybe_delivered| {
             let (event_type, event_id) = (event_type.clone(), id.clone());
-            PublishError { event_type, event_id, fault, maybe_delivered }
+            PublishError {
+                event_type,
+                event_id,
+                fault,
+                maybe_delivered,
+            }
         };
         let message = prepared
             .and_then(|prepared| self.message(&prepared, &metadata, options.headers))
@@ -258,7 +290,14 @@ impl Bus {
         headers: Headers,
     ) -> Result<Message, Unpublishable> {
         let trace = Context::current().and_then(|context| context.trace().map(crate::TraceContext::child));
-        write::message(prepared, metadata, self.config().exchange.as_ref(), headers, trace.as_ref(), self.limits())
+        write::message(
+            prepared,
+            metadata,
+            self.config().exchange.as_ref(),
+            headers,
+            trace.as_ref(),
+            self.limits(),
+        )
     }
 
     /// The metadata of an event that is published now, here.
@@ -267,8 +306,12 @@ impl Bus {
         let context = Context::current();
         let service = context.as_ref().and_then(|context| context.service().cloned());
         OutgoingMetadata {
-            correlation_id: context.as_ref().map_or_else(|| id.clone(), |it| it.correlation_id().to_owned()),
-            causation_id: context.as_ref().and_then(|it| it.causation_id().map(str::to_owned)),
+            correlation_id: context
+                .as_ref()
+                .map_or_else(|| id.clone(), |it| it.correlation_id().to_owned()),
+            causation_id: context
+                .as_ref()
+                .and_then(|it| it.causation_id().map(str::to_owned)),
             id,
             timestamp: Timestamp::now(),
             source: self.service.clone().or(service).map(|name| name.to_string()),
@@ -290,12 +333,18 @@ impl Bus {
                 Err(unsent) if matches!(unsent.fault, PublishFault::Refused(_)) => {
                     maybe_delivered |= unsent.maybe_delivered;
                     let Some(wait) = wait.filter(|wait| Instant::now() + *wait < deadline) else {
-                        return Err(Unsent { maybe_delivered, ..unsent });
+                        return Err(Unsent {
+                            maybe_delivered,
+                            ..unsent
+                        });
                     };
                     tokio::time::sleep(wait).await;
                 }
                 Err(unsent) => {
-                    return Err(Unsent { maybe_delivered: maybe_delivered | unsent.maybe_delivered, ..unsent });
+                    return Err(Unsent {
+                        maybe_delivered: maybe_delivered | unsent.maybe_delivered,
+                        ..unsent
+                    });
                 }
                 Ok(()) => return Ok(()),
             }
@@ -323,14 +372,25 @@ impl Bus {
         let (confirm, mut answer) = confirm(place);
         let while_handling = !in_window || Context::current().is_some_and(|it| it.causation_id().is_some());
         let message = Arc::clone(message);
-        self.shared.broker.send(Publish { message, mandatory, while_handling, confirm });
+        self.shared.broker.send(Publish {
+            message,
+            mandatory,
+            while_handling,
+            confirm,
+        });
         match within(deadline, &mut answer).await {
             Some(Some(Ok(()))) => Ok(()),
             Some(Some(Err(refusal))) => Err(Unsent::from(refusal)),
-            Some(None) => Err(Unsent { fault: PublishFault::Closed, maybe_delivered: answer.give_up() }),
+            Some(None) => Err(Unsent {
+                fault: PublishFault::Closed,
+                maybe_delivered: answer.give_up(),
+            }),
             None => {
                 let maybe_delivered = answer.give_up();
-                Err(Unsent { fault: PublishFault::TimedOut(timeout), maybe_delivered })
+                Err(Unsent {
+                    fault: PublishFault::TimedOut(timeout),
+                    maybe_delivered,
+                })
             }
         }
     }
@@ -349,7 +409,10 @@ pub(crate) struct Unsent {
 
 impl Unsent {
     fn surely(fault: PublishFault) -> Self {
-        Self { fault, maybe_delivered: false }
+        Self {
+            fault,
+            maybe_delivered: false,
+        }
     }
 }
 
@@ -362,7 +425,10 @@ impl From<Refusal> for Unsent {
                 Self::surely(PublishFault::Refused(refusal.to_string()))
             }
             // One queue refused it; the others that it routes to have it.
-            Refusal::Nacked => Self { fault: PublishFault::Refused(refusal.to_string()), maybe_delivered: true },
+            Refusal::Nacked => Self {
+                fault: PublishFault::Refused(refusal.to_string()),
+                maybe_delivered: true,
+            },
         }
     }
 }

@@ -248,12 +248,21 @@ mod tests {
         ] {
             assert!(!redacted(url).contains("secret"), "{url} -> {}", redacted(url));
         }
-        assert_eq!(redacted("amqp://user:secret@host:5672/vhost"), "amqp://host:5672/vhost");
+        assert_eq!(
+            redacted("amqp://user:secret@host:5672/vhost"),
+            "amqp://host:5672/vhost"
+        );
     }
 
     #[tokio::test]
     async fn a_url_that_names_no_broker_says_what_to_write() {
-        for url in ["", "localhost", "http://user:secret@host", "memory", "user:secret@host"] {
+        for url in [
+            "",
+            "localhost",
+            "http://user:secret@host",
+            "memory",
+            "user:secret@host",
+        ] {
             let error = Bus::builder().connect(url).await.unwrap_err().to_string();
             assert!(error.contains("write amqp://"), "{error}");
             assert!(!error.contains("secret"), "{error}");

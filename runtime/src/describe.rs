@@ -62,7 +62,11 @@ impl Permissions {
         // A server-named queue can be granted by its prefix alone.
         let generated = if ephemeral { "|amq\\.gen.*" } else { "" };
         let all = format!("^({service}\\..*|{exchange}{generated})$");
-        Self { configure: all.clone(), write: all.clone(), read: all }
+        Self {
+            configure: all.clone(),
+            write: all.clone(),
+            read: all,
+        }
     }
 }
 
@@ -85,18 +89,35 @@ impl fmt::Display for Description {
         writeln!(f, "\non the broker")?;
         for exchange in &self.plan.exchanges {
             write!(f, "  exchange {} ({})", exchange.name, exchange.kind)?;
-            exchange.alternate.iter().try_for_each(|it| write!(f, ", what it cannot route goes to {it}"))?;
+            exchange
+                .alternate
+                .iter()
+                .try_for_each(|it| write!(f, ", what it cannot route goes to {it}"))?;
             writeln!(f)?;
         }
         for queue in &self.plan.queues {
             writeln!(f, "  queue {}", queue.name)?;
-            queue.arguments.iter().try_for_each(|(name, value)| writeln!(f, "    {name} = {value}"))?;
+            queue
+                .arguments
+                .iter()
+                .try_for_each(|(name, value)| writeln!(f, "    {name} = {value}"))?;
         }
         for binding in &self.plan.bindings {
-            writeln!(f, "  binding {} -> {} by \"{}\"", binding.exchange, binding.queue, binding.pattern)?;
+            writeln!(
+                f,
+                "  binding {} -> {} by \"{}\"",
+                binding.exchange, binding.queue, binding.pattern
+            )?;
         }
-        let Permissions { configure, write, read } = &self.permissions;
-        writeln!(f, "\npermissions\n  configure {configure}\n  write     {write}\n  read      {read}")
+        let Permissions {
+            configure,
+            write,
+            read,
+        } = &self.permissions;
+        writeln!(
+            f,
+            "\npermissions\n  configure {configure}\n  write     {write}\n  read      {read}"
+        )
     }
 }
 
@@ -104,13 +125,30 @@ impl fmt::Display for HandlerDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let handler = &self.handler;
         writeln!(f, "handler {} ({})", handler.name(), handler.function())?;
-        handler.description().iter().try_for_each(|text| writeln!(f, "  {}", text.replace('\n', "\n  ")))?;
-        writeln!(f, "  queue    {}", self.queue.as_deref().unwrap_or("one an instance, named by the broker"))?;
+        handler
+            .description()
+            .iter()
+            .try_for_each(|text| writeln!(f, "  {}", text.replace('\n', "\n  ")))?;
+        writeln!(
+            f,
+            "  queue    {}",
+            self.queue
+                .as_deref()
+                .unwrap_or("one an instance, named by the broker")
+        )?;
         writeln!(f, "  patterns {}", self.patterns.join(", "))?;
-        let any = if handler.takes_any() { ["and any other"].as_slice() } else { &[] };
+        let any = if handler.takes_any() {
+            ["and any other"].as_slice()
+        } else {
+            &[]
+        };
         writeln!(f, "  takes    {}", names(&self.takes, any))?;
         writeln!(f, "  returns  {}", names(&self.returns, &[]))?;
-        let rungs: Vec<String> = self.rungs.iter().map(|&rung| crate::topology::rung_name(rung)).collect();
+        let rungs: Vec<String> = self
+            .rungs
+            .iter()
+            .map(|&rung| crate::topology::rung_name(rung))
+            .collect();
         writeln!(f, "  attempts {}, after {}", handler.attempts(), rungs.join(", "))?;
         writeln!(
             f,
@@ -118,8 +156,16 @@ impl fmt::Display for HandlerDescription {
             handler.timeout(),
             handler.concurrency(),
             handler.prefetch(),
-            if handler.ordered() { ", ordered by aggregate" } else { "" },
-            if handler.single_active() { ", one active instance" } else { "" },
+            if handler.ordered() {
+                ", ordered by aggregate"
+            } else {
+                ""
+            },
+            if handler.single_active() {
+                ", one active instance"
+            } else {
+                ""
+            },
             if handler.ephemeral() { ", ephemeral" } else { "" },
         )
     }
@@ -129,10 +175,18 @@ fn names(events: &[EventDescriptor], more: &[&str]) -> String {
     let names: Vec<String> = events
         .iter()
         .map(|event| {
-            let deprecated = if event.deprecated().is_some() { ", deprecated" } else { "" };
+            let deprecated = if event.deprecated().is_some() {
+                ", deprecated"
+            } else {
+                ""
+            };
             format!("{} (v{}{deprecated})", event.event_type(), event.version())
         })
         .chain(more.iter().map(|&text| text.to_owned()))
         .collect();
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    }
 }

@@ -129,7 +129,11 @@ impl<S: Clone> FromRef<S> for S {
 #[cfg(feature = "runtime")]
 impl<S: Sync> FromDelivery<S> for crate::Bus {
     async fn from_delivery(delivery: &Delivery, _: &S) -> Result<Self, Rejection> {
-        Ok(delivery.service().ok_or("a fake delivery has no bus")?.bus().clone())
+        Ok(delivery
+            .service()
+            .ok_or("a fake delivery has no bus")?
+            .bus()
+            .clone())
     }
 }
 
@@ -172,7 +176,12 @@ impl Shutdown {
 #[cfg(feature = "runtime")]
 impl<S: Sync> FromDelivery<S> for Shutdown {
     async fn from_delivery(delivery: &Delivery, _: &S) -> Result<Self, Rejection> {
-        Ok(Self(delivery.service().ok_or("a fake delivery knows of no shutdown")?.stopping()))
+        Ok(Self(
+            delivery
+                .service()
+                .ok_or("a fake delivery knows of no shutdown")?
+                .stopping(),
+        ))
     }
 }
 

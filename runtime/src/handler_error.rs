@@ -30,7 +30,8 @@ pub struct HandlerError {
 
 /// What the handler wants done with the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+#[doc(hidden)]
+pub enum Verdict {
     /// The next rung.
     Retry,
     /// The next rung that is not shorter.

@@ -5,6 +5,7 @@ mod app;
 mod broker;
 #[cfg(feature = "runtime")]
 mod bus;
+mod classify;
 #[cfg(feature = "runtime")]
 mod clock;
 #[cfg(feature = "runtime")]
@@ -35,6 +36,7 @@ mod input;
 mod memory;
 mod message;
 mod payload;
+mod proofs;
 mod reason;
 mod returns;
 mod routing_key;
@@ -86,6 +88,7 @@ pub use reason::{Reason, UnknownReason};
 pub use routing_key::RoutingKeyError;
 #[cfg(feature = "runtime")]
 pub use running::RunningApp;
+pub use tidings_macros::{DomainEvent, event_handler, events, handlers};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use trace::TraceContext;
 pub use wire::decode::DecodeError;

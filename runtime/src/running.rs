@@ -39,12 +39,7 @@ struct Queue {
 }
 
 impl RunningApp {
-    pub(crate) async fn start(
-        parts: Parts,
-        bus: Bus,
-        plan: Plan,
-        description: Description,
-    ) -> Result<Self> {
+    pub(crate) async fn start(parts: Parts, bus: Bus, plan: Plan, description: Description) -> Result<Self> {
         let (stopping, stops) = watch::channel(false);
         let speed_up = bus.config().speed_up;
         let service = Service::new(&parts.service, bus.for_service(&parts.service), plan, stops);
@@ -59,12 +54,17 @@ impl RunningApp {
         };
         let mut starts = Vec::new();
         for (queue, handlers) in parts.queues() {
-            let workers: Vec<Arc<Worker>> =
-                handlers.iter().map(|handler| Arc::new(parts.worker(handler, speed_up))).collect();
+            let workers: Vec<Arc<Worker>> = handlers
+                .iter()
+                .map(|handler| Arc::new(parts.worker(handler, speed_up)))
+                .collect();
             let name: Arc<str> = names.queue(queue).into();
             let source = if handlers.iter().any(|handler| handler.descriptor.ephemeral()) {
                 let patterns = patterns_of(&handlers).into_iter().map(str::to_owned).collect();
-                QueueSource::Ephemeral { exchange: bus.config().exchange.to_string(), patterns }
+                QueueSource::Ephemeral {
+                    exchange: bus.config().exchange.to_string(),
+                    patterns,
+                }
             } else {
                 QueueSource::Named(Arc::clone(&name))
             };
@@ -72,14 +72,23 @@ impl RunningApp {
                 service: service.clone(),
                 queue: Arc::clone(&name),
                 source,
-                prefetch: handlers.iter().map(|handler| handler.descriptor.prefetch()).max().unwrap_or(1),
+                prefetch: handlers
+                    .iter()
+                    .map(|handler| handler.descriptor.prefetch())
+                    .max()
+                    .unwrap_or(1),
                 workers: workers.clone(),
                 wanted: watch::Sender::new(Wanted::Run),
                 status: Arc::default(),
                 own_returns: OwnReturns::default(),
             };
             let (wanted, status) = (consumer.wanted.clone(), Arc::clone(&consumer.status));
-            running.queues.push(Queue { name, workers, wanted, status });
+            running.queues.push(Queue {
+                name,
+                workers,
+                wanted,
+                status,
+            });
             let (started, start) = oneshot::channel();
             starts.push(start);
             running.tasks.get_mut().push(tokio::spawn(consumer.run(started)));
@@ -100,9 +109,15 @@ impl RunningApp {
     pub fn health(&self) -> Health {
         let handlers = self.queues.iter().flat_map(|queue| {
             let state = queue.status.get();
-            queue.workers.iter().map(move |worker| handler_health(queue, worker, &state))
+            queue
+                .workers
+                .iter()
+                .map(move |worker| handler_health(queue, worker, &state))
         });
-        Health { bus: self.service.bus().health(), handlers: handlers.collect() }
+        Health {
+            bus: self.service.bus().health(),
+            handlers: handlers.collect(),
+        }
     }
 
     /// What the app is: its handlers, and all that it has on the broker.
@@ -130,8 +145,12 @@ impl RunningApp {
     fn want(&self, handler: &str, from: Wanted, to: Wanted) -> Result<()> {
         let named = |queue: &&Queue| queue.workers.iter().any(|worker| worker.name() == handler);
         let Some(queue) = self.queues.iter().find(named) else {
-            let names: Vec<&str> =
-                self.queues.iter().flat_map(|queue| &queue.workers).map(|worker| worker.name()).collect();
+            let names: Vec<&str> = self
+                .queues
+                .iter()
+                .flat_map(|queue| &queue.workers)
+                .map(|worker| worker.name())
+                .collect();
             let text = format!("there is no handler `{handler}`; there are {}", names.join(", "));
             return Err(ConfigError::new(text).into());
         };
@@ -156,7 +175,10 @@ impl RunningApp {
         self.tell_all(Wanted::Drain);
         let deadline = Instant::now() + self.shutdown_timeout;
         let mut tasks = self.tasks.lock().await;
-        if tokio::time::timeout_at(deadline, join_all(tasks.iter_mut())).await.is_ok() {
+        if tokio::time::timeout_at(deadline, join_all(tasks.iter_mut()))
+            .await
+            .is_ok()
+        {
             tasks.clear();
             return Ok(());
         }
@@ -174,7 +196,11 @@ impl RunningApp {
         self.stopping.send_replace(true);
         let unfinished = self.unfinished();
         self.tell_all(Wanted::Abort);
-        if unfinished.is_empty() { Ok(()) } else { Err(ShutdownError { unfinished }.into()) }
+        if unfinished.is_empty() {
+            Ok(())
+        } else {
+            Err(ShutdownError { unfinished }.into())
+        }
     }
 
     fn tell_all(&self, wanted: Wanted) {
@@ -184,7 +210,10 @@ impl RunningApp {
     }
 
     fn unfinished(&self) -> Vec<String> {
-        let running = self.queues.iter().filter(|queue| queue.status.get() != ConsumerState::Stopped);
+        let running = self
+            .queues
+            .iter()
+            .filter(|queue| queue.status.get() != ConsumerState::Stopped);
         running.map(|queue| format!("`{}`", queue.name)).collect()
     }
 }
@@ -220,6 +249,9 @@ impl Drop for RunningApp {
 
 impl std::fmt::Debug for RunningApp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunningApp").field("service", &self.service()).field("health", &self.health()).finish_non_exhaustive()
+        f.debug_struct("RunningApp")
+            .field("service", &self.service())
+            .field("health", &self.health())
+            .finish_non_exhaustive()
     }
 }

@@ -16,10 +16,12 @@ pub(crate) struct Signals {
 #[cfg(unix)]
 pub(crate) fn listen() -> Result<Signals> {
     use tokio::signal::unix::{SignalKind, signal};
-    let install = |kind| {
-        signal(kind).map_err(|error| ConfigError::new(format!("cannot listen for signals: {error}")))
-    };
-    Ok(Signals { terminate: install(SignalKind::terminate())?, interrupt: install(SignalKind::interrupt())? })
+    let install =
+        |kind| signal(kind).map_err(|error| ConfigError::new(format!("cannot listen for signals: {error}")));
+    Ok(Signals {
+        terminate: install(SignalKind::terminate())?,
+        interrupt: install(SignalKind::interrupt())?,
+    })
 }
 
 #[cfg(unix)]

@@ -33,7 +33,11 @@ pub(crate) fn published(event_type: &str, error: Option<&Unsent>) {
         None => counter!(SENT, "tidings.event.type" => event_type.to_owned()).increment(1),
         Some(unsent) => {
             let error = unsent.fault.to_string();
-            tracing::warn!(event_type, maybe_delivered = unsent.maybe_delivered, "cannot publish: {error}");
+            tracing::warn!(
+                event_type,
+                maybe_delivered = unsent.maybe_delivered,
+                "cannot publish: {error}"
+            );
             counter!(SENT, "tidings.event.type" => event_type.to_owned(), "error.type" => "unconfirmed")
                 .increment(1);
         }
@@ -49,7 +53,8 @@ pub(crate) fn received(queue: &str) {
 pub(crate) fn processed(delivery: &Delivery, outcome: &Outcome, took: Duration) {
     let handler = delivery.handler().to_owned();
     let error = if outcome.is_done() { "" } else { "failed" };
-    histogram!(PROCESS_DURATION, "tidings.handler" => handler, "error.type" => error).record(took.as_secs_f64());
+    histogram!(PROCESS_DURATION, "tidings.handler" => handler, "error.type" => error)
+        .record(took.as_secs_f64());
     tracing::debug!(
         handler = delivery.handler(),
         event_type = delivery.event_type(),
@@ -74,7 +79,12 @@ pub(crate) fn dead_lettered(case: &Case, reason: Reason, error: &(dyn StdError +
     let handler = case.worker.name();
     counter!(DEAD_LETTERED, "tidings.handler" => handler, "tidings.reason" => reason.as_str()).increment(1);
     let error = case.redacted(&error_text(error));
-    tracing::error!(handler, attempt = case.attempt, reason = reason.as_str(), "dead-lettered: {error}");
+    tracing::error!(
+        handler,
+        attempt = case.attempt,
+        reason = reason.as_str(),
+        "dead-lettered: {error}"
+    );
 }
 
 /// A delivery was acknowledged without a handler.
@@ -86,7 +96,10 @@ pub(crate) fn ignored(handler: &'static str) {
 pub(crate) fn breaker(handler: &'static str, open: bool) {
     gauge!(BREAKER_OPEN, "tidings.handler" => handler).set(if open { 1.0 } else { 0.0 });
     if open {
-        tracing::error!(handler, "every attempt of late failed; the breaker is open and probes");
+        tracing::error!(
+            handler,
+            "every attempt of late failed; the breaker is open and probes"
+        );
     } else {
         tracing::info!(handler, "a probe succeeded; the breaker is closed");
     }

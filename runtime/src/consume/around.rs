@@ -32,13 +32,23 @@ impl Next {
         around: Arc<[Middleware]>,
         handler: Box<dyn FnOnce(Delivery) -> BoxFuture<'static, Outcome> + Send>,
     ) -> Self {
-        Self { around, at: 0, handler }
+        Self {
+            around,
+            at: 0,
+            handler,
+        }
     }
 
     /// Goes on to the next middleware, or to the handler.
     pub fn run(self, delivery: Delivery) -> impl Future<Output = Outcome> + Send {
         match self.around.get(self.at).cloned() {
-            Some(around) => around(delivery, Self { at: self.at + 1, ..self }),
+            Some(around) => around(
+                delivery,
+                Self {
+                    at: self.at + 1,
+                    ..self
+                },
+            ),
             None => (self.handler)(delivery),
         }
     }
@@ -46,6 +56,8 @@ impl Next {
 
 impl std::fmt::Debug for Next {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Next").field("middleware_left", &(self.around.len() - self.at)).finish_non_exhaustive()
+        f.debug_struct("Next")
+            .field("middleware_left", &(self.around.len() - self.at))
+            .finish_non_exhaustive()
     }
 }

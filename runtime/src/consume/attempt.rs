@@ -37,17 +37,18 @@ async fn within_middleware(worker: &Arc<Worker>, delivery: Delivery) -> Outcome 
 }
 
 async fn handle(worker: &Worker, delivery: Delivery) -> Outcome {
-    let call = async { (worker.call)(delivery).await.map_err(|failure: Failure| Ending::from(failure)) };
+    let call = async {
+        (worker.call)(delivery)
+            .await
+            .map_err(|failure: Failure| Ending::from(failure))
+    };
     let ending = guarded(worker.descriptor.timeout(), call).await;
     Outcome::of(ending.map_or_else(|ending| ending, Ending::Returned))
 }
 
 /// Runs a future that may panic or never end. What it leaves behind is dropped inside the guard too: a `Drop` that
 /// panics is the handler's panic.
-async fn guarded<T>(
-    limit: Duration,
-    future: impl Future<Output = Result<T, Ending>>,
-) -> Result<T, Ending> {
+async fn guarded<T>(limit: Duration, future: impl Future<Output = Result<T, Ending>>) -> Result<T, Ending> {
     let timed = async move {
         match tokio::time::timeout(limit, future).await {
             Ok(result) => result,
@@ -62,5 +63,7 @@ async fn guarded<T>(
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned()
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+        .to_owned()
 }

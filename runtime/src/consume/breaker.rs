@@ -42,7 +42,11 @@ impl Breaker {
     pub(crate) fn record(&mut self, event_id: &str, succeeded: bool) -> Change {
         if succeeded {
             self.failures.clear();
-            return if self.open.take().is_some() { Change::Closed } else { Change::None };
+            return if self.open.take().is_some() {
+                Change::Closed
+            } else {
+                Change::None
+            };
         }
         if self.open.is_some() {
             return Change::None;
@@ -80,7 +84,9 @@ mod tests {
     use super::*;
 
     fn fail(breaker: &mut Breaker, attempts: usize, events: usize) -> Vec<Change> {
-        (0..attempts).map(|n| breaker.record(&(n % events).to_string(), false)).collect()
+        (0..attempts)
+            .map(|n| breaker.record(&(n % events).to_string(), false))
+            .collect()
     }
 
     #[test]

@@ -49,7 +49,11 @@ pub(crate) enum Carried {
     /// The broker may forget the delivery.
     Settled { dead_lettered: bool },
     /// It stays here, for another attempt after the delay.
-    Waits { delay: Duration, next_attempt: u32, error: String },
+    Waits {
+        delay: Duration,
+        next_attempt: u32,
+        error: String,
+    },
     /// The bus was closed; the broker gives the delivery to another.
     Abandoned,
 }
@@ -89,21 +93,35 @@ impl Case {
                 Carried::Settled { dead_lettered: false }
             }
             Step::Publish(_) => unreachable!("publishing is settled before"),
-            Step::WaitInPlace { delay, next_attempt, error } => {
+            Step::WaitInPlace {
+                delay,
+                next_attempt,
+                error,
+            } => {
                 Counts::add(&counts.retried);
                 telemetry::retried(self, delay, error.as_ref());
                 let error = telemetry::error_text(error.as_ref());
-                Carried::Waits { delay, next_attempt, error }
+                Carried::Waits {
+                    delay,
+                    next_attempt,
+                    error,
+                }
             }
-            Step::Delay { delay, next_attempt, error } => {
+            Step::Delay {
+                delay,
+                next_attempt,
+                error,
+            } => {
                 Counts::add(&counts.retried);
                 telemetry::retried(self, delay, error.as_ref());
-                self.delay(delay, next_attempt, &telemetry::error_text(error.as_ref())).await
+                self.delay(delay, next_attempt, &telemetry::error_text(error.as_ref()))
+                    .await
             }
             Step::DeadLetter { reason, error } => {
                 Counts::add(&counts.dead_lettered);
                 telemetry::dead_lettered(self, reason, error.as_ref());
-                self.dead_letter(reason, &telemetry::error_text(error.as_ref())).await
+                self.dead_letter(reason, &telemetry::error_text(error.as_ref()))
+                    .await
             }
             Step::Drop { reason, error } => {
                 Counts::add(&counts.dead_lettered);
@@ -116,14 +134,21 @@ impl Case {
     /// Publishes the handler's events, each under an id that follows from the delivery: a handler that runs twice
     /// publishes the same facts twice, not two facts.
     async fn publish(&self, returned: Returned, counts: bool) -> Carried {
-        let Some(delivery) = &self.delivery else { return Carried::Settled { dead_lettered: false } };
+        let Some(delivery) = &self.delivery else {
+            return Carried::Settled { dead_lettered: false };
+        };
         let bus = self.service.bus();
         let messages = Context::of_delivery(delivery).sync_scope(|| {
-            returned.events.iter().enumerate().map(|(ordinal, event)| {
-                let id = returned_event_id(delivery.id(), &self.queue, &event.event_type, ordinal);
-                let metadata = bus.metadata(Some(id.to_string()));
-                bus.message(event, &metadata, crate::Headers::new()).map(Arc::new)
-            }).collect::<Result<Vec<_>, _>>()
+            returned
+                .events
+                .iter()
+                .enumerate()
+                .map(|(ordinal, event)| {
+                    let id = returned_event_id(delivery.id(), &self.queue, &event.event_type, ordinal);
+                    let metadata = bus.metadata(Some(id.to_string()));
+                    bus.message(event, &metadata, crate::Headers::new()).map(Arc::new)
+                })
+                .collect::<Result<Vec<_>, _>>()
         });
         let mut unsent = match messages {
             Ok(messages) => messages,
@@ -134,7 +159,12 @@ impl Case {
         };
         let mut wait = FIRST_WAIT;
         loop {
-            let results = join_all(unsent.iter().map(|message| bus.send(Arc::clone(message), false, false))).await;
+            let results = join_all(
+                unsent
+                    .iter()
+                    .map(|message| bus.send(Arc::clone(message), false, false)),
+            )
+            .await;
             let mut failed = Vec::new();
             let mut last = None;
             for (message, result) in unsent.into_iter().zip(results) {
@@ -151,7 +181,10 @@ impl Case {
                     Counts::add(&self.worker.counts.handled);
                     return Carried::Settled { dead_lettered: false };
                 }
-                Some(Unsent { fault: PublishFault::Closed, .. }) => return Carried::Abandoned,
+                Some(Unsent {
+                    fault: PublishFault::Closed,
+                    ..
+                }) => return Carried::Abandoned,
                 Some(error) => self.trouble("cannot publish the events that it returned", &error.fault),
             }
             unsent = failed;
@@ -162,15 +195,33 @@ impl Case {
 
     async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
         let exchange = self.service.names().delay(delay);
-        let to = Destination { exchange: &exchange, routing_key: &self.queue };
-        self.send_on(to, error, Fate::Retry { attempt: next_attempt }, Some(delay)).await
+        let to = Destination {
+            exchange: &exchange,
+            routing_key: &self.queue,
+        };
+        self.send_on(
+            to,
+            error,
+            Fate::Retry {
+                attempt: next_attempt,
+            },
+            Some(delay),
+        )
+        .await
     }
 
     async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {
         let exchange = self.service.names().dead();
         let key = Names::dead_letters(&self.queue);
-        let to = Destination { exchange: &exchange, routing_key: &key };
-        let fate = Fate::DeadLetter { reason, attempts: self.attempt, at: Timestamp::now() };
+        let to = Destination {
+            exchange: &exchange,
+            routing_key: &key,
+        };
+        let fate = Fate::DeadLetter {
+            reason,
+            attempts: self.attempt,
+            at: Timestamp::now(),
+        };
         match self.send_on(to, error, fate, None).await {
             Carried::Settled { .. } => Carried::Settled { dead_lettered: true },
             other => other,
@@ -195,7 +246,11 @@ impl Case {
             redact,
             fate,
         };
-        self.send_ours(republish(&self.message, &self.origin, to, &details, bus.limits()), delay).await
+        self.send_ours(
+            republish(&self.message, &self.origin, to, &details, bus.limits()),
+            delay,
+        )
+        .await
     }
 
     /// The text of an error as it may be kept.
@@ -222,7 +277,10 @@ impl Case {
                     self.worker.set_trouble(None);
                     return Carried::Settled { dead_lettered: false };
                 }
-                Err(Unsent { fault: PublishFault::Closed, .. }) => return Carried::Abandoned,
+                Err(Unsent {
+                    fault: PublishFault::Closed,
+                    ..
+                }) => return Carried::Abandoned,
                 Err(unsent) => {
                     self.trouble("cannot publish to its delay or dead-letter queue", &unsent.fault);
                     if let Err(error) = self.service.declare_again().await {

@@ -96,7 +96,9 @@ impl Consumer {
         // Between two subscriptions nothing of this consumer is with the broker, and yet it is at work.
         let mut awake = Some(self.clock().hold());
         loop {
-            let Some(pace) = self.next_pace(&mut wanted, careful, &mut awake).await else { break };
+            let Some(pace) = self.next_pace(&mut wanted, careful, &mut awake).await else {
+                break;
+            };
             let subscribe = Subscribe {
                 queue: self.source.clone(),
                 prefetch: if pace == Pace::Full { self.prefetch } else { 1 },
@@ -118,16 +120,25 @@ impl Consumer {
             if let Some(started) = started.take() {
                 let _ = started.send(Ok(()));
             }
-            self.status.set(if pace == Pace::Probe { ConsumerState::BreakerOpen } else { ConsumerState::Running });
+            self.status.set(if pace == Pace::Probe {
+                ConsumerState::BreakerOpen
+            } else {
+                ConsumerState::Running
+            });
             wait = FIRST_WAIT;
-            match Shift::new(&mut self, subscription, pace, &mut awake).run(&mut wanted).await {
+            match Shift::new(&mut self, subscription, pace, &mut awake)
+                .run(&mut wanted)
+                .await
+            {
                 Exit::Stopped => break,
                 Exit::Lost => {
                     careful = false;
                     let queue = self.queue.as_ref();
                     tracing::warn!(queue, "the subscription ended; subscribing again");
                     telemetry::subscription_lost(queue);
-                    self.status.set(ConsumerState::Failing("the broker ended its subscription".to_owned()));
+                    self.status.set(ConsumerState::Failing(
+                        "the broker ended its subscription".to_owned(),
+                    ));
                     if let QueueSource::Ephemeral { .. } = self.source {
                         telemetry::gap(queue);
                     }
@@ -183,7 +194,11 @@ impl Consumer {
 
     /// How long the breaker of a queue that is returned while it is open still waits.
     fn probe_after(&self) -> Option<Duration> {
-        if self.holds_while_open() { None } else { self.workers[0].breaker().probe_after() }
+        if self.holds_while_open() {
+            None
+        } else {
+            self.workers[0].breaker().probe_after()
+        }
     }
 
     /// Whether an open breaker keeps what was handed out. An ordered queue must not hand its head to another instance
@@ -208,7 +223,11 @@ impl Consumer {
         *wait = (*wait * 2).min(LAST_WAIT);
         // The queue may be gone: what is there already stays as it is.
         if let Err(error) = self.service.declare_again().await {
-            tracing::warn!(queue = self.queue.as_ref(), "{}", telemetry::error_text(&error).replace('\n', ": "));
+            tracing::warn!(
+                queue = self.queue.as_ref(),
+                "{}",
+                telemetry::error_text(&error).replace('\n', ": ")
+            );
         }
     }
 }
@@ -239,7 +258,12 @@ impl OwnReturns {
 
     fn key(message: &Message) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (&message.routing_key, &message.properties.message_id, &message.body).hash(&mut hasher);
+        (
+            &message.routing_key,
+            &message.properties.message_id,
+            &message.body,
+        )
+            .hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -42,14 +42,22 @@ pub(crate) fn judge(
 ) -> Judged {
     let message = &incoming.message;
     let origin = origin::origin(message, &service.names().returns(), queue);
-    let over = |origin, handler, ending| Judged { origin, handler, verdict: Verdict::Over(ending) };
+    let over = |origin, handler, ending| Judged {
+        origin,
+        handler,
+        verdict: Verdict::Over(ending),
+    };
     if returns >= CRASH_LOOP_AT {
         return over(origin, 0, Ending::CrashLoop(returns));
     }
     let key = judged_key(&origin).map(str::to_owned);
     match read::read(message, &origin, service.bus().limits()) {
         Ok(event) => match choose(workers, event.event_type(), key.as_deref()) {
-            (handler, Match::Takes) => Judged { origin, handler, verdict: Verdict::Run(event) },
+            (handler, Match::Takes) => Judged {
+                origin,
+                handler,
+                verdict: Verdict::Run(event),
+            },
             (handler, found) => over(origin, handler, ending(found, event.event_type(), key.as_deref())),
         },
         // What no handler declares disturbs no handler, even when it is broken.

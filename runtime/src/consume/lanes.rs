@@ -21,7 +21,10 @@ pub(crate) struct Lanes {
 
 #[derive(Debug)]
 enum Order {
-    Free { queue: VecDeque<Held>, waiting: BTreeMap<Due, Held> },
+    Free {
+        queue: VecDeque<Held>,
+        waiting: BTreeMap<Due, Held>,
+    },
     PerAggregate(PerAggregate),
 }
 
@@ -40,9 +43,16 @@ impl Lanes {
         let order = if ordered {
             Order::PerAggregate(PerAggregate::default())
         } else {
-            Order::Free { queue: VecDeque::new(), waiting: BTreeMap::new() }
+            Order::Free {
+                queue: VecDeque::new(),
+                waiting: BTreeMap::new(),
+            }
         };
-        Self { order, len: 0, sequence: 0 }
+        Self {
+            order,
+            len: 0,
+            sequence: 0,
+        }
     }
 
     /// A delivery came.
@@ -59,9 +69,10 @@ impl Lanes {
     pub(crate) fn start(&mut self) -> Option<Held> {
         let held = match &mut self.order {
             Order::Free { queue, .. } => queue.pop_front(),
-            Order::PerAggregate(order) => {
-                order.ready.pop_front().and_then(|aggregate| order.lanes.get_mut(&aggregate)?.pop_front())
-            }
+            Order::PerAggregate(order) => order
+                .ready
+                .pop_front()
+                .and_then(|aggregate| order.lanes.get_mut(&aggregate)?.pop_front()),
         };
         self.len -= usize::from(held.is_some());
         held
@@ -120,12 +131,11 @@ impl Lanes {
     pub(crate) fn drain(&mut self) -> Vec<Held> {
         self.len = 0;
         match &mut self.order {
-            Order::Free { queue, waiting } => {
-                queue.drain(..).chain(std::mem::take(waiting).into_values()).collect()
-            }
-            Order::PerAggregate(order) => {
-                std::mem::take(order).lanes.into_values().flatten().collect()
-            }
+            Order::Free { queue, waiting } => queue
+                .drain(..)
+                .chain(std::mem::take(waiting).into_values())
+                .collect(),
+            Order::PerAggregate(order) => std::mem::take(order).lanes.into_values().flatten().collect(),
         }
     }
 

@@ -73,12 +73,19 @@ impl Outcome {
 
     /// The delivery is tried again on the handler's next rung, or dead-lettered after the last attempt.
     pub fn retry(error: impl Into<BoxError>) -> Self {
-        Self(Kind::Retry { reason: Reason::Failed, error: error.into(), delay: None })
+        Self(Kind::Retry {
+            reason: Reason::Failed,
+            error: error.into(),
+            delay: None,
+        })
     }
 
     /// The delivery is dead-lettered at once.
     pub fn reject(error: impl Into<BoxError>) -> Self {
-        Self(Kind::DeadLetter { reason: Reason::Rejected, error: error.into() })
+        Self(Kind::DeadLetter {
+            reason: Reason::Rejected,
+            error: error.into(),
+        })
     }
 
     /// Whether the delivery is handled.
@@ -118,19 +125,25 @@ impl Outcome {
         let retry = |reason, error, delay| Self(Kind::Retry { reason, error, delay });
         let dead = |reason, error| Self(Kind::DeadLetter { reason, error });
         match ending {
-            Ending::Returned(Returned { fault: Some(fault), .. }) => {
-                dead(Reason::Unpublishable, Box::new(ReturnedUnpublishable(fault)))
-            }
+            Ending::Returned(Returned {
+                fault: Some(fault), ..
+            }) => dead(Reason::Unpublishable, Box::new(ReturnedUnpublishable(fault))),
             Ending::Returned(returned) => Self(Kind::Done(returned)),
             Ending::Failed(error) => match error.verdict() {
                 Verdict::Retry => retry(Reason::Failed, error.into_inner(), None),
                 Verdict::RetryAfter(delay) => retry(Reason::Failed, error.into_inner(), Some(delay)),
                 Verdict::Reject => dead(Reason::Rejected, error.into_inner()),
             },
-            Ending::Panicked(text) => retry(Reason::Failed, text_error(format!("the handler panicked: {text}")), None),
-            Ending::TimedOut(limit) => {
-                retry(Reason::Failed, text_error(format!("the handler took longer than {limit:?}")), None)
-            }
+            Ending::Panicked(text) => retry(
+                Reason::Failed,
+                text_error(format!("the handler panicked: {text}")),
+                None,
+            ),
+            Ending::TimedOut(limit) => retry(
+                Reason::Failed,
+                text_error(format!("the handler took longer than {limit:?}")),
+                None,
+            ),
             Ending::Refused(rejection) if rejection.retries() => {
                 retry(Reason::Failed, rejection.into_inner(), None)
             }
@@ -145,9 +158,10 @@ impl Outcome {
             },
             Ending::Malformed(error) => dead(Reason::Malformed, Box::new(error)),
             Ending::Undeclared => Self(Kind::Ignored),
-            Ending::WrongType(found) => {
-                dead(Reason::WrongType, text_error(format!("its key belongs to another event than `{found}`")))
-            }
+            Ending::WrongType(found) => dead(
+                Reason::WrongType,
+                text_error(format!("its key belongs to another event than `{found}`")),
+            ),
             // Another version of the service bound the key, and its instances read the same queue.
             Ending::ForeignKey(key) => retry(
                 Reason::NotOurs,
@@ -156,7 +170,9 @@ impl Outcome {
             ),
             Ending::CrashLoop(count) => dead(
                 Reason::CrashLoop,
-                text_error(format!("it came back {count} times without being settled; it may end its process")),
+                text_error(format!(
+                    "it came back {count} times without being settled; it may end its process"
+                )),
             ),
         }
     }
@@ -166,8 +182,14 @@ impl Outcome {
     pub(crate) fn health(&self) -> Option<bool> {
         match &self.0 {
             Kind::Done(_) => Some(true),
-            Kind::DeadLetter { reason: Reason::Rejected, .. } => Some(true),
-            Kind::Retry { reason: Reason::Failed, .. } => Some(false),
+            Kind::DeadLetter {
+                reason: Reason::Rejected,
+                ..
+            } => Some(true),
+            Kind::Retry {
+                reason: Reason::Failed,
+                ..
+            } => Some(false),
             Kind::Ignored | Kind::Retry { .. } | Kind::DeadLetter { .. } => None,
         }
     }
@@ -189,10 +211,16 @@ impl Outcome {
             Kind::Ignored => Step::Acknowledge,
             Kind::DeadLetter { reason, error } => Step::dead_letter(attempt, reason, error),
             Kind::Retry { reason, error, delay } => match attempt.delay(delay) {
-                Some(delay) if attempt.in_place => {
-                    Step::WaitInPlace { delay, next_attempt: attempt.next(), error }
-                }
-                Some(delay) => Step::Delay { delay, next_attempt: attempt.next(), error },
+                Some(delay) if attempt.in_place => Step::WaitInPlace {
+                    delay,
+                    next_attempt: attempt.next(),
+                    error,
+                },
+                Some(delay) => Step::Delay {
+                    delay,
+                    next_attempt: attempt.next(),
+                    error,
+                },
                 None => Step::dead_letter(attempt, reason, error),
             },
         }
@@ -247,9 +275,17 @@ pub(crate) enum Step {
     /// Publish the handler's events, then acknowledge.
     Publish(Returned),
     /// Publish to the delay queue, then acknowledge.
-    Delay { delay: Duration, next_attempt: u32, error: BoxError },
+    Delay {
+        delay: Duration,
+        next_attempt: u32,
+        error: BoxError,
+    },
     /// Keep it, and try again here.
-    WaitInPlace { delay: Duration, next_attempt: u32, error: BoxError },
+    WaitInPlace {
+        delay: Duration,
+        next_attempt: u32,
+        error: BoxError,
+    },
     /// Publish to the dead letters, then acknowledge.
     DeadLetter { reason: Reason, error: BoxError },
     /// Acknowledge, count and log: an ephemeral queue has no dead letters.
@@ -284,7 +320,10 @@ impl StdError for ReturnedUnpublishable {
 
 /// A returned event that can never be published, found only when it was put into its envelope.
 pub(crate) fn unpublishable(fault: Unpublishable) -> Outcome {
-    Outcome(Kind::DeadLetter { reason: Reason::Unpublishable, error: Box::new(ReturnedUnpublishable(fault)) })
+    Outcome(Kind::DeadLetter {
+        reason: Reason::Unpublishable,
+        error: Box::new(ReturnedUnpublishable(fault)),
+    })
 }
 
 fn text_error(text: String) -> BoxError {

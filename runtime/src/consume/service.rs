@@ -79,7 +79,9 @@ impl Service {
     pub(crate) async fn declare_again(&self) -> Result<()> {
         let mut plan = self.0.plan.clone();
         let delays: Vec<Duration> = self.declared().iter().copied().collect();
-        delays.into_iter().for_each(|delay| plan.merge(Plan::delay(&self.0.names, delay)));
+        delays
+            .into_iter()
+            .for_each(|delay| plan.merge(Plan::delay(&self.0.names, delay)));
         self.0.bus.broker().declare(&plan).await
     }
 

@@ -69,19 +69,27 @@ impl AckWindow {
 
     /// How many deliveries are neither acknowledged nor returned.
     pub(crate) fn unsettled(&self) -> usize {
-        self.entries.iter().filter(|(state, _)| *state != State::Gone).count()
+        self.entries
+            .iter()
+            .filter(|(state, _)| *state != State::Gone)
+            .count()
     }
 
     /// When the oldest delivery came that is not settled.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        self.entries.iter().find(|(state, _)| *state == State::Unsettled).map(|(_, since)| *since)
+        self.entries
+            .iter()
+            .find(|(state, _)| *state == State::Unsettled)
+            .map(|(_, since)| *since)
     }
 
     /// What is to be acknowledged now.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Ack> {
         let mut acks = Vec::new();
         self.take_run(&mut acks);
-        let waited = self.waiting_since.is_some_and(|since| now.duration_since(since) >= GAP_WAIT);
+        let waited = self
+            .waiting_since
+            .is_some_and(|since| now.duration_since(since) >= GAP_WAIT);
         if self.finished_above_gap >= self.batch || (waited && self.finished_above_gap > 0) {
             self.take_above_gap(&mut acks);
         }
@@ -98,11 +106,15 @@ impl AckWindow {
 
     /// When [`due`](Self::due) is to be asked again, if nothing happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.waiting_since.filter(|_| self.finished_above_gap > 0).map(|since| since + GAP_WAIT)
+        self.waiting_since
+            .filter(|_| self.finished_above_gap > 0)
+            .map(|since| since + GAP_WAIT)
     }
 
     fn set(&mut self, tag: u64, state: State) -> bool {
-        let Some(at) = tag.checked_sub(self.base).and_then(|at| usize::try_from(at).ok()) else { return false };
+        let Some(at) = tag.checked_sub(self.base).and_then(|at| usize::try_from(at).ok()) else {
+            return false;
+        };
         match self.entries.get_mut(at) {
             Some(entry) if entry.0 == State::Unsettled => {
                 entry.0 = state;
@@ -116,7 +128,11 @@ impl AckWindow {
     fn take_run(&mut self, acks: &mut Vec<Ack>) {
         let mut last = None;
         let mut count = 0;
-        while let Some((state, _)) = self.entries.front().filter(|(state, _)| *state != State::Unsettled) {
+        while let Some((state, _)) = self
+            .entries
+            .front()
+            .filter(|(state, _)| *state != State::Unsettled)
+        {
             if *state == State::Finished {
                 last = Some(self.base);
                 count += 1;
@@ -125,7 +141,10 @@ impl AckWindow {
             self.base += 1;
         }
         if let Some(tag) = last {
-            acks.push(Ack { tag, multiple: count > 1 });
+            acks.push(Ack {
+                tag,
+                multiple: count > 1,
+            });
             self.finished_above_gap -= count;
             if self.finished_above_gap == 0 {
                 self.waiting_since = None;
@@ -137,7 +156,10 @@ impl AckWindow {
         for (at, (state, _)) in self.entries.iter_mut().enumerate() {
             if *state == State::Finished {
                 *state = State::Gone;
-                acks.push(Ack { tag: self.base + at as u64, multiple: false });
+                acks.push(Ack {
+                    tag: self.base + at as u64,
+                    multiple: false,
+                });
             }
         }
         self.finished_above_gap = 0;
@@ -172,7 +194,13 @@ mod tests {
     fn a_contiguous_run_goes_with_one_acknowledgement() {
         let (mut window, now) = window(256, 5);
         [3, 1, 2].into_iter().for_each(|tag| window.finished(tag, now));
-        assert_eq!(window.due(now), [Ack { tag: 3, multiple: true }]);
+        assert_eq!(
+            window.due(now),
+            [Ack {
+                tag: 3,
+                multiple: true
+            }]
+        );
         assert_eq!(window.deadline(), None);
     }
 
@@ -196,7 +224,11 @@ mod tests {
         assert_eq!(window.due(now + GAP_WAIT), [one(2)]);
         assert_eq!(window.deadline(), None);
         window.finished(1, now);
-        assert_eq!(window.due(now), [one(1)], "the one acknowledged above the gap is not acknowledged again");
+        assert_eq!(
+            window.due(now),
+            [one(1)],
+            "the one acknowledged above the gap is not acknowledged again"
+        );
     }
 
     #[test]
@@ -210,7 +242,11 @@ mod tests {
             window.finished(tag, now);
             finished.insert(tag);
             for ack in window.due(now) {
-                let covered = if ack.multiple { 1..=ack.tag } else { ack.tag..=ack.tag };
+                let covered = if ack.multiple {
+                    1..=ack.tag
+                } else {
+                    ack.tag..=ack.tag
+                };
                 for tag in covered {
                     assert!(finished.contains(&tag), "{tag} acknowledged before it finished");
                     settled.insert(tag);
@@ -229,7 +265,13 @@ mod tests {
         window.returned(2);
         window.finished(1, now);
         window.finished(3, now);
-        assert_eq!(window.due(now), [Ack { tag: 3, multiple: true }]);
+        assert_eq!(
+            window.due(now),
+            [Ack {
+                tag: 3,
+                multiple: true
+            }]
+        );
         window.finished(2, now);
         assert_eq!(window.all(), []);
     }

@@ -114,7 +114,11 @@ impl<'a> Shift<'a> {
         awake: &'a mut Option<Awake>,
     ) -> Self {
         let (reporter, reports) = mpsc::unbounded_channel();
-        let desks = consumer.workers.iter().map(|worker| Desk::new(Arc::clone(worker))).collect();
+        let desks = consumer
+            .workers
+            .iter()
+            .map(|worker| Desk::new(Arc::clone(worker)))
+            .collect();
         let prefetch = if pace == Pace::Full { consumer.prefetch } else { 1 };
         let next_hold_check = Instant::now() + consumer.service.bus().config().hold_limit / HOLD_CHECKS;
         Self {
@@ -237,7 +241,11 @@ impl<'a> Shift<'a> {
         // event while its predecessor still runs. Leaving then closes the channel, which returns all in one step.
         if !self.consumer.is_ordered() {
             self.subscription.cancel();
-            let unstarted: Vec<_> = self.desks.iter_mut().flat_map(|desk| desk.lanes.drain()).collect();
+            let unstarted: Vec<_> = self
+                .desks
+                .iter_mut()
+                .flat_map(|desk| desk.lanes.drain())
+                .collect();
             unstarted.into_iter().for_each(|held| self.give_back(held.tag));
         }
     }
@@ -251,12 +259,19 @@ impl<'a> Shift<'a> {
     async fn leave(mut self, exit: Exit) -> Exit {
         self.stay_awake();
         let acks = self.window.all();
-        acks.into_iter().for_each(|ack| self.subscription.ack(ack.tag, ack.multiple));
+        acks.into_iter()
+            .for_each(|ack| self.subscription.ack(ack.tag, ack.multiple));
         // A broker that is away takes no acknowledgement; what it does not hear of it hands out again.
         let flush = poll_fn(|cx| self.subscription.poll_flush(cx));
         let _ = tokio::time::timeout(Duration::from_secs(5), flush).await;
-        let unstarted: Vec<_> = self.desks.iter_mut().flat_map(|desk| desk.lanes.drain()).collect();
-        unstarted.iter().for_each(|held| self.consumer.own_returns.add(held.delivery.message()));
+        let unstarted: Vec<_> = self
+            .desks
+            .iter_mut()
+            .flat_map(|desk| desk.lanes.drain())
+            .collect();
+        unstarted
+            .iter()
+            .for_each(|held| self.consumer.own_returns.add(held.delivery.message()));
         exit
     }
 
@@ -265,7 +280,9 @@ impl<'a> Shift<'a> {
     }
 
     fn abort_all(mut self) -> Exit {
-        self.running.drain().for_each(|(_, running)| running.abort.abort());
+        self.running
+            .drain()
+            .for_each(|(_, running)| running.abort.abort());
         Exit::Stopped
     }
 
@@ -288,7 +305,10 @@ impl<'a> Shift<'a> {
         let limit = self.consumer.service.bus().config().hold_limit;
         self.next_hold_check = Instant::now() + limit / HOLD_CHECKS;
         if self.window.oldest().is_some_and(|since| since.elapsed() >= limit) && self.leaving.is_none() {
-            tracing::warn!(queue = self.consumer.queue.as_ref(), "a delivery was held for {limit:?}; starting over");
+            tracing::warn!(
+                queue = self.consumer.queue.as_ref(),
+                "a delivery was held for {limit:?}; starting over"
+            );
             telemetry::recycled(&self.consumer.queue);
             // What runs cannot be waited for, since it is what was held: it goes on, and its acknowledgement goes
             // nowhere.
@@ -305,14 +325,22 @@ impl<'a> Shift<'a> {
     fn admit(&mut self, incoming: Incoming) {
         self.window.delivered(incoming.tag, Instant::now());
         telemetry::received(&self.consumer.queue);
-        let returns = self.consumer.own_returns.subtract_from(incoming.delivery_count, &incoming.message);
+        let returns = self
+            .consumer
+            .own_returns
+            .subtract_from(incoming.delivery_count, &incoming.message);
         self.mind_the_suspect(returns);
         if self.leaving.is_some() && !self.consumer.is_ordered() {
             return self.give_back(incoming.tag);
         }
         let consumer = &self.consumer;
-        let judged =
-            judge::judge(&incoming, returns, &consumer.queue, &consumer.workers, &consumer.service);
+        let judged = judge::judge(
+            &incoming,
+            returns,
+            &consumer.queue,
+            &consumer.workers,
+            &consumer.service,
+        );
         match judged.verdict {
             Verdict::Run(event) => {
                 let delivery = self.delivery(event, &incoming, &judged.origin, judged.handler);
@@ -352,14 +380,22 @@ impl<'a> Shift<'a> {
             last_error: origin.last_error.clone(),
             trace: TraceContext::from_headers(&incoming.message.headers),
         };
-        Delivery::of_service(event, Arc::clone(&incoming.message), facts, self.consumer.service.clone())
+        Delivery::of_service(
+            event,
+            Arc::clone(&incoming.message),
+            facts,
+            self.consumer.service.clone(),
+        )
     }
 
     fn ignore(&mut self, incoming: &Incoming, origin: &Origin, handler: usize) {
         let worker = &self.desks[handler].worker;
         Counts::add(&worker.counts.ignored);
         telemetry::ignored(worker.name());
-        self.consumer.service.bus().record_ignored(worker.name(), &origin.routing_key);
+        self.consumer
+            .service
+            .bus()
+            .record_ignored(worker.name(), &origin.routing_key);
         self.window.finished(incoming.tag, Instant::now());
     }
 
@@ -379,11 +415,23 @@ impl<'a> Shift<'a> {
         let task = tokio::spawn(async move {
             let carried = case.settle(Outcome::of(ending), true).await;
             // The shift may be over; then nobody waits for the news.
-            let _ = reporter.send(Report { tag, news: News::Carried(carried) });
+            let _ = reporter.send(Report {
+                tag,
+                news: News::Carried(carried),
+            });
         });
         let message = Arc::clone(&incoming.message);
         let abort = task.abort_handle();
-        self.running.insert(tag, Running { handler, abort, in_handler: false, message, held: None });
+        self.running.insert(
+            tag,
+            Running {
+                handler,
+                abort,
+                in_handler: false,
+                message,
+                held: None,
+            },
+        );
     }
 
     /// Starts every attempt that has an event, a place and, when its breaker is open, its probe's turn.
@@ -422,11 +470,23 @@ impl<'a> Shift<'a> {
                 let _ = reporter.send(Report { tag, news: News::Ran });
             }
             let carried = case.settle(outcome, counts).await;
-            let _ = reporter.send(Report { tag, news: News::Carried(carried) });
+            let _ = reporter.send(Report {
+                tag,
+                news: News::Carried(carried),
+            });
         });
         let message = Arc::clone(held.delivery.message());
         let abort = task.abort_handle();
-        self.running.insert(tag, Running { handler, abort, in_handler: true, message, held: Some(held) });
+        self.running.insert(
+            tag,
+            Running {
+                handler,
+                abort,
+                in_handler: true,
+                message,
+                held: Some(held),
+            },
+        );
     }
 
     fn take_report(&mut self, report: Report) {
@@ -441,7 +501,9 @@ impl<'a> Shift<'a> {
             }
             News::Carried(carried) => {
                 // A delivery that was held too long is no longer this shift's.
-                let Some(running) = self.running.remove(&report.tag) else { return };
+                let Some(running) = self.running.remove(&report.tag) else {
+                    return;
+                };
                 let desk = &mut self.desks[running.handler];
                 if running.in_handler {
                     desk.left(now);
@@ -459,7 +521,10 @@ impl<'a> Shift<'a> {
                 self.window.finished(tag, Instant::now());
                 if dead_lettered && desk.worker.descriptor.pauses_on_dead_letter() {
                     let name = desk.worker.name();
-                    tracing::warn!(handler = name, "an event was dead-lettered; paused until it is resumed");
+                    tracing::warn!(
+                        handler = name,
+                        "an event was dead-lettered; paused until it is resumed"
+                    );
                     self.consumer.wanted.send_if_modified(|wanted| {
                         let runs = *wanted == Wanted::Run;
                         if runs {
@@ -472,7 +537,11 @@ impl<'a> Shift<'a> {
                     desk.lanes.finished(held.lane());
                 }
             }
-            Carried::Waits { delay, next_attempt, error } => {
+            Carried::Waits {
+                delay,
+                next_attempt,
+                error,
+            } => {
                 if let Some(mut held) = running.held {
                     if next_attempt > held.delivery.attempt() {
                         held.waited += delay;
@@ -530,7 +599,13 @@ impl<'a> Shift<'a> {
 impl Desk {
     fn new(worker: Arc<Worker>) -> Self {
         let lanes = Lanes::new(worker.descriptor.ordered());
-        Self { worker, lanes, busy: 0, probe_at: None, probing: false }
+        Self {
+            worker,
+            lanes,
+            busy: 0,
+            probe_at: None,
+            probing: false,
+        }
     }
 
     /// The next delivery that may start, and whether it is a probe.
@@ -564,14 +639,18 @@ impl Desk {
     }
 
     fn next_due(&self) -> Option<Duration> {
-        let probe = self.probe_at.filter(|_| self.lanes.len() > 0 && !self.probing && self.busy == 0);
+        let probe = self
+            .probe_at
+            .filter(|_| self.lanes.len() > 0 && !self.probing && self.busy == 0);
         [probe, self.lanes.next_due()].into_iter().flatten().min()
     }
 }
 
 /// Tells the breaker how an attempt went, and says whether the attempt counts.
 fn record(worker: &Worker, delivery: &Delivery, outcome: &Outcome, probe: bool) -> bool {
-    let Some(succeeded) = outcome.health() else { return true };
+    let Some(succeeded) = outcome.health() else {
+        return true;
+    };
     let mut breaker = worker.breaker();
     let change = breaker.record(delivery.id(), succeeded);
     if probe && !succeeded {

@@ -63,13 +63,21 @@ impl Worker {
         around: Arc<[Middleware]>,
         speed_up: u32,
     ) -> Self {
-        let mut types: Vec<&'static str> = descriptor.takes().iter().map(|event| event.event_type()).collect();
+        let mut types: Vec<&'static str> = descriptor
+            .takes()
+            .iter()
+            .map(|event| event.event_type())
+            .collect();
         types.sort_unstable();
         types.dedup();
         Self {
             call,
             around,
-            rungs: descriptor.rungs().iter().map(|&rung| super::retry::scaled(rung, speed_up)).collect(),
+            rungs: descriptor
+                .rungs()
+                .iter()
+                .map(|&rung| super::retry::scaled(rung, speed_up))
+                .collect(),
             patterns: descriptor.patterns(),
             types,
             breaker: Mutex::default(),
@@ -89,7 +97,10 @@ impl Worker {
 
     /// What keeps its deliveries from being settled, if anything does.
     pub(crate) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn set_trouble(&self, trouble: Option<String>) {
@@ -115,7 +126,9 @@ impl Worker {
 }
 
 fn has_key(event: &crate::descriptor::EventDescriptor, key: &str) -> bool {
-    event.versions().any(|version| topic::matches(version.key_pattern(), key))
+    event
+        .versions()
+        .any(|version| topic::matches(version.key_pattern(), key))
 }
 
 impl std::fmt::Debug for Worker {

@@ -1,7 +1,7 @@
 //! Exchanges: from a message's address to the queues that take it.
 
-use std::sync::Arc;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::trie::Trie;
 use crate::error::{DeclareError, Drift};

@@ -140,7 +140,12 @@ impl State {
         }
     }
 
-    fn accept(&mut self, mut message: Arc<Message>, mandatory: bool, after: &mut After) -> Result<(), Refusal> {
+    fn accept(
+        &mut self,
+        mut message: Arc<Message>,
+        mandatory: bool,
+        after: &mut After,
+    ) -> Result<(), Refusal> {
         self.refuse(&message.exchange)?;
         let copies = exchange::copies(&mut message);
         let mut targets = mem::take(&mut self.targets);

@@ -91,7 +91,11 @@ pub fn __assert_published<T: DomainEvent>(bus: &TestBus, matches: impl Fn(&T) ->
     for letter in dead.iter().take(3) {
         let reason = letter.reason.map_or("delivery-limit", |reason| reason.as_str());
         let error = letter.error.replace('\n', ": ");
-        let _ = write!(text, "\n  dead letter of `{}` ({reason}): {error}", letter.handler);
+        let _ = write!(
+            text,
+            "\n  dead letter of `{}` ({reason}): {error}",
+            letter.handler
+        );
     }
     panic!("{text}");
 }
@@ -99,7 +103,10 @@ pub fn __assert_published<T: DomainEvent>(bus: &TestBus, matches: impl Fn(&T) ->
 #[doc(hidden)]
 #[track_caller]
 pub fn __assert_not_published<T: DomainEvent>(bus: &TestBus, matches: impl Fn(&T) -> bool, pattern: &str) {
-    let found = bus.published::<T>().into_iter().find(|event| matches(event.data()));
+    let found = bus
+        .published::<T>()
+        .into_iter()
+        .find(|event| matches(event.data()));
     if let Some(event) = found {
         let published = bus.published_events();
         let event = published.iter().find(|other| other.metadata().id == event.id());
@@ -119,6 +126,9 @@ fn distance(event: &AnyEvent, wanted: &str) -> usize {
     if event.event_type() == wanted {
         return 0;
     }
-    let common = event.event_type().split('.').filter(|word| wanted.split('.').any(|other| other == *word));
+    let common = event
+        .event_type()
+        .split('.')
+        .filter(|word| wanted.split('.').any(|other| other == *word));
     1 + wanted.split('.').count().saturating_sub(common.count())
 }

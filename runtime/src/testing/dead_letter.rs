@@ -36,13 +36,18 @@ impl DeadLetter {
     pub(super) fn of(message: &Message, limits: &Limits) -> Self {
         let headers = message.headers.clone();
         let text = |name| headers.text(name).unwrap_or_default().to_owned();
-        let attempts = headers.get(names::ATTEMPTS).and_then(crate::HeaderValue::as_i64).unwrap_or(0);
+        let attempts = headers
+            .get(names::ATTEMPTS)
+            .and_then(crate::HeaderValue::as_i64)
+            .unwrap_or(0);
         // Its own key and exchange are the dead letters'; those it was published under stand in its headers.
         let origin = origin::origin(message, &message.exchange, "");
         Self {
             handler: text(names::HANDLER),
             queue: text(names::QUEUE),
-            reason: headers.text(names::DEAD_LETTER_REASON).and_then(|reason| reason.parse().ok()),
+            reason: headers
+                .text(names::DEAD_LETTER_REASON)
+                .and_then(|reason| reason.parse().ok()),
             error: text(names::ERROR),
             attempts: u32::try_from(attempts).unwrap_or(0),
             routing_key: origin.routing_key.to_string(),

@@ -12,6 +12,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::broker::{Broker, Publish};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::{BusBuilder, Ignored};
@@ -20,7 +21,6 @@ use crate::event::{AnyEvent, DomainEvent, Event};
 use crate::headers::Headers;
 use crate::memory::MemoryBroker;
 use crate::message::{Message, Properties};
-use crate::broker::{Broker, Publish};
 use crate::wire::{origin, read};
 
 /// A bus for tests: the in-memory broker, which keeps what was published, with a clock of its own that moves only in
@@ -80,7 +80,11 @@ impl TestBus {
         let ignored: Ignored = Arc::new(Mutex::default());
         let mut config = builder.config;
         config.ignored = Some(Arc::clone(&ignored));
-        Self { bus: Bus::on_memory_broker(config, Arc::clone(&memory)), memory, ignored }
+        Self {
+            bus: Bus::on_memory_broker(config, Arc::clone(&memory)),
+            memory,
+            ignored,
+        }
     }
 
     /// The events of type `T` that were published so far, in order, by whomever.
@@ -90,7 +94,11 @@ impl TestBus {
     #[track_caller]
     pub fn published<T: DomainEvent>(&self) -> Vec<Event<T>> {
         let mut events = Vec::new();
-        for event in self.published_events().iter().filter(|event| event.event_type() == T::TYPE) {
+        for event in self
+            .published_events()
+            .iter()
+            .filter(|event| event.event_type() == T::TYPE)
+        {
             match event.decode::<T>() {
                 Ok(data) => events.push(Event::with_metadata(data, event.shared_metadata())),
                 Err(error) => panic!("published `{}`, and {error}: {}", T::TYPE, event.json()),
@@ -101,7 +109,11 @@ impl TestBus {
 
     /// Every event that was published so far, in order, by whomever. What is no event is left out.
     pub fn published_events(&self) -> Vec<AnyEvent> {
-        self.memory.recorded().iter().filter_map(|message| self.event_of(message)).collect()
+        self.memory
+            .recorded()
+            .iter()
+            .filter_map(|message| self.event_of(message))
+            .collect()
     }
 
     /// What the services gave up on, in the order of their queues.
@@ -117,8 +129,9 @@ impl TestBus {
     /// type.
     pub fn ignored(&self) -> Vec<IgnoredEvent> {
         let ignored = self.ignored.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = ignored.iter().map(|(handler, routing_key)| {
-            IgnoredEvent { handler, routing_key: routing_key.clone() }
+        let entries = ignored.iter().map(|(handler, routing_key)| IgnoredEvent {
+            handler,
+            routing_key: routing_key.clone(),
         });
         entries.collect()
     }
@@ -128,7 +141,8 @@ impl TestBus {
     /// # Panics
     /// When the broker refuses it.
     pub async fn publish_raw(&self, routing_key: &str, body: impl Into<Vec<u8>>) {
-        self.publish_message(routing_key, Headers::new(), Properties::default(), body.into()).await;
+        self.publish_message(routing_key, Headers::new(), Properties::default(), body.into())
+            .await;
     }
 
     /// Publishes a body with headers and properties.
@@ -150,8 +164,16 @@ impl TestBus {
             body: body.into(),
         };
         let (confirm, answer) = confirm(None);
-        self.memory.send(Publish { message: Arc::new(message), mandatory: false, while_handling: false, confirm });
-        answer.await.expect("the broker answers").expect("the broker takes it");
+        self.memory.send(Publish {
+            message: Arc::new(message),
+            mandatory: false,
+            while_handling: false,
+            confirm,
+        });
+        answer
+            .await
+            .expect("the broker answers")
+            .expect("the broker takes it");
     }
 
     /// How far the bus's own clock has jumped: the delays that were waited for, without the waiting.

@@ -28,7 +28,9 @@ impl fmt::Display for NotSettled {
         if !self.busiest.is_empty() {
             f.write_str("; published most:")?;
         }
-        self.busiest.iter().try_for_each(|(event, count)| write!(f, " {event} ({count} times)"))
+        self.busiest
+            .iter()
+            .try_for_each(|(event, count)| write!(f, " {event} ({count} times)"))
     }
 }
 

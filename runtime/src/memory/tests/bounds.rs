@@ -1,12 +1,12 @@
 //! How much the broker holds, and who waits when it is full.
 
-use std::sync::Arc;
 use super::{binding, bodies, declare, drain, exchange, is_parked, message, queue, send, soon, subscribe};
 use crate::broker::{Broker, BrokerState, Publish, Refusal};
 use crate::clock::Clock;
 use crate::confirm::confirm;
 use crate::memory::{MemoryBroker, MemoryBrokerBuilder};
 use crate::topology::ExchangeKind;
+use std::sync::Arc;
 
 async fn full(builder: MemoryBrokerBuilder) -> MemoryBroker {
     let broker = builder.recording().build();
