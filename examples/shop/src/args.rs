@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -61,7 +62,14 @@ pub enum Command {
         speed_up: u32,
     },
     /// One service.
-    Service(Setup),
+    Service {
+        /// Which, and where its books are.
+        setup: Setup,
+        /// Where it listens for HTTP.
+        listen: SocketAddr,
+        /// What its retry delays are divided by.
+        speed_up: u32,
+    },
     /// The customers of services that run elsewhere.
     Customer {
         /// Where the services are.
@@ -153,11 +161,11 @@ impl Options {
     }
 
     fn service(&mut self, role: Role, port: u16) -> Result<Command> {
-        Ok(Command::Service(Setup {
-            role,
-            data: self.values.remove("data").map(Into::into),
+        let data = self.values.remove("data").map(Into::into);
+        Ok(Command::Service {
+            setup: Setup { role, data },
             listen: self.take("listen", ([127, 0, 0, 1], port).into())?,
             speed_up: self.take("speed-up", 1)?,
-        }))
+        })
     }
 }

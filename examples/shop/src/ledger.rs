@@ -113,9 +113,9 @@ impl<E: Serialize + DeserializeOwned> Pages<E> {
         };
         file.seek(SeekFrom::Start(self.read))?;
         let mut lines = BufReader::new(&mut *file);
-        let mut line = String::new();
-        while lines.read_line(&mut line)? > 0 && line.ends_with('\n') {
-            let (order_id, entry) = serde_json::from_str(&line)?;
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+            let (order_id, entry) = serde_json::from_slice(&line)?;
             self.entries.insert(order_id, entry);
             self.read += line.len() as u64;
             line.clear();

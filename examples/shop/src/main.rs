@@ -31,7 +31,11 @@ async fn run(command: Command) -> Result<bool> {
     match command {
         Command::Help => print!("{}", args::HELP),
         Command::Everything { orders, speed_up } => return everything::run(orders, speed_up).await,
-        Command::Service(setup) => service::run(setup).await?,
+        Command::Service {
+            setup,
+            listen,
+            speed_up,
+        } => service::run(setup, listen, speed_up).await?,
         Command::Customer {
             street,
             orders,

@@ -38,52 +38,63 @@ pub struct Setup {
     pub role: Role,
     /// The folder of its books. Without one they end with the process, and orders in flight with them.
     pub data: Option<PathBuf>,
-    /// Where it listens for HTTP.
-    pub listen: SocketAddr,
-    /// What its retry delays are divided by.
-    pub speed_up: u32,
 }
 
-/// Runs a service until SIGTERM or ctrl-c.
+/// Runs a service until SIGTERM or ctrl-c, on the broker of `TIDINGS_URL`.
 ///
 /// # Errors
-/// When its books cannot be opened, its address is taken, or there is no broker.
-pub async fn run(setup: Setup) -> Result<()> {
-    let bus = Bus::builder().speed_up(setup.speed_up).from_env().await?;
-    let data = setup.data.as_deref();
-    match setup.role {
-        Role::Orders => {
-            let books = OrderBook::new(Ledger::open(data, "orders")?);
-            let app = Arc::new(orders::app(books.clone()).start(&bus).await?);
-            let front = storefront::router(books.clone(), app.bus().clone());
-            serve(&setup, &app, front.merge(window(move || books.orders()))).await?;
-        }
-        Role::Payments => {
-            let gateway = Gateway::new(Ledger::open(data, "payments")?);
-            let app = Arc::new(payments::app(gateway.clone()).start(&bus).await?);
-            serve(&setup, &app, window(move || gateway.charges())).await?;
-        }
-        Role::Inventory => {
-            let shelf = Shelf::new(Ledger::open(data, "inventory")?);
-            let app = Arc::new(inventory::app(shelf.clone()).start(&bus).await?);
-            serve(&setup, &app, window(move || shelf.reservations())).await?;
-        }
-    }
+/// When its address is taken, there is no broker, or its books cannot be opened.
+pub async fn run(setup: Setup, listen: SocketAddr, speed_up: u32) -> Result<()> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}"))?;
+    let bus = Bus::builder().speed_up(speed_up).from_env().await?;
+    run_on(&bus, setup, listener).await?;
     bus.close().await;
     Ok(())
 }
 
+/// Runs a service on a bus until SIGTERM or ctrl-c. Several can run side by side in one process.
+///
+/// # Errors
+/// When its books cannot be opened, or its queues not declared.
+pub async fn run_on(bus: &Bus, setup: Setup, listener: TcpListener) -> Result<()> {
+    let Setup { role, data } = setup;
+    let data = data.as_deref();
+    match role {
+        Role::Orders => {
+            let books = OrderBook::new(Ledger::open(data, "orders")?);
+            let app = orders::app(books.clone()).start(bus).await?;
+            let front = storefront::router(books.clone(), app.bus().clone());
+            serve(app, listener, front.merge(window(move || books.orders()))).await
+        }
+        Role::Payments => {
+            let gateway = Gateway::new(Ledger::open(data, "payments")?);
+            let app = payments::app(gateway.clone()).start(bus).await?;
+            serve(app, listener, window(move || gateway.charges())).await
+        }
+        Role::Inventory => {
+            let shelf = Shelf::new(Ledger::open(data, "inventory")?);
+            let app = inventory::app(shelf.clone()).start(bus).await?;
+            serve(app, listener, window(move || shelf.reservations())).await
+        }
+    }
+}
+
 /// Answers requests until a signal has ended the app.
-async fn serve(setup: &Setup, app: &Arc<RunningApp>, router: Router) -> Result<()> {
-    let listener = TcpListener::bind(setup.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", setup.listen))?;
-    println!("{} listens on http://{}", app.service(), listener.local_addr()?);
-    let health = Arc::clone(app);
-    let router = router.route("/health", get(async move || state(&health)));
+async fn serve(app: RunningApp, listener: TcpListener, router: Router) -> Result<()> {
+    let app = Arc::new(app);
+    let watched = Arc::clone(&app);
+    let router = router.route("/health", get(async move || state(&watched)));
+    let serve = async {
+        println!("{} listens on http://{}", app.service(), listener.local_addr()?);
+        axum::serve(listener, router).await
+    };
     tokio::select! {
-        served = axum::serve(listener, router) => served?,
+        // First it listens for signals, and then says that it is there.
+        biased;
         ended = app.until_signal() => ended?,
+        served = serve => served?,
     }
     println!("{} has ended", app.service());
     Ok(())
