@@ -1,7 +1,7 @@
 //! `CloudEvents` 1.0.2 (<https://github.com/cloudevents/spec>), which are read in every form they arrive in.
 //!
 //! AMQP 0-9-1 has no binding of its own, so the attributes of the binary form are looked for under each prefix that is
-//! in use: `cloudEvents_` (RabbitMQ hands it to AMQP 1.0 clients), `cloudEvents:` (the AMQP 1.0 binding) and `ce-`.
+//! in use: `cloudEvents_` (the broker hands it to AMQP 1.0 clients), `cloudEvents:` (the AMQP 1.0 binding) and `ce-`.
 
 use std::borrow::Cow;
 
@@ -169,7 +169,7 @@ pub(crate) fn read_structured<'a>(body: &Body<'a>, limits: &Limits) -> Result<Fo
     let data = structured_data(&members, limits)
         .map_err(|fault| Malformed::from(fault).or_hint(Some(&event_type)))?;
     Found::new(event_type, data).filled(|found| {
-        is_read(required(attribute(Key::SpecVersion, SPECVERSION)?, SPECVERSION)?)?;
+        is_read(&required(attribute(Key::SpecVersion, SPECVERSION)?, SPECVERSION)?)?;
         found.id = Some(required(attribute(Key::Id, "id")?, "id")?);
         found.source = Some(required(attribute(Key::Source, "source")?, "source")?);
         found.aggregate_id = attribute(Key::Subject, "subject")?;
@@ -194,7 +194,7 @@ pub(crate) fn read_binary<'a>(attributes: &Attributes<'a>, body: &Body<'a>) -> R
             .map_err(|fault| Malformed::from(fault).or_hint(Some(&event_type)))?
     };
     Found::new(event_type, Cow::Borrowed(data)).filled(|found| {
-        is_read(required(attributes.get(SPECVERSION), SPECVERSION)?)?;
+        is_read(&required(attributes.get(SPECVERSION), SPECVERSION)?)?;
         found.id = Some(required(attributes.get("id"), "id")?);
         found.source = Some(required(attributes.get("source"), "source")?);
         found.aggregate_id = attributes.get("subject");
@@ -217,8 +217,8 @@ fn required<'a>(attribute: Option<Cow<'a, str>>, field: &'static str) -> Result<
 }
 
 /// 1.0 and what may follow it compatibly; 0.3 had other attributes.
-fn is_read(specversion: Cow<'_, str>) -> Result<(), Fault> {
-    match &*specversion {
+fn is_read(specversion: &str) -> Result<(), Fault> {
+    match specversion {
         "1" => Ok(()),
         found if found.starts_with("1.") => Ok(()),
         found => Err(Fault::field(SPECVERSION, found, "1.0")),
