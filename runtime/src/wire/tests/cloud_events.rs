@@ -103,6 +103,16 @@ fn a_binary_event_is_read_by_its_headers() {
 }
 
 #[test]
+fn the_names_of_attributes_are_read_in_any_case() {
+    let shouted = REQUIRED.map(|(name, value)| (name.to_ascii_uppercase(), value));
+    let shouted: Vec<_> = shouted
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    assert_eq!(read(&binary("Ce-", &shouted, "1")).event_type(), "order.shipped");
+}
+
+#[test]
 fn attributes_of_any_header_type_are_read_as_text() {
     for (value, id) in [
         (HeaderValue::I8(-1), "-1"),
