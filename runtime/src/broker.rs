@@ -42,9 +42,12 @@ pub(crate) trait Broker: Send + Sync + 'static {
 /// A message on its way to the broker.
 #[derive(Debug)]
 pub(crate) struct Publish {
-    pub(crate) message: Message,
+    pub(crate) message: Arc<Message>,
     /// Whether a message that no queue takes is refused.
     pub(crate) mandatory: bool,
+    /// Whether a delivery is being handled that is not settled before this is confirmed. A broker that holds back
+    /// publishes for want of room takes this one all the same: the room it waits for may be that delivery's.
+    pub(crate) while_handling: bool,
     pub(crate) confirm: Confirm,
 }
 

@@ -96,6 +96,23 @@ pub(crate) fn describe<T: Payload>(payload: &T) -> About {
     T::Kind::visit(payload, Describe)
 }
 
+/// The wire name of the event inside.
+pub(crate) fn event_type<T: Payload>(payload: &T) -> String {
+    struct Name;
+    impl EventVisitor for Name {
+        type Output = String;
+
+        fn event<E: DomainEvent>(self, _: &E) -> String {
+            E::TYPE.to_owned()
+        }
+
+        fn other(self, event: &AnyEvent) -> String {
+            event.event_type().to_owned()
+        }
+    }
+    T::Kind::visit(payload, Name)
+}
+
 /// An event ready to be put into an envelope: everything but the metadata that the moment of publishing gives.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(crate) const MAX_BYTES: usize = 2048;
 
 /// Takes secrets out of an error's text.
-pub(crate) type Redact<'a> = &'a dyn Fn(&str) -> String;
+pub(crate) type Redact<'a> = &'a (dyn Fn(&str) -> String + Send + Sync);
 
 /// An error and its causes, each on a line of its own.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
