@@ -1,13 +1,14 @@
 //! What a delivery looks like when it is sent on, and what is believed of one that comes back.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::{EXCHANGE, KEY, QUEUE, RETURN, message, origin_of};
 use crate::headers::{HeaderValue, Headers};
 use crate::message::{Message, Properties};
 use crate::reason::Reason;
 use crate::timestamp::Timestamp;
-use crate::wire::error_text::chain;
+use crate::wire::error_text::{Redact, chain};
 use crate::wire::limits::Limits;
 use crate::wire::origin::{Arrival, origin};
 use crate::wire::republish::{Destination, Details, Fate, republish};
@@ -359,15 +360,23 @@ fn an_error_is_told_with_its_causes_each_on_a_line() {
         chain(&Outer(io::Error::other("connection reset"))),
         "cannot charge\nconnection reset"
     );
+    let repeated = Outer(io::Error::other("charge"));
+    assert_eq!(
+        chain(&repeated),
+        "cannot charge",
+        "a cause that its effect repeats is not told twice"
+    );
 }
 
 #[test]
 fn an_error_that_is_its_own_cause_ends() {
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
     #[derive(Debug)]
     struct Round;
     impl std::fmt::Display for Round {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("round")
+            // Each time another, so that no line is left out as a repetition.
+            write!(f, "round {}", TOLD.fetch_add(1, Relaxed))
         }
     }
     impl std::error::Error for Round {
@@ -391,7 +400,7 @@ fn error_text_is_cut_to_2_kib_between_characters() {
     assert_eq!(sent.headers.text("tidings-error"), Some(fits.as_str()));
 }
 
-fn redacted_by(text: &str, redact: &dyn Fn(&str) -> String) -> String {
+fn redacted_by(text: &str, redact: Redact<'_>) -> String {
     let details = Details {
         redact: Some(redact),
         ..details(Fate::Retry { attempt: 2 }, Some(text))
