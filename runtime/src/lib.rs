@@ -51,9 +51,9 @@ pub mod testing;
 mod timestamp;
 pub mod topic;
 pub mod topology;
-#[allow(dead_code)] // Without the runtime nothing calls it.
+#[cfg_attr(not(feature = "runtime"), allow(dead_code))] // Only the runtime reads and writes headers.
 mod trace;
-#[allow(dead_code)] // The same.
+#[cfg_attr(not(feature = "runtime"), allow(dead_code))] // Only the runtime reads and writes messages.
 mod wire;
 
 #[doc(hidden)]

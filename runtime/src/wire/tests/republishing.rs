@@ -213,7 +213,7 @@ fn a_retry_knows_its_attempt_and_what_the_last_one_failed_with() {
     assert_eq!(origin.attempt, 3);
     assert_eq!(origin.first_received_at, Some(first_received_at()));
     assert_eq!(origin.last_error.as_deref(), Some("the gateway is down"));
-    assert!(origin.trusted());
+    assert_eq!(origin.arrival, Arrival::Returned);
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn nobody_on_the_domain_exchange_can_forge_an_attempt() {
     let origin = origin_of(&forged);
     assert_eq!((&*origin.routing_key, origin.attempt), (KEY, 1));
     assert_eq!((&origin.first_received_at, &origin.last_error), (&None, &None));
-    assert!(!origin.trusted());
+    assert_eq!(origin.arrival, Arrival::Published);
     let sent = retry_with(&forged, 2, None);
     assert_eq!(sent.headers.text("tidings-original-routing-key"), Some(KEY));
     for name in [
@@ -306,7 +306,7 @@ fn a_shovelled_dead_letter_starts_at_attempt_1_under_its_original_key() {
         (EXCHANGE, KEY, 1)
     );
     assert_eq!((&origin.first_received_at, &origin.last_error), (&None, &None));
-    assert!(!origin.trusted());
+    assert_eq!(origin.arrival, Arrival::Redriven);
     let again = retry(&shovelled);
     assert_eq!(again.headers.text("tidings-original-routing-key"), Some(KEY));
     assert_eq!(again.headers.text("tidings-original-user-id"), Some("guest"));
