@@ -1,4 +1,4 @@
-//! `CloudEvents` 1.0.2 (<https://github.com/cloudevents/spec>), which are read in every form they arrive in.
+//! CloudEvents 1.0.2 (<https://github.com/cloudevents/spec>), which are read in every form they arrive in.
 //!
 //! AMQP 0-9-1 has no binding of its own, so the attributes of the binary form are looked for under each prefix that is
 //! in use: `cloudEvents_` (the broker hands it to AMQP 1.0 clients), `cloudEvents:` (the AMQP 1.0 binding) and `ce-`.
@@ -25,11 +25,11 @@ const SPECVERSION: &str = "specversion";
 /// How a message carries its event.
 #[derive(Debug)]
 pub(crate) enum Form<'a> {
-    /// Not as a `CloudEvent`: by its body alone.
+    /// Not as a CloudEvent: by its body alone.
     Envelope,
-    /// As a `CloudEvent` that is one JSON object.
+    /// As a CloudEvent that is one JSON object.
     Structured,
-    /// As a `CloudEvent` whose attributes are headers and whose data is the body.
+    /// As a CloudEvent whose attributes are headers and whose data is the body.
     Binary(Attributes<'a>),
 }
 
@@ -94,7 +94,7 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// Whether a header with this name would make a reader take the message for a binary `CloudEvent`.
+/// Whether a header with this name would make a reader take the message for a binary CloudEvent.
 pub(crate) fn is_specversion(header: &str) -> bool {
     attribute(header).is_some_and(|name| name.eq_ignore_ascii_case(SPECVERSION))
 }
@@ -229,7 +229,7 @@ fn time(text: Option<Cow<'_, str>>) -> Result<Option<Timestamp>, Fault> {
     text.map_or(Ok(None), |text| Scalar::Text(text).into_timestamp("time"))
 }
 
-/// The event's data; `CloudEvents` may have none, which is `null`.
+/// The event's data; CloudEvents may have none, which is `null`.
 fn structured_data<'a>(members: &Object<'a, Key>, limits: &Limits) -> Result<Cow<'a, RawValue>, Fault> {
     let encoded = match members.scalar(&Key::DataBase64) {
         Some(scalar) => scalar.into_text("data_base64")?,

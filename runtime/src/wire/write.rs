@@ -120,7 +120,7 @@ fn allowed(headers: Headers) -> Result<Headers, Unpublishable> {
 
 /// Whether a header is not the user's to set: the runtime's own, the trace's, what the broker acts on (a `CC` of a wrong
 /// type closes the channel, one of the right type delivers past the routing key) or writes itself, and what would make
-/// readers take the envelope for the data of a `CloudEvent`.
+/// readers take the envelope for the data of a CloudEvent.
 fn is_reserved(name: &str) -> bool {
     names::is_ours(name)
         || names::is_brokers(name)

@@ -1,4 +1,4 @@
-//! `CloudEvents` in every form they arrive in.
+//! CloudEvents in every form they arrive in.
 
 use super::{KEY, message, read, refusal, try_read};
 use crate::headers::HeaderValue;
