@@ -94,7 +94,10 @@ impl Consumer {
             Some(incoming) => Poll::Ready(Some(incoming)),
             None if self.cancelled || self.queue.is_none() => Poll::Ready(None),
             None => {
-                self.waker = Some(cx.waker().clone());
+                match &mut self.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
                 Poll::Pending
             }
         }
