@@ -23,7 +23,8 @@ pub(super) struct Consumer {
     outbox: VecDeque<Incoming>,
     /// Handed out and not settled, polled or not.
     pub(super) unsettled: BTreeMap<u64, Entry>,
-    /// How many of those wait for the clock alone.
+    /// How many of those wait for the clock alone. A consumer that polls no more for a while, and so does not know
+    /// what was handed out meanwhile, says `usize::MAX`.
     pub(super) waiting: usize,
     waker: Option<Waker>,
 }

@@ -12,6 +12,7 @@ use super::{binding, body, declare, exchange, jump, message, now, queue, send, s
 use crate::broker::{Broker, BrokerState, Subscription};
 use crate::clock::Clock;
 use crate::memory::MemoryBroker;
+use crate::memory::queue::Entry;
 use crate::memory::state::{Phase, State};
 use crate::topology::{Argument, ExchangeKind};
 
@@ -126,7 +127,7 @@ fn check(state: &State) {
             .take(if queue.rules.single_active { 1 } else { usize::MAX });
         let has_room = candidates.into_iter().any(|id| state.consumers[*id].has_room());
         assert!(queue.ready.is_empty() || !has_room, "{} holds back", queue.name);
-        assert!(queue.ready.iter().is_sorted_by_key(|entry| entry.position()));
+        assert!(queue.ready.iter().is_sorted_by_key(Entry::position));
         assert_eq!(queue.watched, queue.next_due(), "timer of {}", queue.name);
         watched.extend(queue.watched.map(|due| (due, id)));
         held += queue.len();
