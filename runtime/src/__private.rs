@@ -1,10 +1,25 @@
 //! What generated code reaches into. Nothing here is for people, and none of it is stable.
 
+pub use crate::classify::{
+    Classify, IsOfType, OfAnything, OfErased, OfError, OfHandlerError, OfPointer, RejectedError, is,
+};
 pub use crate::descriptor::EventSet;
-pub use crate::event::EventVisitor;
-pub use crate::handler::{Failure, Handle, HandlerFuture, HandlerList, Handlers, Registered, Registration};
+pub use crate::event::{AggregateId, EventVisitor, KnownEvent, UpcastFrom};
+pub use crate::handler::{
+    Branch, Failure, Handle, HandlerFuture, HandlerList, Handlers, Registered, Registration, decode,
+    descriptor, extract, finish,
+};
+pub use crate::handler_error::Verdict;
 pub use crate::input::{HandlerInput, InputShape, OneEvent, OneOfFamily};
 pub use crate::payload::{FamilyOfEvents, Payload, PayloadKind, SingleEvent};
 pub use crate::returns::{IntoOutcome, ReturnShape, Returned, ReturnsEvent, ReturnsFamily};
-pub use crate::routing_key::RoutingKeyBuilder;
-pub use crate::wire::decode::upcast;
+pub use crate::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
+pub use crate::wire::decode::{upcast, wrong_type};
+
+pub mod proofs {
+    //! The proofs of constants.
+    pub use crate::proofs::{
+        Fault, count_events, event_faults, handler_faults, pattern_meets, patterns_cover, patterns_follow,
+        upcast, variant_is_alone,
+    };
+}

@@ -42,7 +42,7 @@ pub(crate) trait Broker: Send + Sync + 'static {
 /// A message on its way to the broker.
 #[derive(Debug)]
 pub(crate) struct Publish {
-    pub(crate) message: Message,
+    pub(crate) message: Arc<Message>,
     /// Whether a message that no queue takes is refused.
     pub(crate) mandatory: bool,
     /// Whether a delivery is being handled that is not settled before this is confirmed. A broker that holds back

@@ -72,6 +72,17 @@ impl Clock {
         })
     }
 
+    /// Keeps a virtual clock where it is until the guard is dropped, for one who is at work without having slept.
+    pub(crate) fn hold(&self) -> Awake {
+        match self {
+            Self::Real => Awake(None),
+            Self::Virtual(clock) => {
+                clock.timers().pending += 1;
+                Awake(Some(Arc::clone(clock)))
+            }
+        }
+    }
+
     /// Jumps to the next time that someone waits for and wakes all who wait for it. `false`: no one waits, or the
     /// clock is the system's, which nobody moves.
     pub(crate) fn advance_to_next(&self) -> bool {

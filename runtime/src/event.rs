@@ -92,6 +92,93 @@ pub trait EventFamily: Send + Sync + Sized + 'static {
     fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output;
 }
 
+/// An event, as generated code asks for it. `DomainEvent` stands only in the derive's impl: named elsewhere in
+/// generated code, a missing `Serialize` would be reported once more at every place.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event",
+    note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] with #[event(type = \"…\")]"
+)]
+pub trait KnownEvent: Sized + 'static {
+    /// Type and version; apart from `EVENT`, which a circle of upcasts would make circular.
+    const NAME: (&'static str, u32);
+    /// All that is known of it.
+    const EVENT: EventDescriptor;
+    /// Whether `event` is of this type.
+    fn is(event: &AnyEvent) -> bool;
+    /// Decodes it.
+    fn decode(event: &AnyEvent) -> Result<Self, DecodeError>;
+    /// Decodes data written as version `version`.
+    fn decode_version(version: u32, data: &str) -> Result<Self, DecodeError>;
+    /// Hands it to `visitor`.
+    fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: DomainEvent> KnownEvent for E {
+    const NAME: (&'static str, u32) = (E::TYPE, E::VERSION);
+    const EVENT: EventDescriptor = EventDescriptor::of::<E>();
+
+    fn is(event: &AnyEvent) -> bool {
+        event.event_type() == E::TYPE
+    }
+
+    fn decode(event: &AnyEvent) -> Result<Self, DecodeError> {
+        event.decode()
+    }
+
+    fn decode_version(version: u32, data: &str) -> Result<Self, DecodeError> {
+        decode::version(version, data)
+    }
+
+    fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output {
+        visitor.event(self)
+    }
+}
+
+/// What an event can be upcast from.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made from `{Older}`",
+    label = "no conversion from this version",
+    note = "implement `From<{Older}>` for `{Self}`, or `TryFrom<{Older}>` with an error when it can fail"
+)]
+pub trait UpcastFrom<Older>: Sized {
+    /// Makes it from the older version.
+    fn upcast(older: Older) -> Result<Self, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<Older, Newer> UpcastFrom<Older> for Newer
+where
+    Newer: TryFrom<Older>,
+    Newer::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn upcast(older: Older) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Self::try_from(older).map_err(Into::into)
+    }
+}
+
+/// The id of what an event is about: anything that has a text.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an aggregate id: it does not implement `Display`",
+    label = "no `Display`",
+    note = "name a field whose text is the id, a field of a field included: #[event(aggregate_id = order.id)]"
+)]
+pub trait AggregateId {
+    /// Its text.
+    fn text(&self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: std::fmt::Display + ?Sized> AggregateId for T {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
 /// What is done with the event inside a family.
 #[doc(hidden)]
 pub trait EventVisitor {

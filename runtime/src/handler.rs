@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::delivery::Delivery;
 use crate::descriptor::EventSet;
-use crate::extract::Rejection;
-use crate::handler_error::HandlerError;
+use crate::extract::{FromDelivery, Rejection};
+use crate::handler_error::{HandlerError, Verdict};
 use crate::input::{HandlerInput, InputShape};
 use crate::returns::{IntoOutcome, ReturnShape, Returned};
 use crate::wire::decode::DecodeError;
@@ -18,10 +18,10 @@ pub(crate) const RUNGS: [Duration; 7] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
     Duration::from_secs(15),
-    Duration::from_secs(60),
-    Duration::from_secs(300),
-    Duration::from_secs(900),
-    Duration::from_secs(3600),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+    Duration::from_hours(1),
 ];
 
 /// What `#[event_handler]` knows of a handler: its name, patterns, events and options.
@@ -75,6 +75,17 @@ impl HandlerDescriptor {
         }
     }
 
+    /// Stands in for a handler whose attribute is wrong, so that one mistake stays one error.
+    #[doc(hidden)]
+    pub const fn stub(function: &'static str) -> Self {
+        Self {
+            takes: EventSet::NONE,
+            takes_any: false,
+            returns: EventSet::NONE,
+            ..Self::of::<crate::event::AnyEvent, ()>(function, function, &[])
+        }
+    }
+
     /// The handler's wire name.
     pub const fn name(&self) -> &'static str {
         self.name
@@ -113,6 +124,11 @@ impl HandlerDescriptor {
         patterns.sort_unstable();
         patterns.dedup();
         patterns
+    }
+
+    /// The patterns of the attribute; none when they follow from its events.
+    pub(crate) const fn written_patterns(&self) -> &'static [&'static str] {
+        self.patterns
     }
 
     /// The events it takes.
@@ -243,6 +259,11 @@ impl HandlerDescriptor {
 
 /// The registration of one handler, without its state.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event handler",
+    label = "not an event handler",
+    note = "a handler is an `async fn` under #[event_handler]"
+)]
 pub trait Registered: Send + Sync + 'static {
     /// What the attribute knows of it.
     const HANDLER: HandlerDescriptor;
@@ -310,10 +331,79 @@ impl<S> HandlerList<S> for () {
     fn each(_: &mut dyn FnMut(Registration<S>)) {}
 }
 
-#[diagnostic::do_not_recommend]
-impl<S, H: Handle<S>, Rest: HandlerList<S>> HandlerList<S> for (H, Rest) {
-    fn each(add: &mut dyn FnMut(Registration<S>)) {
-        add(Registration::of::<H>());
-        Rest::each(add);
+/// Lists in a list: a tuple holds sixteen handlers or sixteen lists, so a thousand handlers lie three deep. One
+/// handler in front of the rest, and so on, would meet the compiler's limit of recursion at 128.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Branch<T> {
+    /// A struct with a named field, since rustc looks into such an expression for the token to blame.
+    pub lists: T,
+}
+
+macro_rules! lists {
+    ($($name:ident)+) => {
+        #[diagnostic::do_not_recommend]
+        impl<S, $($name: Handle<S>),+> HandlerList<S> for ($($name,)+) {
+            fn each(add: &mut dyn FnMut(Registration<S>)) {
+                $(add(Registration::of::<$name>());)+
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<S, $($name: HandlerList<S>),+> HandlerList<S> for Branch<($($name,)+)> {
+            fn each(add: &mut dyn FnMut(Registration<S>)) {
+                $($name::each(add);)+
+            }
+        }
+    };
+}
+
+lists!(A);
+lists!(A B);
+lists!(A B C);
+lists!(A B C D);
+lists!(A B C D E);
+lists!(A B C D E F);
+lists!(A B C D E F G);
+lists!(A B C D E F G H);
+lists!(A B C D E F G H I);
+lists!(A B C D E F G H I J);
+lists!(A B C D E F G H I J K);
+lists!(A B C D E F G H I J K L);
+lists!(A B C D E F G H I J K L M);
+lists!(A B C D E F G H I J K L M N);
+lists!(A B C D E F G H I J K L M N O);
+lists!(A B C D E F G H I J K L M N O P);
+
+/// Decodes the event that a handler takes.
+#[doc(hidden)]
+pub fn decode<I: HandlerInput>(delivery: &Delivery) -> Result<I, Failure> {
+    I::Shape::decode(delivery.event()).map_err(Failure::Undecodable)
+}
+
+/// Extracts a parameter of a handler.
+#[doc(hidden)]
+pub async fn extract<P: FromDelivery<S>, S: Sync>(delivery: &Delivery, state: &S) -> Result<P, Failure> {
+    P::from_delivery(delivery, state).await.map_err(Failure::Rejected)
+}
+
+/// Takes the events out of what a handler returned, or its error, judged already while its type was known.
+#[doc(hidden)]
+pub fn finish<R: IntoOutcome>(returned: R, verdict: Option<Verdict>) -> Result<Returned, Failure> {
+    let mut events = Returned::default();
+    match R::Shape::collect(returned, &mut events) {
+        Ok(()) => Ok(events),
+        Err(mut error) => {
+            if let Some(verdict) = verdict {
+                error.set_verdict(verdict);
+            }
+            Err(Failure::Failed(error))
+        }
     }
+}
+
+/// The descriptor of a handler, from the expression that names it.
+#[doc(hidden)]
+pub const fn descriptor<H: Registered>(_: &H) -> HandlerDescriptor {
+    H::HANDLER
 }

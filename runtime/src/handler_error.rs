@@ -30,7 +30,8 @@ pub struct HandlerError {
 
 /// What the handler wants done with the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+#[doc(hidden)]
+pub enum Verdict {
     /// The next rung.
     Retry,
     /// The next rung that is not shorter.
@@ -95,6 +96,10 @@ impl HandlerError {
     /// ```
     pub fn into_error(self) -> HandlerVerdict {
         HandlerVerdict(self)
+    }
+
+    pub(crate) fn into_inner(self) -> BoxError {
+        self.error
     }
 
     pub(crate) fn verdict(&self) -> Verdict {

@@ -81,10 +81,10 @@ impl RoutingKeyBuilder {
     ///
     /// # Errors
     /// When the field is empty or holds what would break the key.
-    pub fn field(mut self, field: &'static str, value: &dyn Display) -> Result<Self, RoutingKeyError> {
+    pub fn field(mut self, field: &'static str, value: &impl KeyWord) -> Result<Self, RoutingKeyError> {
         let from = self.key.len();
         // Writing to a String fails only when the value's own Display does, and then the word stays as far as it got.
-        let _ = write!(self.key, "{value}");
+        let _ = value.write_to(&mut self.key);
         let word = &self.key[from..];
         if word.is_empty() {
             return Err(RoutingKeyError {
@@ -120,5 +120,27 @@ impl RoutingKeyBuilder {
             });
         }
         Ok(Cow::Owned(self.key))
+    }
+}
+
+/// What can fill a word of a routing key: anything that has a text.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot fill a word of a routing key: it does not implement `Display`",
+    label = "no `Display`",
+    note = "a word is one text without dots; name a field whose text is that, or implement `Display` for `{Self}`"
+)]
+pub trait KeyWord {
+    /// Adds its text to `key`.
+    ///
+    /// # Errors
+    /// When its `Display` fails.
+    fn write_to(&self, key: &mut String) -> fmt::Result;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display> KeyWord for T {
+    fn write_to(&self, key: &mut String) -> fmt::Result {
+        write!(key, "{self}")
     }
 }

@@ -1,6 +1,7 @@
 //! Exchanges: from a message's address to the queues that take it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::trie::Trie;
 use crate::error::{DeclareError, Drift};
@@ -112,15 +113,14 @@ fn check(kind: ExchangeKind, pattern: &str) -> Result<(), String> {
 
 /// The further keys that a message asks to be routed by, next to its own
 /// (<https://www.rabbitmq.com/docs/sender-selected>). `BCC` is taken out of the message.
-pub(super) fn copies(message: &mut Message) -> Vec<String> {
-    let headers = &mut message.headers;
-    if headers.is_empty() {
+pub(super) fn copies(message: &mut Arc<Message>) -> Vec<String> {
+    if message.headers.is_empty() {
         return Vec::new();
     }
-    let mut keys = texts(headers, "CC");
-    let blind = texts(headers, "BCC");
+    let mut keys = texts(&message.headers, "CC");
+    let blind = texts(&message.headers, "BCC");
     if !blind.is_empty() {
-        headers.remove("BCC");
+        Arc::make_mut(message).headers.remove("BCC");
         keys.extend(blind);
     }
     keys

@@ -93,6 +93,14 @@ impl MemoryBrokerBuilder {
     }
 }
 
+impl MemoryBroker {
+    /// Declares `plan` at once, on a broker that has nothing yet.
+    pub(crate) fn declare_first(&self, plan: &Plan) {
+        let declared = self.shared.with(|state, after| state.declare(plan, after));
+        debug_assert!(declared.is_ok(), "a new broker has nothing that could differ");
+    }
+}
+
 impl Broker for MemoryBroker {
     fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move { self.shared.with(|state, after| state.declare(plan, after)) })

@@ -140,7 +140,12 @@ impl State {
         }
     }
 
-    fn accept(&mut self, mut message: Message, mandatory: bool, after: &mut After) -> Result<(), Refusal> {
+    fn accept(
+        &mut self,
+        mut message: Arc<Message>,
+        mandatory: bool,
+        after: &mut After,
+    ) -> Result<(), Refusal> {
         self.refuse(&message.exchange)?;
         let copies = exchange::copies(&mut message);
         let mut targets = mem::take(&mut self.targets);
@@ -150,7 +155,6 @@ impl State {
             _ if !exists => Err(Refusal::NoExchange),
             true if mandatory => Err(Refusal::Unroutable),
             _ => {
-                let message = Arc::new(message);
                 self.record(&message);
                 self.enqueue(&message, &targets, after);
                 Ok(())

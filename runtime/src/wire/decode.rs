@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::event::{DomainEvent, Metadata};
+use crate::event::{AnyEvent, DomainEvent, KnownEvent, Metadata, UpcastFrom};
 
 /// Why an envelope's data is not the event that was asked for.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub(crate) fn event<E: DomainEvent>(metadata: &Metadata, data: &str) -> Result<E
 }
 
 /// Decodes `data`, written as version `version`, as the event `E`.
-fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
+pub(crate) fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
     match version.cmp(&E::VERSION) {
         std::cmp::Ordering::Equal => json(data),
         std::cmp::Ordering::Greater => Err(DecodeError::NewerVersion {
@@ -102,18 +102,22 @@ fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
 #[doc(hidden)]
 pub fn upcast<Older, Newer>(found: u32, data: &str) -> Result<Newer, DecodeError>
 where
-    Older: DomainEvent,
-    Newer: TryFrom<Older>,
-    Newer::Error: Into<Box<dyn StdError + Send + Sync>>,
+    Older: KnownEvent,
+    Newer: UpcastFrom<Older>,
 {
-    let older = version::<Older>(found, data).map_err(|error| match error {
+    let older = Older::decode_version(found, data).map_err(|error| match error {
         // A gap in the chain, such as v3 upcast from v1 alone when v2 comes: newer than v1, and yet not unknown future.
         DecodeError::NewerVersion { found, .. } => DecodeError::UnknownVersion { found },
         other => other,
     })?;
-    Newer::try_from(older).map_err(|error| DecodeError::Upcast {
-        found,
-        source: error.into(),
+    Newer::upcast(older).map_err(|source| DecodeError::Upcast { found, source })
+}
+
+/// The answer of a family none of whose variants is the event.
+#[doc(hidden)]
+pub fn wrong_type<T>(event: &AnyEvent) -> Result<T, DecodeError> {
+    Err(DecodeError::WrongType {
+        found: event.event_type().to_owned(),
     })
 }
 

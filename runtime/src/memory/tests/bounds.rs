@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::confirm::confirm;
 use crate::memory::{MemoryBroker, MemoryBrokerBuilder};
 use crate::topology::ExchangeKind;
+use std::sync::Arc;
 
 async fn full(builder: MemoryBrokerBuilder) -> MemoryBroker {
     let broker = builder.recording().build();
@@ -77,7 +78,7 @@ async fn the_runtimes_own_publishes_are_taken_by_a_full_broker() {
         .unwrap();
     let (confirm, answer) = confirm(None);
     broker.send(Publish {
-        message: message("events", "key", "returned by a handler"),
+        message: Arc::new(message("events", "key", "returned by a handler")),
         mandatory: false,
         while_handling: true,
         confirm,

@@ -101,7 +101,7 @@ fn message(exchange: &str, key: &str, body: &str) -> Message {
 fn send(broker: &MemoryBroker, message: Message) -> Answer {
     let (confirm, answer) = confirm(None);
     broker.send(Publish {
-        message,
+        message: Arc::new(message),
         mandatory: false,
         while_handling: false,
         confirm,
@@ -112,7 +112,7 @@ fn send(broker: &MemoryBroker, message: Message) -> Answer {
 async fn send_mandatory(broker: &MemoryBroker, message: Message) -> Result<(), Refusal> {
     let (confirm, answer) = confirm(None);
     broker.send(Publish {
-        message,
+        message: Arc::new(message),
         mandatory: true,
         while_handling: false,
         confirm,

@@ -1,0 +1,210 @@
+//! Reads the arguments of an attribute and keeps their spans: options in any order, each at most once.
+
+use std::fmt::Display;
+
+use proc_macro2::{Ident, Span, TokenTree};
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Expr, ExprLit, Lit, LitInt, LitStr, Meta, Token};
+
+use crate::errors::Errors;
+use crate::nearest::did_you_mean;
+
+/// A text and where it stands.
+#[derive(Clone)]
+pub(crate) struct Text {
+    pub(crate) value: String,
+    pub(crate) span: Span,
+}
+
+impl From<LitStr> for Text {
+    fn from(literal: LitStr) -> Self {
+        Self {
+            value: literal.value(),
+            span: literal.span(),
+        }
+    }
+}
+
+/// Reads options, and remembers which it has seen.
+pub(crate) struct Options {
+    /// What has options, for the message: `#[event(..)]`.
+    of: &'static str,
+    known: &'static [&'static str],
+    seen: Vec<String>,
+}
+
+impl Options {
+    pub(crate) fn new(of: &'static str, known: &'static [&'static str]) -> Self {
+        Self {
+            of,
+            known,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Reads all of `input`, an option at a time: `read` takes what comes after the option's name. Where it fails,
+    /// reading goes on behind the next comma.
+    pub(crate) fn read(
+        &mut self,
+        input: ParseStream<'_>,
+        errors: &mut Errors,
+        mut read: impl FnMut(&Ident, ParseStream<'_>, &mut Errors) -> syn::Result<()>,
+    ) {
+        while !input.is_empty() {
+            if let Err(error) = self.read_one(input, errors, &mut read) {
+                errors.add(error);
+                skip_to_comma(input);
+            }
+            if input.is_empty() {
+                return;
+            }
+            if let Err(error) = input.parse::<Token![,]>() {
+                errors.at(error.span(), "expected `,` before the next option");
+                skip_to_comma(input);
+                let _ = input.parse::<Token![,]>();
+            }
+        }
+    }
+
+    fn read_one(
+        &mut self,
+        input: ParseStream<'_>,
+        errors: &mut Errors,
+        read: &mut impl FnMut(&Ident, ParseStream<'_>, &mut Errors) -> syn::Result<()>,
+    ) -> syn::Result<()> {
+        let name = input.call(Ident::parse_any).map_err(|error| {
+            let known = self.known.join("`, `");
+            syn::Error::new(
+                error.span(),
+                format!("expected an option of {}: `{known}`", self.of),
+            )
+        })?;
+        let text = name.unraw().to_string();
+        if !self.known.contains(&text.as_str()) {
+            let hint = did_you_mean(&text, self.known.iter().copied());
+            let hint = if hint.is_empty() {
+                format!("; {} has `{}`", self.of, self.known.join("`, `"))
+            } else {
+                hint
+            };
+            return Err(syn::Error::new(name.span(), format!("no option `{text}`{hint}")));
+        }
+        if self.seen.contains(&text) {
+            return Err(syn::Error::new(name.span(), format!("duplicate `{text}`")));
+        }
+        self.seen.push(text);
+        read(&name, input, errors)
+    }
+}
+
+/// Drops what is left of an option.
+pub(crate) fn skip_to_comma(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        let _ = input.parse::<TokenTree>();
+    }
+}
+
+/// Reads `= value`; `example` is what to write instead of what is no such value.
+pub(crate) fn value<T: Parse>(name: &Ident, input: ParseStream<'_>, example: impl Display) -> syn::Result<T> {
+    let fault = |span: Span| syn::Error::new(span, format!("malformed `{}`; write {example}", name.unraw()));
+    if !input.peek(Token![=]) {
+        return Err(fault(name.span()));
+    }
+    input.parse::<Token![=]>()?;
+    let span = if input.is_empty() {
+        name.span()
+    } else {
+        input.span()
+    };
+    let value = input.parse().map_err(|_| fault(span))?;
+    if !input.is_empty() && !input.peek(Token![,]) {
+        return Err(fault(span));
+    }
+    Ok(value)
+}
+
+/// Reads `= "text"`.
+pub(crate) fn text(name: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Text> {
+    value::<LitStr>(name, input, example).map(Text::from)
+}
+
+/// Reads `= number`, from 1 to `most`.
+pub(crate) fn number(name: &Ident, input: ParseStream<'_>, example: &str, most: u32) -> syn::Result<u32> {
+    let literal: LitInt = value(name, input, example)?;
+    match literal.base10_parse::<u32>() {
+        Ok(number) if (1..=most).contains(&number) && literal.suffix().is_empty() => Ok(number),
+        _ => Err(syn::Error::new(
+            literal.span(),
+            format!("`{}` is a number from 1 to {most}; write {example}", name.unraw()),
+        )),
+    }
+}
+
+/// Reads a flag: a name with nothing after it.
+pub(crate) fn flag(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    let name_text = name.unraw();
+    Err(syn::Error::new(
+        name.span(),
+        format!("`{name_text}` takes no value; write `{name_text}` alone, or leave it out"),
+    ))
+}
+
+/// The doc comment as one text; nothing when there is none.
+pub(crate) fn description(attrs: &[Attribute]) -> Option<String> {
+    let lines: Vec<String> = attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("doc"))
+        .filter_map(|attr| match &attr.meta {
+            Meta::NameValue(pair) => text_of(&pair.value),
+            _ => None,
+        })
+        .collect();
+    let text = lines
+        .iter()
+        .flat_map(|block| block.split('\n'))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The note of `#[deprecated]`, empty when it has none.
+// #[deprecated]  #[deprecated = "note"]  #[deprecated(since = "1.2", note = "note")]
+pub(crate) fn deprecated(attrs: &[Attribute]) -> Option<String> {
+    let attr = attrs.iter().find(|attr| attr.path().is_ident("deprecated"))?;
+    let mut note = None;
+    match &attr.meta {
+        Meta::Path(_) => {}
+        Meta::NameValue(pair) => note = text_of(&pair.value),
+        // What rustc would refuse is rustc's to say.
+        Meta::List(_) => {
+            let _ = attr.parse_nested_meta(|meta| {
+                let value = text_of(&meta.value()?.parse()?);
+                if meta.path.is_ident("note") {
+                    note = value;
+                }
+                Ok(())
+            });
+        }
+    }
+    Some(note.unwrap_or_default())
+}
+
+/// The attributes that decide whether the item is there at all, for what is emitted beside it.
+pub(crate) fn cfgs(attrs: &[Attribute]) -> Vec<&Attribute> {
+    attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect()
+}
+
+fn text_of(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text), ..
+        }) => Some(text.value()),
+        _ => None,
+    }
+}

@@ -1,0 +1,226 @@
+//! A handler, from its model to the hidden struct that carries its registration. Nothing can fail here.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::Type;
+use syn::spanned::Spanned as _;
+
+use crate::attr::cfgs;
+use crate::emit_event::{literal, rust_path};
+use crate::handler::{Function, Handler};
+
+/// What goes beside the function.
+pub(crate) fn handler(handler: &Handler, function: &Function) -> TokenStream {
+    let name = &function.sig.ident;
+    let vis = &function.vis;
+    let span = name.span();
+    let cfgs = cfgs(&function.attrs);
+    let registered = registered(handler, function);
+    let handle = handle(handler, function);
+    let proofs = proofs(handler, function);
+    let proofs = proofs.iter().map(|proof| {
+        quote! {
+            #(#cfgs)*
+            #proof
+        }
+    });
+    quote_spanned! {span=>
+        #(#cfgs)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, unreachable_pub)]
+        #vis struct #name {}
+        #(#cfgs)*
+        #registered
+        #(#cfgs)*
+        #handle
+        #(#proofs)*
+    }
+}
+
+fn registered(handler: &Handler, function: &Function) -> TokenStream {
+    let name = &function.sig.ident;
+    let span = name.span();
+    let (tidings, private) = (handler.root.at(span), handler.root.private(span));
+    let wire_name = literal(&handler.name.value, span);
+    let path = rust_path(name);
+    let patterns = handler
+        .patterns
+        .iter()
+        .map(|pattern| literal(&pattern.value, span));
+    let input = function.inputs().next();
+    let output = output(function);
+    let options = options(handler, span);
+    quote_spanned! {span=>
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #private::Registered for #name {
+            const HANDLER: #tidings::HandlerDescriptor =
+                #tidings::HandlerDescriptor::of::<#input, #output>(#wire_name, #path, &[#(#patterns),*])
+                #options;
+        }
+    }
+}
+
+fn output(function: &Function) -> TokenStream {
+    if let Some(output) = function.output() {
+        return quote!(#output);
+    }
+    quote_spanned!(function.sig.ident.span()=> ())
+}
+
+// A setter for each option that was given.
+fn options(handler: &Handler, span: Span) -> TokenStream {
+    let mut options = TokenStream::new();
+    let mut set = |name: &str, value: TokenStream| {
+        let setter = Ident::new(&format!("with_{name}"), span);
+        options.extend(quote_spanned!(span=> .#setter(#value)));
+    };
+    if let Some(description) = &handler.description {
+        let description = literal(description, span);
+        set("description", quote!(#description));
+    }
+    if let Some(queue) = &handler.queue {
+        let queue = literal(&queue.value, span);
+        set("queue", quote!(#queue));
+    }
+    for (name, number) in [
+        ("concurrency", handler.concurrency),
+        ("prefetch", handler.prefetch),
+        ("attempts", handler.attempts),
+    ] {
+        if let Some(number) = number {
+            let number = Literal::u32_unsuffixed(number);
+            set(name, quote!(#number));
+        }
+    }
+    if let Some((rungs, _)) = &handler.rungs {
+        let rungs = rungs.iter().map(|rung| duration(*rung, span));
+        // A constant of its own: a temporary would not live as long as the descriptor.
+        set(
+            "rungs",
+            quote_spanned! {span=>
+                {
+                    const __RUNGS: &[::core::time::Duration] = &[#(#rungs),*];
+                    __RUNGS
+                }
+            },
+        );
+    }
+    if let Some((timeout, _)) = handler.timeout {
+        set("timeout", duration(timeout, span));
+    }
+    for (name, given) in [
+        ("order", handler.ordered),
+        ("pause_on_dead_letter", handler.on_dead_letter.is_some()),
+        ("single_active", handler.single_active.is_some()),
+        ("ephemeral", handler.ephemeral.is_some()),
+    ] {
+        if given {
+            set(name, TokenStream::new());
+        }
+    }
+    options
+}
+
+fn duration(duration: Duration, span: Span) -> TokenStream {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let millis = Literal::u64_unsuffixed(millis);
+    quote_spanned!(span=> ::core::time::Duration::from_millis(#millis))
+}
+
+// The whole body is spanned at the function's name: a future that is not `Send` is one error there.
+fn handle(handler: &Handler, function: &Function) -> TokenStream {
+    let name = &function.sig.ident;
+    let span = name.span();
+    let (tidings, private) = (handler.root.at(span), handler.root.private(span));
+    let state = Ident::new("__S", span);
+    let mut inputs = function.inputs();
+    let decoded = inputs.next().map(|input| decode(handler, input, span));
+    let extractors: Vec<&Type> = inputs.collect();
+    let names: Vec<Ident> = (1..=extractors.len())
+        .map(|at| Ident::new(&format!("__p{at}"), span))
+        .collect();
+    let bounds = extractors.iter().map(|ty| {
+        let at = ty.span();
+        let private = handler.root.at(at);
+        quote_spanned!(at=> #ty: #private::FromDelivery<#state>,)
+    });
+    let extracts = extractors.iter().zip(&names).map(|(ty, name)| {
+        let at = ty.span();
+        let private = handler.root.private(at);
+        quote_spanned!(span=> let #name = #private::extract::<#ty, #state>(&__delivery, &__state).await?;)
+    });
+    let rejects = handler.rejects.iter().map(|path| {
+        let at = path.span();
+        let private = handler.root.private(at);
+        quote_spanned!(at=> #private::is::<#path>)
+    });
+    let output = output(function);
+    quote_spanned! {span=>
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl<#state> #private::Handle<#state> for #name
+        where
+            #state: ::core::marker::Send + ::core::marker::Sync + 'static,
+            #(#bounds)*
+        {
+            fn handle(__delivery: #tidings::Delivery, __state: ::std::sync::Arc<#state>) -> #private::HandlerFuture {
+                ::std::boxed::Box::pin(async move {
+                    #[allow(unused_imports)]
+                    use #private::{OfAnything as _, OfErased as _, OfError as _, OfHandlerError as _, OfPointer as _};
+                    let __event = #decoded;
+                    #(#extracts)*
+                    let __returned: #output = #name(__event, #(#names),*).await;
+                    let __verdict = (&&&&&#private::Classify(&__returned)).verdict(&[#(#rejects),*]);
+                    #private::finish(__returned, __verdict)
+                })
+            }
+        }
+    }
+}
+
+fn decode(handler: &Handler, input: &Type, span: Span) -> TokenStream {
+    let private = handler.root.private(input.span());
+    quote_spanned!(span=> #private::decode::<#input>(&__delivery)?)
+}
+
+// Each in a constant of its own, at the token it is about.
+fn proofs(handler: &Handler, function: &Function) -> Vec<TokenStream> {
+    let Some(input) = function.inputs().next() else {
+        return Vec::new();
+    };
+    let proof = |span: Span, call: TokenStream| {
+        let private = handler.root.private(span);
+        quote_spanned! {span=>
+            #[allow(deprecated)]
+            const _: () = #private::proofs::#call;
+        }
+    };
+    let Some(last) = handler.patterns.last() else {
+        let span = input.span();
+        return vec![proof(span, quote_spanned!(span=> patterns_follow::<#input>()))];
+    };
+    let mut proofs: Vec<TokenStream> = handler
+        .patterns
+        .iter()
+        .map(|pattern| {
+            let text = literal(&pattern.value, pattern.span);
+            proof(
+                pattern.span,
+                quote_spanned!(pattern.span=> pattern_meets::<#input>(#text)),
+            )
+        })
+        .collect();
+    let span = last.span;
+    let patterns = handler
+        .patterns
+        .iter()
+        .map(|pattern| literal(&pattern.value, span));
+    proofs.push(proof(
+        span,
+        quote_spanned!(span=> patterns_cover::<#input>(&[#(#patterns),*])),
+    ));
+    proofs
+}

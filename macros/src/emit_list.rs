@@ -1,0 +1,97 @@
+//! The two lists as expressions. Each entry stands at its user's token, in an expression that rustc looks into for
+//! the part to blame: a struct with named fields and tuples, for a block or a call would hide it.
+
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::quote_spanned;
+use syn::Path;
+use syn::spanned::Spanned as _;
+
+use crate::root::Root;
+
+/// How many entries a tuple holds; the runtime implements its list for tuples up to this.
+const WIDTH: usize = 16;
+
+/// `Handlers { proofs: { const … }, list: (take_payment {}, refund {}) }`.
+pub(crate) fn handlers(paths: &[Path]) -> TokenStream {
+    let span = Span::call_site();
+    let private = Root::default().private(span);
+    // The value, not the type: a function that is no handler is then one error, twice at one place.
+    let entries: Vec<TokenStream> = paths
+        .iter()
+        .map(|path| quote_spanned!(path.span()=> #path {}))
+        .collect();
+    let count = Literal::usize_unsuffixed(paths.len());
+    let descriptors = paths.iter().zip(&entries).map(|(path, entry)| {
+        let private = Root::default().private(path.span());
+        quote_spanned!(path.span()=> #private::descriptor(&#entry))
+    });
+    let proofs = proofs(paths);
+    let list = tree(entries.clone());
+    quote_spanned! {span=>
+        #private::Handlers {
+            proofs: {
+                const __HANDLERS: [::tidings::HandlerDescriptor; #count] = [#(#descriptors),*];
+                const __EVENTS: ::core::primitive::usize = #private::proofs::count_events(&__HANDLERS);
+                const __FAULTS: [#private::proofs::Fault; #count] =
+                    #private::proofs::handler_faults::<#count, __EVENTS>(&__HANDLERS);
+                #(#proofs)*
+            },
+            list: #list,
+        }
+    }
+}
+
+/// `{ const … ; LIST }`.
+pub(crate) fn events(paths: &[Path]) -> TokenStream {
+    let span = Span::call_site();
+    let private = Root::default().private(span);
+    let count = Literal::usize_unsuffixed(paths.len());
+    let descriptors = paths.iter().map(|path| {
+        let private = Root::default().private(path.span());
+        quote_spanned!(path.span()=> <#path as #private::KnownEvent>::EVENT)
+    });
+    let proofs = proofs(paths);
+    quote_spanned! {span=>
+        {
+            const __EVENTS: &[::tidings::EventDescriptor; #count] = &[#(#descriptors),*];
+            const __FAULTS: [#private::proofs::Fault; #count] = #private::proofs::event_faults(__EVENTS);
+            #(#proofs)*
+            const __LIST: &[::tidings::EventDescriptor] = __EVENTS;
+            __LIST
+        }
+    }
+}
+
+// One pass finds all the faults, and a constant at each entry reports its own. The first entry has nothing before it.
+fn proofs(paths: &[Path]) -> impl Iterator<Item = TokenStream> {
+    paths.iter().enumerate().skip(1).map(|(at, path)| {
+        let at = Literal::usize_unsuffixed(at);
+        quote_spanned!(path.span()=> const _: () = __FAULTS[#at].report();)
+    })
+}
+
+// Tuples in tuples, as shallow as can be.
+fn tree(mut entries: Vec<TokenStream>) -> TokenStream {
+    let span = Span::call_site();
+    let private = Root::default().private(span);
+    let mut is_leaf = true;
+    loop {
+        let tuples: Vec<TokenStream> = entries
+            .chunks(WIDTH)
+            .map(|chunk| {
+                let tuple = quote_spanned!(span=> (#(#chunk,)*));
+                if is_leaf {
+                    tuple
+                } else {
+                    quote_spanned!(span=> #private::Branch { lists: #tuple })
+                }
+            })
+            .collect();
+        match tuples.len() {
+            0 => return quote_spanned!(span=> ()),
+            1 => return tuples.into_iter().next().unwrap_or_default(),
+            _ => entries = tuples,
+        }
+        is_leaf = false;
+    }
+}

@@ -1,0 +1,102 @@
+//! What is emitted beside errors: impls that let the rest of the program compile, so that one mistake is one error.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote_spanned;
+use syn::{Data, DeriveInput};
+
+use crate::emit_event::{carriers, rust_path};
+use crate::handler::Function;
+use crate::root::Root;
+
+/// Stands in for an event or a family whose attribute is wrong. Its type is empty, which the proofs pass over, and
+/// its pattern meets every other.
+pub(crate) fn event(item: &DeriveInput) -> TokenStream {
+    let name = &item.ident;
+    let span = name.span();
+    if !item.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    let root = Root::default();
+    let (tidings, private) = (root.at(span), root.private(span));
+    match &item.data {
+        Data::Union(_) => TokenStream::new(),
+        Data::Struct(_) => {
+            let rust_type = rust_path(name);
+            let carriers = carriers(name, &root, "SingleEvent", "OneEvent", "ReturnsEvent");
+            quote_spanned! {span=>
+                #[automatically_derived]
+                #[allow(deprecated)]
+                impl #tidings::DomainEvent for #name {
+                    const TYPE: &'static ::core::primitive::str = "";
+                    const VERSION: ::core::primitive::u32 = 1;
+                    const ROUTING_KEY: &'static ::core::primitive::str = "";
+                    const KEY_PATTERN: &'static ::core::primitive::str = "#";
+                    const DESCRIPTION: ::core::option::Option<&'static ::core::primitive::str> =
+                        ::core::option::Option::None;
+                    const DEPRECATED: ::core::option::Option<&'static ::core::primitive::str> =
+                        ::core::option::Option::None;
+                    const RUST_TYPE: &'static ::core::primitive::str = #rust_type;
+                    fn routing_key(
+                        &self,
+                    ) -> ::core::result::Result<
+                        ::std::borrow::Cow<'static, ::core::primitive::str>,
+                        #private::RoutingKeyError,
+                    > {
+                        ::core::unreachable!()
+                    }
+                    fn aggregate_id(&self) -> ::std::string::String {
+                        ::core::unreachable!()
+                    }
+                }
+                #carriers
+            }
+        }
+        Data::Enum(_) => {
+            let carriers = carriers(name, &root, "FamilyOfEvents", "OneOfFamily", "ReturnsFamily");
+            quote_spanned! {span=>
+                #[automatically_derived]
+                #[allow(deprecated)]
+                impl #tidings::EventFamily for #name {
+                    const EVENTS: #private::EventSet = #private::EventSet::NONE;
+                    const HAS_OTHER: ::core::primitive::bool = true;
+                    fn decode(_: &#tidings::AnyEvent) -> ::core::result::Result<Self, #tidings::DecodeError> {
+                        ::core::unreachable!()
+                    }
+                    fn visit<__V: #private::EventVisitor>(&self, _: __V) -> __V::Output {
+                        ::core::unreachable!()
+                    }
+                }
+                #carriers
+            }
+        }
+    }
+}
+
+/// Stands in for a handler whose signature or options are wrong.
+pub(crate) fn handler(function: &Function, root: &Root) -> TokenStream {
+    let name = &function.sig.ident;
+    let vis = &function.vis;
+    // In an `impl` block a struct would be one more error.
+    if function.has_receiver() {
+        return TokenStream::new();
+    }
+    let span = name.span();
+    let (tidings, private) = (root.at(span), root.private(span));
+    let path = rust_path(name);
+    let state = Ident::new("__S", span);
+    quote_spanned! {span=>
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code)]
+        #vis struct #name {}
+        #[automatically_derived]
+        impl #private::Registered for #name {
+            const HANDLER: #tidings::HandlerDescriptor = #tidings::HandlerDescriptor::stub(#path);
+        }
+        #[automatically_derived]
+        impl<#state> #private::Handle<#state> for #name {
+            fn handle(_: #tidings::Delivery, _: ::std::sync::Arc<#state>) -> #private::HandlerFuture {
+                ::core::unreachable!()
+            }
+        }
+    }
+}

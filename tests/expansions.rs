@@ -1,0 +1,1 @@
+//! What the macros emit, as files to review.

@@ -1,0 +1,1 @@
+//! Compile errors, as letters to their reader.
