@@ -94,7 +94,6 @@ impl State {
 
     /// Takes no more. Where a single consumer is active, the next one is from now on, whatever this one still holds.
     pub(super) fn cancel(&mut self, id: usize, after: &mut After) {
-        self.consumers[id].cancel(after);
         if let Some(queue) = self.consumers[id].queue {
             self.queues[queue].consumers.retain(|other| *other != id);
             self.hand_out(queue, after);

@@ -16,8 +16,6 @@ pub(super) struct Consumer {
     /// Its queue. `None` once the queue is gone or the connection lost: it has ended.
     pub(super) queue: Option<usize>,
     prefetch: usize,
-    /// Whether it takes no more by its own wish.
-    pub(super) cancelled: bool,
     last_tag: u64,
     // Handed out and not polled yet.
     outbox: VecDeque<Incoming>,
@@ -39,7 +37,6 @@ impl Consumer {
             } else {
                 prefetch.into()
             },
-            cancelled: false,
             last_tag: 0,
             outbox: VecDeque::new(),
             unsettled: BTreeMap::new(),
@@ -76,12 +73,6 @@ impl Consumer {
         }
     }
 
-    /// Takes no more.
-    pub(super) fn cancel(&mut self, after: &mut After) {
-        self.cancelled = true;
-        after.wake(&mut self.waker);
-    }
-
     /// Ends it. What it had is given back to be returned to the queue or freed.
     pub(super) fn end(&mut self, after: &mut After) -> BTreeMap<u64, Entry> {
         self.queue = None;
@@ -93,7 +84,7 @@ impl Consumer {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         match self.outbox.pop_front() {
             Some(incoming) => Poll::Ready(Some(incoming)),
-            None if self.cancelled || self.queue.is_none() => Poll::Ready(None),
+            None if self.queue.is_none() => Poll::Ready(None),
             None => {
                 match &mut self.waker {
                     Some(waker) => waker.clone_from(cx.waker()),
@@ -106,8 +97,6 @@ impl Consumer {
 }
 
 /// The consumer's handle.
-///
-/// After [`cancel`](Subscription::cancel) it gives what was handed out before, then `None`.
 pub(super) struct MemorySubscription {
     shared: Arc<Shared>,
     id: usize,
