@@ -12,6 +12,7 @@ use crate::consume::outcome::Outcome;
 use crate::consume::worker::{Call, Worker};
 use crate::delivery::Delivery;
 use crate::describe::{Description, HandlerDescription, Permissions};
+use crate::descriptor::EventDescriptor;
 use crate::error::{Result, StartError};
 use crate::handler::{HandlerDescriptor, HandlerList, Handlers};
 use crate::running::RunningApp;
@@ -90,7 +91,7 @@ impl App<NoState> {
 impl<S: Send + Sync + 'static> App<S> {
     /// Registers handlers: `.handlers(handlers![take_payment, refund])`.
     pub fn handlers<L: HandlerList<S>>(mut self, list: Handlers<L>) -> Self {
-        let Handlers { proofs: (), .. } = list;
+        let Handlers { proofs: (), list: _ } = list;
         L::each(&mut |registration| {
             let state = Arc::clone(&self.state);
             let handle = registration.handle;
@@ -322,7 +323,7 @@ impl Parts {
             for event in takes
                 .iter()
                 .chain(returns.iter())
-                .flat_map(|event| event.versions())
+                .flat_map(EventDescriptor::versions)
             {
                 let name = (event.event_type(), event.version());
                 let other = *known.entry(name).or_insert(event.rust_type());
@@ -384,7 +385,7 @@ fn shared_queue_faults(
 
 /// An event, or a key, that both handlers take.
 fn overlap(one: &HandlerDescriptor, other: &HandlerDescriptor) -> Option<String> {
-    let types: BTreeSet<&str> = one.takes().iter().map(|event| event.event_type()).collect();
+    let types: BTreeSet<&str> = one.takes().iter().map(EventDescriptor::event_type).collect();
     if let Some(event) = other
         .takes()
         .iter()

@@ -57,7 +57,6 @@ pub struct Bus {
 
 struct Shared {
     broker: Arc<dyn Broker>,
-    memory: Option<Arc<MemoryBroker>>,
     config: Config,
     limits: Limits,
     window: Arc<Semaphore>,
@@ -143,10 +142,10 @@ impl Bus {
         if config.declare == Declare::Auto {
             memory.declare_first(&Plan::domain_exchange(&config.exchange));
         }
-        Self::on(config, Arc::clone(&memory) as Arc<dyn Broker>, Some(memory))
+        Self::on(config, memory)
     }
 
-    fn on(config: Config, broker: Arc<dyn Broker>, memory: Option<Arc<MemoryBroker>>) -> Self {
+    fn on(config: Config, broker: Arc<dyn Broker>) -> Self {
         let limits = Limits {
             max_body_bytes: config.max_body_bytes,
             ..Limits::default()
@@ -156,7 +155,7 @@ impl Bus {
         Self {
             shared: Arc::new(Shared {
                 broker,
-                memory,
+
                 config,
                 limits,
                 window,
@@ -240,10 +239,6 @@ impl Bus {
 
     pub(crate) fn broker(&self) -> &Arc<dyn Broker> {
         &self.shared.broker
-    }
-
-    pub(crate) fn memory(&self) -> Option<&Arc<MemoryBroker>> {
-        self.shared.memory.as_ref()
     }
 
     /// Notes an event that a handler did not take, where a test wants to see them.

@@ -1,4 +1,5 @@
-//! Tidings.
+#![doc = include_str!("../README.md")]
+
 #[cfg(feature = "runtime")]
 mod app;
 #[cfg(feature = "runtime")]

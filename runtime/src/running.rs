@@ -145,13 +145,13 @@ impl RunningApp {
     fn want(&self, handler: &str, from: Wanted, to: Wanted) -> Result<()> {
         let named = |queue: &&Queue| queue.workers.iter().any(|worker| worker.name() == handler);
         let Some(queue) = self.queues.iter().find(named) else {
-            let names: Vec<&str> = self
+            let known: Vec<&str> = self
                 .queues
                 .iter()
                 .flat_map(|queue| &queue.workers)
                 .map(|worker| worker.name())
                 .collect();
-            let text = format!("there is no handler `{handler}`; there are {}", names.join(", "));
+            let text = format!("there is no handler `{handler}`; there are {}", known.join(", "));
             return Err(ConfigError::new(text).into());
         };
         queue.wanted.send_if_modified(|wanted| {
