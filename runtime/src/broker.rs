@@ -89,7 +89,8 @@ pub(crate) trait Subscription: Send {
     /// Writes what was settled so far. Pending while the broker does not take it.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Takes no further deliveries; those handed out stay to be settled. Deliveries already under way may still come.
+    /// Takes no further deliveries; those handed out stay to be settled. Deliveries already under way may still come,
+    /// and after them nothing: it is not an end, which would mean that they can no longer be settled.
     fn cancel(&mut self);
 
     /// Says that `count` of the unsettled deliveries wait for the clock alone: nobody works on them, and nobody will

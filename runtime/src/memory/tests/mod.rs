@@ -5,6 +5,7 @@ mod dead_letters;
 mod declaring;
 mod delays;
 mod faults;
+mod invariants;
 mod looking_in;
 mod routing;
 mod subscriptions;
