@@ -1,4 +1,5 @@
-//! Tidings.
+#![doc = include_str!("../README.md")]
+
 #[cfg(feature = "runtime")]
 mod app;
 #[cfg(feature = "runtime")]
@@ -35,9 +36,13 @@ mod input;
 #[allow(dead_code)] // The faults it can pretend are for tests.
 mod memory;
 mod message;
+#[cfg(feature = "runtime")]
+mod parts;
 mod payload;
 mod proofs;
 mod reason;
+#[cfg(feature = "runtime")]
+mod refusal;
 mod returns;
 mod routing_key;
 #[cfg(feature = "runtime")]
@@ -51,9 +56,9 @@ pub mod testing;
 mod timestamp;
 pub mod topic;
 pub mod topology;
-#[allow(dead_code)] // Without the runtime nothing calls it.
+#[cfg_attr(not(feature = "runtime"), allow(dead_code))] // Only the runtime reads and writes headers.
 mod trace;
-#[allow(dead_code)] // The same.
+#[cfg_attr(not(feature = "runtime"), allow(dead_code))] // Only the runtime reads and writes messages.
 mod wire;
 
 #[doc(hidden)]

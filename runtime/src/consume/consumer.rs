@@ -12,6 +12,7 @@ use crate::clock::{Awake, Clock};
 use crate::error::Error;
 use crate::message::Message;
 use crate::telemetry;
+use crate::wire::error_text;
 
 use super::service::Service;
 use super::shift::{Exit, Shift};
@@ -213,7 +214,7 @@ impl Consumer {
     }
 
     async fn failed(&self, error: &Error, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
-        let text = telemetry::error_text(error).replace('\n', ": ");
+        let text = error_text::chain(error).replace('\n', ": ");
         tracing::warn!(queue = self.queue.as_ref(), "{text}");
         self.status.set(ConsumerState::Failing(text));
         tokio::select! {
@@ -226,7 +227,7 @@ impl Consumer {
             tracing::warn!(
                 queue = self.queue.as_ref(),
                 "{}",
-                telemetry::error_text(&error).replace('\n', ": ")
+                error_text::chain(&error).replace('\n', ": ")
             );
         }
     }
