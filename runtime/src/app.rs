@@ -152,7 +152,7 @@ impl<S: Send + Sync + 'static> App<S> {
     /// As [`start`](Self::start), and [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running at
     /// the deadline or at a second signal.
     pub async fn run(self, bus: impl Into<Bus>) -> Result<()> {
-// Before the start, so that a signal meanwhile is not lost.
+        // Before the start, so that a signal meanwhile is not lost.
         let signals = signal::listen()?;
         let bus = bus.into();
         let running = self.start(&bus).await?;

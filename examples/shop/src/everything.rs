@@ -173,7 +173,9 @@ impl Shop {
         if story.is_empty() {
             println!("           {correlation_id}  ignored");
         }
-        story.iter().for_each(|moment| println!("{moment}"));
+        for moment in story {
+            println!("{moment}");
+        }
         println!();
     }
 

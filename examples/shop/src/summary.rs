@@ -95,6 +95,8 @@ pub fn verdict(faults: &[String]) -> bool {
         return true;
     }
     println!("The books do not balance:");
-    faults.iter().for_each(|fault| println!("  {fault}"));
+    for fault in faults {
+        println!("  {fault}");
+    }
     false
 }

@@ -96,7 +96,7 @@ fn start(bus: &Bus, role: Role, folder: &Folder, listener: TcpListener) -> JoinH
     tokio::spawn(async move {
         service::run_on(&bus, Setup { role, data }, listener)
             .await
-            .unwrap()
+            .unwrap();
     })
 }
 
@@ -131,8 +131,8 @@ async fn the_books_balance_when_a_service_is_killed_in_the_middle_and_started_ag
         killed.abort();
         assert!(killed.await.unwrap_err().is_cancelled());
         let listener = TcpListener::bind(address).await.unwrap();
-        start(&bus, Role::Payments, &folder, listener)
+        let _payments = start(&bus, Role::Payments, &folder, listener);
     };
-    let (balanced, _payments) = tokio::join!(customers, accident);
+    let (balanced, ()) = tokio::join!(customers, accident);
     assert!(balanced.unwrap(), "the books balance");
 }
