@@ -32,14 +32,9 @@ impl Books {
         inventory::stock(&self.reservations)
     }
 
-    /// What became of an order, when it is over.
-    pub fn fate(&self, order_id: Uuid) -> Option<Fate> {
-        let order = self.orders.get(&order_id)?;
-        match order.end() {
-            Some(End::Paid) => Some(Fate::Paid),
-            Some(End::Cancelled) => Some(Fate::Cancelled),
-            None => None,
-        }
+    /// How an order ended, if it has.
+    pub fn end(&self, order_id: Uuid) -> Option<End> {
+        self.orders.get(&order_id)?.end()
     }
 
     /// The orders that have not come to their end.
@@ -56,7 +51,7 @@ impl Books {
                 .orders
                 .get(&order_id)
                 .is_some_and(|order| order.stock == Stock::Reserved),
-            Fate::Paid | Fate::Cancelled => self.fate(order_id).is_some(),
+            Fate::Paid | Fate::Cancelled => self.end(order_id).is_some(),
         }
     }
 
