@@ -9,6 +9,7 @@ use shop::client::Client;
 use shop::customer::{self, Street};
 use shop::ledger::Ledger;
 use shop::service::{self, Role, Setup};
+use shop::summary::Counts;
 use tidings::Bus;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -135,4 +136,35 @@ async fn the_books_balance_when_a_service_is_killed_in_the_middle_and_started_ag
     };
     let (balanced, ()) = tokio::join!(customers, accident);
     assert!(balanced.unwrap(), "the books balance");
+}
+
+#[tokio::test]
+async fn two_instances_of_a_service_share_its_work() {
+    let folder = Folder::new();
+    let bus = Bus::builder().speed_up(100).in_memory();
+    let ((orders, front), (payments, till), (inventory, store)) = (port().await, port().await, port().await);
+    let (second, second_till) = port().await;
+    let _orders = start(&bus, Role::Orders, &folder, orders);
+    let _payments = [
+        start(&bus, Role::Payments, &folder, payments),
+        start(&bus, Role::Payments, &folder, second),
+    ];
+    let _inventory = start(&bus, Role::Inventory, &folder, inventory);
+    // It answers once it has subscribed.
+    let _: Counts = second_till.get("/health").await.unwrap();
+    let street = Street {
+        orders: front,
+        payments: till.clone(),
+        inventory: store,
+    };
+    assert!(
+        customer::run(&street, 100, Duration::from_secs(30))
+            .await
+            .unwrap()
+    );
+
+    for instance in [till, second_till] {
+        let counts: Counts = instance.get("/health").await.unwrap();
+        assert!(counts.handled > 0, "{counts:?}");
+    }
 }
