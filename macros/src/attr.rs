@@ -107,21 +107,39 @@ pub(crate) fn skip_to_comma(input: ParseStream<'_>) {
 
 /// Reads `= value`; `example` is what to write instead of what is no such value.
 pub(crate) fn value<T: Parse>(name: &Ident, input: ParseStream<'_>, example: impl Display) -> syn::Result<T> {
-    let fault = |span: Span| syn::Error::new(span, format!("malformed `{}`; write {example}", name.unraw()));
+    let option = name.unraw();
     if !input.peek(Token![=]) {
-        return Err(fault(name.span()));
+        return Err(syn::Error::new(
+            name.span(),
+            format!("`{option}` wants a value; write {example}"),
+        ));
     }
     input.parse::<Token![=]>()?;
+    let (start, fork) = (input.fork(), input.fork());
     let span = if input.is_empty() {
         name.span()
     } else {
         input.span()
     };
-    let value = input.parse().map_err(|_| fault(span))?;
-    if !input.is_empty() && !input.peek(Token![,]) {
-        return Err(fault(span));
+    if let Ok(value) = input.parse::<T>()
+        // An option behind it lacks only its comma, and that is said there.
+        && (input.is_empty() || input.peek(Token![,]) || input.peek(Ident::peek_any))
+    {
+        return Ok(value);
     }
-    Ok(value)
+    let message = match fork.parse::<LitStr>() {
+        // Taken out of its quotes it may be just right.
+        Ok(text) if text.parse::<T>().is_ok() => {
+            format!(
+                "`{option}` goes without quotes; write {option} = {}",
+                text.value()
+            )
+        }
+        Ok(_) => format!("`{option}` is no text; write {example}"),
+        Err(_) if start.peek(syn::Lit) => format!("`{option}` cannot be that; write {example}"),
+        Err(_) => format!("`{option}` cannot be read; write {example}"),
+    };
+    Err(syn::Error::new(span, message))
 }
 
 /// Reads `= "text"`.

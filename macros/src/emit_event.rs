@@ -81,8 +81,8 @@ pub(crate) fn family(family: &Family) -> TokenStream {
     });
     let rest = if let Some(other) = &family.other {
         let variant = &other.name;
-        let span = other.payload.span();
-        quote_spanned!(span=> ::core::result::Result::Ok(Self::#variant(::core::clone::Clone::clone(event))))
+        let kept = other_event(root, &other.payload);
+        quote_spanned!(span=> ::core::result::Result::Ok(Self::#variant(#kept::keep(event))))
     } else {
         quote_spanned!(span=> #private::wrong_type(event))
     };
@@ -93,7 +93,8 @@ pub(crate) fn family(family: &Family) -> TokenStream {
     });
     let visits_other = family.other.iter().map(|other| {
         let variant = &other.name;
-        quote_spanned!(span=> Self::#variant(event) => #private::EventVisitor::other(visitor, event),)
+        let kept = other_event(root, &other.payload);
+        quote_spanned!(span=> Self::#variant(event) => #kept::visit(event, visitor),)
     });
     let proofs = family.variants.iter().enumerate().skip(1).map(|(at, variant)| {
         let span = variant.payload.span();
@@ -183,6 +184,12 @@ fn known_event(root: &Root, payload: &syn::Type) -> TokenStream {
     quote_spanned!(span=> <#payload as #private::KnownEvent>)
 }
 
+fn other_event(root: &Root, payload: &syn::Type) -> TokenStream {
+    let span = payload.span();
+    let private = root.private(span);
+    quote_spanned!(span=> <#payload as #private::OtherEvent>)
+}
+
 fn build_key(event: &Event) -> TokenStream {
     let Event { name, root, .. } = event;
     let key = &event.routing_key;
@@ -251,7 +258,7 @@ fn upcast(event: &Event) -> TokenStream {
             version: ::core::primitive::u32,
             data: &::core::primitive::str,
         ) -> ::core::option::Option<::core::result::Result<Self, #tidings::DecodeError>> {
-            ::core::option::Option::Some(#private::upcast::<#older, Self>(version, data))
+            ::core::option::Option::Some(<#older as #private::KnownEvent>::decode_into::<Self>(version, data))
         }
     }
 }
@@ -265,6 +272,9 @@ fn upcast_proof(event: &Event) -> TokenStream {
     let private = event.root.private(span);
     quote_spanned! {span=>
         #[allow(deprecated)]
-        const _: () = #private::proofs::upcast::<#older, #name>();
+        const _: () = #private::proofs::upcast(
+            <#older as #private::KnownEvent>::NAME,
+            <#name as #private::KnownEvent>::NAME,
+        );
     }
 }

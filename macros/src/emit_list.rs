@@ -4,7 +4,6 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote_spanned;
 use syn::Path;
-use syn::spanned::Spanned as _;
 
 use crate::root::Root;
 
@@ -18,12 +17,12 @@ pub(crate) fn handlers(paths: &[Path]) -> TokenStream {
     // The value, not the type: a function that is no handler is then one error, twice at one place.
     let entries: Vec<TokenStream> = paths
         .iter()
-        .map(|path| quote_spanned!(path.span()=> #path {}))
+        .map(|path| quote_spanned!(at(path)=> #path {}))
         .collect();
     let count = Literal::usize_unsuffixed(paths.len());
     let descriptors = paths.iter().zip(&entries).map(|(path, entry)| {
-        let private = Root::default().private(path.span());
-        quote_spanned!(path.span()=> #private::descriptor(&#entry))
+        let private = Root::default().private(at(path));
+        quote_spanned!(at(path)=> #private::descriptor(&#entry))
     });
     let proofs = proofs(paths);
     let list = tree(entries.clone());
@@ -47,8 +46,8 @@ pub(crate) fn events(paths: &[Path]) -> TokenStream {
     let private = Root::default().private(span);
     let count = Literal::usize_unsuffixed(paths.len());
     let descriptors = paths.iter().map(|path| {
-        let private = Root::default().private(path.span());
-        quote_spanned!(path.span()=> <#path as #private::KnownEvent>::EVENT)
+        let private = Root::default().private(at(path));
+        quote_spanned!(at(path)=> <#path as #private::KnownEvent>::EVENT)
     });
     let proofs = proofs(paths);
     quote_spanned! {span=>
@@ -62,11 +61,18 @@ pub(crate) fn events(paths: &[Path]) -> TokenStream {
     }
 }
 
+// Of `orders::refund`, `refund` is what an error is about.
+fn at(path: &Path) -> Span {
+    path.segments
+        .last()
+        .map_or_else(Span::call_site, |last| last.ident.span())
+}
+
 // One pass finds all the faults, and a constant at each entry reports its own. The first entry has nothing before it.
 fn proofs(paths: &[Path]) -> impl Iterator<Item = TokenStream> {
-    paths.iter().enumerate().skip(1).map(|(at, path)| {
-        let at = Literal::usize_unsuffixed(at);
-        quote_spanned!(path.span()=> const _: () = __FAULTS[#at].report();)
+    paths.iter().enumerate().skip(1).map(|(position, path)| {
+        let position = Literal::usize_unsuffixed(position);
+        quote_spanned!(at(path)=> const _: () = __FAULTS[#position].report();)
     })
 }
 

@@ -129,7 +129,7 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
 
 impl Model {
     fn from_syn(item: &DeriveInput, errors: &mut Errors) -> Option<Self> {
-        check::no_generics(&item.generics, errors);
+        check::no_generics(item, errors);
         match &item.data {
             Data::Struct(data) => Event::from_syn(item, &data.fields, errors).map(Self::Event),
             Data::Enum(data) => Some(Self::Family(Family::from_syn(item, data, errors))),
@@ -223,13 +223,14 @@ impl Family {
             let payload = match &variant.fields {
                 Fields::Unnamed(fields) if fields.unnamed.len() == 1 => fields.unnamed[0].ty.clone(),
                 _ => {
-                    let payload = if is_other { "AnyEvent" } else { "OrderCreated" };
+                    let example = if is_other {
+                        "Other(AnyEvent)"
+                    } else {
+                        "Created(OrderCreated)"
+                    };
                     errors.on(
                         &variant.ident,
-                        format!(
-                            "a variant of a family wraps one event; write {}({payload})",
-                            variant.ident
-                        ),
+                        format!("a variant of a family wraps one event, as in {example}"),
                     );
                     continue;
                 }

@@ -4,7 +4,6 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Path;
 use syn::parse::{ParseStream, Parser as _};
-use syn::spanned::Spanned as _;
 
 use crate::errors::Errors;
 use crate::{attr, emit_list};
@@ -41,7 +40,12 @@ fn read(example: &str, list: TokenStream) -> Result<Vec<Path>, Errors> {
                 Err(_) => errors.at(start, format!("expected a path; write {example}")),
             }
             if !input.is_empty() && !input.peek(syn::Token![,]) {
-                if errors.is_empty() {
+                if input.peek(syn::token::Paren) && errors.is_empty() {
+                    errors.at(
+                        input.span(),
+                        "an entry is a name and not a call; drop the parentheses",
+                    );
+                } else if errors.is_empty() {
                     errors.at(input.span(), format!("expected `,`; write {example}"));
                 }
                 attr::skip_to_comma(input);
@@ -56,8 +60,8 @@ fn read(example: &str, list: TokenStream) -> Result<Vec<Path>, Errors> {
     for path in &paths {
         let with_arguments = path.segments.iter().find(|segment| !segment.arguments.is_none());
         if let Some(segment) = with_arguments {
-            errors.at(
-                segment.arguments.span(),
+            errors.on(
+                &segment.arguments,
                 "an entry is a name without arguments: handlers and events are not generic",
             );
         }

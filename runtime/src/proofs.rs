@@ -4,16 +4,15 @@
 //! there. It is `const` items rather than inline `const {}` blocks because `cargo check` skips the latter.
 
 use crate::descriptor::{EventDescriptor, EventSet};
-use crate::event::KnownEvent;
 use crate::handler::HandlerDescriptor;
-use crate::input::{self, HandlerInput, InputShape};
+use crate::input::{self, Takes};
 use crate::topic;
 
-/// Proves that `pattern` can match an event of the input `I`.
+/// Proves that `pattern` can match an event of what a handler takes.
 #[track_caller]
-pub const fn pattern_meets<I: HandlerInput>(pattern: &str) {
-    let events = &I::Shape::EVENTS;
-    if I::Shape::ANY || input::pattern_meets(pattern, events) {
+pub const fn pattern_meets(takes: Takes, pattern: &str) {
+    let events = &takes.events;
+    if takes.any || input::pattern_meets(pattern, events) {
         return;
     }
     let text = Text::new().quoted("pattern ", pattern).add(" can never match ");
@@ -32,13 +31,13 @@ pub const fn pattern_meets<I: HandlerInput>(pattern: &str) {
     .panic();
 }
 
-/// Proves that each event of the input `I` is matched by one of `patterns`.
+/// Proves that each event of what a handler takes is matched by one of `patterns`.
 #[track_caller]
-pub const fn patterns_cover<I: HandlerInput>(patterns: &[&str]) {
-    if I::Shape::ANY {
+pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
+    if takes.any {
         return;
     }
-    if let Some(event) = unmet(&I::Shape::EVENTS, patterns) {
+    if let Some(event) = unmet(&takes.events, patterns) {
         Text::new()
             .add("no pattern of this handler matches ")
             .quoted("", event.key_pattern())
@@ -51,10 +50,10 @@ pub const fn patterns_cover<I: HandlerInput>(patterns: &[&str]) {
     }
 }
 
-/// Proves that the patterns of the input `I` follow from its events.
+/// Proves that the patterns of a handler follow from the events it takes.
 #[track_caller]
-pub const fn patterns_follow<I: HandlerInput>() {
-    if I::Shape::ANY {
+pub const fn patterns_follow(takes: Takes) {
+    if takes.any {
         Text::new()
             .add("this handler takes any event, so it must name its patterns; write #[event_handler(\"order.#\")], ")
             .add("or #[event_handler(\"#\")] for every event there is")
@@ -110,10 +109,9 @@ const fn keys(events: &EventSet, mut text: Text, mut first: bool) -> (Text, bool
     (text, first)
 }
 
-/// Proves that `Newer` can be upcast from `Older`: one event type, and a lower version.
+/// Proves that `newer` can be upcast from `older`: one event type, and a lower version.
 #[track_caller]
-pub const fn upcast<Older: KnownEvent, Newer: KnownEvent>() {
-    let (older, newer) = (Older::NAME, Newer::NAME);
+pub const fn upcast(older: (&str, u32), newer: (&str, u32)) {
     // A stub in place of an event whose own attribute is wrong: one mistake is enough.
     if older.0.is_empty() || newer.0.is_empty() {
         return;
