@@ -182,7 +182,10 @@ pub(crate) fn function(function: &Function, errors: &mut Errors) {
         );
     }
     parameters(function, errors);
-    if let ReturnType::Type(_, output) = &sig.output {
+    // What a function that is not async returns may be a future, and is right once it is async.
+    if let ReturnType::Type(_, output) = &sig.output
+        && sig.asyncness.is_some()
+    {
         type_can_be_named("an event handler cannot return", output, errors);
         if matches!(output.as_ref(), Type::Never(_)) {
             errors.on(

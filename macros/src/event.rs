@@ -264,7 +264,8 @@ impl Family {
 impl Given {
     fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
         let mut given = Self::default();
-        let mut options = Options::new("#[event(..)]", OPTIONS);
+        let mut options = Options::new("#[event(..)]", OPTIONS)
+            .with_texts("a text needs the name of its option; write type = \"order.created\"");
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
             let Meta::List(list) = &attr.meta else {
                 errors.on(attr, "expected #[event(type = \"order.created\")]");
@@ -300,8 +301,22 @@ impl Given {
                         "routing_key = \"order.created.{region}\"",
                     )?);
                 }
-                "upcast_from" => self.older = Some(attr::value(name, input, "upcast_from = OrderCreatedV1")?),
-                _ => self.root = Root(Some(attr::value(name, input, "crate = my_crate::tidings")?)),
+                "upcast_from" => {
+                    self.older = Some(attr::value(
+                        name,
+                        input,
+                        "a type",
+                        "upcast_from = OrderCreatedV1",
+                    )?)
+                }
+                _ => {
+                    self.root = Root(Some(attr::value(
+                        name,
+                        input,
+                        "a path",
+                        "crate = my_crate::tidings",
+                    )?))
+                }
             }
             Ok(())
         });
@@ -321,7 +336,7 @@ fn read_path(name: &Ident, input: ParseStream<'_>) -> syn::Result<FieldPath> {
             Ok(Self(path))
         }
     }
-    attr::value::<Dotted>(name, input, "aggregate_id = order_id").map(|path| FieldPath(path.0))
+    attr::value::<Dotted>(name, input, "a field", "aggregate_id = order_id").map(|path| FieldPath(path.0))
 }
 
 // #[event(other)]

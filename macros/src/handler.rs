@@ -169,7 +169,8 @@ impl Handler {
                 let _ = input.parse::<Token![,]>();
             }
         }
-        let mut options = Options::new("#[event_handler(..)]", OPTIONS);
+        let mut options = Options::new("#[event_handler(..)]", OPTIONS)
+            .with_texts("patterns come before the options; move this one to the front");
         options.read(input, errors, |name, input, errors| {
             self.read_option(name, input, errors)
         });
@@ -211,7 +212,14 @@ impl Handler {
                 self.ephemeral = Some(name.clone());
             }
             "reject_on" => self.rejects = read_rejects(name, input)?,
-            _ => self.root = Root(Some(attr::value(name, input, "crate = my_crate::tidings")?)),
+            _ => {
+                self.root = Root(Some(attr::value(
+                    name,
+                    input,
+                    "a path",
+                    "crate = my_crate::tidings",
+                )?))
+            }
         }
         Ok(())
     }

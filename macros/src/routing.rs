@@ -218,7 +218,7 @@ pub(crate) fn check_type(text: &str) -> Result<(), String> {
 pub(crate) fn check_name(text: &str) -> Result<(), String> {
     const LONGEST: usize = 100;
     if text.is_empty() {
-        return Err("a name cannot be empty".to_owned());
+        return Err("a name cannot be empty; leave the option out to have the usual one".to_owned());
     }
     if text.len() > LONGEST {
         let bytes = text.len();

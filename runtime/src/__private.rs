@@ -15,8 +15,6 @@ pub use crate::payload::{FamilyOfEvents, Payload, PayloadKind, SingleEvent};
 pub use crate::returns::{IntoOutcome, ReturnShape, Returned, ReturnsEvent, ReturnsFamily};
 pub use crate::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
 pub use crate::wire::decode::wrong_type;
-// A missing derive would otherwise be called a sealed trait.
-pub use schemars::JsonSchema;
 
 pub mod proofs {
     //! The proofs of constants.

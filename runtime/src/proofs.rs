@@ -34,19 +34,20 @@ pub const fn pattern_meets(takes: Takes, pattern: &str) {
 /// Proves that each event of what a handler takes is matched by one of `patterns`.
 #[track_caller]
 pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
-    if takes.any {
+    // A pattern that meets nothing is told where it stands.
+    if takes.any || !all_meet(&takes.events, patterns) {
         return;
     }
     if let Some(event) = unmet(&takes.events, patterns) {
-        Text::new()
-            .add("no pattern of this handler matches ")
-            .quoted("", event.key_pattern())
+        let text = Text::new()
+            .quoted("no pattern of this handler matches ", event.key_pattern())
             .add(", the routing key of `")
             .add(last_segment(event.rust_type()))
-            .add("`; add ")
-            .quoted("", event.key_pattern())
-            .add(", or take a family without it")
-            .panic();
+            .quoted("`; add ", event.key_pattern());
+        match takes.events {
+            EventSet::Events([_]) => text.panic(),
+            _ => text.add(", or take a family without it").panic(),
+        }
     }
 }
 
@@ -59,6 +60,17 @@ pub const fn patterns_follow(takes: Takes) {
             .add("or #[event_handler(\"#\")] for every event there is")
             .panic();
     }
+}
+
+const fn all_meet(events: &EventSet, patterns: &[&str]) -> bool {
+    let mut at = 0;
+    while at < patterns.len() {
+        if !input::pattern_meets(patterns[at], events) {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 const fn unmet(events: &EventSet, patterns: &[&str]) -> Option<&'static EventDescriptor> {
@@ -489,22 +501,45 @@ const fn has_event(events: &EventSet, event_type: &str) -> bool {
     false
 }
 
-// `any` takes every event that its patterns let in, so the other's keys must stay clear of them.
+// `any` takes every event that its patterns let in, so the other's events must stay clear of them.
 const fn contested_by_any(any: &HandlerDescriptor, other: &HandlerDescriptor) -> Option<&'static str> {
     let (patterns, others) = (any.written_patterns(), other.written_patterns());
     let mut at = 0;
     while at < patterns.len() {
         let mut against = 0;
-        while against < others.len() {
+        while other.takes_any() && against < others.len() {
             if topic::overlap(patterns[at], others[against]) {
                 return Some(others[against]);
             }
             against += 1;
         }
-        if others.is_empty() && input::pattern_meets(patterns[at], &other.takes()) {
-            return Some(patterns[at]);
+        if let Some(event) = met(&other.takes(), patterns[at]) {
+            return Some(event);
         }
         at += 1;
+    }
+    None
+}
+
+const fn met(events: &EventSet, pattern: &str) -> Option<&'static str> {
+    let mut at = 0;
+    match *events {
+        EventSet::Events(events) => {
+            while at < events.len() {
+                if input::pattern_meets_event(pattern, &events[at]) {
+                    return Some(events[at].event_type());
+                }
+                at += 1;
+            }
+        }
+        EventSet::Sets(sets) => {
+            while at < sets.len() {
+                if let Some(event) = met(&sets[at], pattern) {
+                    return Some(event);
+                }
+                at += 1;
+            }
+        }
     }
     None
 }

@@ -1,5 +1,9 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::{DomainEvent, event_handler, events, handlers};
+
+#[derive(JsonSchema)]
+struct _Other;
 
 #[derive(Serialize, Deserialize, DomainEvent)]
 struct OrderCreated {
