@@ -42,9 +42,12 @@ pub(crate) trait Broker: Send + Sync + 'static {
 /// A message on its way to the broker.
 #[derive(Debug)]
 pub(crate) struct Publish {
-    pub(crate) message: Message,
+    pub(crate) message: Arc<Message>,
     /// Whether a message that no queue takes is refused.
     pub(crate) mandatory: bool,
+    /// Whether a delivery is being handled that is not settled before this is confirmed. A broker that holds back
+    /// publishes for want of room takes this one all the same: the room it waits for may be that delivery's.
+    pub(crate) while_handling: bool,
     pub(crate) confirm: Confirm,
 }
 
@@ -86,7 +89,8 @@ pub(crate) trait Subscription: Send {
     /// Writes what was settled so far. Pending while the broker does not take it.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Takes no further deliveries; those handed out stay to be settled. Deliveries already under way may still come.
+    /// Takes no further deliveries; those handed out stay to be settled. Deliveries already under way may still come,
+    /// and after them nothing: it is not an end, which would mean that they can no longer be settled.
     fn cancel(&mut self);
 
     /// Says that `count` of the unsettled deliveries wait for the clock alone: nobody works on them, and nobody will

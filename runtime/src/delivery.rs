@@ -241,6 +241,23 @@ impl Delivery {
         self.0.service.as_ref()
     }
 
+    /// The same delivery, attempted again without having left.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn again(&self, attempt: u32, last_error: String) -> Self {
+        let facts = DeliveryFacts {
+            attempt,
+            last_error: Some(last_error),
+            received_at: Timestamp::now(),
+            ..self.0.facts.clone()
+        };
+        Self(Arc::new(Inner {
+            event: self.0.event.clone(),
+            message: Arc::clone(&self.0.message),
+            facts,
+            service: self.0.service.clone(),
+        }))
+    }
+
     #[cfg(feature = "runtime")]
     pub(crate) fn message(&self) -> &Arc<Message> {
         &self.0.message

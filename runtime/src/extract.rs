@@ -71,6 +71,11 @@ impl Rejection {
     pub fn error(&self) -> &(dyn StdError + 'static) {
         self.error.as_ref()
     }
+
+    #[cfg(feature = "runtime")]
+    pub(crate) fn into_inner(self) -> BoxError {
+        self.error
+    }
 }
 
 impl fmt::Display for Rejection {
@@ -118,6 +123,65 @@ pub trait FromRef<S> {
 impl<S: Clone> FromRef<S> for S {
     fn from_ref(state: &S) -> Self {
         state.clone()
+    }
+}
+
+#[cfg(feature = "runtime")]
+impl<S: Sync> FromDelivery<S> for crate::Bus {
+    async fn from_delivery(delivery: &Delivery, _: &S) -> Result<Self, Rejection> {
+        Ok(delivery
+            .service()
+            .ok_or("a fake delivery has no bus")?
+            .bus()
+            .clone())
+    }
+}
+
+/// The way out: a handler that takes it learns when the app begins to shut down.
+///
+/// ```
+/// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
+/// # use tidings::{DomainEvent, HandlerError, event_handler};
+/// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+/// # #[event(type = "report.ordered")] struct ReportOrdered { report_id: String }
+/// # async fn write_report() {}
+/// use tidings::Shutdown;
+///
+/// #[event_handler("report.ordered", timeout = "10m")]
+/// async fn report(_: ReportOrdered, mut shutdown: Shutdown) -> Result<(), HandlerError> {
+///     tokio::select! {
+///         () = write_report() => Ok(()),
+///         () = shutdown.requested() => Err(HandlerError::retry("the service is shutting down")),
+///     }
+/// }
+/// ```
+#[cfg(feature = "runtime")]
+#[derive(Debug, Clone)]
+pub struct Shutdown(tokio::sync::watch::Receiver<bool>);
+
+#[cfg(feature = "runtime")]
+impl Shutdown {
+    /// Whether the app has begun to shut down.
+    pub fn is_requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until the app begins to shut down.
+    pub async fn requested(&mut self) {
+        // An app that is gone without a shutdown was aborted: that is one too.
+        let _ = self.0.wait_for(|stopping| *stopping).await;
+    }
+}
+
+#[cfg(feature = "runtime")]
+impl<S: Sync> FromDelivery<S> for Shutdown {
+    async fn from_delivery(delivery: &Delivery, _: &S) -> Result<Self, Rejection> {
+        Ok(Self(
+            delivery
+                .service()
+                .ok_or("a fake delivery knows of no shutdown")?
+                .stopping(),
+        ))
     }
 }
 

@@ -98,6 +98,10 @@ impl HandlerError {
         HandlerVerdict(self)
     }
 
+    pub(crate) fn into_inner(self) -> BoxError {
+        self.error
+    }
+
     pub(crate) fn verdict(&self) -> Verdict {
         self.verdict
     }

@@ -96,6 +96,23 @@ pub(crate) fn describe<T: Payload>(payload: &T) -> About {
     T::Kind::visit(payload, Describe)
 }
 
+/// The wire name of the event inside.
+pub(crate) fn event_type<T: Payload>(payload: &T) -> String {
+    struct Name;
+    impl EventVisitor for Name {
+        type Output = String;
+
+        fn event<E: DomainEvent>(self, _: &E) -> String {
+            E::TYPE.to_owned()
+        }
+
+        fn other(self, event: &AnyEvent) -> String {
+            event.event_type().to_owned()
+        }
+    }
+    T::Kind::visit(payload, Name)
+}
+
 /// An event ready to be put into an envelope: everything but the metadata that the moment of publishing gives.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
@@ -126,6 +143,17 @@ pub enum Unpublishable {
         /// The most levels that the bus allows.
         limit: usize,
     },
+    /// One of its headers is not the user's to set: the runtime's own (`tidings-*`), the trace's, or one that the
+    /// broker acts on (`CC`, `BCC`, `x-death`) or by which a reader takes the body for a CloudEvent.
+    ReservedHeader {
+        /// The header's name.
+        name: String,
+    },
+    /// The name of one of its headers is empty, or longer than the 255 bytes that AMQP can carry.
+    HeaderName {
+        /// The header's name.
+        name: String,
+    },
     /// Its headers do not fit into one AMQP frame.
     HeadersTooLarge {
         /// The size of the headers in bytes.
@@ -147,6 +175,22 @@ impl std::fmt::Display for Unpublishable {
                 )
             }
             Self::TooDeep { limit } => write!(f, "its JSON is nested deeper than {limit} levels"),
+            Self::ReservedHeader { name } => {
+                write!(
+                    f,
+                    "its header `{name}` is not the user's to set; choose another name"
+                )
+            }
+            Self::HeaderName { name } if name.is_empty() => {
+                f.write_str("one of its headers has no name; give it one")
+            }
+            Self::HeaderName { name } => {
+                let (start, bytes) = (name.chars().take(40).collect::<String>(), name.len());
+                write!(
+                    f,
+                    "the name of its header `{start}…` has {bytes} bytes; 255 is the most"
+                )
+            }
             Self::HeadersTooLarge { bytes, limit } => {
                 write!(
                     f,

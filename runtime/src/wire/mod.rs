@@ -1,3 +1,20 @@
 //! Events on the wire: what is written, and everything that is read.
 
+mod base64;
+mod body;
+mod cloudevents;
 pub(crate) mod decode;
+mod envelope;
+pub(crate) mod error_text;
+pub(crate) mod ids;
+pub(crate) mod limits;
+pub(crate) mod malformed;
+pub(crate) mod names;
+mod object;
+pub(crate) mod origin;
+pub(crate) mod read;
+pub(crate) mod republish;
+pub(crate) mod write;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,462 @@
+//! The bus: where events are published, and where an app takes its deliveries from.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::broker::{Broker, BrokerState, Publish, Refusal};
+use crate::clock::Clock;
+use crate::config::{BusBuilder, Config, Declare};
+use crate::confirm::confirm;
+use crate::context::Context;
+use crate::error::{PublishError, PublishFault, Result};
+use crate::headers::Headers;
+use crate::memory::MemoryBroker;
+use crate::message::Message;
+use crate::payload::{self, Payload, Prepared, Unpublishable};
+use crate::telemetry;
+use crate::timestamp::Timestamp;
+use crate::topology::Plan;
+use crate::wire::limits::Limits;
+use crate::wire::write::{self, OutgoingMetadata};
+
+/// How many events may be unconfirmed at once; the next publisher waits.
+const WINDOW: usize = 1024;
+
+/// After a refusal it is tried again this much later: a cluster that lost a leader refuses for some hundred
+/// milliseconds. Not for ever, since each attempt reaches the queues that are well again.
+const AFTER_REFUSAL: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
+
+/// A connection to a broker, to publish on. It is cheap to clone, and every clone is the same bus.
+///
+/// ```
+/// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{Bus, DomainEvent};
+/// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+/// # #[event(type = "order.created")] struct OrderCreated { order_id: String }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> tidings::Result<()> {
+/// let bus = Bus::in_memory();
+/// let id = bus.publish(&OrderCreated { order_id: "o-1".into() }).await?;
+/// println!("the broker has event {id}");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Bus {
+    shared: Arc<Shared>,
+    /// The app whose handlers publish through this clone.
+    service: Option<Arc<str>>,
+}
+
+struct Shared {
+    broker: Arc<dyn Broker>,
+    config: Config,
+    limits: Limits,
+    window: Arc<Semaphore>,
+}
+
+/// What a publish may say beside its event.
+#[derive(Debug, Clone, Default)]
+pub struct PublishOptions {
+    headers: Headers,
+    mandatory: bool,
+    id: Option<String>,
+}
+
+impl PublishOptions {
+    /// Nothing beside the event.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sends a header along. Names that start with `tidings-`, `traceparent` and `tracestate` are the runtime's own,
+    /// and setting one is a publish error.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<crate::HeaderValue>) -> Self {
+        self.headers.set(name, value);
+        self
+    }
+
+    /// Makes it an error when no queue takes the event.
+    pub fn mandatory(mut self) -> Self {
+        self.mandatory = true;
+        self
+    }
+
+    /// Publishes under this id and not under a new one: the event of an earlier publish that may have been delivered,
+    /// say, or of an outbox.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+}
+
+impl Bus {
+    /// Connects to the broker that the environment variable `TIDINGS_URL` names: `amqp://…`, `amqps://…`, several of
+    /// those with commas between, or `memory:`.
+    ///
+    /// # Errors
+    /// When the variable is not set (a service must never run on the in-memory broker by accident), when the URL names
+    /// no broker, and when none lets us in.
+    pub async fn from_env() -> Result<Self> {
+        Self::builder().from_env().await
+    }
+
+    /// Connects to the broker that `TIDINGS_URL` names, or to `default` when it is not set.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn from_env_or(default: &str) -> Result<Self> {
+        Self::builder().from_env_or(default).await
+    }
+
+    /// Connects to the broker at `url`.
+    ///
+    /// # Errors
+    /// When the URL names no broker that this build knows, when none answers in time, and when it does not let us in.
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder().connect(url).await
+    }
+
+    /// A bus on a new in-memory broker of its own, in this process. What is on it ends with it.
+    pub fn in_memory() -> Self {
+        Self::builder().in_memory()
+    }
+
+    /// A bus with settings of one's own.
+    pub fn builder() -> BusBuilder {
+        BusBuilder::default()
+    }
+
+    pub(crate) fn on_memory(config: Config) -> Self {
+        Self::on_memory_broker(config, Arc::new(MemoryBroker::new(Clock::real())))
+    }
+
+    pub(crate) fn on_memory_broker(config: Config, memory: Arc<MemoryBroker>) -> Self {
+        if config.declare == Declare::Auto {
+            memory.declare_first(&Plan::domain_exchange(&config.exchange));
+        }
+        Self::on(config, memory)
+    }
+
+    fn on(config: Config, broker: Arc<dyn Broker>) -> Self {
+        let limits = Limits {
+            max_body_bytes: config.max_body_bytes,
+            ..Limits::default()
+        };
+        let service = config.service.clone();
+        let window = Arc::new(Semaphore::new(WINDOW));
+        Self {
+            shared: Arc::new(Shared {
+                broker,
+
+                config,
+                limits,
+                window,
+            }),
+            service,
+        }
+    }
+
+    /// The same bus, publishing in the name of the app `service`.
+    pub(crate) fn for_service(&self, service: &str) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            service: Some(service.into()),
+        }
+    }
+
+    /// Publishes an event, or the event inside a family, and gives its id once the broker has confirmed it.
+    ///
+    /// Within a handler, and within a request that the correlation layer has taken in, the event inherits the
+    /// correlation id, names its cause and carries the trace on.
+    ///
+    /// # Errors
+    /// [`Error::Publish`](crate::Error::Publish), which says why and whether the event may have been delivered: the
+    /// event cannot be put on the wire, the broker refused it, or it did not confirm it in time.
+    pub async fn publish<T: Payload>(&self, event: &T) -> Result<String> {
+        self.publish_with(event, PublishOptions::new()).await
+    }
+
+    /// Publishes an event with headers, as mandatory, or under an id of one's own.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish), and when the event is mandatory and no queue takes it.
+    pub async fn publish_with<T: Payload>(&self, event: &T, options: PublishOptions) -> Result<String> {
+        // Encoded before the first await: the future holds no reference to the event.
+        self.encode_and_send(payload::prepare(event), payload::event_type(event), options)
+            .await
+    }
+
+    /// Publishes several events at once, without waiting for one before the next is sent, and gives a result each, in
+    /// their order. They are sent in that order too; a refused one that is tried again comes later.
+    ///
+    /// # Errors
+    /// Each result as [`publish`](Self::publish).
+    pub async fn publish_all<'a, T: Payload>(
+        &self,
+        events: impl IntoIterator<Item = &'a T>,
+    ) -> Vec<Result<String>> {
+        join_all(events.into_iter().map(|event| self.publish(event))).await
+    }
+
+    /// How the broker is.
+    pub fn health(&self) -> BusHealth {
+        match self.shared.broker.state() {
+            BrokerState::Up => BusHealth {
+                connected: true,
+                reason: None,
+            },
+            BrokerState::Blocked(why) => BusHealth {
+                connected: true,
+                reason: Some(format!("the broker takes no publishes: {why}")),
+            },
+            BrokerState::Down(why) => BusHealth {
+                connected: false,
+                reason: Some(why),
+            },
+        }
+    }
+
+    /// Closes the connection once what was sent is confirmed or refused. Later publishes fail.
+    pub async fn close(&self) {
+        self.shared.broker.close().await;
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    pub(crate) fn broker(&self) -> &Arc<dyn Broker> {
+        &self.shared.broker
+    }
+
+    /// Notes an event that a handler did not take, where a test wants to see them.
+    pub(crate) fn record_ignored(&self, handler: &'static str, routing_key: &str) {
+        if let Some(ignored) = &self.config().ignored {
+            let mut ignored = ignored.lock().unwrap_or_else(PoisonError::into_inner);
+            ignored.push((handler, routing_key.to_owned()));
+        }
+    }
+
+    async fn encode_and_send(
+        &self,
+        prepared: Result<Prepared, Unpublishable>,
+        event_type: String,
+        options: PublishOptions,
+    ) -> Result<String> {
+        let metadata = self.metadata(options.id);
+        let id = metadata.id.clone();
+        let failed = |fault, maybe_delivered| {
+            let (event_type, event_id) = (event_type.clone(), id.clone());
+            PublishError {
+                event_type,
+                event_id,
+                fault,
+                maybe_delivered,
+            }
+        };
+        let message = prepared
+            .and_then(|prepared| self.message(&prepared, &metadata, options.headers))
+            .map_err(|fault| failed(PublishFault::Unpublishable(fault), false))?;
+        let sent = self.send(Arc::new(message), options.mandatory, true).await;
+        telemetry::published(&event_type, sent.as_ref().err());
+        match sent {
+            Ok(()) => Ok(id),
+            Err(unsent) => Err(failed(unsent.fault, unsent.maybe_delivered).into()),
+        }
+    }
+
+    /// The message of a prepared event.
+    pub(crate) fn message(
+        &self,
+        prepared: &Prepared,
+        metadata: &OutgoingMetadata,
+        headers: Headers,
+    ) -> Result<Message, Unpublishable> {
+        let trace = Context::current().and_then(|context| context.trace().map(crate::TraceContext::child));
+        write::message(
+            prepared,
+            metadata,
+            self.config().exchange.as_ref(),
+            headers,
+            trace.as_ref(),
+            self.limits(),
+        )
+    }
+
+    /// The metadata of an event that is published now, here.
+    pub(crate) fn metadata(&self, id: Option<String>) -> OutgoingMetadata {
+        let id = id.unwrap_or_else(|| Uuid::now_v7().to_string());
+        let context = Context::current();
+        let service = context.as_ref().and_then(|context| context.service().cloned());
+        OutgoingMetadata {
+            correlation_id: context
+                .as_ref()
+                .map_or_else(|| id.clone(), |it| it.correlation_id().to_owned()),
+            causation_id: context
+                .as_ref()
+                .and_then(|it| it.causation_id().map(str::to_owned)),
+            id,
+            timestamp: Timestamp::now(),
+            source: self.service.clone().or(service).map(|name| name.to_string()),
+        }
+    }
+
+    /// Sends a message and waits for its confirm. The runtime's own publishes stand outside of the `window`, for
+    /// they are bounded by the prefetch, and must get through when publishers have filled it.
+    pub(crate) async fn send(
+        &self,
+        message: Arc<Message>,
+        mandatory: bool,
+        in_window: bool,
+    ) -> Result<(), Unsent> {
+        let deadline = Instant::now() + self.config().publish_timeout;
+        let mut maybe_delivered = false;
+        for wait in AFTER_REFUSAL.into_iter().map(Some).chain([None]) {
+            match self.send_once(&message, mandatory, in_window, deadline).await {
+                Err(unsent) if matches!(unsent.fault, PublishFault::Refused(_)) => {
+                    maybe_delivered |= unsent.maybe_delivered;
+                    let Some(wait) = wait.filter(|wait| Instant::now() + *wait < deadline) else {
+                        return Err(Unsent {
+                            maybe_delivered,
+                            ..unsent
+                        });
+                    };
+                    tokio::time::sleep(wait).await;
+                }
+                Err(unsent) => {
+                    return Err(Unsent {
+                        maybe_delivered: maybe_delivered | unsent.maybe_delivered,
+                        ..unsent
+                    });
+                }
+                Ok(()) => return Ok(()),
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    async fn send_once(
+        &self,
+        message: &Arc<Message>,
+        mandatory: bool,
+        in_window: bool,
+        deadline: Instant,
+    ) -> Result<(), Unsent> {
+        let timeout = self.config().publish_timeout;
+        let place = if in_window {
+            let place = within(deadline, Arc::clone(&self.shared.window).acquire_owned()).await;
+            match place {
+                Some(place) => Some(place.expect("the window is never closed")),
+                None => return Err(Unsent::surely(PublishFault::TimedOut(timeout))),
+            }
+        } else {
+            None
+        };
+        let (confirm, mut answer) = confirm(place);
+        let while_handling = !in_window || Context::current().is_some_and(|it| it.causation_id().is_some());
+        let message = Arc::clone(message);
+        self.shared.broker.send(Publish {
+            message,
+            mandatory,
+            while_handling,
+            confirm,
+        });
+        match within(deadline, &mut answer).await {
+            Some(Some(Ok(()))) => Ok(()),
+            Some(Some(Err(refusal))) => Err(Unsent::from(refusal)),
+            Some(None) => Err(Unsent {
+                fault: PublishFault::Closed,
+                maybe_delivered: answer.give_up(),
+            }),
+            None => {
+                let maybe_delivered = answer.give_up();
+                Err(Unsent {
+                    fault: PublishFault::TimedOut(timeout),
+                    maybe_delivered,
+                })
+            }
+        }
+    }
+}
+
+async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    tokio::time::timeout_at(deadline.into(), future).await.ok()
+}
+
+/// A message that was not confirmed.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub(crate) fault: PublishFault,
+    pub(crate) maybe_delivered: bool,
+}
+
+impl Unsent {
+    fn surely(fault: PublishFault) -> Self {
+        Self {
+            fault,
+            maybe_delivered: false,
+        }
+    }
+}
+
+impl From<Refusal> for Unsent {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unroutable => Self::surely(PublishFault::Unroutable),
+            Refusal::Closed => Self::surely(PublishFault::Closed),
+            Refusal::NoExchange | Refusal::Forbidden(_) => {
+                Self::surely(PublishFault::Refused(refusal.to_string()))
+            }
+            // One queue refused it; the others that it routes to have it.
+            Refusal::Nacked => Self {
+                fault: PublishFault::Refused(refusal.to_string()),
+                maybe_delivered: true,
+            },
+        }
+    }
+}
+
+/// How a bus is, for a readiness probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BusHealth {
+    /// Whether the broker is connected.
+    pub connected: bool,
+    /// What is wrong, when something is.
+    pub reason: Option<String>,
+}
+
+impl BusHealth {
+    /// Whether events can be published and taken.
+    pub fn is_ready(&self) -> bool {
+        self.connected && self.reason.is_none()
+    }
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus")
+            .field("service", &self.service)
+            .field("exchange", &self.config().exchange)
+            .field("state", &self.shared.broker.state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<&Bus> for Bus {
+    fn from(bus: &Bus) -> Self {
+        bus.clone()
+    }
+}

@@ -1,0 +1,69 @@
+//! One attempt: the handler called within its middleware, its context, its time, and with its panics caught.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use crate::context::Context;
+use crate::delivery::Delivery;
+use crate::handler::Failure;
+
+use super::around::Next;
+use super::outcome::{Ending, Outcome};
+use super::worker::Worker;
+
+/// Runs the handler of `worker` on `delivery`, once.
+pub(crate) async fn run(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {
+    let context = Context::of_delivery(&delivery);
+    context.scope(within_middleware(worker, delivery)).await
+}
+
+async fn within_middleware(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {
+    if worker.around.is_empty() {
+        return handle(worker, delivery).await;
+    }
+    let inner = Arc::clone(worker);
+    let handler = Box::new(move |delivery| async move { handle(&inner, delivery).await }.boxed());
+    let next = Next::new(Arc::clone(&worker.around), handler);
+    // The handler has its own timeout inside; the middleware around it gets as long again.
+    let limit = worker.descriptor.timeout() * 2;
+    guarded(limit, async move { Ok(next.run(delivery).await) })
+        .await
+        .unwrap_or_else(Outcome::of)
+}
+
+async fn handle(worker: &Worker, delivery: Delivery) -> Outcome {
+    let call = async {
+        (worker.call)(delivery)
+            .await
+            .map_err(|failure: Failure| Ending::from(failure))
+    };
+    let ending = guarded(worker.descriptor.timeout(), call).await;
+    Outcome::of(ending.map_or_else(|ending| ending, Ending::Returned))
+}
+
+/// Runs a future that may panic or never end. What it leaves behind is dropped inside the guard too: a `Drop` that
+/// panics is the handler's panic.
+async fn guarded<T>(limit: Duration, future: impl Future<Output = Result<T, Ending>>) -> Result<T, Ending> {
+    let timed = async move {
+        match tokio::time::timeout(limit, future).await {
+            Ok(result) => result,
+            Err(_) => Err(Ending::TimedOut(limit)),
+        }
+    };
+    match AssertUnwindSafe(timed).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => Err(Ending::Panicked(panic_text(panic.as_ref()))),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+        .to_owned()
+}

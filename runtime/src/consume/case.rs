@@ -1,0 +1,298 @@
+//! A delivery on its way to being settled: the step that its outcome asks for, carried out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::bus::Unsent;
+use crate::context::Context;
+use crate::delivery::Delivery;
+use crate::error::PublishFault;
+use crate::message::Message;
+use crate::reason::Reason;
+use crate::returns::Returned;
+use crate::telemetry;
+use crate::timestamp::Timestamp;
+use crate::topology::Names;
+use crate::wire::error_text;
+use crate::wire::ids::returned_event_id;
+use crate::wire::origin::Origin;
+use crate::wire::republish::{Destination, Details, Fate, republish};
+
+use super::outcome::{self, Attempt, Outcome, Step};
+use super::service::Service;
+use super::worker::{Counts, Worker};
+
+/// How long a failed publish of ours waits before it is tried again: from the first to the last, doubling.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LAST_WAIT: Duration = Duration::from_secs(15);
+
+/// A delivery with all that settling it needs.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) service: Service,
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) queue: Arc<str>,
+    pub(crate) message: Arc<Message>,
+    pub(crate) origin: Origin,
+    /// Which attempt it is: that of the origin, or a later one in place.
+    pub(crate) attempt: u32,
+    /// How long it has waited in place.
+    pub(crate) waited: Duration,
+    /// The delivery, unless it never came to be one.
+    pub(crate) delivery: Option<Delivery>,
+}
+
+/// How a step ended.
+#[derive(Debug)]
+pub(crate) enum Carried {
+    /// The broker may forget the delivery.
+    Settled { dead_lettered: bool },
+    /// It stays here, for another attempt after the delay.
+    Waits {
+        delay: Duration,
+        next_attempt: u32,
+        error: String,
+    },
+    /// The bus was closed; the broker gives the delivery to another.
+    Abandoned,
+}
+
+/// How long a delivery may wait in place in all: well within the time a consumer may hold it.
+const LONGEST_IN_PLACE: Duration = Duration::from_secs(10 * 60);
+
+impl Case {
+    /// Decides the step for an outcome, and carries it out.
+    pub(crate) async fn settle(&self, outcome: Outcome, counts: bool) -> Carried {
+        let step = outcome.at(self.judged_attempt(counts));
+        match step {
+            Step::Publish(returned) => self.publish(returned, counts).await,
+            step => self.carry_out(step).await,
+        }
+    }
+
+    fn judged_attempt(&self, counts: bool) -> Attempt<'_> {
+        let handler = &self.worker.descriptor;
+        Attempt {
+            number: self.attempt,
+            most: handler.attempts(),
+            rungs: &self.worker.rungs,
+            ladder: self.service.ladder(),
+            in_place: handler.ordered() || handler.ephemeral(),
+            place_left: LONGEST_IN_PLACE.saturating_sub(self.waited),
+            keeps_dead_letters: !handler.ephemeral(),
+            counts,
+        }
+    }
+
+    async fn carry_out(&self, step: Step) -> Carried {
+        let counts = &self.worker.counts;
+        match step {
+            Step::Acknowledge => {
+                Counts::add(&counts.handled);
+                Carried::Settled { dead_lettered: false }
+            }
+            Step::Publish(_) => unreachable!("publishing is settled before"),
+            Step::WaitInPlace {
+                delay,
+                next_attempt,
+                error,
+            } => {
+                Counts::add(&counts.retried);
+                telemetry::retried(self, delay, error.as_ref());
+                let error = error_text::chain(error.as_ref());
+                Carried::Waits {
+                    delay,
+                    next_attempt,
+                    error,
+                }
+            }
+            Step::Delay {
+                delay,
+                next_attempt,
+                error,
+            } => {
+                Counts::add(&counts.retried);
+                telemetry::retried(self, delay, error.as_ref());
+                self.delay(delay, next_attempt, &error_text::chain(error.as_ref()))
+                    .await
+            }
+            Step::DeadLetter { reason, error } => {
+                Counts::add(&counts.dead_lettered);
+                telemetry::dead_lettered(self, reason, error.as_ref());
+                self.dead_letter(reason, &error_text::chain(error.as_ref())).await
+            }
+            Step::Drop { reason, error } => {
+                Counts::add(&counts.dead_lettered);
+                telemetry::dead_lettered(self, reason, error.as_ref());
+                Carried::Settled { dead_lettered: false }
+            }
+        }
+    }
+
+    /// Publishes the handler's events, each under an id that follows from the delivery: a handler that runs twice
+    /// publishes the same facts twice, not two facts.
+    async fn publish(&self, returned: Returned, counts: bool) -> Carried {
+        let Some(delivery) = &self.delivery else {
+            return Carried::Settled { dead_lettered: false };
+        };
+        let bus = self.service.bus();
+        let messages = Context::of_delivery(delivery).sync_scope(|| {
+            returned
+                .events
+                .iter()
+                .enumerate()
+                .map(|(ordinal, event)| {
+                    let id = returned_event_id(delivery.id(), &self.queue, &event.event_type, ordinal);
+                    let metadata = bus.metadata(Some(id.to_string()));
+                    bus.message(event, &metadata, crate::Headers::new()).map(Arc::new)
+                })
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let mut unsent = match messages {
+            Ok(messages) => messages,
+            Err(fault) => {
+                let step = outcome::unpublishable(fault).at(self.judged_attempt(counts));
+                return self.carry_out(step).await;
+            }
+        };
+        let mut wait = FIRST_WAIT;
+        loop {
+            let results = join_all(
+                unsent
+                    .iter()
+                    .map(|message| bus.send(Arc::clone(message), false, false)),
+            )
+            .await;
+            let mut failed = Vec::new();
+            let mut last = None;
+            for (message, result) in unsent.into_iter().zip(results) {
+                let kind = message.properties.kind.as_deref().unwrap_or_default();
+                telemetry::published(kind, result.as_ref().err());
+                if let Err(error) = result {
+                    failed.push(message);
+                    last = Some(error);
+                }
+            }
+            match last {
+                None => {
+                    self.worker.set_trouble(None);
+                    Counts::add(&self.worker.counts.handled);
+                    return Carried::Settled { dead_lettered: false };
+                }
+                Some(Unsent {
+                    fault: PublishFault::Closed,
+                    ..
+                }) => return Carried::Abandoned,
+                Some(error) => self.trouble("cannot publish the events that it returned", &error.fault),
+            }
+            unsent = failed;
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LAST_WAIT);
+        }
+    }
+
+    async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
+        let exchange = self.service.names().delay(delay);
+        let to = Destination {
+            exchange: &exchange,
+            routing_key: &self.queue,
+        };
+        self.send_on(
+            to,
+            error,
+            Fate::Retry {
+                attempt: next_attempt,
+            },
+            Some(delay),
+        )
+        .await
+    }
+
+    async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {
+        let exchange = self.service.names().dead();
+        let key = Names::dead_letters(&self.queue);
+        let to = Destination {
+            exchange: &exchange,
+            routing_key: &key,
+        };
+        let fate = Fate::DeadLetter {
+            reason,
+            attempts: self.attempt,
+            at: Timestamp::now(),
+        };
+        match self.send_on(to, error, fate, None).await {
+            Carried::Settled { .. } => Carried::Settled { dead_lettered: true },
+            other => other,
+        }
+    }
+
+    async fn send_on(
+        &self,
+        to: Destination<'_>,
+        error: &str,
+        fate: Fate,
+        delay: Option<Duration>,
+    ) -> Carried {
+        let bus = self.service.bus();
+        let redact = bus.config().redact.as_deref();
+        let details = Details {
+            service: self.service.name(),
+            handler: self.worker.name(),
+            queue: &self.queue,
+            first_received_at: self.origin.first_received_at.unwrap_or_else(Timestamp::now),
+            error: Some(error),
+            redact,
+            fate,
+        };
+        self.send_ours(
+            republish(&self.message, &self.origin, to, &details, bus.limits()),
+            delay,
+        )
+        .await
+    }
+
+    /// The text of an error as it may be kept.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        error_text::redacted(text, self.service.bus().config().redact.as_deref())
+    }
+
+    /// Publishes a message of the runtime's own until it is confirmed: what it needs is declared again when it is not
+    /// there, and the delivery stays unsettled meanwhile.
+    async fn send_ours(&self, message: Message, delay: Option<Duration>) -> Carried {
+        let message = Arc::new(message);
+        let mut wait = FIRST_WAIT;
+        loop {
+            if let Some(delay) = delay
+                && let Err(error) = self.service.declare_delay(delay).await
+            {
+                self.trouble("cannot declare its delay queue", &error);
+            }
+            match self.service.bus().send(Arc::clone(&message), true, false).await {
+                Ok(()) => {
+                    self.worker.set_trouble(None);
+                    return Carried::Settled { dead_lettered: false };
+                }
+                Err(Unsent {
+                    fault: PublishFault::Closed,
+                    ..
+                }) => return Carried::Abandoned,
+                Err(unsent) => {
+                    self.trouble("cannot publish to its delay or dead-letter queue", &unsent.fault);
+                    if let Err(error) = self.service.declare_again().await {
+                        self.trouble("cannot declare its topology again", &error);
+                    }
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LAST_WAIT);
+        }
+    }
+
+    fn trouble(&self, what: &str, error: &(dyn std::error::Error + 'static)) {
+        let text = error_text::chain(error).replace('\n', ": ");
+        tracing::warn!(handler = self.worker.name(), "{what}: {text}");
+        self.worker.set_trouble(Some(format!("{what}: {text}")));
+    }
+}

@@ -1,0 +1,270 @@
+//! A consumer: one queue and its handlers, from start to shutdown, through as many subscriptions as it takes.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::broker::{QueueSource, Subscribe};
+use crate::clock::{Awake, Clock};
+use crate::error::Error;
+use crate::message::Message;
+use crate::telemetry;
+use crate::wire::error_text;
+
+use super::service::Service;
+use super::shift::{Exit, Shift};
+use super::worker::Worker;
+
+/// How long a failed subscription waits before the next try: from the first to the last, doubling.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// One queue and its handlers.
+pub(crate) struct Consumer {
+    pub(crate) service: Service,
+    pub(crate) queue: Arc<str>,
+    pub(crate) source: QueueSource,
+    pub(crate) prefetch: u16,
+    pub(crate) workers: Vec<Arc<Worker>>,
+    pub(crate) wanted: watch::Sender<Wanted>,
+    pub(crate) status: Arc<Status>,
+    pub(crate) own_returns: OwnReturns,
+}
+
+/// What the app wants of a consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Take deliveries.
+    Run,
+    /// Take none, and let others have what has not started.
+    Pause,
+    /// Take none, finish what runs, then end.
+    Drain,
+    /// End now.
+    Abort,
+}
+
+/// How much a consumer takes at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As much as its prefetch.
+    Full,
+    /// One: among the deliveries are some that may end the process.
+    Careful,
+    /// One, to see whether the handler works again.
+    Probe,
+}
+
+/// How a consumer is, for those who ask from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    state: Mutex<ConsumerState>,
+}
+
+/// How a consumer is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum ConsumerState {
+    #[default]
+    Starting,
+    Running,
+    Paused,
+    BreakerOpen,
+    /// Not subscribed, for this reason.
+    Failing(String),
+    Stopped,
+}
+
+impl Status {
+    pub(crate) fn get(&self) -> ConsumerState {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, state: ConsumerState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+impl Consumer {
+    /// Runs until it is drained or aborted. `started` hears whether the first subscription succeeded.
+    pub(crate) async fn run(mut self, started: oneshot::Sender<Result<(), Error>>) {
+        let mut started = Some(started);
+        let mut wanted = self.wanted.subscribe();
+        let mut careful = false;
+        let mut wait = FIRST_WAIT;
+        // Between two subscriptions nothing of this consumer is with the broker, and yet it is at work.
+        let mut awake = Some(self.clock().hold());
+        loop {
+            let Some(pace) = self.next_pace(&mut wanted, careful, &mut awake).await else {
+                break;
+            };
+            let subscribe = Subscribe {
+                queue: self.source.clone(),
+                prefetch: if pace == Pace::Full { self.prefetch } else { 1 },
+                consumer: format!("{}.{}", self.service.name(), self.workers[0].name()),
+            };
+            let subscription = match self.service.bus().broker().subscribe(subscribe).await {
+                Ok(subscription) => subscription,
+                Err(error) => {
+                    if let Some(started) = started.take() {
+                        let _ = started.send(Err(error));
+                        break;
+                    }
+                    drop(awake.take());
+                    self.failed(&error, &mut wanted, &mut wait).await;
+                    awake = Some(self.clock().hold());
+                    continue;
+                }
+            };
+            if let Some(started) = started.take() {
+                let _ = started.send(Ok(()));
+            }
+            self.status.set(if pace == Pace::Probe {
+                ConsumerState::BreakerOpen
+            } else {
+                ConsumerState::Running
+            });
+            wait = FIRST_WAIT;
+            match Shift::new(&mut self, subscription, pace, &mut awake)
+                .run(&mut wanted)
+                .await
+            {
+                Exit::Stopped => break,
+                Exit::Lost => {
+                    careful = false;
+                    let queue = self.queue.as_ref();
+                    tracing::warn!(queue, "the subscription ended; subscribing again");
+                    telemetry::subscription_lost(queue);
+                    self.status.set(ConsumerState::Failing(
+                        "the broker ended its subscription".to_owned(),
+                    ));
+                    if let QueueSource::Ephemeral { .. } = self.source {
+                        telemetry::gap(queue);
+                    }
+                }
+                Exit::Recycled | Exit::Paused => careful = false,
+                Exit::Pace(pace) => careful = pace == Pace::Careful,
+            }
+        }
+        self.status.set(ConsumerState::Stopped);
+    }
+
+    /// Waits until the consumer may subscribe, and says how much it then takes; `None` when it is to end.
+    async fn next_pace(
+        &self,
+        wanted: &mut watch::Receiver<Wanted>,
+        careful: bool,
+        awake: &mut Option<Awake>,
+    ) -> Option<Pace> {
+        loop {
+            let now = *wanted.borrow_and_update();
+            match now {
+                Wanted::Drain | Wanted::Abort => return None,
+                Wanted::Pause => {
+                    self.status.set(ConsumerState::Paused);
+                    *awake = None;
+                    wanted.changed().await.ok()?;
+                    *awake = Some(self.clock().hold());
+                }
+                Wanted::Run => match self.probe_after() {
+                    None if careful => return Some(Pace::Careful),
+                    None => return Some(Pace::Full),
+                    Some(wait) => {
+                        self.status.set(ConsumerState::BreakerOpen);
+                        let sleep = self.clock().sleep(wait);
+                        *awake = None;
+                        tokio::select! {
+                            changed = wanted.changed() => changed.ok()?,
+                            woken = sleep => {
+                                *awake = Some(woken);
+                                return Some(Pace::Probe);
+                            }
+                        }
+                        *awake = Some(self.clock().hold());
+                    }
+                },
+            }
+        }
+    }
+
+    fn clock(&self) -> &Clock {
+        self.service.bus().broker().clock()
+    }
+
+    /// How long the breaker of a queue that is returned while it is open still waits.
+    fn probe_after(&self) -> Option<Duration> {
+        if self.holds_while_open() {
+            None
+        } else {
+            self.workers[0].breaker().probe_after()
+        }
+    }
+
+    /// Whether an open breaker keeps what was handed out. An ordered queue must not hand its head to another instance
+    /// and its tail back; of a shared queue the other handlers go on. Any other queue returns what has not started.
+    pub(crate) fn holds_while_open(&self) -> bool {
+        self.workers.len() > 1 || self.is_ordered()
+    }
+
+    /// Whether any handler of the queue is ordered.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.workers.iter().any(|worker| worker.descriptor.ordered())
+    }
+
+    async fn failed(&self, error: &Error, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
+        let text = error_text::chain(error).replace('\n', ": ");
+        tracing::warn!(queue = self.queue.as_ref(), "{text}");
+        self.status.set(ConsumerState::Failing(text));
+        tokio::select! {
+            _ = wanted.changed() => {}
+            () = tokio::time::sleep(*wait) => {}
+        }
+        *wait = (*wait * 2).min(LAST_WAIT);
+        // The queue may be gone: what is there already stays as it is.
+        if let Err(error) = self.service.declare_again().await {
+            tracing::warn!(
+                queue = self.queue.as_ref(),
+                "{}",
+                error_text::chain(&error).replace('\n', ": ")
+            );
+        }
+    }
+}
+
+/// How often this process itself returned a message unsettled: returns of ours are no sign of a crash, yet brokers
+/// count them like one.
+#[derive(Debug, Default)]
+pub(crate) struct OwnReturns(HashMap<u64, u32>);
+
+impl OwnReturns {
+    /// More than a consumer can hold; past it the memory starts afresh, and a message merely looks more suspect.
+    const MOST: usize = 10_000;
+
+    pub(crate) fn add(&mut self, message: &Message) {
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        *self.0.entry(Self::key(message)).or_default() += 1;
+    }
+
+    /// The broker's count without ours.
+    pub(crate) fn subtract_from(&self, count: u32, message: &Message) -> u32 {
+        if count == 0 || self.0.is_empty() {
+            return count;
+        }
+        count.saturating_sub(self.0.get(&Self::key(message)).copied().unwrap_or(0))
+    }
+
+    fn key(message: &Message) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (
+            &message.routing_key,
+            &message.properties.message_id,
+            &message.body,
+        )
+            .hash(&mut hasher);
+        hasher.finish()
+    }
+}

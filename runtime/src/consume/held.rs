@@ -1,0 +1,29 @@
+//! A delivery in the hands of a consumer: where it came from, and what it has been through here.
+
+use std::time::Duration;
+
+use crate::delivery::Delivery;
+use crate::wire::origin::Origin;
+
+/// A delivery that is not settled yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    /// Its number in the subscription.
+    pub(crate) tag: u64,
+    /// Which of the queue's handlers takes it.
+    pub(crate) handler: usize,
+    pub(crate) origin: Origin,
+    pub(crate) delivery: Delivery,
+    /// How long it has waited in its place for retries.
+    pub(crate) waited: Duration,
+}
+
+impl Held {
+    /// The lane it stands in: its aggregate, or a lane of its own when it names none.
+    pub(crate) fn lane(&self) -> &str {
+        match self.delivery.aggregate_id() {
+            "" => self.delivery.id(),
+            aggregate => aggregate,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a delivery is before any handler runs: an event that one of the queue's handlers takes, or one of the rows
+//! of the outcome table.
+
+use std::sync::Arc;
+
+use crate::broker::Incoming;
+use crate::event::AnyEvent;
+use crate::wire::origin::{self, Arrival, Origin};
+use crate::wire::read;
+
+use super::outcome::Ending;
+use super::service::Service;
+use super::worker::{Match, Worker};
+
+/// From this count of returns on, a delivery is suspected of ending its process, and handled alone.
+pub(crate) const SUSPECT_FROM: u32 = 2;
+/// At this count it is dead-lettered before it runs.
+const CRASH_LOOP_AT: u32 = 5;
+
+/// A delivery as it was judged.
+pub(crate) struct Judged {
+    pub(crate) origin: Origin,
+    /// Which of the queue's handlers it is for; the first one speaks for those that no handler takes.
+    pub(crate) handler: usize,
+    pub(crate) verdict: Verdict,
+}
+
+pub(crate) enum Verdict {
+    /// The handler takes the event.
+    Run(AnyEvent),
+    /// It is over before it began.
+    Over(Ending),
+}
+
+/// Judges a delivery from `queue`. `returns` is how often it came back unsettled through no doing of ours.
+pub(crate) fn judge(
+    incoming: &Incoming,
+    returns: u32,
+    queue: &str,
+    workers: &[Arc<Worker>],
+    service: &Service,
+) -> Judged {
+    let message = &incoming.message;
+    let origin = origin::origin(message, &service.names().returns(), queue);
+    let over = |origin, handler, ending| Judged {
+        origin,
+        handler,
+        verdict: Verdict::Over(ending),
+    };
+    if returns >= CRASH_LOOP_AT {
+        return over(origin, 0, Ending::CrashLoop(returns));
+    }
+    let key = judged_key(&origin).map(str::to_owned);
+    match read::read(message, &origin, service.bus().limits()) {
+        Ok(event) => match choose(workers, event.event_type(), key.as_deref()) {
+            (handler, Match::Takes) => Judged {
+                origin,
+                handler,
+                verdict: Verdict::Run(event),
+            },
+            (handler, found) => over(origin, handler, ending(found, event.event_type(), key.as_deref())),
+        },
+        // What no handler declares disturbs no handler, even when it is broken.
+        Err(malformed) => match malformed.type_hint() {
+            Some(hint) => match choose(workers, hint, key.as_deref()) {
+                (handler, found @ (Match::Undeclared | Match::ForeignKey)) => {
+                    let ending = ending(found, hint, key.as_deref());
+                    over(origin, handler, ending)
+                }
+                (handler, _) => over(origin, handler, Ending::Malformed(malformed)),
+            },
+            None => over(origin, 0, Ending::Malformed(malformed)),
+        },
+    }
+}
+
+/// The key that patterns are held against. A message that was put straight into the queue was addressed to it past
+/// all patterns, unless it says where it came from at first.
+fn judged_key(origin: &Origin) -> Option<&str> {
+    let addressed = origin.arrival == Arrival::Redriven && origin.exchange.is_empty();
+    (!addressed).then_some(&*origin.routing_key)
+}
+
+fn ending(found: Match, event_type: &str, key: Option<&str>) -> Ending {
+    match found {
+        Match::WrongType => Ending::WrongType(event_type.to_owned()),
+        Match::ForeignKey => Ending::ForeignKey(key.unwrap_or_default().to_owned()),
+        Match::Undeclared | Match::Takes => Ending::Undeclared,
+    }
+}
+
+/// The handler that takes the event, or the one that comes closest to it.
+fn choose(workers: &[Arc<Worker>], event_type: &str, key: Option<&str>) -> (usize, Match) {
+    let mut best = (0, Match::ForeignKey);
+    for (at, worker) in workers.iter().enumerate() {
+        match worker.matches(event_type, key) {
+            Match::Takes => return (at, Match::Takes),
+            Match::WrongType => best = (at, Match::WrongType),
+            Match::Undeclared if best.1 == Match::ForeignKey => best = (at, Match::Undeclared),
+            _ => {}
+        }
+    }
+    best
+}

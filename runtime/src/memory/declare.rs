@@ -1,0 +1,108 @@
+//! Declaring: exchanges, queues and bindings, as they are planned.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::after::After;
+use super::queue::Queue;
+use super::state::{Phase, State};
+use crate::error::{DeclareError, Error};
+use crate::topology::{BindingPlan, Plan, QueuePlan};
+
+/// How often a dead letter that no queue takes is tried again, as RabbitMQ's worker does it.
+const TRY_AGAIN: Duration = Duration::from_mins(3);
+
+impl State {
+    /// Declares what is not there yet.
+    pub(super) fn declare(&mut self, plan: &Plan, after: &mut After) -> Result<(), Error> {
+        self.check_reachable(plan)?;
+        let mut is_new = false;
+        for exchange in &plan.exchanges {
+            is_new |= self.exchanges.declare(exchange)?;
+        }
+        for queue in &plan.queues {
+            is_new |= self.declare_queue(queue)?;
+        }
+        for binding in &plan.bindings {
+            is_new |= self.declare_binding(binding)?;
+        }
+        if is_new {
+            self.try_stuck_again();
+        }
+        self.take_up_parked(after);
+        Ok(())
+    }
+
+    fn check_reachable(&self, plan: &Plan) -> Result<(), DeclareError> {
+        let why = match self.phase {
+            Phase::Up => return Ok(()),
+            Phase::Down => "the broker is away",
+            Phase::Closed => "the bus is closed",
+        };
+        let (thing, name) = match plan {
+            Plan { queues, .. } if !queues.is_empty() => ("queue", queues[0].name.clone()),
+            Plan { exchanges, .. } if !exchanges.is_empty() => ("exchange", exchanges[0].name.clone()),
+            _ => ("binding", String::new()),
+        };
+        Err(DeclareError {
+            thing,
+            name,
+            source: why.into(),
+        })
+    }
+
+    fn declare_queue(&mut self, plan: &QueuePlan) -> Result<bool, DeclareError> {
+        if let Some(&id) = self.names.get(plan.name.as_str()) {
+            return match self.queues[id].drift(&plan.arguments) {
+                None => Ok(false),
+                Some(drift) => Err(DeclareError {
+                    thing: "queue",
+                    name: plan.name.clone(),
+                    source: drift.into(),
+                }),
+            };
+        }
+        let name: Arc<str> = plan.name.as_str().into();
+        let queue = Queue::new(Arc::clone(&name), plan.arguments.clone());
+        self.names.insert(name, self.queues.insert(queue));
+        Ok(true)
+    }
+
+    fn declare_binding(&mut self, plan: &BindingPlan) -> Result<bool, DeclareError> {
+        let bound = match self.names.get(plan.queue.as_str()) {
+            Some(&queue) => self.bind(&plan.exchange, queue, &plan.pattern),
+            None => Err(format!("queue `{}` does not exist", plan.queue)),
+        };
+        bound.map_err(|why| DeclareError {
+            thing: "binding",
+            name: plan.pattern.clone(),
+            source: why.into(),
+        })
+    }
+
+    /// Binds a queue. `Ok(false)`: it is bound so already.
+    pub(super) fn bind(&mut self, exchange: &str, queue: usize, pattern: &str) -> Result<bool, String> {
+        let is_new = self.exchanges.bind(exchange, pattern, queue)?;
+        if is_new {
+            let binding = (exchange.to_owned(), pattern.to_owned());
+            self.queues[queue].bindings.push(binding);
+        }
+        Ok(is_new)
+    }
+
+    /// Lets the dead letters that no queue took be tried once more, at the time RabbitMQ would. Not before something
+    /// new was declared: until then it cannot come out differently, and a virtual clock would never come to rest.
+    fn try_stuck_again(&mut self) {
+        let now = self.clock.elapsed();
+        for id in self.queues.ids() {
+            let queue = &mut self.queues[id];
+            if queue.stuck.is_empty() || queue.retry_at.is_some() {
+                continue;
+            }
+            let waited = now.saturating_sub(queue.stuck_since);
+            let rounds = u32::try_from(waited.as_nanos() / TRY_AGAIN.as_nanos()).unwrap_or(u32::MAX - 1);
+            queue.retry_at = Some(queue.stuck_since + TRY_AGAIN * (rounds + 1));
+            self.watch(id);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A running app: what can be asked of it and done to it until it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::{Mutex, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::app::{Parts, patterns_of};
+use crate::broker::QueueSource;
+use crate::bus::Bus;
+use crate::consume::Service;
+use crate::consume::consumer::{Consumer, ConsumerState, OwnReturns, Status, Wanted};
+use crate::consume::worker::Worker;
+use crate::describe::Description;
+use crate::error::{ConfigError, Result, ShutdownError};
+use crate::health::{HandlerHealth, HandlerState, Health};
+use crate::topology::{Names, Plan};
+
+/// A running app. Dropping it ends its handlers at once; what they held returns to its queues.
+#[must_use = "a running app ends when it is dropped"]
+pub struct RunningApp {
+    service: Service,
+    description: Description,
+    queues: Vec<Queue>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    stopping: watch::Sender<bool>,
+    shutdown_timeout: Duration,
+}
+
+/// A queue as the running app steers it.
+struct Queue {
+    name: Arc<str>,
+    workers: Vec<Arc<Worker>>,
+    wanted: watch::Sender<Wanted>,
+    status: Arc<Status>,
+}
+
+impl RunningApp {
+    pub(crate) async fn start(parts: Parts, bus: Bus, plan: Plan, description: Description) -> Result<Self> {
+        let (stopping, stops) = watch::channel(false);
+        let speed_up = bus.config().speed_up;
+        let service = Service::new(&parts.service, bus.for_service(&parts.service), plan, stops);
+        let names = Names::of(&parts.service);
+        let mut running = Self {
+            service: service.clone(),
+            description,
+            queues: Vec::new(),
+            tasks: Mutex::default(),
+            stopping,
+            shutdown_timeout: parts.shutdown_timeout,
+        };
+        let mut starts = Vec::new();
+        for (queue, handlers) in parts.queues() {
+            let workers: Vec<Arc<Worker>> = handlers
+                .iter()
+                .map(|handler| Arc::new(parts.worker(handler, speed_up)))
+                .collect();
+            let name: Arc<str> = names.queue(queue).into();
+            let source = if handlers.iter().any(|handler| handler.descriptor.ephemeral()) {
+                let patterns = patterns_of(&handlers).into_iter().map(str::to_owned).collect();
+                QueueSource::Ephemeral {
+                    exchange: bus.config().exchange.to_string(),
+                    patterns,
+                }
+            } else {
+                QueueSource::Named(Arc::clone(&name))
+            };
+            let consumer = Consumer {
+                service: service.clone(),
+                queue: Arc::clone(&name),
+                source,
+                prefetch: handlers
+                    .iter()
+                    .map(|handler| handler.descriptor.prefetch())
+                    .max()
+                    .unwrap_or(1),
+                workers: workers.clone(),
+                wanted: watch::Sender::new(Wanted::Run),
+                status: Arc::default(),
+                own_returns: OwnReturns::default(),
+            };
+            let (wanted, status) = (consumer.wanted.clone(), Arc::clone(&consumer.status));
+            running.queues.push(Queue {
+                name,
+                workers,
+                wanted,
+                status,
+            });
+            let (started, start) = oneshot::channel();
+            starts.push(start);
+            running.tasks.get_mut().push(tokio::spawn(consumer.run(started)));
+        }
+        for start in join_all(starts).await {
+            // A consumer that is gone before it said how it started was aborted with its runtime.
+            start.unwrap_or(Ok(()))?;
+        }
+        Ok(running)
+    }
+
+    /// The service's name.
+    pub fn service(&self) -> &str {
+        self.service.name()
+    }
+
+    /// How the app is: the bus, and each of its handlers.
+    pub fn health(&self) -> Health {
+        let handlers = self.queues.iter().flat_map(|queue| {
+            let state = queue.status.get();
+            queue
+                .workers
+                .iter()
+                .map(move |worker| handler_health(queue, worker, &state))
+        });
+        Health {
+            bus: self.service.bus().health(),
+            handlers: handlers.collect(),
+        }
+    }
+
+    /// What the app is: its handlers, and all that it has on the broker.
+    pub fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    /// Lets a handler take no further deliveries until it is resumed; what it runs it finishes. Handlers that share its
+    /// queue pause with it.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) when there is no handler of this name.
+    pub fn pause(&self, handler: &str) -> Result<()> {
+        self.want(handler, Wanted::Run, Wanted::Pause)
+    }
+
+    /// Lets a paused handler take deliveries again.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) when there is no handler of this name.
+    pub fn resume(&self, handler: &str) -> Result<()> {
+        self.want(handler, Wanted::Pause, Wanted::Run)
+    }
+
+    fn want(&self, handler: &str, from: Wanted, to: Wanted) -> Result<()> {
+        let named = |queue: &&Queue| queue.workers.iter().any(|worker| worker.name() == handler);
+        let Some(queue) = self.queues.iter().find(named) else {
+            let known: Vec<&str> = self
+                .queues
+                .iter()
+                .flat_map(|queue| &queue.workers)
+                .map(|worker| worker.name())
+                .collect();
+            let text = format!("there is no handler `{handler}`; there are {}", known.join(", "));
+            return Err(ConfigError::new(text).into());
+        };
+        queue.wanted.send_if_modified(|wanted| {
+            let changes = *wanted == from;
+            if changes {
+                *wanted = to;
+            }
+            changes
+        });
+        Ok(())
+    }
+
+    /// Shuts the app down: it takes no further deliveries, its handlers finish, and what has not started returns to
+    /// its queues. The bus stays open.
+    ///
+    /// # Errors
+    /// [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running at the deadline; their deliveries
+    /// return to their queues.
+    pub async fn shutdown(&self) -> Result<()> {
+        self.stopping.send_replace(true);
+        self.tell_all(Wanted::Drain);
+        let deadline = Instant::now() + self.shutdown_timeout;
+        let mut tasks = self.tasks.lock().await;
+        if tokio::time::timeout_at(deadline, join_all(tasks.iter_mut()))
+            .await
+            .is_ok()
+        {
+            tasks.clear();
+            return Ok(());
+        }
+        let unfinished = self.unfinished();
+        self.tell_all(Wanted::Abort);
+        join_all(tasks.drain(..)).await;
+        Err(ShutdownError { unfinished }.into())
+    }
+
+    /// Ends the app at once: handlers are dropped where they stand, and their deliveries return to their queues.
+    ///
+    /// # Errors
+    /// [`Error::Shutdown`](crate::Error::Shutdown) when handlers were running.
+    pub fn abort(&self) -> Result<()> {
+        self.stopping.send_replace(true);
+        let unfinished = self.unfinished();
+        self.tell_all(Wanted::Abort);
+        if unfinished.is_empty() {
+            Ok(())
+        } else {
+            Err(ShutdownError { unfinished }.into())
+        }
+    }
+
+    fn tell_all(&self, wanted: Wanted) {
+        self.queues.iter().for_each(|queue| {
+            queue.wanted.send_replace(wanted);
+        });
+    }
+
+    fn unfinished(&self) -> Vec<String> {
+        let running = self
+            .queues
+            .iter()
+            .filter(|queue| queue.status.get() != ConsumerState::Stopped);
+        running.map(|queue| format!("`{}`", queue.name)).collect()
+    }
+}
+
+fn handler_health(queue: &Queue, worker: &Worker, state: &ConsumerState) -> HandlerHealth {
+    use std::sync::atomic::Ordering::Relaxed;
+    let state = match state {
+        ConsumerState::Starting => HandlerState::Starting,
+        ConsumerState::Running if worker.breaker().is_open() => HandlerState::BreakerOpen,
+        ConsumerState::Running => HandlerState::Running,
+        ConsumerState::Paused => HandlerState::Paused,
+        ConsumerState::BreakerOpen => HandlerState::BreakerOpen,
+        ConsumerState::Failing(why) => HandlerState::Failing(why.clone()),
+        ConsumerState::Stopped => HandlerState::Stopped,
+    };
+    HandlerHealth {
+        name: worker.name(),
+        queue: queue.name.to_string(),
+        state,
+        trouble: worker.trouble(),
+        handled: worker.counts.handled.load(Relaxed),
+        retried: worker.counts.retried.load(Relaxed),
+        dead_lettered: worker.counts.dead_lettered.load(Relaxed),
+        ignored: worker.counts.ignored.load(Relaxed),
+    }
+}
+
+impl Drop for RunningApp {
+    fn drop(&mut self) {
+        self.tell_all(Wanted::Abort);
+    }
+}
+
+impl std::fmt::Debug for RunningApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunningApp")
+            .field("service", &self.service())
+            .field("health", &self.health())
+            .finish_non_exhaustive()
+    }
+}

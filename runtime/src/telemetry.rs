@@ -1,0 +1,121 @@
+//! What is counted, measured and logged, and under which names.
+//!
+//! The names of spans and metrics are OpenTelemetry's for messaging where it has one
+//! (<https://opentelemetry.io/docs/specs/semconv/messaging/>), and start with `tidings.` where it has none. Metrics go
+//! to the `metrics` facade: whoever installs a recorder gets them, and without one they cost next to nothing.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+use crate::bus::Unsent;
+use crate::consume::case::Case;
+use crate::consume::outcome::Outcome;
+use crate::delivery::Delivery;
+use crate::reason::Reason;
+use crate::wire::error_text::chain;
+
+const SENT: &str = "messaging.client.sent.messages";
+const CONSUMED: &str = "messaging.client.consumed.messages";
+const PROCESS_DURATION: &str = "messaging.process.duration";
+const RETRIED: &str = "tidings.retried";
+const DEAD_LETTERED: &str = "tidings.dead_lettered";
+const IGNORED: &str = "tidings.ignored";
+const BREAKER_OPEN: &str = "tidings.breaker.open";
+const SUBSCRIPTIONS_LOST: &str = "tidings.subscriptions.lost";
+const GAPS: &str = "tidings.ephemeral.gaps";
+const RECYCLED: &str = "tidings.recycled";
+
+/// An event was confirmed, or not.
+pub(crate) fn published(event_type: &str, error: Option<&Unsent>) {
+    match error {
+        None => counter!(SENT, "tidings.event.type" => event_type.to_owned()).increment(1),
+        Some(unsent) => {
+            let error = unsent.fault.to_string();
+            tracing::warn!(
+                event_type,
+                maybe_delivered = unsent.maybe_delivered,
+                "cannot publish: {error}"
+            );
+            counter!(SENT, "tidings.event.type" => event_type.to_owned(), "error.type" => "unconfirmed")
+                .increment(1);
+        }
+    }
+}
+
+/// A delivery came.
+pub(crate) fn received(queue: &str) {
+    counter!(CONSUMED, "messaging.destination.name" => queue.to_owned()).increment(1);
+}
+
+/// A handler has run.
+pub(crate) fn processed(delivery: &Delivery, outcome: &Outcome, took: Duration) {
+    let handler = delivery.handler().to_owned();
+    let error = if outcome.is_done() { "" } else { "failed" };
+    histogram!(PROCESS_DURATION, "tidings.handler" => handler, "error.type" => error)
+        .record(took.as_secs_f64());
+    tracing::debug!(
+        handler = delivery.handler(),
+        event_type = delivery.event_type(),
+        event_id = delivery.id(),
+        correlation_id = delivery.correlation_id(),
+        attempt = delivery.attempt(),
+        done = outcome.is_done(),
+        "processed"
+    );
+}
+
+/// A delivery is to be tried again.
+pub(crate) fn retried(case: &Case, delay: Duration, error: &(dyn StdError + 'static)) {
+    let handler = case.worker.name();
+    counter!(RETRIED, "tidings.handler" => handler).increment(1);
+    let error = case.redacted(&chain(error));
+    tracing::warn!(handler, attempt = case.attempt, ?delay, "to be retried: {error}");
+}
+
+/// A delivery was given up on.
+pub(crate) fn dead_lettered(case: &Case, reason: Reason, error: &(dyn StdError + 'static)) {
+    let handler = case.worker.name();
+    counter!(DEAD_LETTERED, "tidings.handler" => handler, "tidings.reason" => reason.as_str()).increment(1);
+    let error = case.redacted(&chain(error));
+    tracing::error!(
+        handler,
+        attempt = case.attempt,
+        reason = reason.as_str(),
+        "dead-lettered: {error}"
+    );
+}
+
+/// A delivery was acknowledged without a handler.
+pub(crate) fn ignored(handler: &'static str) {
+    counter!(IGNORED, "tidings.handler" => handler).increment(1);
+}
+
+/// A breaker opened or closed.
+pub(crate) fn breaker(handler: &'static str, open: bool) {
+    gauge!(BREAKER_OPEN, "tidings.handler" => handler).set(if open { 1.0 } else { 0.0 });
+    if open {
+        tracing::error!(
+            handler,
+            "every attempt of late failed; the breaker is open and probes"
+        );
+    } else {
+        tracing::info!(handler, "a probe succeeded; the breaker is closed");
+    }
+}
+
+/// The broker ended a subscription.
+pub(crate) fn subscription_lost(queue: &str) {
+    counter!(SUBSCRIPTIONS_LOST, "messaging.destination.name" => queue.to_owned()).increment(1);
+}
+
+/// An ephemeral queue was lost: what was published until there is a new one is missed.
+pub(crate) fn gap(queue: &str) {
+    counter!(GAPS, "messaging.destination.name" => queue.to_owned()).increment(1);
+}
+
+/// A consumer started over since it held a delivery too long.
+pub(crate) fn recycled(queue: &str) {
+    counter!(RECYCLED, "messaging.destination.name" => queue.to_owned()).increment(1);
+}

@@ -1,0 +1,80 @@
+//! The body of a message as text, once it is neither too large nor too deep.
+
+use serde_json::value::RawValue;
+
+use super::limits::Limits;
+use super::malformed::Fault;
+use super::object::{Name, Object};
+use crate::message::Message;
+
+/// A body that may be parsed.
+#[derive(Debug)]
+pub(crate) struct Body<'a> {
+    text: &'a str,
+    /// The bytes of the message before `text`: those of a byte order mark.
+    before: usize,
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+impl<'a> Body<'a> {
+    /// Judges the body of `message`; it may still be empty, and no JSON.
+    pub(crate) fn of(message: &'a Message, limits: &Limits) -> Result<Self, Fault> {
+        let bytes = message.body.as_slice();
+        let limit = limits.max_body_bytes;
+        if bytes.len() > limit {
+            return Err(Fault::TooLarge {
+                bytes: bytes.len(),
+                limit,
+            });
+        }
+        let marked = bytes.strip_prefix(BYTE_ORDER_MARK);
+        let before = bytes.len() - marked.map_or(bytes.len(), <[u8]>::len);
+        let text = std::str::from_utf8(marked.unwrap_or(bytes)).map_err(|error| Fault::NotUtf8 {
+            at: before + error.valid_up_to(),
+            encoding: message.properties.content_encoding.clone(),
+        })?;
+        match limits.too_deep_at(text.as_bytes()) {
+            Some(at) => Err(Fault::TooDeep {
+                at: before + at,
+                limit: limits.max_depth,
+            }),
+            None => Ok(Self { text, before }),
+        }
+    }
+
+    /// Whether there is nothing in it but white space.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first().is_none()
+    }
+
+    /// The whole body as one JSON value of any kind.
+    pub(crate) fn whole(&self) -> Result<&'a RawValue, Fault> {
+        serde_json::from_str(self.text).map_err(|error| self.not_json(error))
+    }
+
+    /// The whole body as a JSON object.
+    pub(crate) fn object<N: Name>(&self) -> Result<Object<'a, N>, Fault> {
+        let found = match self.first() {
+            Some(b'{') => return serde_json::from_str(self.text).map_err(|error| self.not_json(error)),
+            None => return Err(Fault::Empty),
+            Some(b'"') => "a bare JSON string",
+            Some(b'[') => "a JSON array",
+            Some(b'n') => "`null`",
+            Some(b't' | b'f') => "a bare JSON boolean",
+            Some(b'-' | b'0'..=b'9') => "a bare JSON number",
+            Some(_) => "no JSON",
+        };
+        Err(Fault::NotAnObject { found })
+    }
+
+    fn first(&self) -> Option<u8> {
+        self.text
+            .bytes()
+            .find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+    }
+
+    fn not_json(&self, error: serde_json::Error) -> Fault {
+        Fault::not_json("the body", self.text, self.before, error)
+    }
+}

@@ -1,0 +1,135 @@
+//! The envelope: one camelCase JSON object, as a NestJS service of this style writes and reads it.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::body::Body;
+use super::malformed::{Fault, Malformed};
+use super::object::{Name, Object, Scalar};
+use super::read::Found;
+use crate::timestamp::Timestamp;
+
+/// An envelope as it is written: the keys in this order, and nothing for what is absent.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Envelope<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) r#type: &'a str,
+    pub(crate) timestamp: Timestamp,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) aggregate_id: &'a str,
+    pub(crate) correlation_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) causation_id: Option<&'a str>,
+    pub(crate) version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<&'a str>,
+    pub(crate) data: &'a RawValue,
+}
+
+/// The keys that are read. `pattern` is the type in what Nest's own transport writes.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Key {
+    Id,
+    Type,
+    Pattern,
+    Timestamp,
+    AggregateId,
+    CorrelationId,
+    CausationId,
+    Version,
+    Source,
+    Data,
+    #[serde(other)]
+    Other,
+}
+
+impl Name for Key {
+    fn slot(&self) -> Option<usize> {
+        match self {
+            Self::Other => None,
+            known => Some(*known as usize),
+        }
+    }
+}
+
+// {"id":"…","type":"order.created","timestamp":"…","aggregateId":"…","correlationId":"…","version":1,"data":{…}}
+// {"type":"order.created","data":{…}}
+// {"pattern":"order.created","data":{…}}
+// {"orderId":"o-1"}                         the data alone, when its type comes from elsewhere
+pub(crate) fn read<'a>(body: &Body<'a>, outer_type: Option<&'a str>) -> Result<Found<'a>, Malformed> {
+    let members: Object<'a, Key> = body.object()?;
+    let Some(data) = members.raw(&Key::Data) else {
+        return bare(body, &members, outer_type);
+    };
+    let event_type = inner_type(&members)?
+        .or(outer_type.map(Cow::Borrowed))
+        .ok_or(NO_TYPE)?;
+    Found::new(event_type, Cow::Borrowed(data)).filled(|found| fill(found, &members))
+}
+
+const NO_TYPE: Fault = Fault::Missing {
+    field: "type",
+    remedy: "write it into the body, the AMQP property `type` or the routing key",
+};
+
+const NO_DATA: Fault = Fault::Missing {
+    field: "data",
+    remedy: "an event with a `type` in its body has its content in `data`",
+};
+
+/// What the body says of its type: `type`, else Nest's `pattern`, which may also be an object and is then no type.
+fn inner_type<'a>(members: &Object<'a, Key>) -> Result<Option<Cow<'a, str>>, Fault> {
+    let named = match members.scalar(&Key::Type) {
+        Some(event_type) => event_type.into_text("type")?,
+        None => None,
+    };
+    Ok(named.or_else(|| pattern(members)))
+}
+
+fn pattern<'a>(members: &Object<'a, Key>) -> Option<Cow<'a, str>> {
+    match members.scalar(&Key::Pattern)? {
+        Scalar::Text(pattern) if !pattern.is_empty() => Some(pattern),
+        _ => None,
+    }
+}
+
+/// An object without `data`: the data itself, unless it names its own type and so is an envelope that lacks it.
+fn bare<'a>(
+    body: &Body<'a>,
+    members: &Object<'a, Key>,
+    outer_type: Option<&'a str>,
+) -> Result<Found<'a>, Malformed> {
+    if let Some(Scalar::Text(event_type)) = members.scalar(&Key::Type)
+        && !event_type.is_empty()
+    {
+        return Err(Malformed::from(NO_DATA).or_hint(Some(&event_type)));
+    }
+    let event_type = outer_type.ok_or(NO_TYPE)?;
+    Ok(Found::new(
+        Cow::Borrowed(event_type),
+        Cow::Borrowed(body.whole()?),
+    ))
+}
+
+fn fill<'a>(found: &mut Found<'a>, members: &Object<'a, Key>) -> Result<(), Fault> {
+    let id = |key: Key, field: &'static str| match members.scalar(&key) {
+        Some(id) => id.into_id(field),
+        None => Ok(None),
+    };
+    found.id = id(Key::Id, "id")?;
+    found.aggregate_id = id(Key::AggregateId, "aggregateId")?;
+    found.correlation_id = id(Key::CorrelationId, "correlationId")?;
+    found.causation_id = id(Key::CausationId, "causationId")?;
+    found.source = id(Key::Source, "source")?;
+    if let Some(at) = members.scalar(&Key::Timestamp) {
+        found.timestamp = at.into_timestamp("timestamp")?;
+    }
+    if let Some(version) = members.scalar(&Key::Version) {
+        found.version = version.into_version("version")?;
+    }
+    Ok(())
+}

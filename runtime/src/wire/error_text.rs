@@ -1,0 +1,58 @@
+//! What an attempt failed with, as the text that travels in a header.
+
+use std::error::Error as StdError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::handler_error;
+
+/// The most bytes of error text in a header.
+pub(crate) const MAX_BYTES: usize = 2048;
+
+/// Takes secrets out of an error's text.
+pub(crate) type Redact<'a> = &'a (dyn Fn(&str) -> String + Send + Sync);
+
+/// An error and its causes, each on a line of its own. A cause that its effect repeats is not told twice.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    // More than any real chain; a `source` that answers with itself must not go on for ever.
+    const MOST_CAUSES: usize = 32;
+    let mut text = String::new();
+    for cause in handler_error::chain(error).take(1 + MOST_CAUSES) {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text.push('\n');
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// The text without secrets. A hook that panics must neither let them through nor take the consumer with it.
+pub(crate) fn redacted(text: &str, redact: Option<Redact<'_>>) -> String {
+    match redact {
+        None => text.to_owned(),
+        Some(redact) => catch_unwind(AssertUnwindSafe(|| redact(text)))
+            .unwrap_or_else(|_| "the error's text is left out: the redaction hook panicked".to_owned()),
+    }
+}
+
+/// The text as a header may hold it. Redaction comes before the cut: a secret across it is still found.
+pub(crate) fn for_header(text: &str, redact: Option<Redact<'_>>) -> String {
+    let mut text = redacted(text, redact);
+    cut(&mut text, MAX_BYTES);
+    text
+}
+
+/// Cuts `text` to at most `bytes` bytes, and marks the cut where there is room for the mark.
+pub(crate) fn cut(text: &mut String, bytes: usize) {
+    const MARK: char = '…';
+    if text.len() <= bytes {
+        return;
+    }
+    let marked = bytes >= MARK.len_utf8();
+    text.truncate(text.floor_char_boundary(bytes - if marked { MARK.len_utf8() } else { 0 }));
+    if marked {
+        text.push(MARK);
+    }
+}

@@ -1,0 +1,153 @@
+//! Why a message is no event: what is wrong, and where.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// A message that cannot be read as an event.
+#[derive(Debug)]
+pub(crate) struct Malformed {
+    fault: Fault,
+    type_hint: Option<String>,
+}
+
+/// What is wrong with a message.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Empty,
+    TooLarge {
+        bytes: usize,
+        limit: usize,
+    },
+    TooDeep {
+        at: usize,
+        limit: usize,
+    },
+    NotUtf8 {
+        at: usize,
+        encoding: Option<String>,
+    },
+    NotJson {
+        part: &'static str,
+        at: usize,
+        source: serde_json::Error,
+    },
+    NotAnObject {
+        found: &'static str,
+    },
+    Missing {
+        field: &'static str,
+        remedy: &'static str,
+    },
+    Field {
+        field: &'static str,
+        found: String,
+        wanted: &'static str,
+    },
+    Batch,
+    CloudEventFormat {
+        content_type: String,
+    },
+    DataTwice,
+}
+
+impl Malformed {
+    /// The event's type as far as it can be told, so that an event nobody here declares can be let go even when it
+    /// cannot be read.
+    pub(crate) fn type_hint(&self) -> Option<&str> {
+        self.type_hint.as_deref()
+    }
+
+    /// Says which type it would have been, unless that is known already.
+    pub(crate) fn or_hint(mut self, event_type: Option<&str>) -> Self {
+        if self.type_hint.is_none() {
+            self.type_hint = event_type.map(ToOwned::to_owned);
+        }
+        self
+    }
+}
+
+impl From<Fault> for Malformed {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            type_hint: None,
+        }
+    }
+}
+
+impl Fault {
+    /// A field that holds something else than it should; `found` is shown in part.
+    pub(crate) fn field(field: &'static str, found: &str, wanted: &'static str) -> Self {
+        const SHOWN: usize = 40;
+        let mut shown: String = found.chars().take(SHOWN).collect();
+        if found.chars().nth(SHOWN).is_some() {
+            shown.push('…');
+        }
+        Self::Field {
+            field,
+            found: shown,
+            wanted,
+        }
+    }
+
+    /// Text that is no JSON; `before` bytes of the body stand before it.
+    pub(crate) fn not_json(part: &'static str, text: &str, before: usize, source: serde_json::Error) -> Self {
+        let line_start: usize = text
+            .split_inclusive('\n')
+            .take(source.line().saturating_sub(1))
+            .map(str::len)
+            .sum();
+        let at = before + line_start + source.column().saturating_sub(1);
+        Self::NotJson { part, at, source }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fault {
+            Fault::Empty => {
+                f.write_str("the body is empty; an event is a JSON object with `type` and `data`")
+            }
+            Fault::TooLarge { bytes, limit } => write!(f, "the body has {bytes} bytes; {limit} is the most"),
+            Fault::TooDeep { at, limit } => {
+                write!(f, "the JSON is nested deeper than {limit} levels at byte {at}")
+            }
+            Fault::NotUtf8 { at, encoding: None } => write!(f, "the body is not UTF-8 at byte {at}"),
+            Fault::NotUtf8 {
+                at,
+                encoding: Some(encoding),
+            } => write!(
+                f,
+                "the body is not UTF-8 at byte {at}; its content encoding is `{encoding}`, and only plain text is read"
+            ),
+            Fault::NotJson { part, at, .. } => write!(f, "{part} is not JSON at byte {at}"),
+            Fault::NotAnObject { found } => {
+                write!(
+                    f,
+                    "the body is {found}; an event is a JSON object with `type` and `data`"
+                )
+            }
+            Fault::Missing { field, remedy } => write!(f, "missing `{field}`; {remedy}"),
+            Fault::Field { field, found, wanted } => write!(f, "`{field}` is `{found}`; write {wanted}"),
+            Fault::Batch => {
+                f.write_str("the body is a batch of CloudEvents; send each event as a message of its own")
+            }
+            Fault::CloudEventFormat { content_type } => {
+                write!(
+                    f,
+                    "CloudEvents as `{content_type}` are not read; write `application/cloudevents+json`"
+                )
+            }
+            Fault::DataTwice => f.write_str("both `data` and `data_base64` are there; write one of them"),
+        }
+    }
+}
+
+impl StdError for Malformed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.fault {
+            Fault::NotJson { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

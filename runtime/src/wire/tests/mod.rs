@@ -1,0 +1,75 @@
+//! Every sentence of the wire format.
+
+mod cloud_events;
+mod decoding;
+mod other_clients;
+mod random_input;
+mod reading;
+mod republishing;
+mod writing;
+
+use serde_json::value::RawValue;
+
+use super::limits::Limits;
+use super::malformed::Malformed;
+use super::origin::{Origin, origin};
+use super::write::OutgoingMetadata;
+use crate::event::AnyEvent;
+use crate::message::Message;
+use crate::payload::Prepared;
+use crate::timestamp::Timestamp;
+
+const EXCHANGE: &str = "domain_events";
+const KEY: &str = "order.created";
+const RETURN: &str = "payments.return";
+const QUEUE: &str = "payments.take_payment";
+
+/// A message as it arrives from a publisher that sets nothing but exchange, key and body.
+fn message(body: impl AsRef<[u8]>) -> Message {
+    Message {
+        exchange: EXCHANGE.to_owned(),
+        routing_key: KEY.to_owned(),
+        body: body.as_ref().to_vec(),
+        ..Message::default()
+    }
+}
+
+fn origin_of(message: &Message) -> Origin {
+    origin(message, RETURN, QUEUE)
+}
+
+fn try_read(message: &Message) -> Result<AnyEvent, Malformed> {
+    super::read::read(message, &origin_of(message), &Limits::default())
+}
+
+fn read(message: &Message) -> AnyEvent {
+    try_read(message).unwrap_or_else(|malformed| panic!("cannot read {message:?}: {malformed}"))
+}
+
+/// What is said of a message that is no event, cause included.
+fn refusal(message: &Message) -> String {
+    match try_read(message) {
+        Ok(event) => panic!("read as {event:?}"),
+        Err(malformed) => super::error_text::chain(&malformed),
+    }
+}
+
+fn prepared(data: &str) -> Prepared {
+    Prepared {
+        event_type: "order.created".into(),
+        version: 1,
+        routing_key: KEY.into(),
+        aggregate_id: "o-1".to_owned(),
+        data: RawValue::from_string(data.to_owned()).unwrap(),
+    }
+}
+
+fn root() -> OutgoingMetadata {
+    OutgoingMetadata {
+        id: "0193-a".to_owned(),
+        timestamp: Timestamp::from_millis(1_763_892_000_123),
+        correlation_id: "0193-a".to_owned(),
+        causation_id: None,
+        source: Some("orders".to_owned()),
+    }
+}

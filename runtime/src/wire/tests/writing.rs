@@ -1,0 +1,284 @@
+//! What is written.
+
+use super::{EXCHANGE, KEY, QUEUE, prepared, read, root};
+use crate::headers::Headers;
+use crate::message::Message;
+use crate::payload::Unpublishable;
+use crate::timestamp::Timestamp;
+use crate::trace::TraceContext;
+use crate::wire::ids::{derived_event_id, returned_event_id};
+use crate::wire::limits::Limits;
+use crate::wire::write::{OutgoingMetadata, message, write};
+
+fn written(metadata: &OutgoingMetadata) -> String {
+    let body = write(&prepared(r#"{"total":7}"#), metadata, &Limits::default()).unwrap();
+    String::from_utf8(body).unwrap()
+}
+
+fn publish(headers: Headers, trace: Option<&TraceContext>) -> Result<Message, Unpublishable> {
+    message(
+        &prepared("{}"),
+        &root(),
+        EXCHANGE,
+        headers,
+        trace,
+        &Limits::default(),
+    )
+}
+
+#[test]
+fn an_envelope_is_one_camel_case_object_in_a_fixed_order() {
+    let caused = OutgoingMetadata {
+        correlation_id: "0193-b".to_owned(),
+        causation_id: Some("0193-c".to_owned()),
+        ..root()
+    };
+    assert_eq!(
+        written(&caused),
+        r#"{"id":"0193-a","type":"order.created","timestamp":"2025-11-23T10:00:00.123Z","aggregateId":"o-1","correlationId":"0193-b","causationId":"0193-c","version":1,"source":"orders","data":{"total":7}}"#
+    );
+}
+
+#[test]
+fn nothing_is_written_for_what_is_absent() {
+    let mut bare = prepared("{}");
+    bare.aggregate_id.clear();
+    let metadata = OutgoingMetadata {
+        source: None,
+        ..root()
+    };
+    let body = write(&bare, &metadata, &Limits::default()).unwrap();
+    assert_eq!(
+        String::from_utf8(body).unwrap(),
+        r#"{"id":"0193-a","type":"order.created","timestamp":"2025-11-23T10:00:00.123Z","correlationId":"0193-a","version":1,"data":{}}"#
+    );
+}
+
+#[test]
+fn the_properties_are_those_that_other_services_look_for() {
+    let trace = TraceContext::parse(
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        Some("vendor=1"),
+    );
+    let sent = publish(Headers::from_iter([("tenant", "acme")]), trace.as_ref()).unwrap();
+    assert_eq!(
+        (sent.exchange.as_str(), sent.routing_key.as_str()),
+        (EXCHANGE, KEY)
+    );
+    let properties = &sent.properties;
+    assert!(properties.persistent);
+    assert_eq!(properties.content_type.as_deref(), Some("application/json"));
+    assert_eq!(properties.message_id.as_deref(), Some("0193-a"));
+    assert_eq!(properties.correlation_id.as_deref(), Some("0193-a"));
+    assert_eq!(properties.kind.as_deref(), Some("order.created"));
+    assert_eq!(properties.timestamp, Some(1_763_892_000));
+    assert_eq!(properties.app_id.as_deref(), Some("orders"));
+    assert_eq!(
+        (&properties.user_id, &properties.expiration, &properties.reply_to),
+        (&None, &None, &None)
+    );
+    assert_eq!(
+        sent.headers,
+        Headers::from_iter([
+            ("tenant", "acme"),
+            (
+                "traceparent",
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+            ),
+            ("tracestate", "vendor=1"),
+        ])
+    );
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let caused = OutgoingMetadata {
+        correlation_id: "c \"quoted\" \u{1F980}".to_owned(),
+        causation_id: Some("0193-c".to_owned()),
+        ..root()
+    };
+    let sent = message(
+        &prepared(r#"{"n":1e999}"#),
+        &caused,
+        EXCHANGE,
+        Headers::new(),
+        None,
+        &Limits::default(),
+    );
+    let event = read(&sent.unwrap());
+    let metadata = event.metadata();
+    assert_eq!(event.json(), r#"{"n":1e999}"#);
+    assert_eq!((metadata.id.as_str(), metadata.id_is_derived), ("0193-a", false));
+    assert_eq!((event.event_type(), metadata.version), ("order.created", 1));
+    assert_eq!(metadata.timestamp, caused.timestamp);
+    assert_eq!(metadata.aggregate_id, "o-1");
+    assert_eq!(metadata.correlation_id, caused.correlation_id);
+    assert_eq!(metadata.causation_id, caused.causation_id);
+    assert_eq!(metadata.source, caused.source);
+}
+
+#[test]
+fn an_id_that_fits_no_property_travels_in_the_envelope_alone() {
+    let long = OutgoingMetadata {
+        correlation_id: "x".repeat(256),
+        ..root()
+    };
+    let sent = message(
+        &prepared("{}"),
+        &long,
+        EXCHANGE,
+        Headers::new(),
+        None,
+        &Limits::default(),
+    )
+    .unwrap();
+    assert_eq!(sent.properties.correlation_id, None);
+    assert_eq!(read(&sent).metadata().correlation_id, long.correlation_id);
+}
+
+#[test]
+fn a_time_before_1970_has_no_property() {
+    let early = OutgoingMetadata {
+        timestamp: Timestamp::from_millis(-1),
+        ..root()
+    };
+    let sent = message(
+        &prepared("{}"),
+        &early,
+        EXCHANGE,
+        Headers::new(),
+        None,
+        &Limits::default(),
+    )
+    .unwrap();
+    assert_eq!(sent.properties.timestamp, None);
+    assert_eq!(read(&sent).metadata().timestamp, early.timestamp);
+}
+
+#[test]
+fn a_body_over_the_limit_is_not_published() {
+    let limits = Limits {
+        max_body_bytes: 200,
+        ..Limits::default()
+    };
+    let data = |bytes: usize| prepared(&format!("\"{}\"", "x".repeat(bytes)));
+    let fixed = write(&data(0), &root(), &limits).unwrap().len();
+    assert!(write(&data(200 - fixed), &root(), &limits).is_ok());
+    match write(&data(201 - fixed), &root(), &limits) {
+        Err(Unpublishable::TooLarge {
+            bytes: 201,
+            limit: 200,
+        }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn json_over_the_depth_is_not_published() {
+    let deep = |levels: usize| prepared(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
+    // The envelope itself is one level.
+    assert!(write(&deep(127), &root(), &Limits::default()).is_ok());
+    match write(&deep(128), &root(), &Limits::default()) {
+        Err(Unpublishable::TooDeep { limit: 128 }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn headers_over_the_frame_are_not_published() {
+    let big = |bytes: usize| Headers::from_iter([("big", "x".repeat(bytes))]);
+    let limit = Limits::default().max_header_bytes;
+    let fixed = big(0).wire_size();
+    assert!(publish(big(limit - fixed), None).is_ok());
+    match publish(big(limit - fixed + 1), None) {
+        Err(Unpublishable::HeadersTooLarge { bytes, limit: most }) => {
+            assert_eq!((bytes, most), (limit + 1, limit));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(publish(big(limit - fixed), Some(&TraceContext::new_root())).is_err());
+}
+
+#[test]
+fn a_user_cannot_set_the_runtimes_headers_nor_those_the_broker_acts_on() {
+    for name in [
+        "tidings-attempt",
+        "Tidings-Anything",
+        "traceparent",
+        "TraceState",
+        "CC",
+        "BCC",
+        "x-death",
+        "x-first-death-queue",
+        "x-delivery-count",
+        "ce-specversion",
+        "cloudEvents_specversion",
+        "cloudevents:SpecVersion",
+    ] {
+        match publish(Headers::from_iter([(name, "x")]), None) {
+            Err(Unpublishable::ReservedHeader { name: refused }) => assert_eq!(refused, name),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    for name in [
+        "tenant",
+        "x-tidings-attempt",
+        "tiding",
+        "ce-type",
+        "baggage",
+        "ключ",
+    ] {
+        assert!(publish(Headers::from_iter([(name, "x")]), None).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_header_name_fits_into_one_length_byte() {
+    assert!(publish(Headers::from_iter([("n".repeat(255), "x")]), None).is_ok());
+    for name in [String::new(), "n".repeat(256)] {
+        match publish(Headers::from_iter([(name, "x")]), None) {
+            Err(Unpublishable::HeaderName { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_id_of_a_returned_event_is_the_same_each_time_its_handler_runs() {
+    let id = returned_event_id("cause", QUEUE, "payment.settled", 0);
+    assert_eq!(id, returned_event_id("cause", QUEUE, "payment.settled", 0));
+    assert_eq!(id.get_version_num(), 5);
+    for other in [
+        returned_event_id("cause2", QUEUE, "payment.settled", 0),
+        returned_event_id("cause", "payments.other", "payment.settled", 0),
+        returned_event_id("cause", QUEUE, "payment.failed", 0),
+        returned_event_id("cause", QUEUE, "payment.settled", 1),
+    ] {
+        assert_ne!(id, other);
+    }
+}
+
+#[test]
+fn the_parts_of_an_id_cannot_run_into_each_other() {
+    assert_ne!(
+        derived_event_id("ab", "c", b"{}"),
+        derived_event_id("a", "bc", b"{}")
+    );
+    assert_ne!(
+        returned_event_id("a", "b", "", 0),
+        returned_event_id("a", "", "b", 0)
+    );
+    assert_ne!(
+        derived_event_id("a", "b", b""),
+        returned_event_id("a", "b", "", 0)
+    );
+}
+
+/// An id that changes with a release would make one fact two: these values are part of the wire format.
+#[test]
+fn the_ids_stay_what_they_are_from_release_to_release() {
+    let derived = derived_event_id(EXCHANGE, KEY, br#"{"orderId":"o-1"}"#);
+    assert_eq!(derived.to_string(), "fa890456-c3cb-52ea-a727-e34956361ed9");
+    let returned = returned_event_id("0193-a", QUEUE, "payment.settled", 0);
+    assert_eq!(returned.to_string(), "5a357104-54cc-532d-9699-6e6a0dcb6d3b");
+}

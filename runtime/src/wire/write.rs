@@ -1,0 +1,149 @@
+//! Writing: from an event to the message that carries it.
+
+use super::cloudevents;
+use super::envelope::Envelope;
+use super::limits::Limits;
+use super::names;
+use crate::headers::Headers;
+use crate::message::{Message, Properties};
+use crate::payload::{Prepared, Unpublishable};
+use crate::timestamp::Timestamp;
+use crate::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+
+/// What the moment of publishing adds to an event.
+#[derive(Debug, Clone)]
+pub(crate) struct OutgoingMetadata {
+    pub(crate) id: String,
+    pub(crate) timestamp: Timestamp,
+    /// The event's own id, when it is the first of its kind.
+    pub(crate) correlation_id: String,
+    pub(crate) causation_id: Option<String>,
+    /// The service.
+    pub(crate) source: Option<String>,
+}
+
+/// About what an envelope takes beside its data, so that the body is seldom moved.
+const METADATA_BYTES: usize = 384;
+
+/// Writes the envelope of an event.
+///
+/// # Errors
+/// When it is over a limit.
+pub(crate) fn write(
+    prepared: &Prepared,
+    metadata: &OutgoingMetadata,
+    limits: &Limits,
+) -> Result<Vec<u8>, Unpublishable> {
+    let envelope = Envelope {
+        id: &metadata.id,
+        r#type: &prepared.event_type,
+        timestamp: metadata.timestamp,
+        aggregate_id: &prepared.aggregate_id,
+        correlation_id: &metadata.correlation_id,
+        causation_id: metadata.causation_id.as_deref(),
+        version: prepared.version,
+        source: metadata.source.as_deref(),
+        data: &prepared.data,
+    };
+    let mut body = Vec::with_capacity(prepared.data.get().len() + METADATA_BYTES);
+    serde_json::to_writer(&mut body, &envelope).map_err(Unpublishable::Serialize)?;
+    let (bytes, limit) = (body.len(), limits.max_body_bytes);
+    if bytes > limit {
+        return Err(Unpublishable::TooLarge { bytes, limit });
+    }
+    if limits.too_deep_at(&body).is_some() {
+        let limit = limits.max_depth;
+        return Err(Unpublishable::TooDeep { limit });
+    }
+    Ok(body)
+}
+
+/// Writes an event as a message to `exchange`: envelope, properties, and `headers` with the trace.
+///
+/// # Errors
+/// When it is over a limit, or `headers` holds one that is not the user's to set.
+pub(crate) fn message(
+    prepared: &Prepared,
+    metadata: &OutgoingMetadata,
+    exchange: &str,
+    headers: Headers,
+    trace: Option<&TraceContext>,
+    limits: &Limits,
+) -> Result<Message, Unpublishable> {
+    let body = write(prepared, metadata, limits)?;
+    Ok(Message {
+        exchange: exchange.to_owned(),
+        routing_key: prepared.routing_key.as_ref().to_owned(),
+        properties: properties(prepared, metadata),
+        headers: with_trace(allowed(headers)?, trace, limits)?,
+        body,
+    })
+}
+
+fn properties(prepared: &Prepared, metadata: &OutgoingMetadata) -> Properties {
+    Properties {
+        content_type: Some("application/json".to_owned()),
+        persistent: true,
+        message_id: short(&metadata.id),
+        correlation_id: short(&metadata.correlation_id),
+        timestamp: u64::try_from(metadata.timestamp.as_millis().div_euclid(1000)).ok(),
+        kind: short(&prepared.event_type),
+        app_id: metadata.source.as_deref().and_then(short),
+        ..Properties::default()
+    }
+}
+
+/// The most bytes of a property or a header's name: AMQP writes their length as one byte.
+const SHORT_BYTES: usize = 255;
+
+/// The text when it fits into a property. One that does not is in the envelope all the same: an id of another service,
+/// which may be any text, must not make what follows from its event unpublishable.
+fn short(text: &str) -> Option<String> {
+    (text.len() <= SHORT_BYTES).then(|| text.to_owned())
+}
+
+fn allowed(headers: Headers) -> Result<Headers, Unpublishable> {
+    for (name, _) in headers.iter() {
+        if is_reserved(name) {
+            return Err(Unpublishable::ReservedHeader {
+                name: name.to_owned(),
+            });
+        }
+        if name.is_empty() || name.len() > SHORT_BYTES {
+            return Err(Unpublishable::HeaderName {
+                name: name.to_owned(),
+            });
+        }
+    }
+    Ok(headers)
+}
+
+/// Whether a header is not the user's to set: the runtime's own, the trace's, what the broker acts on (a `CC` of a wrong
+/// type closes the channel, one of the right type delivers past the routing key) or writes itself, and what would make
+/// readers take the envelope for the data of a CloudEvent.
+fn is_reserved(name: &str) -> bool {
+    names::is_ours(name)
+        || names::is_brokers(name)
+        || [TRACEPARENT, TRACESTATE]
+            .into_iter()
+            .any(|trace| name.eq_ignore_ascii_case(trace))
+        || cloudevents::is_specversion(name)
+}
+
+fn with_trace(
+    mut headers: Headers,
+    trace: Option<&TraceContext>,
+    limits: &Limits,
+) -> Result<Headers, Unpublishable> {
+    if let Some(trace) = trace {
+        headers.set(TRACEPARENT, trace.traceparent());
+        if let Some(state) = trace.tracestate() {
+            headers.set(TRACESTATE, state);
+        }
+    }
+    let (bytes, limit) = (headers.wire_size(), limits.max_header_bytes);
+    if bytes > limit {
+        return Err(Unpublishable::HeadersTooLarge { bytes, limit });
+    }
+    Ok(headers)
+}

@@ -1,0 +1,143 @@
+//! The table at the end.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::broker::Broker;
+use crate::tally::Tally;
+
+/// A suite that has run, on one broker.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) suite: &'static str,
+    pub(crate) broker: Broker,
+    pub(crate) tally: Tally,
+    pub(crate) took: Duration,
+}
+
+/// What every suite came to.
+#[derive(Debug, Default)]
+pub(crate) struct Table(Vec<Row>);
+
+impl Table {
+    /// Adds a row at the end.
+    pub(crate) fn push(&mut self, row: Row) {
+        self.0.push(row);
+    }
+
+    /// Whether there is a row, and none with a failure.
+    pub(crate) fn passed(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|row| row.tally.failed == 0)
+    }
+}
+
+impl fmt::Display for Table {
+    /// What failed, then the table, then the sums in one plain line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in &self.0 {
+            for fault in &row.tally.faults {
+                writeln!(f, "{}: {fault}", row.suite)?;
+            }
+        }
+        if !self.passed() {
+            writeln!(f)?;
+        }
+        let width = self
+            .0
+            .iter()
+            .map(|row| row.suite.len())
+            .chain([5])
+            .max()
+            .unwrap_or_default();
+        let broker = self
+            .0
+            .iter()
+            .map(|row| row.broker.name().len())
+            .chain([6])
+            .max()
+            .unwrap_or_default();
+        writeln!(
+            f,
+            "{:width$}  {:broker$}  {:>6}  {:>6}  {:>7}",
+            "suite", "broker", "passed", "failed", "seconds"
+        )?;
+        for Row {
+            suite,
+            broker: on,
+            tally,
+            took,
+        } in &self.0
+        {
+            let (on, seconds) = (on.name(), took.as_secs_f64());
+            let Tally { passed, failed, .. } = tally;
+            writeln!(
+                f,
+                "{suite:width$}  {on:broker$}  {passed:>6}  {failed:>6}  {seconds:>7.1}"
+            )?;
+        }
+        let sum = |count: fn(&Tally) -> u64| self.0.iter().map(|row| count(&row.tally)).sum::<u64>();
+        writeln!(
+            f,
+            "{} passed, {} failed",
+            sum(|tally| tally.passed),
+            sum(|tally| tally.failed)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(suite: &'static str, broker: Broker, passed: u64, failed: u64) -> Row {
+        let faults = if failed > 0 {
+            vec![format!("{failed} tests failed in `t`")]
+        } else {
+            Vec::new()
+        };
+        Row {
+            suite,
+            broker,
+            tally: Tally {
+                passed,
+                failed,
+                faults,
+            },
+            took: Duration::from_millis(12_345),
+        }
+    }
+
+    #[test]
+    fn the_table_ends_with_the_sums() {
+        let table = Table(vec![
+            row("unit", Broker::None, 312, 0),
+            row("conformance", Broker::Memory, 88, 0),
+        ]);
+        assert!(table.passed());
+        assert_eq!(
+            table.to_string(),
+            "suite        broker  passed  failed  seconds\n\
+             unit         -          312       0     12.3\n\
+             conformance  memory      88       0     12.3\n\
+             400 passed, 0 failed\n"
+        );
+    }
+
+    #[test]
+    fn what_failed_stands_above_the_table() {
+        let table = Table(vec![row("unit", Broker::None, 1, 2)]);
+        assert!(!table.passed());
+        assert_eq!(
+            table.to_string(),
+            "unit: 2 tests failed in `t`\n\n\
+             suite  broker  passed  failed  seconds\n\
+             unit   -            1       2     12.3\n\
+             1 passed, 2 failed\n"
+        );
+    }
+
+    #[test]
+    fn an_empty_table_has_not_passed() {
+        assert!(!Table::default().passed());
+    }
+}

@@ -1,0 +1,100 @@
+//! The programs that suites need beside the crates that cargo fetches.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::{Command, Stdio};
+
+/// A program that must be there before a suite starts.
+#[derive(Debug)]
+pub(crate) struct Tool {
+    /// What it is called, on the command line and in errors.
+    pub(crate) name: &'static str,
+    /// The environment variable that says which one to run, where there may be several.
+    pub(crate) variable: Option<&'static str>,
+    /// Arguments with which it does nothing and succeeds.
+    pub(crate) probe: &'static [&'static str],
+    /// Where it comes from.
+    pub(crate) advice: &'static str,
+}
+
+/// Builds and runs everything.
+pub(crate) const CARGO: Tool = Tool {
+    name: "cargo",
+    // Set by the cargo that runs us; the next best on the path may be another.
+    variable: Some("CARGO"),
+    probe: &["--version"],
+    advice: "install Rust with rustup, <https://rustup.rs>",
+};
+
+/// Ends what a suite started when its time is over.
+pub(crate) const SHELL: Tool = Tool {
+    name: "sh",
+    variable: None,
+    probe: &["-c", ":"],
+    advice: "install a POSIX shell",
+};
+
+impl Tool {
+    /// A command of this tool.
+    pub(crate) fn command(&self) -> Command {
+        Command::new(
+            self.variable
+                .and_then(env::var_os)
+                .unwrap_or_else(|| OsString::from(self.name)),
+        )
+    }
+
+    /// Makes sure that the tool can be run.
+    pub(crate) fn need(&self) -> Result<(), String> {
+        let probe = self
+            .command()
+            .args(self.probe)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        match probe {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!(
+                "`{}` does not work ({status}); {}",
+                self.name, self.advice
+            )),
+            Err(error) => Err(format!("cannot run `{}` ({error}); {}", self.name, self.advice)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_is_there_is_taken() {
+        assert_eq!(SHELL.need(), Ok(()));
+    }
+
+    #[test]
+    fn a_missing_tool_is_named_with_where_to_get_it() {
+        let missing = Tool {
+            name: "no-such-tool",
+            variable: None,
+            probe: &[],
+            advice: "install it",
+        };
+        let fault = missing.need().unwrap_err();
+        assert!(fault.starts_with("cannot run `no-such-tool` ("), "{fault}");
+        assert!(fault.ends_with("; install it"), "{fault}");
+    }
+
+    #[test]
+    fn a_broken_tool_is_named() {
+        let broken = Tool {
+            name: "sh",
+            variable: None,
+            probe: &["-c", "exit 3"],
+            advice: "install it",
+        };
+        let fault = broken.need().unwrap_err();
+        assert!(fault.starts_with("`sh` does not work ("), "{fault}");
+    }
+}
