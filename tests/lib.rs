@@ -1,10 +1,7 @@
-//! What the ui tests share: a few events, a state, and the place where handlers meet it.
-
-use std::marker::PhantomData;
+//! What the ui tests share: a few events, and a state.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tidings::__private::HandlerList;
 use tidings::DomainEvent;
 
 /// A customer placed an order.
@@ -35,26 +32,6 @@ pub struct PaymentSettled {
 #[derive(Debug, Clone, Default)]
 pub struct Gateway;
 
-/// An app as far as its types go.
-#[derive(Debug)]
-pub struct App<S>(PhantomData<S>);
-
-impl App<()> {
-    /// An app without state.
-    pub fn new(_service: &str) -> Self {
-        Self(PhantomData)
-    }
-
-    /// Provides the state.
-    pub fn state<S: Clone + Send + Sync + 'static>(self, _state: S) -> App<S> {
-        App(PhantomData)
-    }
-}
-
-impl<S: Clone + Send + Sync + 'static> App<S> {
-    /// Takes the handlers.
-    pub fn handlers<L: HandlerList<S>>(self, _list: L) -> Self {
-        L::each(&mut |_| {});
-        self
-    }
-}
+/// A handler for others to list.
+#[tidings::event_handler("#")]
+pub async fn audit(_event: tidings::AnyEvent) {}

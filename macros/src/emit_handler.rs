@@ -29,7 +29,7 @@ pub(crate) fn handler(handler: &Handler, function: &Function) -> TokenStream {
     quote_spanned! {span=>
         #(#cfgs)*
         #[doc(hidden)]
-        #[allow(non_camel_case_types, unreachable_pub)]
+        #[allow(non_camel_case_types, unreachable_pub, missing_debug_implementations, missing_copy_implementations)]
         #vis struct #name {}
         #(#cfgs)*
         #registered

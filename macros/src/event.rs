@@ -120,7 +120,9 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
             Model::Family(family) => emit_event::family(&family),
         },
         _ => {
-            let stub = fallback::event(&item);
+            // What cannot be read is reported already.
+            let root = Given::read(&item.attrs, &mut Errors::default()).root;
+            let stub = fallback::event(&item, &root);
             let mistakes = errors.into_tokens();
             quote::quote!(#mistakes #stub)
         }
@@ -307,7 +309,7 @@ impl Given {
                         input,
                         "a type",
                         "upcast_from = OrderCreatedV1",
-                    )?)
+                    )?);
                 }
                 _ => {
                     self.root = Root(Some(attr::value(
@@ -315,7 +317,7 @@ impl Given {
                         input,
                         "a path",
                         "crate = my_crate::tidings",
-                    )?))
+                    )?));
                 }
             }
             Ok(())

@@ -14,7 +14,7 @@ use crate::delivery::Delivery;
 use crate::describe::{Description, HandlerDescription, Permissions};
 use crate::descriptor::EventDescriptor;
 use crate::error::{Result, StartError};
-use crate::handler::{HandlerDescriptor, HandlerList, Handlers};
+use crate::handler::{HandlerDescriptor, HandlerList};
 use crate::running::RunningApp;
 use crate::signal;
 use crate::topic;
@@ -90,8 +90,9 @@ impl App<NoState> {
 
 impl<S: Send + Sync + 'static> App<S> {
     /// Registers handlers: `.handlers(handlers![take_payment, refund])`.
-    pub fn handlers<L: HandlerList<S>>(mut self, list: Handlers<L>) -> Self {
-        let Handlers { proofs: (), list: _ } = list;
+    // The list says all by its type. It is no `Handlers<L>`, for rustc looks for the handler to blame only in an
+    // argument whose own type the bound is on.
+    pub fn handlers<L: HandlerList<S>>(mut self, _list: L) -> Self {
         L::each(&mut |registration| {
             let state = Arc::clone(&self.state);
             let handle = registration.handle;

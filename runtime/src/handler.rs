@@ -343,8 +343,6 @@ impl<S> Registration<S> {
     }
 }
 
-// `App::handlers` takes any `L: HandlerList<S>`, and not `Handlers<L>`: rustc looks for the handler to blame only in
-// an argument whose own type the bound is on.
 impl<S, L: HandlerList<S>> HandlerList<S> for Handlers<L> {
     fn each(add: &mut dyn FnMut(Registration<S>)) {
         L::each(add);

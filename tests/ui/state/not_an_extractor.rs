@@ -1,5 +1,5 @@
-use tidings::{event_handler, handlers};
-use tidings_tests::{App, OrderCreated};
+use tidings::{App, event_handler, handlers};
+use tidings_tests::OrderCreated;
 
 struct Tenant;
 

@@ -1,5 +1,5 @@
-use tidings::{State, event_handler, handlers};
-use tidings_tests::{App, Gateway, OrderCreated};
+use tidings::{App, State, event_handler, handlers};
+use tidings_tests::{Gateway, OrderCreated};
 
 #[event_handler]
 async fn take_payment(_order: OrderCreated, _gateway: State<Gateway>) {}

@@ -1,5 +1,5 @@
-use tidings::{event_handler, handlers};
-use tidings_tests::{App, OrderCancelled, OrderCreated};
+use tidings::{App, event_handler, handlers};
+use tidings_tests::{OrderCancelled, OrderCreated};
 
 #[event_handler]
 async fn take_payment(_order: OrderCreated, _other: OrderCancelled) {}
