@@ -36,9 +36,13 @@ mod input;
 #[allow(dead_code)] // The faults it can pretend are for tests.
 mod memory;
 mod message;
+#[cfg(feature = "runtime")]
+mod parts;
 mod payload;
 mod proofs;
 mod reason;
+#[cfg(feature = "runtime")]
+mod refusal;
 mod returns;
 mod routing_key;
 #[cfg(feature = "runtime")]

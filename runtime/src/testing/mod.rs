@@ -21,6 +21,7 @@ use crate::event::{AnyEvent, DomainEvent, Event};
 use crate::headers::Headers;
 use crate::memory::MemoryBroker;
 use crate::message::{Message, Properties};
+use crate::topology::Names;
 use crate::wire::{origin, read};
 
 /// A bus for tests: the in-memory broker, which keeps what was published, with a clock of its own that moves only in
@@ -119,7 +120,7 @@ impl TestBus {
     /// What the services gave up on, in the order of their queues.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         let queues = self.memory.queue_names();
-        let dead = queues.iter().filter(|name| name.ends_with(".dlq"));
+        let dead = queues.iter().filter(|name| Names::is_dead_letters(name));
         dead.flat_map(|queue| self.memory.queue_messages(queue))
             .map(|message| DeadLetter::of(&message, self.bus.limits()))
             .collect()
