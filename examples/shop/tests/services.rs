@@ -22,6 +22,12 @@ impl Folder {
     fn new() -> Self {
         Self(std::env::temp_dir().join(format!("tidings-shop-{}", Uuid::now_v7())))
     }
+
+    /// How many lines a service has written.
+    fn lines(&self, name: &str) -> usize {
+        let file = self.0.join(name).with_extension("jsonl");
+        std::fs::read_to_string(file).map_or(0, |text| text.lines().count())
+    }
 }
 
 impl Drop for Folder {
@@ -108,33 +114,40 @@ async fn port() -> (TcpListener, Client) {
 }
 
 #[tokio::test]
-async fn the_books_balance_when_a_service_is_killed_in_the_middle_and_started_again() {
+async fn the_books_balance_when_each_service_is_killed_in_the_middle_and_started_again() {
     let folder = Folder::new();
     let bus = Bus::builder().speed_up(100).in_memory();
     let ((orders, front), (payments, till), (inventory, store)) = (port().await, port().await, port().await);
-    let address = payments.local_addr().unwrap();
-    let _orders = start(&bus, Role::Orders, &folder, orders);
-    let killed = start(&bus, Role::Payments, &folder, payments);
-    let _inventory = start(&bus, Role::Inventory, &folder, inventory);
+    let services = [
+        (Role::Payments, "payments", payments),
+        (Role::Inventory, "inventory", inventory),
+        (Role::Orders, "orders", orders),
+    ];
+    let running = services.map(|(role, name, listener)| {
+        let address = listener.local_addr().unwrap();
+        (role, name, address, start(&bus, role, &folder, listener))
+    });
     let street = Street {
         orders: front,
         payments: till,
         inventory: store,
     };
 
-    let customers = customer::run(&street, 200, Duration::from_secs(30));
-    let accident = async {
-        // Killed as soon as there is something to lose.
-        let charges = folder.0.join("payments.jsonl");
-        while std::fs::read_to_string(&charges).map_or(0, |text| text.lines().count()) < 20 {
-            tokio::task::yield_now().await;
+    let customers = customer::run(&street, 300, Duration::from_secs(30));
+    let accidents = async {
+        for (role, name, address, service) in running {
+            // Killed as soon as there is something to lose, and in the middle of something.
+            let lines = folder.lines(name);
+            while folder.lines(name) < lines + 20 {
+                tokio::task::yield_now().await;
+            }
+            service.abort();
+            assert!(service.await.unwrap_err().is_cancelled(), "{name}");
+            let listener = TcpListener::bind(address).await.unwrap();
+            let _again = start(&bus, role, &folder, listener);
         }
-        killed.abort();
-        assert!(killed.await.unwrap_err().is_cancelled());
-        let listener = TcpListener::bind(address).await.unwrap();
-        let _payments = start(&bus, Role::Payments, &folder, listener);
     };
-    let (balanced, ()) = tokio::join!(customers, accident);
+    let (balanced, ()) = tokio::join!(customers, accidents);
     assert!(balanced.unwrap(), "the books balance");
 }
 
