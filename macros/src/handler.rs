@@ -96,13 +96,18 @@ const OPTIONS: &[&str] = &[
 /// `#[event_handler(..)]`.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let Ok(function) = syn::parse2::<Function>(item.clone()) else {
-        errors.at(
-            Span::call_site(),
-            "#[event_handler] stands on a function; write it over an `async fn`",
-        );
-        let mistakes = errors.into_tokens();
-        return quote!(#mistakes #item);
+    let function = match syn::parse2::<Function>(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            if is_function(item) {
+                errors.add(error);
+            } else {
+                let message = "#[event_handler] stands on a function; write it over an `async fn`";
+                errors.at(Span::call_site(), message);
+            }
+            let mistakes = errors.into_tokens();
+            return quote!(#mistakes #item);
+        }
     };
     let handler = Handler::from_syn(args, &function, &mut errors);
     check::function(&function, &mut errors);
@@ -115,6 +120,13 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         quote!(#mistakes #stub)
     };
     quote!(#item #beside)
+}
+
+// Whether it was meant as one, whatever else is wrong with it.
+fn is_function(item: &TokenStream) -> bool {
+    item.clone()
+        .into_iter()
+        .any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
 }
 
 impl Handler {
