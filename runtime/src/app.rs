@@ -153,18 +153,11 @@ impl<S: Send + Sync + 'static> App<S> {
     /// As [`start`](Self::start), and [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running at
     /// the deadline or at a second signal.
     pub async fn run(self, bus: impl Into<Bus>) -> Result<()> {
-        let mut signals = signal::listen()?;
+        // Before the start, so that a signal meanwhile is not lost.
+        let signals = signal::listen()?;
         let bus = bus.into();
         let running = self.start(&bus).await?;
-        signals.next().await;
-        tracing::info!(
-            service = running.service(),
-            "shutting down; a second signal ends it at once"
-        );
-        let ended = tokio::select! {
-            result = running.shutdown() => result,
-            () = signals.next() => running.abort(),
-        };
+        let ended = running.until(signals).await;
         drop(running);
         bus.close_if_last().await;
         ended
