@@ -34,8 +34,16 @@ impl Parse for Function {
 }
 
 impl Function {
-    pub(crate) fn has_receiver(&self) -> bool {
-        matches!(self.sig.inputs.first(), Some(FnArg::Receiver(_)))
+    /// Whether it stands in an `impl`, as far as its signature tells.
+    pub(crate) fn is_associated(&self) -> bool {
+        fn names_self(tokens: TokenStream) -> bool {
+            tokens.into_iter().any(|token| match token {
+                TokenTree::Ident(word) => word == "self" || word == "Self",
+                TokenTree::Group(group) => names_self(group.stream()),
+                _ => false,
+            })
+        }
+        names_self(self.sig.to_token_stream())
     }
 
     /// The types of the parameters, the event's first.
