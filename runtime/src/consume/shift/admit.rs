@@ -107,12 +107,11 @@ impl Shift<'_> {
             });
         });
         let message = Arc::clone(&incoming.message);
-        let abort = task.abort_handle();
         self.running.insert(
             tag,
             Running {
                 handler,
-                abort,
+                task,
                 in_handler: false,
                 message,
                 held: None,

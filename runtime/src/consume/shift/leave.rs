@@ -69,28 +69,38 @@ impl Shift<'_> {
     }
 
     pub(super) fn abort_all(mut self) -> Exit {
-        self.running
-            .drain()
-            .for_each(|(_, running)| running.abort.abort());
+        self.running.drain().for_each(|(_, running)| running.task.abort());
         Exit::Stopped
     }
 
-    /// The subscription is gone, and with it every delivery of it. An unordered attempt runs to its end, for its work
-    /// may be half done; an ordered one is cancelled, for its event is about to be handed out again.
-    pub(super) fn lost(mut self) -> Exit {
+    /// The subscription is gone, and with it every delivery of it.
+    pub(super) async fn lost(mut self) -> Exit {
         self.stay_awake();
-        for (_, running) in self.running.drain() {
-            if self.desks[running.handler].worker.descriptor.ordered() {
-                running.abort.abort();
-            }
-        }
+        self.let_go_of_what_runs().await;
         match self.leaving {
             Some(exit @ (Exit::Stopped | Exit::Paused)) => exit,
             _ => Exit::Lost,
         }
     }
 
-    pub(super) fn check_holds(&mut self) {
+    /// Leaves those that run to themselves, for they are about to be handed out again. An unordered attempt runs to its
+    /// end, since its work may be half done; an ordered one is cancelled, and has ended when this returns: until its
+    /// next await it goes on, and its successor must not start beside it.
+    async fn let_go_of_what_runs(&mut self) {
+        let mut cancelled = Vec::new();
+        for (_, running) in self.running.drain() {
+            if self.desks[running.handler].worker.descriptor.ordered() {
+                running.task.abort();
+                cancelled.push(running.task);
+            }
+        }
+        for task in cancelled {
+            // It was cancelled, or had just ended by itself.
+            let _ = task.await;
+        }
+    }
+
+    pub(super) async fn check_holds(&mut self) {
         let limit = self.consumer.service.bus().config().hold_limit;
         self.next_hold_check = Instant::now() + limit / HOLD_CHECKS;
         if self.window.oldest().is_some_and(|since| since.elapsed() >= limit) && self.leaving.is_none() {
@@ -99,17 +109,15 @@ impl Shift<'_> {
                 "a delivery was held for {limit:?}; starting over"
             );
             telemetry::recycled(&self.consumer.queue);
-            // What runs cannot be waited for, since it is what was held: it goes on, and its acknowledgement goes
-            // nowhere.
-            for (_, running) in self.running.drain() {
+            // What runs cannot be waited for, since it is what was held.
+            for running in self.running.values() {
                 self.consumer.own_returns.add(&running.message);
-                if self.desks[running.handler].worker.descriptor.ordered() {
-                    running.abort.abort();
-                }
             }
+            self.let_go_of_what_runs().await;
             self.leaving = Some(Exit::Recycled);
         }
     }
+
     /// Changes the pace when a suspect comes, or when the last one is gone.
     pub(super) fn mind_the_suspect(&mut self, returns: u32) {
         let suspect = returns >= judge::SUSPECT_FROM;

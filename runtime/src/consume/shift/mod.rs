@@ -15,7 +15,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use self::desk::Desk;
 use super::case::Carried;
@@ -67,7 +67,7 @@ pub(crate) struct Shift<'a> {
 
 struct Running {
     handler: usize,
-    abort: AbortHandle,
+    task: JoinHandle<()>,
     /// Whether the handler itself still runs: what comes after takes no place of another attempt.
     in_handler: bool,
     message: Arc<Message>,
@@ -138,7 +138,7 @@ impl<'a> Shift<'a> {
                 Turn::Wanted => {}
                 Turn::Abort => return self.abort_all(),
                 Turn::Deliveries(deliveries) => deliveries.into_iter().for_each(|one| self.admit(one)),
-                Turn::Lost => return self.lost(),
+                Turn::Lost => return self.lost().await,
                 Turn::Report(report) => {
                     self.take_report(report);
                     while let Ok(report) = self.reports.try_recv() {
@@ -152,7 +152,7 @@ impl<'a> Shift<'a> {
                     self.desks.iter_mut().for_each(|desk| desk.lanes.wake(now));
                 }
                 Turn::Flushed => self.unflushed = false,
-                Turn::HoldCheck => self.check_holds(),
+                Turn::HoldCheck => self.check_holds().await,
                 Turn::Tick => {}
             }
         }

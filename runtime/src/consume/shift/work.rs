@@ -57,12 +57,11 @@ impl Shift<'_> {
             });
         });
         let message = Arc::clone(held.delivery.message());
-        let abort = task.abort_handle();
         self.running.insert(
             tag,
             Running {
                 handler,
-                abort,
+                task,
                 in_handler: true,
                 message,
                 held: Some(held),
