@@ -94,6 +94,7 @@ impl Shift<'_> {
             message: Arc::clone(&incoming.message),
             attempt: origin.attempt,
             origin,
+            lost: Arc::clone(&self.lost),
             waited: Duration::ZERO,
             delivery: None,
         };

@@ -1,6 +1,7 @@
 //! How a shift ends: what makes it leave, and how each of its deliveries is left behind.
 
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::{Exit, HOLD_CHECKS, Shift};
@@ -87,12 +88,16 @@ impl Shift<'_> {
     /// end, since its work may be half done; an ordered one is cancelled, and has ended when this returns: until its
     /// next await it goes on, and its successor must not start beside it.
     async fn let_go_of_what_runs(&mut self) {
+        self.lost.store(true, Ordering::Relaxed);
         let mut cancelled = Vec::new();
         for (_, running) in self.running.drain() {
             if self.desks[running.handler].worker.descriptor.ordered() {
                 running.task.abort();
                 cancelled.push(running.task);
             }
+        }
+        for desk in &self.desks {
+            desk.worker.set_trouble(None);
         }
         for task in cancelled {
             // It was cancelled, or had just ended by itself.

@@ -11,6 +11,7 @@ mod work;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,8 @@ pub(crate) struct Shift<'a> {
     /// Kept until what the clock woke has been seen to, and taken up again before the subscription goes.
     awake: &'a mut Option<Awake>,
     leaving: Option<Exit>,
+    /// Set once what was handed out is no longer this shift's: the broker hands it out again.
+    lost: Arc<AtomicBool>,
     unflushed: bool,
     next_hold_check: Instant,
 }
@@ -115,6 +118,7 @@ impl<'a> Shift<'a> {
             timer: None,
             awake,
             leaving: None,
+            lost: Arc::default(),
             unflushed: false,
             next_hold_check,
         }

@@ -37,6 +37,7 @@ impl Shift<'_> {
             message: Arc::clone(held.delivery.message()),
             origin: held.origin.clone(),
             attempt: held.delivery.attempt(),
+            lost: Arc::clone(&self.lost),
             waited: held.waited,
             delivery: Some(held.delivery.clone()),
         };
