@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::broker::{Broker, BrokerState, Publish, Refusal};
+use crate::broker::{Broker, BrokerState, Publish};
 use crate::clock::Clock;
 use crate::config::{BusBuilder, Config, Declare};
 use crate::confirm::confirm;
@@ -19,6 +19,7 @@ use crate::headers::Headers;
 use crate::memory::MemoryBroker;
 use crate::message::Message;
 use crate::payload::{self, Payload, Prepared, Unpublishable};
+use crate::refusal::Refusal;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 use crate::topology::Plan;
@@ -57,7 +58,6 @@ pub struct Bus {
 
 struct Shared {
     broker: Arc<dyn Broker>,
-    memory: Option<Arc<MemoryBroker>>,
     config: Config,
     limits: Limits,
     window: Arc<Semaphore>,
@@ -143,10 +143,10 @@ impl Bus {
         if config.declare == Declare::Auto {
             memory.declare_first(&Plan::domain_exchange(&config.exchange));
         }
-        Self::on(config, Arc::clone(&memory) as Arc<dyn Broker>, Some(memory))
+        Self::on(config, memory)
     }
 
-    fn on(config: Config, broker: Arc<dyn Broker>, memory: Option<Arc<MemoryBroker>>) -> Self {
+    fn on(config: Config, broker: Arc<dyn Broker>) -> Self {
         let limits = Limits {
             max_body_bytes: config.max_body_bytes,
             ..Limits::default()
@@ -156,7 +156,7 @@ impl Bus {
         Self {
             shared: Arc::new(Shared {
                 broker,
-                memory,
+
                 config,
                 limits,
                 window,
@@ -230,6 +230,13 @@ impl Bus {
         self.shared.broker.close().await;
     }
 
+    /// Closes the connection unless someone else still publishes on it.
+    pub(crate) async fn close_if_last(self) {
+        if Arc::strong_count(&self.shared) == 1 {
+            self.close().await;
+        }
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.shared.config
     }
@@ -240,10 +247,6 @@ impl Bus {
 
     pub(crate) fn broker(&self) -> &Arc<dyn Broker> {
         &self.shared.broker
-    }
-
-    pub(crate) fn memory(&self) -> Option<&Arc<MemoryBroker>> {
-        self.shared.memory.as_ref()
     }
 
     /// Notes an event that a handler did not take, where a test wants to see them.

@@ -333,6 +333,15 @@ mod tests {
     }
 
     #[test]
+    fn whoever_holds_the_clock_is_pending_without_having_slept() {
+        let clock = Clock::virtual_time();
+        let held = clock.hold();
+        assert_eq!(clock.pending(), 1);
+        drop(held);
+        assert_eq!(clock.pending(), 0);
+    }
+
+    #[test]
     fn no_delay_at_all_is_over_at_once() {
         let clock = Clock::virtual_time();
         let mut sleep = clock.sleep(Duration::ZERO);

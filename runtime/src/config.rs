@@ -43,7 +43,7 @@ impl Default for Config {
             redact: None,
             speed_up: 1,
             // Half the time that RabbitMQ gives a consumer before it takes a delivery away (30 minutes).
-            hold_limit: Duration::from_secs(15 * 60),
+            hold_limit: Duration::from_mins(15),
             ignored: None,
         }
     }

@@ -144,7 +144,7 @@ pub enum Unpublishable {
         limit: usize,
     },
     /// One of its headers is not the user's to set: the runtime's own (`tidings-*`), the trace's, or one that the
-    /// broker acts on (`CC`, `BCC`, `x-death`) or by which a reader takes the body for a `CloudEvent`.
+    /// broker acts on (`CC`, `BCC`, `x-death`) or by which a reader takes the body for a CloudEvent.
     ReservedHeader {
         /// The header's name.
         name: String,

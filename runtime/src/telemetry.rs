@@ -13,8 +13,8 @@ use crate::bus::Unsent;
 use crate::consume::case::Case;
 use crate::consume::outcome::Outcome;
 use crate::delivery::Delivery;
-use crate::handler_error::chain;
 use crate::reason::Reason;
+use crate::wire::error_text::chain;
 
 const SENT: &str = "messaging.client.sent.messages";
 const CONSUMED: &str = "messaging.client.consumed.messages";
@@ -70,7 +70,7 @@ pub(crate) fn processed(delivery: &Delivery, outcome: &Outcome, took: Duration) 
 pub(crate) fn retried(case: &Case, delay: Duration, error: &(dyn StdError + 'static)) {
     let handler = case.worker.name();
     counter!(RETRIED, "tidings.handler" => handler).increment(1);
-    let error = case.redacted(&error_text(error));
+    let error = case.redacted(&chain(error));
     tracing::warn!(handler, attempt = case.attempt, ?delay, "to be retried: {error}");
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn retried(case: &Case, delay: Duration, error: &(dyn StdError + 'sta
 pub(crate) fn dead_lettered(case: &Case, reason: Reason, error: &(dyn StdError + 'static)) {
     let handler = case.worker.name();
     counter!(DEAD_LETTERED, "tidings.handler" => handler, "tidings.reason" => reason.as_str()).increment(1);
-    let error = case.redacted(&error_text(error));
+    let error = case.redacted(&chain(error));
     tracing::error!(
         handler,
         attempt = case.attempt,
@@ -118,19 +118,4 @@ pub(crate) fn gap(queue: &str) {
 /// A consumer started over since it held a delivery too long.
 pub(crate) fn recycled(queue: &str) {
     counter!(RECYCLED, "messaging.destination.name" => queue.to_owned()).increment(1);
-}
-
-/// The error and its chain of causes, a line each. A cause whose text its effect repeats is not told twice.
-pub(crate) fn error_text(error: &(dyn StdError + 'static)) -> String {
-    let mut text = String::new();
-    for cause in chain(error) {
-        let cause = cause.to_string();
-        if text.is_empty() {
-            text = cause;
-        } else if !text.ends_with(&cause) {
-            text.push('\n');
-            text.push_str(&cause);
-        }
-    }
-    text
 }

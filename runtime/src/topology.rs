@@ -119,6 +119,12 @@ impl Names {
         format!("{queue}.dlq")
     }
 
+    /// Whether a queue of this name holds dead letters.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_dead_letters(queue: &str) -> bool {
+        queue.strip_suffix(".dlq").is_some()
+    }
+
     /// The exchange and the queue of one retry delay have one name.
     pub(crate) fn delay(&self, delay: Duration) -> String {
         format!("{}.delay.{}", self.service, rung_name(delay))
@@ -144,9 +150,9 @@ impl Names {
 pub(crate) fn rung_name(delay: Duration) -> String {
     let millis = delay.as_millis();
     match millis {
-        _ if millis % 3_600_000 == 0 => format!("{}h", millis / 3_600_000),
-        _ if millis % 60_000 == 0 => format!("{}m", millis / 60_000),
-        _ if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
+        _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
+        _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
+        _ if millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),
         _ => format!("{millis}ms"),
     }
 }
@@ -188,7 +194,7 @@ impl Plan {
             ],
             queues: vec![QueuePlan {
                 name: orphans.clone(),
-                arguments: quorum(),
+                arguments: kept(),
             }],
             bindings: vec![bind(&orphans, &orphans, "")],
         }
@@ -225,7 +231,7 @@ impl Plan {
             queues: vec![
                 QueuePlan {
                     name: dead_letters,
-                    arguments: quorum(),
+                    arguments: kept(),
                 },
                 QueuePlan {
                     name: queue.to_owned(),
@@ -280,6 +286,15 @@ impl Plan {
 
 /// The backstop against deliveries that kill their consumer; the runtime's own guard comes long before it.
 const DELIVERY_LIMIT: i64 = 50;
+
+/// The arguments of a queue that keeps what is in it until a person takes it out. RabbitMQ 4 gives every quorum queue a
+/// limit of 20 deliveries, and drops what goes over it where no dead letters are: a redrive that fails 21 times would
+/// lose the message. 3.10 knows no word for "unlimited" (-1 is refused), so the limit is one that nobody reaches.
+fn kept() -> BTreeMap<&'static str, Argument> {
+    let mut arguments = quorum();
+    arguments.insert("x-delivery-limit", Argument::Number(1_000_000_000));
+    arguments
+}
 
 fn quorum() -> BTreeMap<&'static str, Argument> {
     BTreeMap::from([("x-queue-type", Argument::Text("quorum".to_owned()))])

@@ -15,6 +15,7 @@ use crate::returns::Returned;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 use crate::topology::Names;
+use crate::wire::error_text;
 use crate::wire::ids::returned_event_id;
 use crate::wire::origin::Origin;
 use crate::wire::republish::{Destination, Details, Fate, republish};
@@ -100,7 +101,7 @@ impl Case {
             } => {
                 Counts::add(&counts.retried);
                 telemetry::retried(self, delay, error.as_ref());
-                let error = telemetry::error_text(error.as_ref());
+                let error = error_text::chain(error.as_ref());
                 Carried::Waits {
                     delay,
                     next_attempt,
@@ -114,14 +115,13 @@ impl Case {
             } => {
                 Counts::add(&counts.retried);
                 telemetry::retried(self, delay, error.as_ref());
-                self.delay(delay, next_attempt, &telemetry::error_text(error.as_ref()))
+                self.delay(delay, next_attempt, &error_text::chain(error.as_ref()))
                     .await
             }
             Step::DeadLetter { reason, error } => {
                 Counts::add(&counts.dead_lettered);
                 telemetry::dead_lettered(self, reason, error.as_ref());
-                self.dead_letter(reason, &telemetry::error_text(error.as_ref()))
-                    .await
+                self.dead_letter(reason, &error_text::chain(error.as_ref())).await
             }
             Step::Drop { reason, error } => {
                 Counts::add(&counts.dead_lettered);
@@ -255,10 +255,7 @@ impl Case {
 
     /// The text of an error as it may be kept.
     pub(crate) fn redacted(&self, text: &str) -> String {
-        match &self.service.bus().config().redact {
-            Some(redact) => redact(text),
-            None => text.to_owned(),
-        }
+        error_text::redacted(text, self.service.bus().config().redact.as_deref())
     }
 
     /// Publishes a message of the runtime's own until it is confirmed: what it needs is declared again when it is not
@@ -294,7 +291,7 @@ impl Case {
     }
 
     fn trouble(&self, what: &str, error: &(dyn std::error::Error + 'static)) {
-        let text = telemetry::error_text(error).replace('\n', ": ");
+        let text = error_text::chain(error).replace('\n', ": ");
         tracing::warn!(handler = self.worker.name(), "{what}: {text}");
         self.worker.set_trouble(Some(format!("{what}: {text}")));
     }

@@ -12,6 +12,7 @@ use crate::clock::{Awake, Clock};
 use crate::error::Error;
 use crate::message::Message;
 use crate::telemetry;
+use crate::wire::error_text;
 
 use super::service::Service;
 use super::shift::{Exit, Shift};
@@ -61,6 +62,7 @@ pub(crate) enum Pace {
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     state: Mutex<ConsumerState>,
+    call: Mutex<Option<Awake>>,
 }
 
 /// How a consumer is.
@@ -83,6 +85,17 @@ impl Status {
 
     pub(crate) fn set(&self, state: ConsumerState) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Keeps the clock awake until the consumer hears what is wanted of it now: between a resume and the next
+    /// subscription nothing else shows that there is work to come.
+    pub(crate) fn call(&self, awake: Awake) {
+        *self.call.lock().unwrap_or_else(PoisonError::into_inner) = Some(awake);
+    }
+
+    /// What the consumer was called with, once it has heard.
+    pub(crate) fn take_call(&self) -> Option<Awake> {
+        self.call.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -159,6 +172,7 @@ impl Consumer {
     ) -> Option<Pace> {
         loop {
             let now = *wanted.borrow_and_update();
+            *awake = self.status.take_call().or(awake.take());
             match now {
                 Wanted::Drain | Wanted::Abort => return None,
                 Wanted::Pause => {
@@ -213,7 +227,7 @@ impl Consumer {
     }
 
     async fn failed(&self, error: &Error, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
-        let text = telemetry::error_text(error).replace('\n', ": ");
+        let text = error_text::chain(error).replace('\n', ": ");
         tracing::warn!(queue = self.queue.as_ref(), "{text}");
         self.status.set(ConsumerState::Failing(text));
         tokio::select! {
@@ -226,7 +240,7 @@ impl Consumer {
             tracing::warn!(
                 queue = self.queue.as_ref(),
                 "{}",
-                telemetry::error_text(&error).replace('\n', ": ")
+                error_text::chain(&error).replace('\n', ": ")
             );
         }
     }

@@ -6,8 +6,8 @@ use crate::message::Message;
 /// bytes are shared: a bound that errs does so on the safe side.
 #[derive(Debug)]
 pub(super) struct Capacity {
-    pub(super) max_messages: usize,
-    pub(super) max_bytes: usize,
+    max_messages: usize,
+    max_bytes: usize,
     messages: usize,
     bytes: usize,
 }
@@ -44,6 +44,12 @@ impl Capacity {
     /// How many messages are held.
     pub(super) fn messages(&self) -> usize {
         self.messages
+    }
+
+    /// How many bytes they take.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 

@@ -94,7 +94,6 @@ impl State {
 
     /// Takes no more. Where a single consumer is active, the next one is from now on, whatever this one still holds.
     pub(super) fn cancel(&mut self, id: usize, after: &mut After) {
-        self.consumers[id].cancel(after);
         if let Some(queue) = self.consumers[id].queue {
             self.queues[queue].consumers.retain(|other| *other != id);
             self.hand_out(queue, after);
@@ -126,7 +125,8 @@ impl State {
         let queue = &mut self.queues[id];
         let mut dead = Vec::new();
         queue.unsettled -= unsettled.len();
-        for mut entry in unsettled.into_values() {
+        // Last first: each goes in front of the one before, where room is found without moving what waits.
+        for mut entry in unsettled.into_values().rev() {
             entry.delivery_count += 1;
             if queue.is_over_limit(entry.delivery_count) {
                 dead.push(entry);
@@ -134,7 +134,7 @@ impl State {
                 queue.put_back(entry);
             }
         }
-        for entry in dead {
+        for entry in dead.into_iter().rev() {
             self.dead_letter(id, entry, Reason::DeliveryLimit, after);
         }
         self.hand_out(id, after);

@@ -16,14 +16,13 @@ pub(super) struct Consumer {
     /// Its queue. `None` once the queue is gone or the connection lost: it has ended.
     pub(super) queue: Option<usize>,
     prefetch: usize,
-    /// Whether it takes no more by its own wish.
-    pub(super) cancelled: bool,
     last_tag: u64,
     // Handed out and not polled yet.
     outbox: VecDeque<Incoming>,
     /// Handed out and not settled, polled or not.
     pub(super) unsettled: BTreeMap<u64, Entry>,
-    /// How many of those wait for the clock alone.
+    /// How many of those wait for the clock alone. A consumer that polls no more for a while, and so does not know
+    /// what was handed out meanwhile, says `usize::MAX`.
     pub(super) waiting: usize,
     waker: Option<Waker>,
 }
@@ -38,7 +37,6 @@ impl Consumer {
             } else {
                 prefetch.into()
             },
-            cancelled: false,
             last_tag: 0,
             outbox: VecDeque::new(),
             unsettled: BTreeMap::new(),
@@ -75,12 +73,6 @@ impl Consumer {
         }
     }
 
-    /// Takes no more.
-    pub(super) fn cancel(&mut self, after: &mut After) {
-        self.cancelled = true;
-        after.wake(&mut self.waker);
-    }
-
     /// Ends it. What it had is given back to be returned to the queue or freed.
     pub(super) fn end(&mut self, after: &mut After) -> BTreeMap<u64, Entry> {
         self.queue = None;
@@ -92,9 +84,12 @@ impl Consumer {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         match self.outbox.pop_front() {
             Some(incoming) => Poll::Ready(Some(incoming)),
-            None if self.cancelled || self.queue.is_none() => Poll::Ready(None),
+            None if self.queue.is_none() => Poll::Ready(None),
             None => {
-                self.waker = Some(cx.waker().clone());
+                match &mut self.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
                 Poll::Pending
             }
         }
@@ -102,8 +97,6 @@ impl Consumer {
 }
 
 /// The consumer's handle.
-///
-/// After [`cancel`](Subscription::cancel) it gives what was handed out before, then `None`.
 pub(super) struct MemorySubscription {
     shared: Arc<Shared>,
     id: usize,

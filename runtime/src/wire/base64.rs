@@ -4,7 +4,8 @@
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let unpadded = text.trim_end_matches('=');
     let padding = text.len() - unpadded.len();
-    if padding > 2 || (padding > 0 && text.len() % 4 != 0) || unpadded.len() % 4 == 1 {
+    let is_whole = padding == 0 || text.len().is_multiple_of(4);
+    if padding > 2 || !is_whole || unpadded.len() % 4 == 1 {
         return None;
     }
     let mut bytes = Vec::with_capacity(unpadded.len() / 4 * 3 + 2);

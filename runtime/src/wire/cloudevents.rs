@@ -1,7 +1,7 @@
-//! `CloudEvents` 1.0.2 (<https://github.com/cloudevents/spec>), which are read in every form they arrive in.
+//! CloudEvents 1.0.2 (<https://github.com/cloudevents/spec>), which are read in every form they arrive in.
 //!
 //! AMQP 0-9-1 has no binding of its own, so the attributes of the binary form are looked for under each prefix that is
-//! in use: `cloudEvents_` (RabbitMQ hands it to AMQP 1.0 clients), `cloudEvents:` (the AMQP 1.0 binding) and `ce-`.
+//! in use: `cloudEvents_` (the broker hands it to AMQP 1.0 clients), `cloudEvents:` (the AMQP 1.0 binding) and `ce-`.
 
 use std::borrow::Cow;
 
@@ -25,11 +25,11 @@ const SPECVERSION: &str = "specversion";
 /// How a message carries its event.
 #[derive(Debug)]
 pub(crate) enum Form<'a> {
-    /// Not as a `CloudEvent`: by its body alone.
+    /// Not as a CloudEvent: by its body alone.
     Envelope,
-    /// As a `CloudEvent` that is one JSON object.
+    /// As a CloudEvent that is one JSON object.
     Structured,
-    /// As a `CloudEvent` whose attributes are headers and whose data is the body.
+    /// As a CloudEvent whose attributes are headers and whose data is the body.
     Binary(Attributes<'a>),
 }
 
@@ -94,7 +94,7 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// Whether a header with this name would make a reader take the message for a binary `CloudEvent`.
+/// Whether a header with this name would make a reader take the message for a binary CloudEvent.
 pub(crate) fn is_specversion(header: &str) -> bool {
     attribute(header).is_some_and(|name| name.eq_ignore_ascii_case(SPECVERSION))
 }
@@ -169,7 +169,7 @@ pub(crate) fn read_structured<'a>(body: &Body<'a>, limits: &Limits) -> Result<Fo
     let data = structured_data(&members, limits)
         .map_err(|fault| Malformed::from(fault).or_hint(Some(&event_type)))?;
     Found::new(event_type, data).filled(|found| {
-        is_read(required(attribute(Key::SpecVersion, SPECVERSION)?, SPECVERSION)?)?;
+        is_read(&required(attribute(Key::SpecVersion, SPECVERSION)?, SPECVERSION)?)?;
         found.id = Some(required(attribute(Key::Id, "id")?, "id")?);
         found.source = Some(required(attribute(Key::Source, "source")?, "source")?);
         found.aggregate_id = attribute(Key::Subject, "subject")?;
@@ -194,7 +194,7 @@ pub(crate) fn read_binary<'a>(attributes: &Attributes<'a>, body: &Body<'a>) -> R
             .map_err(|fault| Malformed::from(fault).or_hint(Some(&event_type)))?
     };
     Found::new(event_type, Cow::Borrowed(data)).filled(|found| {
-        is_read(required(attributes.get(SPECVERSION), SPECVERSION)?)?;
+        is_read(&required(attributes.get(SPECVERSION), SPECVERSION)?)?;
         found.id = Some(required(attributes.get("id"), "id")?);
         found.source = Some(required(attributes.get("source"), "source")?);
         found.aggregate_id = attributes.get("subject");
@@ -217,8 +217,8 @@ fn required<'a>(attribute: Option<Cow<'a, str>>, field: &'static str) -> Result<
 }
 
 /// 1.0 and what may follow it compatibly; 0.3 had other attributes.
-fn is_read(specversion: Cow<'_, str>) -> Result<(), Fault> {
-    match &*specversion {
+fn is_read(specversion: &str) -> Result<(), Fault> {
+    match specversion {
         "1" => Ok(()),
         found if found.starts_with("1.") => Ok(()),
         found => Err(Fault::field(SPECVERSION, found, "1.0")),
@@ -229,7 +229,7 @@ fn time(text: Option<Cow<'_, str>>) -> Result<Option<Timestamp>, Fault> {
     text.map_or(Ok(None), |text| Scalar::Text(text).into_timestamp("time"))
 }
 
-/// The event's data; `CloudEvents` may have none, which is `null`.
+/// The event's data; CloudEvents may have none, which is `null`.
 fn structured_data<'a>(members: &Object<'a, Key>, limits: &Limits) -> Result<Cow<'a, RawValue>, Fault> {
     let encoded = match members.scalar(&Key::DataBase64) {
         Some(scalar) => scalar.into_text("data_base64")?,

@@ -1,4 +1,4 @@
-//! The envelope: one camelCase JSON object, as a `NestJS` service of this style writes and reads it.
+//! The envelope: one camelCase JSON object, as a NestJS service of this style writes and reads it.
 
 use std::borrow::Cow;
 

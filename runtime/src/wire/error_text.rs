@@ -1,8 +1,9 @@
 //! What an attempt failed with, as the text that travels in a header.
 
 use std::error::Error as StdError;
-use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::handler_error;
 
 /// The most bytes of error text in a header.
 pub(crate) const MAX_BYTES: usize = 2048;
@@ -10,26 +11,35 @@ pub(crate) const MAX_BYTES: usize = 2048;
 /// Takes secrets out of an error's text.
 pub(crate) type Redact<'a> = &'a (dyn Fn(&str) -> String + Send + Sync);
 
-/// An error and its causes, each on a line of its own.
+/// An error and its causes, each on a line of its own. A cause that its effect repeats is not told twice.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     // More than any real chain; a `source` that answers with itself must not go on for ever.
     const MOST_CAUSES: usize = 32;
-    let mut text = error.to_string();
-    for cause in std::iter::successors(error.source(), |&cause| cause.source()).take(MOST_CAUSES) {
-        // Writing to a String fails only when the cause's own Display does, and then the line stays as far as it got.
-        let _ = write!(text, "\n{cause}");
+    let mut text = String::new();
+    for cause in handler_error::chain(error).take(1 + MOST_CAUSES) {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text.push('\n');
+            text.push_str(&cause);
+        }
     }
     text
 }
 
-/// The text after redaction, cut to [`MAX_BYTES`]. Redaction comes first: a secret across the cut is still found.
+/// The text without secrets. A hook that panics must neither let them through nor take the consumer with it.
 pub(crate) fn redacted(text: &str, redact: Option<Redact<'_>>) -> String {
-    let mut text = match redact {
+    match redact {
         None => text.to_owned(),
-        // A hook that panics must neither let the secret through nor take the consumer with it.
         Some(redact) => catch_unwind(AssertUnwindSafe(|| redact(text)))
             .unwrap_or_else(|_| "the error's text is left out: the redaction hook panicked".to_owned()),
-    };
+    }
+}
+
+/// The text as a header may hold it. Redaction comes before the cut: a secret across it is still found.
+pub(crate) fn for_header(text: &str, redact: Option<Redact<'_>>) -> String {
+    let mut text = redacted(text, redact);
     cut(&mut text, MAX_BYTES);
     text
 }

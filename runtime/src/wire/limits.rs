@@ -2,6 +2,7 @@
 
 /// What is refused both ways: a publish error when writing, a dead letter when reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "each is called as the bus's setting is")]
 pub(crate) struct Limits {
     /// The most bytes of a body.
     pub(crate) max_body_bytes: usize,
@@ -12,7 +13,7 @@ pub(crate) struct Limits {
     pub(crate) max_header_bytes: usize,
 }
 
-/// RabbitMQ's default frame, less its own eight bytes.
+/// The broker's default frame, less its own eight bytes.
 const FRAME_BYTES: usize = 131_064;
 
 impl Default for Limits {

@@ -49,9 +49,9 @@ pub(crate) const CC: &str = "CC";
 /// The broker's header for further routing keys that readers do not see.
 pub(crate) const BCC: &str = "BCC";
 
-/// The broker's account of how often a message was dead-lettered. RabbitMQ 3 reads it back and stops what it takes
-/// for a cycle; 4 ignores it.
-pub(crate) const X_DEATH: &str = "x-death";
+/// The broker's account of how often a message was dead-lettered. Version 3 of it reads it back and stops what it takes
+/// for a cycle; version 4 ignores it.
+const X_DEATH: &str = "x-death";
 
 /// Whether the header is the broker's account of an earlier life of the message, and false of a copy of it.
 pub(crate) fn is_brokers(name: &str) -> bool {

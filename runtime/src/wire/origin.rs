@@ -32,13 +32,6 @@ pub(crate) enum Arrival {
     Redriven,
 }
 
-impl Origin {
-    /// Whether the delivery came through the service's own return exchange.
-    pub(crate) fn trusted(&self) -> bool {
-        self.arrival == Arrival::Returned
-    }
-}
-
 /// Where `message`, taken from `queue`, came from at first.
 pub(crate) fn origin(message: &Message, return_exchange: &str, queue: &str) -> Origin {
     let headers = &message.headers;

@@ -17,7 +17,7 @@ use crate::event::{AnyEvent, Metadata};
 use crate::message::Message;
 use crate::timestamp::Timestamp;
 
-/// What a body (or the headers of a binary `CloudEvent`) says of its event. The rest comes from the message.
+/// What a body (or the headers of a binary CloudEvent) says of its event. The rest comes from the message.
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
     pub(crate) event_type: Cow<'a, str>,
@@ -60,7 +60,7 @@ impl<'a> Found<'a> {
 
 /// Reads the event in `message`, which was published to `origin` at first.
 ///
-/// The content type decides nothing but whether it is a `CloudEvent`: clients leave it out, or call JSON plain text.
+/// The content type decides nothing but whether it is a CloudEvent: clients leave it out, or call JSON plain text.
 ///
 /// # Errors
 /// When there is no event in it, or one over the limits; the error says what is wrong and where.

@@ -1,6 +1,6 @@
 //! Sending a delivery on, to a delay or to the dead letters: the same body, under another address.
 
-use super::error_text::{Redact, cut, redacted};
+use super::error_text::{Redact, cut, for_header};
 use super::limits::Limits;
 use super::names;
 use super::origin::{Arrival, Origin};
@@ -143,7 +143,7 @@ fn describe(details: &Details<'_>, headers: &mut Headers) {
         }
     }
     if let Some(error) = details.error {
-        headers.set(names::ERROR, redacted(error, details.redact));
+        headers.set(names::ERROR, for_header(error, details.redact));
     }
 }
 

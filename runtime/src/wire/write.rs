@@ -22,6 +22,9 @@ pub(crate) struct OutgoingMetadata {
     pub(crate) source: Option<String>,
 }
 
+/// About what an envelope takes beside its data, so that the body is seldom moved.
+const METADATA_BYTES: usize = 384;
+
 /// Writes the envelope of an event.
 ///
 /// # Errors
@@ -42,7 +45,6 @@ pub(crate) fn write(
         source: metadata.source.as_deref(),
         data: &prepared.data,
     };
-    const METADATA_BYTES: usize = 384;
     let mut body = Vec::with_capacity(prepared.data.get().len() + METADATA_BYTES);
     serde_json::to_writer(&mut body, &envelope).map_err(Unpublishable::Serialize)?;
     let (bytes, limit) = (body.len(), limits.max_body_bytes);
@@ -116,15 +118,15 @@ fn allowed(headers: Headers) -> Result<Headers, Unpublishable> {
     Ok(headers)
 }
 
-/// Whether a header is not the user's to set: the runtime's own, the trace's, `CC` and `BCC` (of a wrong type they close
-/// the channel, of the right one they deliver past the routing key), the broker's account of dead letters, and what
-/// would make readers take the envelope for the data of a `CloudEvent`.
+/// Whether a header is not the user's to set: the runtime's own, the trace's, what the broker acts on (a `CC` of a wrong
+/// type closes the channel, one of the right type delivers past the routing key) or writes itself, and what would make
+/// readers take the envelope for the data of a CloudEvent.
 fn is_reserved(name: &str) -> bool {
-    let is = |reserved: &str| name.eq_ignore_ascii_case(reserved);
     names::is_ours(name)
-        || [TRACEPARENT, TRACESTATE, names::CC, names::BCC, names::X_DEATH]
+        || names::is_brokers(name)
+        || [TRACEPARENT, TRACESTATE]
             .into_iter()
-            .any(is)
+            .any(|trace| name.eq_ignore_ascii_case(trace))
         || cloudevents::is_specversion(name)
 }
 

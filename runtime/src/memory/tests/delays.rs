@@ -219,6 +219,8 @@ async fn the_task_that_waits_ends_with_the_broker() {
     publish(&broker, "shop.delay.1s", "shop.pay", "1").await;
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     assert_eq!(tasks(), 1);
+    // It has to be waiting, not about to start.
+    tokio::task::yield_now().await;
     drop(broker);
     soon(async {
         while tasks() > 0 {

@@ -4,7 +4,8 @@ use super::{
     bodies, broker_with_queue, drain, ephemeral, has_ended, is_parked, message, next, publish, publish_all,
     send, soon, subscribe, try_subscribe,
 };
-use crate::broker::{Broker, BrokerState, QueueSource, Refusal};
+use crate::broker::{Broker, BrokerState, QueueSource};
+use crate::refusal::Refusal;
 use crate::topology::Plan;
 
 #[tokio::test]
@@ -25,7 +26,7 @@ async fn a_broker_that_is_away_ends_subscriptions_and_counts_what_they_held() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2"]).await;
     let mut held = subscribe(&broker, "q", 1).await;
-    let mut other = subscribe(&broker, "q", 1).await;
+    let mut other = subscribe(&broker, "q", 10).await;
     next(&mut held).await;
     let mut private = ephemeral(&broker, "#").await;
     broker.go_down();

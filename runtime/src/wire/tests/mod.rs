@@ -1,6 +1,7 @@
 //! Every sentence of the wire format.
 
 mod cloud_events;
+mod decoding;
 mod other_clients;
 mod random_input;
 mod reading;

@@ -1,1 +1,157 @@
-//! To come.
+//! What clients of other languages were seen to send.
+
+use super::{KEY, message, read, refusal};
+use crate::headers::{HeaderValue, Headers};
+use crate::message::{Message, Properties};
+
+const ENVELOPE: &str = r#"{"id":"i-1","type":"order.created","data":{"total":7}}"#;
+
+/// Headers of every type that AMQP has, under each name that means something to us.
+fn every_header() -> Vec<Headers> {
+    let values = [
+        HeaderValue::Bool(true),
+        HeaderValue::I8(-1),
+        HeaderValue::U8(1),
+        HeaderValue::I16(-1),
+        HeaderValue::U16(1),
+        HeaderValue::I32(-1),
+        HeaderValue::U32(1),
+        HeaderValue::I64(i64::MIN),
+        HeaderValue::F32(f32::NAN),
+        HeaderValue::F64(f64::INFINITY),
+        HeaderValue::Decimal {
+            scale: 255,
+            value: u32::MAX,
+        },
+        HeaderValue::Text("text".to_owned()),
+        HeaderValue::RawText(vec![0xff]),
+        HeaderValue::Bytes(vec![0, 1, 2]),
+        HeaderValue::Timestamp(u64::MAX),
+        HeaderValue::List(vec![HeaderValue::Void, HeaderValue::List(Vec::new())]),
+        // A JavaScript `Date` as amqplib writes it.
+        HeaderValue::Table(Headers::new()),
+        HeaderValue::Void,
+    ];
+    let names = [
+        "x-any",
+        "traceparent",
+        "tracestate",
+        "tidings-attempt",
+        "tidings-original-routing-key",
+        "tidings-first-received-at",
+        "ce-id",
+        "cloudEvents_type",
+        "x-death",
+        "CC",
+    ];
+    let all = values
+        .iter()
+        .flat_map(|value| names.map(|name| Headers::from_iter([(name, value.clone())])));
+    all.collect()
+}
+
+#[test]
+fn the_content_type_decides_nothing() {
+    for content_type in [
+        None,
+        Some("application/json"),
+        Some("application/json; charset=utf-8"),
+        Some("text/plain"),
+        Some("application/octet-stream"),
+        Some("application/xml"),
+        Some(""),
+        Some("cloudevents"),
+        Some("é"),
+    ] {
+        let mut message = message(ENVELOPE);
+        message.properties.content_type = content_type.map(ToOwned::to_owned);
+        assert_eq!(read(&message).json(), r#"{"total":7}"#, "{content_type:?}");
+    }
+}
+
+#[test]
+fn a_message_without_any_property_is_read() {
+    let message = message(r#"{"data":1}"#);
+    assert_eq!(message.properties, Properties::default());
+    assert_eq!((read(&message).event_type(), read(&message).json()), (KEY, "1"));
+}
+
+#[test]
+fn headers_of_every_type_are_let_through() {
+    for headers in every_header() {
+        let mut message = message(ENVELOPE);
+        message.headers = headers;
+        assert_eq!(read(&message).metadata().id, "i-1", "{:?}", message.headers);
+        assert_eq!(crate::trace::TraceContext::from_headers(&message.headers), None);
+    }
+}
+
+#[test]
+fn every_property_at_once_disturbs_nothing() {
+    let text = || Some("anything".to_owned());
+    let odd = Message {
+        properties: Properties {
+            content_type: text(),
+            content_encoding: text(),
+            persistent: false,
+            priority: Some(255),
+            correlation_id: text(),
+            reply_to: text(),
+            expiration: text(),
+            message_id: text(),
+            timestamp: Some(u64::MAX),
+            kind: text(),
+            user_id: text(),
+            app_id: text(),
+        },
+        ..message(ENVELOPE)
+    };
+    assert_eq!(
+        (read(&odd).event_type(), read(&odd).json()),
+        ("order.created", r#"{"total":7}"#)
+    );
+}
+
+#[test]
+fn nests_own_transport_is_read_as_type_and_data() {
+    let event = read(&message(
+        r#"{"pattern":"order.shipped","data":{"orderId":"o-1"}}"#,
+    ));
+    assert_eq!(
+        (event.event_type(), event.json()),
+        ("order.shipped", r#"{"orderId":"o-1"}"#)
+    );
+    let event = read(&message(r#"{"pattern":"order.shipped","data":{},"id":"5f"}"#));
+    assert_eq!(
+        (event.event_type(), event.metadata().id.as_str()),
+        ("order.shipped", "5f")
+    );
+}
+
+#[test]
+fn a_pattern_of_nests_that_is_an_object_is_no_type() {
+    let event = read(&message(r#"{"pattern":{"cmd":"sum"},"data":[1]}"#));
+    assert_eq!((event.event_type(), event.json()), (KEY, "[1]"));
+}
+
+#[test]
+fn a_type_goes_before_a_pattern() {
+    let event = read(&message(r#"{"pattern":"a","type":"b","data":1}"#));
+    assert_eq!(event.event_type(), "b");
+}
+
+#[test]
+fn golevelups_publish_of_undefined_is_an_empty_body() {
+    assert_eq!(
+        refusal(&message("")),
+        "the body is empty; an event is a JSON object with `type` and `data`"
+    );
+}
+
+#[test]
+fn a_script_that_publishes_a_bare_string_is_told_so() {
+    assert_eq!(
+        refusal(&message("\"order.created\"")),
+        "the body is a bare JSON string; an event is a JSON object with `type` and `data`"
+    );
+}

@@ -1,1 +1,247 @@
-//! To come.
+//! No message makes reading panic, whatever it holds.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{EXCHANGE, QUEUE, RETURN, message, origin_of, prepared, read, try_read};
+use crate::headers::{HeaderValue, Headers};
+use crate::message::{Message, Properties};
+use crate::payload::Prepared;
+use crate::timestamp::Timestamp;
+use crate::wire::error_text::chain;
+use crate::wire::limits::Limits;
+use crate::wire::republish::{Destination, Details, Fate, republish};
+use crate::wire::write::{self, OutgoingMetadata};
+
+/// JSON of any shape, a few levels deep.
+fn json() -> impl Strategy<Value = String> {
+    let name = prop_oneof![
+        prop::sample::select(vec![
+            "id",
+            "type",
+            "pattern",
+            "timestamp",
+            "aggregateId",
+            "correlationId",
+            "causationId",
+            "version",
+            "source",
+            "data",
+            "specversion",
+            "time",
+            "subject",
+            "data_base64",
+            "dataschema",
+        ])
+        .prop_map(|name| format!("\"{name}\"")),
+        any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+    ];
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|value| value.to_string()),
+        any::<i64>().prop_map(|value| value.to_string()),
+        "-?[1-9][0-9]{0,40}(\\.[0-9]{1,9})?([eE][+-]?[0-9]{1,4})?",
+        any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+        "\"(\\\\u[0-9a-f]{4}|\\\\n|[a-z])*\"",
+    ];
+    leaf.prop_recursive(4, 32, 6, move |inner| {
+        let member = (name.clone(), inner.clone()).prop_map(|(name, value)| format!("{name}:{value}"));
+        prop_oneof![
+            vec(inner, 0..6).prop_map(|values| format!("[{}]", values.join(","))),
+            vec(member, 0..12).prop_map(|members| format!("{{{}}}", members.join(","))),
+        ]
+    })
+}
+
+fn header_value() -> impl Strategy<Value = HeaderValue> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(HeaderValue::Bool),
+        any::<i64>().prop_map(HeaderValue::I64),
+        any::<u8>().prop_map(HeaderValue::U8),
+        any::<f32>().prop_map(HeaderValue::F32),
+        any::<f64>().prop_map(HeaderValue::F64),
+        any::<u64>().prop_map(HeaderValue::Timestamp),
+        any::<String>().prop_map(HeaderValue::Text),
+        vec(any::<u8>(), 0..40).prop_map(HeaderValue::Bytes),
+        vec(any::<u8>(), 0..40).prop_map(HeaderValue::RawText),
+        Just(HeaderValue::Void),
+    ];
+    leaf.prop_recursive(2, 8, 4, |inner| vec(inner, 0..4).prop_map(HeaderValue::List))
+}
+
+fn headers() -> impl Strategy<Value = Headers> {
+    let name = prop_oneof![
+        prop::sample::select(vec![
+            "ce-specversion",
+            "ce-id",
+            "cloudEvents_type",
+            "cloudEvents:source",
+            "ce-time",
+            "ce-dataschema",
+            "tidings-attempt",
+            "tidings-original-exchange",
+            "tidings-original-routing-key",
+            "tidings-error",
+            "tidings-first-received-at",
+            "tidings-dropped-headers",
+            "traceparent",
+            "tracestate",
+            "CC",
+            "x-death",
+        ])
+        .prop_map(str::to_owned),
+        any::<String>(),
+    ];
+    vec((name, header_value()), 0..8).prop_map(Headers::from_iter)
+}
+
+fn properties() -> impl Strategy<Value = Properties> {
+    let content_type = prop_oneof![
+        Just(None),
+        Just(Some("application/json".to_owned())),
+        "application/cloudevents[+a-z;= -]{0,12}".prop_map(Some),
+        any::<Option<String>>(),
+    ];
+    let others = (
+        any::<Option<String>>(),
+        any::<Option<String>>(),
+        any::<Option<String>>(),
+        any::<Option<u64>>(),
+    );
+    (content_type, others).prop_map(|(content_type, (kind, message_id, correlation_id, timestamp))| {
+        Properties {
+            content_type,
+            correlation_id,
+            message_id,
+            timestamp,
+            kind,
+            ..Properties::default()
+        }
+    })
+}
+
+fn envelope_around(body: Vec<u8>) -> impl Strategy<Value = Message> {
+    let address = prop::sample::select(vec![
+        (EXCHANGE, "order.created"),
+        (RETURN, QUEUE),
+        ("", QUEUE),
+        ("", ""),
+    ]);
+    (address, headers(), properties()).prop_map(move |((exchange, routing_key), headers, properties)| {
+        Message {
+            exchange: exchange.to_owned(),
+            routing_key: routing_key.to_owned(),
+            properties,
+            headers,
+            body: body.clone(),
+        }
+    })
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    let bodies = prop_oneof![vec(any::<u8>(), 0..200), json().prop_map(String::into_bytes)];
+    bodies.prop_flat_map(envelope_around)
+}
+
+/// Reads, and looks at all that reading gives.
+fn look_at(message: &Message) {
+    match try_read(message) {
+        Ok(event) => {
+            assert!(!event.event_type().is_empty() && !event.metadata().id.is_empty());
+            assert!(!event.metadata().correlation_id.is_empty());
+            assert!(serde_json::from_str::<serde::de::IgnoredAny>(event.json()).is_ok());
+        }
+        Err(malformed) => assert!(!chain(&malformed).is_empty()),
+    }
+    let _ = crate::trace::TraceContext::from_headers(&message.headers);
+}
+
+proptest! {
+    #[test]
+    fn no_message_makes_reading_panic(message in any_message()) {
+        look_at(&message);
+    }
+
+    #[test]
+    fn no_cut_and_no_changed_byte_makes_reading_panic(
+        json in json(), at in any::<Index>(), byte in any::<u8>(), cut in any::<bool>(),
+    ) {
+        let mut body = format!(r#"{{"type":"a","data":{json},"id":"é"}}"#).into_bytes();
+        let at = at.index(body.len());
+        if cut { body.truncate(at) } else { body[at] = byte }
+        look_at(&message(body));
+    }
+
+    #[test]
+    fn whatever_comes_can_be_sent_on_and_fits_the_frame(
+        message in any_message(), error in any::<String>(), attempt in 1_u32..100, limit in 2000_usize..4000,
+    ) {
+        let origin = origin_of(&message);
+        let to = Destination { exchange: "payments.delay.1s", routing_key: QUEUE };
+        let details = Details {
+            service: "payments",
+            handler: "take_payment",
+            queue: QUEUE,
+            first_received_at: Timestamp::from_millis(0),
+            error: Some(&error),
+            redact: None,
+            fate: Fate::Retry { attempt },
+        };
+        let limits = Limits { max_header_bytes: limit, ..Limits::default() };
+        let mut sent = republish(&message, &origin, to, &details, &limits);
+        prop_assert!(sent.headers.wire_size() <= limit, "{} > {}", sent.headers.wire_size(), limit);
+        prop_assert_eq!(&sent.body, &message.body);
+        RETURN.clone_into(&mut sent.exchange);
+        let back = origin_of(&sent);
+        prop_assert_eq!((back.exchange, back.routing_key, back.attempt), (origin.exchange, origin.routing_key, attempt));
+    }
+
+    #[test]
+    fn whatever_is_written_is_read_the_same(
+        data in json(),
+        ids in (".+", ".+", any::<Option<String>>(), any::<Option<String>>()),
+        event_type in ".+",
+        aggregate_id in any::<String>(),
+        version in any::<u32>(),
+        millis in -60_000_000_000_000_i64..250_000_000_000_000,
+    ) {
+        let (id, correlation_id, causation_id, source) = ids;
+        let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let metadata = OutgoingMetadata {
+            id,
+            timestamp: Timestamp::from_millis(millis),
+            correlation_id,
+            causation_id: some(causation_id),
+            source: some(source),
+        };
+        let prepared = Prepared { event_type: event_type.into(), version, aggregate_id, ..prepared(&data) };
+        let sent = write::message(&prepared, &metadata, EXCHANGE, Headers::new(), None, &Limits::default()).unwrap();
+        let event = read(&sent);
+        let known = event.metadata();
+        prop_assert_eq!(event.json(), data);
+        prop_assert_eq!(event.event_type(), &prepared.event_type);
+        prop_assert_eq!((known.version, &known.aggregate_id), (version, &prepared.aggregate_id));
+        prop_assert_eq!((&known.id, known.timestamp), (&metadata.id, metadata.timestamp));
+        prop_assert_eq!(&known.correlation_id, &metadata.correlation_id);
+        prop_assert_eq!((&known.causation_id, &known.source), (&metadata.causation_id, &metadata.source));
+    }
+
+    #[test]
+    fn the_depth_that_is_counted_is_the_depth_there_is(json in json()) {
+        fn depth(value: &serde_json::Value) -> usize {
+            match value {
+                serde_json::Value::Array(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
+                serde_json::Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+                _ => 0,
+            }
+        }
+        // Numbers that no type holds and halves of characters cannot be parsed into a value.
+        if let Ok(value) = serde_json::from_str::<serde_json::Value>(&json) {
+            let (there_is, json) = (depth(&value), value.to_string());
+            let is_allowed = |max_depth| Limits { max_depth, ..Limits::default() }.too_deep_at(json.as_bytes()).is_none();
+            prop_assert!(is_allowed(there_is));
+            prop_assert!(there_is == 0 || !is_allowed(there_is - 1));
+        }
+    }
+}

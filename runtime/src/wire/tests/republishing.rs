@@ -1,1 +1,500 @@
-//! To come.
+//! What a delivery looks like when it is sent on, and what is believed of one that comes back.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::{EXCHANGE, KEY, QUEUE, RETURN, message, origin_of};
+use crate::headers::{HeaderValue, Headers};
+use crate::message::{Message, Properties};
+use crate::reason::Reason;
+use crate::timestamp::Timestamp;
+use crate::wire::error_text::{Redact, chain};
+use crate::wire::limits::Limits;
+use crate::wire::origin::{Arrival, origin};
+use crate::wire::republish::{Destination, Details, Fate, republish};
+
+const DELAY: &str = "payments.delay.5s";
+const DEAD: &str = "payments.dead";
+const DEAD_LETTERS: &str = "payments.take_payment.dlq";
+
+fn first_received_at() -> Timestamp {
+    Timestamp::from_millis(1_763_892_000_123)
+}
+
+fn details(fate: Fate, error: Option<&str>) -> Details<'_> {
+    Details {
+        service: "payments",
+        handler: "take_payment",
+        queue: QUEUE,
+        first_received_at: first_received_at(),
+        error,
+        redact: None,
+        fate,
+    }
+}
+
+fn send(message: &Message, to: Destination<'_>, details: &Details<'_>) -> Message {
+    republish(message, &origin_of(message), to, details, &Limits::default())
+}
+
+fn retry_with(message: &Message, attempt: u32, error: Option<&str>) -> Message {
+    let to = Destination {
+        exchange: DELAY,
+        routing_key: QUEUE,
+    };
+    send(message, to, &details(Fate::Retry { attempt }, error))
+}
+
+fn retry(message: &Message) -> Message {
+    retry_with(message, 2, Some("the gateway is down"))
+}
+
+fn dead_letter(message: &Message) -> Message {
+    let to = Destination {
+        exchange: DEAD,
+        routing_key: DEAD_LETTERS,
+    };
+    let fate = Fate::DeadLetter {
+        reason: Reason::Failed,
+        attempts: 8,
+        at: Timestamp::from_millis(1_763_894_000_000),
+    };
+    send(message, to, &details(fate, Some("the gateway is down")))
+}
+
+/// As the broker hands out what waited in a delay queue.
+fn returned(mut message: Message) -> Message {
+    RETURN.clone_into(&mut message.exchange);
+    QUEUE.clone_into(&mut message.routing_key);
+    message.headers.set("x-death", HeaderValue::List(Vec::new()));
+    message.headers.set("x-first-death-queue", DELAY);
+    message.headers.set("x-last-death-reason", "expired");
+    message.headers.set("x-delivery-count", 3_i64);
+    message
+}
+
+fn with_everything() -> Message {
+    let text = |text: &str| Some(text.to_owned());
+    Message {
+        properties: Properties {
+            content_type: text("text/plain"),
+            content_encoding: text("identity"),
+            persistent: false,
+            priority: Some(7),
+            correlation_id: text("c-1"),
+            reply_to: text("amq.rabbitmq.reply-to"),
+            expiration: text("60000"),
+            message_id: text("m-1"),
+            timestamp: Some(1_763_892_000),
+            kind: text("order.created"),
+            user_id: text("guest"),
+            app_id: text("orders"),
+        },
+        headers: Headers::from_iter([
+            ("tenant", HeaderValue::from("acme")),
+            (
+                "traceparent",
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
+            ),
+            ("f", HeaderValue::F32(0.1)),
+            ("CC", HeaderValue::List(vec!["order.copied".into()])),
+            ("BCC", HeaderValue::List(vec!["order.hidden".into()])),
+        ]),
+        ..message(b" {\"data\" : 1}\xff")
+    }
+}
+
+#[test]
+fn the_body_stays_byte_for_byte() {
+    let message = with_everything();
+    assert_eq!(retry(&message).body, message.body);
+    assert_eq!(dead_letter(&returned(retry(&message))).body, message.body);
+}
+
+#[test]
+fn it_goes_where_it_is_sent() {
+    let sent = retry(&message("{}"));
+    assert_eq!(
+        (sent.exchange.as_str(), sent.routing_key.as_str()),
+        (DELAY, QUEUE)
+    );
+    let sent = dead_letter(&message("{}"));
+    assert_eq!(
+        (sent.exchange.as_str(), sent.routing_key.as_str()),
+        (DEAD, DEAD_LETTERS)
+    );
+}
+
+#[test]
+fn every_header_of_others_is_kept() {
+    let sent = dead_letter(&returned(retry(&with_everything())));
+    assert_eq!(sent.headers.text("tenant"), Some("acme"));
+    assert_eq!(sent.headers.get("f"), Some(&HeaderValue::F32(0.1)));
+    assert!(sent.headers.text("traceparent").is_some());
+}
+
+#[test]
+fn what_the_broker_would_act_on_is_carried_and_not_set() {
+    for sent in [
+        retry(&with_everything()),
+        dead_letter(&returned(retry(&with_everything()))),
+    ] {
+        let properties = &sent.properties;
+        assert_eq!((&properties.user_id, &properties.expiration), (&None, &None));
+        assert_eq!((&properties.priority, &properties.reply_to), (&None, &None));
+        assert_eq!((sent.headers.get("CC"), sent.headers.get("BCC")), (None, None));
+        for (name, value) in [
+            ("user-id", HeaderValue::from("guest")),
+            ("expiration", "60000".into()),
+            ("priority", HeaderValue::U8(7)),
+            ("reply-to", "amq.rabbitmq.reply-to".into()),
+            ("cc", HeaderValue::List(vec!["order.copied".into()])),
+            ("bcc", HeaderValue::List(vec!["order.hidden".into()])),
+            ("exchange", EXCHANGE.into()),
+            ("routing-key", KEY.into()),
+        ] {
+            assert_eq!(
+                sent.headers.get(&format!("tidings-original-{name}")),
+                Some(&value),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_other_properties_are_kept_and_it_is_persistent() {
+    let sent = retry(&with_everything());
+    let expected = Properties {
+        persistent: true,
+        priority: None,
+        reply_to: None,
+        expiration: None,
+        user_id: None,
+        ..with_everything().properties
+    };
+    assert_eq!(sent.properties, expected);
+}
+
+#[test]
+fn nothing_is_carried_of_what_was_not_there() {
+    let sent = retry_with(&message("{}"), 2, None);
+    let names: Vec<&str> = sent.headers.iter().map(|(name, _)| name).collect();
+    let expected = [
+        "tidings-original-exchange",
+        "tidings-original-routing-key",
+        "tidings-service",
+        "tidings-handler",
+        "tidings-queue",
+        "tidings-first-received-at",
+        "tidings-attempt",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn the_brokers_account_of_earlier_deaths_is_dropped() {
+    let sent = dead_letter(&returned(retry(&with_everything())));
+    for name in [
+        "x-death",
+        "x-first-death-queue",
+        "x-last-death-reason",
+        "x-delivery-count",
+    ] {
+        assert_eq!(sent.headers.get(name), None, "{name}");
+    }
+}
+
+#[test]
+fn a_retry_knows_its_attempt_and_what_the_last_one_failed_with() {
+    let message = returned(retry_with(&message("{}"), 3, Some("the gateway is down")));
+    let origin = origin_of(&message);
+    assert_eq!((&*origin.exchange, &*origin.routing_key), (EXCHANGE, KEY));
+    assert_eq!(origin.attempt, 3);
+    assert_eq!(origin.first_received_at, Some(first_received_at()));
+    assert_eq!(origin.last_error.as_deref(), Some("the gateway is down"));
+    assert_eq!(origin.arrival, Arrival::Returned);
+}
+
+#[test]
+fn a_retry_of_a_retry_keeps_the_first_origin() {
+    let twice = returned(retry_with(&returned(retry(&with_everything())), 3, None));
+    let origin = origin_of(&twice);
+    assert_eq!(
+        (&*origin.exchange, &*origin.routing_key, origin.attempt),
+        (EXCHANGE, KEY, 3)
+    );
+    assert_eq!(
+        twice.headers.text("tidings-original-reply-to"),
+        Some("amq.rabbitmq.reply-to")
+    );
+    assert_eq!(
+        origin.last_error, None,
+        "the error of an attempt before the last is not carried on"
+    );
+}
+
+#[test]
+fn a_dead_letter_tells_its_reason_attempts_handler_and_times() {
+    let sent = dead_letter(&message("{}"));
+    for (name, value) in [
+        ("tidings-dead-letter-reason", HeaderValue::from("failed")),
+        ("tidings-attempts", 8_i64.into()),
+        ("tidings-error", "the gateway is down".into()),
+        ("tidings-service", "payments".into()),
+        ("tidings-handler", "take_payment".into()),
+        ("tidings-queue", QUEUE.into()),
+        ("tidings-first-received-at", "2025-11-23T10:00:00.123Z".into()),
+        ("tidings-dead-lettered-at", "2025-11-23T10:33:20.000Z".into()),
+    ] {
+        assert_eq!(sent.headers.get(name), Some(&value), "{name}");
+    }
+    assert_eq!(sent.headers.get("tidings-attempt"), None);
+}
+
+#[test]
+fn nobody_on_the_domain_exchange_can_forge_an_attempt() {
+    let mut forged = message("{}");
+    for (name, value) in [
+        ("tidings-attempt", "7"),
+        ("Tidings-Attempt", "7"),
+        ("tidings-original-routing-key", "payment.settled"),
+        ("tidings-original-cc", "stranger"),
+        ("tidings-first-received-at", "2000-01-01T00:00:00Z"),
+        ("tidings-error", "forged"),
+        ("tidings-dropped-headers", "forged"),
+    ] {
+        forged.headers.set(name, value);
+    }
+    forged.headers.set("tidings-attempt", 7_i64);
+    let origin = origin_of(&forged);
+    assert_eq!((&*origin.routing_key, origin.attempt), (KEY, 1));
+    assert_eq!((&origin.first_received_at, &origin.last_error), (&None, &None));
+    assert_eq!(origin.arrival, Arrival::Published);
+    let sent = retry_with(&forged, 2, None);
+    assert_eq!(sent.headers.text("tidings-original-routing-key"), Some(KEY));
+    for name in [
+        "Tidings-Attempt",
+        "tidings-original-cc",
+        "tidings-error",
+        "tidings-dropped-headers",
+    ] {
+        assert_eq!(sent.headers.get(name), None, "{name}");
+    }
+}
+
+#[test]
+fn another_services_return_exchange_is_not_believed() {
+    let mut message = returned(retry(&message("{}")));
+    message.exchange = "shipping.return".to_owned();
+    assert_eq!(origin_of(&message).arrival, Arrival::Published);
+    assert_eq!(origin(&message, "", QUEUE).arrival, Arrival::Published);
+    message.exchange.clear();
+    message.routing_key = "another.queue".to_owned();
+    assert_eq!(origin(&message, "", QUEUE).arrival, Arrival::Published);
+}
+
+#[test]
+fn a_shovelled_dead_letter_starts_at_attempt_1_under_its_original_key() {
+    let mut shovelled = dead_letter(&returned(retry(&with_everything())));
+    shovelled.exchange.clear();
+    QUEUE.clone_into(&mut shovelled.routing_key);
+    shovelled.headers.set("tidings-attempt", 7_i64);
+    let origin = origin_of(&shovelled);
+    assert_eq!(
+        (&*origin.exchange, &*origin.routing_key, origin.attempt),
+        (EXCHANGE, KEY, 1)
+    );
+    assert_eq!((&origin.first_received_at, &origin.last_error), (&None, &None));
+    assert_eq!(origin.arrival, Arrival::Redriven);
+    let again = retry(&shovelled);
+    assert_eq!(again.headers.text("tidings-original-routing-key"), Some(KEY));
+    assert_eq!(again.headers.text("tidings-original-user-id"), Some("guest"));
+    for name in [
+        "tidings-dead-letter-reason",
+        "tidings-attempts",
+        "tidings-dead-lettered-at",
+    ] {
+        assert_eq!(again.headers.get(name), None, "{name}");
+    }
+}
+
+#[test]
+fn headers_of_ours_that_make_no_sense_are_as_good_as_absent() {
+    for value in [
+        HeaderValue::I64(0),
+        HeaderValue::I64(-3),
+        HeaderValue::I64(1 << 40),
+        "7".into(),
+        HeaderValue::Void,
+    ] {
+        let mut message = returned(message("{}"));
+        for name in [
+            "tidings-attempt",
+            "tidings-first-received-at",
+            "tidings-original-exchange",
+            "tidings-original-routing-key",
+        ] {
+            message.headers.set(name, value.clone());
+        }
+        let origin = origin_of(&message);
+        assert_eq!((origin.attempt, origin.first_received_at), (1, None), "{value:?}");
+    }
+}
+
+#[test]
+fn an_error_is_told_with_its_causes_each_on_a_line() {
+    #[derive(Debug)]
+    struct Outer(io::Error);
+    impl std::fmt::Display for Outer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("cannot charge")
+        }
+    }
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    assert_eq!(
+        chain(&Outer(io::Error::other("connection reset"))),
+        "cannot charge\nconnection reset"
+    );
+    let repeated = Outer(io::Error::other("charge"));
+    assert_eq!(
+        chain(&repeated),
+        "cannot charge",
+        "a cause that its effect repeats is not told twice"
+    );
+}
+
+#[test]
+fn an_error_that_is_its_own_cause_ends() {
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
+    #[derive(Debug)]
+    struct Round;
+    impl std::fmt::Display for Round {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            // Each time another, so that no line is left out as a repetition.
+            write!(f, "round {}", TOLD.fetch_add(1, Relaxed))
+        }
+    }
+    impl std::error::Error for Round {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(self)
+        }
+    }
+    assert_eq!(chain(&Round).lines().count(), 33);
+}
+
+#[test]
+fn error_text_is_cut_to_2_kib_between_characters() {
+    for text in ["x".repeat(5000), "é".repeat(5000), "\u{1F980}".repeat(5000)] {
+        let sent = retry_with(&message("{}"), 2, Some(&text));
+        let kept = sent.headers.text("tidings-error").unwrap();
+        assert!((2045..=2048).contains(&kept.len()), "{}", kept.len());
+        assert!(kept.ends_with('…') && text.starts_with(kept.trim_end_matches('…')));
+    }
+    let fits = "x".repeat(2048);
+    let sent = retry_with(&message("{}"), 2, Some(&fits));
+    assert_eq!(sent.headers.text("tidings-error"), Some(fits.as_str()));
+}
+
+fn redacted_by(text: &str, redact: Redact<'_>) -> String {
+    let details = Details {
+        redact: Some(redact),
+        ..details(Fate::Retry { attempt: 2 }, Some(text))
+    };
+    let to = Destination {
+        exchange: DELAY,
+        routing_key: QUEUE,
+    };
+    let sent = send(&message("{}"), to, &details);
+    sent.headers.text("tidings-error").unwrap().to_owned()
+}
+
+#[test]
+fn secrets_are_taken_out_before_the_text_is_cut() {
+    let text = format!("{}password=hunter2", "x".repeat(2040));
+    let kept = redacted_by(&text, &|text| text.replace("password=hunter2", "***"));
+    assert_eq!(kept, format!("{}***", "x".repeat(2040)));
+}
+
+#[test]
+fn a_redaction_hook_that_panics_lets_no_secret_through() {
+    let kept = redacted_by("password=hunter2", &|_| panic!("in the hook"));
+    assert_eq!(kept, "the error's text is left out: the redaction hook panicked");
+}
+
+/// A message whose headers, with `bytes` of a header `big`, take the whole frame that is allowed.
+fn full(spare: usize, big: &[(&str, usize)]) -> (Message, Limits) {
+    let mut message = message("{}");
+    for (name, bytes) in big {
+        message.headers.set(*name, "x".repeat(*bytes));
+    }
+    let max_header_bytes = message.headers.wire_size() + spare;
+    (
+        message,
+        Limits {
+            max_header_bytes,
+            ..Limits::default()
+        },
+    )
+}
+
+fn squeezed(message: &Message, limits: &Limits, error: &str) -> Message {
+    let to = Destination {
+        exchange: DELAY,
+        routing_key: QUEUE,
+    };
+    let details = details(Fate::Retry { attempt: 2 }, Some(error));
+    republish(message, &origin_of(message), to, &details, limits)
+}
+
+#[test]
+fn our_error_text_makes_room_before_anything_of_others() {
+    let (message, limits) = full(1000, &[("tenant", 60_000), ("big", 60_000)]);
+    let sent = squeezed(&message, &limits, &"e".repeat(2000));
+    assert!(sent.headers.wire_size() <= limits.max_header_bytes);
+    assert!(sent.headers.wire_size() > limits.max_header_bytes - 4);
+    assert!(sent.headers.text("tidings-error").unwrap().ends_with("e…"));
+    assert_eq!(sent.headers.text("big").map(str::len), Some(60_000));
+    assert_eq!(sent.headers.get("tidings-dropped-headers"), None);
+}
+
+#[test]
+fn then_the_largest_headers_of_others_go_and_are_noted() {
+    let (message, limits) = full(0, &[("small", 10), ("largest", 70_000), ("large", 50_000)]);
+    let sent = squeezed(&message, &limits, "the gateway is down");
+    assert!(sent.headers.wire_size() <= limits.max_header_bytes);
+    assert_eq!(sent.headers.text("tidings-dropped-headers"), Some("largest"));
+    assert_eq!(sent.headers.get("largest"), None);
+    assert_eq!(sent.headers.text("large").map(str::len), Some(50_000));
+    assert_eq!(sent.headers.get("tidings-error"), None);
+    let again = retry(&returned(sent));
+    assert_eq!(again.headers.text("tidings-dropped-headers"), Some("largest"));
+}
+
+#[test]
+fn whatever_came_fits_and_a_retry_still_knows_itself() {
+    let names: Vec<String> = (0..600).map(|n| format!("{n:0>200}")).collect();
+    let many: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 10)).collect();
+    let (mut message, _) = full(0, &many);
+    message
+        .headers
+        .set("CC", HeaderValue::List(vec!["x".repeat(60_000).into()]));
+    let limits = Limits {
+        max_header_bytes: 4000,
+        ..Limits::default()
+    };
+    let sent = squeezed(&message, &limits, &"é".repeat(2000));
+    assert!(sent.headers.wire_size() <= 4000, "{}", sent.headers.wire_size());
+    let origin = origin_of(&returned(sent.clone()));
+    assert_eq!((&*origin.routing_key, origin.attempt), (KEY, 2));
+    assert!(
+        sent.headers
+            .text("tidings-dropped-headers")
+            .unwrap()
+            .starts_with("tidings-original-cc, ")
+    );
+}

@@ -192,7 +192,7 @@ fn headers_over_the_frame_are_not_published() {
     assert!(publish(big(limit - fixed), None).is_ok());
     match publish(big(limit - fixed + 1), None) {
         Err(Unpublishable::HeadersTooLarge { bytes, limit: most }) => {
-            assert_eq!((bytes, most), (limit + 1, limit))
+            assert_eq!((bytes, most), (limit + 1, limit));
         }
         other => panic!("{other:?}"),
     }
@@ -207,8 +207,10 @@ fn a_user_cannot_set_the_runtimes_headers_nor_those_the_broker_acts_on() {
         "traceparent",
         "TraceState",
         "CC",
-        "bcc",
+        "BCC",
         "x-death",
+        "x-first-death-queue",
+        "x-delivery-count",
         "ce-specversion",
         "cloudEvents_specversion",
         "cloudevents:SpecVersion",
