@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bus::Bus;
-use crate::config::Declare;
 use crate::consume::around::{Middleware, Next, middleware};
 use crate::consume::outcome::Outcome;
 use crate::consume::worker::{Call, Worker};
@@ -186,9 +185,7 @@ impl Parts {
             .into());
         }
         let plan = self.plan(&bus.config().exchange);
-        if bus.config().declare != Declare::Off {
-            bus.broker().declare(&plan).await?;
-        }
+        bus.declare(&plan).await?;
         let description = self.describe(&bus.config().exchange, bus.config().speed_up);
         RunningApp::start(self, bus, plan, description).await
     }

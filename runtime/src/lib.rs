@@ -38,6 +38,8 @@ mod memory;
 mod message;
 mod payload;
 mod proofs;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod reason;
 mod returns;
 mod routing_key;
