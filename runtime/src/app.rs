@@ -1,23 +1,24 @@
 //! The app: a service's handlers, wired to a bus.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bus::Bus;
+<<<<<<< HEAD
 use crate::consume::around::{Middleware, Next, middleware};
+=======
+use crate::consume::around::{Next, middleware};
+>>>>>>> main
 use crate::consume::outcome::Outcome;
-use crate::consume::worker::{Call, Worker};
+use crate::consume::worker::Call;
 use crate::delivery::Delivery;
-use crate::describe::{Description, HandlerDescription, Permissions};
-use crate::descriptor::EventDescriptor;
+use crate::describe::Description;
 use crate::error::{Result, StartError};
-use crate::handler::{HandlerDescriptor, HandlerList, Handlers};
+use crate::handler::HandlerList;
+use crate::parts::{Handler, Parts};
 use crate::running::RunningApp;
 use crate::signal;
-use crate::topic;
-use crate::topology::{Names, Plan};
 
 /// A service: its name, its state and its handlers.
 ///
@@ -47,21 +48,6 @@ pub struct App<S = NoState> {
 #[non_exhaustive]
 pub struct NoState;
 
-/// What an app is made of, whatever its state.
-pub(crate) struct Parts {
-    pub(crate) service: String,
-    pub(crate) handlers: Vec<Handler>,
-    pub(crate) around: Vec<Middleware>,
-    pub(crate) around_one: Vec<(String, Middleware)>,
-    pub(crate) shutdown_timeout: Duration,
-}
-
-/// A registered handler, its state inside.
-pub(crate) struct Handler {
-    pub(crate) descriptor: HandlerDescriptor,
-    pub(crate) call: Call,
-}
-
 impl App<NoState> {
     /// A service of this name. All that it has on the broker starts with it.
     pub fn new(service: impl Into<String>) -> Self {
@@ -89,8 +75,10 @@ impl App<NoState> {
 
 impl<S: Send + Sync + 'static> App<S> {
     /// Registers handlers: `.handlers(handlers![take_payment, refund])`.
-    pub fn handlers<L: HandlerList<S>>(mut self, list: Handlers<L>) -> Self {
-        let Handlers { proofs: (), list: _ } = list;
+    // The list says all by its type, and by value since `&handlers![..]` would be one more thing to write. It is no
+    // `Handlers<L>`: rustc looks for the handler to blame only in an argument whose own type the bound is on.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn handlers<L: HandlerList<S>>(mut self, _list: L) -> Self {
         L::each(&mut |registration| {
             let state = Arc::clone(&self.state);
             let handle = registration.handle;
@@ -150,7 +138,16 @@ impl<S: Send + Sync + 'static> App<S> {
     /// [`Error::Start`](crate::Error::Start) with every fault of the handlers at once, and the errors of declaring
     /// and subscribing.
     pub async fn start(self, bus: impl Into<Bus>) -> Result<RunningApp> {
-        self.parts.start(bus.into()).await
+        let (parts, bus) = (self.parts, bus.into());
+        let faults = parts.faults();
+        if !faults.is_empty() {
+            return Err(StartError {
+                service: parts.service,
+                faults,
+            }
+            .into());
+        }
+        RunningApp::start(parts, bus).await
     }
 
     /// Runs the app until SIGTERM or ctrl-c, then drains it: no further deliveries are taken, and running handlers
@@ -160,20 +157,18 @@ impl<S: Send + Sync + 'static> App<S> {
     /// As [`start`](Self::start), and [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running at
     /// the deadline or at a second signal.
     pub async fn run(self, bus: impl Into<Bus>) -> Result<()> {
-        let mut signals = signal::listen()?;
-        let running = self.start(bus).await?;
-        signals.next().await;
-        tracing::info!(
-            service = running.service(),
-            "shutting down; a second signal ends it at once"
-        );
-        tokio::select! {
-            result = running.shutdown() => result,
-            () = signals.next() => running.abort(),
-        }
+        // Before the start, so that a signal meanwhile is not lost.
+        let signals = signal::listen()?;
+        let bus = bus.into();
+        let running = self.start(&bus).await?;
+        let ended = running.until(signals).await;
+        drop(running);
+        bus.close_if_last().await;
+        ended
     }
 }
 
+<<<<<<< HEAD
 impl Parts {
     async fn start(self, bus: Bus) -> Result<RunningApp> {
         let faults = self.faults();
@@ -418,6 +413,8 @@ fn is_service_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
+=======
+>>>>>>> main
 impl<S> std::fmt::Debug for App<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let handlers: Vec<&str> = self

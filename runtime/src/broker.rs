@@ -2,7 +2,6 @@
 //!
 //! Two brokers stand behind it, the in-memory one and RabbitMQ, and one conformance suite holds both to it.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -113,35 +112,6 @@ pub(crate) struct Incoming {
     /// How often it came back without being settled (`x-delivery-count`).
     pub(crate) delivery_count: u32,
 }
-
-/// Why a broker did not take a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// It said no (a nack): a queue is full, or a leader is being elected.
-    Nacked,
-    /// It was mandatory and no queue takes it.
-    Unroutable,
-    /// The exchange is not there.
-    NoExchange,
-    /// The user may not write there; the broker's own words.
-    Forbidden(String),
-    /// The broker was closed.
-    Closed,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nacked => f.write_str("the broker refused it"),
-            Self::Unroutable => f.write_str("no queue takes it"),
-            Self::NoExchange => f.write_str("its exchange does not exist"),
-            Self::Forbidden(why) => write!(f, "the broker forbids it: {why}"),
-            Self::Closed => f.write_str("the bus is closed"),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// How a broker is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::broker::{Broker, BrokerState, Publish, Refusal};
+use crate::broker::{Broker, BrokerState, Publish};
 use crate::clock::Clock;
 use crate::config::{BusBuilder, Config, Declare};
 use crate::confirm::confirm;
@@ -19,6 +19,7 @@ use crate::headers::Headers;
 use crate::memory::MemoryBroker;
 use crate::message::Message;
 use crate::payload::{self, Payload, Prepared, Unpublishable};
+use crate::refusal::Refusal;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 use crate::topology::Plan;
@@ -235,6 +236,13 @@ impl Bus {
     /// Closes the connection once what was sent is confirmed or refused. Later publishes fail.
     pub async fn close(&self) {
         self.shared.broker.close().await;
+    }
+
+    /// Closes the connection unless someone else still publishes on it.
+    pub(crate) async fn close_if_last(self) {
+        if Arc::strong_count(&self.shared) == 1 {
+            self.close().await;
+        }
     }
 
     pub(crate) fn config(&self) -> &Config {

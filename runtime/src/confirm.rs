@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::broker::Refusal;
+use crate::refusal::Refusal;
 
 // Who moved first decides: an event whose caller was told "not published" must never be published after.
 const QUEUED: u8 = 0;

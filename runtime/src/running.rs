@@ -8,16 +8,17 @@ use tokio::sync::{Mutex, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::app::{Parts, patterns_of};
 use crate::broker::QueueSource;
 use crate::bus::Bus;
+use crate::config::Declare;
 use crate::consume::Service;
 use crate::consume::consumer::{Consumer, ConsumerState, OwnReturns, Status, Wanted};
 use crate::consume::worker::Worker;
 use crate::describe::Description;
 use crate::error::{ConfigError, Result, ShutdownError};
 use crate::health::{HandlerHealth, HandlerState, Health};
-use crate::topology::{Names, Plan};
+use crate::parts::{Handler, Parts, patterns_of};
+use crate::signal::{self, Signals};
 
 /// A running app. Dropping it ends its handlers at once; what they held returns to its queues.
 #[must_use = "a running app ends when it is dropped"]
@@ -39,60 +40,28 @@ struct Queue {
 }
 
 impl RunningApp {
-    pub(crate) async fn start(parts: Parts, bus: Bus, plan: Plan, description: Description) -> Result<Self> {
+    /// Declares what the handlers need, and subscribes them all.
+    pub(crate) async fn start(parts: Parts, bus: Bus) -> Result<Self> {
+        let config = bus.config();
+        let plan = parts.plan(&config.exchange);
+        if config.declare != Declare::Off {
+            bus.broker().declare(&plan).await?;
+        }
         let (stopping, stops) = watch::channel(false);
-        let speed_up = bus.config().speed_up;
         let service = Service::new(&parts.service, bus.for_service(&parts.service), plan, stops);
-        let names = Names::of(&parts.service);
         let mut running = Self {
-            service: service.clone(),
-            description,
+            service,
+            description: parts.describe(&config.exchange, config.speed_up),
             queues: Vec::new(),
             tasks: Mutex::default(),
             stopping,
             shutdown_timeout: parts.shutdown_timeout,
         };
-        let mut starts = Vec::new();
-        for (queue, handlers) in parts.queues() {
-            let workers: Vec<Arc<Worker>> = handlers
-                .iter()
-                .map(|handler| Arc::new(parts.worker(handler, speed_up)))
-                .collect();
-            let name: Arc<str> = names.queue(queue).into();
-            let source = if handlers.iter().any(|handler| handler.descriptor.ephemeral()) {
-                let patterns = patterns_of(&handlers).into_iter().map(str::to_owned).collect();
-                QueueSource::Ephemeral {
-                    exchange: bus.config().exchange.to_string(),
-                    patterns,
-                }
-            } else {
-                QueueSource::Named(Arc::clone(&name))
-            };
-            let consumer = Consumer {
-                service: service.clone(),
-                queue: Arc::clone(&name),
-                source,
-                prefetch: handlers
-                    .iter()
-                    .map(|handler| handler.descriptor.prefetch())
-                    .max()
-                    .unwrap_or(1),
-                workers: workers.clone(),
-                wanted: watch::Sender::new(Wanted::Run),
-                status: Arc::default(),
-                own_returns: OwnReturns::default(),
-            };
-            let (wanted, status) = (consumer.wanted.clone(), Arc::clone(&consumer.status));
-            running.queues.push(Queue {
-                name,
-                workers,
-                wanted,
-                status,
-            });
-            let (started, start) = oneshot::channel();
-            starts.push(start);
-            running.tasks.get_mut().push(tokio::spawn(consumer.run(started)));
-        }
+        let starts: Vec<_> = parts
+            .queues()
+            .into_iter()
+            .map(|(queue, handlers)| running.start_consumer(&parts, queue, &handlers))
+            .collect();
         for start in join_all(starts).await {
             // A consumer that is gone before it said how it started was aborted with its runtime.
             start.unwrap_or(Ok(()))?;
@@ -100,9 +69,63 @@ impl RunningApp {
         Ok(running)
     }
 
+    /// Starts the consumer of one queue; the answer says whether its first subscription succeeded.
+    fn start_consumer(
+        &mut self,
+        parts: &Parts,
+        queue: &str,
+        handlers: &[&Handler],
+    ) -> oneshot::Receiver<Result<()>> {
+        let config = self.service.bus().config();
+        let name: Arc<str> = self.service.names().queue(queue).into();
+        let source = if handlers.iter().any(|handler| handler.descriptor.ephemeral()) {
+            let patterns = patterns_of(handlers).into_iter().map(str::to_owned).collect();
+            QueueSource::Ephemeral {
+                exchange: config.exchange.to_string(),
+                patterns,
+            }
+        } else {
+            QueueSource::Named(Arc::clone(&name))
+        };
+        let workers: Vec<Arc<Worker>> = handlers
+            .iter()
+            .map(|handler| Arc::new(parts.worker(handler, config.speed_up)))
+            .collect();
+        let consumer = Consumer {
+            service: self.service.clone(),
+            queue: Arc::clone(&name),
+            source,
+            prefetch: handlers
+                .iter()
+                .map(|handler| handler.descriptor.prefetch())
+                .max()
+                .unwrap_or(1),
+            workers: workers.clone(),
+            wanted: watch::Sender::new(Wanted::Run),
+            status: Arc::default(),
+            own_returns: OwnReturns::default(),
+        };
+        let (wanted, status) = (consumer.wanted.clone(), Arc::clone(&consumer.status));
+        self.queues.push(Queue {
+            name,
+            workers,
+            wanted,
+            status,
+        });
+        let (started, start) = oneshot::channel();
+        self.tasks.get_mut().push(tokio::spawn(consumer.run(started)));
+        start
+    }
+
     /// The service's name.
     pub fn service(&self) -> &str {
         self.service.name()
+    }
+
+    /// The bus, publishing in the name of this service: for what it publishes outside of its handlers, in answer to a
+    /// request for example.
+    pub fn bus(&self) -> &Bus {
+        self.service.bus()
     }
 
     /// How the app is: the bus, and each of its handlers.
@@ -158,6 +181,7 @@ impl RunningApp {
             let changes = *wanted == from;
             if changes {
                 *wanted = to;
+                queue.status.call(self.service.bus().broker().clock().hold());
             }
             changes
         });
@@ -186,6 +210,28 @@ impl RunningApp {
         self.tell_all(Wanted::Abort);
         join_all(tasks.drain(..)).await;
         Err(ShutdownError { unfinished }.into())
+    }
+
+    /// Waits for SIGTERM or ctrl-c, then shuts the app down; a second signal ends it at once. What
+    /// [`App::run`](crate::App::run) does, for a service that needs the running app meanwhile: for its health, say.
+    ///
+    /// # Errors
+    /// As [`shutdown`](Self::shutdown), also at a second signal; and [`Error::Config`](crate::Error::Config) when the
+    /// system lets no one listen for signals.
+    pub async fn until_signal(&self) -> Result<()> {
+        self.until(signal::listen()?).await
+    }
+
+    pub(crate) async fn until(&self, mut signals: Signals) -> Result<()> {
+        signals.next().await;
+        tracing::info!(
+            service = self.service(),
+            "shutting down; a second signal ends it at once"
+        );
+        tokio::select! {
+            result = self.shutdown() => result,
+            () = signals.next() => self.abort(),
+        }
     }
 
     /// Ends the app at once: handlers are dropped where they stand, and their deliveries return to their queues.

@@ -119,6 +119,12 @@ impl Names {
         format!("{queue}.dlq")
     }
 
+    /// Whether a queue of this name holds dead letters.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_dead_letters(queue: &str) -> bool {
+        queue.strip_suffix(".dlq").is_some()
+    }
+
     /// The exchange and the queue of one retry delay have one name.
     pub(crate) fn delay(&self, delay: Duration) -> String {
         format!("{}.delay.{}", self.service, rung_name(delay))

@@ -3,6 +3,7 @@
 mod broker;
 mod child;
 mod feature;
+mod obtain;
 mod run;
 mod step;
 mod suite;
@@ -24,6 +25,28 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["test", rest @ ..] => test(rest),
+        ["broker", "install", version] => {
+            match obtain::obtain(&obtain::Want::Version(version.parse().unwrap())) {
+                Ok(i) => {
+                    println!("{i} {}", i.place);
+                    ExitCode::SUCCESS
+                }
+                Err(e) => {
+                    println!("{e}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        ["broker", "install"] => match obtain::obtain(&obtain::Want::AtHand) {
+            Ok(i) => {
+                println!("{i} {}", i.place);
+                ExitCode::SUCCESS
+            }
+            Err(e) => {
+                println!("{e}");
+                ExitCode::FAILURE
+            }
+        },
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS

@@ -2,9 +2,9 @@
 
 use std::task::Waker;
 
-use crate::broker::Refusal;
 use crate::clock::Sleep;
 use crate::confirm::Confirm;
+use crate::refusal::Refusal;
 
 /// Collected under the lock, run after it.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use super::MemoryBroker;
 use super::after::After;
 use super::state::{Phase, State};
-use crate::broker::Refusal;
+use crate::refusal::Refusal;
 
 impl MemoryBroker {
     /// Refuses the next `count` publishes to `exchange`.

@@ -26,9 +26,10 @@ use self::capacity::Capacity;
 use self::shared::Shared;
 use self::state::{Phase, State};
 use self::subscription::MemorySubscription;
-use crate::broker::{BoxFuture, Broker, BrokerState, Publish, Refusal, Subscribe, Subscription};
+use crate::broker::{BoxFuture, Broker, BrokerState, Publish, Subscribe, Subscription};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::refusal::Refusal;
 use crate::topology::Plan;
 
 /// The in-memory broker.

@@ -16,9 +16,10 @@ use super::exchange::{self, Exchanges};
 use super::queue::Queue;
 use super::slab::Slab;
 use super::subscription::Consumer;
-use crate::broker::{Publish, Refusal};
+use crate::broker::Publish;
 use crate::clock::{Awake, Clock, Sleep};
 use crate::message::Message;
+use crate::refusal::Refusal;
 
 /// All that the broker knows.
 #[derive(Debug)]

@@ -2,10 +2,13 @@
 
 mod assert;
 mod dead_letter;
+mod outside;
 mod settle;
 
 pub use assert::{__assert_not_published, __assert_published};
 pub use dead_letter::DeadLetter;
+#[doc(hidden)]
+pub use outside::{MemoryServer, QueuedMessage};
 pub use settle::NotSettled;
 
 use std::ops::Deref;
@@ -21,6 +24,7 @@ use crate::event::{AnyEvent, DomainEvent, Event};
 use crate::headers::Headers;
 use crate::memory::MemoryBroker;
 use crate::message::{Message, Properties};
+use crate::topology::Names;
 use crate::wire::{origin, read};
 
 /// A bus for tests: the in-memory broker, which keeps what was published, with a clock of its own that moves only in
@@ -119,7 +123,7 @@ impl TestBus {
     /// What the services gave up on, in the order of their queues.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         let queues = self.memory.queue_names();
-        let dead = queues.iter().filter(|name| name.ends_with(".dlq"));
+        let dead = queues.iter().filter(|name| Names::is_dead_letters(name));
         dead.flat_map(|queue| self.memory.queue_messages(queue))
             .map(|message| DeadLetter::of(&message, self.bus.limits()))
             .collect()

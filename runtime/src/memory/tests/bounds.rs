@@ -1,10 +1,11 @@
 //! How much the broker holds, and who waits when it is full.
 
 use super::{binding, bodies, declare, drain, exchange, is_parked, message, queue, send, soon, subscribe};
-use crate::broker::{Broker, BrokerState, Publish, Refusal};
+use crate::broker::{Broker, BrokerState, Publish};
 use crate::clock::Clock;
 use crate::confirm::confirm;
 use crate::memory::{MemoryBroker, MemoryBrokerBuilder};
+use crate::refusal::Refusal;
 use crate::topology::ExchangeKind;
 use std::sync::Arc;
 

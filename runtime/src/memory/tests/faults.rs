@@ -4,7 +4,8 @@ use super::{
     bodies, broker_with_queue, drain, ephemeral, has_ended, is_parked, message, next, publish, publish_all,
     send, soon, subscribe, try_subscribe,
 };
-use crate::broker::{Broker, BrokerState, QueueSource, Refusal};
+use crate::broker::{Broker, BrokerState, QueueSource};
+use crate::refusal::Refusal;
 use crate::topology::Plan;
 
 #[tokio::test]

@@ -17,11 +17,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::MemoryBroker;
-use crate::broker::{Broker, Incoming, Publish, QueueSource, Refusal, Subscribe, Subscription};
+use crate::broker::{Broker, Incoming, Publish, QueueSource, Subscribe, Subscription};
 use crate::clock::Clock;
 use crate::confirm::{Answer, confirm};
 use crate::error::Error;
 use crate::message::Message;
+use crate::refusal::Refusal;
 use crate::topology::{Argument, BindingPlan, ExchangeKind, ExchangePlan, Plan, QueuePlan};
 
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -4,8 +4,8 @@ use super::{
     binding, bodies, broker, broker_with_queue, declare, exchange, message, publish, queue, send,
     send_mandatory, soon,
 };
-use crate::broker::Refusal;
 use crate::headers::HeaderValue;
+use crate::refusal::Refusal;
 use crate::topology::{ExchangeKind, ExchangePlan, Plan};
 
 #[tokio::test]

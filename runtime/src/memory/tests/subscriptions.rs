@@ -7,7 +7,8 @@ use super::{
     binding, bodies, body, broker_with_queue, declare, drain, ephemeral, has_ended, message, next, now,
     publish, publish_all, queue, send_mandatory, subscribe, try_subscribe,
 };
-use crate::broker::{Broker, QueueSource, Refusal};
+use crate::broker::{Broker, QueueSource};
+use crate::refusal::Refusal;
 use crate::topology::Argument;
 
 #[tokio::test]
