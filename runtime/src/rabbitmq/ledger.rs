@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::broker::Refusal;
+use crate::refusal::Refusal;
 
 /// The publishes of one channel that are under way.
 pub(super) struct Ledger<T> {

@@ -26,8 +26,9 @@ use super::connection::{Live, State};
 use super::fault::Fault;
 use super::ledger::{Ledger, Word};
 use super::properties::{self, TooLong, short};
-use crate::broker::{Publish, Refusal};
+use crate::broker::Publish;
 use crate::message::Message;
+use crate::refusal::Refusal;
 use crate::telemetry;
 
 /// How many messages are written in one go.
