@@ -359,6 +359,9 @@ impl Node {
             ("ERL_EPMD_PORT", self.lab.ports.epmd().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
             ("ERL_CRASH_DUMP_SECONDS", "0".to_owned()),
+            // The lab has its port mapper. A node that is killed while it starts may have a child on the way to start
+            // another, which nobody would end.
+            ("ERL_ZFLAGS", "-start_epmd false".to_owned()),
             // The start script becomes the node instead of watching over it: the pid we hold is the one to kill.
             ("RUNNING_UNDER_SYSTEMD", "1".to_owned()),
         ];
