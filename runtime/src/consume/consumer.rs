@@ -127,10 +127,14 @@ impl Consumer {
                 ConsumerState::Running
             });
             wait = FIRST_WAIT;
-            match Shift::new(&mut self, subscription, pace, &mut awake)
+            let exit = Shift::new(&mut self, subscription, pace, &mut awake)
                 .run(&mut wanted)
-                .await
-            {
+                .await;
+            if self.is_ephemeral() && exit != Exit::Stopped {
+                // Whatever comes before the next subscription is missed.
+                telemetry::gap(&self.queue);
+            }
+            match exit {
                 Exit::Stopped => break,
                 Exit::Lost => {
                     careful = false;
@@ -140,9 +144,6 @@ impl Consumer {
                     self.status.set(ConsumerState::Failing(
                         "the broker ended its subscription".to_owned(),
                     ));
-                    if let QueueSource::Ephemeral { .. } = self.source {
-                        telemetry::gap(queue);
-                    }
                 }
                 Exit::Recycled | Exit::Paused => careful = false,
                 Exit::Pace(pace) => careful = pace == Pace::Careful,
@@ -203,9 +204,14 @@ impl Consumer {
     }
 
     /// Whether an open breaker keeps what was handed out. An ordered queue must not hand its head to another instance
-    /// and its tail back; of a shared queue the other handlers go on. Any other queue returns what has not started.
+    /// and its tail back; of a shared queue the other handlers go on; an ephemeral one goes with its subscription, and
+    /// all that is in it. Any other queue returns what has not started.
     pub(crate) fn holds_while_open(&self) -> bool {
-        self.workers.len() > 1 || self.is_ordered()
+        self.workers.len() > 1 || self.is_ordered() || self.is_ephemeral()
+    }
+
+    fn is_ephemeral(&self) -> bool {
+        matches!(self.source, QueueSource::Ephemeral { .. })
     }
 
     /// Whether any handler of the queue is ordered.

@@ -139,6 +139,14 @@ impl Lanes {
         }
     }
 
+    /// Whether one may start now.
+    pub(crate) fn has_ready(&self) -> bool {
+        match &self.order {
+            Order::Free { queue, .. } => !queue.is_empty(),
+            Order::PerAggregate(order) => !order.ready.is_empty(),
+        }
+    }
+
     /// How many have not started.
     pub(crate) fn len(&self) -> usize {
         self.len
