@@ -62,6 +62,7 @@ pub(crate) enum Pace {
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     state: Mutex<ConsumerState>,
+    called: Mutex<Option<Awake>>,
 }
 
 /// How a consumer is.
@@ -80,6 +81,15 @@ pub(crate) enum ConsumerState {
 impl Status {
     pub(crate) fn get(&self) -> ConsumerState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps a virtual clock where it is until the consumer has heard what is wanted of it.
+    pub(crate) fn call(&self, awake: Awake) {
+        *self.called.lock().unwrap_or_else(PoisonError::into_inner) = Some(awake);
+    }
+
+    fn heard(&self) {
+        *self.called.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(crate) fn set(&self, state: ConsumerState) {
@@ -160,7 +170,7 @@ impl Consumer {
         awake: &mut Option<Awake>,
     ) -> Option<Pace> {
         loop {
-            let now = *wanted.borrow_and_update();
+            let now = self.hear(wanted);
             match now {
                 Wanted::Drain | Wanted::Abort => return None,
                 Wanted::Pause => {
@@ -188,6 +198,14 @@ impl Consumer {
                 },
             }
         }
+    }
+
+    /// What is wanted now. Whoever called holds a virtual clock until this, so the consumer itself must do so by then.
+    pub(crate) fn hear(&self, wanted: &mut watch::Receiver<Wanted>) -> Wanted {
+        // Under the lock of the value: a later call is not taken for heard.
+        let now = wanted.borrow_and_update();
+        self.status.heard();
+        *now
     }
 
     fn clock(&self) -> &Clock {

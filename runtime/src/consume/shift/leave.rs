@@ -65,7 +65,7 @@ impl Shift<'_> {
         exit
     }
 
-    fn stay_awake(&mut self) {
+    pub(super) fn stay_awake(&mut self) {
         *self.awake = Some(self.consumer.service.bus().broker().clock().hold());
     }
 
