@@ -292,3 +292,40 @@ impl OwnReturns {
         hasher.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: &str) -> Message {
+        let mut message = Message::default();
+        message.properties.message_id = Some(id.to_owned());
+        message
+    }
+
+    #[test]
+    fn what_this_process_returned_itself_is_no_sign_of_a_crash() {
+        let mut returns = OwnReturns::default();
+        let (ours, other) = (message("ours"), message("other"));
+        returns.add(&ours);
+        returns.add(&ours);
+        assert_eq!(returns.subtract_from(5, &ours), 3);
+        assert_eq!(
+            returns.subtract_from(1, &ours),
+            0,
+            "another broker may not have counted it"
+        );
+        assert_eq!(returns.subtract_from(5, &other), 5);
+    }
+
+    #[test]
+    fn it_remembers_no_more_than_its_bound() {
+        let mut returns = OwnReturns::default();
+        for number in 0..=OwnReturns::MOST {
+            returns.add(&message(&number.to_string()));
+        }
+        assert!(returns.0.len() <= OwnReturns::MOST);
+        let last = message(&OwnReturns::MOST.to_string());
+        assert_eq!(returns.subtract_from(1, &last), 0, "the last one is still known");
+    }
+}
