@@ -305,3 +305,273 @@ mod breaker {
         breaks(&bus, &app, "every", &world).await;
     }
 }
+
+mod publishing {
+    use super::*;
+
+    fn error(result: Result<String, Error>) -> tidings::error::PublishError {
+        match result {
+            Err(Error::Publish(error)) => error,
+            other => panic!("not a publish error: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_away_fails_a_publish_by_its_deadline_and_never_has_the_event() {
+        let server = MemoryServer::new();
+        let world = World::default();
+        let bus = server.bus(Bus::builder().publish_timeout(Duration::from_millis(50)));
+        let _app = start!(&bus, world, [plain]);
+        server.go_down();
+        assert!(!bus.health().is_ready());
+        let error = error(bus.publish(&placed("a", 1)).await);
+        assert!(matches!(error.fault(), PublishFault::TimedOut(_)), "{error:?}");
+        assert!(!error.maybe_delivered(), "{error}");
+        server.come_back();
+        bus.publish(&placed("a", 2)).await.unwrap();
+        let looking = async {
+            while world.seen().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), looking)
+            .await
+            .expect("the second arrives");
+        assert_eq!(world.seen(), [(2, 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_publish_is_tried_again_three_times_and_may_then_have_been_delivered() {
+        let server = MemoryServer::new();
+        let bus = server.bus(Bus::builder());
+        let began = tokio::time::Instant::now();
+        server.refuse_next("domain_events", 3);
+        bus.publish(&placed("a", 1)).await.expect("the fourth is taken");
+        assert_eq!(began.elapsed().as_millis() / 100, 62, "after 0.2, 1 and 5 s");
+
+        server.refuse_next("domain_events", 4);
+        let error = error(bus.publish(&placed("a", 2)).await);
+        assert!(matches!(error.fault(), PublishFault::Refused(_)), "{error:?}");
+        assert!(error.maybe_delivered(), "{error}");
+        assert!(error.to_string().contains("may have been delivered"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_closed_bus_says_so() {
+        let bus = Bus::in_memory();
+        bus.close().await;
+        let error = error(bus.publish(&placed("a", 1)).await);
+        assert!(matches!(error.fault(), PublishFault::Closed), "{error:?}");
+        assert!(!error.maybe_delivered());
+    }
+
+    #[tokio::test]
+    async fn a_password_is_in_no_error_and_in_no_debug_text() {
+        let url = "amqp://user:secret@nowhere.invalid:1/vhost";
+        let builder = Bus::builder().connect_timeout(Duration::from_millis(200));
+        assert!(!format!("{builder:?}").contains("secret"));
+        let Err(error) = builder.connect(url).await else {
+            panic!("nobody is there");
+        };
+        let mut texts = vec![format!("{error:?}")];
+        let mut cause: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(error) = cause {
+            texts.push(error.to_string());
+            cause = error.source();
+        }
+        assert!(texts.iter().all(|text| !text.contains("secret")), "{texts:?}");
+    }
+}
+
+mod middleware {
+    use super::*;
+
+    type Steps = Arc<Mutex<Vec<String>>>;
+
+    fn note(steps: &Steps, what: &str) {
+        steps.lock().unwrap().push(what.to_owned());
+    }
+
+    #[tokio::test]
+    async fn the_first_one_is_outermost_and_a_handlers_own_is_innermost() {
+        let (bus, steps) = (TestBus::new(), Steps::default());
+        let around = |name: &'static str| {
+            let steps = Arc::clone(&steps);
+            move |delivery: Delivery, next: tidings::Next| {
+                let steps = Arc::clone(&steps);
+                async move {
+                    note(&steps, &format!("{name} in"));
+                    let outcome = next.run(delivery).await;
+                    note(&steps, &format!("{name} out"));
+                    outcome
+                }
+            }
+        };
+        let _app = App::new("shop")
+            .around(around("first"))
+            .around_handler("ping", around("own"))
+            .around(around("second"))
+            .handlers(handlers![ping])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("a", 1)).await.unwrap();
+        bus.settled().await;
+        assert_eq!(
+            *steps.lock().unwrap(),
+            [
+                "first in",
+                "second in",
+                "own in",
+                "own out",
+                "second out",
+                "first out"
+            ]
+        );
+        assert_published!(bus, Paid { .. });
+    }
+
+    #[tokio::test]
+    async fn one_may_put_another_outcome_in_place_of_the_handlers() {
+        let (bus, world) = (TestBus::new(), World::broken());
+        let _app = App::new("shop")
+            .state(world.clone())
+            .around(async |delivery: Delivery, next: tidings::Next| {
+                let outcome = next.run(delivery).await;
+                match outcome.error() {
+                    Some(error) => Outcome::reject(error.to_string()),
+                    None => outcome,
+                }
+            })
+            .handlers(handlers![plain])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("a", 1)).await.unwrap();
+        bus.settled().await;
+        assert_eq!(world.seen(), [(1, 1)]);
+        assert_eq!(bus.dead_letters()[0].reason, Some(Reason::Rejected));
+    }
+
+    #[tokio::test]
+    async fn one_may_decide_without_the_handler() {
+        let (bus, world) = (TestBus::new(), World::default());
+        let _app = App::new("shop")
+            .state(world.clone())
+            .around(async |_: Delivery, _: tidings::Next| Outcome::done())
+            .handlers(handlers![plain])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("a", 1)).await.unwrap();
+        bus.settled().await;
+        assert_eq!(world.seen(), []);
+        assert!(bus.dead_letters().is_empty());
+    }
+}
+
+mod app {
+    use super::*;
+
+    #[event_handler("order.placed", name = "ping")]
+    async fn twin(_: Placed) {}
+
+    #[event_handler("order.placed", queue = "ping")]
+    async fn lodger(_: Placed) {}
+
+    #[tokio::test]
+    async fn every_fault_is_reported_at_once_across_the_lists() {
+        let app = App::new("the.shop")
+            .handlers(handlers![ping])
+            .handlers(handlers![twin, pong])
+            .handlers(handlers![lodger])
+            .around_handler("nobody", async |delivery: Delivery, next: tidings::Next| {
+                next.run(delivery).await
+            });
+        let Err(Error::Start(error)) = app.start(Bus::in_memory()).await else {
+            panic!("it must not start");
+        };
+        let faults = error.faults().join("\n");
+        for part in [
+            "`the.shop` is no service name",
+            "two handlers are named `ping`",
+            "both take \"order.placed\" from queue `ping`",
+            "no handler `nobody`",
+        ] {
+            assert!(faults.contains(part), "{part} is missing:\n{faults}");
+        }
+        let text = error.to_string();
+        assert!(
+            error.faults().iter().all(|fault| text.contains(fault)),
+            "the text has them all: {text}"
+        );
+    }
+
+    #[derive(Clone)]
+    struct Gateway(&'static str);
+
+    #[derive(Clone)]
+    struct Tariff(u32);
+
+    struct Parts {
+        gateway: Gateway,
+        tariff: Tariff,
+        seen: Arc<AtomicU32>,
+    }
+
+    impl FromRef<Parts> for Gateway {
+        fn from_ref(parts: &Parts) -> Self {
+            parts.gateway.clone()
+        }
+    }
+
+    impl FromRef<Parts> for Tariff {
+        fn from_ref(parts: &Parts) -> Self {
+            parts.tariff.clone()
+        }
+    }
+
+    impl FromRef<Parts> for Arc<AtomicU32> {
+        fn from_ref(parts: &Parts) -> Self {
+            Arc::clone(&parts.seen)
+        }
+    }
+
+    #[event_handler]
+    async fn charge(
+        event: Event<Placed>,
+        State(gateway): State<Gateway>,
+        State(Tariff(each)): State<Tariff>,
+        State(seen): State<Arc<AtomicU32>>,
+    ) {
+        assert_eq!(gateway.0, "bank");
+        seen.fetch_add(each * event.number, Ordering::SeqCst);
+    }
+
+    #[tokio::test]
+    async fn a_handler_takes_the_parts_of_the_one_state() {
+        let (bus, seen) = (TestBus::new(), Arc::new(AtomicU32::new(0)));
+        let parts = Parts {
+            gateway: Gateway("bank"),
+            tariff: Tariff(10),
+            seen: Arc::clone(&seen),
+        };
+        let _app = App::new("shop")
+            .state(parts)
+            .handlers(handlers![charge])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("a", 7)).await.unwrap();
+        bus.settled().await;
+        assert_eq!(seen.load(Ordering::SeqCst), 70);
+    }
+
+    #[test]
+    fn a_description_is_a_page_for_people() {
+        let app = App::new("shop")
+            .state(World::default())
+            .handlers(handlers![patient, every]);
+        insta::assert_snapshot!(app.describe().to_string());
+    }
+}
