@@ -137,7 +137,8 @@ async fn a_peer_that_says_nothing_is_given_up_and_leaves_no_connection() {
 /// How many connections to the URL's port are open at this end.
 fn connections_to(url: &str) -> usize {
     let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
-    let wanted = format!(":{port:04X} 01");
+    // The peer's address and the state: 01 is an open connection.
+    let wanted = format!(":{port:04X} 01 ");
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
     table.lines().filter(|line| line.contains(&wanted)).count()
 }
