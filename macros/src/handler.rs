@@ -34,8 +34,16 @@ impl Parse for Function {
 }
 
 impl Function {
-    pub(crate) fn has_receiver(&self) -> bool {
-        matches!(self.sig.inputs.first(), Some(FnArg::Receiver(_)))
+    /// Whether it stands in an `impl`, as far as its signature tells.
+    pub(crate) fn is_associated(&self) -> bool {
+        fn names_self(tokens: TokenStream) -> bool {
+            tokens.into_iter().any(|token| match token {
+                TokenTree::Ident(word) => word == "self" || word == "Self",
+                TokenTree::Group(group) => names_self(group.stream()),
+                _ => false,
+            })
+        }
+        names_self(self.sig.to_token_stream())
     }
 
     /// The types of the parameters, the event's first.
@@ -96,13 +104,18 @@ const OPTIONS: &[&str] = &[
 /// `#[event_handler(..)]`.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let Ok(function) = syn::parse2::<Function>(item.clone()) else {
-        errors.at(
-            Span::call_site(),
-            "#[event_handler] stands on a function; write it over an `async fn`",
-        );
-        let mistakes = errors.into_tokens();
-        return quote!(#mistakes #item);
+    let function = match syn::parse2::<Function>(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            if is_function(item) {
+                errors.add(error);
+            } else {
+                let message = "#[event_handler] stands on a function; write it over an `async fn`";
+                errors.at(Span::call_site(), message);
+            }
+            let mistakes = errors.into_tokens();
+            return quote!(#mistakes #item);
+        }
     };
     let handler = Handler::from_syn(args, &function, &mut errors);
     check::function(&function, &mut errors);
@@ -115,6 +128,13 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         quote!(#mistakes #stub)
     };
     quote!(#item #beside)
+}
+
+// Whether it was meant as one, whatever else is wrong with it.
+fn is_function(item: &TokenStream) -> bool {
+    item.clone()
+        .into_iter()
+        .any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
 }
 
 impl Handler {
@@ -169,7 +189,8 @@ impl Handler {
                 let _ = input.parse::<Token![,]>();
             }
         }
-        let mut options = Options::new("#[event_handler(..)]", OPTIONS);
+        let mut options = Options::new("#[event_handler(..)]", OPTIONS)
+            .with_texts("patterns come before the options; move this one to the front");
         options.read(input, errors, |name, input, errors| {
             self.read_option(name, input, errors)
         });
@@ -211,7 +232,14 @@ impl Handler {
                 self.ephemeral = Some(name.clone());
             }
             "reject_on" => self.rejects = read_rejects(name, input)?,
-            _ => self.root = Root(Some(attr::value(name, input, "crate = my_crate::tidings")?)),
+            _ => {
+                self.root = Root(Some(attr::value(
+                    name,
+                    input,
+                    "a path",
+                    "crate = my_crate::tidings",
+                )?));
+            }
         }
         Ok(())
     }
@@ -221,7 +249,7 @@ impl Handler {
         let fault = || {
             syn::Error::new(
                 name.span(),
-                "malformed `retry`; write retry(attempts = 8, rungs = \"1s, 5s\")",
+                "`retry` takes options of its own; write retry(attempts = 8, rungs = \"1s, 5s\")",
             )
         };
         if !input.peek(syn::token::Paren) {
@@ -292,7 +320,7 @@ fn read_rejects(name: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Path>> 
     let fault = |span| {
         syn::Error::new(
             span,
-            "malformed `reject_on`; write reject_on(CardDeclined), with error types",
+            "`reject_on` takes error types; write reject_on(CardDeclined)",
         )
     };
     if !input.peek(syn::token::Paren) {
@@ -300,8 +328,11 @@ fn read_rejects(name: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Path>> 
     }
     let content;
     syn::parenthesized!(content in input);
-    let paths =
-        Punctuated::<Path, Token![,]>::parse_terminated(&content).map_err(|error| fault(error.span()))?;
+    let paths = Punctuated::<Path, Token![,]>::parse_terminated(&content).map_err(|error| {
+        // What is left unread would be one more error.
+        let _ = content.parse::<TokenStream>();
+        fault(error.span())
+    })?;
     if paths.is_empty() {
         return Err(fault(name.span()));
     }

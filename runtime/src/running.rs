@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use crate::broker::QueueSource;
 use crate::bus::Bus;
-use crate::config::Declare;
 use crate::consume::Service;
 use crate::consume::consumer::{Consumer, ConsumerState, OwnReturns, Status, Wanted};
 use crate::consume::worker::Worker;
@@ -18,6 +17,7 @@ use crate::describe::Description;
 use crate::error::{ConfigError, Result, ShutdownError};
 use crate::health::{HandlerHealth, HandlerState, Health};
 use crate::parts::{Handler, Parts, patterns_of};
+use crate::signal::{self, Signals};
 
 /// A running app. Dropping it ends its handlers at once; what they held returns to its queues.
 #[must_use = "a running app ends when it is dropped"]
@@ -43,9 +43,7 @@ impl RunningApp {
     pub(crate) async fn start(parts: Parts, bus: Bus) -> Result<Self> {
         let config = bus.config();
         let plan = parts.plan(&config.exchange);
-        if config.declare != Declare::Off {
-            bus.broker().declare(&plan).await?;
-        }
+        bus.declare(&plan).await?;
         let (stopping, stops) = watch::channel(false);
         let service = Service::new(&parts.service, bus.for_service(&parts.service), plan, stops);
         let mut running = Self {
@@ -119,6 +117,12 @@ impl RunningApp {
     /// The service's name.
     pub fn service(&self) -> &str {
         self.service.name()
+    }
+
+    /// The bus, publishing in the name of this service: for what it publishes outside of its handlers, in answer to a
+    /// request for example.
+    pub fn bus(&self) -> &Bus {
+        self.service.bus()
     }
 
     /// How the app is: the bus, and each of its handlers.
@@ -199,6 +203,28 @@ impl RunningApp {
         self.tell_all(Wanted::Abort);
         self.ended().await;
         Err(ShutdownError { unfinished }.into())
+    }
+
+    /// Waits for SIGTERM or ctrl-c, then shuts the app down; a second signal ends it at once. What
+    /// [`App::run`](crate::App::run) does, for a service that needs the running app meanwhile: for its health, say.
+    ///
+    /// # Errors
+    /// As [`shutdown`](Self::shutdown), also at a second signal; and [`Error::Config`](crate::Error::Config) when the
+    /// system lets no one listen for signals.
+    pub async fn until_signal(&self) -> Result<()> {
+        self.until(signal::listen()?).await
+    }
+
+    pub(crate) async fn until(&self, mut signals: Signals) -> Result<()> {
+        signals.next().await;
+        tracing::info!(
+            service = self.service(),
+            "shutting down; a second signal ends it at once"
+        );
+        tokio::select! {
+            result = self.shutdown() => result,
+            () = signals.next() => self.abort(),
+        }
     }
 
     /// Waits until every consumer has ended. Who stops waiting may wait again: a task that was seen to end is gone
