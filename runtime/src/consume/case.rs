@@ -63,7 +63,7 @@ pub(crate) enum Carried {
 }
 
 /// How long a delivery may wait in place in all: well within the time a consumer may hold it.
-const LONGEST_IN_PLACE: Duration = Duration::from_secs(10 * 60);
+const LONGEST_IN_PLACE: Duration = Duration::from_mins(10);
 
 impl Case {
     /// Decides the step for an outcome, and carries it out.

@@ -181,8 +181,8 @@ impl Outcome {
     /// work, a rejection included, and `None` when it says nothing.
     pub(crate) fn health(&self) -> Option<bool> {
         match &self.0 {
-            Kind::Done(_) => Some(true),
-            Kind::DeadLetter {
+            Kind::Done(_)
+            | Kind::DeadLetter {
                 reason: Reason::Rejected,
                 ..
             } => Some(true),

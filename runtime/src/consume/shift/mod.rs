@@ -147,7 +147,7 @@ impl<'a> Shift<'a> {
             match self.next_turn(wanted).await {
                 Turn::Wanted => called = true,
                 Turn::Abort => return self.abort_all(),
-                Turn::Deliveries(deliveries) => deliveries.into_iter().for_each(|one| self.admit(one)),
+                Turn::Deliveries(deliveries) => deliveries.iter().for_each(|one| self.admit(one)),
                 Turn::Lost => return self.lost().await,
                 Turn::Report(report) => {
                     self.take_report(report);
