@@ -358,7 +358,7 @@ mod tests {
             rungs: RUNGS,
             ladder: LADDER,
             in_place: false,
-            place_left: Duration::from_secs(600),
+            place_left: Duration::from_mins(10),
             keeps_dead_letters: true,
             counts: true,
         }

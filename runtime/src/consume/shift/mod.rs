@@ -131,8 +131,11 @@ impl<'a> Shift<'a> {
         loop {
             if std::mem::take(&mut called) || wanted.has_changed().unwrap_or(false) {
                 self.stay_awake();
-                let now = self.consumer.hear(wanted);
-                self.obey(now);
+                match self.consumer.hear(wanted) {
+                    // Heard here it is not heard a second time, and draining waits for what never ends.
+                    Wanted::Abort => return self.abort_all(),
+                    now => self.obey(now),
+                }
             }
             self.start_what_may();
             self.acknowledge();
