@@ -107,8 +107,11 @@ struct Desk {
 
 /// What is seen of a publish under way.
 enum Seen {
-    Answer(u64, Result<Confirmation, lapin::Error>),
+    /// The broker's word for the publish of this number, and the number of the return that came along.
+    Answer(u64, Word, Option<u64>),
     Mark(u64),
+    /// The channel is gone, and takes all that was under way on it along.
+    Lost(Fault),
 }
 
 type Way = Pin<Box<dyn Future<Output = Seen> + Send>>;
@@ -290,20 +293,9 @@ impl Desk {
     fn see(&mut self, seen: Seen) -> Result<(), Fault> {
         match seen {
             Seen::Mark(mark) => self.ledger.marked(mark),
-            Seen::Answer(number, Ok(confirmation)) => {
-                let (word, returned) = match confirmation {
-                    Confirmation::Ack(returned) => (Word::Ack, returned),
-                    Confirmation::Nack(returned) => (Word::Nack, returned),
-                    Confirmation::NotRequested => {
-                        debug_assert!(false, "the channel confirms");
-                        return Err(Fault::new("the channel does not confirm"));
-                    }
-                };
-                let carried = returned.and_then(|message| properties::publish_number(&message.properties));
-                self.ledger.answered(number, word, carried);
-            }
-            // The first of many: the channel is gone, and takes all that was under way on it along.
-            Seen::Answer(_, Err(error)) => return Err(Fault::from(error)),
+            Seen::Answer(number, word, carried) => self.ledger.answered(number, word, carried),
+            // The first of many, and all say the same.
+            Seen::Lost(fault) => return Err(fault),
         }
         Ok(())
     }
@@ -357,7 +349,7 @@ impl Desk {
     fn take(&mut self, order: Option<Order>) {
         match order {
             Some(Order::Publish(publish)) if self.closing.is_some() => {
-                publish.confirm.finish(Err(Refusal::Closed))
+                publish.confirm.finish(Err(Refusal::Closed));
             }
             Some(Order::Publish(publish)) => self.waiting.push_back(publish),
             Some(Order::Close(closed)) => self.closing = Some(closed),
@@ -471,9 +463,20 @@ impl Outgoing {
             )
             .await;
         drop(self.message);
-        match written {
-            Ok(confirm) => Seen::Answer(number, confirm.await),
-            Err(error) => Seen::Answer(number, Err(error)),
-        }
+        let confirmed = match written {
+            Ok(confirm) => confirm.await,
+            Err(error) => Err(error),
+        };
+        let (word, returned) = match confirmed {
+            Ok(Confirmation::Ack(returned)) => (Word::Ack, returned),
+            Ok(Confirmation::Nack(returned)) => (Word::Nack, returned),
+            Ok(Confirmation::NotRequested) => {
+                debug_assert!(false, "the channel confirms");
+                return Seen::Lost(Fault::new("the channel does not confirm"));
+            }
+            Err(error) => return Seen::Lost(Fault::from(error)),
+        };
+        let carried = returned.and_then(|message| properties::publish_number(&message.properties));
+        Seen::Answer(number, word, carried)
     }
 }
