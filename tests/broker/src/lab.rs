@@ -6,13 +6,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, process};
 
-use crate::command::{LOOK, finish};
+use crate::command::{LOOK, finish, signal};
 use crate::error::Error;
 use crate::install::Install;
 use crate::ports::Ports;
@@ -38,14 +38,11 @@ impl Lab {
             "find the temporary folder {}",
             parent.display()
         )))?;
-        let folder = parent.join(format!("tidings-broker-{}-{}", process::id(), ports.base()));
-        let make = || {
-            fs::create_dir(&folder)?;
-            fs::set_permissions(&folder, Permissions::from_mode(0o700))
-        };
-        make().map_err(Error::io(format!("make the folder {}", folder.display())))?;
+        let folder =
+            make_folder(&parent).map_err(Error::io(format!("make a folder in {}", parent.display())))?;
         let watcher = Watcher::over(&folder).map_err(Error::io("start `sh`"))?;
-        let published = publish(&ports);
+        let mut published = publish(&ports);
+        published.push(ports.epmd());
         let lab = Self {
             world: World {
                 place: install.place.clone(),
@@ -66,7 +63,7 @@ impl Lab {
     fn bake_cookie(&self) -> std::io::Result<()> {
         let mut random = [0; 16];
         File::open("/dev/urandom")?.read_exact(&mut random)?;
-        let cookie: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let cookie = format!("{:032x}", u128::from_ne_bytes(random));
         let path = self.folder().join(".erlang.cookie");
         fs::write(&path, cookie)?;
         fs::set_permissions(&path, Permissions::from_mode(0o400))
@@ -81,18 +78,18 @@ impl Lab {
             .map_err(Error::io("see the lab's folder"))?;
         let log = self.folder().join("epmd.log");
         let mut child = self.spawn("epmd", &mut command, &log)?;
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let fault = loop {
             if let Ok(Some(status)) = child.try_wait() {
                 self.forget(&child);
                 break Some(format!("ended with {status}"));
             }
-            // In Docker its port stays inside, where the first node needs it and will say so.
-            if self.world.container("epmd").is_some() || listens(port) {
+            // In Docker, too: a container joins the network of another only once that runs.
+            if listens(port) {
                 break None;
             }
             if Instant::now() >= deadline {
-                break Some("does not listen after 30 s".to_owned());
+                break Some("does not listen after a minute".to_owned());
             }
             thread::sleep(LOOK);
         };
@@ -144,6 +141,16 @@ impl Lab {
         let _ = self.watcher.forget(child.id());
     }
 
+    /// Asks a process to end.
+    pub(crate) fn ask_to_end(&self, name: &str, child: &Child) -> std::io::Result<()> {
+        let Some(container) = self.world.container(name) else {
+            return signal("TERM", &child.id().to_string());
+        };
+        let mut command = Command::new("docker");
+        command.args(["kill", "--signal", "TERM", &container]);
+        finish(&mut command, Duration::from_mins(1)).map(drop)
+    }
+
     /// Ends a process at once, and waits until it has ended.
     pub(crate) fn kill(&self, name: &str, child: &mut Child) {
         if let Some(container) = self.world.container(name) {
@@ -175,6 +182,23 @@ impl Drop for Lab {
             let _ = fs::remove_dir_all(self.folder());
         }
         self.watcher.bye();
+    }
+}
+
+/// Makes a folder that nobody has, one kept from an earlier run or test among them.
+fn make_folder(parent: &Path) -> std::io::Result<PathBuf> {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    loop {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let folder = parent.join(format!("tidings-broker-{}-{number}", process::id()));
+        match fs::create_dir(&folder) {
+            Ok(()) => {
+                fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+                return Ok(folder);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
