@@ -182,11 +182,7 @@ impl Desk {
             if let Err(fault) = self.write(channel, live, &mut ways).await {
                 return End::Lost(fault);
             }
-            if self.closing.is_some()
-                && self.waiting.is_empty()
-                && self.ledger.is_empty()
-                && self.orders.is_empty()
-            {
+            if self.closing.is_some() && self.is_flushed() {
                 return End::Closed;
             }
             let sweep = self.next_sweep;
@@ -370,6 +366,13 @@ impl Desk {
                 "nobody waits for these publishes"
             );
         }
+    }
+
+    /// Whether nothing is left that anyone waits for: a broker that is blocked may never confirm the rest.
+    fn is_flushed(&self) -> bool {
+        self.waiting.is_empty()
+            && self.orders.is_empty()
+            && !self.ledger.iter().any(|publish| publish.confirm.is_awaited())
     }
 
     fn is_forgotten(&self) -> bool {
