@@ -69,6 +69,7 @@ impl Publisher {
             ledger: Ledger::default(),
             one_by_one: 0,
             closing: None,
+            hung_up: false,
             next_sweep: Instant::now() + SWEEP,
         };
         tokio::spawn(desk.run());
@@ -102,6 +103,8 @@ struct Desk {
     /// How many of those that wait leave alone, each once the one before is confirmed: one of them cost a channel.
     one_by_one: usize,
     closing: Option<oneshot::Sender<()>>,
+    /// Whether every sender is gone: the inbox says so again and again.
+    hung_up: bool,
     next_sweep: Instant,
 }
 
@@ -151,7 +154,7 @@ impl Desk {
             let sweep = self.next_sweep;
             tokio::select! {
                 done = &mut done => return Some(done),
-                order = self.orders.recv() => self.take(order),
+                order = self.orders.recv(), if !self.hung_up => self.take(order),
                 () = tokio::time::sleep_until(sweep) => self.sweep(),
             }
         }
@@ -194,7 +197,7 @@ impl Desk {
                         return End::Lost(fault);
                     }
                 }
-                taken = self.orders.recv_many(&mut inbox, BATCH) => {
+                taken = self.orders.recv_many(&mut inbox, BATCH), if !self.hung_up => {
                     if taken == 0 {
                         self.take(None);
                     }
@@ -350,7 +353,10 @@ impl Desk {
             Some(Order::Publish(publish)) => self.waiting.push_back(publish),
             Some(Order::Close(closed)) => self.closing = Some(closed),
             // Every bus is gone, and nobody waits for what is left.
-            None => self.closing = Some(oneshot::channel().0),
+            None => {
+                self.hung_up = true;
+                self.closing.get_or_insert_with(|| oneshot::channel().0);
+            }
         }
     }
 
