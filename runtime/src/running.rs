@@ -178,6 +178,7 @@ impl RunningApp {
             let changes = *wanted == from;
             if changes {
                 *wanted = to;
+                queue.status.call(self.service.bus().broker().clock().hold());
             }
             changes
         });
