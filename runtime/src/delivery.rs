@@ -49,7 +49,8 @@ pub(crate) struct DeliveryFacts {
 }
 
 impl Delivery {
-    pub(crate) fn new(event: AnyEvent, message: Arc<Message>, facts: DeliveryFacts) -> Self {
+    #[cfg(any(test, feature = "testing"))]
+    fn new(event: AnyEvent, message: Arc<Message>, facts: DeliveryFacts) -> Self {
         Self(Arc::new(Inner {
             event,
             message,

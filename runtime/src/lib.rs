@@ -1,17 +1,22 @@
 #![doc = include_str!("../README.md")]
+// Without the runtime nobody calls what is there for it alone.
+#![cfg_attr(not(feature = "runtime"), allow(dead_code))]
 
 #[cfg(feature = "runtime")]
 mod app;
 #[cfg(feature = "runtime")]
+#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone needs of it.
 mod broker;
 #[cfg(feature = "runtime")]
 mod bus;
 mod classify;
 #[cfg(feature = "runtime")]
+#[cfg_attr(not(feature = "testing"), allow(dead_code))] // Only a test moves a clock.
 mod clock;
 #[cfg(feature = "runtime")]
 mod config;
 #[cfg(feature = "runtime")]
+#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone needs of it.
 mod confirm;
 #[cfg(feature = "runtime")]
 mod consume;
@@ -44,6 +49,7 @@ mod proofs;
 mod rabbitmq;
 mod reason;
 #[cfg(feature = "runtime")]
+#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone says.
 mod refusal;
 mod returns;
 mod routing_key;
@@ -58,9 +64,7 @@ pub mod testing;
 mod timestamp;
 pub mod topic;
 pub mod topology;
-#[cfg_attr(not(feature = "runtime"), allow(dead_code))] // Only the runtime reads and writes headers.
 mod trace;
-#[cfg_attr(not(feature = "runtime"), allow(dead_code))] // Only the runtime reads and writes messages.
 mod wire;
 
 #[doc(hidden)]
