@@ -31,6 +31,8 @@ pub(crate) struct Options {
     /// What has options, for the message: `#[event(..)]`.
     of: &'static str,
     known: &'static [&'static str],
+    /// What to say of a text without an option's name.
+    of_text: &'static str,
     seen: Vec<String>,
 }
 
@@ -39,8 +41,13 @@ impl Options {
         Self {
             of,
             known,
+            of_text: "a text needs the name of its option before it",
             seen: Vec::new(),
         }
+    }
+
+    pub(crate) fn with_texts(self, of_text: &'static str) -> Self {
+        Self { of_text, ..self }
     }
 
     /// Reads all of `input`, an option at a time: `read` takes what comes after the option's name. Where it fails,
@@ -73,6 +80,9 @@ impl Options {
         errors: &mut Errors,
         read: &mut impl FnMut(&Ident, ParseStream<'_>, &mut Errors) -> syn::Result<()>,
     ) -> syn::Result<()> {
+        if input.peek(LitStr) {
+            return Err(input.error(self.of_text));
+        }
         let name = input.call(Ident::parse_any).map_err(|error| {
             let known = self.known.join("`, `");
             syn::Error::new(
@@ -105,33 +115,54 @@ pub(crate) fn skip_to_comma(input: ParseStream<'_>) {
     }
 }
 
-/// Reads `= value`; `example` is what to write instead of what is no such value.
-pub(crate) fn value<T: Parse>(name: &Ident, input: ParseStream<'_>, example: impl Display) -> syn::Result<T> {
-    let fault = |span: Span| syn::Error::new(span, format!("malformed `{}`; write {example}", name.unraw()));
+/// Reads `= value`; where it is no such value, the message says `what` the option takes, with an example.
+pub(crate) fn value<T: Parse>(
+    name: &Ident,
+    input: ParseStream<'_>,
+    what: &str,
+    example: impl Display,
+) -> syn::Result<T> {
+    let option = name.unraw();
     if !input.peek(Token![=]) {
-        return Err(fault(name.span()));
+        return Err(syn::Error::new(
+            name.span(),
+            format!("`{option}` takes {what}; write {example}"),
+        ));
     }
     input.parse::<Token![=]>()?;
+    let fork = input.fork();
     let span = if input.is_empty() {
         name.span()
     } else {
         input.span()
     };
-    let value = input.parse().map_err(|_| fault(span))?;
-    if !input.is_empty() && !input.peek(Token![,]) {
-        return Err(fault(span));
+    if let Ok(value) = input.parse::<T>()
+        // An option behind it lacks only its comma, and that is said there.
+        && (input.is_empty() || input.peek(Token![,]) || input.peek(Ident::peek_any))
+    {
+        return Ok(value);
     }
-    Ok(value)
+    let message = match fork.parse::<LitStr>() {
+        // Taken out of its quotes it may be just right.
+        Ok(text) if text.parse::<T>().is_ok() => {
+            format!(
+                "`{option}` takes {what}, without quotes; write {option} = {}",
+                text.value()
+            )
+        }
+        _ => format!("`{option}` takes {what}; write {example}"),
+    };
+    Err(syn::Error::new(span, message))
 }
 
 /// Reads `= "text"`.
 pub(crate) fn text(name: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Text> {
-    value::<LitStr>(name, input, example).map(Text::from)
+    value::<LitStr>(name, input, "a text in quotes", example).map(Text::from)
 }
 
 /// Reads `= number`, from 1 to `most`.
 pub(crate) fn number(name: &Ident, input: ParseStream<'_>, example: &str, most: u32) -> syn::Result<u32> {
-    let literal: LitInt = value(name, input, example)?;
+    let literal: LitInt = value(name, input, "a number", example)?;
     match literal.base10_parse::<u32>() {
         Ok(number) if (1..=most).contains(&number) && literal.suffix().is_empty() => Ok(number),
         _ => Err(syn::Error::new(

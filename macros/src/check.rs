@@ -6,7 +6,7 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::visit::Visit;
-use syn::{Attribute, DeriveInput, FnArg, Generics, Meta, ReturnType, Type};
+use syn::{Attribute, Data, DeriveInput, FnArg, Meta, ReturnType, Type};
 
 use crate::duration;
 use crate::errors::Errors;
@@ -30,11 +30,14 @@ pub(crate) const RUNGS: [Duration; 7] = [
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// An event is one type on the wire, so its Rust type is one too.
-pub(crate) fn no_generics(generics: &Generics, errors: &mut Errors) {
+pub(crate) fn no_generics(item: &DeriveInput, errors: &mut Errors) {
+    let generics = &item.generics;
     if generics.params.is_empty() {
         return;
     }
-    let what = if generics.lifetimes().next().is_some() {
+    let what = if matches!(item.data, Data::Enum(_)) {
+        "a family cannot be generic: its variants name the events it can be; write their types"
+    } else if generics.lifetimes().next().is_some() {
         "an event owns its data, since it outlives the message it came in; drop the lifetime, and write String for &str"
     } else {
         "an event cannot be generic: its type names one shape on the wire; write a struct for each"
@@ -179,7 +182,10 @@ pub(crate) fn function(function: &Function, errors: &mut Errors) {
         );
     }
     parameters(function, errors);
-    if let ReturnType::Type(_, output) = &sig.output {
+    // What a function that is not async returns may be a future, and is right once it is async.
+    if let ReturnType::Type(_, output) = &sig.output
+        && sig.asyncness.is_some()
+    {
         type_can_be_named("an event handler cannot return", output, errors);
         if matches!(output.as_ref(), Type::Never(_)) {
             errors.on(

@@ -74,26 +74,27 @@ pub(crate) fn family(family: &Family) -> TokenStream {
         let known = known_event(root, &variant.payload);
         let variant = &variant.name;
         quote_spanned! {span=>
-            if #known::is(event) {
-                return ::core::result::Result::map(#known::decode(event), Self::#variant);
+            if #known::is(__event) {
+                return ::core::result::Result::map(#known::decode(__event), Self::#variant);
             }
         }
     });
     let rest = if let Some(other) = &family.other {
         let variant = &other.name;
-        let span = other.payload.span();
-        quote_spanned!(span=> ::core::result::Result::Ok(Self::#variant(::core::clone::Clone::clone(event))))
+        let kept = other_event(root, &other.payload);
+        quote_spanned!(span=> ::core::result::Result::Ok(Self::#variant(#kept::keep(__event))))
     } else {
-        quote_spanned!(span=> #private::wrong_type(event))
+        quote_spanned!(span=> #private::wrong_type(__event))
     };
     let visits = family.variants.iter().map(|variant| {
         let known = known_event(root, &variant.payload);
         let variant = &variant.name;
-        quote_spanned!(span=> Self::#variant(event) => #known::visit(event, visitor),)
+        quote_spanned!(span=> Self::#variant(__event) => #known::visit(__event, __visitor),)
     });
     let visits_other = family.other.iter().map(|other| {
         let variant = &other.name;
-        quote_spanned!(span=> Self::#variant(event) => #private::EventVisitor::other(visitor, event),)
+        let kept = other_event(root, &other.payload);
+        quote_spanned!(span=> Self::#variant(__event) => #kept::visit(__event, __visitor),)
     });
     let proofs = family.variants.iter().enumerate().skip(1).map(|(at, variant)| {
         let span = variant.payload.span();
@@ -112,12 +113,12 @@ pub(crate) fn family(family: &Family) -> TokenStream {
             const EVENTS: #private::EventSet = #private::EventSet::Events(&[#(#events),*]);
             const HAS_OTHER: ::core::primitive::bool = #has_other;
 
-            fn decode(event: &#tidings::AnyEvent) -> ::core::result::Result<Self, #tidings::DecodeError> {
+            fn decode(__event: &#tidings::AnyEvent) -> ::core::result::Result<Self, #tidings::DecodeError> {
                 #(#decodes)*
                 #rest
             }
 
-            fn visit<__V: #private::EventVisitor>(&self, visitor: __V) -> __V::Output {
+            fn visit<__V: #private::EventVisitor>(&self, __visitor: __V) -> __V::Output {
                 match self {
                     #(#visits)*
                     #(#visits_other)*
@@ -181,6 +182,12 @@ fn known_event(root: &Root, payload: &syn::Type) -> TokenStream {
     let span = payload.span();
     let private = root.private(span);
     quote_spanned!(span=> <#payload as #private::KnownEvent>)
+}
+
+fn other_event(root: &Root, payload: &syn::Type) -> TokenStream {
+    let span = payload.span();
+    let private = root.private(span);
+    quote_spanned!(span=> <#payload as #private::OtherEvent>)
 }
 
 fn build_key(event: &Event) -> TokenStream {
@@ -248,10 +255,10 @@ fn upcast(event: &Event) -> TokenStream {
             ::core::option::Option::Some(&<#older as #private::KnownEvent>::EVENT);
 
         fn decode_older(
-            version: ::core::primitive::u32,
-            data: &::core::primitive::str,
+            __version: ::core::primitive::u32,
+            __data: &::core::primitive::str,
         ) -> ::core::option::Option<::core::result::Result<Self, #tidings::DecodeError>> {
-            ::core::option::Option::Some(#private::upcast::<#older, Self>(version, data))
+            ::core::option::Option::Some(<#older as #private::KnownEvent>::decode_into::<Self>(__version, __data))
         }
     }
 }
@@ -265,6 +272,9 @@ fn upcast_proof(event: &Event) -> TokenStream {
     let private = event.root.private(span);
     quote_spanned! {span=>
         #[allow(deprecated)]
-        const _: () = #private::proofs::upcast::<#older, #name>();
+        const _: () = #private::proofs::upcast(
+            <#older as #private::KnownEvent>::NAME,
+            <#name as #private::KnownEvent>::NAME,
+        );
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn handler(handler: &Handler, function: &Function) -> TokenStream {
     quote_spanned! {span=>
         #(#cfgs)*
         #[doc(hidden)]
-        #[allow(non_camel_case_types, unreachable_pub)]
+        #[allow(non_camel_case_types, unreachable_pub, missing_debug_implementations, missing_copy_implementations)]
         #vis struct #name {}
         #(#cfgs)*
         #registered
@@ -49,25 +49,40 @@ fn registered(handler: &Handler, function: &Function) -> TokenStream {
         .patterns
         .iter()
         .map(|pattern| literal(&pattern.value, span));
-    let input = function.inputs().next();
-    let output = output(function);
+    let takes = function.inputs().next().map(|input| {
+        let takes = as_input(handler, input);
+        quote_spanned!(input.span()=> #takes::TAKES)
+    });
+    let output = as_output(handler, function);
     let options = options(handler, span);
     quote_spanned! {span=>
         #[automatically_derived]
         #[allow(deprecated)]
         impl #private::Registered for #name {
             const HANDLER: #tidings::HandlerDescriptor =
-                #tidings::HandlerDescriptor::of::<#input, #output>(#wire_name, #path, &[#(#patterns),*])
+                #tidings::HandlerDescriptor::new(#wire_name, #path, &[#(#patterns),*], #takes, #output::RETURNS)
                 #options;
         }
     }
 }
 
-fn output(function: &Function) -> TokenStream {
-    if let Some(output) = function.output() {
-        return quote!(#output);
-    }
-    quote_spanned!(function.sig.ident.span()=> ())
+// Both every time with the same tokens at the same place, so that rustc merges what it says of them.
+fn as_input(handler: &Handler, input: &Type) -> TokenStream {
+    let span = input.span();
+    let private = handler.root.private(span);
+    quote_spanned!(span=> <#input as #private::HandlerInput>)
+}
+
+fn as_output(handler: &Handler, function: &Function) -> TokenStream {
+    let (span, output) = match function.output() {
+        Some(output) => (output.span(), quote!(#output)),
+        None => (
+            function.sig.ident.span(),
+            quote_spanned!(function.sig.ident.span()=> ()),
+        ),
+    };
+    let private = handler.root.private(span);
+    quote_spanned!(span=> <#output as #private::IntoOutcome>)
 }
 
 // A setter for each option that was given.
@@ -137,7 +152,10 @@ fn handle(handler: &Handler, function: &Function) -> TokenStream {
     let (tidings, private) = (handler.root.at(span), handler.root.private(span));
     let state = Ident::new("__S", span);
     let mut inputs = function.inputs();
-    let decoded = inputs.next().map(|input| decode(handler, input, span));
+    let decoded = inputs.next().map(|input| {
+        let input = as_input(handler, input);
+        quote_spanned!(span=> #input::decode(&__delivery)?)
+    });
     let extractors: Vec<&Type> = inputs.collect();
     let names: Vec<Ident> = (1..=extractors.len())
         .map(|at| Ident::new(&format!("__p{at}"), span))
@@ -157,7 +175,7 @@ fn handle(handler: &Handler, function: &Function) -> TokenStream {
         let private = handler.root.private(at);
         quote_spanned!(at=> #private::is::<#path>)
     });
-    let output = output(function);
+    let output = as_output(handler, function);
     quote_spanned! {span=>
         #[automatically_derived]
         #[allow(deprecated)]
@@ -172,18 +190,13 @@ fn handle(handler: &Handler, function: &Function) -> TokenStream {
                     use #private::{OfAnything as _, OfErased as _, OfError as _, OfHandlerError as _, OfPointer as _};
                     let __event = #decoded;
                     #(#extracts)*
-                    let __returned: #output = #name(__event, #(#names),*).await;
+                    let __returned = #name(__event, #(#names),*).await;
                     let __verdict = (&&&&&#private::Classify(&__returned)).verdict(&[#(#rejects),*]);
-                    #private::finish(__returned, __verdict)
+                    #output::finish(__returned, __verdict)
                 })
             }
         }
     }
-}
-
-fn decode(handler: &Handler, input: &Type, span: Span) -> TokenStream {
-    let private = handler.root.private(input.span());
-    quote_spanned!(span=> #private::decode::<#input>(&__delivery)?)
 }
 
 // Each in a constant of its own, at the token it is about.
@@ -191,6 +204,7 @@ fn proofs(handler: &Handler, function: &Function) -> Vec<TokenStream> {
     let Some(input) = function.inputs().next() else {
         return Vec::new();
     };
+    let takes = as_input(handler, input);
     let proof = |span: Span, call: TokenStream| {
         let private = handler.root.private(span);
         quote_spanned! {span=>
@@ -200,7 +214,7 @@ fn proofs(handler: &Handler, function: &Function) -> Vec<TokenStream> {
     };
     let Some(last) = handler.patterns.last() else {
         let span = input.span();
-        return vec![proof(span, quote_spanned!(span=> patterns_follow::<#input>()))];
+        return vec![proof(span, quote_spanned!(span=> patterns_follow(#takes::TAKES)))];
     };
     let mut proofs: Vec<TokenStream> = handler
         .patterns
@@ -209,7 +223,7 @@ fn proofs(handler: &Handler, function: &Function) -> Vec<TokenStream> {
             let text = literal(&pattern.value, pattern.span);
             proof(
                 pattern.span,
-                quote_spanned!(pattern.span=> pattern_meets::<#input>(#text)),
+                quote_spanned!(pattern.span=> pattern_meets(#takes::TAKES, #text)),
             )
         })
         .collect();
@@ -220,7 +234,7 @@ fn proofs(handler: &Handler, function: &Function) -> Vec<TokenStream> {
         .map(|pattern| literal(&pattern.value, span));
     proofs.push(proof(
         span,
-        quote_spanned!(span=> patterns_cover::<#input>(&[#(#patterns),*])),
+        quote_spanned!(span=> patterns_cover(#takes::TAKES, &[#(#patterns),*])),
     ));
     proofs
 }

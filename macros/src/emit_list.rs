@@ -4,33 +4,34 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote_spanned;
 use syn::Path;
-use syn::spanned::Spanned as _;
 
+use crate::list::List;
 use crate::root::Root;
 
 /// How many entries a tuple holds; the runtime implements its list for tuples up to this.
 const WIDTH: usize = 16;
 
 /// `Handlers { proofs: { const … }, list: (take_payment {}, refund {}) }`.
-pub(crate) fn handlers(paths: &[Path]) -> TokenStream {
+pub(crate) fn handlers(list: &List) -> TokenStream {
+    let List { root, paths } = list;
     let span = Span::call_site();
-    let private = Root::default().private(span);
+    let (tidings, private) = (root.at(span), root.private(span));
     // The value, not the type: a function that is no handler is then one error, twice at one place.
     let entries: Vec<TokenStream> = paths
         .iter()
-        .map(|path| quote_spanned!(path.span()=> #path {}))
+        .map(|path| quote_spanned!(at(path)=> #path {}))
         .collect();
     let count = Literal::usize_unsuffixed(paths.len());
     let descriptors = paths.iter().zip(&entries).map(|(path, entry)| {
-        let private = Root::default().private(path.span());
-        quote_spanned!(path.span()=> #private::descriptor(&#entry))
+        let private = root.private(at(path));
+        quote_spanned!(at(path)=> #private::descriptor(&#entry))
     });
     let proofs = proofs(paths);
-    let list = tree(entries.clone());
+    let list = tree(root, entries.clone());
     quote_spanned! {span=>
         #private::Handlers {
             proofs: {
-                const __HANDLERS: [::tidings::HandlerDescriptor; #count] = [#(#descriptors),*];
+                const __HANDLERS: [#tidings::HandlerDescriptor; #count] = [#(#descriptors),*];
                 const __EVENTS: ::core::primitive::usize = #private::proofs::count_events(&__HANDLERS);
                 const __FAULTS: [#private::proofs::Fault; #count] =
                     #private::proofs::handler_faults::<#count, __EVENTS>(&__HANDLERS);
@@ -42,38 +43,46 @@ pub(crate) fn handlers(paths: &[Path]) -> TokenStream {
 }
 
 /// `{ const … ; LIST }`.
-pub(crate) fn events(paths: &[Path]) -> TokenStream {
+pub(crate) fn events(list: &List) -> TokenStream {
+    let List { root, paths } = list;
     let span = Span::call_site();
-    let private = Root::default().private(span);
+    let (tidings, private) = (root.at(span), root.private(span));
     let count = Literal::usize_unsuffixed(paths.len());
     let descriptors = paths.iter().map(|path| {
-        let private = Root::default().private(path.span());
-        quote_spanned!(path.span()=> <#path as #private::KnownEvent>::EVENT)
+        let private = root.private(at(path));
+        quote_spanned!(at(path)=> <#path as #private::KnownEvent>::EVENT)
     });
     let proofs = proofs(paths);
     quote_spanned! {span=>
         {
-            const __EVENTS: &[::tidings::EventDescriptor; #count] = &[#(#descriptors),*];
+            const __EVENTS: &[#tidings::EventDescriptor; #count] = &[#(#descriptors),*];
             const __FAULTS: [#private::proofs::Fault; #count] = #private::proofs::event_faults(__EVENTS);
             #(#proofs)*
-            const __LIST: &[::tidings::EventDescriptor] = __EVENTS;
+            const __LIST: &[#tidings::EventDescriptor] = __EVENTS;
             __LIST
         }
     }
 }
 
+// Of `orders::refund`, `refund` is what an error is about.
+fn at(path: &Path) -> Span {
+    path.segments
+        .last()
+        .map_or_else(Span::call_site, |last| last.ident.span())
+}
+
 // One pass finds all the faults, and a constant at each entry reports its own. The first entry has nothing before it.
 fn proofs(paths: &[Path]) -> impl Iterator<Item = TokenStream> {
-    paths.iter().enumerate().skip(1).map(|(at, path)| {
-        let at = Literal::usize_unsuffixed(at);
-        quote_spanned!(path.span()=> const _: () = __FAULTS[#at].report();)
+    paths.iter().enumerate().skip(1).map(|(position, path)| {
+        let position = Literal::usize_unsuffixed(position);
+        quote_spanned!(at(path)=> const _: () = __FAULTS[#position].report();)
     })
 }
 
 // Tuples in tuples, as shallow as can be.
-fn tree(mut entries: Vec<TokenStream>) -> TokenStream {
+fn tree(root: &Root, mut entries: Vec<TokenStream>) -> TokenStream {
     let span = Span::call_site();
-    let private = Root::default().private(span);
+    let private = root.private(span);
     let mut is_leaf = true;
     loop {
         let tuples: Vec<TokenStream> = entries

@@ -120,7 +120,9 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
             Model::Family(family) => emit_event::family(&family),
         },
         _ => {
-            let stub = fallback::event(&item);
+            // What cannot be read is reported already.
+            let root = Given::read(&item.attrs, &mut Errors::default()).root;
+            let stub = fallback::event(&item, &root);
             let mistakes = errors.into_tokens();
             quote::quote!(#mistakes #stub)
         }
@@ -129,7 +131,7 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
 
 impl Model {
     fn from_syn(item: &DeriveInput, errors: &mut Errors) -> Option<Self> {
-        check::no_generics(&item.generics, errors);
+        check::no_generics(item, errors);
         match &item.data {
             Data::Struct(data) => Event::from_syn(item, &data.fields, errors).map(Self::Event),
             Data::Enum(data) => Some(Self::Family(Family::from_syn(item, data, errors))),
@@ -223,13 +225,14 @@ impl Family {
             let payload = match &variant.fields {
                 Fields::Unnamed(fields) if fields.unnamed.len() == 1 => fields.unnamed[0].ty.clone(),
                 _ => {
-                    let payload = if is_other { "AnyEvent" } else { "OrderCreated" };
+                    let example = if is_other {
+                        "Other(AnyEvent)"
+                    } else {
+                        "Created(OrderCreated)"
+                    };
                     errors.on(
                         &variant.ident,
-                        format!(
-                            "a variant of a family wraps one event; write {}({payload})",
-                            variant.ident
-                        ),
+                        format!("a variant of a family wraps one event, as in {example}"),
                     );
                     continue;
                 }
@@ -263,7 +266,8 @@ impl Family {
 impl Given {
     fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
         let mut given = Self::default();
-        let mut options = Options::new("#[event(..)]", OPTIONS);
+        let mut options = Options::new("#[event(..)]", OPTIONS)
+            .with_texts("a text needs the name of its option; write type = \"order.created\"");
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
             let Meta::List(list) = &attr.meta else {
                 errors.on(attr, "expected #[event(type = \"order.created\")]");
@@ -299,8 +303,22 @@ impl Given {
                         "routing_key = \"order.created.{region}\"",
                     )?);
                 }
-                "upcast_from" => self.older = Some(attr::value(name, input, "upcast_from = OrderCreatedV1")?),
-                _ => self.root = Root(Some(attr::value(name, input, "crate = my_crate::tidings")?)),
+                "upcast_from" => {
+                    self.older = Some(attr::value(
+                        name,
+                        input,
+                        "a type",
+                        "upcast_from = OrderCreatedV1",
+                    )?);
+                }
+                _ => {
+                    self.root = Root(Some(attr::value(
+                        name,
+                        input,
+                        "a path",
+                        "crate = my_crate::tidings",
+                    )?));
+                }
             }
             Ok(())
         });
@@ -320,7 +338,7 @@ fn read_path(name: &Ident, input: ParseStream<'_>) -> syn::Result<FieldPath> {
             Ok(Self(path))
         }
     }
-    attr::value::<Dotted>(name, input, "aggregate_id = order_id").map(|path| FieldPath(path.0))
+    attr::value::<Dotted>(name, input, "a field", "aggregate_id = order_id").map(|path| FieldPath(path.0))
 }
 
 // #[event(other)]

@@ -10,19 +10,18 @@ use crate::root::Root;
 
 /// Stands in for an event or a family whose attribute is wrong. Its type is empty, which the proofs pass over, and
 /// its pattern meets every other.
-pub(crate) fn event(item: &DeriveInput) -> TokenStream {
+pub(crate) fn event(item: &DeriveInput, root: &Root) -> TokenStream {
     let name = &item.ident;
     let span = name.span();
     if !item.generics.params.is_empty() {
         return TokenStream::new();
     }
-    let root = Root::default();
     let (tidings, private) = (root.at(span), root.private(span));
     match &item.data {
         Data::Union(_) => TokenStream::new(),
         Data::Struct(_) => {
             let rust_type = rust_path(name);
-            let carriers = carriers(name, &root, "SingleEvent", "OneEvent", "ReturnsEvent");
+            let carriers = carriers(name, root, "SingleEvent", "OneEvent", "ReturnsEvent");
             quote_spanned! {span=>
                 #[automatically_derived]
                 #[allow(deprecated)]
@@ -52,7 +51,7 @@ pub(crate) fn event(item: &DeriveInput) -> TokenStream {
             }
         }
         Data::Enum(_) => {
-            let carriers = carriers(name, &root, "FamilyOfEvents", "OneOfFamily", "ReturnsFamily");
+            let carriers = carriers(name, root, "FamilyOfEvents", "OneOfFamily", "ReturnsFamily");
             quote_spanned! {span=>
                 #[automatically_derived]
                 #[allow(deprecated)]

@@ -169,7 +169,8 @@ impl Handler {
                 let _ = input.parse::<Token![,]>();
             }
         }
-        let mut options = Options::new("#[event_handler(..)]", OPTIONS);
+        let mut options = Options::new("#[event_handler(..)]", OPTIONS)
+            .with_texts("patterns come before the options; move this one to the front");
         options.read(input, errors, |name, input, errors| {
             self.read_option(name, input, errors)
         });
@@ -211,7 +212,14 @@ impl Handler {
                 self.ephemeral = Some(name.clone());
             }
             "reject_on" => self.rejects = read_rejects(name, input)?,
-            _ => self.root = Root(Some(attr::value(name, input, "crate = my_crate::tidings")?)),
+            _ => {
+                self.root = Root(Some(attr::value(
+                    name,
+                    input,
+                    "a path",
+                    "crate = my_crate::tidings",
+                )?));
+            }
         }
         Ok(())
     }
@@ -221,7 +229,7 @@ impl Handler {
         let fault = || {
             syn::Error::new(
                 name.span(),
-                "malformed `retry`; write retry(attempts = 8, rungs = \"1s, 5s\")",
+                "`retry` takes options of its own; write retry(attempts = 8, rungs = \"1s, 5s\")",
             )
         };
         if !input.peek(syn::token::Paren) {
@@ -292,7 +300,7 @@ fn read_rejects(name: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Path>> 
     let fault = |span| {
         syn::Error::new(
             span,
-            "malformed `reject_on`; write reject_on(CardDeclined), with error types",
+            "`reject_on` takes error types; write reject_on(CardDeclined)",
         )
     };
     if !input.peek(syn::token::Paren) {
@@ -300,8 +308,11 @@ fn read_rejects(name: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Path>> 
     }
     let content;
     syn::parenthesized!(content in input);
-    let paths =
-        Punctuated::<Path, Token![,]>::parse_terminated(&content).map_err(|error| fault(error.span()))?;
+    let paths = Punctuated::<Path, Token![,]>::parse_terminated(&content).map_err(|error| {
+        // What is left unread would be one more error.
+        let _ = content.parse::<TokenStream>();
+        fault(error.span())
+    })?;
     if paths.is_empty() {
         return Err(fault(name.span()));
     }

@@ -2,65 +2,105 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::Path;
 use syn::parse::{ParseStream, Parser as _};
-use syn::spanned::Spanned as _;
+use syn::{Path, Token};
 
 use crate::errors::Errors;
+use crate::root::Root;
 use crate::{attr, emit_list};
+
+/// The entries of a list, and where the runtime is.
+#[derive(Default)]
+pub(crate) struct List {
+    pub(crate) root: Root,
+    pub(crate) paths: Vec<Path>,
+}
 
 /// `handlers![take_payment, orders::refund]`.
 pub(crate) fn expand_handlers(list: TokenStream) -> TokenStream {
-    match read("handlers![take_payment, orders::refund]", list) {
-        Ok(paths) => emit_list::handlers(&paths),
-        Err(errors) => failed(errors, &emit_list::handlers(&[])),
-    }
+    expand(
+        "handlers![take_payment, orders::refund]",
+        list,
+        emit_list::handlers,
+    )
 }
 
 /// `events![OrderCreated, orders::OrderCancelled]`.
 pub(crate) fn expand_events(list: TokenStream) -> TokenStream {
-    match read("events![OrderCreated, orders::OrderCancelled]", list) {
-        Ok(paths) => emit_list::events(&paths),
-        Err(errors) => failed(errors, &emit_list::events(&[])),
-    }
+    expand(
+        "events![OrderCreated, orders::OrderCancelled]",
+        list,
+        emit_list::events,
+    )
 }
 
-fn failed(errors: Errors, stub: &TokenStream) -> TokenStream {
+// On a mistake an empty list stands in, which every app can take.
+fn expand(example: &str, list: TokenStream, emit: fn(&List) -> TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let mut read = List::default();
+    let parse = |input: ParseStream<'_>| {
+        read.read(example, input, &mut errors);
+        Ok(())
+    };
+    if let Err(error) = parse.parse2(list) {
+        errors.add(error);
+    }
+    if errors.is_empty() {
+        return emit(&read);
+    }
     let mistakes = errors.into_tokens();
+    let stub = emit(&List {
+        root: read.root,
+        paths: Vec::new(),
+    });
     quote!({ #mistakes #stub })
 }
 
-fn read(example: &str, list: TokenStream) -> Result<Vec<Path>, Errors> {
-    let mut errors = Errors::default();
-    let mut paths: Vec<Path> = Vec::new();
-    let read = |input: ParseStream<'_>| {
+impl List {
+    fn read(&mut self, example: &str, input: ParseStream<'_>, errors: &mut Errors) {
+        if input.peek(Token![crate])
+            && input.peek2(Token![=])
+            && let Err(error) = self.read_root(input)
+        {
+            errors.add(error);
+        }
         while !input.is_empty() {
             let start = input.span();
             match input.parse::<Path>() {
-                Ok(path) => paths.push(path),
+                Ok(path) => self.add(path, errors),
                 Err(_) => errors.at(start, format!("expected a path; write {example}")),
             }
-            if !input.is_empty() && !input.peek(syn::Token![,]) {
-                if errors.is_empty() {
+            if !input.is_empty() && !input.peek(Token![,]) {
+                if input.peek(syn::token::Paren) && errors.is_empty() {
+                    errors.at(
+                        input.span(),
+                        "an entry is a name and not a call; drop the parentheses",
+                    );
+                } else if errors.is_empty() {
                     errors.at(input.span(), format!("expected `,`; write {example}"));
                 }
                 attr::skip_to_comma(input);
             }
-            let _ = input.parse::<syn::Token![,]>();
+            let _ = input.parse::<Token![,]>();
         }
-        Ok(())
-    };
-    if let Err(error) = read.parse2(list) {
-        errors.add(error);
     }
-    for path in &paths {
-        let with_arguments = path.segments.iter().find(|segment| !segment.arguments.is_none());
-        if let Some(segment) = with_arguments {
-            errors.at(
-                segment.arguments.span(),
+
+    // handlers![crate = path; take_payment]
+    fn read_root(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        input.parse::<Token![crate]>()?;
+        input.parse::<Token![=]>()?;
+        self.root = Root(Some(input.parse()?));
+        input.parse::<Token![;]>()?;
+        Ok(())
+    }
+
+    fn add(&mut self, path: Path, errors: &mut Errors) {
+        if let Some(segment) = path.segments.iter().find(|segment| !segment.arguments.is_none()) {
+            errors.on(
+                &segment.arguments,
                 "an entry is a name without arguments: handlers and events are not generic",
             );
         }
+        self.paths.push(path);
     }
-    if errors.is_empty() { Ok(paths) } else { Err(errors) }
 }

@@ -176,7 +176,7 @@ pub(crate) fn check_pattern(text: &str) -> Result<(), String> {
 /// Checks an event's type.
 // "order.created"  "order_line.added"  "shop.order.created"
 pub(crate) fn check_type(text: &str) -> Result<(), String> {
-    let lower = text.to_lowercase().replace(char::is_whitespace, "_");
+    let lower = without_spaces(&text.to_lowercase());
     if text.is_empty() {
         return Err("a type cannot be empty; write \"order.created\"".to_owned());
     }
@@ -218,7 +218,7 @@ pub(crate) fn check_type(text: &str) -> Result<(), String> {
 pub(crate) fn check_name(text: &str) -> Result<(), String> {
     const LONGEST: usize = 100;
     if text.is_empty() {
-        return Err("a name cannot be empty".to_owned());
+        return Err("a name cannot be empty; leave the option out to have the usual one".to_owned());
     }
     if text.len() > LONGEST {
         let bytes = text.len();
@@ -268,11 +268,19 @@ fn no_strange_characters(what: &str, word: &str, text: &str) -> Result<(), Strin
     match word.chars().find(|c| c.is_whitespace() || c.is_control()) {
         Some(' ') => Err(format!(
             "{what} has no spaces; write \"{}\"",
-            text.replace(' ', "_")
+            without_spaces(text)
         )),
         Some(strange) => Err(format!("{what} cannot hold `{}`", strange.escape_debug())),
         None => Ok(()),
     }
+}
+
+fn without_spaces(text: &str) -> String {
+    let words: Vec<String> = text
+        .split('.')
+        .map(|word| word.trim().replace(' ', "_"))
+        .collect();
+    words.join(".")
 }
 
 /// The words of a type's name, in lower case: `OrderCreated` has two, `HTTPRequestSent` three.

@@ -4,17 +4,17 @@ pub use crate::classify::{
     Classify, IsOfType, OfAnything, OfErased, OfError, OfHandlerError, OfPointer, RejectedError, is,
 };
 pub use crate::descriptor::EventSet;
-pub use crate::event::{AggregateId, EventVisitor, KnownEvent, UpcastFrom};
+pub use crate::event::{AggregateId, EventVisitor, KnownEvent, OtherEvent, UpcastFrom};
 pub use crate::handler::{
-    Branch, Failure, Handle, HandlerFuture, HandlerList, Handlers, Registered, Registration, decode,
-    descriptor, extract, finish,
+    Branch, Failure, Handle, HandlerFuture, HandlerList, Handlers, Registered, Registration, descriptor,
+    extract,
 };
 pub use crate::handler_error::Verdict;
-pub use crate::input::{HandlerInput, InputShape, OneEvent, OneOfFamily};
+pub use crate::input::{HandlerInput, InputShape, OneEvent, OneOfFamily, Takes};
 pub use crate::payload::{FamilyOfEvents, Payload, PayloadKind, SingleEvent};
 pub use crate::returns::{IntoOutcome, ReturnShape, Returned, ReturnsEvent, ReturnsFamily};
 pub use crate::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
-pub use crate::wire::decode::{upcast, wrong_type};
+pub use crate::wire::decode::wrong_type;
 
 pub mod proofs {
     //! The proofs of constants.

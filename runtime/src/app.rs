@@ -11,7 +11,7 @@ use crate::consume::worker::Call;
 use crate::delivery::Delivery;
 use crate::describe::Description;
 use crate::error::{Result, StartError};
-use crate::handler::{HandlerList, Handlers};
+use crate::handler::HandlerList;
 use crate::parts::{Handler, Parts};
 use crate::running::RunningApp;
 use crate::signal;
@@ -71,9 +71,10 @@ impl App<NoState> {
 
 impl<S: Send + Sync + 'static> App<S> {
     /// Registers handlers: `.handlers(handlers![take_payment, refund])`.
-    #[allow(clippy::needless_pass_by_value)] // By value: `&handlers![..]` would be one more thing to write.
-    pub fn handlers<L: HandlerList<S>>(mut self, list: Handlers<L>) -> Self {
-        let Handlers { proofs: (), list: _ } = list;
+    // The list says all by its type, and by value since `&handlers![..]` would be one more thing to write. It is no
+    // `Handlers<L>`: rustc looks for the handler to blame only in an argument whose own type the bound is on.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn handlers<L: HandlerList<S>>(mut self, _list: L) -> Self {
         L::each(&mut |registration| {
             let state = Arc::clone(&self.state);
             let handle = registration.handle;
@@ -152,18 +153,11 @@ impl<S: Send + Sync + 'static> App<S> {
     /// As [`start`](Self::start), and [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running at
     /// the deadline or at a second signal.
     pub async fn run(self, bus: impl Into<Bus>) -> Result<()> {
-        let mut signals = signal::listen()?;
+        // Before the start, so that a signal meanwhile is not lost.
+        let signals = signal::listen()?;
         let bus = bus.into();
         let running = self.start(&bus).await?;
-        signals.next().await;
-        tracing::info!(
-            service = running.service(),
-            "shutting down; a second signal ends it at once"
-        );
-        let ended = tokio::select! {
-            result = running.shutdown() => result,
-            () = signals.next() => running.abort(),
-        };
+        let ended = running.until(signals).await;
         drop(running);
         bus.close_if_last().await;
         ended

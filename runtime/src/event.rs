@@ -109,8 +109,8 @@ pub trait KnownEvent: Sized + 'static {
     fn is(event: &AnyEvent) -> bool;
     /// Decodes it.
     fn decode(event: &AnyEvent) -> Result<Self, DecodeError>;
-    /// Decodes data written as version `version`.
-    fn decode_version(version: u32, data: &str) -> Result<Self, DecodeError>;
+    /// Decodes data written as version `version`, and makes the newer version of it.
+    fn decode_into<Newer: UpcastFrom<Self>>(version: u32, data: &str) -> Result<Newer, DecodeError>;
     /// Hands it to `visitor`.
     fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output;
 }
@@ -128,12 +128,35 @@ impl<E: DomainEvent> KnownEvent for E {
         event.decode()
     }
 
-    fn decode_version(version: u32, data: &str) -> Result<Self, DecodeError> {
-        decode::version(version, data)
+    fn decode_into<Newer: UpcastFrom<Self>>(version: u32, data: &str) -> Result<Newer, DecodeError> {
+        decode::upcast::<Self, Newer>(version, data)
     }
 
     fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output {
         visitor.event(self)
+    }
+}
+
+/// What the variant marked `other` wraps.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the variant marked `other` takes every other event, and `{Self}` is only one",
+    label = "write `tidings::AnyEvent`"
+)]
+pub trait OtherEvent: Sized {
+    /// Keeps the event.
+    fn keep(event: &AnyEvent) -> Self;
+    /// Hands it to `visitor`.
+    fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output;
+}
+
+impl OtherEvent for AnyEvent {
+    fn keep(event: &AnyEvent) -> Self {
+        event.clone()
+    }
+
+    fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output {
+        visitor.other(self)
     }
 }
 

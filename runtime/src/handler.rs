@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::delivery::Delivery;
 use crate::descriptor::EventSet;
 use crate::extract::{FromDelivery, Rejection};
-use crate::handler_error::{HandlerError, Verdict};
-use crate::input::{HandlerInput, InputShape};
-use crate::returns::{IntoOutcome, ReturnShape, Returned};
+use crate::handler_error::HandlerError;
+use crate::input::{HandlerInput, Takes};
+use crate::returns::{IntoOutcome, Returned};
 use crate::wire::decode::DecodeError;
 
 /// The rungs there are: every retry delay is one of them, so that a service's delay queues are few and shared.
@@ -54,15 +54,27 @@ impl HandlerDescriptor {
         function: &'static str,
         patterns: &'static [&'static str],
     ) -> Self {
+        Self::new(name, function, patterns, I::TAKES, R::RETURNS)
+    }
+
+    /// Describes a handler with every option at its default.
+    #[doc(hidden)]
+    pub const fn new(
+        name: &'static str,
+        function: &'static str,
+        patterns: &'static [&'static str],
+        takes: Takes,
+        returns: EventSet,
+    ) -> Self {
         Self {
             name,
             function,
             description: None,
             queue: None,
             patterns,
-            takes: I::Shape::EVENTS,
-            takes_any: I::Shape::ANY,
-            returns: R::Shape::EVENTS,
+            takes: takes.events,
+            takes_any: takes.any,
+            returns,
             concurrency: 64,
             prefetch: None,
             attempts: 8,
@@ -78,12 +90,11 @@ impl HandlerDescriptor {
     /// Stands in for a handler whose attribute is wrong, so that one mistake stays one error.
     #[doc(hidden)]
     pub const fn stub(function: &'static str) -> Self {
-        Self {
-            takes: EventSet::NONE,
-            takes_any: false,
-            returns: EventSet::NONE,
-            ..Self::of::<crate::event::AnyEvent, ()>(function, function, &[])
-        }
+        let takes = Takes {
+            events: EventSet::NONE,
+            any: false,
+        };
+        Self::new(function, function, &[], takes, EventSet::NONE)
     }
 
     /// The handler's wire name.
@@ -305,6 +316,11 @@ pub struct Handlers<L> {
 
 /// A list of handlers that an app whose state is `S` can call.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a list of event handlers",
+    label = "not a list of event handlers",
+    note = "write `.handlers(handlers![take_payment, refund])`"
+)]
 pub trait HandlerList<S> {
     /// Hands each handler to `add`.
     fn each(add: &mut dyn FnMut(Registration<S>));
@@ -327,6 +343,12 @@ impl<S> Registration<S> {
     }
 }
 
+impl<S, L: HandlerList<S>> HandlerList<S> for Handlers<L> {
+    fn each(add: &mut dyn FnMut(Registration<S>)) {
+        L::each(add);
+    }
+}
+
 impl<S> HandlerList<S> for () {
     fn each(_: &mut dyn FnMut(Registration<S>)) {}
 }
@@ -342,14 +364,12 @@ pub struct Branch<T> {
 
 macro_rules! lists {
     ($($name:ident)+) => {
-        #[diagnostic::do_not_recommend]
         impl<S, $($name: Handle<S>),+> HandlerList<S> for ($($name,)+) {
             fn each(add: &mut dyn FnMut(Registration<S>)) {
                 $(add(Registration::of::<$name>());)+
             }
         }
 
-        #[diagnostic::do_not_recommend]
         impl<S, $($name: HandlerList<S>),+> HandlerList<S> for Branch<($($name,)+)> {
             fn each(add: &mut dyn FnMut(Registration<S>)) {
                 $($name::each(add);)+
@@ -375,31 +395,10 @@ lists!(A B C D E F G H I J K L M N);
 lists!(A B C D E F G H I J K L M N O);
 lists!(A B C D E F G H I J K L M N O P);
 
-/// Decodes the event that a handler takes.
-#[doc(hidden)]
-pub fn decode<I: HandlerInput>(delivery: &Delivery) -> Result<I, Failure> {
-    I::Shape::decode(delivery.event()).map_err(Failure::Undecodable)
-}
-
 /// Extracts a parameter of a handler.
 #[doc(hidden)]
 pub async fn extract<P: FromDelivery<S>, S: Sync>(delivery: &Delivery, state: &S) -> Result<P, Failure> {
     P::from_delivery(delivery, state).await.map_err(Failure::Rejected)
-}
-
-/// Takes the events out of what a handler returned, or its error, judged already while its type was known.
-#[doc(hidden)]
-pub fn finish<R: IntoOutcome>(returned: R, verdict: Option<Verdict>) -> Result<Returned, Failure> {
-    let mut events = Returned::default();
-    match R::Shape::collect(returned, &mut events) {
-        Ok(()) => Ok(events),
-        Err(mut error) => {
-            if let Some(verdict) = verdict {
-                error.set_verdict(verdict);
-            }
-            Err(Failure::Failed(error))
-        }
-    }
 }
 
 /// The descriptor of a handler, from the expression that names it.

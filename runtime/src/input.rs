@@ -1,7 +1,9 @@
 //! What a handler's first parameter can be: an event, an event with its metadata, a family, or any event.
 
+use crate::delivery::Delivery;
 use crate::descriptor::{EventDescriptor, EventSet};
 use crate::event::{AnyEvent, DomainEvent, Event, EventFamily};
+use crate::handler::Failure;
 use crate::topic;
 use crate::wire::decode::{self, DecodeError};
 
@@ -15,6 +17,35 @@ pub trait HandlerInput: Sized + Send + 'static {
     /// It does the work, so that the derive emits no body.
     #[doc(hidden)]
     type Shape: InputShape<Self>;
+
+    // What generated code asks for, by `<T as HandlerInput>` each time: a bound of a function would say its own word
+    // beside each missing impl, and rustc merges only what is the same.
+
+    /// What it can be decoded from.
+    #[doc(hidden)]
+    const TAKES: Takes = Takes {
+        events: Self::Shape::EVENTS,
+        any: Self::Shape::ANY,
+    };
+
+    /// Decodes the event of a delivery.
+    ///
+    /// # Errors
+    /// When it is not such an event.
+    #[doc(hidden)]
+    fn decode(delivery: &Delivery) -> Result<Self, Failure> {
+        Self::Shape::decode(delivery.event()).map_err(Failure::Undecodable)
+    }
+}
+
+/// The events that an input can be decoded from.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Takes {
+    /// Those it names.
+    pub events: EventSet,
+    /// Whether it takes events of any other type too.
+    pub any: bool,
 }
 
 /// How an input is decoded, and from which events.

@@ -4,16 +4,15 @@
 //! there. It is `const` items rather than inline `const {}` blocks because `cargo check` skips the latter.
 
 use crate::descriptor::{EventDescriptor, EventSet};
-use crate::event::KnownEvent;
 use crate::handler::HandlerDescriptor;
-use crate::input::{self, HandlerInput, InputShape};
+use crate::input::{self, Takes};
 use crate::topic;
 
-/// Proves that `pattern` can match an event of the input `I`.
+/// Proves that `pattern` can match an event of what a handler takes.
 #[track_caller]
-pub const fn pattern_meets<I: HandlerInput>(pattern: &str) {
-    let events = &I::Shape::EVENTS;
-    if I::Shape::ANY || input::pattern_meets(pattern, events) {
+pub const fn pattern_meets(takes: Takes, pattern: &str) {
+    let events = &takes.events;
+    if takes.any || input::pattern_meets(pattern, events) {
         return;
     }
     let text = Text::new().quoted("pattern ", pattern).add(" can never match ");
@@ -32,34 +31,46 @@ pub const fn pattern_meets<I: HandlerInput>(pattern: &str) {
     .panic();
 }
 
-/// Proves that each event of the input `I` is matched by one of `patterns`.
+/// Proves that each event of what a handler takes is matched by one of `patterns`.
 #[track_caller]
-pub const fn patterns_cover<I: HandlerInput>(patterns: &[&str]) {
-    if I::Shape::ANY {
+pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
+    // A pattern that meets nothing is told where it stands.
+    if takes.any || !all_meet(&takes.events, patterns) {
         return;
     }
-    if let Some(event) = unmet(&I::Shape::EVENTS, patterns) {
-        Text::new()
-            .add("no pattern of this handler matches ")
-            .quoted("", event.key_pattern())
+    if let Some(event) = unmet(&takes.events, patterns) {
+        let text = Text::new()
+            .quoted("no pattern of this handler matches ", event.key_pattern())
             .add(", the routing key of `")
             .add(last_segment(event.rust_type()))
-            .add("`; add ")
-            .quoted("", event.key_pattern())
-            .add(", or take a family without it")
-            .panic();
+            .quoted("`; add ", event.key_pattern());
+        match takes.events {
+            EventSet::Events([_]) => text.panic(),
+            _ => text.add(", or take a family without it").panic(),
+        }
     }
 }
 
-/// Proves that the patterns of the input `I` follow from its events.
+/// Proves that the patterns of a handler follow from the events it takes.
 #[track_caller]
-pub const fn patterns_follow<I: HandlerInput>() {
-    if I::Shape::ANY {
+pub const fn patterns_follow(takes: Takes) {
+    if takes.any {
         Text::new()
             .add("this handler takes any event, so it must name its patterns; write #[event_handler(\"order.#\")], ")
             .add("or #[event_handler(\"#\")] for every event there is")
             .panic();
     }
+}
+
+const fn all_meet(events: &EventSet, patterns: &[&str]) -> bool {
+    let mut at = 0;
+    while at < patterns.len() {
+        if !input::pattern_meets(patterns[at], events) {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 const fn unmet(events: &EventSet, patterns: &[&str]) -> Option<&'static EventDescriptor> {
@@ -110,10 +121,9 @@ const fn keys(events: &EventSet, mut text: Text, mut first: bool) -> (Text, bool
     (text, first)
 }
 
-/// Proves that `Newer` can be upcast from `Older`: one event type, and a lower version.
+/// Proves that `newer` can be upcast from `older`: one event type, and a lower version.
 #[track_caller]
-pub const fn upcast<Older: KnownEvent, Newer: KnownEvent>() {
-    let (older, newer) = (Older::NAME, Newer::NAME);
+pub const fn upcast(older: (&str, u32), newer: (&str, u32)) {
     // A stub in place of an event whose own attribute is wrong: one mistake is enough.
     if older.0.is_empty() || newer.0.is_empty() {
         return;
@@ -491,22 +501,45 @@ const fn has_event(events: &EventSet, event_type: &str) -> bool {
     false
 }
 
-// `any` takes every event that its patterns let in, so the other's keys must stay clear of them.
+// `any` takes every event that its patterns let in, so the other's events must stay clear of them.
 const fn contested_by_any(any: &HandlerDescriptor, other: &HandlerDescriptor) -> Option<&'static str> {
     let (patterns, others) = (any.written_patterns(), other.written_patterns());
     let mut at = 0;
     while at < patterns.len() {
         let mut against = 0;
-        while against < others.len() {
+        while other.takes_any() && against < others.len() {
             if topic::overlap(patterns[at], others[against]) {
                 return Some(others[against]);
             }
             against += 1;
         }
-        if others.is_empty() && input::pattern_meets(patterns[at], &other.takes()) {
-            return Some(patterns[at]);
+        if let Some(event) = met(&other.takes(), patterns[at]) {
+            return Some(event);
         }
         at += 1;
+    }
+    None
+}
+
+const fn met(events: &EventSet, pattern: &str) -> Option<&'static str> {
+    let mut at = 0;
+    match *events {
+        EventSet::Events(events) => {
+            while at < events.len() {
+                if input::pattern_meets_event(pattern, &events[at]) {
+                    return Some(events[at].event_type());
+                }
+                at += 1;
+            }
+        }
+        EventSet::Sets(sets) => {
+            while at < sets.len() {
+                if let Some(event) = met(&sets[at], pattern) {
+                    return Some(event);
+                }
+                at += 1;
+            }
+        }
     }
     None
 }

@@ -2,7 +2,8 @@
 
 use crate::descriptor::{EventDescriptor, EventSet};
 use crate::event::{AnyEvent, DomainEvent, EventFamily};
-use crate::handler_error::{HandlerError, IntoHandlerError};
+use crate::handler::Failure;
+use crate::handler_error::{HandlerError, IntoHandlerError, Verdict};
 use crate::payload::{self, Prepared, Unpublishable};
 
 /// What an event handler may return: `()`, an event or a family, an `Option`, `Vec` or tuple of those, or a `Result`
@@ -16,6 +17,28 @@ pub trait IntoOutcome: Sized {
     /// It does the work, so that the derive emits no body.
     #[doc(hidden)]
     type Shape: ReturnShape<Self>;
+
+    /// The events it can yield.
+    #[doc(hidden)]
+    const RETURNS: EventSet = Self::Shape::EVENTS;
+
+    /// Takes the events out of it, or its error, judged already while its type was known.
+    ///
+    /// # Errors
+    /// The handler's own error.
+    #[doc(hidden)]
+    fn finish(self, verdict: Option<Verdict>) -> Result<Returned, Failure> {
+        let mut events = Returned::default();
+        match Self::Shape::collect(self, &mut events) {
+            Ok(()) => Ok(events),
+            Err(mut error) => {
+                if let Some(verdict) = verdict {
+                    error.set_verdict(verdict);
+                }
+                Err(Failure::Failed(error))
+            }
+        }
+    }
 }
 
 /// How a returned value yields its events.
@@ -96,7 +119,6 @@ impl ReturnShape<AnyEvent> for ReturnsMany {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: IntoOutcome> IntoOutcome for Option<T> {
     type Shape = ReturnsMany;
 }
@@ -110,7 +132,6 @@ impl<T: IntoOutcome> ReturnShape<Option<T>> for ReturnsMany {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: IntoOutcome> IntoOutcome for Vec<T> {
     type Shape = ReturnsMany;
 }
@@ -126,7 +147,6 @@ impl<T: IntoOutcome> ReturnShape<Vec<T>> for ReturnsMany {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: IntoOutcome, E: IntoHandlerError> IntoOutcome for Result<T, E> {
     type Shape = ReturnsMany;
 }
@@ -154,7 +174,6 @@ impl ReturnShape<()> for ReturnsMany {
 
 macro_rules! tuples {
     ($($name:ident)+) => {
-        #[diagnostic::do_not_recommend]
         impl<$($name: IntoOutcome),+> IntoOutcome for ($($name,)+) {
             type Shape = ReturnsMany;
         }

@@ -18,6 +18,7 @@ use crate::describe::Description;
 use crate::error::{ConfigError, Result, ShutdownError};
 use crate::health::{HandlerHealth, HandlerState, Health};
 use crate::parts::{Handler, Parts, patterns_of};
+use crate::signal::{self, Signals};
 
 /// A running app. Dropping it ends its handlers at once; what they held returns to its queues.
 #[must_use = "a running app ends when it is dropped"]
@@ -121,6 +122,12 @@ impl RunningApp {
         self.service.name()
     }
 
+    /// The bus, publishing in the name of this service: for what it publishes outside of its handlers, in answer to a
+    /// request for example.
+    pub fn bus(&self) -> &Bus {
+        self.service.bus()
+    }
+
     /// How the app is: the bus, and each of its handlers.
     pub fn health(&self) -> Health {
         let handlers = self.queues.iter().flat_map(|queue| {
@@ -174,6 +181,7 @@ impl RunningApp {
             let changes = *wanted == from;
             if changes {
                 *wanted = to;
+                queue.status.call(self.service.bus().broker().clock().hold());
             }
             changes
         });
@@ -202,6 +210,28 @@ impl RunningApp {
         self.tell_all(Wanted::Abort);
         join_all(tasks.drain(..)).await;
         Err(ShutdownError { unfinished }.into())
+    }
+
+    /// Waits for SIGTERM or ctrl-c, then shuts the app down; a second signal ends it at once. What
+    /// [`App::run`](crate::App::run) does, for a service that needs the running app meanwhile: for its health, say.
+    ///
+    /// # Errors
+    /// As [`shutdown`](Self::shutdown), also at a second signal; and [`Error::Config`](crate::Error::Config) when the
+    /// system lets no one listen for signals.
+    pub async fn until_signal(&self) -> Result<()> {
+        self.until(signal::listen()?).await
+    }
+
+    pub(crate) async fn until(&self, mut signals: Signals) -> Result<()> {
+        signals.next().await;
+        tracing::info!(
+            service = self.service(),
+            "shutting down; a second signal ends it at once"
+        );
+        tokio::select! {
+            result = self.shutdown() => result,
+            () = signals.next() => self.abort(),
+        }
     }
 
     /// Ends the app at once: handlers are dropped where they stand, and their deliveries return to their queues.

@@ -3,6 +3,8 @@
 mod broker;
 mod child;
 mod feature;
+mod hold;
+mod obtain;
 mod run;
 mod step;
 mod suite;
@@ -16,7 +18,10 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test [suite...]    run the suites named, or all of them; `test --help` lists them
+  test [suite...]              run the suites named, or all of them; `test --help` lists them
+  broker install [version...]  get a RabbitMQ, as the tests do
+  broker start [version]       run one until Ctrl-C; prints where it is
+  broker stop                  end those that run
 ";
 
 fn main() -> ExitCode {
@@ -24,6 +29,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["test", rest @ ..] => test(rest),
+        ["broker", rest @ ..] => broker(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -39,8 +45,19 @@ fn test(args: &[&str]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match suite::select(args) {
-        Ok(suites) if run::all(&suites) => ExitCode::SUCCESS,
+        Ok(jobs) if run::all(&jobs) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
+        Err(fault) => misused(&fault),
+    }
+}
+
+fn broker(args: &[&str]) -> ExitCode {
+    match hold::Order::parse(args).map(|order| order.run()) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(fault)) => {
+            eprintln!("xtask: {fault}");
+            ExitCode::FAILURE
+        }
         Err(fault) => misused(&fault),
     }
 }

@@ -3,32 +3,59 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::broker::Broker;
-use crate::suite::Suite;
+use crate::broker::{Broker, Stock};
+use crate::suite::{Job, Suite};
 use crate::table::{Row, Table};
 use crate::tally::Tally;
 
 /// Runs the suites, each on each of its brokers, and prints the table; whether all passed.
-pub(crate) fn all(suites: &[&'static Suite]) -> bool {
+pub(crate) fn all(jobs: &[Job]) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut stock = Stock::default();
     let mut table = Table::default();
-    for suite in suites {
-        for &broker in suite.brokers {
+    for Job { suite, asks } in jobs {
+        let mut done = Vec::new();
+        for ask in asks {
+            let broker = stock.get(ask);
             let started = Instant::now();
-            let tally = one(suite, broker, &root);
+            let (on, tally) = match broker {
+                Ok(broker) if done.contains(&broker) => {
+                    println!("\n==> {}: {ask} is {broker}, which it has run on", suite.name);
+                    continue;
+                }
+                Ok(broker) => {
+                    let on = broker.to_string();
+                    let tally = one(suite, &broker, &root);
+                    done.push(broker);
+                    (on, tally)
+                }
+                Err(fault) => {
+                    let mut tally = Tally::default();
+                    tally.fault(1, fault);
+                    (ask.to_string(), tally)
+                }
+            };
             table.push(Row {
                 suite: suite.name,
-                broker,
+                on,
                 tally,
                 took: started.elapsed(),
             });
         }
     }
+    let idle: Vec<&str> = jobs
+        .iter()
+        .filter(|job| job.asks.is_empty())
+        .map(|job| job.suite.name)
+        .collect();
+    if !idle.is_empty() {
+        println!("\nnot run, for they run on RabbitMQ only: {}", idle.join(", "));
+    }
     print!("\n{table}");
     table.passed()
 }
 
-fn one(suite: &Suite, broker: Broker, root: &Path) -> Tally {
+fn one(suite: &Suite, broker: &Broker, root: &Path) -> Tally {
     let mut tally = Tally::default();
     for fault in suite.tools.iter().filter_map(|tool| tool.need().err()) {
         tally.fault(1, fault);
@@ -45,7 +72,10 @@ fn one(suite: &Suite, broker: Broker, root: &Path) -> Tally {
     };
     let deadline = Instant::now() + suite.deadline;
     for step in steps {
-        println!("\n==> {}: {step}", suite.name);
+        match broker {
+            Broker::None => println!("\n==> {}: {step}", suite.name),
+            _ => println!("\n==> {} on {broker}: {step}", suite.name),
+        }
         tally.add(step.run(root, broker, deadline));
     }
     if tally.passed + tally.failed == 0 {

@@ -51,7 +51,7 @@ impl Step {
     }
 
     /// Runs the command in the workspace, its output passed on as it comes.
-    pub(crate) fn run(&self, root: &Path, broker: Broker, deadline: Instant) -> Tally {
+    pub(crate) fn run(&self, root: &Path, broker: &Broker, deadline: Instant) -> Tally {
         let mut command = CARGO.command();
         command
             .args(&self.args)

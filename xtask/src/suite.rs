@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fs, io};
 
-use crate::broker::Broker;
+use crate::broker::{Ask, Kind};
 use crate::feature;
 use crate::step::Step;
 use crate::tool::{CARGO, SHELL, Tool};
@@ -17,8 +17,8 @@ pub(crate) struct Suite {
     pub(crate) name: &'static str,
     /// What it shows, in half a line.
     about: &'static str,
-    /// Each of them carries the whole suite once.
-    pub(crate) brokers: &'static [Broker],
+    /// What it can run on. Each broker of these kinds that is asked for carries the whole suite once.
+    brokers: &'static [Kind],
     /// The programs it needs.
     pub(crate) tools: &'static [Tool],
     /// How long it may take on one broker, a first build on a slow machine included.
@@ -42,12 +42,13 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "unit",
         about: "the unit tests of the macros, the runtime and these commands",
-        brokers: &[Broker::None],
+        brokers: &[Kind::None],
         tools: TOOLS,
         deadline: BUILD,
         steps: Steps::Fixed(|| {
             vec![
                 Step::tests("-p tidings-macros -p tidings --lib --all-features"),
+                Step::tests("-p tidings-broker --lib"),
                 Step::tests("-p xtask"),
             ]
         }),
@@ -55,7 +56,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "features",
         about: "each feature builds alone, none brings tokio or lapin, the crates package",
-        brokers: &[Broker::None],
+        brokers: &[Kind::None],
         tools: TOOLS,
         deadline: BUILD,
         steps: Steps::Features,
@@ -63,7 +64,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "ui",
         about: "compile errors and expanded code, held against the reviewed files",
-        brokers: &[Broker::None],
+        brokers: &[Kind::None],
         tools: TOOLS,
         deadline: BUILD,
         steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test ui --test expansions")]),
@@ -71,7 +72,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "macros",
         about: "what the derive and the attribute produce, used as a user would",
-        brokers: &[Broker::None],
+        brokers: &[Kind::None],
         tools: TOOLS,
         deadline: BUILD,
         steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test macros")]),
@@ -79,15 +80,31 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "conformance",
         about: "the promises that every broker keeps",
-        brokers: &[Broker::Memory],
+        brokers: &[Kind::Memory, Kind::RabbitMq],
         tools: TOOLS,
         deadline: BUILD,
         steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test conformance")]),
     },
     Suite {
+        name: "nodes",
+        about: "the RabbitMQ of the tests: nodes start, die, come back, and leave nothing behind",
+        brokers: &[Kind::RabbitMq],
+        tools: TOOLS,
+        deadline: BUILD,
+        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-broker --test nodes")]),
+    },
+    Suite {
+        name: "rabbitmq",
+        about: "what RabbitMQ alone can show: confirms, reconnection, a consumer that dies",
+        brokers: &[Kind::RabbitMq],
+        tools: TOOLS,
+        deadline: BUILD,
+        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test rabbitmq")]),
+    },
+    Suite {
         name: "shop",
         about: "the shop's own tests, then the shop: its books must balance",
-        brokers: &[Broker::Memory],
+        brokers: &[Kind::Memory],
         tools: TOOLS,
         deadline: BUILD,
         steps: Steps::Fixed(|| vec![Step::tests("-p shop"), Step::succeeds("run -p shop")]),
@@ -95,7 +112,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "quickstart",
         about: "the README's example runs",
-        brokers: &[Broker::Memory],
+        brokers: &[Kind::Memory],
         tools: TOOLS,
         deadline: BUILD,
         steps: Steps::Fixed(|| vec![Step::succeeds("run -p quickstart")]),
@@ -103,7 +120,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "docs",
         about: "every code block of the documentation and the README",
-        brokers: &[Broker::None],
+        brokers: &[Kind::None],
         tools: TOOLS,
         deadline: BUILD,
         steps: Steps::Fixed(|| vec![Step::tests("--doc -p tidings --all-features")]),
@@ -111,6 +128,19 @@ const SUITES: &[Suite] = &[
 ];
 
 impl Suite {
+    /// Which of the brokers asked for it runs on.
+    fn on(&self, asks: &[Ask]) -> Vec<Ask> {
+        match self.brokers {
+            [Kind::None] => vec![Ask::None],
+            [Kind::Memory] => vec![Ask::Memory],
+            kinds => asks
+                .iter()
+                .filter(|ask| kinds.contains(&ask.kind()))
+                .cloned()
+                .collect(),
+        }
+    }
+
     /// The commands of the suite.
     ///
     /// # Errors
@@ -140,8 +170,35 @@ fn feature_steps(manifest: &str) -> Vec<Step> {
     steps
 }
 
-/// The suites of these names, each once, in their own order; all of them when no name is given.
-pub(crate) fn select(names: &[&str]) -> Result<Vec<&'static Suite>, String> {
+/// A suite and what it is to run on.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) suite: &'static Suite,
+    /// None where no broker asked for is one it runs on.
+    pub(crate) asks: Vec<Ask>,
+}
+
+/// What a command line asks for: the suites named, or all, each once and in their own order; those that run on
+/// RabbitMQ on the brokers named, or the usual ones. `--broker` says nothing to a suite that knows one broker only.
+pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
+    let mut names = Vec::new();
+    let mut asks = Vec::new();
+    let mut args = args.iter();
+    while let Some(&arg) = args.next() {
+        match arg.split_once('=') {
+            Some(("--broker", broker)) => asks.push(Ask::parse(broker)?),
+            _ if arg == "--broker" => {
+                let broker = args
+                    .next()
+                    .ok_or("no broker after `--broker`; write `--broker 4`")?;
+                asks.push(Ask::parse(broker)?);
+            }
+            _ if arg.starts_with('-') => {
+                return Err(format!("no option `{arg}`; there are `--broker` and `--help`"));
+            }
+            _ => names.push(arg),
+        }
+    }
     if let Some(unknown) = names
         .iter()
         .find(|name| SUITES.iter().all(|suite| suite.name != **name))
@@ -149,16 +206,40 @@ pub(crate) fn select(names: &[&str]) -> Result<Vec<&'static Suite>, String> {
         let known: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
         return Err(format!("no suite `{unknown}`; there are {}", known.join(", ")));
     }
-    Ok(SUITES
-        .iter()
-        .filter(|suite| names.is_empty() || names.contains(&suite.name))
-        .collect())
+    if asks.is_empty() {
+        asks = Ask::usual();
+    }
+    let mut jobs = Vec::new();
+    for suite in SUITES {
+        if !(names.is_empty() || names.contains(&suite.name)) {
+            continue;
+        }
+        let asks = suite.on(&asks);
+        if asks.is_empty() && !names.is_empty() {
+            return Err(format!("suite `{}` does not run on memory", suite.name));
+        }
+        jobs.push(Job { suite, asks });
+    }
+    Ok(jobs)
 }
+
+const USAGE: &str = "\
+usage: cargo xtask test [--broker <broker>]... [suite...]
+
+Suites that run on RabbitMQ run on the one at hand and on the newest 4; those that run in memory, too, there as well.
+`--broker memory`, `--broker 4`, `--broker 3.10`, any version, once or more often, names others.
+
+A RabbitMQ that is not there is got: from Docker where its engine runs; else, as root on Debian and Ubuntu, the
+distribution's package, whose own server is not started; a newer one as root on Debian, unpacked from a newer suite
+into the cache folder. No test touches a broker that it did not start.
+
+Without a name, all suites, in this order:
+
+";
 
 /// What `cargo xtask test --help` prints.
 pub(crate) fn help() -> String {
-    let mut help =
-        "usage: cargo xtask test [suite...]\n\nWithout a name, all of them, in this order:\n\n".to_owned();
+    let mut help = USAGE.to_owned();
     let width = SUITES
         .iter()
         .map(|suite| suite.name.len())
@@ -174,8 +255,8 @@ pub(crate) fn help() -> String {
     {
         let brokers: Vec<&str> = brokers
             .iter()
-            .filter(|broker| **broker != Broker::None)
-            .map(|broker| broker.name())
+            .filter(|kind| **kind != Kind::None)
+            .map(|kind| kind.name())
             .collect();
         let on = if brokers.is_empty() {
             String::new()
@@ -198,8 +279,15 @@ pub(crate) fn help() -> String {
 mod tests {
     use super::*;
 
-    fn names(suites: &[&Suite]) -> Vec<&'static str> {
-        suites.iter().map(|suite| suite.name).collect()
+    fn names(jobs: &[Job]) -> Vec<&'static str> {
+        jobs.iter().map(|job| job.suite.name).collect()
+    }
+
+    fn brokers(args: &[&str], name: &str) -> Vec<String> {
+        let jobs = select(args).unwrap();
+        let job = jobs.iter().find(|job| job.suite.name == name);
+        job.map(|job| job.asks.iter().map(Ask::to_string).collect())
+            .unwrap_or_default()
     }
 
     #[test]
@@ -221,6 +309,49 @@ mod tests {
         assert!(
             fault.starts_with("no suite `units`; there are unit, features, "),
             "{fault}"
+        );
+    }
+
+    #[test]
+    fn a_suite_runs_on_every_usual_broker_that_it_can() {
+        for (name, on) in [
+            ("unit", &["-"][..]),
+            ("shop", &["memory"]),
+            ("conformance", &["memory", "RabbitMQ", "RabbitMQ 4"]),
+            ("rabbitmq", &["RabbitMQ", "RabbitMQ 4"]),
+        ] {
+            assert_eq!(brokers(&[], name), on, "{name}");
+        }
+    }
+
+    #[test]
+    fn named_brokers_take_the_place_of_the_usual_ones() {
+        let args = ["--broker", "3.10", "--broker=4"];
+        for name in ["conformance", "rabbitmq"] {
+            assert_eq!(brokers(&args, name), ["RabbitMQ 3.10", "RabbitMQ 4"]);
+        }
+        assert_eq!(brokers(&args, "shop"), ["memory"]);
+        assert_eq!(brokers(&["--broker", "memory"], "conformance"), ["memory"]);
+        assert!(brokers(&["--broker", "memory"], "rabbitmq").is_empty());
+    }
+
+    #[test]
+    fn a_suite_that_is_named_is_never_left_out() {
+        assert_eq!(
+            select(&["rabbitmq", "--broker", "memory"]).unwrap_err(),
+            "suite `rabbitmq` does not run on memory"
+        );
+    }
+
+    #[test]
+    fn a_stray_option_says_which_there_are() {
+        assert_eq!(
+            select(&["--brokers"]).unwrap_err(),
+            "no option `--brokers`; there are `--broker` and `--help`"
+        );
+        assert_eq!(
+            select(&["unit", "--broker"]).unwrap_err(),
+            "no broker after `--broker`; write `--broker 4`"
         );
     }
 

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::broker::Broker;
 use crate::tally::Tally;
 
 /// A suite that has run, on one broker.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) suite: &'static str,
-    pub(crate) broker: Broker,
+    /// The broker's name and version; of one that could not be got, what was asked for.
+    pub(crate) on: String,
     pub(crate) tally: Tally,
     pub(crate) took: Duration,
 }
@@ -36,7 +36,10 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.0 {
             for fault in &row.tally.faults {
-                writeln!(f, "{}: {fault}", row.suite)?;
+                match row.on.as_str() {
+                    "-" => writeln!(f, "{}: {fault}", row.suite)?,
+                    on => writeln!(f, "{} on {on}: {fault}", row.suite)?,
+                }
             }
         }
         if !self.passed() {
@@ -52,7 +55,7 @@ impl fmt::Display for Table {
         let broker = self
             .0
             .iter()
-            .map(|row| row.broker.name().len())
+            .map(|row| row.on.len())
             .chain([6])
             .max()
             .unwrap_or_default();
@@ -63,12 +66,12 @@ impl fmt::Display for Table {
         )?;
         for Row {
             suite,
-            broker: on,
+            on,
             tally,
             took,
         } in &self.0
         {
-            let (on, seconds) = (on.name(), took.as_secs_f64());
+            let seconds = took.as_secs_f64();
             let Tally { passed, failed, .. } = tally;
             writeln!(
                 f,
@@ -89,7 +92,7 @@ impl fmt::Display for Table {
 mod tests {
     use super::*;
 
-    fn row(suite: &'static str, broker: Broker, passed: u64, failed: u64) -> Row {
+    fn row(suite: &'static str, on: &str, passed: u64, failed: u64) -> Row {
         let faults = if failed > 0 {
             vec![format!("{failed} tests failed in `t`")]
         } else {
@@ -97,7 +100,7 @@ mod tests {
         };
         Row {
             suite,
-            broker,
+            on: on.to_owned(),
             tally: Tally {
                 passed,
                 failed,
@@ -110,29 +113,33 @@ mod tests {
     #[test]
     fn the_table_ends_with_the_sums() {
         let table = Table(vec![
-            row("unit", Broker::None, 312, 0),
-            row("conformance", Broker::Memory, 88, 0),
+            row("unit", "-", 312, 0),
+            row("conformance", "memory", 88, 0),
+            row("conformance", "RabbitMQ 3.10.8", 88, 0),
         ]);
         assert!(table.passed());
         assert_eq!(
             table.to_string(),
-            "suite        broker  passed  failed  seconds\n\
-             unit         -          312       0     12.3\n\
-             conformance  memory      88       0     12.3\n\
-             400 passed, 0 failed\n"
+            "suite        broker           passed  failed  seconds\n\
+             unit         -                   312       0     12.3\n\
+             conformance  memory               88       0     12.3\n\
+             conformance  RabbitMQ 3.10.8      88       0     12.3\n\
+             488 passed, 0 failed\n"
         );
     }
 
     #[test]
     fn what_failed_stands_above_the_table() {
-        let table = Table(vec![row("unit", Broker::None, 1, 2)]);
+        let table = Table(vec![row("unit", "-", 1, 2), row("bus", "memory", 0, 1)]);
         assert!(!table.passed());
         assert_eq!(
             table.to_string(),
-            "unit: 2 tests failed in `t`\n\n\
+            "unit: 2 tests failed in `t`\n\
+             bus on memory: 1 tests failed in `t`\n\n\
              suite  broker  passed  failed  seconds\n\
              unit   -            1       2     12.3\n\
-             1 passed, 2 failed\n"
+             bus    memory       0       1     12.3\n\
+             1 passed, 3 failed\n"
         );
     }
 

@@ -62,6 +62,7 @@ pub(crate) enum Pace {
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     state: Mutex<ConsumerState>,
+    call: Mutex<Option<Awake>>,
 }
 
 /// How a consumer is.
@@ -84,6 +85,17 @@ impl Status {
 
     pub(crate) fn set(&self, state: ConsumerState) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Keeps the clock awake until the consumer hears what is wanted of it now: between a resume and the next
+    /// subscription nothing else shows that there is work to come.
+    pub(crate) fn call(&self, awake: Awake) {
+        *self.call.lock().unwrap_or_else(PoisonError::into_inner) = Some(awake);
+    }
+
+    /// What the consumer was called with, once it has heard.
+    pub(crate) fn take_call(&self) -> Option<Awake> {
+        self.call.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -160,6 +172,7 @@ impl Consumer {
     ) -> Option<Pace> {
         loop {
             let now = *wanted.borrow_and_update();
+            *awake = self.status.take_call().or(awake.take());
             match now {
                 Wanted::Drain | Wanted::Abort => return None,
                 Wanted::Pause => {

@@ -142,6 +142,7 @@ impl<'a> Shift<'a> {
     pub(crate) async fn run(mut self, wanted: &mut watch::Receiver<Wanted>) -> Exit {
         loop {
             self.obey(*wanted.borrow_and_update());
+            drop(self.consumer.status.take_call());
             self.start_what_may();
             self.acknowledge();
             self.set_timer();

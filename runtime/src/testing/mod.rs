@@ -2,10 +2,13 @@
 
 mod assert;
 mod dead_letter;
+mod outside;
 mod settle;
 
 pub use assert::{__assert_not_published, __assert_published};
 pub use dead_letter::DeadLetter;
+#[doc(hidden)]
+pub use outside::{MemoryServer, QueuedMessage};
 pub use settle::NotSettled;
 
 use std::ops::Deref;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::event::{AnyEvent, DomainEvent, KnownEvent, Metadata, UpcastFrom};
+use crate::event::{AnyEvent, DomainEvent, Metadata, UpcastFrom};
 
 /// Why an envelope's data is not the event that was asked for.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub(crate) fn event<E: DomainEvent>(metadata: &Metadata, data: &str) -> Result<E
 }
 
 /// Decodes `data`, written as version `version`, as the event `E`.
-pub(crate) fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
+fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
     match version.cmp(&E::VERSION) {
         std::cmp::Ordering::Equal => json(data),
         std::cmp::Ordering::Greater => Err(DecodeError::NewerVersion {
@@ -98,14 +98,13 @@ pub(crate) fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, Dec
     }
 }
 
-/// The step that `upcast_from = Older` stands for; the derive calls it.
-#[doc(hidden)]
-pub fn upcast<Older, Newer>(found: u32, data: &str) -> Result<Newer, DecodeError>
+/// The step that `upcast_from = Older` stands for.
+pub(crate) fn upcast<Older, Newer>(found: u32, data: &str) -> Result<Newer, DecodeError>
 where
-    Older: KnownEvent,
+    Older: DomainEvent,
     Newer: UpcastFrom<Older>,
 {
-    let older = Older::decode_version(found, data).map_err(|error| match error {
+    let older = version::<Older>(found, data).map_err(|error| match error {
         // A gap in the chain, such as v3 upcast from v1 alone when v2 comes: newer than v1, and yet not unknown future.
         DecodeError::NewerVersion { found, .. } => DecodeError::UnknownVersion { found },
         other => other,

@@ -1,0 +1,171 @@
+//! The arguments of the command.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+
+use crate::client::Client;
+use crate::customer::Street;
+use crate::service::{Role, Setup};
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+A shop of three services on one bus.
+
+    cargo run -p shop
+        all of it in this process, on the broker of TIDINGS_URL, or in memory when that is not set
+        --orders N          how many orders are placed (36)
+        --speed-up N        what the retry delays are divided by (20)
+
+    cargo run -p shop -- --role orders|payments|inventory
+        one service until SIGTERM, on the broker of TIDINGS_URL
+        --data DIR          the folder of its books; without one they end with the process
+        --listen ADDR       where it answers GET /books, GET /health and, as orders, POST /orders
+                            (127.0.0.1:8081, 8082 and 8083)
+        --speed-up N        what the retry delays are divided by (1)
+
+    cargo run -p shop -- --role customer
+        places orders with services that run, and says by its exit code whether the books balance
+        --orders N          how many orders are placed (36)
+        --url URL           where orders listens (http://127.0.0.1:8081)
+        --payments-url URL  where payments does (http://127.0.0.1:8082)
+        --inventory-url URL where inventory does (http://127.0.0.1:8083)
+        --within SECONDS    how long all of it may take (60)
+";
+
+const OPTIONS: [&str; 9] = [
+    "role",
+    "data",
+    "listen",
+    "orders",
+    "speed-up",
+    "url",
+    "payments-url",
+    "inventory-url",
+    "within",
+];
+
+/// What to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Print the help.
+    Help,
+    /// Everything in one process.
+    Everything {
+        /// How many orders are placed.
+        orders: u32,
+        /// What the retry delays are divided by.
+        speed_up: u32,
+    },
+    /// One service.
+    Service {
+        /// Which, and where its books are.
+        setup: Setup,
+        /// Where it listens for HTTP.
+        listen: SocketAddr,
+        /// What its retry delays are divided by.
+        speed_up: u32,
+    },
+    /// The customers of services that run elsewhere.
+    Customer {
+        /// Where the services are.
+        street: Street,
+        /// How many orders are placed.
+        orders: u32,
+        /// How long all of it may take.
+        within: Duration,
+    },
+}
+
+/// Reads the arguments after the command's own name.
+///
+/// # Errors
+/// When one is unknown, lacks its value, has another that can be, or belongs to another role.
+pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command> {
+    let mut options = Options::read(args)?;
+    if options.help {
+        return Ok(Command::Help);
+    }
+    let role = options.values.remove("role");
+    let command = match role.as_deref() {
+        None => Command::Everything {
+            orders: options.take("orders", 36)?,
+            speed_up: options.take("speed-up", 20)?,
+        },
+        Some("orders") => options.service(Role::Orders, 8081)?,
+        Some("payments") => options.service(Role::Payments, 8082)?,
+        Some("inventory") => options.service(Role::Inventory, 8083)?,
+        Some("customer") => Command::Customer {
+            street: Street {
+                orders: Client::new(&options.take("url", "http://127.0.0.1:8081".to_owned())?)?,
+                payments: Client::new(&options.take("payments-url", "http://127.0.0.1:8082".to_owned())?)?,
+                inventory: Client::new(&options.take("inventory-url", "http://127.0.0.1:8083".to_owned())?)?,
+            },
+            orders: options.take("orders", 36)?,
+            within: Duration::from_secs(options.take("within", 60)?),
+        },
+        Some(other) => bail!("there is no role `{other}`; write orders, payments, inventory or customer"),
+    };
+    match (options.values.keys().next(), role) {
+        (None, _) => Ok(command),
+        (Some(left), Some(role)) => bail!("`--{left}` has no meaning with `--role {role}`; see --help"),
+        (Some(left), None) => bail!("`--{left}` has no meaning without `--role`; see --help"),
+    }
+}
+
+/// The options with their values, as they stand.
+struct Options {
+    help: bool,
+    values: BTreeMap<String, String>,
+}
+
+impl Options {
+    // --name value  --name=value  --help  -h
+    fn read(args: impl IntoIterator<Item = String>) -> Result<Self> {
+        let mut options = Self {
+            help: false,
+            values: BTreeMap::new(),
+        };
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            if arg == "--help" || arg == "-h" {
+                options.help = true;
+                continue;
+            }
+            let (name, value) = match arg.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (arg.as_str(), None),
+            };
+            let known = name.strip_prefix("--").filter(|name| OPTIONS.contains(name));
+            let name = known.ok_or_else(|| anyhow!("there is no option `{name}`; see --help"))?;
+            let value = value
+                .or_else(|| args.next())
+                .ok_or_else(|| anyhow!("`--{name}` needs a value; see --help"))?;
+            if options.values.insert(name.to_owned(), value).is_some() {
+                bail!("`--{name}` stands there twice");
+            }
+        }
+        Ok(options)
+    }
+
+    fn take<T: FromStr<Err: Display>>(&mut self, name: &str, default: T) -> Result<T> {
+        let Some(value) = self.values.remove(name) else {
+            return Ok(default);
+        };
+        let parsed = value.parse();
+        parsed.map_err(|error| anyhow!("`--{name}` cannot be `{value}`: {error}"))
+    }
+
+    fn service(&mut self, role: Role, port: u16) -> Result<Command> {
+        let data = self.values.remove("data").map(Into::into);
+        Ok(Command::Service {
+            setup: Setup { role, data },
+            listen: self.take("listen", ([127, 0, 0, 1], port).into())?,
+            speed_up: self.take("speed-up", 1)?,
+        })
+    }
+}

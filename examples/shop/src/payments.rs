@@ -1,0 +1,51 @@
+//! Payments: takes the money for each order.
+
+use tidings::{App, Event, State, event_handler, handlers};
+
+use crate::events::{OrderCreated, PaymentEvent, PaymentFailed, PaymentSettled};
+use crate::gateway::{Card, Charge, Gateway, GatewayError, UnknownCard};
+
+/// The service. The gateway is all the state it has.
+pub fn app(gateway: Gateway) -> App<Gateway> {
+    App::new("payments")
+        .state(gateway)
+        .handlers(handlers![take_payment])
+}
+
+/// Why an order is not charged yet.
+// Not `transparent`: `reject_on` looks through the sources, and a transparent error leaves itself out of them.
+#[derive(Debug, thiserror::Error)]
+pub enum PaymentError {
+    /// The gateway gave no answer: a later attempt may get one.
+    #[error("cannot charge the order")]
+    Gateway(#[from] GatewayError),
+    /// The card is none: no attempt can help.
+    #[error("cannot read the card")]
+    Card(#[from] UnknownCard),
+}
+
+/// Charges an order. The gateway knows the orders it has charged, so a second time changes nothing and answers the
+/// same.
+///
+/// # Errors
+/// When the gateway is away, which is retried; and when the card is none, which is dead-lettered at once.
+#[event_handler(
+    "order.created",
+    timeout = "10s",
+    retry(attempts = 8, rungs = "1s, 5s, 15s, 1m"),
+    reject_on(UnknownCard)
+)]
+pub async fn take_payment(
+    order: Event<OrderCreated>,
+    State(gateway): State<Gateway>,
+) -> Result<PaymentEvent, PaymentError> {
+    let card: Card = order.card.parse()?;
+    let order_id = order.order_id;
+    Ok(match gateway.charge(order_id, card, order.total_cents).await? {
+        Charge::Taken(cents) => PaymentEvent::Settled(PaymentSettled { order_id, cents }),
+        Charge::Declined => PaymentEvent::Failed(PaymentFailed {
+            order_id,
+            reason: "the card was declined".to_owned(),
+        }),
+    })
+}

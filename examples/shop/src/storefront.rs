@@ -1,0 +1,77 @@
+//! The storefront: where customers place orders over HTTP.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tidings::http::CorrelationLayer;
+use tidings::{Bus, PublishOptions};
+use uuid::Uuid;
+
+use crate::events::OrderCreated;
+use crate::inventory::CATALOGUE;
+use crate::orders::OrderBook;
+
+/// What a customer sends to `POST /orders`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewOrder {
+    /// The customer's own id for it: who got no answer sends it again under the same one.
+    pub order_id: Uuid,
+    /// Who pays.
+    pub customer: String,
+    /// What is bought.
+    pub item: String,
+    /// How many of it.
+    pub quantity: u32,
+    /// The card to charge.
+    pub card: String,
+}
+
+/// `POST /orders`.
+pub fn router(books: OrderBook, bus: Bus) -> Router {
+    Router::new()
+        .route("/orders", post(place_order))
+        // What is published while a request is answered carries its `x-correlation-id`, through all services.
+        .layer(CorrelationLayer::new())
+        .with_state((books, bus))
+}
+
+async fn place_order(
+    State((books, bus)): State<(OrderBook, Bus)>,
+    Json(order): Json<NewOrder>,
+) -> Result<(StatusCode, Json<OrderCreated>), (StatusCode, String)> {
+    let order = books.place(priced(order)?).map_err(unavailable)?;
+    // Written first and published second: a crash in between leaves a customer without an answer, who asks again.
+    // The order's id is the event's too, so that both times it is the same fact. Mandatory, since an order that
+    // reaches no service must not be answered with "accepted".
+    let once = PublishOptions::new().id(order.order_id.to_string()).mandatory();
+    bus.publish_with(&order, once).await.map_err(unavailable)?;
+    Ok((StatusCode::ACCEPTED, Json(order)))
+}
+
+fn priced(order: NewOrder) -> Result<OrderCreated, (StatusCode, String)> {
+    let refused = |text: String| (StatusCode::UNPROCESSABLE_ENTITY, text);
+    let (.., price) = CATALOGUE
+        .iter()
+        .find(|(item, ..)| *item == order.item)
+        .ok_or_else(|| refused(format!("no `{}` is sold here", order.item)))?;
+    if order.quantity == 0 {
+        return Err(refused("an order is for one at the least".to_owned()));
+    }
+    Ok(OrderCreated {
+        order_id: order.order_id,
+        customer: order.customer,
+        item: order.item,
+        quantity: order.quantity,
+        total_cents: price * u64::from(order.quantity),
+        card: order.card,
+    })
+}
+
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> (StatusCode, String) {
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("{:#}", anyhow::Error::new(error)),
+    )
+}

@@ -1,0 +1,102 @@
+//! The summary: what a run came to.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use tidings::health::Health;
+
+use crate::audit::Books;
+use crate::inventory::CATALOGUE;
+use crate::money::Cents;
+
+/// What became of the deliveries of a service since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Handled.
+    pub handled: u64,
+    /// Put off to another attempt.
+    pub retried: u64,
+    /// Of a type that the service does not know.
+    pub ignored: u64,
+    /// Given up.
+    pub dead_lettered: u64,
+}
+
+impl Counts {
+    /// How many deliveries have come to their end.
+    pub fn settled(self) -> u64 {
+        self.handled + self.ignored + self.dead_lettered
+    }
+
+    /// Those of both.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            handled: self.handled + other.handled,
+            retried: self.retried + other.retried,
+            ignored: self.ignored + other.ignored,
+            dead_lettered: self.dead_lettered + other.dead_lettered,
+        }
+    }
+}
+
+impl From<&Health> for Counts {
+    fn from(health: &Health) -> Self {
+        let handlers = health.handlers.iter().map(|handler| Self {
+            handled: handler.handled,
+            retried: handler.retried,
+            ignored: handler.ignored,
+            dead_lettered: handler.dead_lettered,
+        });
+        handlers.fold(Self::default(), Self::and)
+    }
+}
+
+/// The counts of each service and of all together, as a table.
+pub fn counts(services: &[(&str, Counts)]) -> String {
+    let all = services
+        .iter()
+        .fold(Counts::default(), |sum, (_, counts)| sum.and(*counts));
+    let mut text = "              handled  retried  ignored  dead-lettered\n".to_owned();
+    for (name, counts) in services.iter().chain([&("together", all)]) {
+        let Counts {
+            handled,
+            retried,
+            ignored,
+            dead_lettered,
+        } = counts;
+        let _ = writeln!(
+            text,
+            "  {name:<10}  {handled:>7}  {retried:>7}  {ignored:>7}  {dead_lettered:>13}"
+        );
+    }
+    text
+}
+
+/// Money and stock before and after, as a table.
+pub fn totals(before: &Books, after: &Books) -> String {
+    let mut text = "                 before       after\n".to_owned();
+    let (money, money_after) = (Cents(before.cents()), Cents(after.cents()));
+    let _ = writeln!(text, "  money      {money:>10}  {money_after:>10}");
+    let (stock, stock_after) = (before.stock(), after.stock());
+    for (item, ..) in CATALOGUE {
+        let _ = writeln!(
+            text,
+            "  {item:<9}  {:>10}  {:>10}",
+            stock[item], stock_after[item]
+        );
+    }
+    text
+}
+
+/// Prints what does not balance, or that all does, and says which.
+pub fn verdict(faults: &[String]) -> bool {
+    if faults.is_empty() {
+        println!("The books balance.");
+        return true;
+    }
+    println!("The books do not balance:");
+    for fault in faults {
+        println!("  {fault}");
+    }
+    false
+}

@@ -1,0 +1,113 @@
+//! An in-memory broker as someone outside of every service sees it: for the runtime's own suites.
+
+use std::sync::Arc;
+
+use crate::broker::{Broker, Publish};
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::config::BusBuilder;
+use crate::confirm::confirm;
+use crate::headers::Headers;
+use crate::memory::MemoryBroker;
+use crate::message::{Message, Properties};
+use crate::refusal::Refusal;
+
+/// An in-memory broker on the system's clock, which several buses can share as services share a server.
+#[derive(Debug, Clone)]
+pub struct MemoryServer(Arc<MemoryBroker>);
+
+/// One message in a queue.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct QueuedMessage {
+    /// The exchange it came through.
+    pub exchange: String,
+    /// The key it came under.
+    pub routing_key: String,
+    /// Its properties.
+    pub properties: Properties,
+    /// Its headers.
+    pub headers: Headers,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl MemoryServer {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self(Arc::new(MemoryBroker::new(Clock::real())))
+    }
+
+    /// A bus on it, as a service of its own would have.
+    pub fn bus(&self, settings: BusBuilder) -> Bus {
+        Bus::on_memory_broker(settings.config, Arc::clone(&self.0))
+    }
+
+    /// Publishes without a bus. `false`: the broker refused it.
+    pub async fn publish(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: Properties,
+        headers: Headers,
+        body: &[u8],
+    ) -> bool {
+        let (confirm, answer) = confirm(None);
+        self.0.send(Publish {
+            message: Arc::new(Message {
+                exchange: exchange.to_owned(),
+                routing_key: routing_key.to_owned(),
+                properties,
+                headers,
+                body: body.to_owned(),
+            }),
+            mandatory: false,
+            while_handling: false,
+            confirm,
+        });
+        matches!(answer.await, Some(Ok(())))
+    }
+
+    /// What a queue holds, handed out or not, in order.
+    pub fn messages(&self, queue: &str) -> Vec<QueuedMessage> {
+        let messages = self.0.queue_messages(queue).into_iter();
+        messages
+            .map(|message| {
+                let message = Arc::unwrap_or_clone(message);
+                QueuedMessage {
+                    exchange: message.exchange,
+                    routing_key: message.routing_key,
+                    properties: message.properties,
+                    headers: message.headers,
+                    body: message.body,
+                }
+            })
+            .collect()
+    }
+
+    /// Deletes a queue. `false`: there was none of this name.
+    pub fn delete_queue(&self, queue: &str) -> bool {
+        self.0.delete_queue(queue)
+    }
+
+    /// Takes the broker away: every subscription ends, and publishes wait.
+    pub fn go_down(&self) {
+        self.0.go_down();
+    }
+
+    /// Brings it back with all that it held.
+    pub fn come_back(&self) {
+        self.0.come_back();
+    }
+
+    /// Refuses the next `count` publishes to an exchange, as a queue does that is full.
+    pub fn refuse_next(&self, exchange: &str, count: usize) {
+        self.0.refuse_next(exchange, count, Refusal::Nacked);
+    }
+}
+
+impl Default for MemoryServer {
+    fn default() -> Self {
+        Self::new()
+    }
+}

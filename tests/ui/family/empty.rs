@@ -1,0 +1,10 @@
+use tidings::DomainEvent;
+
+#[derive(DomainEvent)]
+enum OrderEvent {}
+
+fn publish<E: tidings::Payload>() {}
+
+fn main() {
+    publish::<OrderEvent>();
+}

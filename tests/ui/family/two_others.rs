@@ -1,0 +1,17 @@
+use tidings::{AnyEvent, DomainEvent};
+use tidings_tests::OrderCreated;
+
+#[derive(DomainEvent)]
+enum OrderEvent {
+    Created(OrderCreated),
+    #[event(other)]
+    Other(AnyEvent),
+    #[event(other)]
+    Rest(AnyEvent),
+}
+
+fn publish<E: tidings::Payload>() {}
+
+fn main() {
+    publish::<OrderEvent>();
+}

@@ -1,0 +1,13 @@
+use tidings::DomainEvent;
+use tidings_tests::OrderCreated;
+
+#[derive(DomainEvent)]
+enum OrderEvent {
+    Created { order: OrderCreated },
+}
+
+fn publish<E: tidings::Payload>() {}
+
+fn main() {
+    publish::<OrderEvent>();
+}

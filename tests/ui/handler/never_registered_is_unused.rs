@@ -1,0 +1,9 @@
+#![deny(dead_code)]
+
+use tidings::event_handler;
+use tidings_tests::OrderCreated;
+
+#[event_handler]
+async fn take_payment(_order: OrderCreated) {}
+
+fn main() {}

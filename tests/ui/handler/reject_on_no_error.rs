@@ -1,0 +1,11 @@
+use tidings::{event_handler, handlers};
+use tidings_tests::OrderCreated;
+
+struct Declined;
+
+#[event_handler(reject_on(Declined))]
+async fn take_payment(_order: OrderCreated) {}
+
+fn main() {
+    let _ = handlers![take_payment];
+}

@@ -1,0 +1,15 @@
+use tidings::{event_handler, handlers};
+use tidings_tests::{OrderCancelled, OrderCreated};
+
+#[derive(tidings::DomainEvent)]
+enum OrderEvent {
+    Created(OrderCreated),
+    Cancelled(OrderCancelled),
+}
+
+#[event_handler("order.created")]
+async fn follow(_event: OrderEvent) {}
+
+fn main() {
+    let _ = handlers![follow];
+}

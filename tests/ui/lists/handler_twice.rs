@@ -1,0 +1,12 @@
+use tidings::{event_handler, handlers};
+use tidings_tests::OrderCreated;
+
+#[event_handler]
+async fn take_payment(_order: OrderCreated) {}
+
+#[event_handler]
+async fn refund(_order: OrderCreated) {}
+
+fn main() {
+    let _ = handlers![take_payment, refund, take_payment];
+}

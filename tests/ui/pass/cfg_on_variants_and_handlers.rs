@@ -1,0 +1,26 @@
+use tidings::{DomainEvent, event_handler, handlers};
+use tidings_tests::OrderCreated;
+
+#[derive(DomainEvent)]
+enum OrderEvent {
+    Created(OrderCreated),
+    #[cfg(any())]
+    Gone(NoSuchEvent),
+}
+
+#[event_handler]
+#[cfg(any())]
+async fn below(_event: NoSuchEvent) {}
+
+#[cfg(any())]
+#[event_handler]
+async fn above(_event: NoSuchEvent) {}
+
+#[cfg(all())]
+#[event_handler]
+#[cfg(all())]
+async fn follow(_event: OrderEvent) {}
+
+fn main() {
+    let _ = handlers![follow];
+}

@@ -1,0 +1,33 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+mod vendor {
+    pub use tidings as news;
+}
+
+// Nothing may reach for the usual name.
+mod tidings {}
+
+#[derive(Serialize, Deserialize, JsonSchema, vendor::news::DomainEvent)]
+#[event(type = "order.created", crate = vendor::news)]
+struct Created {
+    id: u32,
+}
+
+#[derive(vendor::news::DomainEvent)]
+#[event(crate = crate::vendor::news)]
+enum Any {
+    Created(Created),
+    #[event(other)]
+    Other(vendor::news::AnyEvent),
+}
+
+#[vendor::news::event_handler("order.*", crate = vendor::news)]
+async fn follow(_event: Any, _delivery: vendor::news::Delivery) -> Option<Created> {
+    None
+}
+
+fn main() {
+    let _ = vendor::news::events![crate = vendor::news; Created];
+    let _ = vendor::news::App::new("shop").handlers(vendor::news::handlers![crate = vendor::news; follow]);
+}

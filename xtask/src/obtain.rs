@@ -1,0 +1,558 @@
+//! Gets a RabbitMQ: what is there is taken, what is not is fetched where that can be done, and else we say how.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fmt, fs, io, process};
+
+use tidings_broker::{Install, Place, Version};
+
+use crate::child;
+
+/// Which RabbitMQ is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// The one at hand: installed, or else the oldest that Docker has and we promise to work with, or else the
+    /// distribution's.
+    AtHand,
+    /// One of this version.
+    Version(Version),
+}
+
+/// What a machine has that bears on the question.
+#[derive(Debug, Clone, Default)]
+struct Machine {
+    installed: Option<Install>,
+    /// Debians that an earlier run unpacked.
+    unpacked: Vec<Install>,
+    /// Whether Docker answers, engine and all.
+    docker: bool,
+    /// Whether we are root.
+    root: bool,
+    system: System,
+    /// The version that the distribution would install.
+    packaged: Option<Version>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum System {
+    Debian,
+    Ubuntu,
+    #[default]
+    Other,
+}
+
+/// What to do about it.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    /// It is there.
+    Take(Install),
+    /// Pull this image.
+    Pull(String),
+    /// Install the distribution's package.
+    Package,
+    /// Unpack this suite of Debian and run the one inside it.
+    Unpack(&'static str),
+}
+
+/// The oldest that we promise to work with.
+const OLDEST: &str = "3.10";
+/// Debian's releases that stay with a version. What is in none of them is looked for in the suite that moves on.
+const RELEASES: [(&str, &str); 2] = [("bookworm", "3.10"), ("trixie", "4.0")];
+const MOVING: &str = "sid";
+
+const PACKAGE: &str = "rabbitmq-server";
+
+fn plan(want: &Want, machine: &Machine) -> Result<Plan, String> {
+    let serves = |install: &&Install| match want {
+        Want::AtHand => true,
+        Want::Version(version) => version.covers(&install.version),
+    };
+    if let Some(installed) = machine.installed.as_ref().filter(serves) {
+        return Ok(Plan::Take(installed.clone()));
+    }
+    if let (Want::Version(_), Some(newest)) = (
+        want,
+        machine
+            .unpacked
+            .iter()
+            .filter(serves)
+            .max_by_key(|install| &install.version),
+    ) {
+        return Ok(Plan::Take(newest.clone()));
+    }
+    if machine.docker {
+        return Ok(Plan::Pull(image(want)));
+    }
+    if let (true, Some(packaged)) = (machine.root && machine.installed.is_none(), &machine.packaged)
+        && match want {
+            Want::AtHand => true,
+            Want::Version(version) => version.covers(packaged),
+        }
+    {
+        return Ok(Plan::Package);
+    }
+    match want {
+        Want::Version(version) if machine.root && machine.system == System::Debian => {
+            Ok(Plan::Unpack(suite_of(version)))
+        }
+        _ => Err(advice(want, machine)),
+    }
+}
+
+fn image(want: &Want) -> String {
+    match want {
+        Want::AtHand => format!("rabbitmq:{OLDEST}"),
+        Want::Version(version) => format!("rabbitmq:{version}"),
+    }
+}
+
+fn suite_of(version: &Version) -> &'static str {
+    RELEASES
+        .iter()
+        .find(|(_, has)| {
+            has.parse()
+                .is_ok_and(|has: Version| has.covers(version) || has == *version)
+        })
+        .map_or(MOVING, |(suite, _)| suite)
+}
+
+/// What a person can do where we cannot.
+fn advice(want: &Want, machine: &Machine) -> String {
+    let start = "start Docker (`docker info` must succeed)";
+    let system = match (want, machine.system) {
+        (Want::AtHand, System::Other) => Some("install RabbitMQ so that `rabbitmq-server` is in the path"),
+        (Want::AtHand, _) => Some("install it with `sudo apt-get install rabbitmq-server`"),
+        (Want::Version(_), System::Debian) => {
+            Some("run this command as root, once, to unpack a newer Debian")
+        }
+        (Want::Version(_), _) => None,
+    };
+    let ways = match system {
+        Some(way) => format!("{start} or {way}"),
+        None => start.to_owned(),
+    };
+    format!("no {want} on this machine; {ways}, or test without it: `--broker memory`")
+}
+
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtHand => f.write_str("RabbitMQ"),
+            Self::Version(version) => write!(f, "RabbitMQ {version}"),
+        }
+    }
+}
+
+/// Gets a RabbitMQ that serves.
+pub(crate) fn obtain(want: &Want) -> Result<Install, String> {
+    let cache = cache()?;
+    match plan(want, &Machine::look(&cache)?)? {
+        Plan::Take(install) => Ok(install),
+        Plan::Pull(image) => pull(image),
+        Plan::Package => package(),
+        Plan::Unpack(suite) => {
+            let install = unpack(suite, &cache)?;
+            match want {
+                Want::Version(version) if !version.covers(&install.version) => Err(format!(
+                    "Debian has no {want}, {suite} is at {}; start Docker (`docker info` must succeed)",
+                    install.version
+                )),
+                _ => Ok(install),
+            }
+        }
+    }
+}
+
+/// Where what we unpacked is kept from run to run.
+pub(crate) fn cache() -> Result<PathBuf, String> {
+    let under = |name, rest| {
+        env::var_os(name)
+            .filter(|folder| !folder.is_empty())
+            .map(|folder| Path::new(&folder).join(rest))
+    };
+    under("XDG_CACHE_HOME", "tidings")
+        .or_else(|| under("HOME", ".cache/tidings"))
+        .ok_or_else(|| "cannot find a cache folder; set `HOME`".to_owned())
+}
+
+impl Machine {
+    fn look(cache: &Path) -> Result<Self, String> {
+        let mut machine = Self {
+            installed: Install::on_this_machine().map_err(|error| format!("{error:?}"))?,
+            unpacked: fs::read_dir(cache)
+                .into_iter()
+                .flatten()
+                .filter_map(Result::ok)
+                // What is being unpacked, or never was to the end, begins with a dot.
+                .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+                .filter_map(|entry| Install::in_root(&entry.path()))
+                .collect(),
+            docker: answer("docker", &["info"]).is_some(),
+            root: answer("id", &["-u"]).is_some_and(|id| id.trim() == "0"),
+            system: system(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
+            packaged: None,
+        };
+        // Only root can enter it.
+        if !machine.root {
+            machine.unpacked.clear();
+        }
+        if machine.root && machine.installed.is_none() && !machine.docker && machine.system != System::Other {
+            machine.packaged = packaged();
+            if machine.packaged.is_none() {
+                // A fresh machine has no lists.
+                fetch("apt-get", &["update", "-q"])?;
+                machine.packaged = packaged();
+            }
+        }
+        Ok(machine)
+    }
+}
+
+// ID=debian
+// ID="ubuntu"
+fn system(release: &str) -> System {
+    let id = release.lines().find_map(|line| line.strip_prefix("ID="));
+    match id.map(|id| id.trim_matches('"')) {
+        Some("debian") => System::Debian,
+        Some("ubuntu") => System::Ubuntu,
+        _ => System::Other,
+    }
+}
+
+fn packaged() -> Option<Version> {
+    candidate(&answer("apt-cache", &["policy", PACKAGE])?)
+}
+
+//   Candidate: 3.10.8-1.1+deb12u1
+//   Candidate: (none)
+fn candidate(policy: &str) -> Option<Version> {
+    let candidate = policy
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Candidate: "))?;
+    let upstream = candidate.split(['-', '+', '~']).next()?;
+    upstream.parse().ok()
+}
+
+fn pull(image: String) -> Result<Install, String> {
+    fetch("docker", &["pull", &image])?;
+    let format = "{{range .Config.Env}}{{println .}}{{end}}";
+    let environment = answer("docker", &["image", "inspect", "--format", format, &image]).unwrap_or_default();
+    let version = environment
+        .lines()
+        .find_map(|line| line.strip_prefix("RABBITMQ_VERSION=")?.parse().ok())
+        .ok_or_else(|| format!("the image `{image}` does not say which RabbitMQ it holds"))?;
+    let place = Place::Docker(image);
+    Ok(Install { place, version })
+}
+
+/// Installs the distribution's package, and keeps it from starting a server of its own: `policy-rc.d` is what
+/// Debian asks, and only the one that we made is taken away again, whatever becomes of us meanwhile.
+const PACKAGING: &str = r#"
+policy=/usr/sbin/policy-rc.d
+if (set -C; printf '#!/bin/sh\nexit 101\n' >"$policy") 2>/dev/null; then
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    chmod 755 "$policy"
+fi
+apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "$@"
+"#;
+
+fn install_packages(packages: &[&str]) -> Result<(), String> {
+    let mut args = vec!["-c", PACKAGING, "apt-get"];
+    args.extend(packages);
+    fetch("sh", &args).map_err(|fault| format!("cannot install {}: {fault}", packages.join(" and ")))
+}
+
+fn package() -> Result<Install, String> {
+    install_packages(&[PACKAGE])?;
+    Install::on_this_machine()
+        .map_err(|error| format!("{error:?}"))?
+        .ok_or_else(|| format!("`{PACKAGE}` was installed and there is still no RabbitMQ"))
+}
+
+/// Beside RabbitMQ, what its scripts use; `extract` brings nothing by itself.
+const CONTENTS: &str =
+    "--include=base-files,rabbitmq-server,coreutils,dash,sed,grep,gawk,procps,hostname,util-linux";
+
+/// Unpacks a suite of Debian, without running a line of what is in it.
+fn unpack(suite: &str, cache: &Path) -> Result<Install, String> {
+    if answer("mmdebstrap", &["--version"]).is_none() {
+        install_packages(&["mmdebstrap"])?;
+    }
+    let mirror = mirror()?;
+    let failed = |error: io::Error| format!("cannot write to {}: {error}", cache.display());
+    fs::create_dir_all(cache).map_err(failed)?;
+    sweep(cache).map_err(failed)?;
+    // Under its own name only when it is whole: a run cut short must not leave what the next one takes for good.
+    let half = cache.join(format!(".{suite}-{}", process::id()));
+    let shown = half.display().to_string();
+    fetch(
+        "mmdebstrap",
+        &[
+            "--quiet",
+            "--variant=extract",
+            "--skip=check/empty",
+            // The signatures count; that a frozen mirror is past its date does not.
+            "--aptopt=Acquire::Check-Valid-Until \"false\"",
+            "--aptopt=APT::Install-Recommends \"false\"",
+            CONTENTS,
+            suite,
+            &shown,
+            &mirror,
+        ],
+    )
+    .map_err(|fault| {
+        // The next sweep gets what is left.
+        let _ = fs::remove_dir_all(&half);
+        format!("cannot unpack Debian {suite}: {fault}")
+    })?;
+    for folder in ["proc", "dev", "etc"] {
+        fs::create_dir_all(half.join(folder)).map_err(failed)?;
+    }
+    fs::write(half.join("etc/hosts"), "127.0.0.1 localhost\n").map_err(failed)?;
+    fs::write(half.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n").map_err(failed)?;
+    if Install::in_root(&half).is_none() {
+        return Err(format!("Debian {suite} came without RabbitMQ, see {shown}"));
+    }
+    let whole = cache.join(suite);
+    if let Err(error) = fs::rename(&half, &whole) {
+        // Another run may have been faster; its own is as good.
+        fs::remove_dir_all(&half).map_err(failed)?;
+        if !whole.exists() {
+            return Err(failed(error));
+        }
+    }
+    Install::in_root(&whole).ok_or_else(|| format!("no RabbitMQ in {}; delete it", whole.display()))
+}
+
+/// Takes away what runs that are over left half unpacked.
+fn sweep(cache: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(cache)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix('.')?.rsplit_once('-')?.1.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The mirror of Debian that this machine uses.
+fn mirror() -> Result<String, String> {
+    let targets = || {
+        answer(
+            "apt-get",
+            &[
+                "indextargets",
+                "--format",
+                "$(REPO_URI)",
+                "Created-By: Packages",
+                "Origin: Debian",
+                "Label: Debian",
+            ],
+        )
+        .and_then(|targets| Some(targets.lines().next()?.to_owned()))
+    };
+    if let Some(mirror) = targets() {
+        return Ok(mirror);
+    }
+    fetch("apt-get", &["update", "-q"])?;
+    targets().ok_or_else(|| "no mirror of Debian in the apt configuration".to_owned())
+}
+
+/// What a command says, if it succeeds, and soon.
+fn answer(program: &str, args: &[&str]) -> Option<String> {
+    let mut said = String::new();
+    let mut command = Command::new(program);
+    command.args(args).env("LC_ALL", "C").stderr(Stdio::null());
+    let soon = Instant::now() + Duration::from_secs(15);
+    let end = child::run(&mut command, soon, |line| {
+        said.push_str(&String::from_utf8_lossy(line));
+    });
+    end.is_ok_and(|end| end.fault().is_none()).then_some(said)
+}
+
+/// Runs a command that takes its time, what it says passed on.
+fn fetch(program: &str, args: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("RUNLEVEL", "1");
+    let in_time = Instant::now() + Duration::from_mins(15);
+    let end = child::run(&mut command, in_time, |line| {
+        print!("{}", String::from_utf8_lossy(line));
+    });
+    match end {
+        Ok(end) => end
+            .fault()
+            .map_or(Ok(()), |fault| Err(format!("`{program}` {fault}"))),
+        Err(error) => Err(format!("cannot run `{program}`: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn install(place: Place, version: &str) -> Install {
+        Install {
+            place,
+            version: version.parse().unwrap(),
+        }
+    }
+
+    fn installed(version: &str) -> Install {
+        install(Place::Installed("/bin".into()), version)
+    }
+
+    fn unpacked(suite: &str, version: &str) -> Install {
+        install(Place::Root(suite.into()), version)
+    }
+
+    fn version(text: &str) -> Want {
+        Want::Version(text.parse().unwrap())
+    }
+
+    /// Root on a fresh Debian.
+    fn debian() -> Machine {
+        Machine {
+            root: true,
+            system: System::Debian,
+            packaged: "3.10.8".parse().ok(),
+            ..Machine::default()
+        }
+    }
+
+    #[test]
+    fn what_is_installed_is_taken_before_anything_else() {
+        let machine = Machine {
+            installed: Some(installed("3.12.1")),
+            docker: true,
+            ..debian()
+        };
+        for want in [Want::AtHand, version("3"), version("3.12")] {
+            assert_eq!(plan(&want, &machine), Ok(Plan::Take(installed("3.12.1"))));
+        }
+    }
+
+    #[test]
+    fn docker_comes_before_a_package() {
+        let machine = Machine {
+            docker: true,
+            ..debian()
+        };
+        for (want, image) in [
+            (Want::AtHand, "rabbitmq:3.10"),
+            (version("4"), "rabbitmq:4"),
+            (version("4.1.2"), "rabbitmq:4.1.2"),
+        ] {
+            assert_eq!(plan(&want, &machine), Ok(Plan::Pull(image.to_owned())));
+        }
+    }
+
+    #[test]
+    fn root_on_a_fresh_debian_installs_its_package_and_unpacks_newer_ones() {
+        for (want, then) in [
+            (Want::AtHand, Plan::Package),
+            (version("3.10"), Plan::Package),
+            (version("4"), Plan::Unpack("sid")),
+            (version("4.3"), Plan::Unpack("sid")),
+            (version("4.0"), Plan::Unpack("trixie")),
+            (version("4.0.5"), Plan::Unpack("trixie")),
+        ] {
+            assert_eq!(plan(&want, &debian()), Ok(then), "{want}");
+        }
+    }
+
+    #[test]
+    fn a_distribution_that_has_the_version_asked_for_installs_it() {
+        let machine = Machine {
+            system: System::Ubuntu,
+            packaged: "4.0.5".parse().ok(),
+            ..debian()
+        };
+        assert_eq!(plan(&version("4"), &machine), Ok(Plan::Package));
+    }
+
+    #[test]
+    fn the_package_is_not_installed_over_another_version() {
+        let machine = Machine {
+            installed: Some(installed("4.1.0")),
+            ..debian()
+        };
+        assert_eq!(plan(&version("3.10"), &machine), Ok(Plan::Unpack("bookworm")));
+    }
+
+    #[test]
+    fn the_newest_that_was_unpacked_before_is_taken() {
+        let machine = Machine {
+            unpacked: vec![unpacked("sid", "4.3.6"), unpacked("trixie", "4.0.5")],
+            ..debian()
+        };
+        for (want, then) in [
+            ("4", unpacked("sid", "4.3.6")),
+            ("4.0", unpacked("trixie", "4.0.5")),
+        ] {
+            assert_eq!(plan(&version(want), &machine), Ok(Plan::Take(then)));
+        }
+        assert_eq!(plan(&version("4.5"), &machine), Ok(Plan::Unpack("sid")));
+        assert_eq!(plan(&Want::AtHand, &machine), Ok(Plan::Package));
+    }
+
+    #[test]
+    fn where_nothing_can_be_done_it_is_said_what_can() {
+        let user = Machine {
+            root: false,
+            ..debian()
+        };
+        let mac = Machine::default();
+        for (want, machine, fault) in [
+            (
+                Want::AtHand,
+                &user,
+                "no RabbitMQ on this machine; start Docker (`docker info` must succeed) or install it with \
+                 `sudo apt-get install rabbitmq-server`, or test without it: `--broker memory`",
+            ),
+            (
+                version("4"),
+                &user,
+                "no RabbitMQ 4 on this machine; start Docker (`docker info` must succeed) or run this command as \
+                 root, once, to unpack a newer Debian, or test without it: `--broker memory`",
+            ),
+            (
+                Want::AtHand,
+                &mac,
+                "no RabbitMQ on this machine; start Docker (`docker info` must succeed) or install RabbitMQ so that \
+                 `rabbitmq-server` is in the path, or test without it: `--broker memory`",
+            ),
+            (
+                version("4"),
+                &mac,
+                "no RabbitMQ 4 on this machine; start Docker (`docker info` must succeed), or test without it: \
+                 `--broker memory`",
+            ),
+        ] {
+            assert_eq!(plan(&want, machine), Err(fault.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_system_is_told_by_its_id() {
+        assert_eq!(system("NAME=x\nID=debian\nID_LIKE=y\n"), System::Debian);
+        assert_eq!(system("ID=\"ubuntu\"\n"), System::Ubuntu);
+        assert_eq!(system("ID_LIKE=debian\nID=mint\n"), System::Other);
+    }
+
+    #[test]
+    fn a_candidate_is_read_without_its_packaging() {
+        let policy = |candidate| format!("rabbitmq-server:\n  Installed: (none)\n  Candidate: {candidate}\n");
+        assert_eq!(candidate(&policy("3.10.8-1.1+deb12u1")), "3.10.8".parse().ok());
+        assert_eq!(candidate(&policy("(none)")), None);
+        assert_eq!(candidate(""), None);
+    }
+}
