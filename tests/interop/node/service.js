@@ -60,6 +60,11 @@ const commands = {
   subscribe: (bus, { queue, pattern }) => bus.subscribe(queue, pattern, received(queue)),
   consume: (bus, { queue }) => bus.consume(queue, received(queue)),
   publish: (bus, { event }) => bus.publish(event),
+  // A dead letter back to where it died, as it is.
+  putBack: (bus, { from, to }) => {
+    const { content, properties } = last.get(from);
+    bus.channel.sendToQueue(to, content, properties);
+  },
   // Past the article: other properties, other bodies. `body` is in hexadecimal.
   send: (bus, { key, body, options = {}, oddHeaders = false }) => {
     const headers = { ...options.headers, ...(oddHeaders ? ODD_HEADERS : {}) };
@@ -68,7 +73,10 @@ const commands = {
   },
 };
 
+const last = new Map();
+
 const received = (queue) => (message) => {
+  last.set(queue, message);
   const { headers, ...properties } = message.properties;
   let event = null;
   let instant = null;
