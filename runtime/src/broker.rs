@@ -21,6 +21,10 @@ pub(crate) trait Broker: Send + Sync + 'static {
     /// or exchange that is there with other arguments is an error that names both values.
     fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>>;
 
+    /// Finds out whether the exchanges and queues of `plan` are there, and makes nothing. One that is missing, or that
+    /// has other arguments, is an error; bindings cannot be looked for.
+    fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>>;
+
     /// Takes a message to publish. It answers through the message's [`Confirm`], and only once it has the message in
     /// every queue that it routes to.
     fn send(&self, publish: Publish);

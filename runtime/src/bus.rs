@@ -146,6 +146,15 @@ impl Bus {
         Self::on(config, memory)
     }
 
+    #[cfg(feature = "rabbitmq")]
+    pub(crate) async fn on_rabbitmq(config: Config, url: &str) -> Result<Self> {
+        let broker = crate::rabbitmq::RabbitBroker::connect(url, &config).await?;
+        let bus = Self::on(config, Arc::new(broker));
+        bus.declare(&Plan::domain_exchange(&bus.config().exchange))
+            .await?;
+        Ok(bus)
+    }
+
     fn on(config: Config, broker: Arc<dyn Broker>) -> Self {
         let limits = Limits {
             max_body_bytes: config.max_body_bytes,
@@ -156,7 +165,6 @@ impl Bus {
         Self {
             shared: Arc::new(Shared {
                 broker,
-
                 config,
                 limits,
                 window,
@@ -247,6 +255,15 @@ impl Bus {
 
     pub(crate) fn broker(&self) -> &Arc<dyn Broker> {
         &self.shared.broker
+    }
+
+    /// Does about `plan` what the settings say.
+    pub(crate) async fn declare(&self, plan: &Plan) -> Result<()> {
+        match self.config().declare {
+            Declare::Auto => self.broker().declare(plan).await,
+            Declare::Verify => self.broker().verify(plan).await,
+            Declare::Off => Ok(()),
+        }
     }
 
     /// Notes an event that a handler did not take, where a test wants to see them.
@@ -383,7 +400,11 @@ impl Bus {
         });
         match within(deadline, &mut answer).await {
             Some(Some(Ok(()))) => Ok(()),
-            Some(Some(Err(refusal))) => Err(Unsent::from(refusal)),
+            Some(Some(Err(refusal))) => {
+                let mut unsent = Unsent::from(refusal);
+                unsent.maybe_delivered |= answer.was_lost();
+                Err(unsent)
+            }
             Some(None) => Err(Unsent {
                 fault: PublishFault::Closed,
                 maybe_delivered: answer.give_up(),

@@ -176,17 +176,27 @@ impl BusBuilder {
     pub async fn connect(self, url: &str) -> Result<Bus> {
         match scheme(url) {
             Some("memory") => Ok(self.in_memory()),
-            Some("amqp" | "amqps") => Err(ConfigError::new(format!(
-                "this build has no RabbitMQ broker yet, so `{}` cannot be reached; use memory:",
-                redacted(url)
-            ))
-            .into()),
+            Some("amqp" | "amqps") => self.rabbitmq(url).await,
             _ => Err(ConfigError::new(format!(
                 "`{}` names no broker; write amqp://user:password@host:5672/vhost, amqps://… or memory:",
                 redacted(url)
             ))
             .into()),
         }
+    }
+
+    #[cfg(feature = "rabbitmq")]
+    async fn rabbitmq(self, url: &str) -> Result<Bus> {
+        Bus::on_rabbitmq(self.config, url).await
+    }
+
+    #[cfg(not(feature = "rabbitmq"))]
+    async fn rabbitmq(self, url: &str) -> Result<Bus> {
+        Err(ConfigError::new(format!(
+            "this build has no RabbitMQ, so `{}` cannot be reached; add the feature `rabbitmq` of `tidings`",
+            redacted(url)
+        ))
+        .into())
     }
 
     /// A bus on a new in-memory broker of its own, in this process.

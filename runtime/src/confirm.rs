@@ -14,6 +14,8 @@ use crate::refusal::Refusal;
 const QUEUED: u8 = 0;
 const TAKEN: u8 = 1;
 const ABANDONED: u8 = 2;
+// Taken, lost on the way, and taken again: the first may have arrived, whatever becomes of the second.
+const RESENT: u8 = 3;
 
 /// The broker's end. Dropping it without an answer tells the caller that none will come.
 #[derive(Debug)]
@@ -60,8 +62,18 @@ impl Confirm {
             .compare_exchange(QUEUED, TAKEN, Ordering::AcqRel, Ordering::Acquire)
         {
             Ok(_) => true,
-            Err(stage) => stage == TAKEN,
+            Err(stage) => stage != ABANDONED,
         }
+    }
+
+    /// Says that the message left before and may have arrived, though its confirm never will.
+    pub(crate) fn lost(&self) {
+        self.stage.store(RESENT, Ordering::Release);
+    }
+
+    /// Whether the caller still waits.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.answer.is_closed()
     }
 
     /// Answers the caller.
@@ -77,6 +89,11 @@ impl Answer {
         self.stage
             .compare_exchange(QUEUED, ABANDONED, Ordering::AcqRel, Ordering::Acquire)
             .is_err()
+    }
+
+    /// Whether the message left once and was lost from sight: a later refusal does not say that it did not arrive.
+    pub(crate) fn was_lost(&self) -> bool {
+        self.stage.load(Ordering::Acquire) == RESENT
     }
 }
 

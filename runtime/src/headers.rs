@@ -215,6 +215,14 @@ impl Headers {
     }
 }
 
+impl Headers {
+    /// The entries as they stand. The caller knows that no name comes twice.
+    #[cfg(feature = "rabbitmq")]
+    pub(crate) fn of_unique(entries: Vec<(String, HeaderValue)>) -> Self {
+        Self(entries)
+    }
+}
+
 impl<N: Into<String>, V: Into<HeaderValue>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(entries: I) -> Self {
         let mut headers = Self::new();

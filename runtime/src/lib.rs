@@ -40,6 +40,8 @@ mod message;
 mod parts;
 mod payload;
 mod proofs;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod reason;
 #[cfg(feature = "runtime")]
 mod refusal;

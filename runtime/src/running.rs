@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use crate::broker::QueueSource;
 use crate::bus::Bus;
-use crate::config::Declare;
 use crate::consume::Service;
 use crate::consume::consumer::{Consumer, ConsumerState, OwnReturns, Status, Wanted};
 use crate::consume::worker::Worker;
@@ -44,9 +43,7 @@ impl RunningApp {
     pub(crate) async fn start(parts: Parts, bus: Bus) -> Result<Self> {
         let config = bus.config();
         let plan = parts.plan(&config.exchange);
-        if config.declare != Declare::Off {
-            bus.broker().declare(&plan).await?;
-        }
+        bus.declare(&plan).await?;
         let (stopping, stops) = watch::channel(false);
         let service = Service::new(&parts.service, bus.for_service(&parts.service), plan, stops);
         let mut running = Self {

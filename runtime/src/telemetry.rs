@@ -26,6 +26,12 @@ const BREAKER_OPEN: &str = "tidings.breaker.open";
 const SUBSCRIPTIONS_LOST: &str = "tidings.subscriptions.lost";
 const GAPS: &str = "tidings.ephemeral.gaps";
 const RECYCLED: &str = "tidings.recycled";
+#[cfg(feature = "rabbitmq")]
+const CONNECTIONS_LOST: &str = "tidings.connections.lost";
+#[cfg(feature = "rabbitmq")]
+const RESENT: &str = "tidings.resent";
+#[cfg(feature = "rabbitmq")]
+const STALE_ACKS: &str = "tidings.acks.stale";
 
 /// An event was confirmed, or not.
 pub(crate) fn published(event_type: &str, error: Option<&Unsent>) {
@@ -118,4 +124,24 @@ pub(crate) fn gap(queue: &str) {
 /// A consumer started over since it held a delivery too long.
 pub(crate) fn recycled(queue: &str) {
     counter!(RECYCLED, "messaging.destination.name" => queue.to_owned()).increment(1);
+}
+
+/// A connection was lost.
+#[cfg(feature = "rabbitmq")]
+pub(crate) fn connection_lost(purpose: &'static str, why: &str) {
+    tracing::warn!(purpose, "the connection was lost: {why}");
+    counter!(CONNECTIONS_LOST, "tidings.purpose" => purpose).increment(1);
+}
+
+/// Publishes whose channel was lost before their confirms came are sent again.
+#[cfg(feature = "rabbitmq")]
+pub(crate) fn resent(count: usize) {
+    counter!(RESENT).increment(count as u64);
+}
+
+/// Acknowledgements found their channel gone: the broker hands those deliveries out again.
+#[cfg(feature = "rabbitmq")]
+pub(crate) fn stale_acks(queue: &str, count: usize) {
+    tracing::debug!(queue, count, "acknowledgements went nowhere");
+    counter!(STALE_ACKS, "messaging.destination.name" => queue.to_owned()).increment(count as u64);
 }

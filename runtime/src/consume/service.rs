@@ -67,7 +67,7 @@ impl Service {
             return Ok(());
         }
         let plan = Plan::delay(&self.0.names, delay);
-        self.0.bus.broker().declare(&plan).await?;
+        self.0.bus.declare(&plan).await?;
         self.declared().insert(delay);
         Ok(())
     }
@@ -82,7 +82,7 @@ impl Service {
         delays
             .into_iter()
             .for_each(|delay| plan.merge(Plan::delay(&self.0.names, delay)));
-        self.0.bus.broker().declare(&plan).await
+        self.0.bus.declare(&plan).await
     }
 
     fn declared(&self) -> std::sync::MutexGuard<'_, HashSet<Duration>> {

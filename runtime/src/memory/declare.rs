@@ -33,6 +33,27 @@ impl State {
         Ok(())
     }
 
+    /// Finds out whether exchanges and queues are there as planned.
+    pub(super) fn verify(&self, plan: &Plan) -> Result<(), DeclareError> {
+        self.check_reachable(plan)?;
+        let missing = |thing, name: &str| DeclareError {
+            thing,
+            name: name.to_owned(),
+            source: "it does not exist".into(),
+        };
+        for exchange in &plan.exchanges {
+            if !self.exchanges.verify(exchange)? {
+                return Err(missing("exchange", &exchange.name));
+            }
+        }
+        for queue in &plan.queues {
+            if !self.verify_queue(queue)? {
+                return Err(missing("queue", &queue.name));
+            }
+        }
+        Ok(())
+    }
+
     fn check_reachable(&self, plan: &Plan) -> Result<(), DeclareError> {
         let why = match self.phase {
             Phase::Up => return Ok(()),
@@ -52,20 +73,28 @@ impl State {
     }
 
     fn declare_queue(&mut self, plan: &QueuePlan) -> Result<bool, DeclareError> {
-        if let Some(&id) = self.names.get(plan.name.as_str()) {
-            return match self.queues[id].drift(&plan.arguments) {
-                None => Ok(false),
-                Some(drift) => Err(DeclareError {
-                    thing: "queue",
-                    name: plan.name.clone(),
-                    source: drift.into(),
-                }),
-            };
+        if self.verify_queue(plan)? {
+            return Ok(false);
         }
         let name: Arc<str> = plan.name.as_str().into();
         let queue = Queue::new(Arc::clone(&name), plan.arguments.clone());
         self.names.insert(name, self.queues.insert(queue));
         Ok(true)
+    }
+
+    /// Whether the queue is there; an error when it has other arguments.
+    fn verify_queue(&self, plan: &QueuePlan) -> Result<bool, DeclareError> {
+        let Some(&id) = self.names.get(plan.name.as_str()) else {
+            return Ok(false);
+        };
+        match self.queues[id].drift(&plan.arguments) {
+            None => Ok(true),
+            Some(drift) => Err(DeclareError {
+                thing: "queue",
+                name: plan.name.clone(),
+                source: drift.into(),
+            }),
+        }
     }
 
     fn declare_binding(&mut self, plan: &BindingPlan) -> Result<bool, DeclareError> {

@@ -35,11 +35,19 @@ enum Bindings {
 impl Exchanges {
     /// Declares an exchange. `Ok(false)`: it is there already, as it is wanted.
     pub(super) fn declare(&mut self, plan: &ExchangePlan) -> Result<bool, DeclareError> {
-        let Some(known) = self.0.get(&plan.name) else {
+        let is_new = !self.verify(plan)?;
+        if is_new {
             self.0.insert(plan.name.clone(), Exchange::new(plan));
-            return Ok(true);
+        }
+        Ok(is_new)
+    }
+
+    /// Whether the exchange is there; an error when it is another than planned.
+    pub(super) fn verify(&self, plan: &ExchangePlan) -> Result<bool, DeclareError> {
+        let Some(known) = self.0.get(&plan.name) else {
+            return Ok(false);
         };
-        known.drift(plan).map_or(Ok(false), |drift| {
+        known.drift(plan).map_or(Ok(true), |drift| {
             Err(DeclareError {
                 thing: "exchange",
                 name: plan.name.clone(),

@@ -107,6 +107,10 @@ impl Broker for MemoryBroker {
         Box::pin(async move { self.shared.with(|state, after| state.declare(plan, after)) })
     }
 
+    fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { self.shared.lock().verify(plan).map_err(Error::from) })
+    }
+
     fn send(&self, publish: Publish) {
         self.shared.with(|state, after| state.publish(publish, after));
     }

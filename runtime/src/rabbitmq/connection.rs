@@ -1,0 +1,332 @@
+//! A connection that is kept alive: a supervisor connects, watches, and connects again for as long as it is wanted.
+//!
+//! The client library can recover by itself, and must not: it doubles bindings at each recovery, gives up after 16
+//! tries, and leaves what is under way hanging. Here a lost connection is gone with all that was on it; who needs
+//! another waits for it, and builds its channels anew.
+//!
+//! A connection belongs to the tokio runtime it was made on: the library binds its tasks to that runtime, and ends them
+//! with it. A bus must not be shared between two runtimes, such as those of two `#[tokio::test]`s.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::tcp::{AMQPUriTcpExt, OwnedTLSConfig};
+use lapin::uri::AMQPScheme;
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties, Event};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::fault::Fault;
+use super::socket::Socket;
+use super::url::Server;
+use crate::telemetry;
+
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LAST_WAIT: Duration = Duration::from_secs(15);
+
+/// How often a connection is looked at that says nothing.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a connection may take to close in good order before it is cut.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// A connection that is kept alive.
+pub(super) struct Link {
+    state: watch::Receiver<State>,
+    stop: watch::Sender<bool>,
+}
+
+/// How a link is.
+#[derive(Clone)]
+pub(super) enum State {
+    Up(Live),
+    Down(String),
+    Closed,
+}
+
+/// A connection, for as long as it lives.
+#[derive(Clone)]
+pub(super) struct Live {
+    pub(super) connection: Arc<Connection>,
+    /// Which of the link's connections it is.
+    pub(super) number: u64,
+    /// Why the broker takes no publishes on it, if it takes none.
+    pub(super) blocked: Option<Arc<str>>,
+    socket: Arc<Socket>,
+}
+
+/// Where to connect, and as what.
+pub(super) struct Dialler {
+    /// Each with what its TLS needs.
+    pub(super) servers: Vec<(Server, OwnedTLSConfig)>,
+    /// The service and the purpose, for people who look at the broker.
+    pub(super) name: String,
+    pub(super) purpose: &'static str,
+    pub(super) timeout: Duration,
+}
+
+impl Link {
+    /// Connects, and keeps connected from then on.
+    ///
+    /// # Errors
+    /// With the reason of each server when none has let us in within the time, and at once when one will not.
+    pub(super) async fn open(dialler: Dialler) -> Result<Self, Vec<(Server, Fault)>> {
+        let live = dialler.dial_first().await?;
+        let (state, states) = watch::channel(State::Up(live.clone()));
+        let (stop, stops) = watch::channel(false);
+        let supervisor = Supervisor {
+            dialler,
+            state,
+            stops,
+        };
+        tokio::spawn(supervisor.run(live));
+        Ok(Self { state: states, stop })
+    }
+
+    pub(super) fn states(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// The connection, once there is one; `Err` with why there is none after `patience`.
+    pub(super) async fn live(&self, patience: Duration) -> Result<Live, Fault> {
+        let mut states = self.states();
+        let up = states.wait_for(|state| !matches!(state, State::Down(_)));
+        match tokio::time::timeout(patience, up).await {
+            Ok(Ok(state)) => match &*state {
+                State::Up(live) => Ok(live.clone()),
+                State::Down(_) | State::Closed => Err(Fault::new("the bus is closed")),
+            },
+            Ok(Err(_)) => Err(Fault::new("the bus is closed")),
+            Err(_) => Err(match self.state() {
+                State::Down(why) => Fault::new(why),
+                State::Up(_) | State::Closed => Fault::new("there is no connection"),
+            }),
+        }
+    }
+
+    /// Closes the connection, and makes no other.
+    pub(super) async fn close(&self) {
+        self.stop.send_replace(true);
+        let mut states = self.states();
+        // An error says that the supervisor is gone, and with it the connection.
+        let _ = states.wait_for(|state| matches!(state, State::Closed)).await;
+    }
+}
+
+impl Dialler {
+    /// Goes through the servers until one lets us in or the time is up.
+    async fn dial_first(&self) -> Result<Live, Vec<(Server, Fault)>> {
+        let deadline = Instant::now() + self.timeout;
+        let mut backoff = Backoff::new(FIRST_WAIT, Duration::from_secs(1));
+        loop {
+            let faults = match self.dial_all(deadline, 1).await {
+                Ok(live) => return Ok(live),
+                Err(faults) => faults,
+            };
+            let wait = backoff.wait();
+            if faults.iter().any(|(_, fault)| fault.is_final()) || Instant::now() + wait >= deadline {
+                return Err(faults);
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Tries each server once, in turn; each gets its share of the time.
+    async fn dial_all(&self, deadline: Instant, number: u64) -> Result<Live, Vec<(Server, Fault)>> {
+        let mut faults = Vec::new();
+        for (at, (server, tls)) in self.servers.iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let servers_left = u32::try_from(self.servers.len() - at).unwrap_or(u32::MAX);
+            match self.dial(server, tls, left / servers_left, number).await {
+                Ok(live) => return Ok(live),
+                Err(fault) => faults.push((server.clone(), fault)),
+            }
+        }
+        Err(faults)
+    }
+
+    async fn dial(
+        &self,
+        server: &Server,
+        tls: &OwnedTLSConfig,
+        timeout: Duration,
+        number: u64,
+    ) -> Result<Live, Fault> {
+        let runtime = lapin::runtime::default_runtime()?;
+        let socket: Arc<Mutex<Socket>> = Arc::default();
+        let (opened, tls) = (Arc::clone(&socket), tls.clone());
+        let connect = Connection::connector(
+            server.uri.clone(),
+            runtime,
+            async move |uri, runtime| {
+                let mut plain = uri.clone();
+                plain.scheme = AMQPScheme::AMQP;
+                // The library waits for a silent peer as long as the system does, minutes, in a thread of its own.
+                let no_tls = OwnedTLSConfig::default();
+                let connecting = plain.connect_with_config_async(no_tls.as_ref(), &runtime);
+                let stream = within(timeout, connecting).await?;
+                if let AsyncTcpStream::Plain(stream) = &stream {
+                    *opened.lock().unwrap_or_else(PoisonError::into_inner) = Socket::of(stream.get_ref());
+                }
+                if uri.scheme == AMQPScheme::AMQP {
+                    return Ok(stream);
+                }
+                Ok(within(timeout, stream.into_tls(&uri.authority.host, tls.as_ref())).await?)
+            },
+            self.properties(),
+        );
+        let connected = tokio::time::timeout(timeout, connect).await;
+        let socket = std::mem::take(&mut *socket.lock().unwrap_or_else(PoisonError::into_inner));
+        match connected {
+            Ok(Ok(connection)) => Ok(Live {
+                connection: Arc::new(connection),
+                number,
+                blocked: None,
+                socket: Arc::new(socket),
+            }),
+            Ok(Err(error)) => Err(Fault::from(error)),
+            Err(_) => {
+                // The library's thread would wait for the peer's next word for ever.
+                socket.cut();
+                Err(Fault::new(format!("it did not answer within {timeout:?}")))
+            }
+        }
+    }
+
+    fn properties(&self) -> ConnectionProperties {
+        ConnectionProperties::default()
+            .with_connection_name(format!("{} {}", self.name, self.purpose).into())
+            .with_client_property("product".into(), "tidings".into())
+            .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
+    }
+}
+
+async fn within<T>(
+    timeout: Duration,
+    work: impl Future<Output = std::io::Result<T>>,
+) -> Result<T, std::io::Error> {
+    let timed_out = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
+    tokio::time::timeout(timeout, work).await.map_err(timed_out)?
+}
+
+/// The task that keeps a link.
+struct Supervisor {
+    dialler: Dialler,
+    state: watch::Sender<State>,
+    stops: watch::Receiver<bool>,
+}
+
+impl Supervisor {
+    async fn run(mut self, mut live: Live) {
+        let purpose = self.dialler.purpose;
+        tracing::info!(purpose, "connected");
+        while let Some(why) = self.watch(&live).await {
+            telemetry::connection_lost(purpose, &why);
+            live.socket.cut();
+            self.state.send_replace(State::Down(why));
+            let number = live.number + 1;
+            drop(live);
+            match self.dial_until_up(number).await {
+                Some(again) => live = again,
+                None => break,
+            }
+            tracing::info!(purpose, "connected again");
+            self.state.send_replace(State::Up(live.clone()));
+        }
+        self.state.send_replace(State::Closed);
+    }
+
+    /// Watches a connection until it is lost, and says why; `None` when it was closed because the link is.
+    async fn watch(&self, live: &Live) -> Option<String> {
+        // The one listener of this connection: several would take each other's events.
+        let mut events = pin!(live.connection.events_listener());
+        let mut why = None;
+        let mut stops = self.stops.clone();
+        if live.connection.status().blocked() {
+            self.set_blocked(Some("it was blocked from the start".into()));
+        }
+        while live.connection.status().connected() {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Event::ConnectionBlocked(reason)) => self.set_blocked(Some(reason.into())),
+                    Some(Event::ConnectionUnblocked) => self.set_blocked(None),
+                    // Of a channel or of the connection itself: the status tells.
+                    Some(Event::Error(error)) => why = Some(Fault::from(error).to_string()),
+                    Some(_) => {}
+                    None => break,
+                },
+                // An event that came before we listened is lost.
+                () = tokio::time::sleep(LOOK) => {}
+                () = stopped(&mut stops) => {
+                    close(live).await;
+                    return None;
+                }
+            }
+        }
+        Some(why.unwrap_or_else(|| "the connection is lost".to_owned()))
+    }
+
+    fn set_blocked(&self, reason: Option<Arc<str>>) {
+        match &reason {
+            Some(reason) => tracing::warn!(%reason, "the broker takes no publishes"),
+            None => tracing::info!("the broker takes publishes again"),
+        }
+        self.state.send_modify(|state| {
+            if let State::Up(live) = state {
+                live.blocked = reason;
+            }
+        });
+    }
+
+    /// Tries until a server lets us in: there is no last try. `None` when the link is closed meanwhile.
+    async fn dial_until_up(&mut self, number: u64) -> Option<Live> {
+        let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
+        loop {
+            let wait = backoff.wait();
+            let dialling = async {
+                tokio::time::sleep(wait).await;
+                let deadline = Instant::now() + self.dialler.timeout;
+                self.dialler.dial_all(deadline, number).await
+            };
+            let faults = tokio::select! {
+                dialled = dialling => match dialled {
+                    Ok(live) => return Some(live),
+                    Err(faults) => faults,
+                },
+                () = stopped(&mut self.stops) => return None,
+            };
+            let why = reasons(&faults);
+            tracing::warn!(purpose = self.dialler.purpose, "cannot connect: {why}");
+            self.state.send_replace(State::Down(why));
+        }
+    }
+}
+
+async fn stopped(stops: &mut watch::Receiver<bool>) {
+    // An error says that the link is gone, which is the same.
+    let _ = stops.wait_for(|stop| *stop).await;
+}
+
+/// Closes a connection in good order, or cuts it: one that the broker has blocked writes nothing, its farewell neither.
+async fn close(live: &Live) {
+    let closing = live.connection.close(200, "OK".into());
+    if tokio::time::timeout(CLOSING, closing).await.is_err() {
+        live.socket.cut();
+    }
+}
+
+/// Every server with its reason.
+pub(super) fn reasons(faults: &[(Server, Fault)]) -> String {
+    let each: Vec<String> = faults
+        .iter()
+        .map(|(server, fault)| format!("{server}: {fault}"))
+        .collect();
+    each.join("; ")
+}

@@ -1,0 +1,262 @@
+//! A subscription: one channel of its own, with its deliveries and what they are settled with.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, Consumer};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::connection::{Live, State};
+use super::fault::Fault;
+use super::properties::{self, short};
+use super::settlement::Settlement;
+use crate::broker::{Incoming, QueueSource, Subscribe, Subscription};
+use crate::telemetry;
+
+/// How long a channel may take to open or to close.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a channel is looked at after its consumer was cancelled: nothing tells of its end then.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A subscription.
+pub(super) struct RabbitSubscription {
+    queue: String,
+    /// Whether the queue is to go with the subscription.
+    is_own: bool,
+    channel: Channel,
+    deliveries: Consumer,
+    settlement: Settlement,
+    stage: Stage,
+    runtime: Handle,
+    states: watch::Receiver<State>,
+    connection: u64,
+}
+
+type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+enum Stage {
+    Open,
+    /// Cancelled by us: what was under way may still come, and no end, until the channel is gone.
+    Cancelled {
+        cancelling: Option<Boxed>,
+        gone: Boxed,
+    },
+    Lost,
+}
+
+/// Opens a channel and takes deliveries on it.
+///
+/// # Errors
+/// When the broker refuses, or does not answer in time.
+pub(super) async fn subscribe(
+    live: &Live,
+    states: watch::Receiver<State>,
+    subscribe: &Subscribe,
+) -> Result<RabbitSubscription, Fault> {
+    let opening = open(live, states, subscribe);
+    let opened = tokio::time::timeout(PATIENCE, opening).await;
+    opened.map_err(|_| Fault::new("the broker does not answer"))?
+}
+
+async fn open(
+    live: &Live,
+    states: watch::Receiver<State>,
+    subscribe: &Subscribe,
+) -> Result<RabbitSubscription, Fault> {
+    let channel = live.connection.create_channel().await?;
+    let (queue, is_own) = match &subscribe.queue {
+        QueueSource::Named(name) => (name.to_string(), false),
+        QueueSource::Ephemeral { exchange, patterns } => {
+            (own_queue(&channel, exchange, patterns).await?, true)
+        }
+    };
+    // Before it consumes: the library keeps what comes in a line without a bound. A prefetch of 0 would be no bound.
+    channel
+        .basic_qos(subscribe.prefetch.max(1), BasicQosOptions::default())
+        .await?;
+    let deliveries = channel
+        .basic_consume(
+            name(&queue)?,
+            name(&subscribe.consumer).unwrap_or_default(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await?;
+    Ok(RabbitSubscription {
+        queue,
+        is_own,
+        channel,
+        deliveries,
+        settlement: Settlement::default(),
+        stage: Stage::Open,
+        runtime: Handle::current(),
+        states,
+        connection: live.number,
+    })
+}
+
+fn name(text: &str) -> Result<ShortString, Fault> {
+    short("name", text).map_err(|too_long| Fault::new(too_long.to_string()))
+}
+
+/// A server-named, exclusive queue, bound by each pattern.
+async fn own_queue(channel: &Channel, exchange: &str, patterns: &[String]) -> Result<String, Fault> {
+    let options = QueueDeclareOptions {
+        exclusive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let mut arguments = FieldTable::default();
+    // A virtual host may make quorum queues by default, and those are neither exclusive nor named by the server.
+    arguments.insert(
+        ShortString::try_new("x-queue-type").unwrap_or_default(),
+        AMQPValue::LongString("classic".into()),
+    );
+    let queue = channel
+        .queue_declare(ShortString::default(), options, arguments)
+        .await?;
+    for pattern in patterns {
+        channel
+            .queue_bind(
+                queue.name().clone(),
+                name(exchange)?,
+                name(pattern)?,
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+    }
+    Ok(queue.name().as_str().to_owned())
+}
+
+impl RabbitSubscription {
+    fn incoming(delivery: Delivery) -> Incoming {
+        let Delivery {
+            delivery_tag,
+            exchange,
+            routing_key,
+            redelivered,
+            properties,
+            data,
+            ..
+        } = delivery;
+        let message = properties::from_amqp(exchange, routing_key, properties, data);
+        Incoming {
+            tag: delivery_tag,
+            delivery_count: properties::delivery_count(&message.headers),
+            message: Arc::new(message),
+            redelivered,
+        }
+    }
+
+    /// Ends when the channel is gone.
+    fn gone(&self) -> Boxed {
+        let (mut states, connection, channel) = (self.states.clone(), self.connection, self.channel.clone());
+        Box::pin(async move {
+            while channel.status().connected() {
+                let is_other = |state: &State| !matches!(state, State::Up(live) if live.number == connection);
+                // At the time we look again.
+                if let Ok(_other) = tokio::time::timeout(LOOK, states.wait_for(is_other)).await {
+                    return;
+                }
+            }
+        })
+    }
+}
+
+impl Subscription for RabbitSubscription {
+    fn queue(&self) -> &str {
+        &self.queue
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        match &mut self.stage {
+            Stage::Lost => return Poll::Ready(None),
+            Stage::Cancelled { cancelling, gone } => {
+                if gone.as_mut().poll(cx).is_ready() {
+                    self.stage = Stage::Lost;
+                    return Poll::Ready(None);
+                }
+                if cancelling
+                    .as_mut()
+                    .is_some_and(|it| it.as_mut().poll(cx).is_ready())
+                {
+                    *cancelling = None;
+                }
+            }
+            Stage::Open => {}
+        }
+        match self.deliveries.poll_next_unpin(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(Self::incoming(delivery))),
+            // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
+            Poll::Ready(None) if matches!(self.stage, Stage::Cancelled { .. }) => Poll::Pending,
+            // The first error is the last word: after it the stream may never end.
+            Poll::Ready(Some(Err(_)) | None) => {
+                self.stage = Stage::Lost;
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn ack(&mut self, tag: u64, multiple: bool) {
+        self.settlement.ack(tag, multiple);
+    }
+
+    fn requeue(&mut self, tag: u64) {
+        self.settlement.requeue(tag);
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.settlement.poll_flush(&self.channel, cx).map(|written| {
+            if let Err(lost) = written {
+                // The broker hands those deliveries out again. The stream of deliveries says that the channel is gone.
+                telemetry::stale_acks(&self.queue, lost);
+            }
+        })
+    }
+
+    fn cancel(&mut self) {
+        if !matches!(self.stage, Stage::Open) {
+            return;
+        }
+        let (channel, tag) = (self.channel.clone(), self.deliveries.tag());
+        let cancelling: Boxed = Box::pin(async move {
+            // An error says that the channel is gone, and the consumer with it.
+            let _ = channel.basic_cancel(tag, BasicCancelOptions::default()).await;
+        });
+        self.stage = Stage::Cancelled {
+            cancelling: Some(cancelling),
+            gone: self.gone(),
+        };
+    }
+
+    fn set_waiting(&mut self, _: usize) {}
+}
+
+impl Drop for RabbitSubscription {
+    fn drop(&mut self) {
+        let (channel, queue) = (self.channel.clone(), self.is_own.then(|| self.queue.clone()));
+        if !channel.status().connected() {
+            return;
+        }
+        // Nobody waits for it; what the broker does not hear of within the time it learns from the lost connection.
+        self.runtime.spawn(tokio::time::timeout(PATIENCE, async move {
+            if let Some(queue) = queue.and_then(|queue| ShortString::try_new(queue).ok()) {
+                let _ = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
+            }
+            let _ = channel.close(200, "OK".into()).await;
+        }));
+    }
+}

@@ -1,0 +1,321 @@
+//! Declaring: a plan's exchanges, queues and bindings, written together and answered one by one.
+//!
+//! The broker closes the channel at the first thing it refuses, and ignores what was written after it; so what follows a
+//! refusal is written again, on a new channel, and all faults are told at once.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Poll;
+
+use futures_util::future::join_all;
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, ExchangeKind};
+
+use super::connection::Live;
+use super::fault::{Fault, Thing};
+use super::properties::short;
+use crate::describe::Permissions;
+use crate::error::{DeclareError, Drift};
+use crate::topology::{self, Argument, BindingPlan, ExchangePlan, Plan, QueuePlan};
+
+/// How many faults are looked for before the rest is left alone.
+const MOST_FAULTS: usize = 20;
+
+/// How many declarations are written at a time.
+const AT_A_TIME: usize = 128;
+
+/// What is done about the things of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// They are made where they are not there.
+    Declare,
+    /// They are looked for, by name alone: the broker compares nothing.
+    Look,
+}
+
+/// One thing of a plan.
+#[derive(Debug, Clone, Copy)]
+enum Step<'a> {
+    Exchange(&'a ExchangePlan),
+    Queue(&'a QueuePlan),
+    Binding(&'a BindingPlan),
+}
+
+type Declaring = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+/// Declares a plan, or looks for what it has.
+///
+/// # Errors
+/// With everything that the broker refused.
+pub(super) async fn declare(live: &Live, plan: &Plan, mode: Mode) -> Result<(), DeclareError> {
+    let mut faults = Vec::new();
+    for steps in phases(plan, mode) {
+        let mut rest = steps.as_slice();
+        while let Some((done, fault)) = first_fault(live, rest, mode).await {
+            faults.push(declare_error(rest[done], fault, live, plan));
+            rest = &rest[done + 1..];
+            if faults.len() >= MOST_FAULTS || !live.connection.status().connected() {
+                return told(faults);
+            }
+        }
+    }
+    told(faults)
+}
+
+/// What needs nothing of each other goes together: a binding needs both its ends.
+fn phases(plan: &Plan, mode: Mode) -> Vec<Vec<Step<'_>>> {
+    let things = plan
+        .exchanges
+        .iter()
+        .map(Step::Exchange)
+        .chain(plan.queues.iter().map(Step::Queue))
+        .collect();
+    match mode {
+        Mode::Declare => vec![things, plan.bindings.iter().map(Step::Binding).collect()],
+        // There is no way to look for a binding.
+        Mode::Look => vec![things],
+    }
+}
+
+/// The first step that fails, and why.
+async fn first_fault(live: &Live, steps: &[Step<'_>], mode: Mode) -> Option<(usize, Fault)> {
+    if steps.is_empty() {
+        return None;
+    }
+    let channel = match live.connection.create_channel().await {
+        Ok(channel) => channel,
+        Err(error) => return Some((0, error.into())),
+    };
+    for (chunk, steps) in steps.chunks(AT_A_TIME).enumerate() {
+        let declarations = steps
+            .iter()
+            .map(|step| step.declare(channel.clone(), mode))
+            .collect();
+        let results = all_in_order(declarations).await;
+        // What comes after it failed as well, for want of a channel.
+        if let Some((at, Err(fault))) = results
+            .into_iter()
+            .enumerate()
+            .find(|(_, result)| result.is_err())
+        {
+            return Some((chunk * AT_A_TIME + at, fault));
+        }
+    }
+    // Left open it would stay for as long as the connection.
+    let _ = channel.close(200, "OK".into()).await;
+    None
+}
+
+/// Runs all together, each written after the one before it.
+async fn all_in_order(mut declarations: Vec<Declaring>) -> Vec<Result<(), Fault>> {
+    let mut results: Vec<Option<Result<(), Fault>>> = Vec::with_capacity(declarations.len());
+    for declaring in &mut declarations {
+        let first = std::future::poll_fn(|cx| Poll::Ready(declaring.as_mut().poll(cx))).await;
+        results.push(match first {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        });
+    }
+    join_all(
+        declarations
+            .into_iter()
+            .zip(results)
+            .map(async |(declaring, result)| match result {
+                Some(result) => result,
+                None => declaring.await,
+            }),
+    )
+    .await
+}
+
+impl Step<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Exchange(exchange) => &exchange.name,
+            Self::Queue(queue) => &queue.name,
+            Self::Binding(binding) => &binding.pattern,
+        }
+    }
+
+    fn thing(&self) -> &'static str {
+        match self {
+            Self::Exchange(_) => "exchange",
+            Self::Queue(_) => "queue",
+            Self::Binding(_) => "binding",
+        }
+    }
+
+    fn declare(&self, channel: Channel, mode: Mode) -> Declaring {
+        let passive = mode == Mode::Look;
+        match *self {
+            Self::Exchange(plan) => {
+                let (name, kind) = (name(&plan.name), kind(plan.kind));
+                let options = ExchangeDeclareOptions {
+                    passive,
+                    durable: true,
+                    ..ExchangeDeclareOptions::default()
+                };
+                let mut arguments = FieldTable::default();
+                if let Some(alternate) = &plan.alternate {
+                    arguments.insert("alternate-exchange".into(), text(alternate));
+                }
+                Box::pin(async move { Ok(channel.exchange_declare(name?, kind, options, arguments).await?) })
+            }
+            Self::Queue(plan) => {
+                let name = name(&plan.name);
+                let options = QueueDeclareOptions {
+                    passive,
+                    durable: true,
+                    ..QueueDeclareOptions::default()
+                };
+                let mut arguments = FieldTable::default();
+                for (&key, value) in &plan.arguments {
+                    arguments.insert(key.into(), argument(value));
+                }
+                Box::pin(async move { Ok(channel.queue_declare(name?, options, arguments).await.map(drop)?) })
+            }
+            Self::Binding(plan) => {
+                let (queue, exchange, pattern) =
+                    (name(&plan.queue), name(&plan.exchange), name(&plan.pattern));
+                Box::pin(async move {
+                    let options = QueueBindOptions::default();
+                    Ok(channel
+                        .queue_bind(queue?, exchange?, pattern?, options, FieldTable::default())
+                        .await?)
+                })
+            }
+        }
+    }
+
+    /// The permission whose lack the broker complains of.
+    fn permission(&self, of: &Thing<'_>) -> &'static str {
+        match self {
+            // Dead letters are written to their exchange, what cannot be routed to the alternate one.
+            Self::Queue(_) if of.kind == "exchange" => "write",
+            Self::Exchange(exchange) if of.name != exchange.name => "write",
+            Self::Exchange(_) | Self::Queue(_) => "configure",
+            Self::Binding(_) if of.kind == "exchange" => "read",
+            Self::Binding(_) => "write",
+        }
+    }
+}
+
+fn name(text: &str) -> Result<ShortString, Fault> {
+    short("name", text).map_err(|too_long| Fault::new(too_long.to_string()))
+}
+
+fn text(text: &str) -> AMQPValue {
+    AMQPValue::LongString(text.into())
+}
+
+fn argument(argument: &Argument) -> AMQPValue {
+    match argument {
+        Argument::Number(number) => AMQPValue::LongLongInt(*number),
+        Argument::Text(it) => text(it),
+        Argument::Flag(flag) => AMQPValue::Boolean(*flag),
+    }
+}
+
+fn kind(kind: topology::ExchangeKind) -> ExchangeKind {
+    match kind {
+        topology::ExchangeKind::Topic => ExchangeKind::Topic,
+        topology::ExchangeKind::Direct => ExchangeKind::Direct,
+        topology::ExchangeKind::Fanout => ExchangeKind::Fanout,
+    }
+}
+
+/// Whether it is for a permission alone that nothing could be declared.
+pub(super) fn is_for_want_of_permission(error: &DeclareError) -> bool {
+    error.source.is::<Forbidden>()
+}
+
+/// The text of a refusal for want of a permission.
+#[derive(Debug)]
+struct Forbidden(String);
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Forbidden {}
+
+fn declare_error(step: Step<'_>, fault: Fault, live: &Live, plan: &Plan) -> DeclareError {
+    let source: Box<dyn std::error::Error + Send + Sync> = match (fault.drift(), fault.thing()) {
+        (Some(drift), _) => Box::new(drift),
+        (None, Some(thing)) if fault.is_forbidden() => {
+            Box::new(Forbidden(grant(&fault, step.permission(&thing), live, plan)))
+        }
+        (None, _) => Box::new(fault),
+    };
+    DeclareError {
+        thing: step.thing(),
+        name: step.name().to_owned(),
+        source,
+    }
+}
+
+/// What to grant.
+fn grant(fault: &Fault, permission: &str, live: &Live, plan: &Plan) -> String {
+    let status = live.connection.status();
+    let patterns = match (plan.exchanges.first(), plan.queues.first()) {
+        // A service's name holds no dot.
+        (Some(exchange), Some(queue)) => {
+            let service = queue.name.split('.').next().unwrap_or_default();
+            Permissions::of(service, &exchange.name, false).configure
+        }
+        (Some(exchange), None) => format!("^{}$", exchange.name.replace('.', "\\.")),
+        (None, _) => String::new(),
+    };
+    format!(
+        "{fault}; its user lacks the `{permission}` permission; grant it by rabbitmqctl set_permissions -p '{}' '{}' \
+         '{patterns}' '{patterns}' '{patterns}', or see `Declare::Verify` and `Declare::Off`",
+        status.vhost(),
+        status.username(),
+    )
+}
+
+/// One error of all faults: the first, and the others behind its cause.
+fn told(mut faults: Vec<DeclareError>) -> Result<(), DeclareError> {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let mut first = faults.remove(0);
+    if !faults.is_empty() {
+        first.source = Box::new(Several {
+            first: first.source,
+            others: faults,
+        });
+    }
+    Err(first)
+}
+
+/// The cause of the first fault, and all others.
+#[derive(Debug)]
+struct Several {
+    first: Box<dyn std::error::Error + Send + Sync>,
+    others: Vec<DeclareError>,
+}
+
+impl fmt::Display for Several {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first.fmt(f)?;
+        for other in &self.others {
+            let cause = std::error::Error::source(other)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            write!(f, "\n  - {other}: {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Several {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The text has it already; a program that looks for the drift finds it here.
+        self.first.downcast_ref::<Drift>().map(|drift| drift as _)
+    }
+}
