@@ -60,6 +60,7 @@ async fn their_order_is_answered(language: Language) {
     assert_eq!(id.parse::<Uuid>().map(|id| id.get_version_num()), Ok(5));
     service.end().await;
     ours.shutdown().await.expect("nothing runs any longer");
+    world.end().await;
 }
 
 #[tokio::test]
@@ -81,4 +82,5 @@ async fn an_order_that_correlates_nothing_starts_a_correlation() {
     assert_eq!(answer.event["causationId"], order.envelope["id"]);
     service.end().await;
     ours.shutdown().await.expect("nothing runs any longer");
+    world.end().await;
 }

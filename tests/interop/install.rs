@@ -48,7 +48,10 @@ async fn prepare(language: Language) -> PathBuf {
     let lock = cache.join(format!("{}.lock", language.name()));
     let lock = File::create(&lock).unwrap_or_else(|error| panic!("cannot make {}: {error}", lock.display()));
     let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock));
-    let _lock = lock.await.expect("locking does not panic").expect("the lock can be taken");
+    let _lock = lock
+        .await
+        .expect("locking does not panic")
+        .expect("the lock can be taken");
 
     let Dependencies {
         locks,

@@ -63,7 +63,14 @@ impl Language {
                 locks: &["requirements.txt"],
                 install: &[
                     &["python3", "-m", "venv", "--clear", "env"],
-                    &["env/bin/python", "-m", "pip", "install", "--requirement", "requirements.txt"],
+                    &[
+                        "env/bin/python",
+                        "-m",
+                        "pip",
+                        "install",
+                        "--requirement",
+                        "requirements.txt",
+                    ],
                 ],
                 sources: &["service.py"],
                 build: &[],

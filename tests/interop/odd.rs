@@ -37,6 +37,7 @@ async fn headers_of_every_type_are_read(language: Language, written: &[(&str, He
     assert_eq!(delivery.headers().len(), written.len());
     service.end().await;
     watch.end().await;
+    world.end().await;
 }
 
 fn by_node() -> Vec<(&'static str, HeaderValue)> {
@@ -53,7 +54,13 @@ fn by_node() -> Vec<(&'static str, HeaderValue)> {
         ("x-int64", HeaderValue::I64(5_000_000_000)),
         ("x-double", HeaderValue::F64(1.5)),
         ("x-float", HeaderValue::F32(0.25)),
-        ("x-decimal", HeaderValue::Decimal { scale: 2, value: 1995 }),
+        (
+            "x-decimal",
+            HeaderValue::Decimal {
+                scale: 2,
+                value: 1995,
+            },
+        ),
         ("x-timestamp", HeaderValue::Timestamp(1_764_000_000)),
         ("x-text", "größer".into()),
         ("x-bytes", HeaderValue::Bytes(vec![0, 255, 7])),
@@ -75,7 +82,13 @@ fn by_python() -> Vec<(&'static str, HeaderValue)> {
         ("x-bool", true.into()),
         ("x-int32", HeaderValue::I32(70_000)),
         ("x-int64", HeaderValue::I64(5_000_000_000)),
-        ("x-decimal", HeaderValue::Decimal { scale: 2, value: 1995 }),
+        (
+            "x-decimal",
+            HeaderValue::Decimal {
+                scale: 2,
+                value: 1995,
+            },
+        ),
         ("x-timestamp", HeaderValue::Timestamp(1_764_000_000)),
         ("x-text", "größer".into()),
         ("x-bytes", HeaderValue::Bytes(vec![0, 255, 7])),
@@ -111,12 +124,16 @@ async fn plain_text_a_time_in_milliseconds_and_an_id_of_any_form_are_read() {
         .await;
     let (event, delivery) = watch.order().await;
     assert_eq!(event.data(), &order.event);
-    assert_eq!((event.id(), event.correlation_id()), ("order 17/3", "checkout 17"));
+    assert_eq!(
+        (event.id(), event.correlation_id()),
+        ("order 17/3", "checkout 17")
+    );
     assert_eq!(event.timestamp().to_string(), "2025-11-24T16:00:00.123Z");
     assert_eq!(delivery.properties().content_type.as_deref(), Some("text/plain"));
     assert!(!event.metadata().id_is_derived);
     service.end().await;
     watch.end().await;
+    world.end().await;
 }
 
 #[tokio::test]
@@ -139,6 +156,7 @@ async fn data_without_an_envelope_has_the_same_id_at_every_handler_and_attempt()
     service.end().await;
     failing.end().await;
     watch.end().await;
+    world.end().await;
 }
 
 #[tokio::test]
@@ -161,8 +179,12 @@ async fn our_own_headers_are_not_believed_when_a_stranger_sets_them() {
         .await;
     let (_, delivery) = watch.order().await;
     assert_eq!((delivery.attempt(), delivery.last_error()), (1, None));
-    assert_eq!((delivery.exchange(), delivery.routing_key()), ("domain_events", "order.created"));
+    assert_eq!(
+        (delivery.exchange(), delivery.routing_key()),
+        ("domain_events", "order.created")
+    );
     assert_eq!(delivery.first_received_at(), delivery.received_at());
     service.end().await;
     watch.end().await;
+    world.end().await;
 }

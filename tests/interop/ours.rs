@@ -22,13 +22,22 @@ impl World {
         let vhost = tokio::task::spawn_blocking(|| tidings_broker::shared().vhost());
         let vhost = vhost.await.expect("RabbitMQ starts").expect("there is a vhost");
         // Twenty times as fast: the rung of a second waits 50 ms.
-        let bus = Bus::builder().service("tests").speed_up(20).connect(&vhost.url()).await;
+        let bus = Bus::builder()
+            .service("tests")
+            .speed_up(20)
+            .connect(&vhost.url())
+            .await;
         let bus = bus.unwrap_or_else(|error| panic!("cannot connect: {}", causes(&error)));
         Self { vhost, bus }
     }
 
     pub(crate) fn url(&self) -> String {
         self.vhost.url()
+    }
+
+    /// Closes the connection.
+    pub(crate) async fn end(self) {
+        soon("the end of the connection", self.bus.close()).await;
     }
 
     /// Starts the service `watch`, whose handlers take everything, and show it.

@@ -132,7 +132,10 @@ impl Program {
 
     /// Gives it a command, and waits until it is done.
     pub(crate) async fn tell(&mut self, command: Value) {
-        let done = command["do"].as_str().expect("a command says what to do").to_owned();
+        let done = command["do"]
+            .as_str()
+            .expect("a command says what to do")
+            .to_owned();
         let input = self.input.as_mut().expect("the program is not ended");
         let line = format!("{command}\n");
         if let Err(error) = soon("room for a command", input.write_all(line.as_bytes())).await {
@@ -158,7 +161,11 @@ impl Program {
         drop(self.input.take());
         let ended = soon("the end of the program", self.child.wait()).await;
         let status = ended.expect("the program can be waited for");
-        assert!(status.success(), "the service in {} {status}", self.language.name());
+        assert!(
+            status.success(),
+            "the service in {} {status}",
+            self.language.name()
+        );
         assert!(self.received.is_empty(), "nobody asked for {:?}", self.received);
     }
 
@@ -178,7 +185,10 @@ impl Program {
             // Its last words explain why.
             let status = soon("the end of the program", self.child.wait()).await;
             let _ = soon("the end of its log", &mut self.keeper).await;
-            panic!("the service in {} ended while {what} was awaited: {status:?}", self.language.name());
+            panic!(
+                "the service in {} ended while {what} was awaited: {status:?}",
+                self.language.name()
+            );
         };
         match serde_json::from_str(&line) {
             Ok(Line::Done(done)) => Some(done),

@@ -64,13 +64,17 @@ async fn their_order_reaches_us(language: Language) {
     assert_eq!(found, theirs.envelope);
     assert!(!metadata.id_is_derived);
 
-    assert_eq!((delivery.exchange(), delivery.routing_key()), ("domain_events", "order.created"));
+    assert_eq!(
+        (delivery.exchange(), delivery.routing_key()),
+        ("domain_events", "order.created")
+    );
     assert_eq!((delivery.attempt(), delivery.redelivered()), (1, false));
     // What makes reading hard: there is nothing beside the body.
     assert_eq!(delivery.properties(), &Properties::default());
     assert!(delivery.headers().is_empty(), "{:?}", delivery.headers());
     service.end().await;
     watch.end().await;
+    world.end().await;
 }
 
 async fn our_payment_reaches_them(language: Language) {
@@ -99,13 +103,27 @@ async fn our_payment_reaches_them(language: Language) {
         })
     );
     assert_eq!(received.properties, properties(&received.event));
-    assert_eq!(received.headers.clone().unwrap_or_default().len(), 0, "{received:?}");
-    assert_eq!((received.exchange.as_str(), received.key.as_str()), ("domain_events", "payment.settled"));
+    assert_eq!(
+        received.headers.clone().unwrap_or_default().len(),
+        0,
+        "{received:?}"
+    );
+    assert_eq!(
+        (received.exchange.as_str(), received.key.as_str()),
+        ("domain_events", "payment.settled")
+    );
     // Their JSON lost nothing, and the body is as compact as it can be.
     let body = String::from_utf8(received_bytes(&received)).expect("the body is UTF-8");
-    assert_eq!(serde_json::from_str::<Value>(&body).expect("the body is JSON"), received.event);
-    assert!(body.starts_with(&format!(r#"{{"id":"{id}","type":"payment.settled","#)), "{body}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&body).expect("the body is JSON"),
+        received.event
+    );
+    assert!(
+        body.starts_with(&format!(r#"{{"id":"{id}","type":"payment.settled","#)),
+        "{body}"
+    );
     service.end().await;
+    world.end().await;
 }
 
 /// Makes the service take payments; the queue it takes them from.
@@ -122,10 +140,16 @@ pub(crate) async fn payments(language: Language, service: &mut Program) -> &'sta
 
 /// The event's time: RFC 3339 in milliseconds and with a `Z`, as JavaScript writes it.
 pub(crate) fn timestamp(received: &Received) -> String {
-    let timestamp = received.event["timestamp"].as_str().expect("there is a timestamp");
+    let timestamp = received.event["timestamp"]
+        .as_str()
+        .expect("there is a timestamp");
     // Read and written again by the language itself.
     assert_eq!(received.instant.as_deref(), Some(timestamp));
-    assert_eq!((timestamp.len(), timestamp.ends_with('Z')), (24, true), "{timestamp}");
+    assert_eq!(
+        (timestamp.len(), timestamp.ends_with('Z')),
+        (24, true),
+        "{timestamp}"
+    );
     timestamp.to_owned()
 }
 
