@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::event::order;
 use crate::language::Language::{self, Nest, Node, Python};
 use crate::ours::World;
+use crate::program::Message;
 use crate::theirs::{payments, properties, timestamp};
 
 #[tokio::test]
@@ -80,6 +81,38 @@ async fn an_order_that_correlates_nothing_starts_a_correlation() {
     let answer = service.receive(queue).await;
     assert_eq!(answer.event["correlationId"], order.envelope["id"]);
     assert_eq!(answer.event["causationId"], order.envelope["id"]);
+    service.end().await;
+    ours.shutdown().await.expect("nothing runs any longer");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_trace_that_node_starts_goes_on_through_our_answer() {
+    let world = World::new().await;
+    let ours = world.answer().await;
+    let mut service = Node.start(&world.url()).await;
+    let queue = payments(Node, &mut service).await;
+    let (version, trace, span) = ("00", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    service
+        .send(&Message {
+            options: json!({ "headers": {
+                "traceparent": format!("{version}-{trace}-{span}-01"),
+                "tracestate": "vendor=opaque",
+            } }),
+            ..Message::new("order.created", &order().envelope.to_string())
+        })
+        .await;
+
+    let headers = service.receive(queue).await.headers.unwrap_or_default();
+    let traceparent = headers["traceparent"].as_str().unwrap_or_default();
+    let parts: Vec<&str> = traceparent.split('-').collect();
+    assert_eq!(
+        (parts.len(), parts[0], parts[1], parts[3]),
+        (4, version, trace, "01")
+    );
+    // A step of its own in the same trace.
+    assert_ne!(parts[2], span);
+    assert_eq!(headers["tracestate"], "vendor=opaque");
     service.end().await;
     ours.shutdown().await.expect("nothing runs any longer");
     world.end().await;

@@ -1,7 +1,7 @@
 //! What the foreign services depend on: installed once, under the target directory, from the committed lock files.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -109,8 +109,7 @@ async fn run(home: &Path, words: &[&str]) {
     };
     let output = match output {
         Ok(output) => output,
-        Err(error) if error.kind() == ErrorKind::NotFound => panic!("cannot run `{name}`; {ADVICE}"),
-        Err(error) => panic!("cannot run `{line}`: {error}"),
+        Err(error) => cannot_run(name, &error),
     };
     assert!(
         output.status.success(),
@@ -122,7 +121,12 @@ async fn run(home: &Path, words: &[&str]) {
     );
 }
 
-const ADVICE: &str = "these tests need `node` (20 or newer) with `npm`, and `python3` with `venv`; \
+/// Says which program is missing, and where it comes from.
+pub(crate) fn cannot_run(program: &str, error: &io::Error) -> ! {
+    panic!("cannot run `{program}` ({error}); {ADVICE}")
+}
+
+const ADVICE: &str = "these tests need `node` (18 or newer) with `npm`, and `python3` (3.9 or newer) with `venv`; \
                       on Debian: `apt-get install nodejs npm python3-venv`";
 
 fn make_folder(folder: &Path) {

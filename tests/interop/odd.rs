@@ -137,6 +137,27 @@ async fn plain_text_a_time_in_milliseconds_and_an_id_of_any_form_are_read() {
 }
 
 #[tokio::test]
+async fn the_type_beside_the_body_goes_before_the_key() {
+    let world = World::new().await;
+    let mut watch = world.watch().await;
+    let mut service = Node.start(&world.url()).await;
+    service
+        .send(&Message {
+            options: json!({ "type": "parcel.sent" }),
+            ..Message::new("shipment.eu", "{\"data\":{}}")
+        })
+        .await;
+    let (event, _) = watch.rest().await;
+    assert_eq!(
+        (event.event_type(), event.routing_key()),
+        ("parcel.sent", "shipment.eu")
+    );
+    service.end().await;
+    watch.end().await;
+    world.end().await;
+}
+
+#[tokio::test]
 async fn data_without_an_envelope_has_the_same_id_at_every_handler_and_attempt() {
     let world = World::new().await;
     let mut watch = world.watch().await;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use tidings::{AnyEvent, App, Bus, Delivery, Event, FromRef, RunningApp, State, event_handler, handlers};
 use tidings_broker::Vhost;
+use tokio::sync::OnceCell;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::event::{OrderCreated, PaymentSettled};
@@ -13,22 +14,28 @@ use crate::program::soon;
 #[derive(Debug)]
 pub(crate) struct World {
     vhost: Vhost<'static>,
-    pub(crate) bus: Bus,
+    bus: OnceCell<Bus>,
 }
 
 impl World {
-    /// A new one. The exchange is not there yet: whoever comes first declares it.
+    /// A new one, with nothing in it: whoever connects first declares the exchange.
     pub(crate) async fn new() -> Self {
         let vhost = tokio::task::spawn_blocking(|| tidings_broker::shared().vhost());
         let vhost = vhost.await.expect("RabbitMQ starts").expect("there is a vhost");
-        // Twenty times as fast: the rung of a second waits 50 ms.
-        let bus = Bus::builder()
-            .service("tests")
-            .speed_up(20)
-            .connect(&vhost.url())
-            .await;
-        let bus = bus.unwrap_or_else(|error| panic!("cannot connect: {}", causes(&error)));
+        let bus = OnceCell::new();
         Self { vhost, bus }
+    }
+
+    /// Our bus, which connects when it is first asked for.
+    pub(crate) async fn bus(&self) -> &Bus {
+        self.bus
+            .get_or_init(async || {
+                // Twenty times as fast: the rung of a second waits 50 ms.
+                let bus = Bus::builder().service("tests").speed_up(20);
+                let connected = soon("the connection", bus.connect(&self.url())).await;
+                connected.unwrap_or_else(|error| panic!("cannot connect: {}", causes(&error)))
+            })
+            .await
     }
 
     pub(crate) fn url(&self) -> String {
@@ -37,7 +44,9 @@ impl World {
 
     /// Closes the connection.
     pub(crate) async fn end(self) {
-        soon("the end of the connection", self.bus.close()).await;
+        if let Some(bus) = self.bus.get() {
+            soon("the end of the connection", bus.close()).await;
+        }
     }
 
     /// Starts the service `watch`, whose handlers take everything, and show it.
@@ -48,7 +57,7 @@ impl World {
             .state(Shows { orders, rest })
             .handlers(handlers![watch_orders, watch_rest]);
         Watch {
-            app: start(app, &self.bus).await,
+            app: start(app, self.bus().await).await,
             orders: seen_orders,
             rest: seen_rest,
         }
@@ -62,7 +71,7 @@ impl World {
             .state(Shows { orders, rest })
             .handlers(handlers![fail]);
         Watch {
-            app: start(app, &self.bus).await,
+            app: start(app, self.bus().await).await,
             orders: seen_orders,
             rest: seen_rest,
         }
@@ -70,7 +79,11 @@ impl World {
 
     /// Starts the service `payments`, which answers each order with its payment.
     pub(crate) async fn answer(&self) -> RunningApp {
-        start(App::new("payments").handlers(handlers![take_payment]), &self.bus).await
+        start(
+            App::new("payments").handlers(handlers![take_payment]),
+            self.bus().await,
+        )
+        .await
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::install;
 use crate::language::Language;
 
 /// How long anything may take that is waited for.
@@ -85,7 +86,10 @@ impl Program {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start the service in {}: {error}", language.name()));
+            .unwrap_or_else(|error| {
+                let program = command.as_std().get_program().to_string_lossy();
+                install::cannot_run(&program, &error)
+            });
         let log = Arc::new(Mutex::new(String::new()));
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let keeper = tokio::spawn(keep(errors.expect("it is piped"), Arc::clone(&log)));

@@ -83,7 +83,12 @@ async fn our_payment_reaches_them(language: Language) {
     let mut service = language.start(&world.url()).await;
     let queue = payments(language, &mut service).await;
     let payment = payment();
-    let id = world.bus.publish(&payment).await.expect("it is published");
+    let id = world
+        .bus()
+        .await
+        .publish(&payment)
+        .await
+        .expect("it is published");
 
     let received = service.receive(queue).await;
     assert_eq!(id.parse::<Uuid>().map(|id| id.get_version_num()), Ok(7));
