@@ -233,30 +233,28 @@ fn parameters(function: &Function, errors: &mut Errors) {
 
 // Generated code has to write the type down again.
 fn type_can_be_named(cannot: &str, ty: &Type, errors: &mut Errors) {
-    struct Unnameable(Vec<(proc_macro2::TokenStream, &'static str)>);
-    impl<'ast> Visit<'ast> for Unnameable {
+    struct Unnameable<'a>(&'a str, &'a mut Errors);
+    impl<'ast> Visit<'ast> for Unnameable<'_> {
         fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
-            self.0
-                .push((ty.to_token_stream(), "`impl Trait`; write a type that has a name"));
+            let Self(cannot, errors) = self;
+            errors.on(ty, format!("{cannot} `impl Trait`; write a type that has a name"));
         }
 
-        fn visit_type_infer(&mut self, ty: &'ast syn::TypeInfer) {
-            self.0.push((ty.to_token_stream(), "`_`; write the type"));
+        fn visit_type_infer(&mut self, _: &'ast syn::TypeInfer) {
+            self.1.leave_to_rustc();
         }
 
         fn visit_path(&mut self, path: &'ast syn::Path) {
             if path.segments.first().is_some_and(|first| first.ident == "Self") {
-                self.0
-                    .push((path.to_token_stream(), "`Self`; write the type's name"));
+                self.1.on(
+                    path,
+                    "an event handler is a free function; move it out of the `impl`, and write the type for `Self`",
+                );
             }
             syn::visit::visit_path(self, path);
         }
     }
-    let mut found = Unnameable(Vec::new());
-    found.visit_type(ty);
-    for (tokens, what) in found.0 {
-        errors.on(tokens, format!("{cannot} {what}"));
-    }
+    Unnameable(cannot, errors).visit_type(ty);
 }
 
 fn type_text(ty: &Type) -> String {

@@ -21,9 +21,14 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err(fault()),
     };
-    let number: u64 = number.parse().map_err(|_| fault())?;
+    if number.is_empty() {
+        return Err(fault());
+    }
+    // Digits alone fail to be a number only by being too many.
     let millis = number
-        .checked_mul(millis_per_unit)
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(millis_per_unit))
         .ok_or_else(|| format!("\"{text}\" is too long"))?;
     Ok(Duration::from_millis(millis))
 }

@@ -7,20 +7,23 @@ use quote::ToTokens;
 
 /// The mistakes found so far.
 #[derive(Default)]
-pub(crate) struct Errors(Vec<syn::Error>);
+pub(crate) struct Errors {
+    found: Vec<syn::Error>,
+    left_to_rustc: bool,
+}
 
 impl Errors {
     pub(crate) fn at(&mut self, span: Span, message: impl Display) {
-        self.0.push(syn::Error::new(span, message));
+        self.found.push(syn::Error::new(span, message));
     }
 
     /// Spans all of `tokens`.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl Display) {
-        self.0.push(syn::Error::new_spanned(tokens, message));
+        self.found.push(syn::Error::new_spanned(tokens, message));
     }
 
     pub(crate) fn add(&mut self, error: syn::Error) {
-        self.0.push(error);
+        self.found.push(error);
     }
 
     /// The value, or what went wrong kept.
@@ -28,12 +31,17 @@ impl Errors {
         result.map_err(|error| self.add(error)).ok()
     }
 
+    /// Rustc sees this mistake in the user's own item, and reports it: a word of ours would be the second.
+    pub(crate) fn leave_to_rustc(&mut self) {
+        self.left_to_rustc = true;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty() && !self.left_to_rustc
     }
 
     /// A `compile_error!` for each.
     pub(crate) fn into_tokens(self) -> TokenStream {
-        self.0.iter().map(syn::Error::to_compile_error).collect()
+        self.found.iter().map(syn::Error::to_compile_error).collect()
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn handler(function: &Function, root: &Root) -> TokenStream {
     let name = &function.sig.ident;
     let vis = &function.vis;
     // In an `impl` block a struct would be one more error.
-    if function.has_receiver() {
+    if function.is_associated() {
         return TokenStream::new();
     }
     let span = name.span();

@@ -34,8 +34,16 @@ impl Parse for Function {
 }
 
 impl Function {
-    pub(crate) fn has_receiver(&self) -> bool {
-        matches!(self.sig.inputs.first(), Some(FnArg::Receiver(_)))
+    /// Whether it stands in an `impl`, as far as its signature tells.
+    pub(crate) fn is_associated(&self) -> bool {
+        fn names_self(tokens: TokenStream) -> bool {
+            tokens.into_iter().any(|token| match token {
+                TokenTree::Ident(word) => word == "self" || word == "Self",
+                TokenTree::Group(group) => names_self(group.stream()),
+                _ => false,
+            })
+        }
+        names_self(self.sig.to_token_stream())
     }
 
     /// The types of the parameters, the event's first.
@@ -96,13 +104,18 @@ const OPTIONS: &[&str] = &[
 /// `#[event_handler(..)]`.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let Ok(function) = syn::parse2::<Function>(item.clone()) else {
-        errors.at(
-            Span::call_site(),
-            "#[event_handler] stands on a function; write it over an `async fn`",
-        );
-        let mistakes = errors.into_tokens();
-        return quote!(#mistakes #item);
+    let function = match syn::parse2::<Function>(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            if is_function(item) {
+                errors.add(error);
+            } else {
+                let message = "#[event_handler] stands on a function; write it over an `async fn`";
+                errors.at(Span::call_site(), message);
+            }
+            let mistakes = errors.into_tokens();
+            return quote!(#mistakes #item);
+        }
     };
     let handler = Handler::from_syn(args, &function, &mut errors);
     check::function(&function, &mut errors);
@@ -115,6 +128,13 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         quote!(#mistakes #stub)
     };
     quote!(#item #beside)
+}
+
+// Whether it was meant as one, whatever else is wrong with it.
+fn is_function(item: &TokenStream) -> bool {
+    item.clone()
+        .into_iter()
+        .any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
 }
 
 impl Handler {

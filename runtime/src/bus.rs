@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::broker::{Broker, BrokerState, Publish};
 use crate::clock::Clock;
 use crate::config::{BusBuilder, Config, Declare};
-use crate::confirm::confirm;
+use crate::confirm::{Answer, confirm};
 use crate::context::Context;
 use crate::error::{PublishError, PublishFault, Result};
 use crate::headers::Headers;
@@ -199,8 +199,9 @@ impl Bus {
     /// As [`publish`](Self::publish), and when the event is mandatory and no queue takes it.
     pub async fn publish_with<T: Payload>(&self, event: &T, options: PublishOptions) -> Result<String> {
         // Encoded before the first await: the future holds no reference to the event.
-        self.encode_and_send(payload::prepare(event), payload::event_type(event), options)
-            .await
+        let outgoing = self.encode(payload::prepare(event), payload::event_type(event), options)?;
+        let first = self.hand_over(&outgoing.sending).await;
+        self.conclude(outgoing, first).await
     }
 
     /// Publishes several events at once, without waiting for one before the next is sent, and gives a result each, in
@@ -212,7 +213,30 @@ impl Bus {
         &self,
         events: impl IntoIterator<Item = &'a T>,
     ) -> Vec<Result<String>> {
-        join_all(events.into_iter().map(|event| self.publish(event))).await
+        // Encoded before the first await, as a single one is; and handed over one after the other, for futures that
+        // are polled together overtake one another.
+        let encoded: Vec<Result<Outgoing>> = events
+            .into_iter()
+            .map(|event| {
+                let (prepared, event_type) = (payload::prepare(event), payload::event_type(event));
+                self.encode(prepared, event_type, PublishOptions::new())
+            })
+            .collect();
+        let mut underway = Vec::with_capacity(encoded.len());
+        for outgoing in encoded {
+            underway.push(match outgoing {
+                Ok(outgoing) => {
+                    let first = self.hand_over(&outgoing.sending).await;
+                    Ok((outgoing, first))
+                }
+                Err(error) => Err(error),
+            });
+        }
+        join_all(underway.into_iter().map(|one| async {
+            let (outgoing, first) = one?;
+            self.conclude(outgoing, first).await
+        }))
+        .await
     }
 
     /// How the broker is.
@@ -274,31 +298,51 @@ impl Bus {
         }
     }
 
-    async fn encode_and_send(
+    /// Puts an event into its envelope, and starts its time.
+    fn encode(
         &self,
         prepared: Result<Prepared, Unpublishable>,
         event_type: String,
         options: PublishOptions,
-    ) -> Result<String> {
+    ) -> Result<Outgoing> {
         let metadata = self.metadata(options.id);
-        let id = metadata.id.clone();
-        let failed = |fault, maybe_delivered| {
-            let (event_type, event_id) = (event_type.clone(), id.clone());
-            PublishError {
+        let message = prepared.and_then(|prepared| self.message(&prepared, &metadata, options.headers));
+        let event_id = metadata.id;
+        match message {
+            Ok(message) => Ok(Outgoing {
+                event_type,
+                event_id,
+                sending: self.sending(Arc::new(message), options.mandatory, true),
+            }),
+            Err(fault) => Err(PublishError {
+                event_type,
+                event_id,
+                fault: PublishFault::Unpublishable(fault),
+                maybe_delivered: false,
+            }
+            .into()),
+        }
+    }
+
+    /// Waits for the confirm of an event whose message was handed over, and gives its id.
+    async fn conclude(&self, outgoing: Outgoing, first: Result<Answer, Unsent>) -> Result<String> {
+        let sent = self.confirmed(&outgoing.sending, first).await;
+        telemetry::published(&outgoing.event_type, sent.as_ref().err());
+        let Outgoing {
+            event_type, event_id, ..
+        } = outgoing;
+        match sent {
+            Ok(()) => Ok(event_id),
+            Err(Unsent {
+                fault,
+                maybe_delivered,
+            }) => Err(PublishError {
                 event_type,
                 event_id,
                 fault,
                 maybe_delivered,
             }
-        };
-        let message = prepared
-            .and_then(|prepared| self.message(&prepared, &metadata, options.headers))
-            .map_err(|fault| failed(PublishFault::Unpublishable(fault), false))?;
-        let sent = self.send(Arc::new(message), options.mandatory, true).await;
-        telemetry::published(&event_type, sent.as_ref().err());
-        match sent {
-            Ok(()) => Ok(id),
-            Err(unsent) => Err(failed(unsent.fault, unsent.maybe_delivered).into()),
+            .into()),
         }
     }
 
@@ -346,59 +390,70 @@ impl Bus {
         mandatory: bool,
         in_window: bool,
     ) -> Result<(), Unsent> {
-        let deadline = Instant::now() + self.config().publish_timeout;
-        let mut maybe_delivered = false;
-        for wait in AFTER_REFUSAL.into_iter().map(Some).chain([None]) {
-            match self.send_once(&message, mandatory, in_window, deadline).await {
-                Err(unsent) if matches!(unsent.fault, PublishFault::Refused(_)) => {
-                    maybe_delivered |= unsent.maybe_delivered;
-                    let Some(wait) = wait.filter(|wait| Instant::now() + *wait < deadline) else {
-                        return Err(Unsent {
-                            maybe_delivered,
-                            ..unsent
-                        });
-                    };
-                    tokio::time::sleep(wait).await;
-                }
-                Err(unsent) => {
-                    return Err(Unsent {
-                        maybe_delivered: maybe_delivered | unsent.maybe_delivered,
-                        ..unsent
-                    });
-                }
-                Ok(()) => return Ok(()),
-            }
-        }
-        unreachable!("the last attempt returns")
+        let sending = self.sending(message, mandatory, in_window);
+        let first = self.hand_over(&sending).await;
+        self.confirmed(&sending, first).await
     }
 
-    async fn send_once(
-        &self,
-        message: &Arc<Message>,
-        mandatory: bool,
-        in_window: bool,
-        deadline: Instant,
-    ) -> Result<(), Unsent> {
-        let timeout = self.config().publish_timeout;
-        let place = if in_window {
-            let place = within(deadline, Arc::clone(&self.shared.window).acquire_owned()).await;
-            match place {
-                Some(place) => Some(place.expect("the window is never closed")),
-                None => return Err(Unsent::surely(PublishFault::TimedOut(timeout))),
-            }
+    fn sending(&self, message: Arc<Message>, mandatory: bool, in_window: bool) -> Sending {
+        Sending {
+            message,
+            mandatory,
+            in_window,
+            deadline: Instant::now() + self.config().publish_timeout,
+        }
+    }
+
+    /// Hands a message to the broker, once there is a place for it.
+    async fn hand_over(&self, sending: &Sending) -> Result<Answer, Unsent> {
+        let place = if sending.in_window {
+            let acquired = Arc::clone(&self.shared.window).acquire_owned();
+            let place = within(sending.deadline, acquired).await;
+            let place = place.ok_or_else(|| Unsent::surely(self.timed_out()))?;
+            Some(place.expect("the window is never closed"))
         } else {
             None
         };
-        let (confirm, mut answer) = confirm(place);
-        let while_handling = !in_window || Context::current().is_some_and(|it| it.causation_id().is_some());
-        let message = Arc::clone(message);
+        let (confirm, answer) = confirm(place);
+        let while_handling =
+            !sending.in_window || Context::current().is_some_and(|it| it.causation_id().is_some());
         self.shared.broker.send(Publish {
-            message,
-            mandatory,
+            message: Arc::clone(&sending.message),
+            mandatory: sending.mandatory,
             while_handling,
             confirm,
         });
-        match within(deadline, &mut answer).await {
+        Ok(answer)
+    }
+
+    /// Waits for the confirm, and hands the message over again when the broker refuses it.
+    async fn confirmed(&self, sending: &Sending, first: Result<Answer, Unsent>) -> Result<(), Unsent> {
+        let mut answer = first;
+        let mut maybe_delivered = false;
+        let mut waits = AFTER_REFUSAL.into_iter();
+        loop {
+            let unsent = match self.answered(sending, answer).await {
+                Ok(()) => return Ok(()),
+                Err(unsent) => unsent,
+            };
+            maybe_delivered |= unsent.maybe_delivered;
+            let again = matches!(unsent.fault, PublishFault::Refused(_)).then(|| waits.next());
+            match again.flatten() {
+                Some(wait) if Instant::now() + wait < sending.deadline => tokio::time::sleep(wait).await,
+                _ => {
+                    return Err(Unsent {
+                        maybe_delivered,
+                        ..unsent
+                    });
+                }
+            }
+            answer = self.hand_over(sending).await;
+        }
+    }
+
+    async fn answered(&self, sending: &Sending, answer: Result<Answer, Unsent>) -> Result<(), Unsent> {
+        let mut answer = answer?;
+        match within(sending.deadline, &mut answer).await {
             Some(Some(Ok(()))) => Ok(()),
             Some(Some(Err(refusal))) => {
                 let mut unsent = Unsent::from(refusal);
@@ -409,15 +464,31 @@ impl Bus {
                 fault: PublishFault::Closed,
                 maybe_delivered: answer.give_up(),
             }),
-            None => {
-                let maybe_delivered = answer.give_up();
-                Err(Unsent {
-                    fault: PublishFault::TimedOut(timeout),
-                    maybe_delivered,
-                })
-            }
+            None => Err(Unsent {
+                fault: self.timed_out(),
+                maybe_delivered: answer.give_up(),
+            }),
         }
     }
+
+    fn timed_out(&self) -> PublishFault {
+        PublishFault::TimedOut(self.config().publish_timeout)
+    }
+}
+
+/// An event in its envelope, on its way out.
+struct Outgoing {
+    event_type: String,
+    event_id: String,
+    sending: Sending,
+}
+
+/// A message on its way out, and how long it has.
+struct Sending {
+    message: Arc<Message>,
+    mandatory: bool,
+    in_window: bool,
+    deadline: Instant,
 }
 
 async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {

@@ -326,7 +326,7 @@ pub struct ShutdownError {
 }
 
 impl ShutdownError {
-    /// The handlers that were still running, with how many deliveries each.
+    /// The queues whose handlers were still running.
     pub fn unfinished(&self) -> &[String] {
         &self.unfinished
     }

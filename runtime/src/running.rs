@@ -195,17 +195,12 @@ impl RunningApp {
         self.stopping.send_replace(true);
         self.tell_all(Wanted::Drain);
         let deadline = Instant::now() + self.shutdown_timeout;
-        let mut tasks = self.tasks.lock().await;
-        if tokio::time::timeout_at(deadline, join_all(tasks.iter_mut()))
-            .await
-            .is_ok()
-        {
-            tasks.clear();
+        if tokio::time::timeout_at(deadline, self.ended()).await.is_ok() {
             return Ok(());
         }
         let unfinished = self.unfinished();
         self.tell_all(Wanted::Abort);
-        join_all(tasks.drain(..)).await;
+        self.ended().await;
         Err(ShutdownError { unfinished }.into())
     }
 
@@ -231,6 +226,16 @@ impl RunningApp {
         }
     }
 
+    /// Waits until every consumer has ended. Who stops waiting may wait again: a task that was seen to end is gone
+    /// from the list.
+    async fn ended(&self) {
+        let mut tasks = self.tasks.lock().await;
+        while let Some(task) = tasks.last_mut() {
+            let _ = task.await;
+            tasks.pop();
+        }
+    }
+
     /// Ends the app at once: handlers are dropped where they stand, and their deliveries return to their queues.
     ///
     /// # Errors
@@ -248,7 +253,14 @@ impl RunningApp {
 
     fn tell_all(&self, wanted: Wanted) {
         self.queues.iter().for_each(|queue| {
-            queue.wanted.send_replace(wanted);
+            queue.wanted.send_if_modified(|now| {
+                // Once it is to end at once it cannot be asked to drain.
+                let changes = *now != wanted && *now != Wanted::Abort;
+                if changes {
+                    *now = wanted;
+                }
+                changes
+            });
         });
     }
 

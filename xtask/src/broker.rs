@@ -48,7 +48,7 @@ impl Ask {
     /// What every suite runs on that can, unless the command line says otherwise.
     pub(crate) fn usual() -> Vec<Self> {
         // Written here, so it reads.
-        let newest = "4".parse().map(Want::Version).unwrap_or(Want::AtHand);
+        let newest = "4".parse().map_or(Want::AtHand, Want::Version);
         vec![Self::Memory, Self::RabbitMq(Want::AtHand), Self::RabbitMq(newest)]
     }
 

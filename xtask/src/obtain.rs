@@ -449,6 +449,19 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_that_no_package_brings_is_not_installed() {
+        let missing = Tool {
+            name: "no-such-tool",
+            variable: None,
+            probe: &[],
+            advice: "make it",
+            packages: &[],
+        };
+        assert_eq!(tool(&missing), missing.need());
+        assert!(tool(&missing).is_err());
+    }
+
+    #[test]
     fn what_is_installed_is_taken_before_anything_else() {
         let machine = Machine {
             installed: Some(installed("3.12.1")),

@@ -1,6 +1,7 @@
 //! The audit: whether the books of the three services say the same.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use uuid::Uuid;
 
@@ -32,14 +33,9 @@ impl Books {
         inventory::stock(&self.reservations)
     }
 
-    /// What became of an order, when it is over.
-    pub fn fate(&self, order_id: Uuid) -> Option<Fate> {
-        let order = self.orders.get(&order_id)?;
-        match order.end() {
-            Some(End::Paid) => Some(Fate::Paid),
-            Some(End::Cancelled) => Some(Fate::Cancelled),
-            None => None,
-        }
+    /// How an order ended, if it has.
+    pub fn end(&self, order_id: Uuid) -> Option<End> {
+        self.orders.get(&order_id)?.end()
     }
 
     /// The orders that have not come to their end.
@@ -56,13 +52,13 @@ impl Books {
                 .orders
                 .get(&order_id)
                 .is_some_and(|order| order.stock == Stock::Reserved),
-            Fate::Paid | Fate::Cancelled => self.fate(order_id).is_some(),
+            Fate::Paid | Fate::Cancelled => self.end(order_id).is_some(),
         }
     }
 
     /// Everything that does not balance.
     pub fn faults(&self, wishes: &[Wish]) -> Vec<String> {
-        let mut faults: Vec<String> = wishes.iter().filter_map(|wish| self.fault_of(wish)).collect();
+        let mut faults: Vec<String> = wishes.iter().flat_map(|wish| self.faults_of(wish)).collect();
         for (order_id, charge) in &self.charges {
             let due = self.orders.get(order_id).map(|order| order.placed.total_cents);
             if charge.cents() != 0 && due != Some(charge.cents()) {
@@ -81,10 +77,10 @@ impl Books {
         faults
     }
 
-    fn fault_of(&self, wish: &Wish) -> Option<String> {
-        let order_id = wish.order.order_id;
+    fn faults_of(&self, wish: &Wish) -> Vec<String> {
+        let (order_id, name) = (wish.order.order_id, &wish.correlation_id);
         let Some(order) = self.orders.get(&order_id) else {
-            return Some(format!("{}: the order is lost", wish.correlation_id));
+            return vec![format!("{name}: the order is lost")];
         };
         let held = Reservation::Held {
             item: order.placed.item.clone(),
@@ -101,18 +97,26 @@ impl Books {
             ),
             Fate::Stuck => (Payment::Open, Stock::Reserved, None, held),
         };
-        let wanted = (payment, stock, charge.as_ref(), Some(&reservation));
-        let found = (
-            order.payment,
-            order.stock,
-            self.charges.get(&order_id),
-            self.reservations.get(&order_id),
-        );
-        (found != wanted).then(|| {
-            format!(
-                "{}: the books say {found:?}, and {wanted:?} is right",
-                wish.correlation_id
-            )
-        })
+        let faults = [
+            fault(name, "payment in orders", &order.payment, &payment),
+            fault(name, "stock in orders", &order.stock, &stock),
+            fault(
+                name,
+                "charge in payments",
+                &self.charges.get(&order_id),
+                &charge.as_ref(),
+            ),
+            fault(
+                name,
+                "stock in inventory",
+                &self.reservations.get(&order_id),
+                &Some(&reservation),
+            ),
+        ];
+        faults.into_iter().flatten().collect()
     }
+}
+
+fn fault<T: Debug + PartialEq>(order: &str, what: &str, found: &T, wanted: &T) -> Option<String> {
+    (found != wanted).then(|| format!("{order}: its {what} is {found:?}, and {wanted:?} is right"))
 }

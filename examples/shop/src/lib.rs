@@ -24,6 +24,7 @@ pub mod orders;
 pub mod payments;
 pub mod service;
 pub mod storefront;
+pub mod stories;
 pub mod strays;
 pub mod summary;
 pub mod timeline;

@@ -10,6 +10,9 @@ pub const POISON: &str = "stray-poison";
 /// The correlation id of the unknown event.
 pub const EXOTIC: &str = "stray-exotic";
 
+/// How many there are.
+pub const COUNT: usize = 2;
+
 /// An order as some script of long ago writes it: under the right name, and of the wrong shape. No handler can read
 /// it, however often it tries.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]

@@ -8,6 +8,7 @@ use tidings::health::Health;
 use crate::audit::Books;
 use crate::inventory::CATALOGUE;
 use crate::money::Cents;
+use crate::timeline::Timeline;
 
 /// What became of the deliveries of a service since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,15 @@ impl From<&Health> for Counts {
         });
         handlers.fold(Self::default(), Self::and)
     }
+}
+
+/// How many events were published, and by whom.
+pub fn published(orders: usize, strays: usize, timeline: &Timeline) -> String {
+    let (answers, elapsed) = (timeline.published(), timeline.elapsed().as_secs_f64());
+    let all = orders + strays + answers;
+    format!(
+        "{all} events were published in {elapsed:.1} s: {orders} orders, {strays} strays, {answers} by handlers\n"
+    )
 }
 
 /// The counts of each service and of all together, as a table.

@@ -9,6 +9,7 @@ use shop::client::Client;
 use shop::customer::{self, Street};
 use shop::ledger::Ledger;
 use shop::service::{self, Role, Setup};
+use shop::summary::Counts;
 use tidings::Bus;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -20,6 +21,12 @@ struct Folder(PathBuf);
 impl Folder {
     fn new() -> Self {
         Self(std::env::temp_dir().join(format!("tidings-shop-{}", Uuid::now_v7())))
+    }
+
+    /// How many lines a service has written.
+    fn lines(&self, name: &str) -> usize {
+        let file = self.0.join(name).with_extension("jsonl");
+        std::fs::read_to_string(file).map_or(0, |text| text.lines().count())
     }
 }
 
@@ -107,32 +114,70 @@ async fn port() -> (TcpListener, Client) {
 }
 
 #[tokio::test]
-async fn the_books_balance_when_a_service_is_killed_in_the_middle_and_started_again() {
+async fn the_books_balance_when_each_service_is_killed_in_the_middle_and_started_again() {
     let folder = Folder::new();
     let bus = Bus::builder().speed_up(100).in_memory();
     let ((orders, front), (payments, till), (inventory, store)) = (port().await, port().await, port().await);
-    let address = payments.local_addr().unwrap();
-    let _orders = start(&bus, Role::Orders, &folder, orders);
-    let killed = start(&bus, Role::Payments, &folder, payments);
-    let _inventory = start(&bus, Role::Inventory, &folder, inventory);
+    let services = [
+        (Role::Payments, "payments", payments),
+        (Role::Inventory, "inventory", inventory),
+        (Role::Orders, "orders", orders),
+    ];
+    let running = services.map(|(role, name, listener)| {
+        let address = listener.local_addr().unwrap();
+        (role, name, address, start(&bus, role, &folder, listener))
+    });
     let street = Street {
         orders: front,
         payments: till,
         inventory: store,
     };
 
-    let customers = customer::run(&street, 200, Duration::from_secs(30));
-    let accident = async {
-        // Killed as soon as there is something to lose.
-        let charges = folder.0.join("payments.jsonl");
-        while std::fs::read_to_string(&charges).map_or(0, |text| text.lines().count()) < 20 {
-            tokio::task::yield_now().await;
+    let customers = customer::run(&street, 300, Duration::from_secs(30));
+    let accidents = async {
+        for (role, name, address, service) in running {
+            // Killed as soon as there is something to lose, and in the middle of something.
+            let lines = folder.lines(name);
+            while folder.lines(name) < lines + 20 {
+                tokio::task::yield_now().await;
+            }
+            service.abort();
+            assert!(service.await.unwrap_err().is_cancelled(), "{name}");
+            let listener = TcpListener::bind(address).await.unwrap();
+            let _again = start(&bus, role, &folder, listener);
         }
-        killed.abort();
-        assert!(killed.await.unwrap_err().is_cancelled());
-        let listener = TcpListener::bind(address).await.unwrap();
-        let _payments = start(&bus, Role::Payments, &folder, listener);
     };
-    let (balanced, ()) = tokio::join!(customers, accident);
+    let (balanced, ()) = tokio::join!(customers, accidents);
     assert!(balanced.unwrap(), "the books balance");
+}
+
+#[tokio::test]
+async fn two_instances_of_a_service_share_its_work() {
+    let folder = Folder::new();
+    let bus = Bus::builder().speed_up(100).in_memory();
+    let ((orders, front), (payments, till), (inventory, store)) = (port().await, port().await, port().await);
+    let (second, second_till) = port().await;
+    let _orders = start(&bus, Role::Orders, &folder, orders);
+    let _payments = [
+        start(&bus, Role::Payments, &folder, payments),
+        start(&bus, Role::Payments, &folder, second),
+    ];
+    let _inventory = start(&bus, Role::Inventory, &folder, inventory);
+    // It answers once it has subscribed.
+    let _: Counts = second_till.get("/health").await.unwrap();
+    let street = Street {
+        orders: front,
+        payments: till.clone(),
+        inventory: store,
+    };
+    assert!(
+        customer::run(&street, 100, Duration::from_secs(30))
+            .await
+            .unwrap()
+    );
+
+    for instance in [till, second_till] {
+        let counts: Counts = instance.get("/health").await.unwrap();
+        assert!(counts.handled > 0, "{counts:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! A delivery on its way to being settled: the step that its outcome asks for, carried out.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -38,6 +39,8 @@ pub(crate) struct Case {
     pub(crate) origin: Origin,
     /// Which attempt it is: that of the origin, or a later one in place.
     pub(crate) attempt: u32,
+    /// Whether the broker hands the delivery out again, whatever becomes of it here.
+    pub(crate) lost: Arc<AtomicBool>,
     /// How long it has waited in place.
     pub(crate) waited: Duration,
     /// The delivery, unless it never came to be one.
@@ -55,7 +58,7 @@ pub(crate) enum Carried {
         next_attempt: u32,
         error: String,
     },
-    /// The bus was closed; the broker gives the delivery to another.
+    /// It is left to the broker, which hands it out again.
     Abandoned,
 }
 
@@ -68,8 +71,14 @@ impl Case {
         let step = outcome.at(self.judged_attempt(counts));
         match step {
             Step::Publish(returned) => self.publish(returned, counts).await,
+            // Sent on to a delay or to the dead letters it would be there twice.
+            _ if self.is_lost() => Carried::Abandoned,
             step => self.carry_out(step).await,
         }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     fn judged_attempt(&self, counts: bool) -> Attempt<'_> {
@@ -263,7 +272,7 @@ impl Case {
     async fn send_ours(&self, message: Message, delay: Option<Duration>) -> Carried {
         let message = Arc::new(message);
         let mut wait = FIRST_WAIT;
-        loop {
+        while !self.is_lost() {
             if let Some(delay) = delay
                 && let Err(error) = self.service.declare_delay(delay).await
             {
@@ -288,6 +297,9 @@ impl Case {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LAST_WAIT);
         }
+        // Whoever gets it next has its own troubles.
+        self.worker.set_trouble(None);
+        Carried::Abandoned
     }
 
     fn trouble(&self, what: &str, error: &(dyn std::error::Error + 'static)) {

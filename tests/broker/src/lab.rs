@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,12 +38,8 @@ impl Lab {
             "find the temporary folder {}",
             parent.display()
         )))?;
-        let folder = parent.join(format!("tidings-broker-{}-{}", process::id(), ports.base()));
-        let make = || {
-            fs::create_dir(&folder)?;
-            fs::set_permissions(&folder, Permissions::from_mode(0o700))
-        };
-        make().map_err(Error::io(format!("make the folder {}", folder.display())))?;
+        let folder =
+            make_folder(&parent).map_err(Error::io(format!("make a folder in {}", parent.display())))?;
         let watcher = Watcher::over(&folder).map_err(Error::io("start `sh`"))?;
         let published = publish(&ports);
         let lab = Self {
@@ -66,7 +62,7 @@ impl Lab {
     fn bake_cookie(&self) -> std::io::Result<()> {
         let mut random = [0; 16];
         File::open("/dev/urandom")?.read_exact(&mut random)?;
-        let cookie: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let cookie = format!("{:032x}", u128::from_ne_bytes(random));
         let path = self.folder().join(".erlang.cookie");
         fs::write(&path, cookie)?;
         fs::set_permissions(&path, Permissions::from_mode(0o400))
@@ -175,6 +171,23 @@ impl Drop for Lab {
             let _ = fs::remove_dir_all(self.folder());
         }
         self.watcher.bye();
+    }
+}
+
+/// Makes a folder that nobody has, one kept from an earlier run or test among them.
+fn make_folder(parent: &Path) -> std::io::Result<PathBuf> {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    loop {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let folder = parent.join(format!("tidings-broker-{}-{number}", process::id()));
+        match fs::create_dir(&folder) {
+            Ok(()) => {
+                fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+                return Ok(folder);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

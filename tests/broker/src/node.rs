@@ -240,6 +240,18 @@ impl Node {
         }
     }
 
+    /// Makes it write what it would write within half a second.
+    ///
+    /// Until then a quorum queue is not in the table by which a node finds its queues again: killed right after the
+    /// declaration, it comes back with the queue empty, confirmed messages and all (seen on 3.10.8 and 4.3.6).
+    ///
+    /// # Errors
+    /// When `rabbitmqctl` fails.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.ctl(&["eval", "[ok = dets:sync(Table) || Table <- dets:all()], ok."])
+            .map(drop)
+    }
+
     /// Adds a user who may do nothing yet.
     ///
     /// # Errors

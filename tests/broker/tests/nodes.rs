@@ -1,9 +1,14 @@
 //! Nodes start, die, come back and leave nothing behind, on the RabbitMQ that the environment chooses.
 
-use std::path::Path;
+use std::env;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use tidings_broker::{Install, Setup, shared};
+use tidings_broker::{Install, Node, Setup, shared};
 
 fn setup() -> Setup {
     Setup::new(&Install::find().unwrap())
@@ -31,10 +36,53 @@ fn a_node_starts_and_stops_and_is_gone() {
     assert!(!is_there(pid));
 }
 
+/// Asks the management plugin; the body of its answer.
+fn http(node: &Node, method: &str, path: &str, body: &str) -> String {
+    let port = node.management_port().expect("the management plugin");
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    write!(
+        stream,
+        "{method} /api/{path} HTTP/1.0\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    assert!(status.starts_with('2'), "{method} {path}: {answer}");
+    body.to_owned()
+}
+
+/// Declares a durable queue `kept` of this type with one persistent message in it.
+fn keep_message(node: &Node, kind: &str) {
+    let queue = format!(r#"{{"durable":true,"arguments":{{"x-queue-type":"{kind}"}}}}"#);
+    http(node, "PUT", "queues/%2F/kept", &queue);
+    node.flush().unwrap();
+    let message = r#"{"routing_key":"kept","properties":{"delivery_mode":2},"payload":"x","payload_encoding":"string"}"#;
+    let answer = http(node, "POST", "exchanges/%2F/amq.default/publish", message);
+    assert_eq!(answer, r#"{"routed":true}"#);
+}
+
+/// How many messages `kept` holds, once it says: its leader comes up after the listener.
+fn kept(node: &Node) -> String {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        let listed = node.ctl(&["-q", "list_queues", "--no-table-headers", "name", "messages"]);
+        match listed {
+            Ok(listed) if listed.contains("kept\t1") => return listed.trim().to_owned(),
+            said => assert!(Instant::now() < deadline, "{said:?}\n{}", node.logs()),
+        }
+    }
+}
+
 #[test]
-fn a_killed_node_comes_back_at_the_same_port() {
-    let node = setup().start().unwrap();
+fn a_killed_node_comes_back_with_its_messages_at_the_same_port() {
+    let node = setup().management().start().unwrap();
     let (pid, url) = (node.pid().unwrap(), node.url());
+    keep_message(&node, "quorum");
     node.kill();
     assert!(!is_there(pid) && !node.ready());
     let started = Instant::now();
@@ -42,6 +90,153 @@ fn a_killed_node_comes_back_at_the_same_port() {
     eprintln!("back in {:?}", started.elapsed());
     assert_eq!(node.url(), url);
     assert_ne!(node.pid(), Some(pid));
+    assert_eq!(kept(&node), "kept\t1");
+    node.stop().unwrap();
+    node.start_again().unwrap();
+    assert_eq!(kept(&node), "kept\t1");
+}
+
+#[test]
+fn two_nodes_run_side_by_side_and_know_nothing_of_each_other() {
+    let (one, two) = thread::scope(|scope| {
+        let two = scope.spawn(|| setup().start().unwrap());
+        (setup().start().unwrap(), two.join().unwrap())
+    });
+    assert_ne!(one.port(), two.port());
+    one.kill();
+    assert!(two.ready());
+    two.add_user("alice", "secret").unwrap();
+    two.permit("alice", "/", ["^a", "^a", ".*"]).unwrap();
+    two.change_password("alice", "other").unwrap();
+    two.ctl(&["authenticate_user", "alice", "other"]).unwrap();
+    let fault = two.ctl(&["authenticate_user", "alice", "secret"]).unwrap_err();
+    assert!(
+        fault
+            .to_string()
+            .starts_with("`rabbitmqctl authenticate_user alice secret` failed: "),
+        "{fault}"
+    );
+}
+
+#[test]
+fn a_cluster_of_three_survives_the_loss_of_one() {
+    let started = Instant::now();
+    let cluster = setup().management().start_cluster(3).unwrap();
+    eprintln!("cluster in {:?}", started.elapsed());
+    let [one, two, three] = cluster.nodes() else {
+        panic!("{} nodes", cluster.nodes().len())
+    };
+    let pids: Vec<u32> = cluster.nodes().iter().filter_map(Node::pid).collect();
+    keep_message(one, "quorum");
+    one.kill();
+    assert_eq!(kept(two), "kept\t1");
+    let started = Instant::now();
+    one.start_again().unwrap();
+    eprintln!("member back in {:?}", started.elapsed());
+    assert!(cluster.nodes().iter().all(Node::ready));
+    assert_eq!(cluster.urls().len(), 3);
+    assert_eq!(kept(three), "kept\t1");
+    drop(cluster);
+    assert!(!pids.into_iter().any(is_there));
+}
+
+#[test]
+fn a_node_takes_lines_of_configuration() {
+    let node = setup().conf("consumer_timeout = 5000").start().unwrap();
+    let timeout = node
+        .ctl(&["eval", "application:get_env(rabbit, consumer_timeout)."])
+        .unwrap();
+    assert_eq!(timeout.trim(), "{ok,5000}");
+}
+
+/// Set for the copy of this binary that is to leave without a good-bye.
+const LEAVER: &str = "TIDINGS_BROKER_LEAVER";
+
+/// Runs one test of this binary in a process of its own; what it says after `tells: `.
+fn leaver(test: &str) -> (Child, BufReader<ChildStdout>, Vec<String>) {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(LEAVER, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("tells: ") {
+        line.clear();
+        assert!(output.read_line(&mut line).unwrap() > 0, "it said nothing");
+    }
+    let words = line.split("tells: ").nth(1).unwrap_or_default();
+    (
+        child,
+        output,
+        words.split_whitespace().map(str::to_owned).collect(),
+    )
+}
+
+fn tell(node: &Node) {
+    println!("tells: {} {}", node.pid().unwrap(), node.port());
+    std::io::stdout().flush().unwrap();
+}
+
+/// The folders that the tests of a process have.
+fn folders_of(process: u32) -> Vec<PathBuf> {
+    let own = format!("tidings-broker-{process}-");
+    std::fs::read_dir(env::temp_dir())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(&own))
+        })
+        .collect()
+}
+
+fn await_gone(process: u32, node: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while has_run(node) || !folders_of(process).is_empty() {
+        assert!(
+            Instant::now() < deadline,
+            "node {node}, {:?}",
+            folders_of(process)
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Whether a process that nobody of us can wait for runs; it may lie unburied for a while.
+fn has_run(pid: &str) -> bool {
+    std::fs::read_to_string(Path::new("/proc").join(pid).join("stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
+}
+
+#[test]
+fn a_node_goes_with_its_test_process_when_that_is_killed() {
+    if env::var_os(LEAVER).is_some() {
+        let node = setup().start().unwrap();
+        tell(&node);
+        loop {
+            thread::park();
+        }
+    }
+    let (mut child, _output, told) = leaver("a_node_goes_with_its_test_process_when_that_is_killed");
+    assert!(has_run(&told[0]));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    await_gone(child.id(), &told[0]);
+}
+
+#[test]
+fn the_shared_node_goes_when_the_tests_are_over() {
+    if env::var_os(LEAVER).is_some() {
+        tell(shared());
+        return;
+    }
+    let (mut child, mut output, told) = leaver("the_shared_node_goes_when_the_tests_are_over");
+    // That this ends says that nothing of the node holds the output of its test.
+    output.read_to_string(&mut String::new()).unwrap();
+    assert!(child.wait().unwrap().success());
+    await_gone(child.id(), &told[0]);
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! How a delivery comes in: it is judged, and then stands in its lane, is ignored, or is settled unseen.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{News, Report, Running, Shift};
+use crate::broker::Incoming;
+use crate::consume::case::Case;
+use crate::consume::held::Held;
+use crate::consume::judge::{self, Verdict};
+use crate::consume::outcome::{Ending, Outcome};
+use crate::consume::worker::Counts;
+use crate::delivery::{Delivery, DeliveryFacts};
+use crate::event::AnyEvent;
+use crate::telemetry;
+use crate::timestamp::Timestamp;
+use crate::trace::TraceContext;
+use crate::wire::origin::Origin;
+
+impl Shift<'_> {
+    pub(super) fn admit(&mut self, incoming: Incoming) {
+        self.window.delivered(incoming.tag, Instant::now());
+        telemetry::received(&self.consumer.queue);
+        let returns = self
+            .consumer
+            .own_returns
+            .subtract_from(incoming.delivery_count, &incoming.message);
+        self.mind_the_suspect(returns);
+        if self.leaving.is_some() && !self.consumer.is_ordered() {
+            return self.give_back(incoming.tag);
+        }
+        let consumer = &self.consumer;
+        let judged = judge::judge(
+            &incoming,
+            returns,
+            &consumer.queue,
+            &consumer.workers,
+            &consumer.service,
+        );
+        match judged.verdict {
+            Verdict::Run(event) => {
+                let delivery = self.delivery(event, &incoming, &judged.origin, judged.handler);
+                self.desks[judged.handler].lanes.push(Held {
+                    tag: incoming.tag,
+                    handler: judged.handler,
+                    origin: judged.origin,
+                    delivery,
+                    waited: Duration::ZERO,
+                });
+            }
+            Verdict::Over(Ending::Undeclared) => self.ignore(&incoming, &judged.origin, judged.handler),
+            Verdict::Over(ending) => self.settle_unstarted(&incoming, judged.origin, judged.handler, ending),
+        }
+    }
+
+    fn delivery(&self, event: AnyEvent, incoming: &Incoming, origin: &Origin, handler: usize) -> Delivery {
+        let now = Timestamp::now();
+        let facts = DeliveryFacts {
+            handler: self.desks[handler].worker.name(),
+            queue: Arc::clone(&self.consumer.queue),
+            exchange: Arc::clone(&origin.exchange),
+            attempt: origin.attempt,
+            redelivered: incoming.redelivered,
+            first_received_at: origin.first_received_at.unwrap_or(now),
+            received_at: now,
+            last_error: origin.last_error.clone(),
+            trace: TraceContext::from_headers(&incoming.message.headers),
+        };
+        Delivery::of_service(
+            event,
+            Arc::clone(&incoming.message),
+            facts,
+            self.consumer.service.clone(),
+        )
+    }
+
+    fn ignore(&mut self, incoming: &Incoming, origin: &Origin, handler: usize) {
+        let worker = &self.desks[handler].worker;
+        Counts::add(&worker.counts.ignored);
+        telemetry::ignored(worker.name());
+        self.consumer
+            .service
+            .bus()
+            .record_ignored(worker.name(), &origin.routing_key);
+        self.window.finished(incoming.tag, Instant::now());
+    }
+
+    /// Settles a delivery that no handler sees, in a task: it takes a publish.
+    fn settle_unstarted(&mut self, incoming: &Incoming, origin: Origin, handler: usize, ending: Ending) {
+        let case = Case {
+            service: self.consumer.service.clone(),
+            worker: Arc::clone(&self.desks[handler].worker),
+            queue: Arc::clone(&self.consumer.queue),
+            message: Arc::clone(&incoming.message),
+            attempt: origin.attempt,
+            origin,
+            lost: Arc::clone(&self.lost),
+            waited: Duration::ZERO,
+            delivery: None,
+        };
+        let (tag, reporter) = (incoming.tag, self.reporter.clone());
+        let task = tokio::spawn(async move {
+            let carried = case.settle(Outcome::of(ending), true).await;
+            // The shift may be over; then nobody waits for the news.
+            let _ = reporter.send(Report {
+                tag,
+                news: News::Carried(carried),
+            });
+        });
+        let message = Arc::clone(&incoming.message);
+        self.running.insert(
+            tag,
+            Running {
+                handler,
+                task,
+                in_handler: false,
+                message,
+                held: None,
+            },
+        );
+    }
+}

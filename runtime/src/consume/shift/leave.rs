@@ -1,0 +1,150 @@
+//! How a shift ends: what makes it leave, and how each of its deliveries is left behind.
+
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::{Exit, HOLD_CHECKS, Shift};
+use crate::consume::consumer::{Pace, Wanted};
+use crate::consume::judge;
+use crate::telemetry;
+
+impl Shift<'_> {
+    /// Starts to leave when the app wants something else than deliveries.
+    pub(super) fn obey(&mut self, wanted: Wanted) {
+        match wanted {
+            Wanted::Run => {}
+            Wanted::Pause => self.begin_to_leave(Exit::Paused),
+            Wanted::Drain | Wanted::Abort => self.begin_to_leave(Exit::Stopped),
+        }
+    }
+
+    /// Takes no further deliveries, and returns those that have not started.
+    pub(super) fn begin_to_leave(&mut self, exit: Exit) {
+        if self.leaving.is_some() && exit != Exit::Stopped {
+            return;
+        }
+        if self.leaving.replace(exit).is_some() {
+            return;
+        }
+        // Of an ordered queue nothing is returned before the last attempt has ended: another instance would start an
+        // event while its predecessor still runs. Leaving then closes the channel, which returns all in one step.
+        if !self.consumer.is_ordered() {
+            self.subscription.cancel();
+            let unstarted: Vec<_> = self
+                .desks
+                .iter_mut()
+                .flat_map(|desk| desk.lanes.drain())
+                .collect();
+            unstarted.into_iter().for_each(|held| self.give_back(held.tag));
+        }
+    }
+
+    pub(super) fn give_back(&mut self, tag: u64) {
+        self.window.returned(tag);
+        self.subscription.requeue(tag);
+        self.unflushed = true;
+    }
+
+    pub(super) async fn leave(mut self, exit: Exit) -> Exit {
+        self.stay_awake();
+        let acks = self.window.all();
+        acks.into_iter()
+            .for_each(|ack| self.subscription.ack(ack.tag, ack.multiple));
+        // A broker that is away takes no acknowledgement; what it does not hear of it hands out again.
+        let flush = poll_fn(|cx| self.subscription.poll_flush(cx));
+        let _ = tokio::time::timeout(Duration::from_secs(5), flush).await;
+        let unstarted: Vec<_> = self
+            .desks
+            .iter_mut()
+            .flat_map(|desk| desk.lanes.drain())
+            .collect();
+        unstarted
+            .iter()
+            .for_each(|held| self.consumer.own_returns.add(held.delivery.message()));
+        exit
+    }
+
+    fn stay_awake(&mut self) {
+        *self.awake = Some(self.consumer.service.bus().broker().clock().hold());
+    }
+
+    pub(super) fn abort_all(mut self) -> Exit {
+        self.running.drain().for_each(|(_, running)| running.task.abort());
+        Exit::Stopped
+    }
+
+    /// The subscription is gone, and with it every delivery of it.
+    pub(super) async fn lost(mut self) -> Exit {
+        self.stay_awake();
+        self.let_go_of_what_runs().await;
+        match self.leaving {
+            Some(exit @ (Exit::Stopped | Exit::Paused)) => exit,
+            _ => Exit::Lost,
+        }
+    }
+
+    /// Leaves those that run to themselves, for they are about to be handed out again. An unordered attempt runs to its
+    /// end, since its work may be half done; an ordered one is cancelled, and has ended when this returns: until its
+    /// next await it goes on, and its successor must not start beside it.
+    async fn let_go_of_what_runs(&mut self) {
+        self.lost.store(true, Ordering::Relaxed);
+        let mut cancelled = Vec::new();
+        for (_, running) in self.running.drain() {
+            if self.desks[running.handler].worker.descriptor.ordered() {
+                running.task.abort();
+                cancelled.push(running.task);
+            }
+        }
+        for desk in &self.desks {
+            desk.worker.set_trouble(None);
+        }
+        for task in cancelled {
+            // It was cancelled, or had just ended by itself.
+            let _ = task.await;
+        }
+    }
+
+    pub(super) async fn check_holds(&mut self) {
+        let limit = self.consumer.service.bus().config().hold_limit;
+        self.next_hold_check = Instant::now() + limit / HOLD_CHECKS;
+        if self.window.oldest().is_some_and(|since| since.elapsed() >= limit) && self.leaving.is_none() {
+            tracing::warn!(
+                queue = self.consumer.queue.as_ref(),
+                "a delivery was held for {limit:?}; starting over"
+            );
+            telemetry::recycled(&self.consumer.queue);
+            // What runs cannot be waited for, since it is what was held.
+            for running in self.running.values() {
+                self.consumer.own_returns.add(&running.message);
+            }
+            self.let_go_of_what_runs().await;
+            self.leaving = Some(Exit::Recycled);
+        }
+    }
+
+    /// Changes the pace when a suspect comes, or when the last one is gone.
+    pub(super) fn mind_the_suspect(&mut self, returns: u32) {
+        let suspect = returns >= judge::SUSPECT_FROM;
+        match self.pace {
+            Pace::Full if suspect => self.begin_to_leave(Exit::Pace(Pace::Careful)),
+            Pace::Careful if !suspect => self.begin_to_leave(Exit::Pace(Pace::Full)),
+            _ => {}
+        }
+    }
+
+    /// Leaves when a breaker opened whose queue is not held, or when a probe has had its answer.
+    pub(super) fn mind_the_breaker(&mut self) {
+        if self.consumer.holds_while_open() || self.leaving.is_some() {
+            return;
+        }
+        let open = self.desks[0].worker.breaker().is_open();
+        match self.pace {
+            Pace::Probe if self.running.is_empty() => {
+                self.begin_to_leave(Exit::Pace(if open { Pace::Probe } else { Pace::Full }));
+            }
+            Pace::Full | Pace::Careful if open => self.begin_to_leave(Exit::Pace(Pace::Probe)),
+            _ => {}
+        }
+    }
+}

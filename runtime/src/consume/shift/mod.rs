@@ -1,0 +1,254 @@
+//! A shift: one subscription of a consumer, from its first delivery to its last acknowledgement.
+//!
+//! One task admits deliveries, starts attempts, and settles what they come to. The attempts run in tasks of their own
+//! and report back. Whatever ends a shift, each delivery of it is settled once or returns to its queue.
+
+mod admit;
+mod desk;
+mod leave;
+mod work;
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use self::desk::Desk;
+use super::case::Carried;
+use super::consumer::{Consumer, Pace, Wanted};
+use super::held::Held;
+use super::settle::AckWindow;
+use crate::broker::{Incoming, Subscription};
+use crate::clock::{Awake, Sleep};
+use crate::message::Message;
+
+/// How many deliveries are admitted before what they did is settled.
+const BATCH: usize = 64;
+/// How often a shift looks for deliveries that are held too long, as a part of the limit.
+const HOLD_CHECKS: u32 = 30;
+
+/// Why a shift ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// The broker ended the subscription.
+    Lost,
+    /// The consumer is paused.
+    Paused,
+    /// The consumer is to end.
+    Stopped,
+    /// A delivery was held too long.
+    Recycled,
+    /// The consumer goes on at another pace.
+    Pace(Pace),
+}
+
+/// One subscription of a consumer.
+pub(crate) struct Shift<'a> {
+    consumer: &'a mut Consumer,
+    subscription: Box<dyn Subscription>,
+    pace: Pace,
+    window: AckWindow,
+    desks: Vec<Desk>,
+    /// Every delivery that an attempt or its settlement works on.
+    running: HashMap<u64, Running>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    reporter: mpsc::UnboundedSender<Report>,
+    timer: Option<(Duration, Sleep)>,
+    /// Kept until what the clock woke has been seen to, and taken up again before the subscription goes.
+    awake: &'a mut Option<Awake>,
+    leaving: Option<Exit>,
+    /// Set once what was handed out is no longer this shift's: the broker hands it out again.
+    lost: Arc<AtomicBool>,
+    unflushed: bool,
+    next_hold_check: Instant,
+}
+
+struct Running {
+    handler: usize,
+    task: JoinHandle<()>,
+    /// Whether the handler itself still runs: what comes after takes no place of another attempt.
+    in_handler: bool,
+    message: Arc<Message>,
+    /// Absent for a delivery that was over before a handler saw it.
+    held: Option<Held>,
+}
+
+/// What an attempt's task says.
+struct Report {
+    tag: u64,
+    news: News,
+}
+
+enum News {
+    /// The handler is done; its outcome is being carried out.
+    Ran,
+    /// The delivery is settled.
+    Carried(Carried),
+}
+
+impl<'a> Shift<'a> {
+    pub(crate) fn new(
+        consumer: &'a mut Consumer,
+        subscription: Box<dyn Subscription>,
+        pace: Pace,
+        awake: &'a mut Option<Awake>,
+    ) -> Self {
+        let (reporter, reports) = mpsc::unbounded_channel();
+        let desks = consumer
+            .workers
+            .iter()
+            .map(|worker| Desk::new(Arc::clone(worker)))
+            .collect();
+        let prefetch = if pace == Pace::Full { consumer.prefetch } else { 1 };
+        let next_hold_check = Instant::now() + consumer.service.bus().config().hold_limit / HOLD_CHECKS;
+        Self {
+            window: AckWindow::new(prefetch),
+            consumer,
+            subscription,
+            pace,
+            desks,
+            running: HashMap::new(),
+            reports,
+            reporter,
+            timer: None,
+            awake,
+            leaving: None,
+            lost: Arc::default(),
+            unflushed: false,
+            next_hold_check,
+        }
+    }
+
+    /// Runs until the subscription ends or the consumer wants something else.
+    pub(crate) async fn run(mut self, wanted: &mut watch::Receiver<Wanted>) -> Exit {
+        loop {
+            self.obey(*wanted.borrow_and_update());
+            drop(self.consumer.status.take_call());
+            self.start_what_may();
+            self.acknowledge();
+            self.set_timer();
+            self.subscription.set_waiting(self.waiting());
+            *self.awake = None;
+            if let Some(exit) = self.leaving
+                && self.running.is_empty()
+            {
+                return self.leave(exit).await;
+            }
+            match self.next_turn(wanted).await {
+                Turn::Wanted => {}
+                Turn::Abort => return self.abort_all(),
+                Turn::Deliveries(deliveries) => deliveries.into_iter().for_each(|one| self.admit(one)),
+                Turn::Lost => return self.lost().await,
+                Turn::Report(report) => {
+                    self.take_report(report);
+                    while let Ok(report) = self.reports.try_recv() {
+                        self.take_report(report);
+                    }
+                }
+                Turn::Clock(awake) => {
+                    self.timer = None;
+                    *self.awake = Some(awake);
+                    let now = self.elapsed();
+                    self.desks.iter_mut().for_each(|desk| desk.lanes.wake(now));
+                }
+                Turn::Flushed => self.unflushed = false,
+                Turn::HoldCheck => self.check_holds().await,
+                Turn::Tick => {}
+            }
+        }
+    }
+
+    async fn next_turn(&mut self, wanted: &mut watch::Receiver<Wanted>) -> Turn {
+        let ack_at = self.window.deadline();
+        let hold_check = self.next_hold_check;
+        let subscription = &mut self.subscription;
+        let unflushed = self.unflushed;
+        let flush_or_take = poll_fn(|cx| {
+            if unflushed && subscription.poll_flush(cx).is_ready() {
+                return Poll::Ready(Turn::Flushed);
+            }
+            let mut batch = Vec::new();
+            loop {
+                match subscription.poll_next(cx) {
+                    Poll::Ready(Some(incoming)) if batch.len() + 1 < BATCH => batch.push(incoming),
+                    Poll::Ready(Some(incoming)) => {
+                        batch.push(incoming);
+                        return Poll::Ready(Turn::Deliveries(batch));
+                    }
+                    // What came before the end is admitted first; the end is there to be seen on the next turn.
+                    Poll::Ready(None) if batch.is_empty() => return Poll::Ready(Turn::Lost),
+                    Poll::Pending if batch.is_empty() => return Poll::Pending,
+                    Poll::Ready(None) | Poll::Pending => return Poll::Ready(Turn::Deliveries(batch)),
+                }
+            }
+        });
+        let clock = async {
+            match &mut self.timer {
+                Some((_, sleep)) => sleep.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            changed = wanted.changed() => match changed {
+                Ok(()) if *wanted.borrow() != Wanted::Abort => Turn::Wanted,
+                _ => Turn::Abort,
+            },
+            Some(report) = self.reports.recv() => Turn::Report(report),
+            turn = flush_or_take => turn,
+            awake = clock => Turn::Clock(awake),
+            () = until(ack_at) => Turn::Tick,
+            () = until(Some(hold_check)) => Turn::HoldCheck,
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        for ack in self.window.due(Instant::now()) {
+            self.subscription.ack(ack.tag, ack.multiple);
+            self.unflushed = true;
+        }
+    }
+
+    /// How many deliveries wait for nothing but the clock, or for those that run.
+    fn waiting(&self) -> usize {
+        self.desks.iter().map(|desk| desk.lanes.len()).sum()
+    }
+
+    fn set_timer(&mut self) {
+        let due = self.desks.iter().filter_map(Desk::next_due).min();
+        if due != self.timer.as_ref().map(|(due, _)| *due) {
+            let now = self.elapsed();
+            let clock = self.consumer.service.bus().broker().clock();
+            self.timer = due.map(|due| (due, clock.sleep(due.saturating_sub(now))));
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.consumer.service.bus().broker().clock().elapsed()
+    }
+}
+
+/// What woke a shift.
+enum Turn {
+    Wanted,
+    Abort,
+    Deliveries(Vec<Incoming>),
+    Lost,
+    Report(Report),
+    Clock(Awake),
+    Flushed,
+    HoldCheck,
+    Tick,
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

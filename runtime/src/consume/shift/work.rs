@@ -1,0 +1,158 @@
+//! How an attempt starts, and what its task reports.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Exit, News, Report, Running, Shift};
+use crate::consume::attempt;
+use crate::consume::breaker::Change;
+use crate::consume::case::{Carried, Case};
+use crate::consume::consumer::Wanted;
+use crate::consume::held::Held;
+use crate::consume::outcome::Outcome;
+use crate::consume::worker::Worker;
+use crate::delivery::Delivery;
+use crate::telemetry;
+
+impl Shift<'_> {
+    /// Starts every attempt that has an event, a place and, when its breaker is open, its probe's turn.
+    pub(super) fn start_what_may(&mut self) {
+        if self.leaving.is_some() {
+            return;
+        }
+        let now = self.elapsed();
+        for at in 0..self.desks.len() {
+            while let Some((held, probe)) = self.desks[at].next(self.pace, now) {
+                self.start(held, probe);
+            }
+        }
+    }
+
+    fn start(&mut self, held: Held, probe: bool) {
+        let worker = Arc::clone(&self.desks[held.handler].worker);
+        let case = Case {
+            service: self.consumer.service.clone(),
+            worker: Arc::clone(&worker),
+            queue: Arc::clone(&self.consumer.queue),
+            message: Arc::clone(held.delivery.message()),
+            origin: held.origin.clone(),
+            attempt: held.delivery.attempt(),
+            lost: Arc::clone(&self.lost),
+            waited: held.waited,
+            delivery: Some(held.delivery.clone()),
+        };
+        let (tag, handler, reporter) = (held.tag, held.handler, self.reporter.clone());
+        let delivery = held.delivery.clone();
+        let task = tokio::spawn(async move {
+            let started = Instant::now();
+            let outcome = attempt::run(&worker, delivery.clone()).await;
+            telemetry::processed(&delivery, &outcome, started.elapsed());
+            let counts = record(&worker, &delivery, &outcome, probe);
+            if outcome.takes_publishing() {
+                let _ = reporter.send(Report { tag, news: News::Ran });
+            }
+            let carried = case.settle(outcome, counts).await;
+            let _ = reporter.send(Report {
+                tag,
+                news: News::Carried(carried),
+            });
+        });
+        let message = Arc::clone(held.delivery.message());
+        self.running.insert(
+            tag,
+            Running {
+                handler,
+                task,
+                in_handler: true,
+                message,
+                held: Some(held),
+            },
+        );
+    }
+
+    pub(super) fn take_report(&mut self, report: Report) {
+        let now = self.elapsed();
+        match report.news {
+            News::Ran => {
+                if let Some(running) = self.running.get_mut(&report.tag)
+                    && std::mem::take(&mut running.in_handler)
+                {
+                    self.desks[running.handler].left(now);
+                }
+            }
+            News::Carried(carried) => {
+                // A delivery that was held too long is no longer this shift's.
+                let Some(running) = self.running.remove(&report.tag) else {
+                    return;
+                };
+                let desk = &mut self.desks[running.handler];
+                if running.in_handler {
+                    desk.left(now);
+                }
+                self.finish(report.tag, running, carried, now);
+            }
+        }
+        self.mind_the_breaker();
+    }
+
+    fn finish(&mut self, tag: u64, running: Running, carried: Carried, now: Duration) {
+        let desk = &mut self.desks[running.handler];
+        match carried {
+            Carried::Settled { dead_lettered } => {
+                self.window.finished(tag, Instant::now());
+                if dead_lettered && desk.worker.descriptor.pauses_on_dead_letter() {
+                    let name = desk.worker.name();
+                    tracing::warn!(
+                        handler = name,
+                        "an event was dead-lettered; paused until it is resumed"
+                    );
+                    self.consumer.wanted.send_if_modified(|wanted| {
+                        let runs = *wanted == Wanted::Run;
+                        if runs {
+                            *wanted = Wanted::Pause;
+                        }
+                        runs
+                    });
+                    self.begin_to_leave(Exit::Paused);
+                } else if let Some(held) = running.held {
+                    desk.lanes.finished(held.lane());
+                }
+            }
+            Carried::Waits {
+                delay,
+                next_attempt,
+                error,
+            } => {
+                if let Some(mut held) = running.held {
+                    if next_attempt > held.delivery.attempt() {
+                        held.waited += delay;
+                    }
+                    held.delivery = held.delivery.again(next_attempt, error);
+                    desk.lanes.wait(held, now + delay);
+                }
+            }
+            // Unsettled; it returns to its queue when the shift ends.
+            Carried::Abandoned => {}
+        }
+    }
+}
+
+/// Tells the breaker how an attempt went, and says whether the attempt counts.
+fn record(worker: &Worker, delivery: &Delivery, outcome: &Outcome, probe: bool) -> bool {
+    let Some(succeeded) = outcome.health() else {
+        return true;
+    };
+    let mut breaker = worker.breaker();
+    let change = breaker.record(delivery.id(), succeeded);
+    if probe && !succeeded {
+        breaker.probe_failed();
+    }
+    let open = breaker.is_open();
+    drop(breaker);
+    match change {
+        Change::None => {}
+        Change::Opened => telemetry::breaker(worker.name(), true),
+        Change::Closed => telemetry::breaker(worker.name(), false),
+    }
+    !open
+}

@@ -1,0 +1,15 @@
+use tidings::event_handler;
+use tidings_tests::OrderCreated;
+
+struct Payments;
+
+impl Payments {
+    #[event_handler]
+    async fn take(_order: OrderCreated) -> Result<(), Self> {
+        Ok(())
+    }
+}
+
+fn main() {
+    let _ = Payments::take;
+}
