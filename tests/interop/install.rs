@@ -126,7 +126,7 @@ pub(crate) fn cannot_run(program: &str, error: &io::Error) -> ! {
     panic!("cannot run `{program}` ({error}); {ADVICE}")
 }
 
-const ADVICE: &str = "these tests need `node` (18 or newer) with `npm`, and `python3` (3.9 or newer) with `venv`; \
+const ADVICE: &str = "these tests need `node` (18 or newer) with `npm`, and `python3` (3.10 or newer) with `venv`; \
                       on Debian: `apt-get install nodejs npm python3-venv`";
 
 fn make_folder(folder: &Path) {

@@ -5,6 +5,7 @@
 //! with `venv`; what they depend on is installed once, under the target directory.
 
 mod answer;
+mod cloud_event;
 mod dead_letter;
 mod event;
 mod install;

@@ -61,8 +61,11 @@ pub(crate) const PYTHON: Tool = Tool {
     name: "python3",
     variable: None,
     // Debian parts these two from Python itself.
-    probe: &["-c", "import ensurepip, venv"],
-    advice: "install Python 3.9 or newer with its module `venv`, on Debian in `python3-venv`",
+    probe: &[
+        "-c",
+        "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))",
+    ],
+    advice: "install Python 3.10 or newer with its module `venv`, on Debian in `python3-venv`",
     packages: &["python3-venv"],
 };
 

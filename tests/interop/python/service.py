@@ -14,6 +14,9 @@ import sys
 import threading
 
 import pika
+from cloudevents.core.bindings import amqp, rabbitmq
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 
 EXCHANGE = "domain_events"
 
@@ -98,6 +101,23 @@ def received(queue):
     return handle
 
 
+def cloud_event(command):
+    attributes = dict(command["attributes"])
+    attributes["time"] = datetime.datetime.fromisoformat(attributes["time"])
+    return CloudEvent(attributes, command["data"])
+
+
+def written(form, event):
+    """The event as CloudEvents' own library writes it: its headers, its content type and its body."""
+    binding, mode = form.split()
+    if binding == "amqp":
+        # For AMQP 1.0, whose application properties are headers here.
+        message = getattr(amqp, f"to_{mode}")(event, JSONFormat())
+        return message.application_properties, message.properties.get("content-type"), message.application_data
+    message = getattr(rabbitmq, f"to_{mode}")(event, JSONFormat())
+    return message.headers, message.content_type, message.body
+
+
 def as_json(value):
     """What JSON has no word for, with its type."""
     if isinstance(value, bytes):
@@ -129,6 +149,10 @@ def obey(bus, command):
         if options:
             raise ValueError(f"no options {options}")
         bus.channel.basic_publish(EXCHANGE, command["key"], bytes.fromhex(command["body"]), properties)
+    elif do == "publishCloudEvent":
+        headers, content_type, body = written(command["form"], cloud_event(command))
+        properties = pika.BasicProperties(headers=headers, content_type=content_type)
+        bus.channel.basic_publish(EXCHANGE, command["attributes"]["type"], body, properties)
     else:
         raise ValueError(f"no command {do}")
     tell({"done": do})
