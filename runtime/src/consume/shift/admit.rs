@@ -51,6 +51,7 @@ impl Shift<'_> {
             Verdict::Over(Ending::Undeclared) => self.ignore(&incoming, &judged.origin, judged.handler),
             Verdict::Over(ending) => self.settle_unstarted(&incoming, judged.origin, judged.handler, ending),
         }
+        self.mind_the_innocent(returns);
     }
 
     fn delivery(&self, event: AnyEvent, incoming: &Incoming, origin: &Origin, handler: usize) -> Delivery {
