@@ -65,7 +65,7 @@ const commands = {
     const { content, properties } = last.get(from);
     bus.channel.sendToQueue(to, content, properties);
   },
-  // Past the article: other properties, other bodies. `body` is in hexadecimal.
+  // Past that manner: other properties, other bodies. `body` is in hexadecimal.
   send: (bus, { key, body, options = {}, oddHeaders = false }) => {
     const headers = { ...options.headers, ...(oddHeaders ? ODD_HEADERS : {}) };
     if (Object.keys(headers).length > 0) options.headers = headers;

@@ -138,7 +138,7 @@ def obey(bus, command):
     elif do == "publish":
         bus.publish(command["event"])
     elif do == "send":
-        # Past the article: other properties, other bodies. `body` is in hexadecimal.
+        # Past that manner: other properties, other bodies. `body` is in hexadecimal.
         options = command.get("options", {})
         headers = options.pop("headers", {}) | (ODD_HEADERS if command.get("oddHeaders") else {})
         if "CC" in options:
