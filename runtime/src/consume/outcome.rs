@@ -181,8 +181,8 @@ impl Outcome {
     /// work, a rejection included, and `None` when it says nothing.
     pub(crate) fn health(&self) -> Option<bool> {
         match &self.0 {
-            Kind::Done(_) => Some(true),
-            Kind::DeadLetter {
+            Kind::Done(_)
+            | Kind::DeadLetter {
                 reason: Reason::Rejected,
                 ..
             } => Some(true),
@@ -358,7 +358,7 @@ mod tests {
             rungs: RUNGS,
             ladder: LADDER,
             in_place: false,
-            place_left: Duration::from_secs(600),
+            place_left: Duration::from_mins(10),
             keeps_dead_letters: true,
             counts: true,
         }

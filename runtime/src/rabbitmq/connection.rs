@@ -270,9 +270,10 @@ impl Supervisor {
     }
 
     fn set_blocked(&self, reason: Option<Arc<str>>) {
-        match &reason {
-            Some(reason) => tracing::warn!(%reason, "the broker takes no publishes"),
-            None => tracing::info!("the broker takes publishes again"),
+        if let Some(reason) = &reason {
+            tracing::warn!(%reason, "the broker takes no publishes");
+        } else {
+            tracing::info!("the broker takes publishes again");
         }
         self.state.send_modify(|state| {
             if let State::Up(live) = state {

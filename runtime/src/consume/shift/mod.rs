@@ -131,8 +131,11 @@ impl<'a> Shift<'a> {
         loop {
             if std::mem::take(&mut called) || wanted.has_changed().unwrap_or(false) {
                 self.stay_awake();
-                let now = self.consumer.hear(wanted);
-                self.obey(now);
+                match self.consumer.hear(wanted) {
+                    // Heard here it is not heard a second time, and draining waits for what never ends.
+                    Wanted::Abort => return self.abort_all(),
+                    now => self.obey(now),
+                }
             }
             self.start_what_may();
             self.acknowledge();
@@ -147,7 +150,7 @@ impl<'a> Shift<'a> {
             match self.next_turn(wanted).await {
                 Turn::Wanted => called = true,
                 Turn::Abort => return self.abort_all(),
-                Turn::Deliveries(deliveries) => deliveries.into_iter().for_each(|one| self.admit(one)),
+                Turn::Deliveries(deliveries) => deliveries.iter().for_each(|one| self.admit(one)),
                 Turn::Lost => return self.lost().await,
                 Turn::Report(report) => {
                     self.take_report(report);
