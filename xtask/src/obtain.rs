@@ -8,6 +8,7 @@ use std::{env, fmt, fs, io, process};
 use tidings_broker::{Install, Place, Version};
 
 use crate::child;
+use crate::tool::Tool;
 
 /// Which RabbitMQ is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +165,21 @@ pub(crate) fn obtain(want: &Want) -> Result<Install, String> {
     }
 }
 
+/// Makes sure that a tool is there; a missing one is installed where a missing RabbitMQ would be.
+pub(crate) fn tool(tool: &Tool) -> Result<(), String> {
+    let Err(fault) = tool.need() else {
+        return Ok(());
+    };
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    if tool.packages.is_empty() || system(&release) == System::Other || !is_root() {
+        return Err(fault);
+    }
+    // A fresh machine has no lists.
+    fetch("apt-get", &["update", "-q"])?;
+    install_packages(tool.packages)?;
+    tool.need()
+}
+
 /// Where what we unpacked is kept from run to run.
 pub(crate) fn cache() -> Result<PathBuf, String> {
     let under = |name, rest| {
@@ -189,7 +205,7 @@ impl Machine {
                 .filter_map(|entry| Install::in_root(&entry.path()))
                 .collect(),
             docker: answer("docker", &["info"]).is_some(),
-            root: answer("id", &["-u"]).is_some_and(|id| id.trim() == "0"),
+            root: is_root(),
             system: system(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
             packaged: None,
         };
@@ -207,6 +223,10 @@ impl Machine {
         }
         Ok(machine)
     }
+}
+
+fn is_root() -> bool {
+    answer("id", &["-u"]).is_some_and(|id| id.trim() == "0")
 }
 
 // ID=debian
@@ -426,6 +446,19 @@ mod tests {
             packaged: "3.10.8".parse().ok(),
             ..Machine::default()
         }
+    }
+
+    #[test]
+    fn a_tool_that_no_package_brings_is_not_installed() {
+        let missing = Tool {
+            name: "no-such-tool",
+            variable: None,
+            probe: &[],
+            advice: "make it",
+            packages: &[],
+        };
+        assert_eq!(tool(&missing), missing.need());
+        assert!(tool(&missing).is_err());
     }
 
     #[test]

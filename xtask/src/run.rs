@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::broker::{Broker, Stock};
+use crate::obtain;
 use crate::suite::{Job, Suite};
 use crate::table::{Row, Table};
 use crate::tally::Tally;
@@ -57,7 +58,7 @@ pub(crate) fn all(jobs: &[Job]) -> bool {
 
 fn one(suite: &Suite, broker: &Broker, root: &Path) -> Tally {
     let mut tally = Tally::default();
-    for fault in suite.tools.iter().filter_map(|tool| tool.need().err()) {
+    for fault in suite.tools.iter().filter_map(|tool| obtain::tool(tool).err()) {
         tally.fault(1, fault);
     }
     if tally.failed > 0 {

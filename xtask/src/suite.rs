@@ -8,7 +8,7 @@ use std::{fs, io};
 use crate::broker::{Ask, Kind};
 use crate::feature;
 use crate::step::Step;
-use crate::tool::{CARGO, SHELL, Tool};
+use crate::tool::{CARGO, NODE, NPM, PYTHON, SHELL, Tool};
 
 /// Tests that are named, run and counted together.
 #[derive(Debug)]
@@ -101,6 +101,14 @@ const SUITES: &[Suite] = &[
         tools: TOOLS,
         deadline: BUILD,
         steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test rabbitmq")]),
+    },
+    Suite {
+        name: "interop",
+        about: "services in Node, Nest and Python, over RabbitMQ: their events to us, ours to them",
+        brokers: &[Kind::RabbitMq],
+        tools: &[CARGO, SHELL, NODE, NPM, PYTHON],
+        deadline: BUILD,
+        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test interop")]),
     },
     Suite {
         name: "shop",

@@ -15,6 +15,8 @@ pub(crate) struct Tool {
     pub(crate) probe: &'static [&'static str],
     /// Where it comes from.
     pub(crate) advice: &'static str,
+    /// The packages of Debian and Ubuntu that bring it.
+    pub(crate) packages: &'static [&'static str],
 }
 
 /// Builds and runs everything.
@@ -24,6 +26,7 @@ pub(crate) const CARGO: Tool = Tool {
     variable: Some("CARGO"),
     probe: &["--version"],
     advice: "install Rust with rustup, <https://rustup.rs>",
+    packages: &[],
 };
 
 /// Ends what a suite started when its time is over.
@@ -32,6 +35,38 @@ pub(crate) const SHELL: Tool = Tool {
     variable: None,
     probe: &["-c", ":"],
     advice: "install a POSIX shell",
+    packages: &[],
+};
+
+/// Runs the foreign services that are written in JavaScript and TypeScript.
+pub(crate) const NODE: Tool = Tool {
+    name: "node",
+    variable: None,
+    probe: &["-e", "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"],
+    advice: "install Node 18 or newer, <https://nodejs.org>",
+    packages: &["nodejs"],
+};
+
+/// Installs what they depend on.
+pub(crate) const NPM: Tool = Tool {
+    name: "npm",
+    variable: None,
+    probe: &["--version"],
+    advice: "install npm, which comes with Node, <https://nodejs.org>",
+    packages: &["npm"],
+};
+
+/// Runs the foreign service that is written in Python, in an environment of its own.
+pub(crate) const PYTHON: Tool = Tool {
+    name: "python3",
+    variable: None,
+    // Debian parts these two from Python itself.
+    probe: &[
+        "-c",
+        "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))",
+    ],
+    advice: "install Python 3.10 or newer with its module `venv`, on Debian in `python3-venv`",
+    packages: &["python3-venv"],
 };
 
 impl Tool {
@@ -80,6 +115,7 @@ mod tests {
             variable: None,
             probe: &[],
             advice: "install it",
+            packages: &[],
         };
         let fault = missing.need().unwrap_err();
         assert!(fault.starts_with("cannot run `no-such-tool` ("), "{fault}");
@@ -93,6 +129,7 @@ mod tests {
             variable: None,
             probe: &["-c", "exit 3"],
             advice: "install it",
+            packages: &[],
         };
         let fault = broken.need().unwrap_err();
         assert!(fault.starts_with("`sh` does not work ("), "{fault}");

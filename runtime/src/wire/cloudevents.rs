@@ -225,8 +225,17 @@ fn is_read(specversion: &str) -> Result<(), Fault> {
     }
 }
 
+/// The time: RFC 3339, or the number that the library for Python makes of it for AMQP.
 fn time(text: Option<Cow<'_, str>>) -> Result<Option<Timestamp>, Fault> {
-    text.map_or(Ok(None), |text| Scalar::Text(text).into_timestamp("time"))
+    text.map_or(Ok(None), |text| {
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let time = if is_number {
+            Scalar::Number(&text)
+        } else {
+            Scalar::Text(text)
+        };
+        time.into_timestamp("time")
+    })
 }
 
 /// The event's data; CloudEvents may have none, which is `null`.

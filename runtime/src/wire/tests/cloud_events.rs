@@ -140,6 +140,19 @@ fn attributes_of_any_header_type_are_read_as_text() {
 }
 
 #[test]
+fn a_time_may_be_a_number_of_milliseconds() {
+    // What the library for Python writes for AMQP, and pika as a 64-bit integer.
+    let mut message = binary("cloudEvents_", &REQUIRED, "1");
+    message
+        .headers
+        .set("cloudEvents_time", HeaderValue::I64(1_763_892_000_123));
+    assert_eq!(
+        read(&message).metadata().timestamp,
+        Timestamp::from_millis(1_763_892_000_123)
+    );
+}
+
+#[test]
 fn a_time_may_be_a_header_of_its_own_type() {
     let mut message = binary("cloudEvents_", &REQUIRED, "1");
     message

@@ -1,0 +1,119 @@
+//! A conversation: a foreign service publishes an order, ours answers with its payment.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::event::order;
+use crate::language::Language::{self, Nest, Node, Python};
+use crate::ours::World;
+use crate::program::Message;
+use crate::theirs::{payments, properties, timestamp};
+
+#[tokio::test]
+async fn an_order_from_node_is_answered_with_its_payment() {
+    their_order_is_answered(Node).await;
+}
+
+#[tokio::test]
+async fn an_order_from_nest_is_answered_with_its_payment() {
+    their_order_is_answered(Nest).await;
+}
+
+#[tokio::test]
+async fn an_order_from_python_is_answered_with_its_payment() {
+    their_order_is_answered(Python).await;
+}
+
+async fn their_order_is_answered(language: Language) {
+    let world = World::new().await;
+    let ours = world.answer().await;
+    let mut service = language.start(&world.url()).await;
+    let queue = payments(language, &mut service).await;
+    let order = order();
+    service.publish(&order.envelope).await;
+
+    let first = service.receive(queue).await;
+    let id = first.event["id"].as_str().expect("there is an id").to_owned();
+    assert_eq!(
+        first.event,
+        json!({
+            "id": id,
+            "type": "payment.settled",
+            "timestamp": timestamp(&first),
+            "aggregateId": order.event.order_id,
+            "correlationId": order.envelope["correlationId"],
+            "causationId": order.envelope["id"],
+            "version": 1,
+            "source": "payments",
+            "data": {
+                "orderId": order.event.order_id,
+                "amountCents": order.event.total_cents,
+                "method": order.event.customer,
+            },
+        })
+    );
+    assert_eq!(first.properties, properties(&first.event));
+
+    // A service that is not sure publishes its order again. It is the same fact, and so is the answer.
+    service.publish(&order.envelope).await;
+    let second = service.receive(queue).await;
+    assert_eq!(second.event["id"], id);
+    assert_eq!(id.parse::<Uuid>().map(|id| id.get_version_num()), Ok(5));
+    service.end().await;
+    ours.shutdown().await.expect("nothing runs any longer");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_order_that_correlates_nothing_starts_a_correlation() {
+    let world = World::new().await;
+    let ours = world.answer().await;
+    let mut service = Node.start(&world.url()).await;
+    let queue = payments(Node, &mut service).await;
+    let mut order = order();
+    for (name, value) in [("correlationId", None), ("causationId", Some(json!(null)))] {
+        let envelope = order.envelope.as_object_mut().expect("it is an object");
+        envelope.remove(name);
+        envelope.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    service.publish(&order.envelope).await;
+
+    let answer = service.receive(queue).await;
+    assert_eq!(answer.event["correlationId"], order.envelope["id"]);
+    assert_eq!(answer.event["causationId"], order.envelope["id"]);
+    service.end().await;
+    ours.shutdown().await.expect("nothing runs any longer");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_trace_that_node_starts_goes_on_through_our_answer() {
+    let world = World::new().await;
+    let ours = world.answer().await;
+    let mut service = Node.start(&world.url()).await;
+    let queue = payments(Node, &mut service).await;
+    let (version, trace, span) = ("00", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    service
+        .send(&Message {
+            options: json!({ "headers": {
+                "traceparent": format!("{version}-{trace}-{span}-01"),
+                "tracestate": "vendor=opaque",
+            } }),
+            ..Message::new("order.created", &order().envelope.to_string())
+        })
+        .await;
+
+    let headers = service.receive(queue).await.headers.unwrap_or_default();
+    let traceparent = headers["traceparent"].as_str().unwrap_or_default();
+    let parts: Vec<&str> = traceparent.split('-').collect();
+    assert_eq!(
+        (parts.len(), parts[0], parts[1], parts[3]),
+        (4, version, trace, "01")
+    );
+    // A step of its own in the same trace.
+    assert_ne!(parts[2], span);
+    assert_eq!(headers["tracestate"], "vendor=opaque");
+    service.end().await;
+    ours.shutdown().await.expect("nothing runs any longer");
+    world.end().await;
+}

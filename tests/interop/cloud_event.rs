@@ -1,0 +1,61 @@
+//! CloudEvents, as their own library for Python writes them.
+
+use serde_json::json;
+
+use crate::event::order;
+use crate::language::Language::Python;
+use crate::ours::World;
+
+#[tokio::test]
+async fn cloud_events_from_their_own_library_are_read_in_every_form() {
+    let world = World::new().await;
+    let mut watch = world.watch().await;
+    let mut service = Python.start(&world.url()).await;
+    // What it calls RabbitMQ's has `ce-` headers. AMQP's has `cloudEvents_`, and the time as a number.
+    for form in [
+        "rabbitmq structured",
+        "rabbitmq binary",
+        "amqp structured",
+        "amqp binary",
+    ] {
+        // Shown on failure.
+        println!("{form}");
+        let order = order().event;
+        service
+            .tell(json!({
+                "do": "publishCloudEvent",
+                "form": form,
+                "attributes": {
+                    "id": format!("{form} 1"),
+                    "source": "/shop/eu",
+                    "type": "order.created",
+                    "specversion": "1.0",
+                    "subject": order.order_id,
+                    "time": "2026-11-23T10:00:00.120+00:00",
+                    "datacontenttype": "application/json",
+                    "correlationid": "checkout 17",
+                    "causationid": "cart 17",
+                },
+                "data": order,
+            }))
+            .await;
+
+        let (event, delivery) = watch.order().await;
+        assert_eq!(event.data(), &order, "{form}");
+        let metadata = event.metadata();
+        assert_eq!(metadata.id, format!("{form} 1"));
+        assert_eq!(metadata.source.as_deref(), Some("/shop/eu"), "{form}");
+        assert_eq!(metadata.aggregate_id, order.order_id.to_string(), "{form}");
+        assert_eq!(
+            metadata.timestamp.to_string(),
+            "2026-11-23T10:00:00.120Z",
+            "{form}"
+        );
+        assert_eq!(metadata.correlation_id, "checkout 17", "{form}");
+        assert_eq!(metadata.causation_id.as_deref(), Some("cart 17"), "{form}");
+        assert_eq!((metadata.version, delivery.attempt()), (1, 1), "{form}");
+    }
+    service.end().await;
+    watch.end().await;
+    world.end().await;
+}

@@ -1,0 +1,211 @@
+//! What real clients send beside the usual: read all the same.
+
+use serde_json::{Value, json};
+use tidings::{HeaderValue, Headers};
+
+use crate::event::order;
+use crate::language::Language::{self, Node, Python};
+use crate::ours::World;
+use crate::program::Message;
+
+#[tokio::test]
+async fn headers_of_every_type_that_node_can_write_are_read() {
+    headers_of_every_type_are_read(Node, &by_node()).await;
+}
+
+#[tokio::test]
+async fn headers_of_every_type_that_python_can_write_are_read() {
+    headers_of_every_type_are_read(Python, &by_python()).await;
+}
+
+async fn headers_of_every_type_are_read(language: Language, written: &[(&str, HeaderValue)]) {
+    let world = World::new().await;
+    let mut watch = world.watch().await;
+    let mut service = language.start(&world.url()).await;
+    let order = order();
+    service
+        .send(&Message {
+            odd_headers: true,
+            ..Message::new("order.created", &order.envelope.to_string())
+        })
+        .await;
+    let (event, delivery) = watch.order().await;
+    assert_eq!(event.data(), &order.event);
+    for (name, value) in written {
+        assert_eq!(delivery.headers().get(name), Some(value), "{name}");
+    }
+    assert_eq!(delivery.headers().len(), written.len());
+    service.end().await;
+    watch.end().await;
+    world.end().await;
+}
+
+fn by_node() -> Vec<(&'static str, HeaderValue)> {
+    let list = vec![
+        "a".into(),
+        HeaderValue::I8(1),
+        HeaderValue::List(vec![true.into(), HeaderValue::Void]),
+    ];
+    vec![
+        ("x-bool", true.into()),
+        ("x-int8", HeaderValue::I8(-7)),
+        ("x-int16", HeaderValue::I16(1000)),
+        ("x-int32", HeaderValue::I32(70_000)),
+        ("x-int64", HeaderValue::I64(5_000_000_000)),
+        ("x-double", HeaderValue::F64(1.5)),
+        ("x-float", HeaderValue::F32(0.25)),
+        (
+            "x-decimal",
+            HeaderValue::Decimal {
+                scale: 2,
+                value: 1995,
+            },
+        ),
+        ("x-timestamp", HeaderValue::Timestamp(1_764_000_000)),
+        ("x-text", "größer".into()),
+        ("x-bytes", HeaderValue::Bytes(vec![0, 255, 7])),
+        ("x-list", HeaderValue::List(list)),
+        ("x-table", table()),
+        ("x-null", HeaderValue::Void),
+        // A `Date` has no fields.
+        ("x-date", HeaderValue::Table(Headers::new())),
+    ]
+}
+
+fn by_python() -> Vec<(&'static str, HeaderValue)> {
+    let list = vec![
+        "a".into(),
+        HeaderValue::I32(1),
+        HeaderValue::List(vec![true.into(), HeaderValue::Void]),
+    ];
+    vec![
+        ("x-bool", true.into()),
+        ("x-int32", HeaderValue::I32(70_000)),
+        ("x-int64", HeaderValue::I64(5_000_000_000)),
+        (
+            "x-decimal",
+            HeaderValue::Decimal {
+                scale: 2,
+                value: 1995,
+            },
+        ),
+        ("x-timestamp", HeaderValue::Timestamp(1_764_000_000)),
+        ("x-text", "größer".into()),
+        ("x-bytes", HeaderValue::Bytes(vec![0, 255, 7])),
+        ("x-list", HeaderValue::List(list)),
+        ("x-table", table()),
+        ("x-null", HeaderValue::Void),
+    ]
+}
+
+fn table() -> HeaderValue {
+    let inner = Headers::from_iter([("deeper", "still")]);
+    HeaderValue::Table(Headers::from_iter([("inner", HeaderValue::Table(inner))]))
+}
+
+#[tokio::test]
+async fn plain_text_a_time_in_milliseconds_and_an_id_of_any_form_are_read() {
+    let world = World::new().await;
+    let mut watch = world.watch().await;
+    let mut service = Node.start(&world.url()).await;
+    let order = order();
+    // All that an envelope says of itself is in the properties.
+    service
+        .send(&Message {
+            options: json!({
+                "contentType": "text/plain",
+                "type": "order.created",
+                "messageId": "order 17/3",
+                "correlationId": "checkout 17",
+                "timestamp": 1_764_000_000_123_u64,
+            }),
+            ..Message::new("order.created", &json!({ "data": order.event }).to_string())
+        })
+        .await;
+    let (event, delivery) = watch.order().await;
+    assert_eq!(event.data(), &order.event);
+    assert_eq!(
+        (event.id(), event.correlation_id()),
+        ("order 17/3", "checkout 17")
+    );
+    assert_eq!(event.timestamp().to_string(), "2025-11-24T16:00:00.123Z");
+    assert_eq!(delivery.properties().content_type.as_deref(), Some("text/plain"));
+    assert!(!event.metadata().id_is_derived);
+    service.end().await;
+    watch.end().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_type_beside_the_body_goes_before_the_key() {
+    let world = World::new().await;
+    let mut watch = world.watch().await;
+    let mut service = Node.start(&world.url()).await;
+    service
+        .send(&Message {
+            options: json!({ "type": "parcel.sent" }),
+            ..Message::new("shipment.eu", "{\"data\":{}}")
+        })
+        .await;
+    let (event, _) = watch.rest().await;
+    assert_eq!(
+        (event.event_type(), event.routing_key()),
+        ("parcel.sent", "shipment.eu")
+    );
+    service.end().await;
+    watch.end().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn data_without_an_envelope_has_the_same_id_at_every_handler_and_attempt() {
+    let world = World::new().await;
+    let mut watch = world.watch().await;
+    let mut failing = world.fail().await;
+    let mut service = Node.start(&world.url()).await;
+    let order = order();
+    let body = serde_json::to_string(&order.event).expect("it is JSON");
+    service.send(&Message::new("order.created", &body)).await;
+
+    let (event, _) = watch.order().await;
+    let (first, delivery) = failing.order().await;
+    assert_eq!((event.data(), delivery.attempt()), (&order.event, 1));
+    let (second, delivery) = failing.order().await;
+    assert_eq!((second.data(), delivery.attempt()), (&order.event, 2));
+    assert_eq!((event.id(), first.id()), (first.id(), second.id()));
+    assert!(event.metadata().id_is_derived && second.metadata().id_is_derived);
+    service.end().await;
+    failing.end().await;
+    watch.end().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn our_own_headers_are_not_believed_when_a_stranger_sets_them() {
+    let world = World::new().await;
+    let mut watch = world.watch().await;
+    let mut service = Node.start(&world.url()).await;
+    let forged: Value = json!({
+        "tidings-attempt": 7,
+        "tidings-first-received-at": "2001-01-01T00:00:00.000Z",
+        "tidings-original-exchange": "elsewhere",
+        "tidings-original-routing-key": "shipment.sent",
+        "tidings-error": "invented",
+    });
+    service
+        .send(&Message {
+            options: json!({ "headers": forged }),
+            ..Message::new("order.created", &order().envelope.to_string())
+        })
+        .await;
+    let (_, delivery) = watch.order().await;
+    assert_eq!((delivery.attempt(), delivery.last_error()), (1, None));
+    assert_eq!(
+        (delivery.exchange(), delivery.routing_key()),
+        ("domain_events", "order.created")
+    );
+    assert_eq!(delivery.first_received_at(), delivery.received_at());
+    service.end().await;
+    watch.end().await;
+    world.end().await;
+}

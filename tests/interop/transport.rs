@@ -1,0 +1,47 @@
+//! Nest's own RabbitMQ transport, which writes `{"pattern":…,"data":…}` and knows nothing of envelopes.
+
+use serde_json::json;
+use tidings::Properties;
+
+use crate::event::order;
+use crate::language::Language::Nest;
+use crate::ours::World;
+
+#[tokio::test]
+async fn what_nests_own_transport_emits_is_read_as_type_and_data() {
+    let world = World::new().await;
+    let mut watch = world.watch().await;
+    let mut service = Nest.start(&world.url()).await;
+    let order = order().event;
+    service
+        .tell(json!({ "do": "emit", "pattern": "order.created", "data": order }))
+        .await;
+
+    let (event, delivery) = watch.order().await;
+    assert_eq!(event.data(), &order);
+    let metadata = event.metadata();
+    // It has no id, so its content is its id.
+    assert!(metadata.id_is_derived);
+    assert_eq!(metadata.correlation_id, metadata.id);
+    assert_eq!((metadata.version, metadata.causation_id.as_deref()), (1, None));
+    assert_eq!(
+        (metadata.aggregate_id.as_str(), metadata.source.as_deref()),
+        ("", None)
+    );
+    assert_eq!(metadata.timestamp, delivery.first_received_at());
+    assert_eq!(delivery.properties(), &Properties::default());
+
+    // A pattern of no event that anyone declares.
+    service
+        .tell(json!({ "do": "emit", "pattern": "shipment.sent.eu", "data": [1, { "a": null, "b": 1.5 }] }))
+        .await;
+    let (event, _) = watch.rest().await;
+    assert_eq!(
+        (event.event_type(), event.routing_key()),
+        ("shipment.sent.eu", "shipment.sent.eu")
+    );
+    assert_eq!(event.json(), r#"[1,{"a":null,"b":1.5}]"#);
+    service.end().await;
+    watch.end().await;
+    world.end().await;
+}
