@@ -174,11 +174,9 @@ impl RunningApp {
             let text = format!("there is no handler `{handler}`; there are {}", known.join(", "));
             return Err(ConfigError::new(text).into());
         };
-        let clock = self.service.bus().broker().clock();
         queue.wanted.send_if_modified(|wanted| {
             let changes = *wanted == from;
             if changes {
-                queue.status.call(clock.hold());
                 *wanted = to;
             }
             changes

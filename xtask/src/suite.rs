@@ -48,8 +48,8 @@ const SUITES: &[Suite] = &[
         steps: Steps::Fixed(|| {
             vec![
                 Step::tests("-p tidings-macros -p tidings --lib --all-features"),
-                Step::tests("-p tidings-tests --test runtime"),
                 Step::tests("-p tidings-broker --lib"),
+                Step::tests("-p tidings-tests --test runtime"),
                 Step::tests("-p xtask"),
             ]
         }),

@@ -260,10 +260,12 @@ impl Desk {
             // The first poll puts the message into the library's line, so they leave in this order; the thread that
             // writes is woken once for all that are polled before this task rests.
             let first = std::future::poll_fn(|cx| Poll::Ready(way.as_mut().poll(cx))).await;
-            match first {
-                Poll::Pending => ways.push(way),
-                Poll::Ready(seen) => self.see(seen)?,
-            }
+            ways.push(match first {
+                Poll::Pending => way,
+                // The library's thread can be done before this one has looked. The answer takes the same way as every
+                // other: seen here alone, it would be told to the caller only with the next one, which may never come.
+                Poll::Ready(seen) => Box::pin(std::future::ready(seen)),
+            });
         }
         Ok(())
     }
