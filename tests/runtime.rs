@@ -65,10 +65,10 @@ impl World {
 
     fn see(&self, number: u32, delivery: &Delivery) -> Result<(), HandlerError> {
         self.seen.lock().unwrap().push((number, delivery.attempt()));
-        match self.broken.load(Ordering::SeqCst) {
-            true => Err(HandlerError::retry("the gateway is down")),
-            false => Ok(()),
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(HandlerError::retry("the gateway is down"));
         }
+        Ok(())
     }
 
     fn seen(&self) -> Vec<(u32, u32)> {
@@ -179,7 +179,7 @@ mod test_bus {
     async fn a_handler_that_waits_for_ever_ends_with_the_deadline() {
         #[event_handler]
         async fn stuck(_: Placed) {
-            pending().await
+            pending::<()>().await;
         }
         let bus = TestBus::new();
         let _app = App::new("shop")
@@ -270,10 +270,10 @@ mod breaker {
             .expect("the breaker opens");
         world.mend();
         bus.settled().await;
-        let mut handled: Vec<u32> = world.seen().iter().map(|(number, _)| *number).collect();
-        handled.sort_unstable();
-        handled.dedup();
-        assert_eq!(handled, (1..=25).collect::<Vec<_>>());
+        let mut numbers: Vec<u32> = world.seen().iter().map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers, (1..=25).collect::<Vec<_>>());
         assert!(bus.dead_letters().is_empty());
         let health = app.health();
         assert!(health.is_ready(), "{health:?}");
@@ -380,6 +380,43 @@ mod publishing {
             cause = error.source();
         }
         assert!(texts.iter().all(|text| !text.contains("secret")), "{texts:?}");
+    }
+}
+
+mod errors {
+    use super::*;
+
+    /// An error that cannot say what it is.
+    #[derive(Debug)]
+    struct Mute;
+
+    impl std::fmt::Display for Mute {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("no words")
+        }
+    }
+
+    impl std::error::Error for Mute {}
+
+    #[event_handler(retry(attempts = 2, rungs = "1s"))]
+    async fn charge(_order: Placed) -> Result<(), Mute> {
+        Err(Mute)
+    }
+
+    #[tokio::test]
+    async fn an_error_that_panics_when_it_is_written_is_retried_and_dead_lettered_like_any_other() {
+        let bus = TestBus::new();
+        let _app = App::new("shop")
+            .handlers(handlers![charge])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("o-1", 1)).await.unwrap();
+        bus.settled().await;
+        let dead = bus.dead_letters();
+        assert_eq!(dead.len(), 1, "{dead:?}");
+        assert_eq!((dead[0].attempts, dead[0].reason), (2, Some(Reason::Failed)));
+        assert!(dead[0].error.contains("panicked"), "{}", dead[0].error);
     }
 }
 

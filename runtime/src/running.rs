@@ -177,6 +177,7 @@ impl RunningApp {
         queue.wanted.send_if_modified(|wanted| {
             let changes = *wanted == from;
             if changes {
+                queue.status.call(self.service.bus().broker().clock().hold());
                 *wanted = to;
                 queue.status.call(self.service.bus().broker().clock().hold());
             }

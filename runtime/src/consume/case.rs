@@ -268,10 +268,13 @@ impl Case {
         .await
     }
 
+    /// When the first attempt was received: on the first, when the handler was given it, however long ago that is.
     fn first_received_at(&self) -> Timestamp {
-        let here = self.delivery.as_ref().map(Delivery::first_received_at);
-        here.or(self.origin.first_received_at)
-            .unwrap_or_else(Timestamp::now)
+        match (&self.origin.first_received_at, &self.delivery) {
+            (Some(at), _) => *at,
+            (None, Some(delivery)) => delivery.first_received_at(),
+            (None, None) => Timestamp::now(),
+        }
     }
 
     /// The text of an error as it may be kept.

@@ -1,5 +1,6 @@
 //! How an attempt starts, and what its task reports.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::consume::outcome::Outcome;
 use crate::consume::worker::Worker;
 use crate::delivery::Delivery;
 use crate::telemetry;
+use futures_util::FutureExt;
 
 impl Shift<'_> {
     /// Starts every attempt that has an event, a place and, when its breaker is open, its probe's turn.
@@ -51,7 +53,20 @@ impl Shift<'_> {
             if outcome.takes_publishing() {
                 let _ = reporter.send(Report { tag, news: News::Ran });
             }
-            let carried = case.settle(outcome, counts).await;
+            let carried = match AssertUnwindSafe(case.settle(outcome, counts))
+                .catch_unwind()
+                .await
+            {
+                Ok(carried) => carried,
+                // The handler's error panicked in its own `Display`: it failed, and cannot say how.
+                Err(_) => {
+                    case.settle(
+                        Outcome::retry("the handler's error panicked when it was written"),
+                        counts,
+                    )
+                    .await
+                }
+            };
             let _ = reporter.send(Report {
                 tag,
                 news: News::Carried(carried),
