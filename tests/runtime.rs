@@ -612,3 +612,11 @@ mod app {
         insta::assert_snapshot!(app.describe().to_string());
     }
 }
+
+#[test]
+fn the_readme_shows_the_quickstart_as_it_is() {
+    let readme = include_str!("../README.md");
+    let quickstart = include_str!("../examples/quickstart/src/main.rs");
+    let code = quickstart.split_once("\n\n").expect("a comment, then the code").1;
+    assert!(readme.contains(code), "copy examples/quickstart/src/main.rs into README.md");
+}

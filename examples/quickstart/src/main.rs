@@ -25,32 +25,23 @@ struct PaymentSettled {
 
 #[event_handler("order.created", timeout = "10s")]
 async fn take_payment(order: Event<OrderCreated>) -> Result<PaymentSettled, HandlerError> {
-    println!(
-        "payments takes {} cents from {}",
-        order.total_cents, order.customer
-    );
-    Ok(PaymentSettled {
-        order_id: order.order_id,
-    }) // a returned event is published before the delivery is settled
+    println!("payments takes {} cents", order.total_cents);
+    let order_id = order.order_id;
+    Ok(PaymentSettled { order_id }) // a returned event is published before the delivery is settled
 }
 
 #[event_handler("payment.*")]
-async fn ship(
-    payment: PaymentSettled,
-    State(shipped): State<mpsc::Sender<Uuid>>,
-) -> Result<(), HandlerError> {
-    println!("shipping sends order {}", payment.order_id);
-    Ok(shipped.send(payment.order_id).await?)
+async fn ship(paid: PaymentSettled, State(sent): State<mpsc::Sender<Uuid>>) -> Result<(), HandlerError> {
+    println!("shipping sends order {}", paid.order_id);
+    Ok(sent.send(paid.order_id).await?)
 }
 
 #[tokio::main]
 async fn main() -> tidings::Result<()> {
     let bus = Bus::from_env_or("memory:").await?;
-    let (shipped, mut shipments) = mpsc::channel(1);
-    let app = App::new("quickstart")
-        .state(shipped)
-        .handlers(handlers![take_payment, ship]);
-    let running = app.start(&bus).await?;
+    let (sent, mut shipments) = mpsc::channel(1);
+    let app = App::new("quickstart").state(sent);
+    let running = app.handlers(handlers![take_payment, ship]).start(&bus).await?;
 
     let order = OrderCreated {
         order_id: Uuid::now_v7(),
