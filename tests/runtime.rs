@@ -420,6 +420,144 @@ mod errors {
     }
 }
 
+mod settling {
+    use tokio::sync::mpsc;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    /// A broker to trouble, and where the handlers tell what they do.
+    #[derive(Clone)]
+    struct Stage {
+        server: MemoryServer,
+        told: mpsc::UnboundedSender<String>,
+    }
+
+    fn stage() -> (Stage, mpsc::UnboundedReceiver<String>) {
+        let (told, heard) = mpsc::unbounded_channel();
+        let server = MemoryServer::new();
+        (Stage { server, told }, heard)
+    }
+
+    async fn hear(heard: &mut mpsc::UnboundedReceiver<String>) -> String {
+        timeout(DEADLINE, heard.recv())
+            .await
+            .expect("in time")
+            .expect("a handler tells")
+    }
+
+    #[event_handler]
+    async fn charge(order: Placed, State(stage): State<Stage>) -> Paid {
+        stage.told.send("charged".to_owned()).unwrap();
+        stage.server.refuse_next("domain_events", 6);
+        paid(&order.order, order.number)
+    }
+
+    #[event_handler]
+    async fn note(paid: Paid, State(stage): State<Stage>) {
+        stage.told.send(format!("noted {}", paid.order)).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_handler_returned_is_tried_on_until_it_is_taken_and_the_handler_runs_once() {
+        let (stage, mut heard) = stage();
+        let bus = stage.server.bus(Bus::builder());
+        let app = App::new("shop")
+            .state(stage)
+            .handlers(handlers![charge, note])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("o-1", 1)).await.unwrap();
+        assert_eq!(hear(&mut heard).await, "charged");
+        assert_eq!(hear(&mut heard).await, "noted o-1");
+        app.shutdown().await.unwrap();
+        assert!(heard.try_recv().is_err(), "the handler ran once");
+    }
+
+    #[event_handler(name = "refuse")]
+    async fn refuse(_: Placed, State(stage): State<Stage>) -> Result<(), HandlerError> {
+        stage.told.send("refused".to_owned()).unwrap();
+        stage.server.refuse_next("shop.dead", 9);
+        Err(HandlerError::reject("no such card"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_letter_that_is_not_taken_keeps_its_delivery_and_the_health_says_why() {
+        let (stage, mut heard) = stage();
+        let server = stage.server.clone();
+        let bus = server.bus(Bus::builder());
+        let app = App::new("shop")
+            .state(stage)
+            .handlers(handlers![refuse])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("o-1", 1)).await.unwrap();
+        assert_eq!(hear(&mut heard).await, "refused");
+        let mut troubles = Vec::new();
+        timeout(Duration::from_secs(300), async {
+            while server.messages("shop.refuse.dlq").is_empty() {
+                assert_eq!(
+                    server.messages("shop.refuse").len(),
+                    1,
+                    "unsettled until its dead letter is taken"
+                );
+                troubles.extend(
+                    app.health()
+                        .handler("refuse")
+                        .and_then(|health| health.trouble.clone()),
+                );
+                tokio::time::advance(Duration::from_millis(100)).await;
+            }
+        })
+        .await
+        .expect("it is taken at last");
+        assert!(
+            troubles.iter().any(|why| why.contains("dead-letter queue")),
+            "{troubles:?}"
+        );
+        app.shutdown().await.unwrap();
+        assert!(server.messages("shop.refuse").is_empty());
+        assert!(heard.try_recv().is_err(), "the handler ran once");
+    }
+
+    #[event_handler(name = "linger")]
+    async fn linger(_: Placed, delivery: Delivery, State(stage): State<Stage>) {
+        stage
+            .told
+            .send(format!(
+                "attempt {}, again {}",
+                delivery.attempt(),
+                delivery.redelivered()
+            ))
+            .unwrap();
+        if !delivery.redelivered() {
+            pending::<()>().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_delivery_that_is_held_too_long_returns_to_its_queue() {
+        let (stage, mut heard) = stage();
+        let bus = stage
+            .server
+            .bus(Bus::builder().hold_limit(Duration::from_millis(300)));
+        let app = App::new("shop")
+            .state(stage)
+            .handlers(handlers![linger])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("o-1", 1)).await.unwrap();
+        assert_eq!(hear(&mut heard).await, "attempt 1, again false");
+        assert_eq!(hear(&mut heard).await, "attempt 1, again true");
+        app.shutdown().await.unwrap();
+    }
+}
+
 mod middleware {
     use super::*;
 
@@ -618,5 +756,8 @@ fn the_readme_shows_the_quickstart_as_it_is() {
     let readme = include_str!("../README.md");
     let quickstart = include_str!("../examples/quickstart/src/main.rs");
     let code = quickstart.split_once("\n\n").expect("a comment, then the code").1;
-    assert!(readme.contains(code), "copy examples/quickstart/src/main.rs into README.md");
+    assert!(
+        readme.contains(code),
+        "copy examples/quickstart/src/main.rs into README.md"
+    );
 }
