@@ -498,7 +498,7 @@ mod settling {
         bus.publish(&placed("o-1", 1)).await.unwrap();
         assert_eq!(hear(&mut heard).await, "refused");
         let mut troubles = Vec::new();
-        timeout(Duration::from_secs(300), async {
+        timeout(Duration::from_mins(5), async {
             while server.messages("shop.refuse.dlq").is_empty() {
                 assert_eq!(
                     server.messages("shop.refuse").len(),

@@ -1,6 +1,8 @@
 //! The settings of a bus, and where they come from.
 
 use std::fmt;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +31,35 @@ pub(crate) struct Config {
     pub(crate) speed_up: u32,
     pub(crate) hold_limit: Duration,
     pub(crate) ignored: Option<Ignored>,
+    pub(crate) tls: TlsFiles,
+}
+
+/// The files that TLS needs beyond the system's; none in a build without TLS.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TlsFiles {
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    pub(crate) ca: Option<PathBuf>,
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    pub(crate) identity: Option<IdentityFiles>,
+}
+
+#[cfg(feature = "rabbitmq")]
+impl TlsFiles {
+    /// Whether there is a certificate to show.
+    pub(crate) fn has_identity(&self) -> bool {
+        #[cfg(any(feature = "rustls", feature = "native-tls"))]
+        return self.identity.is_some();
+        #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+        false
+    }
+}
+
+/// A certificate to show, with the chain up to its authority, and its key.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[derive(Debug, Clone)]
+pub(crate) struct IdentityFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Default for Config {
@@ -45,6 +76,7 @@ impl Default for Config {
             // Half the time that RabbitMQ gives a consumer before it takes a delivery away (30 minutes).
             hold_limit: Duration::from_mins(15),
             ignored: None,
+            tls: TlsFiles::default(),
         }
     }
 }
@@ -140,6 +172,50 @@ impl BusBuilder {
         self
     }
 
+    /// Trusts the authorities whose certificates are in this file, in PEM, besides those that the system trusts. With
+    /// one of the features `rustls` and `native-tls`; for `amqps://` URLs.
+    ///
+    /// The file is read whenever a connection is made, so one that was renewed is taken from the next on.
+    ///
+    /// ```no_run
+    /// # async fn example() -> tidings::Result<()> {
+    /// let bus = tidings::Bus::builder()
+    ///     .tls_ca_file("/etc/tidings/ca.pem")
+    ///     .connect("amqps://orders:password@rabbit.example.com")
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    pub fn tls_ca_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.config.tls.ca = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Shows the broker the certificate in one file, followed by those that lead to its authority, with the key in the
+    /// other: both in PEM, the key without a password. With one of the features `rustls` and `native-tls`; for `amqps://`
+    /// URLs.
+    ///
+    /// Where the URL holds no password, the certificate says who connects: the SASL mechanism is then `EXTERNAL`, as
+    /// with `?auth_mechanism=external` in the URL, and `?auth_mechanism=plain` says otherwise. The files are read
+    /// whenever a connection is made.
+    ///
+    /// ```no_run
+    /// # async fn example() -> tidings::Result<()> {
+    /// let bus = tidings::Bus::builder()
+    ///     .tls_client_identity("/etc/tidings/orders.pem", "/etc/tidings/orders.key")
+    ///     .connect("amqps://rabbit.example.com/shop")
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    pub fn tls_client_identity(mut self, certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
+        self.config.tls.identity = Some(IdentityFiles {
+            certificate: certificate.as_ref().to_owned(),
+            key: key.as_ref().to_owned(),
+        });
+        self
+    }
+
     /// Connects to the broker that the environment variable `TIDINGS_URL` names.
     ///
     /// # Errors
@@ -172,7 +248,8 @@ impl BusBuilder {
     /// Connects to the broker at `url`: `amqp://…`, `amqps://…`, several of those with commas between, or `memory:`.
     ///
     /// # Errors
-    /// When the URL names no broker that this build knows, when none answers in time, and when it does not let us in.
+    /// When the URL names no broker that this build knows, when a file for TLS cannot be read, when none answers in
+    /// time, and when it does not let us in.
     pub async fn connect(self, url: &str) -> Result<Bus> {
         match scheme(url) {
             Some("memory") => Ok(self.in_memory()),
@@ -215,6 +292,7 @@ impl fmt::Debug for Config {
             .field("max_body_bytes", &self.max_body_bytes)
             .field("declare", &self.declare)
             .field("speed_up", &self.speed_up)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }

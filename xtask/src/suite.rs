@@ -8,7 +8,7 @@ use std::{fs, io};
 use crate::broker::{Ask, Kind};
 use crate::feature;
 use crate::step::Step;
-use crate::tool::{CARGO, NODE, NPM, PYTHON, SHELL, Tool};
+use crate::tool::{C_COMPILER, CARGO, NODE, NPM, OPENSSL, PYTHON, SHELL, Tool};
 
 /// Tests that are named, run and counted together.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ enum Steps {
 }
 
 const BUILD: Duration = Duration::from_mins(20);
-const TOOLS: &[Tool] = &[CARGO, SHELL];
+const TOOLS: &[Tool] = &[CARGO, SHELL, C_COMPILER, OPENSSL];
 
 /// Every suite, in the order in which they run: what is wrong everywhere shows first where it is smallest.
 const SUITES: &[Suite] = &[
@@ -106,7 +106,7 @@ const SUITES: &[Suite] = &[
         name: "interop",
         about: "services in Node, Nest and Python, over RabbitMQ: their events to us, ours to them",
         brokers: &[Kind::RabbitMq],
-        tools: &[CARGO, SHELL, NODE, NPM, PYTHON],
+        tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM, PYTHON],
         deadline: BUILD,
         steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test interop")]),
     },

@@ -69,6 +69,28 @@ pub(crate) const PYTHON: Tool = Tool {
     packages: &["python3-venv"],
 };
 
+/// Finds what the feature `native-tls` links against. Only Linux builds it on OpenSSL.
+pub(crate) const OPENSSL: Tool = Tool {
+    name: "pkg-config",
+    variable: None,
+    probe: if cfg!(target_os = "linux") {
+        &["--exists", "openssl"]
+    } else {
+        &["--version"]
+    },
+    advice: "install pkg-config and the headers of OpenSSL, on Debian `pkg-config` and `libssl-dev`",
+    packages: &["pkg-config", "libssl-dev"],
+};
+
+/// Builds the parts of TLS that are written in C.
+pub(crate) const C_COMPILER: Tool = Tool {
+    name: "cc",
+    variable: Some("CC"),
+    probe: &["--version"],
+    advice: "install a C compiler, on Debian `gcc`",
+    packages: &["gcc", "libc6-dev"],
+};
+
 impl Tool {
     /// A command of this tool.
     pub(crate) fn command(&self) -> Command {

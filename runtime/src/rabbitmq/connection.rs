@@ -21,7 +21,9 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::fault::Fault;
 use super::socket::{Making, Socket};
+use super::tls::Secure;
 use super::url::Server;
+use crate::config::TlsFiles;
 use crate::telemetry;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -60,8 +62,8 @@ pub(super) struct Live {
 
 /// Where to connect, and as what.
 pub(super) struct Dialler {
-    /// Each with what its TLS needs.
-    pub(super) servers: Vec<(Server, OwnedTLSConfig)>,
+    pub(super) servers: Vec<Server>,
+    pub(super) tls: TlsFiles,
     /// The service and the purpose, for people who look at the broker.
     pub(super) name: String,
     pub(super) purpose: &'static str,
@@ -141,10 +143,10 @@ impl Dialler {
     /// Tries each server once, in turn; each gets its share of the time.
     async fn dial_all(&self, deadline: Instant, number: u64) -> Result<Live, Vec<(Server, Fault)>> {
         let mut faults = Vec::new();
-        for (at, (server, tls)) in self.servers.iter().enumerate() {
+        for (at, server) in self.servers.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
             let servers_left = u32::try_from(self.servers.len() - at).unwrap_or(u32::MAX);
-            match self.dial(server, tls, left / servers_left, number).await {
+            match self.dial(server, left / servers_left, number).await {
                 Ok(live) => return Ok(live),
                 Err(fault) => faults.push((server.clone(), fault)),
             }
@@ -152,18 +154,15 @@ impl Dialler {
         Err(faults)
     }
 
-    async fn dial(
-        &self,
-        server: &Server,
-        tls: &OwnedTLSConfig,
-        timeout: Duration,
-        number: u64,
-    ) -> Result<Live, Fault> {
+    async fn dial(&self, server: &Server, timeout: Duration, number: u64) -> Result<Live, Fault> {
+        // Each time anew: certificates are renewed while a service runs.
+        let secure = server.is_tls().then(|| Secure::load(&self.tls)).transpose();
+        let secure = secure.map_err(|error| Fault::new(error.to_string()))?;
         let runtime = lapin::runtime::default_runtime()?;
         let making = Making::default();
         // The library's thread would wait for the peer's next word for ever.
         let _cut = making.guard();
-        let (opened, tls) = (making.clone(), tls.clone());
+        let opened = making.clone();
         let connect = Connection::connector(
             server.uri.clone(),
             runtime,
@@ -177,10 +176,10 @@ impl Dialler {
                 if let AsyncTcpStream::Plain(stream) = &stream {
                     opened.set(Socket::of(stream.get_ref()));
                 }
-                if uri.scheme == AMQPScheme::AMQP {
+                let Some(secure) = &secure else {
                     return Ok(stream);
-                }
-                Ok(within(timeout, stream.into_tls(&uri.authority.host, tls.as_ref())).await?)
+                };
+                Ok(within(timeout, secure.handshake(stream, &uri.authority.host)).await?)
             },
             self.properties(),
         );

@@ -3,10 +3,11 @@
 //! It answers with a number and a sentence. The number says what kind of fault it is; which thing it is about, and what
 //! would be right, stands in the sentence alone. The forms are those of RabbitMQ 3.10 to 4.3.
 
-use std::fmt;
+use std::{fmt, io};
 
 use lapin::{Error, ErrorKind};
 
+use super::tls;
 use crate::error::Drift;
 
 const ACCESS_REFUSED: u16 = 403;
@@ -21,6 +22,8 @@ const INTERNAL_ERROR: u16 = 541;
 pub(super) struct Fault {
     code: Option<u16>,
     text: String,
+    /// Whether the two ends cannot talk: they do not agree on TLS, or the other speaks no AMQP.
+    deaf: bool,
 }
 
 /// A fault of one thing on the broker.
@@ -37,12 +40,17 @@ impl Fault {
         Self {
             code: None,
             text: text.into(),
+            deaf: false,
         }
     }
 
     /// Whether trying again later may help. Where it cannot, someone has to change something first.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self.code, Some(ACCESS_REFUSED | NOT_ALLOWED))
+        self.deaf || matches!(self.code, Some(ACCESS_REFUSED | NOT_ALLOWED))
+    }
+
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf
     }
 
     pub(super) fn is_missing(&self) -> bool {
@@ -112,6 +120,19 @@ impl From<&Error> for Fault {
             ErrorKind::ProtocolError(error) => Self {
                 code: Some(error.get_id()),
                 text: error.get_message().as_str().to_owned(),
+                deaf: false,
+            },
+            // Said of TLS alone: a certificate, an alert, or what is no TLS at all.
+            ErrorKind::IOError(error) if error.kind() == io::ErrorKind::InvalidData => Self {
+                code: None,
+                text: tls::explained(&error.to_string()),
+                deaf: true,
+            },
+            // A port for TLS answers with an alert.
+            ErrorKind::ParsingError(_) => Self {
+                code: None,
+                text: "what answers speaks no AMQP; if this port is for TLS, write amqps://".to_owned(),
+                deaf: true,
             },
             ErrorKind::IOError(error) => Self::new(error.to_string()),
             _ => Self::new(error.to_string()),
@@ -141,6 +162,7 @@ mod tests {
         Fault {
             code: Some(code),
             text: text.to_owned(),
+            deaf: false,
         }
     }
 

@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 use self::connection::{Dialler, Link, Live, State, reasons};
 use self::fault::Fault;
 use self::publisher::Publisher;
+use self::tls::Secure;
 use self::topology::Mode;
 use self::url::Server;
 use crate::broker::{BoxFuture, Broker, BrokerState, Publish, Subscribe, Subscription};
@@ -64,21 +65,23 @@ impl RabbitBroker {
     /// # Errors
     /// When `url` names none, none answers within the time, or one does not let us in.
     pub(crate) async fn connect(url: &str, config: &Config) -> Result<Self> {
-        let servers = url::servers(url)?;
-        let dialler = |purpose| -> Result<Dialler> {
-            let servers = servers
-                .iter()
-                .map(|server| Ok((server.clone(), tls::config(server)?)))
-                .collect::<Result<_>>()?;
-            Ok(Dialler {
-                servers,
-                name: name_of(config),
-                purpose,
-                timeout: config.connect_timeout,
-            })
+        let mut servers = url::servers(url)?;
+        if config.tls.has_identity() {
+            servers.iter_mut().for_each(Server::by_certificate);
+        }
+        if servers.iter().any(Server::is_tls) {
+            // What is wrong with the files is told before anyone is called.
+            Secure::load(&config.tls)?;
+        }
+        let dialler = |purpose| Dialler {
+            servers: servers.clone(),
+            tls: config.tls.clone(),
+            name: name_of(config),
+            purpose,
+            timeout: config.connect_timeout,
         };
         let (publishing, consuming) =
-            tokio::try_join!(Link::open(dialler("publish")?), Link::open(dialler("consume")?))
+            tokio::try_join!(Link::open(dialler("publish")), Link::open(dialler("consume")))
                 .map_err(|faults| connect_error(url, &faults))?;
         let shared = Arc::new(Shared {
             clock: Clock::real(),
@@ -121,8 +124,20 @@ fn connect_error(url: &str, faults: &[(Server, Fault)]) -> ConnectError {
 
 /// Why a broker does not let us in, and what to do about it.
 fn refusal(server: &Server, fault: &Fault) -> String {
+    if fault.is_deaf() {
+        return format!("{server}: {fault}");
+    }
     let (user, vhost) = (server.user(), server.vhost());
-    let what = if fault.is_forbidden() {
+    let what = if fault.is_forbidden() && server.is_by_certificate() {
+        "check that the broker has a user of the name that the client certificate gives it, which is its whole subject, \
+         or with `ssl_cert_login_from = common_name` its common name"
+            .to_owned()
+    } else if server.is_by_certificate() {
+        format!(
+            "check that the virtual host `{vhost}` exists, and that the user of the client certificate has permissions \
+             in it"
+        )
+    } else if fault.is_forbidden() {
         format!("check the password of user `{user}`")
     } else {
         format!(

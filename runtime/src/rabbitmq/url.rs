@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
 use crate::config::redacted;
 use crate::error::ConfigError;
@@ -19,12 +19,27 @@ const HEARTBEAT: u16 = 10;
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) uri: AMQPUri,
+    has_password: bool,
     shown: String,
 }
 
 impl Server {
     pub(super) fn is_tls(&self) -> bool {
         self.uri.scheme == AMQPScheme::AMQPS
+    }
+
+    /// Who connects is whom the client's certificate names, unless the URL holds a password or says otherwise.
+    pub(super) fn by_certificate(&mut self) {
+        if self.is_tls() && !self.has_password {
+            self.uri
+                .query
+                .auth_mechanism
+                .get_or_insert(SASLMechanism::External);
+        }
+    }
+
+    pub(super) fn is_by_certificate(&self) -> bool {
+        self.uri.query.auth_mechanism == Some(SASLMechanism::External)
     }
 
     pub(super) fn user(&self) -> &str {
@@ -53,8 +68,20 @@ impl Server {
             uri.vhost.push('/');
         }
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        Ok(Self { uri, shown })
+        Ok(Self {
+            uri,
+            has_password: has_password(url),
+            shown,
+        })
     }
+}
+
+// amqps://user:password@host
+fn has_password(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':'))
 }
 
 /// Every broker that `url` names.
@@ -138,6 +165,23 @@ mod tests {
         assert_eq!(one("amqp://127.0.0.1:1/v").authority.host, "127.0.0.1");
         let uri = one("amqp://user:secret@[::1]:5673/v");
         assert_eq!((uri.authority.host.as_str(), uri.authority.port), ("::1", 5673));
+    }
+
+    #[test]
+    fn a_certificate_says_who_connects_unless_the_url_does() {
+        for (url, by_certificate) in [
+            ("amqps://host", true),
+            ("amqps://[::1]:5671/v", true),
+            ("amqps://orders@host/a:b@c", true),
+            ("amqps://user:secret@host", false),
+            ("amqps://host?auth_mechanism=plain", false),
+            ("amqps://user:secret@host?auth_mechanism=external", true),
+            ("amqp://host", false),
+        ] {
+            let mut server = servers(url).unwrap().remove(0);
+            server.by_certificate();
+            assert_eq!(server.is_by_certificate(), by_certificate, "{url}");
+        }
     }
 
     #[test]
