@@ -1,7 +1,7 @@
 //! What generated code reaches into. Nothing here is for people, and none of it is stable.
 
 pub use crate::classify::{
-    Classify, IsOfType, OfAnything, OfErased, OfError, OfHandlerError, OfPointer, RejectedError, is,
+    Classify, IsOfType, OfAnything, OfErased, OfError, OfHandlerError, OfPointer, RejectedError,
 };
 pub use crate::descriptor::EventSet;
 pub use crate::event::{AggregateId, EventVisitor, KnownEvent, OtherEvent, UpcastFrom};

@@ -69,7 +69,7 @@ pub mod __private;
 #[cfg(feature = "runtime")]
 pub use app::{App, NoState};
 #[cfg(feature = "runtime")]
-pub use bus::{Bus, BusHealth, PublishOptions};
+pub use bus::{Bus, BusHealth, PublishOptions, Publishing};
 #[cfg(feature = "runtime")]
 pub use config::{BusBuilder, Declare};
 #[cfg(feature = "runtime")]
