@@ -1,5 +1,13 @@
 //! What the macros emit, under the strictest lints: `cargo clippy -p tidings-tests --test emitted` must be silent.
-#![deny(warnings, missing_docs, unreachable_pub, unused, nonstandard_style, future_incompatible, rust_2018_idioms)]
+#![deny(
+    warnings,
+    missing_docs,
+    unreachable_pub,
+    unused,
+    nonstandard_style,
+    future_incompatible,
+    rust_2018_idioms
+)]
 #![deny(
     missing_debug_implementations,
     missing_copy_implementations,

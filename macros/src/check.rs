@@ -240,7 +240,12 @@ fn type_can_be_named(cannot: &str, ty: &Type, errors: &mut Errors) {
     impl<'ast> Visit<'ast> for Unnameable<'_> {
         fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
             let Self(cannot, errors) = self;
-            errors.on(ty, format!("{cannot} `impl Trait`; write the type itself"));
+            let advice = if type_text(ty).contains("Future<Output=") {
+                "an async function gives a future of its own, so write what it yields"
+            } else {
+                "write the type itself"
+            };
+            errors.on(ty, format!("{cannot} `impl Trait`; {advice}"));
         }
 
         fn visit_type_infer(&mut self, _: &'ast syn::TypeInfer) {
@@ -260,7 +265,7 @@ fn type_can_be_named(cannot: &str, ty: &Type, errors: &mut Errors) {
     Unnameable(cannot, errors).visit_type(ty);
 }
 
-fn type_text(ty: &Type) -> String {
+fn type_text(ty: &impl ToTokens) -> String {
     ty.to_token_stream().to_string().replace(' ', "")
 }
 

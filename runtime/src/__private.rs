@@ -14,6 +14,7 @@ pub use crate::input::{HandlerInput, InputShape, OneEvent, OneOfFamily, Takes};
 pub use crate::payload::{FamilyOfEvents, Payload, PayloadKind, SingleEvent};
 pub use crate::returns::{IntoOutcome, ReturnShape, Returned, ReturnsEvent, ReturnsFamily};
 pub use crate::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
+pub use crate::stub::Stub;
 pub use crate::wire::decode::wrong_type;
 
 pub mod proofs {

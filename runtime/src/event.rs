@@ -98,7 +98,8 @@ pub trait EventFamily: Send + Sync + Sized + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event",
-    note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] with #[event(type = \"…\")]"
+    note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] with #[event(type = \"…\")]",
+    note = "in a family, `AnyEvent` stands in the variant marked #[event(other)]"
 )]
 pub trait KnownEvent: Sized + 'static {
     /// Type and version; apart from `EVENT`, which a circle of upcasts would make circular.

@@ -51,6 +51,7 @@ mod routing_key;
 mod running;
 #[cfg(feature = "runtime")]
 mod signal;
+mod stub;
 #[cfg(feature = "runtime")]
 mod telemetry;
 #[cfg(feature = "testing")]
