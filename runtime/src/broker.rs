@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::confirm::Confirm;
@@ -24,6 +25,11 @@ pub(crate) trait Broker: Send + Sync + 'static {
     /// Finds out whether the exchanges and queues of `plan` are there, and makes nothing. One that is missing, or that
     /// has other arguments, is an error; bindings cannot be looked for.
     fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// How long a queue that was just declared is not to be trusted with a message.
+    fn fresh_for(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Takes a message to publish. It answers through the message's [`Confirm`], and only once it has the message in
     /// every queue that it routes to.

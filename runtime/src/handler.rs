@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::Delivery;
-use crate::descriptor::EventSet;
+use crate::descriptor::{EventDescriptor, EventSet};
 use crate::extract::{FromDelivery, Rejection};
 use crate::handler_error::HandlerError;
 use crate::input::{HandlerInput, Takes};
@@ -25,6 +25,7 @@ pub(crate) const RUNGS: [Duration; 7] = [
 ];
 
 /// What `#[event_handler]` knows of a handler: its name, patterns, events and options.
+#[allow(clippy::struct_excessive_bools)] // Each is an option of its own that a user can name.
 #[derive(Debug, Clone, Copy)]
 pub struct HandlerDescriptor {
     name: &'static str,
@@ -126,8 +127,8 @@ impl HandlerDescriptor {
         let mut patterns: Vec<&'static str> = if self.patterns.is_empty() {
             self.takes
                 .iter()
-                .flat_map(|event| event.versions())
-                .map(|event| event.key_pattern())
+                .flat_map(EventDescriptor::versions)
+                .map(EventDescriptor::key_pattern)
                 .collect()
         } else {
             self.patterns.to_vec()

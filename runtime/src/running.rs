@@ -42,7 +42,7 @@ impl RunningApp {
     /// Declares what the handlers need, and subscribes them all.
     pub(crate) async fn start(parts: Parts, bus: Bus) -> Result<Self> {
         let config = bus.config();
-        let plan = parts.plan(&config.exchange);
+        let plan = parts.plan(&config.exchange, config.speed_up);
         bus.declare(&plan).await?;
         let (stopping, stops) = watch::channel(false);
         let service = Service::new(&parts.service, bus.for_service(&parts.service), plan, stops);

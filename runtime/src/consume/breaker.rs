@@ -9,7 +9,7 @@ const ATTEMPTS: usize = 20;
 /// Over how many events at the least: one poison event must not stop its neighbours.
 const EVENTS: usize = 10;
 const FIRST_PROBE: Duration = Duration::from_secs(1);
-const LAST_PROBE: Duration = Duration::from_secs(60);
+const LAST_PROBE: Duration = Duration::from_mins(1);
 
 /// A handler's breaker. It knows no clock: whoever holds it waits for [`probe_after`](Self::probe_after).
 #[derive(Debug, Default)]

@@ -63,7 +63,7 @@ pub(crate) enum Carried {
 }
 
 /// How long a delivery may wait in place in all: well within the time a consumer may hold it.
-const LONGEST_IN_PLACE: Duration = Duration::from_secs(10 * 60);
+const LONGEST_IN_PLACE: Duration = Duration::from_mins(10);
 
 impl Case {
     /// Decides the step for an outcome, and carries it out.
@@ -85,10 +85,16 @@ impl Case {
         let handler = &self.worker.descriptor;
         Attempt {
             number: self.attempt,
-            most: handler.attempts(),
+            // An ephemeral queue has no name that a delayed delivery could come back under.
+            most: if handler.ephemeral() && self.delivery.is_none() {
+                0
+            } else {
+                handler.attempts()
+            },
             rungs: &self.worker.rungs,
             ladder: self.service.ladder(),
-            in_place: handler.ordered() || handler.ephemeral(),
+            // What no handler has seen waits nowhere in particular: it climbs the ladder like any other.
+            in_place: (handler.ordered() || handler.ephemeral()) && self.delivery.is_some(),
             place_left: LONGEST_IN_PLACE.saturating_sub(self.waited),
             keeps_dead_letters: !handler.ephemeral(),
             counts,
@@ -250,7 +256,7 @@ impl Case {
             service: self.service.name(),
             handler: self.worker.name(),
             queue: &self.queue,
-            first_received_at: self.origin.first_received_at.unwrap_or_else(Timestamp::now),
+            first_received_at: self.first_received_at(),
             error: Some(error),
             redact,
             fate,
@@ -260,6 +266,12 @@ impl Case {
             delay,
         )
         .await
+    }
+
+    fn first_received_at(&self) -> Timestamp {
+        let here = self.delivery.as_ref().map(Delivery::first_received_at);
+        here.or(self.origin.first_received_at)
+            .unwrap_or_else(Timestamp::now)
     }
 
     /// The text of an error as it may be kept.

@@ -62,7 +62,7 @@ pub(crate) enum Pace {
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     state: Mutex<ConsumerState>,
-    call: Mutex<Option<Awake>>,
+    called: Mutex<Option<Awake>>,
 }
 
 /// How a consumer is.
@@ -83,19 +83,17 @@ impl Status {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Keeps a virtual clock where it is until the consumer has heard what is wanted of it.
+    pub(crate) fn call(&self, awake: Awake) {
+        *self.called.lock().unwrap_or_else(PoisonError::into_inner) = Some(awake);
+    }
+
+    fn heard(&self) {
+        *self.called.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     pub(crate) fn set(&self, state: ConsumerState) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
-    /// Keeps the clock awake until the consumer hears what is wanted of it now: between a resume and the next
-    /// subscription nothing else shows that there is work to come.
-    pub(crate) fn call(&self, awake: Awake) {
-        *self.call.lock().unwrap_or_else(PoisonError::into_inner) = Some(awake);
-    }
-
-    /// What the consumer was called with, once it has heard.
-    pub(crate) fn take_call(&self) -> Option<Awake> {
-        self.call.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -130,6 +128,7 @@ impl Consumer {
                     continue;
                 }
             };
+            tracing::debug!(queue = subscription.queue(), "subscribed");
             if let Some(started) = started.take() {
                 let _ = started.send(Ok(()));
             }
@@ -139,10 +138,14 @@ impl Consumer {
                 ConsumerState::Running
             });
             wait = FIRST_WAIT;
-            match Shift::new(&mut self, subscription, pace, &mut awake)
+            let exit = Shift::new(&mut self, subscription, pace, &mut awake)
                 .run(&mut wanted)
-                .await
-            {
+                .await;
+            if self.is_ephemeral() && exit != Exit::Stopped {
+                // Whatever comes before the next subscription is missed.
+                telemetry::gap(&self.queue);
+            }
+            match exit {
                 Exit::Stopped => break,
                 Exit::Lost => {
                     careful = false;
@@ -152,9 +155,6 @@ impl Consumer {
                     self.status.set(ConsumerState::Failing(
                         "the broker ended its subscription".to_owned(),
                     ));
-                    if let QueueSource::Ephemeral { .. } = self.source {
-                        telemetry::gap(queue);
-                    }
                 }
                 Exit::Recycled | Exit::Paused => careful = false,
                 Exit::Pace(pace) => careful = pace == Pace::Careful,
@@ -171,8 +171,7 @@ impl Consumer {
         awake: &mut Option<Awake>,
     ) -> Option<Pace> {
         loop {
-            let now = *wanted.borrow_and_update();
-            *awake = self.status.take_call().or(awake.take());
+            let now = self.hear(wanted);
             match now {
                 Wanted::Drain | Wanted::Abort => return None,
                 Wanted::Pause => {
@@ -202,6 +201,14 @@ impl Consumer {
         }
     }
 
+    /// What is wanted now. Whoever called holds a virtual clock until this, so the consumer itself must do so by then.
+    pub(crate) fn hear(&self, wanted: &mut watch::Receiver<Wanted>) -> Wanted {
+        // Under the lock of the value: a later call is not taken for heard.
+        let now = wanted.borrow_and_update();
+        self.status.heard();
+        *now
+    }
+
     fn clock(&self) -> &Clock {
         self.service.bus().broker().clock()
     }
@@ -216,9 +223,14 @@ impl Consumer {
     }
 
     /// Whether an open breaker keeps what was handed out. An ordered queue must not hand its head to another instance
-    /// and its tail back; of a shared queue the other handlers go on. Any other queue returns what has not started.
+    /// and its tail back; of a shared queue the other handlers go on; an ephemeral one goes with its subscription, and
+    /// all that is in it. Any other queue returns what has not started.
     pub(crate) fn holds_while_open(&self) -> bool {
-        self.workers.len() > 1 || self.is_ordered()
+        self.workers.len() > 1 || self.is_ordered() || self.is_ephemeral()
+    }
+
+    fn is_ephemeral(&self) -> bool {
+        matches!(self.source, QueueSource::Ephemeral { .. })
     }
 
     /// Whether any handler of the queue is ordered.
@@ -279,5 +291,42 @@ impl OwnReturns {
         )
             .hash(&mut hasher);
         hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: &str) -> Message {
+        let mut message = Message::default();
+        message.properties.message_id = Some(id.to_owned());
+        message
+    }
+
+    #[test]
+    fn what_this_process_returned_itself_is_no_sign_of_a_crash() {
+        let mut returns = OwnReturns::default();
+        let (ours, other) = (message("ours"), message("other"));
+        returns.add(&ours);
+        returns.add(&ours);
+        assert_eq!(returns.subtract_from(5, &ours), 3);
+        assert_eq!(
+            returns.subtract_from(1, &ours),
+            0,
+            "another broker may not have counted it"
+        );
+        assert_eq!(returns.subtract_from(5, &other), 5);
+    }
+
+    #[test]
+    fn it_remembers_no_more_than_its_bound() {
+        let mut returns = OwnReturns::default();
+        for number in 0..=OwnReturns::MOST {
+            returns.add(&message(&number.to_string()));
+        }
+        assert!(returns.0.len() <= OwnReturns::MOST);
+        let last = message(&OwnReturns::MOST.to_string());
+        assert_eq!(returns.subtract_from(1, &last), 0, "the last one is still known");
     }
 }

@@ -139,6 +139,14 @@ impl Lanes {
         }
     }
 
+    /// Whether one may start now.
+    pub(crate) fn has_ready(&self) -> bool {
+        match &self.order {
+            Order::Free { queue, .. } => !queue.is_empty(),
+            Order::PerAggregate(order) => !order.ready.is_empty(),
+        }
+    }
+
     /// How many have not started.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -164,5 +172,147 @@ impl PerAggregate {
             Some(_) => self.ready.push_back(lane.to_owned()),
             None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::delivery::Delivery;
+    use crate::event::{AnyEvent, Metadata};
+    use crate::timestamp::Timestamp;
+    use crate::wire::origin::{Arrival, Origin};
+
+    fn held(aggregate: &str, tag: u64) -> Held {
+        let metadata = Metadata {
+            id: tag.to_string(),
+            event_type: "order.placed".to_owned(),
+            version: 1,
+            timestamp: Timestamp::now(),
+            aggregate_id: aggregate.to_owned(),
+            correlation_id: tag.to_string(),
+            causation_id: None,
+            source: None,
+            id_is_derived: false,
+        };
+        let data = serde_json::value::RawValue::from_string("{}".to_owned()).unwrap();
+        let event = AnyEvent::new(metadata.into(), "order.placed".into(), data.into());
+        let facts = crate::delivery::DeliveryFacts {
+            handler: "ordered",
+            queue: "shop.ordered".into(),
+            exchange: "domain_events".into(),
+            attempt: 1,
+            redelivered: false,
+            first_received_at: Timestamp::now(),
+            received_at: Timestamp::now(),
+            last_error: None,
+            trace: None,
+        };
+        Held {
+            tag,
+            handler: 0,
+            origin: Origin {
+                exchange: "domain_events".into(),
+                routing_key: "order.placed".into(),
+                attempt: 1,
+                first_received_at: None,
+                last_error: None,
+                arrival: Arrival::Published,
+            },
+            delivery: Delivery::new(event, Arc::default(), facts),
+            waited: Duration::ZERO,
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Move {
+        Push(u8),
+        Start,
+        /// Settles one of those that run.
+        Finish(u8),
+        /// Lets one of those that run wait for so long.
+        Wait(u8, u8),
+        /// Lets time pass.
+        Wake(u8),
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let one = prop_oneof![
+            (0..4_u8).prop_map(Move::Push),
+            Just(Move::Start),
+            any::<u8>().prop_map(Move::Finish),
+            (any::<u8>(), 0..5_u8).prop_map(|(which, long)| Move::Wait(which, long)),
+            (0..5_u8).prop_map(Move::Wake),
+        ];
+        prop::collection::vec(one, 0..200)
+    }
+
+    fn pick(running: &mut Vec<Held>, which: u8) -> Option<Held> {
+        (!running.is_empty()).then(|| running.swap_remove(usize::from(which) % running.len()))
+    }
+
+    proptest! {
+        #[test]
+        fn an_aggregate_is_handled_one_at_a_time_and_in_order(moves in moves()) {
+            let mut lanes = Lanes::new(true);
+            let (mut running, mut now, mut pushed) = (Vec::new(), Duration::ZERO, 0_u64);
+            let mut finished: HashMap<String, Vec<u64>> = HashMap::new();
+            // Whatever came before, time passes and all is finished in the end.
+            let rest = std::iter::repeat_n([Move::Wake(5), Move::Start, Move::Finish(0)], 400).flatten();
+            for one in moves.into_iter().chain(rest) {
+                match one {
+                    Move::Push(aggregate) => {
+                        pushed += 1;
+                        lanes.push(held(&aggregate.to_string(), pushed));
+                    }
+                    Move::Start => if let Some(next) = lanes.start() {
+                        prop_assert!(running.iter().all(|other: &Held| other.lane() != next.lane()), "side by side");
+                        running.push(next);
+                    },
+                    Move::Finish(which) => if let Some(one) = pick(&mut running, which) {
+                        finished.entry(one.lane().to_owned()).or_default().push(one.tag);
+                        lanes.finished(one.lane());
+                    },
+                    Move::Wait(which, long) => if let Some(one) = pick(&mut running, which) {
+                        lanes.wait(one, now + Duration::from_secs(long.into()));
+                    },
+                    Move::Wake(passed) => {
+                        now += Duration::from_secs(passed.into());
+                        lanes.wake(now);
+                    }
+                }
+            }
+            prop_assert_eq!(lanes.len(), 0);
+            prop_assert_eq!(finished.values().map(Vec::len).sum::<usize>() as u64, pushed);
+            for tags in finished.values() {
+                prop_assert!(tags.is_sorted(), "{:?}", tags);
+            }
+        }
+    }
+
+    #[test]
+    fn events_without_an_aggregate_hold_back_no_one() {
+        let mut lanes = Lanes::new(true);
+        lanes.push(held("", 1));
+        lanes.push(held("", 2));
+        assert_eq!((lanes.start().unwrap().tag, lanes.start().unwrap().tag), (1, 2));
+    }
+
+    #[test]
+    fn what_waits_is_not_ready_and_is_drained_all_the_same() {
+        let mut lanes = Lanes::new(true);
+        lanes.push(held("a", 1));
+        lanes.push(held("a", 2));
+        let first = lanes.start().unwrap();
+        assert!(!lanes.has_ready(), "its aggregate is taken");
+        lanes.wait(first, Duration::from_secs(5));
+        assert_eq!((lanes.has_ready(), lanes.len()), (false, 2));
+        assert_eq!(lanes.next_due(), Some(Duration::from_secs(5)));
+        let tags: Vec<u64> = lanes.drain().iter().map(|held| held.tag).collect();
+        assert_eq!((tags, lanes.len(), lanes.next_due()), (vec![1, 2], 0, None));
     }
 }

@@ -181,8 +181,8 @@ impl Outcome {
     /// work, a rejection included, and `None` when it says nothing.
     pub(crate) fn health(&self) -> Option<bool> {
         match &self.0 {
-            Kind::Done(_) => Some(true),
-            Kind::DeadLetter {
+            Kind::Done(_)
+            | Kind::DeadLetter {
                 reason: Reason::Rejected,
                 ..
             } => Some(true),
@@ -336,6 +336,225 @@ impl From<Failure> for Ending {
             Failure::Undecodable(error) => Self::Undecodable(error),
             Failure::Rejected(rejection) => Self::Refused(rejection),
             Failure::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUNGS: &[Duration] = &[Duration::from_secs(1), Duration::from_secs(5)];
+    const LADDER: &[Duration] = &[
+        Duration::from_secs(1),
+        Duration::from_secs(5),
+        Duration::from_secs(15),
+    ];
+
+    fn attempt(number: u32) -> Attempt<'static> {
+        Attempt {
+            number,
+            most: 3,
+            rungs: RUNGS,
+            ladder: LADDER,
+            in_place: false,
+            place_left: Duration::from_mins(10),
+            keeps_dead_letters: true,
+            counts: true,
+        }
+    }
+
+    /// A step in a word, with what matters of it.
+    fn told(step: &Step) -> String {
+        match step {
+            Step::Acknowledge => "acknowledge".to_owned(),
+            Step::Publish(returned) => format!("publish {}", returned.events.len()),
+            Step::Delay {
+                delay, next_attempt, ..
+            } => format!("delay {delay:?}, then {next_attempt}"),
+            Step::WaitInPlace {
+                delay, next_attempt, ..
+            } => format!("wait {delay:?}, then {next_attempt}"),
+            Step::DeadLetter { reason, error } => format!("dead letter, {reason}: {error}"),
+            Step::Drop { reason, .. } => format!("drop, {reason}"),
+        }
+    }
+
+    fn at(ending: Ending, number: u32) -> String {
+        told(&Outcome::of(ending).at(attempt(number)))
+    }
+
+    fn failed() -> Ending {
+        Ending::Failed(HandlerError::retry("no answer"))
+    }
+
+    fn decode(error: DecodeError) -> Ending {
+        Ending::Undecodable(error)
+    }
+
+    #[test]
+    fn a_handler_that_returned_nothing_is_acknowledged() {
+        assert_eq!(at(Ending::Returned(Returned::default()), 1), "acknowledge");
+    }
+
+    #[test]
+    fn a_failure_climbs_the_rungs_and_ends_in_the_dead_letters() {
+        assert_eq!(at(failed(), 1), "delay 1s, then 2");
+        assert_eq!(at(failed(), 2), "delay 5s, then 3");
+        assert_eq!(at(failed(), 3), "dead letter, failed: no answer");
+    }
+
+    #[test]
+    fn a_panic_and_a_timeout_are_failures() {
+        assert_eq!(at(Ending::Panicked("boom".to_owned()), 1), "delay 1s, then 2");
+        assert_eq!(
+            at(Ending::Panicked("boom".to_owned()), 3),
+            "dead letter, failed: the handler panicked: boom"
+        );
+        let limit = Duration::from_secs(30);
+        assert_eq!(at(Ending::TimedOut(limit), 2), "delay 5s, then 3");
+        assert_eq!(
+            at(Ending::TimedOut(limit), 3),
+            "dead letter, failed: the handler took longer than 30s"
+        );
+    }
+
+    #[test]
+    fn a_delay_that_was_asked_for_is_rounded_up_and_counts() {
+        let after = |delay| Ending::Failed(HandlerError::retry_after(Duration::from_secs(delay), "later"));
+        assert_eq!(at(after(2), 1), "delay 5s, then 2");
+        assert_eq!(at(after(99), 2), "delay 15s, then 3");
+        assert_eq!(at(after(2), 3), "dead letter, failed: later");
+    }
+
+    #[test]
+    fn a_rejection_is_a_dead_letter_at_once_unless_an_extractor_says_retry() {
+        assert_eq!(
+            at(Ending::Failed(HandlerError::reject("declined")), 1),
+            "dead letter, rejected: declined"
+        );
+        assert_eq!(
+            at(Ending::Refused(Rejection::reject("no tenant")), 1),
+            "dead letter, rejected: no tenant"
+        );
+        assert_eq!(
+            at(Ending::Refused(Rejection::retry("not yet")), 1),
+            "delay 1s, then 2"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_a_dead_letter_at_once_with_its_own_reason() {
+        let source = serde_json::from_str::<u32>("x").unwrap_err();
+        let path = "lines[2]".to_owned();
+        assert_eq!(
+            at(decode(DecodeError::Malformed { path, source }), 1),
+            "dead letter, malformed: cannot decode `data.lines[2]`"
+        );
+        let step = at(decode(DecodeError::UnknownVersion { found: 1 }), 1);
+        assert!(step.starts_with("dead letter, unknown-version"), "{step}");
+        let source = "not a number".into();
+        let step = at(decode(DecodeError::Upcast { found: 1, source }), 1);
+        assert!(step.starts_with("dead letter, upcast-failed"), "{step}");
+        let found = "order.paid".to_owned();
+        let step = at(decode(DecodeError::WrongType { found }), 1);
+        assert!(step.starts_with("dead letter, wrong-type"), "{step}");
+    }
+
+    #[test]
+    fn a_newer_version_and_a_foreign_key_climb_the_ladder_first() {
+        let newer = || decode(DecodeError::NewerVersion { found: 2, known: 1 });
+        assert_eq!(at(newer(), 2), "delay 5s, then 3");
+        let step = at(newer(), 3);
+        assert!(step.starts_with("dead letter, newer-version"), "{step}");
+        let foreign = || Ending::ForeignKey("order.old".to_owned());
+        assert_eq!(at(foreign(), 1), "delay 1s, then 2");
+        let step = at(foreign(), 3);
+        assert!(
+            step.starts_with("dead letter, not-ours") && step.contains("order.old"),
+            "{step}"
+        );
+    }
+
+    #[test]
+    fn an_undeclared_type_is_acknowledged_and_a_wrong_one_is_not() {
+        assert_eq!(at(Ending::Undeclared, 1), "acknowledge");
+        let step = at(Ending::WrongType("order.paid".to_owned()), 1);
+        assert!(step.starts_with("dead letter, wrong-type"), "{step}");
+    }
+
+    #[test]
+    fn a_crash_loop_is_a_dead_letter_with_its_count() {
+        let step = at(Ending::CrashLoop(5), 1);
+        assert!(
+            step.starts_with("dead letter, crash-loop") && step.contains("5 times"),
+            "{step}"
+        );
+    }
+
+    #[test]
+    fn in_place_a_retry_waits_as_long_as_it_asks_and_no_longer_than_its_place_is_left() {
+        let in_place = |place_left| Attempt {
+            in_place: true,
+            place_left: Duration::from_secs(place_left),
+            ..attempt(1)
+        };
+        let after = || {
+            Outcome::of(Ending::Failed(HandlerError::retry_after(
+                Duration::from_secs(2),
+                "later",
+            )))
+        };
+        assert_eq!(told(&after().at(in_place(600))), "wait 2s, then 2");
+        assert_eq!(told(&after().at(in_place(1))), "dead letter, failed: later");
+        assert_eq!(told(&Outcome::of(failed()).at(in_place(600))), "wait 1s, then 2");
+    }
+
+    #[test]
+    fn while_the_breaker_is_open_no_attempt_counts() {
+        let uncounted = Attempt {
+            counts: false,
+            ..attempt(3)
+        };
+        assert_eq!(told(&Outcome::of(failed()).at(uncounted)), "delay 5s, then 3");
+        let in_place = Attempt {
+            in_place: true,
+            place_left: Duration::ZERO,
+            ..uncounted
+        };
+        assert_eq!(told(&Outcome::of(failed()).at(in_place)), "wait 5s, then 3");
+    }
+
+    #[test]
+    fn an_ephemeral_handler_drops_what_it_gives_up_on() {
+        let ephemeral = Attempt {
+            keeps_dead_letters: false,
+            in_place: true,
+            ..attempt(3)
+        };
+        assert_eq!(told(&Outcome::of(failed()).at(ephemeral)), "drop, failed");
+    }
+
+    #[test]
+    fn only_what_the_handler_did_speaks_for_its_health() {
+        assert_eq!(
+            Outcome::of(Ending::Returned(Returned::default())).health(),
+            Some(true)
+        );
+        assert_eq!(
+            Outcome::of(Ending::Failed(HandlerError::reject("x"))).health(),
+            Some(true)
+        );
+        assert_eq!(Outcome::of(failed()).health(), Some(false));
+        assert_eq!(Outcome::of(Ending::Panicked(String::new())).health(), Some(false));
+        for silent in [
+            Ending::Undeclared,
+            Ending::CrashLoop(5),
+            Ending::ForeignKey(String::new()),
+            Ending::WrongType(String::new()),
+            decode(DecodeError::NewerVersion { found: 2, known: 1 }),
+        ] {
+            assert_eq!(Outcome::of(silent).health(), None);
         }
     }
 }

@@ -58,16 +58,19 @@ impl Service {
         self.0.stopping.clone()
     }
 
-    /// Declares the queue of one delay, once.
+    /// Declares the queue of one delay, once, unless it is in the plan: that of a `retry_after` which no handler's rungs
+    /// have.
     ///
     /// # Errors
     /// When the broker refuses it.
     pub(crate) async fn declare_delay(&self, delay: Duration) -> Result<()> {
-        if self.declared().contains(&delay) {
+        let name = self.0.names.delay(delay);
+        if self.0.plan.queues.iter().any(|queue| queue.name == name) || self.declared().contains(&delay) {
             return Ok(());
         }
         let plan = Plan::delay(&self.0.names, delay);
         self.0.bus.declare(&plan).await?;
+        tokio::time::sleep(self.0.bus.broker().fresh_for()).await;
         self.declared().insert(delay);
         Ok(())
     }

@@ -68,6 +68,7 @@ impl AckWindow {
     }
 
     /// How many deliveries are neither acknowledged nor returned.
+    #[cfg(test)]
     pub(crate) fn unsettled(&self) -> usize {
         self.entries
             .iter()

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::delivery::Delivery;
+use crate::descriptor::EventDescriptor;
 use crate::handler::{HandlerDescriptor, HandlerFuture};
 use crate::topic;
 
@@ -66,7 +67,7 @@ impl Worker {
         let mut types: Vec<&'static str> = descriptor
             .takes()
             .iter()
-            .map(|event| event.event_type())
+            .map(EventDescriptor::event_type)
             .collect();
         types.sort_unstable();
         types.dedup();

@@ -25,7 +25,7 @@ impl Backoff {
     pub(super) fn wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(self.most);
-        wait - wait.mul_f64(random_part() / 2.0)
+        wait.mul_f64(1.0 - random_part() / 2.0)
     }
 
     /// Starts over: it worked.

@@ -8,7 +8,7 @@
 //! with it. A bus must not be shared between two runtimes, such as those of two `#[tokio::test]`s.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::fault::Fault;
-use super::socket::Socket;
+use super::socket::{Making, Socket};
 use super::url::Server;
 use crate::telemetry;
 
@@ -160,8 +160,10 @@ impl Dialler {
         number: u64,
     ) -> Result<Live, Fault> {
         let runtime = lapin::runtime::default_runtime()?;
-        let socket: Arc<Mutex<Socket>> = Arc::default();
-        let (opened, tls) = (Arc::clone(&socket), tls.clone());
+        let making = Making::default();
+        // The library's thread would wait for the peer's next word for ever.
+        let _cut = making.guard();
+        let (opened, tls) = (making.clone(), tls.clone());
         let connect = Connection::connector(
             server.uri.clone(),
             runtime,
@@ -173,7 +175,7 @@ impl Dialler {
                 let connecting = plain.connect_with_config_async(no_tls.as_ref(), &runtime);
                 let stream = within(timeout, connecting).await?;
                 if let AsyncTcpStream::Plain(stream) = &stream {
-                    *opened.lock().unwrap_or_else(PoisonError::into_inner) = Socket::of(stream.get_ref());
+                    opened.set(Socket::of(stream.get_ref()));
                 }
                 if uri.scheme == AMQPScheme::AMQP {
                     return Ok(stream);
@@ -182,21 +184,15 @@ impl Dialler {
             },
             self.properties(),
         );
-        let connected = tokio::time::timeout(timeout, connect).await;
-        let socket = std::mem::take(&mut *socket.lock().unwrap_or_else(PoisonError::into_inner));
-        match connected {
+        match tokio::time::timeout(timeout, connect).await {
             Ok(Ok(connection)) => Ok(Live {
                 connection: Arc::new(connection),
                 number,
                 blocked: None,
-                socket: Arc::new(socket),
+                socket: Arc::new(making.keep()),
             }),
             Ok(Err(error)) => Err(Fault::from(error)),
-            Err(_) => {
-                // The library's thread would wait for the peer's next word for ever.
-                socket.cut();
-                Err(Fault::new(format!("it did not answer within {timeout:?}")))
-            }
+            Err(_) => Err(Fault::new(format!("it did not answer within {timeout:?}"))),
         }
     }
 
@@ -274,9 +270,10 @@ impl Supervisor {
     }
 
     fn set_blocked(&self, reason: Option<Arc<str>>) {
-        match &reason {
-            Some(reason) => tracing::warn!(%reason, "the broker takes no publishes"),
-            None => tracing::info!("the broker takes publishes again"),
+        if let Some(reason) = &reason {
+            tracing::warn!(%reason, "the broker takes no publishes");
+        } else {
+            tracing::info!("the broker takes publishes again");
         }
         self.state.send_modify(|state| {
             if let State::Up(live) = state {

@@ -151,7 +151,7 @@ impl RabbitSubscription {
             data,
             ..
         } = delivery;
-        let message = properties::from_amqp(exchange, routing_key, properties, data);
+        let message = properties::from_amqp(exchange, routing_key, &properties, data);
         Incoming {
             tag: delivery_tag,
             delivery_count: properties::delivery_count(&message.headers),

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::refusal::Refusal;
 
 /// The publishes of one channel that are under way.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Ledger<T> {
     next: u64,
     entries: BTreeMap<u64, Entry<T>>,
@@ -29,6 +30,7 @@ pub(super) struct Ledger<T> {
     settled: Vec<(T, Result<(), Refusal>)>,
 }
 
+#[cfg_attr(test, derive(Clone))]
 struct Entry<T> {
     publish: T,
     returned: bool,
@@ -196,5 +198,221 @@ impl<T> Ledger<T> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.entries.values().map(|entry| &entry.publish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What becomes of a publish at the broker.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Fate {
+        Taken,
+        /// Confirmed, and returned first when it is mandatory.
+        Unroutable,
+        Refused,
+    }
+
+    /// The broker and the client library, as far as confirms and returns go: every order of events that they may
+    /// produce, as a choice at each step.
+    #[derive(Clone)]
+    struct World {
+        ledger: Ledger<u64>,
+        publishes: Vec<(Fate, bool)>,
+        /// Mandatory and unroutable, not returned yet.
+        to_return: BTreeSet<u64>,
+        to_answer: BTreeSet<u64>,
+        /// The library's line of returned messages.
+        line: VecDeque<u64>,
+        /// Answered by the broker and not seen by the publisher, with the return that came along.
+        unseen: Vec<(u64, Word, Option<u64>)>,
+        /// Marks, each with the answers that stand before it.
+        marks: Vec<(u64, BTreeSet<u64>)>,
+        verdicts: Vec<(u64, Result<(), Refusal>)>,
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        Return(u64),
+        Answer(u64),
+        See(usize),
+        SeeMark(usize),
+    }
+
+    impl World {
+        fn new(publishes: &[(Fate, bool)]) -> Self {
+            let mut ledger = Ledger::default();
+            let mut to_return = BTreeSet::new();
+            for (number, &(fate, mandatory)) in (1..).zip(publishes) {
+                assert_eq!(ledger.next_number(), number);
+                ledger.sent(number, mandatory);
+                if mandatory && fate == Fate::Unroutable {
+                    to_return.insert(number);
+                }
+            }
+            Self {
+                ledger,
+                publishes: publishes.to_vec(),
+                to_answer: (1..=publishes.len() as u64).collect(),
+                to_return,
+                line: VecDeque::new(),
+                unseen: Vec::new(),
+                marks: Vec::new(),
+                verdicts: Vec::new(),
+            }
+        }
+
+        fn steps(&self) -> Vec<Step> {
+            let mut steps: Vec<Step> = self
+                .to_return
+                .iter()
+                .map(|&number| Step::Return(number))
+                .collect();
+            let answerable = self.to_answer.difference(&self.to_return);
+            steps.extend(answerable.map(|&number| Step::Answer(number)));
+            steps.extend((0..self.unseen.len()).map(Step::See));
+            let is_due = |(at, (_, before)): (usize, &(u64, BTreeSet<u64>))| {
+                let seen = self.unseen.iter().all(|(number, ..)| !before.contains(number));
+                seen.then_some(Step::SeeMark(at))
+            };
+            steps.extend(self.marks.iter().enumerate().filter_map(is_due));
+            steps
+        }
+
+        fn take(&mut self, step: Step) {
+            match step {
+                Step::Return(number) => {
+                    self.to_return.remove(&number);
+                    self.line.push_back(number);
+                }
+                Step::Answer(number) => {
+                    self.to_answer.remove(&number);
+                    let (fate, _) = self.publishes[usize::try_from(number).unwrap() - 1];
+                    let word = if fate == Fate::Refused {
+                        Word::Nack
+                    } else {
+                        Word::Ack
+                    };
+                    self.unseen.push((number, word, self.line.pop_front()));
+                }
+                Step::See(at) => {
+                    let (number, word, carried) = self.unseen.remove(at);
+                    self.ledger.answered(number, word, carried);
+                    if let Some(mark) = self.ledger.mark() {
+                        let before = self.unseen.iter().map(|(number, ..)| *number).collect();
+                        self.marks.push((mark, before));
+                    }
+                }
+                Step::SeeMark(at) => {
+                    let (mark, _) = self.marks.remove(at);
+                    self.ledger.marked(mark);
+                }
+            }
+            self.verdicts.extend(self.ledger.settled());
+        }
+
+        fn check(mut self) {
+            assert!(self.ledger.is_empty(), "everything is decided at the end");
+            self.verdicts.sort_by_key(|(number, _)| *number);
+            let wanted = (1..).zip(&self.publishes).map(|(number, (fate, mandatory))| {
+                let verdict = match fate {
+                    Fate::Refused => Err(Refusal::Nacked),
+                    Fate::Unroutable if *mandatory => Err(Refusal::Unroutable),
+                    Fate::Unroutable | Fate::Taken => Ok(()),
+                };
+                (number, verdict)
+            });
+            assert_eq!(self.verdicts, wanted.collect::<Vec<_>>());
+        }
+
+        /// Goes through every order of events there is; says how many.
+        fn exhaust(self) -> usize {
+            let steps = self.steps();
+            if steps.is_empty() {
+                self.check();
+                return 1;
+            }
+            let each = steps.into_iter().map(|step| {
+                let mut next = self.clone();
+                next.take(step);
+                next.exhaust()
+            });
+            each.sum()
+        }
+    }
+
+    const FATES: [Fate; 3] = [Fate::Taken, Fate::Unroutable, Fate::Refused];
+
+    #[test]
+    fn three_publishes_get_their_own_answers_in_every_order_of_events() {
+        let kinds: Vec<(Fate, bool)> = FATES
+            .iter()
+            .flat_map(|&fate| [(fate, true), (fate, false)])
+            .collect();
+        let mut orders = 0;
+        for &first in &kinds {
+            for &second in &kinds {
+                for &third in &kinds {
+                    orders += World::new(&[first, second, third]).exhaust();
+                }
+            }
+        }
+        assert!(orders > 10_000, "{orders}");
+    }
+
+    proptest! {
+        #[test]
+        fn many_publishes_get_their_own_answers(
+            publishes in proptest::collection::vec((proptest::sample::select(&FATES[..]), any::<bool>()), 1..30),
+            choices in proptest::collection::vec(any::<proptest::sample::Index>(), 200),
+        ) {
+            let mut world = World::new(&publishes);
+            for choice in choices {
+                let steps = world.steps();
+                if steps.is_empty() {
+                    break;
+                }
+                world.take(steps[choice.index(steps.len())]);
+            }
+            while let Some(&step) = world.steps().first() {
+                world.take(step);
+            }
+            world.check();
+        }
+    }
+
+    #[test]
+    fn a_lost_channel_gives_back_what_is_undecided_in_order() {
+        let mut ledger = Ledger::default();
+        for publish in ["a", "b", "c", "d"] {
+            ledger.sent(publish, publish == "c");
+        }
+        ledger.answered(2, Word::Ack, None);
+        // Confirmed, but it may have been returned: the return would have come with another's confirm.
+        ledger.answered(3, Word::Ack, Some(99));
+        assert_eq!(ledger.settled().collect::<Vec<_>>(), [("b", Ok(()))]);
+        assert_eq!(ledger.lost(), ["a", "c", "d"]);
+        assert!(ledger.is_empty());
+        ledger.sent("a", false);
+        ledger.answered(ledger.next_number() - 1, Word::Nack, None);
+        assert_eq!(
+            ledger.settled().collect::<Vec<_>>(),
+            [("a", Err(Refusal::Nacked))]
+        );
+    }
+
+    #[test]
+    fn a_word_about_a_publish_that_is_not_under_way_changes_nothing() {
+        let mut ledger = Ledger::default();
+        ledger.sent("a", false);
+        ledger.lost();
+        ledger.answered(1, Word::Ack, Some(1));
+        ledger.marked(7);
+        assert_eq!(ledger.settled().count(), 0);
     }
 }

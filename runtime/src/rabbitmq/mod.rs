@@ -176,6 +176,12 @@ fn not_declared(plan: &Plan, fault: Fault) -> DeclareError {
 }
 
 impl Broker for RabbitBroker {
+    /// A node that is killed forgets which quorum queues it had declared within about the last half second, and starts
+    /// them again empty, confirmed messages and all (tried on 3.10.8 and 4.3.6).
+    fn fresh_for(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
     fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             self.shared.declare(plan, Mode::Declare).await?;

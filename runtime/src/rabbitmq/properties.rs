@@ -104,7 +104,7 @@ pub(super) fn publish_number(properties: &BasicProperties) -> Option<u64> {
 pub(super) fn from_amqp(
     exchange: ShortString,
     routing_key: ShortString,
-    properties: BasicProperties,
+    properties: &BasicProperties,
     body: Vec<u8>,
 ) -> Message {
     let text = |text: &Option<ShortString>| text.as_ref().map(|text| text.as_str().to_owned());
@@ -288,7 +288,7 @@ mod tests {
         };
         let properties = to_amqp(&message, Some(u64::MAX), 131_072).unwrap();
         assert_eq!(publish_number(&properties), Some(u64::MAX));
-        let back = from_amqp("e".into(), "k".into(), properties, vec![1]);
+        let back = from_amqp("e".into(), "k".into(), &properties, vec![1]);
         assert_eq!(back, message, "and its number does not show");
     }
 

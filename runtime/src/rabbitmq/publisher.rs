@@ -69,6 +69,7 @@ impl Publisher {
             ledger: Ledger::default(),
             one_by_one: 0,
             closing: None,
+            hung_up: false,
             next_sweep: Instant::now() + SWEEP,
         };
         tokio::spawn(desk.run());
@@ -102,13 +103,18 @@ struct Desk {
     /// How many of those that wait leave alone, each once the one before is confirmed: one of them cost a channel.
     one_by_one: usize,
     closing: Option<oneshot::Sender<()>>,
+    /// Whether every sender is gone: the inbox says so again and again.
+    hung_up: bool,
     next_sweep: Instant,
 }
 
 /// What is seen of a publish under way.
 enum Seen {
-    Answer(u64, Result<Confirmation, lapin::Error>),
+    /// The broker's word for the publish of this number, and the number of the return that came along.
+    Answer(u64, Word, Option<u64>),
     Mark(u64),
+    /// The channel is gone, and takes all that was under way on it along.
+    Lost(Fault),
 }
 
 type Way = Pin<Box<dyn Future<Output = Seen> + Send>>;
@@ -148,7 +154,7 @@ impl Desk {
             let sweep = self.next_sweep;
             tokio::select! {
                 done = &mut done => return Some(done),
-                order = self.orders.recv() => self.take(order),
+                order = self.orders.recv(), if !self.hung_up => self.take(order),
                 () = tokio::time::sleep_until(sweep) => self.sweep(),
             }
         }
@@ -179,11 +185,7 @@ impl Desk {
             if let Err(fault) = self.write(channel, live, &mut ways).await {
                 return End::Lost(fault);
             }
-            if self.closing.is_some()
-                && self.waiting.is_empty()
-                && self.ledger.is_empty()
-                && self.orders.is_empty()
-            {
+            if self.closing.is_some() && self.is_flushed() {
                 return End::Closed;
             }
             let sweep = self.next_sweep;
@@ -195,7 +197,7 @@ impl Desk {
                         return End::Lost(fault);
                     }
                 }
-                taken = self.orders.recv_many(&mut inbox, BATCH) => {
+                taken = self.orders.recv_many(&mut inbox, BATCH), if !self.hung_up => {
                     if taken == 0 {
                         self.take(None);
                     }
@@ -260,10 +262,12 @@ impl Desk {
             // The first poll puts the message into the library's line, so they leave in this order; the thread that
             // writes is woken once for all that are polled before this task rests.
             let first = std::future::poll_fn(|cx| Poll::Ready(way.as_mut().poll(cx))).await;
-            match first {
-                Poll::Pending => ways.push(way),
-                Poll::Ready(seen) => self.see(seen)?,
-            }
+            ways.push(match first {
+                Poll::Pending => way,
+                // The library's thread can be done before this one has looked. The answer takes the same way as every
+                // other: seen here alone, it would be told to the caller only with the next one, which may never come.
+                Poll::Ready(seen) => Box::pin(std::future::ready(seen)),
+            });
         }
         Ok(())
     }
@@ -290,20 +294,9 @@ impl Desk {
     fn see(&mut self, seen: Seen) -> Result<(), Fault> {
         match seen {
             Seen::Mark(mark) => self.ledger.marked(mark),
-            Seen::Answer(number, Ok(confirmation)) => {
-                let (word, returned) = match confirmation {
-                    Confirmation::Ack(returned) => (Word::Ack, returned),
-                    Confirmation::Nack(returned) => (Word::Nack, returned),
-                    Confirmation::NotRequested => {
-                        debug_assert!(false, "the channel confirms");
-                        return Err(Fault::new("the channel does not confirm"));
-                    }
-                };
-                let carried = returned.and_then(|message| properties::publish_number(&message.properties));
-                self.ledger.answered(number, word, carried);
-            }
-            // The first of many: the channel is gone, and takes all that was under way on it along.
-            Seen::Answer(_, Err(error)) => return Err(Fault::from(error)),
+            Seen::Answer(number, word, carried) => self.ledger.answered(number, word, carried),
+            // The first of many, and all say the same.
+            Seen::Lost(fault) => return Err(fault),
         }
         Ok(())
     }
@@ -357,12 +350,15 @@ impl Desk {
     fn take(&mut self, order: Option<Order>) {
         match order {
             Some(Order::Publish(publish)) if self.closing.is_some() => {
-                publish.confirm.finish(Err(Refusal::Closed))
+                publish.confirm.finish(Err(Refusal::Closed));
             }
             Some(Order::Publish(publish)) => self.waiting.push_back(publish),
             Some(Order::Close(closed)) => self.closing = Some(closed),
             // Every bus is gone, and nobody waits for what is left.
-            None => self.closing = Some(oneshot::channel().0),
+            None => {
+                self.hung_up = true;
+                self.closing.get_or_insert_with(|| oneshot::channel().0);
+            }
         }
     }
 
@@ -378,6 +374,13 @@ impl Desk {
                 "nobody waits for these publishes"
             );
         }
+    }
+
+    /// Whether nothing is left that anyone waits for: a broker that is blocked may never confirm the rest.
+    fn is_flushed(&self) -> bool {
+        self.waiting.is_empty()
+            && self.orders.is_empty()
+            && !self.ledger.iter().any(|publish| publish.confirm.is_awaited())
     }
 
     fn is_forgotten(&self) -> bool {
@@ -471,9 +474,20 @@ impl Outgoing {
             )
             .await;
         drop(self.message);
-        match written {
-            Ok(confirm) => Seen::Answer(number, confirm.await),
-            Err(error) => Seen::Answer(number, Err(error)),
-        }
+        let confirmed = match written {
+            Ok(confirm) => confirm.await,
+            Err(error) => Err(error),
+        };
+        let (word, returned) = match confirmed {
+            Ok(Confirmation::Ack(returned)) => (Word::Ack, returned),
+            Ok(Confirmation::Nack(returned)) => (Word::Nack, returned),
+            Ok(Confirmation::NotRequested) => {
+                debug_assert!(false, "the channel confirms");
+                return Seen::Lost(Fault::new("the channel does not confirm"));
+            }
+            Err(error) => return Seen::Lost(Fault::from(error)),
+        };
+        let carried = returned.and_then(|message| properties::publish_number(&message.properties));
+        Seen::Answer(number, word, carried)
     }
 }

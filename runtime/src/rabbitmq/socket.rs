@@ -1,6 +1,7 @@
 //! A connection's socket, to cut it from outside.
 
 use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A second hold of the socket that the client library reads and writes.
 ///
@@ -26,5 +27,32 @@ impl Socket {
             // It may be gone already, which is what is wanted.
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+}
+
+/// The socket of a connection in the making. Unless it is kept, it is cut when the attempt is dropped: by a deadline, or
+/// because nobody waits for it any more.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Making(Arc<Mutex<Socket>>);
+
+impl Making {
+    pub(super) fn set(&self, socket: Socket) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = socket;
+    }
+
+    pub(super) fn keep(&self) -> Socket {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn guard(&self) -> CutOnDrop<'_> {
+        CutOnDrop(self)
+    }
+}
+
+pub(super) struct CutOnDrop<'a>(&'a Making);
+
+impl Drop for CutOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.keep().cut();
     }
 }

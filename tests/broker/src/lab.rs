@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, process};
 
-use crate::command::{LOOK, finish};
+use crate::command::{LOOK, finish, signal};
 use crate::error::Error;
 use crate::install::Install;
 use crate::ports::Ports;
@@ -41,7 +41,8 @@ impl Lab {
         let folder =
             make_folder(&parent).map_err(Error::io(format!("make a folder in {}", parent.display())))?;
         let watcher = Watcher::over(&folder).map_err(Error::io("start `sh`"))?;
-        let published = publish(&ports);
+        let mut published = publish(&ports);
+        published.push(ports.epmd());
         let lab = Self {
             world: World {
                 place: install.place.clone(),
@@ -77,18 +78,18 @@ impl Lab {
             .map_err(Error::io("see the lab's folder"))?;
         let log = self.folder().join("epmd.log");
         let mut child = self.spawn("epmd", &mut command, &log)?;
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let fault = loop {
             if let Ok(Some(status)) = child.try_wait() {
                 self.forget(&child);
                 break Some(format!("ended with {status}"));
             }
-            // In Docker its port stays inside, where the first node needs it and will say so.
-            if self.world.container("epmd").is_some() || listens(port) {
+            // In Docker, too: a container joins the network of another only once that runs.
+            if listens(port) {
                 break None;
             }
             if Instant::now() >= deadline {
-                break Some("does not listen after 30 s".to_owned());
+                break Some("does not listen after a minute".to_owned());
             }
             thread::sleep(LOOK);
         };
@@ -138,6 +139,16 @@ impl Lab {
     pub(crate) fn forget(&self, child: &Child) {
         // A watcher that has gone needs no telling.
         let _ = self.watcher.forget(child.id());
+    }
+
+    /// Asks a process to end.
+    pub(crate) fn ask_to_end(&self, name: &str, child: &Child) -> std::io::Result<()> {
+        let Some(container) = self.world.container(name) else {
+            return signal("TERM", &child.id().to_string());
+        };
+        let mut command = Command::new("docker");
+        command.args(["kill", "--signal", "TERM", &container]);
+        finish(&mut command, Duration::from_mins(1)).map(drop)
     }
 
     /// Ends a process at once, and waits until it has ended.

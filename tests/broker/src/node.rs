@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::command::{LOOK, finish, signal, wait};
+use crate::command::{LOOK, finish, wait};
 use crate::error::Error;
 use crate::install::Place;
 use crate::lab::{Lab, read_all};
-use crate::probe::answers;
+use crate::probe::{answers, listens};
 use crate::setup::{Particulars, Setup};
 use crate::vhost::Vhost;
 use crate::world::Variable;
@@ -122,9 +122,11 @@ impl Node {
         }
     }
 
-    /// Whether it takes connections.
+    /// Whether it takes connections, at each of its ports: they open one after the other.
     pub fn ready(&self) -> bool {
         answers(self.port())
+            && self.tls_port().is_none_or(listens)
+            && self.management_port().is_none_or(listens)
     }
 
     /// Ends it with SIGKILL, as a crash would; its data stay. Nothing happens to a node that is down.
@@ -143,11 +145,11 @@ impl Node {
         let Some(mut child) = process.take() else {
             return Ok(());
         };
-        let stopped = match self.lab.world.container(&self.shown()) {
-            Some(_) => self.tool("rabbitmqctl", &["stop"]).map(drop),
-            None => signal("TERM", &child.id().to_string()).map_err(Error::io("send a signal")),
-        }
-        .and_then(|()| wait(&mut child, PATIENCE).map_err(Error::io("wait for a node")));
+        let stopped = self
+            .lab
+            .ask_to_end(&self.shown(), &child)
+            .and_then(|()| wait(&mut child, PATIENCE))
+            .map_err(Error::io(format!("stop `{}`", self.name())));
         if let Ok(Some(_)) = stopped {
             self.lab.forget(&child);
             return Ok(());
@@ -243,7 +245,7 @@ impl Node {
     /// Makes it write what it would write within half a second.
     ///
     /// Until then a quorum queue is not in the table by which a node finds its queues again: killed right after the
-    /// declaration, it comes back with the queue empty, confirmed messages and all (seen on 3.10.8 and 4.3.6).
+    /// declaration, it comes back with the queue empty, confirmed messages and all (tried on 3.10.8 and 4.3.6).
     ///
     /// # Errors
     /// When `rabbitmqctl` fails.
@@ -359,6 +361,9 @@ impl Node {
             ("ERL_EPMD_PORT", self.lab.ports.epmd().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
             ("ERL_CRASH_DUMP_SECONDS", "0".to_owned()),
+            // The lab has its port mapper. A node that is killed while it starts may have a child on the way to start
+            // another, which nobody would end.
+            ("ERL_ZFLAGS", "-start_epmd false".to_owned()),
             // The start script becomes the node instead of watching over it: the pid we hold is the one to kill.
             ("RUNNING_UNDER_SYSTEMD", "1".to_owned()),
         ];

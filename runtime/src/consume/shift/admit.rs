@@ -18,7 +18,7 @@ use crate::trace::TraceContext;
 use crate::wire::origin::Origin;
 
 impl Shift<'_> {
-    pub(super) fn admit(&mut self, incoming: Incoming) {
+    pub(super) fn admit(&mut self, incoming: &Incoming) {
         self.window.delivered(incoming.tag, Instant::now());
         telemetry::received(&self.consumer.queue);
         let returns = self
@@ -31,7 +31,7 @@ impl Shift<'_> {
         }
         let consumer = &self.consumer;
         let judged = judge::judge(
-            &incoming,
+            incoming,
             returns,
             &consumer.queue,
             &consumer.workers,
@@ -39,7 +39,7 @@ impl Shift<'_> {
         );
         match judged.verdict {
             Verdict::Run(event) => {
-                let delivery = self.delivery(event, &incoming, &judged.origin, judged.handler);
+                let delivery = self.delivery(event, incoming, &judged.origin, judged.handler);
                 self.desks[judged.handler].lanes.push(Held {
                     tag: incoming.tag,
                     handler: judged.handler,
@@ -48,9 +48,10 @@ impl Shift<'_> {
                     waited: Duration::ZERO,
                 });
             }
-            Verdict::Over(Ending::Undeclared) => self.ignore(&incoming, &judged.origin, judged.handler),
-            Verdict::Over(ending) => self.settle_unstarted(&incoming, judged.origin, judged.handler, ending),
+            Verdict::Over(Ending::Undeclared) => self.ignore(incoming, &judged.origin, judged.handler),
+            Verdict::Over(ending) => self.settle_unstarted(incoming, judged.origin, judged.handler, ending),
         }
+        self.mind_the_innocent(returns);
     }
 
     fn delivery(&self, event: AnyEvent, incoming: &Incoming, origin: &Origin, handler: usize) -> Delivery {

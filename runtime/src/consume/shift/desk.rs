@@ -33,7 +33,7 @@ impl Desk {
 
     /// The next delivery that may start, and whether it is a probe.
     pub(super) fn next(&mut self, pace: Pace, now: Duration) -> Option<(Held, bool)> {
-        if self.lanes.len() == 0 || self.busy >= usize::from(self.worker.descriptor.concurrency()) {
+        if !self.lanes.has_ready() || self.busy >= usize::from(self.worker.descriptor.concurrency()) {
             return None;
         }
         let probe = self.worker.breaker().probe_after();
@@ -64,7 +64,7 @@ impl Desk {
     pub(super) fn next_due(&self) -> Option<Duration> {
         let probe = self
             .probe_at
-            .filter(|_| self.lanes.len() > 0 && !self.probing && self.busy == 0);
+            .filter(|_| self.lanes.has_ready() && !self.probing && self.busy == 0);
         [probe, self.lanes.next_due()].into_iter().flatten().min()
     }
 }

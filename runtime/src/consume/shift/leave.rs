@@ -36,7 +36,9 @@ impl Shift<'_> {
                 .iter_mut()
                 .flat_map(|desk| desk.lanes.drain())
                 .collect();
-            unstarted.into_iter().for_each(|held| self.give_back(held.tag));
+            for held in unstarted {
+                self.give_back(held.tag);
+            }
         }
     }
 
@@ -54,18 +56,20 @@ impl Shift<'_> {
         // A broker that is away takes no acknowledgement; what it does not hear of it hands out again.
         let flush = poll_fn(|cx| self.subscription.poll_flush(cx));
         let _ = tokio::time::timeout(Duration::from_secs(5), flush).await;
-        let unstarted: Vec<_> = self
-            .desks
-            .iter_mut()
-            .flat_map(|desk| desk.lanes.drain())
-            .collect();
-        unstarted
-            .iter()
-            .for_each(|held| self.consumer.own_returns.add(held.delivery.message()));
+        self.note_returns();
         exit
     }
 
-    fn stay_awake(&mut self) {
+    /// What has not started goes back with the subscription, and no crash is behind it.
+    fn note_returns(&mut self) {
+        for desk in &mut self.desks {
+            for held in desk.lanes.drain() {
+                self.consumer.own_returns.add(held.delivery.message());
+            }
+        }
+    }
+
+    pub(super) fn stay_awake(&mut self) {
         *self.awake = Some(self.consumer.service.bus().broker().clock().hold());
     }
 
@@ -78,6 +82,7 @@ impl Shift<'_> {
     pub(super) async fn lost(mut self) -> Exit {
         self.stay_awake();
         self.let_go_of_what_runs().await;
+        self.note_returns();
         match self.leaving {
             Some(exit @ (Exit::Stopped | Exit::Paused)) => exit,
             _ => Exit::Lost,
@@ -91,6 +96,7 @@ impl Shift<'_> {
         self.lost.store(true, Ordering::Relaxed);
         let mut cancelled = Vec::new();
         for (_, running) in self.running.drain() {
+            self.consumer.own_returns.add(&running.message);
             if self.desks[running.handler].worker.descriptor.ordered() {
                 running.task.abort();
                 cancelled.push(running.task);
@@ -115,21 +121,24 @@ impl Shift<'_> {
             );
             telemetry::recycled(&self.consumer.queue);
             // What runs cannot be waited for, since it is what was held.
-            for running in self.running.values() {
-                self.consumer.own_returns.add(&running.message);
-            }
             self.let_go_of_what_runs().await;
             self.leaving = Some(Exit::Recycled);
         }
     }
 
-    /// Changes the pace when a suspect comes, or when the last one is gone.
+    /// Slows down when a suspect comes.
     pub(super) fn mind_the_suspect(&mut self, returns: u32) {
-        let suspect = returns >= judge::SUSPECT_FROM;
-        match self.pace {
-            Pace::Full if suspect => self.begin_to_leave(Exit::Pace(Pace::Careful)),
-            Pace::Careful if !suspect => self.begin_to_leave(Exit::Pace(Pace::Full)),
-            _ => {}
+        if self.pace == Pace::Full && returns >= judge::SUSPECT_FROM {
+            self.begin_to_leave(Exit::Pace(Pace::Careful));
+        }
+    }
+
+    /// Speeds up again when one came that is no suspect. That one is started first: given back it would come again as
+    /// the first, in front of the next suspect, and none would ever be handled.
+    pub(super) fn mind_the_innocent(&mut self, returns: u32) {
+        if self.pace == Pace::Careful && returns < judge::SUSPECT_FROM {
+            self.start_what_may();
+            self.begin_to_leave(Exit::Pace(Pace::Full));
         }
     }
 

@@ -126,9 +126,17 @@ impl<'a> Shift<'a> {
 
     /// Runs until the subscription ends or the consumer wants something else.
     pub(crate) async fn run(mut self, wanted: &mut watch::Receiver<Wanted>) -> Exit {
+        // What is wanted may have changed before the subscription was there.
+        let mut called = true;
         loop {
-            self.obey(*wanted.borrow_and_update());
-            drop(self.consumer.status.take_call());
+            if std::mem::take(&mut called) || wanted.has_changed().unwrap_or(false) {
+                self.stay_awake();
+                match self.consumer.hear(wanted) {
+                    // Heard here it is not heard a second time, and draining waits for what never ends.
+                    Wanted::Abort => return self.abort_all(),
+                    now => self.obey(now),
+                }
+            }
             self.start_what_may();
             self.acknowledge();
             self.set_timer();
@@ -140,9 +148,9 @@ impl<'a> Shift<'a> {
                 return self.leave(exit).await;
             }
             match self.next_turn(wanted).await {
-                Turn::Wanted => {}
+                Turn::Wanted => called = true,
                 Turn::Abort => return self.abort_all(),
-                Turn::Deliveries(deliveries) => deliveries.into_iter().for_each(|one| self.admit(one)),
+                Turn::Deliveries(deliveries) => deliveries.iter().for_each(|one| self.admit(one)),
                 Turn::Lost => return self.lost().await,
                 Turn::Report(report) => {
                     self.take_report(report);

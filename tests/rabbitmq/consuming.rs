@@ -1,0 +1,209 @@
+//! Consuming: deliveries, headers, and subscriptions that end.
+
+use std::time::Duration;
+
+use lapin::BasicProperties;
+use lapin::options::{BasicPublishOptions, QueueDeleteOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use tidings::{App, Delivery, HandlerError, HeaderValue, State, event_handler, handlers};
+use tokio::sync::mpsc;
+
+use crate::place::{Count, DEADLINE, Happened, bus, depth, stranger, until, vhost};
+
+#[event_handler("thing.happened.*")]
+async fn count(_event: Happened, State(count): State<Count>) {
+    count.add();
+}
+
+#[event_handler("thing.happened.*", ephemeral)]
+async fn watch(_event: Happened, State(count): State<Count>) {
+    count.add();
+}
+
+#[event_handler("thing.happened.*", retry(attempts = 3, rungs = "1s"))]
+async fn fail(_event: Happened, State(count): State<Count>) -> Result<(), HandlerError> {
+    count.add();
+    Err(std::io::Error::other("no luck").into())
+}
+
+#[event_handler("thing.happened.*")]
+async fn show(_event: Happened, delivery: Delivery, State(seen): State<mpsc::Sender<Delivery>>) {
+    seen.send(delivery).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_consumer_whose_queue_is_deleted_subscribes_again() {
+    let vhost = vhost().await;
+    let (bus, handled) = (bus(&vhost.url()).await, Count::default());
+    let app = App::new("counter")
+        .state(handled.clone())
+        .handlers(handlers![count])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&Happened::new(1, "a")).await.unwrap();
+    handled.reaches(1).await;
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    channel
+        .queue_delete("counter.count".into(), QueueDeleteOptions::default())
+        .await
+        .unwrap();
+    until("health says that it is deaf", async || !app.health().is_ready()).await;
+    until("it listens again", async || app.health().is_ready()).await;
+    bus.publish(&Happened::new(2, "a")).await.unwrap();
+    handled.reaches(2).await;
+    app.shutdown().await.unwrap();
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn an_ephemeral_queue_goes_with_its_subscription() {
+    let vhost = vhost().await;
+    let (bus, handled) = (bus(&vhost.url()).await, Count::default());
+    let app = App::new("watcher")
+        .state(handled.clone())
+        .handlers(handlers![watch])
+        .start(&bus)
+        .await
+        .unwrap();
+    let queues = || async {
+        let (node, name) = (vhost.node(), vhost.name().to_owned());
+        crate::place::blocking(move || node.ctl(&["-q", "list_queues", "-p", &name, "name"]).unwrap()).await
+    };
+    assert!(queues().await.contains("amq.gen"));
+    bus.publish(&Happened::new(1, "a")).await.unwrap();
+    handled.reaches(1).await;
+    app.pause("watch").unwrap();
+    until("its queue is gone", async || !queues().await.contains("amq.gen")).await;
+    app.resume("watch").unwrap();
+    until("it listens again", async || {
+        app.health().is_ready() && queues().await.contains("amq.gen")
+    })
+    .await;
+    bus.publish(&Happened::new(2, "a")).await.unwrap();
+    handled.reaches(2).await;
+    app.shutdown().await.unwrap();
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn what_fails_to_the_last_attempt_is_in_the_dead_letters() {
+    let vhost = vhost().await;
+    let (bus, attempts) = (bus(&vhost.url()).await, Count::default());
+    let app = App::new("loser")
+        .state(attempts.clone())
+        .handlers(handlers![fail])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&Happened::new(1, "a")).await.unwrap();
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    until("it is dead-lettered", async || {
+        depth(&channel, "loser.fail.dlq").await == 1
+    })
+    .await;
+    assert_eq!(attempts.get(), 3);
+    assert_eq!(depth(&channel, "loser.fail").await, 0);
+    app.shutdown().await.unwrap();
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn what_another_service_publishes_arrives_with_every_header_and_property() {
+    let vhost = vhost().await;
+    let bus = bus(&vhost.url()).await;
+    let (seen, mut deliveries) = mpsc::channel(1);
+    let app = App::new("viewer")
+        .state(seen)
+        .handlers(handlers![show])
+        .start(&bus)
+        .await
+        .unwrap();
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    let mut inner = FieldTable::default();
+    inner.insert("deep".into(), AMQPValue::ShortUInt(65_535));
+    let mut table = FieldTable::default();
+    for (name, value) in [
+        ("a-text", AMQPValue::LongString("x".into())),
+        ("a-number", AMQPValue::LongLongInt(-5)),
+        ("a-byte", AMQPValue::ShortShortUInt(200)),
+        ("raw", AMQPValue::LongString(vec![0xff_u8, 0].into())),
+        ("table", AMQPValue::FieldTable(inner)),
+        (
+            "list",
+            AMQPValue::FieldArray(vec![AMQPValue::Void, AMQPValue::Boolean(true)].into()),
+        ),
+        ("tidings-publish", AMQPValue::LongLongInt(1)),
+    ] {
+        table.insert(name.into(), value);
+    }
+    let properties = BasicProperties::default()
+        .with_headers(table)
+        .with_reply_to("me".into())
+        .with_priority(3);
+    let body = br#"{"type":"thing.happened","data":{"number":1,"kind":"a"}}"#;
+    let confirm = channel
+        .basic_publish(
+            "domain_events".into(),
+            "thing.happened.a".into(),
+            BasicPublishOptions::default(),
+            body,
+            properties,
+        )
+        .await
+        .unwrap();
+    drop(confirm);
+    let delivery = tokio::time::timeout(DEADLINE, deliveries.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    let headers = delivery.headers();
+    assert_eq!(headers.text("a-text"), Some("x"));
+    assert_eq!(headers.get("a-number"), Some(&HeaderValue::I64(-5)));
+    assert_eq!(headers.get("a-byte"), Some(&HeaderValue::U8(200)));
+    assert_eq!(headers.get("raw"), Some(&HeaderValue::RawText(vec![0xff, 0])));
+    let inner = [("deep", HeaderValue::U16(65_535))].into_iter().collect();
+    assert_eq!(headers.get("table"), Some(&HeaderValue::Table(inner)));
+    let list = vec![HeaderValue::Void, HeaderValue::Bool(true)];
+    assert_eq!(headers.get("list"), Some(&HeaderValue::List(list)));
+    assert_eq!(headers.get("tidings-publish"), None);
+    assert_eq!(delivery.properties().reply_to.as_deref(), Some("me"));
+    app.shutdown().await.unwrap();
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn what_an_app_that_was_dropped_held_comes_to_the_next() {
+    let vhost = vhost().await;
+    let bus = bus(&vhost.url()).await;
+    let (seen, mut deliveries) = mpsc::channel(1);
+    let app = App::new("viewer")
+        .state(seen)
+        .handlers(handlers![show])
+        .start(&bus)
+        .await
+        .unwrap();
+    for number in 0..10 {
+        bus.publish(&Happened::new(number, "a")).await.unwrap();
+    }
+    // One is seen, one waits in the channel, eight cannot be sent on: none but those two is done.
+    deliveries.recv().await.unwrap();
+    drop(app);
+    let (handled, again) = (Count::default(), crate::place::bus(&vhost.url()).await);
+    let (seen, mut deliveries) = mpsc::channel(100);
+    let app = App::new("viewer")
+        .state(seen)
+        .handlers(handlers![show])
+        .start(&again)
+        .await
+        .unwrap();
+    let rest = async {
+        while handled.get() < 8 {
+            deliveries.recv().await.unwrap();
+            handled.add();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), rest).await.unwrap();
+    app.shutdown().await.unwrap();
+    again.close().await;
+}

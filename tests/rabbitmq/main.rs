@@ -1,0 +1,10 @@
+//! What a real broker alone can show: confirms and returns, connections that are lost, permissions, a broker that blocks.
+//!
+//! On the RabbitMQ that `TIDINGS_TEST_BROKER` names, or the one installed.
+
+mod connecting;
+mod consuming;
+mod losing;
+mod place;
+mod publishing;
+mod topology;

@@ -1,0 +1,189 @@
+//! Publishing: every caller gets the answer to its own event.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lapin::options::ExchangeDeleteOptions;
+use lapin::types::AMQPValue;
+use tidings::error::PublishFault;
+use tidings::{Error, PublishOptions};
+
+use crate::place::{Happened, bind, blocking, bus, depth, node, settings, stranger, until, vhost};
+
+fn fault(error: &Error) -> (&PublishFault, bool) {
+    match error {
+        Error::Publish(error) => (error.fault(), error.maybe_delivered()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_queue_takes_is_told_to_its_own_caller_among_thousands() {
+    let vhost = vhost().await;
+    let bus = bus(&vhost.url()).await;
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    bind(&channel, "classic", "thing.happened.taken", &[]).await;
+    let quorum = AMQPValue::LongString("quorum".into());
+    bind(
+        &channel,
+        "quorum",
+        "thing.happened.kept",
+        &[("x-queue-type", quorum)],
+    )
+    .await;
+    let kinds = ["taken", "lost", "kept", "lost"];
+    let publishes = (0..12_000_u64).map(|number| {
+        let (bus, kind) = (bus.clone(), kinds[usize::try_from(number % 4).unwrap()]);
+        tokio::spawn(async move {
+            let event = Happened::new(number, kind);
+            // A third is not mandatory: their confirms carry the returns of others away.
+            let options = PublishOptions::new();
+            let mandatory = number % 3 != 0;
+            let options = if mandatory { options.mandatory() } else { options };
+            let result = bus.publish_with(&event, options).await;
+            match (mandatory && kind == "lost", result) {
+                (true, Err(error)) => assert!(matches!(fault(&error).0, PublishFault::Unroutable)),
+                (false, Ok(_)) => {}
+                (_, other) => panic!("{number} {kind} mandatory {mandatory}: {other:?}"),
+            }
+        })
+    });
+    for publish in join_all(publishes).await {
+        publish.unwrap();
+    }
+    until("all are in their queues", async || {
+        depth(&channel, "classic").await == 3_000 && depth(&channel, "quorum").await == 3_000
+    })
+    .await;
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_may_have_let_others_have_it() {
+    let vhost = vhost().await;
+    let bus = settings()
+        .publish_timeout(Duration::from_secs(3))
+        .connect(&vhost.url())
+        .await
+        .unwrap();
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    let full = [
+        ("x-max-length", AMQPValue::LongInt(1)),
+        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
+    ];
+    bind(&channel, "full", "thing.happened.full", &full).await;
+    bind(&channel, "roomy", "thing.happened.*", &[]).await;
+    bus.publish(&Happened::new(1, "full")).await.unwrap();
+    let (refused, free) = (Happened::new(2, "full"), Happened::new(3, "free"));
+    let (refused, free) = tokio::join!(bus.publish(&refused), bus.publish(&free));
+    free.unwrap();
+    let refused = refused.unwrap_err();
+    let (fault, maybe_delivered) = fault(&refused);
+    assert!(matches!(fault, PublishFault::Refused(_)), "{fault:?}");
+    assert!(maybe_delivered, "the other queue has it");
+    // 1 and 3, and 2 three times: at once, after 0.2 s and after 1.2 s.
+    until("all copies are in the other queue", async || {
+        depth(&channel, "roomy").await == 5
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_exchange_that_was_deleted_is_declared_again() {
+    let vhost = vhost().await;
+    let bus = bus(&vhost.url()).await;
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    bus.publish(&Happened::new(1, "a")).await.unwrap();
+    channel
+        .exchange_delete("domain_events".into(), ExchangeDeleteOptions::default())
+        .await
+        .unwrap();
+    let events: Vec<Happened> = (0..100).map(|number| Happened::new(number, "a")).collect();
+    for result in bus.publish_all(&events).await {
+        result.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_stops_waiting_takes_no_answer_from_another() {
+    let vhost = vhost().await;
+    let bus = bus(&vhost.url()).await;
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    bind(&channel, "all", "thing.#", &[]).await;
+    for number in 0..200 {
+        let event = Happened::new(number, "a");
+        let mut publish = Box::pin(bus.publish(&event));
+        tokio::select! {
+            biased;
+            result = &mut publish => { result.unwrap(); }
+            () = tokio::time::sleep(Duration::from_micros(number * 10)) => {}
+        }
+        drop(publish);
+        bus.publish_with(&Happened::new(number, "b"), PublishOptions::new().mandatory())
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_broker_shows_and_what_never_left_is_surely_not_delivered() {
+    let node = node().await;
+    let url = node.url();
+    let bus = settings()
+        .publish_timeout(Duration::from_secs(2))
+        .connect(&url)
+        .await
+        .unwrap();
+    let (_connection, channel) = stranger(&url).await;
+    bind(&channel, "all", "thing.#", &[]).await;
+    bus.publish(&Happened::new(0, "before")).await.unwrap();
+    let alarm = |mark: &'static str| {
+        let node = node.clone();
+        blocking(move || {
+            node.ctl(&["set_vm_memory_high_watermark", mark]).unwrap();
+        })
+    };
+    alarm("0.00001").await;
+    // The broker tells a connection when it next publishes.
+    let first = bus.publish(&Happened::new(1, "first")).await;
+    assert!(first.is_err());
+    until("health says so", async || {
+        bus.health()
+            .reason
+            .is_some_and(|reason| reason.contains("takes no publishes"))
+    })
+    .await;
+    assert!(bus.health().connected);
+    let events: Vec<Happened> = (10..300).map(|number| Happened::new(number, "never")).collect();
+    for result in bus.publish_all(&events).await {
+        let error = result.unwrap_err();
+        let (fault, maybe_delivered) = fault(&error);
+        assert!(matches!(fault, PublishFault::TimedOut(_)), "{fault:?}");
+        assert!(!maybe_delivered, "it never left");
+    }
+    alarm("0.4").await;
+    until("it takes publishes again", async || bus.health().is_ready()).await;
+    bus.publish(&Happened::new(400, "after")).await.unwrap();
+    // `before`, `first` perhaps, `after`, and not one that never left.
+    assert!(depth(&channel, "all").await <= 3);
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn a_blocked_bus_closes_all_the_same() {
+    let node = node().await;
+    let bus = settings()
+        .publish_timeout(Duration::from_secs(1))
+        .connect(&node.url())
+        .await
+        .unwrap();
+    let alarmed = node.clone();
+    blocking(move || {
+        alarmed.ctl(&["set_vm_memory_high_watermark", "0.00001"]).unwrap();
+    })
+    .await;
+    assert!(bus.publish(&Happened::new(1, "first")).await.is_err());
+    tokio::time::timeout(Duration::from_secs(20), bus.close())
+        .await
+        .expect("it closes");
+}

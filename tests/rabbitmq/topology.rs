@@ -1,0 +1,146 @@
+//! Declaring: what is there already, what is there otherwise, and what is not.
+
+use std::time::{Duration, Instant};
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
+use tidings::error::Drift;
+use tidings::{App, Declare, Error, event_handler, handlers};
+
+use crate::place::{Happened, bus, settings, stranger, text, vhost};
+
+#[event_handler("thing.happened.*")]
+async fn one(_event: Happened) {}
+
+#[event_handler("thing.happened.*")]
+async fn two(_event: Happened) {}
+
+#[tokio::test]
+async fn declaring_again_changes_nothing() {
+    let vhost = vhost().await;
+    for _ in 0..2 {
+        let bus = bus(&vhost.url()).await;
+        let app = App::new("twice")
+            .handlers(handlers![one, two])
+            .start(&bus)
+            .await
+            .unwrap();
+        app.shutdown().await.unwrap();
+        bus.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_queue_with_other_arguments_is_told_with_both_values_and_the_others_with_it() {
+    let vhost = vhost().await;
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(3));
+    channel
+        .queue_declare("drifting.one".into(), QueueDeclareOptions::durable(), arguments)
+        .await
+        .unwrap();
+    channel
+        .queue_declare(
+            "drifting.two".into(),
+            QueueDeclareOptions::durable(),
+            FieldTable::default(),
+        )
+        .await
+        .unwrap();
+    for declare in [Declare::Auto, Declare::Verify] {
+        let ready = bus(&vhost.url()).await;
+        let bus = settings().declare(declare).connect(&vhost.url()).await.unwrap();
+        let error = App::new("drifting")
+            .handlers(handlers![one, two])
+            .start(&bus)
+            .await
+            .unwrap_err();
+        let text = text(&error);
+        if declare == Declare::Auto {
+            let Error::Declare(error) = &error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(error.name(), "drifting.one");
+            let mut cause = std::error::Error::source(error);
+            let drift = loop {
+                let here = cause.expect("a drift");
+                match here.downcast_ref::<Drift>() {
+                    Some(drift) => break drift,
+                    None => cause = here.source(),
+                }
+            };
+            assert!(
+                !drift.wanted.is_empty() && drift.wanted != drift.found,
+                "{drift:?}"
+            );
+            assert!(text.contains("cannot declare queue `drifting.two`"), "{text}");
+        } else {
+            assert!(text.contains("drifting"), "{text}");
+        }
+        ready.close().await;
+        bus.close().await;
+    }
+}
+
+#[tokio::test]
+async fn verifying_makes_nothing_and_says_what_is_missing() {
+    let vhost = vhost().await;
+    let error = settings()
+        .declare(Declare::Verify)
+        .connect(&vhost.url())
+        .await
+        .unwrap_err();
+    let missing = text(&error);
+    assert!(
+        missing.contains("domain_events") && missing.contains("NOT_FOUND"),
+        "{missing}"
+    );
+    let ready = bus(&vhost.url()).await;
+    let verifying = settings()
+        .declare(Declare::Verify)
+        .connect(&vhost.url())
+        .await
+        .unwrap();
+    let error = App::new("missing")
+        .handlers(handlers![one])
+        .start(&verifying)
+        .await
+        .unwrap_err();
+    let missing = text(&error);
+    assert!(
+        missing.contains("missing.one") && missing.contains("missing.orphans"),
+        "{missing}"
+    );
+    let app = App::new("missing")
+        .handlers(handlers![one])
+        .start(&ready)
+        .await
+        .unwrap();
+    let same = App::new("missing")
+        .handlers(handlers![one])
+        .start(&verifying)
+        .await
+        .unwrap();
+    same.shutdown().await.unwrap();
+    app.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn hundreds_of_queues_are_declared_in_seconds() {
+    let vhost = vhost().await;
+    let bus = bus(&vhost.url()).await;
+    let started = Instant::now();
+    for service in 0..20 {
+        let app = App::new(format!("many-{service}"))
+            .handlers(handlers![one, two])
+            .start(&bus)
+            .await
+            .unwrap();
+        drop(app);
+    }
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    bus.close().await;
+}
