@@ -168,6 +168,32 @@ fn an_ephemeral_handler() {
 }
 
 #[test]
+fn a_handler_of_a_renamed_runtime() {
+    let item = quote! {
+        async fn follow(event: OrderEvent, bus: Bus) -> Vec<OrderCreated> {
+            Vec::new()
+        }
+    };
+    matches_its_file(
+        "handler_with_crate",
+        handler::expand(quote!("order.#", crate = crate::vendor::tidings), &item),
+    );
+}
+
+#[test]
+fn a_family_of_a_renamed_runtime() {
+    let item = quote! {
+        #[event(crate = crate::vendor::tidings)]
+        enum OrderEvent {
+            Created(OrderCreated),
+            #[event(other)]
+            Other(AnyEvent),
+        }
+    };
+    matches_its_file("family_with_crate", event::expand(item));
+}
+
+#[test]
 fn a_handler_whose_attribute_is_wrong() {
     let item = quote! {
         pub async fn take_payment(order: OrderCreated) {}

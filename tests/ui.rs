@@ -6,7 +6,7 @@
 #[test]
 fn a_mistake_is_one_error_at_its_own_token() {
     let cases = trybuild::TestCases::new();
-    for kind in ["event", "family", "handler", "lists", "state"] {
+    for kind in ["event", "family", "handler", "lists", "state", "publish"] {
         cases.compile_fail(format!("ui/{kind}/*.rs"));
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Options {
     known: &'static [&'static str],
     /// What to say of a text without an option's name.
     of_text: &'static str,
+    /// What to say of words with dots between them, before they follow in quotes.
+    of_dotted: &'static str,
     seen: Vec<String>,
 }
 
@@ -42,12 +44,17 @@ impl Options {
             of,
             known,
             of_text: "a text needs the name of its option before it",
+            of_dotted: "a text stands in quotes; write ",
             seen: Vec::new(),
         }
     }
 
-    pub(crate) fn with_texts(self, of_text: &'static str) -> Self {
-        Self { of_text, ..self }
+    pub(crate) fn with_texts(self, of_text: &'static str, of_dotted: &'static str) -> Self {
+        Self {
+            of_text,
+            of_dotted,
+            ..self
+        }
     }
 
     /// Reads all of `input`, an option at a time: `read` takes what comes after the option's name. Where it fails,
@@ -91,6 +98,13 @@ impl Options {
             )
         })?;
         let text = name.unraw().to_string();
+        if input.peek(Token![.]) {
+            let rest = dotted(&text, input);
+            return Err(syn::Error::new(
+                name.span(),
+                format!("{}\"{rest}\"", self.of_dotted),
+            ));
+        }
         if !self.known.contains(&text.as_str()) {
             let hint = did_you_mean(&text, self.known.iter().copied());
             let hint = if hint.is_empty() {
@@ -101,11 +115,30 @@ impl Options {
             return Err(syn::Error::new(name.span(), format!("no option `{text}`{hint}")));
         }
         if self.seen.contains(&text) {
-            return Err(syn::Error::new(name.span(), format!("duplicate `{text}`")));
+            return Err(syn::Error::new(
+                name.span(),
+                format!("duplicate `{text}`; remove one of the two"),
+            ));
         }
         self.seen.push(text);
         read(&name, input, errors)
     }
+}
+
+// `order.created` without its quotes.
+fn dotted(first: &str, input: ParseStream<'_>) -> String {
+    let fork = input.fork();
+    let mut text = first.to_owned();
+    while fork.parse::<Token![.]>().is_ok() {
+        text.push('.');
+        match fork.call(Ident::parse_any) {
+            Ok(word) => text.push_str(&word.to_string()),
+            Err(_) if fork.parse::<Token![*]>().is_ok() => text.push('*'),
+            Err(_) if fork.parse::<Token![#]>().is_ok() => text.push('#'),
+            Err(_) => {}
+        }
+    }
+    text
 }
 
 /// Drops what is left of an option.

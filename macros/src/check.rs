@@ -167,12 +167,15 @@ pub(crate) fn function(function: &Function, errors: &mut Errors) {
             "an event handler cannot be generic: its parameters say which event it takes; write a concrete type",
         );
     } else if let Some(clause) = &sig.generics.where_clause {
-        errors.on(clause, "an event handler has no `where`: it is not generic");
+        errors.on(
+            clause,
+            "an event handler has no `where`, since it is not generic; drop it",
+        );
     }
     if let syn::Safety::Unsafe(token) = &sig.safety {
         errors.on(
             token,
-            "an event handler cannot be unsafe: it is the runtime that calls it",
+            "an event handler cannot be unsafe, since it is the runtime that calls it; drop the `unsafe`",
         );
     }
     if let Some(abi) = &sig.abi {
@@ -237,7 +240,12 @@ fn type_can_be_named(cannot: &str, ty: &Type, errors: &mut Errors) {
     impl<'ast> Visit<'ast> for Unnameable<'_> {
         fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
             let Self(cannot, errors) = self;
-            errors.on(ty, format!("{cannot} `impl Trait`; write a type that has a name"));
+            let advice = if type_text(ty).contains("Future<Output=") {
+                "an async function gives a future of its own, so write what it yields"
+            } else {
+                "write the type itself"
+            };
+            errors.on(ty, format!("{cannot} `impl Trait`; {advice}"));
         }
 
         fn visit_type_infer(&mut self, _: &'ast syn::TypeInfer) {
@@ -257,7 +265,7 @@ fn type_can_be_named(cannot: &str, ty: &Type, errors: &mut Errors) {
     Unnameable(cannot, errors).visit_type(ty);
 }
 
-fn type_text(ty: &Type) -> String {
+fn type_text(ty: &impl ToTokens) -> String {
     ty.to_token_stream().to_string().replace(' ', "")
 }
 
@@ -270,7 +278,10 @@ pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
             .iter()
             .any(|before| before.value == pattern.value)
         {
-            errors.at(pattern.span, format!("duplicate pattern \"{}\"", pattern.value));
+            errors.at(
+                pattern.span,
+                format!("duplicate pattern \"{}\"; remove one of the two", pattern.value),
+            );
         }
     }
     if let Err(fault) = crate::routing::check_name(&handler.name.value) {

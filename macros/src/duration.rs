@@ -29,7 +29,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         .parse::<u64>()
         .ok()
         .and_then(|number| number.checked_mul(millis_per_unit))
-        .ok_or_else(|| format!("\"{text}\" is too long"))?;
+        .ok_or_else(|| format!("\"{text}\" is more than can be counted; write \"30s\""))?;
     Ok(Duration::from_millis(millis))
 }
 
@@ -76,7 +76,7 @@ mod tests {
         }
         assert_eq!(
             parse("99999999999999999h").unwrap_err(),
-            "\"99999999999999999h\" is too long"
+            "\"99999999999999999h\" is more than can be counted; write \"30s\""
         );
     }
 }

@@ -131,7 +131,8 @@ pub(crate) fn family(family: &Family) -> TokenStream {
 }
 
 // The impls that say what kind a type is, and leave the work to the runtime's kinds: a body here would be one more
-// place for rustc to report what the type lacks.
+// place for rustc to report what the type lacks. Not recommended, or rustc would count up a user's events beside each
+// type that is none.
 pub(crate) fn carriers(name: &Ident, root: &Root, kind: &str, input: &str, output: &str) -> TokenStream {
     let span = name.span();
     let private = root.private(span);
@@ -139,16 +140,19 @@ pub(crate) fn carriers(name: &Ident, root: &Root, kind: &str, input: &str, outpu
     quote_spanned! {span=>
         #[automatically_derived]
         #[allow(deprecated)]
+        #[diagnostic::do_not_recommend]
         impl #private::Payload for #name {
             type Kind = #private::#kind;
         }
         #[automatically_derived]
         #[allow(deprecated)]
+        #[diagnostic::do_not_recommend]
         impl #private::HandlerInput for #name {
             type Shape = #private::#input;
         }
         #[automatically_derived]
         #[allow(deprecated)]
+        #[diagnostic::do_not_recommend]
         impl #private::IntoOutcome for #name {
             type Shape = #private::#output;
         }
@@ -218,7 +222,7 @@ fn build_key(event: &Event) -> TokenStream {
                 }
                 let path = access(&FieldPath::from_text(field, span), span);
                 let field = literal(field, span);
-                steps.extend(quote_spanned!(span=> .field(#field, &#path)?));
+                steps.extend(quote_spanned!(span=> .field(#field, #private::KeyWord::word(&#path))?));
             }
         }
     }
@@ -258,7 +262,10 @@ fn upcast(event: &Event) -> TokenStream {
             __version: ::core::primitive::u32,
             __data: &::core::primitive::str,
         ) -> ::core::option::Option<::core::result::Result<Self, #tidings::DecodeError>> {
-            ::core::option::Option::Some(<#older as #private::KnownEvent>::decode_into::<Self>(__version, __data))
+            ::core::option::Option::Some(<Self as #private::UpcastFrom<#older>>::upcast(
+                __version,
+                <#older as #private::KnownEvent>::decode_version(__version, __data),
+            ))
         }
     }
 }

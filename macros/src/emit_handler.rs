@@ -26,11 +26,15 @@ pub(crate) fn handler(handler: &Handler, function: &Function) -> TokenStream {
             #proof
         }
     });
+    // It resolves like the user's own word but is the macro's: a handler that nobody lists is then one warning, of its
+    // function, since rustc does not lint what a macro of another crate has named.
+    let mut marker = name.clone();
+    marker.set_span(Span::call_site().located_at(span));
     quote_spanned! {span=>
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(non_camel_case_types, unreachable_pub, missing_debug_implementations, missing_copy_implementations)]
-        #vis struct #name {}
+        #vis struct #marker {}
         #(#cfgs)*
         #registered
         #(#cfgs)*
@@ -173,7 +177,7 @@ fn handle(handler: &Handler, function: &Function) -> TokenStream {
     let rejects = handler.rejects.iter().map(|path| {
         let at = path.span();
         let private = handler.root.private(at);
-        quote_spanned!(at=> #private::is::<#path>)
+        quote_spanned!(at=> <#path as #private::RejectedError>::is)
     });
     let output = as_output(handler, function);
     quote_spanned! {span=>

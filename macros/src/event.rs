@@ -266,11 +266,16 @@ impl Family {
 impl Given {
     fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
         let mut given = Self::default();
-        let mut options = Options::new("#[event(..)]", OPTIONS)
-            .with_texts("a text needs the name of its option; write type = \"order.created\"");
+        let mut options = Options::new("#[event(..)]", OPTIONS).with_texts(
+            "a text needs the name of its option before it; write type = \"order.created\"",
+            "a type stands in quotes, after its option's name; write type = ",
+        );
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
             let Meta::List(list) = &attr.meta else {
-                errors.on(attr, "expected #[event(type = \"order.created\")]");
+                errors.on(
+                    attr,
+                    "`event` takes its options in parentheses; write #[event(type = \"order.created\")]",
+                );
                 continue;
             };
             let result = list.parse_args_with(|input: ParseStream<'_>| {
@@ -347,7 +352,10 @@ fn read_other(attrs: &[Attribute], errors: &mut Errors) -> bool {
     let mut options = Options::new("a variant's #[event(..)]", &["other"]);
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
         let Meta::List(list) = &attr.meta else {
-            errors.on(attr, "expected #[event(other)]");
+            errors.on(
+                attr,
+                "`event` takes its options in parentheses; write #[event(other)]",
+            );
             continue;
         };
         let result = list.parse_args_with(|input: ParseStream<'_>| {

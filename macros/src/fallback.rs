@@ -14,11 +14,11 @@ pub(crate) fn event(item: &DeriveInput, root: &Root) -> TokenStream {
     let name = &item.ident;
     let span = name.span();
     if !item.generics.params.is_empty() {
-        return TokenStream::new();
+        return shapeless(item, root);
     }
     let (tidings, private) = (root.at(span), root.private(span));
     match &item.data {
-        Data::Union(_) => TokenStream::new(),
+        Data::Union(_) => shapeless(item, root),
         Data::Struct(_) => {
             let rust_type = rust_path(name);
             let carriers = carriers(name, root, "SingleEvent", "OneEvent", "ReturnsEvent");
@@ -56,8 +56,8 @@ pub(crate) fn event(item: &DeriveInput, root: &Root) -> TokenStream {
                 #[automatically_derived]
                 #[allow(deprecated)]
                 impl #tidings::EventFamily for #name {
-                    const EVENTS: #private::EventSet = #private::EventSet::NONE;
-                    const HAS_OTHER: ::core::primitive::bool = true;
+                    const EVENTS: #private::EventSet = #private::EventSet::STUB;
+                    const HAS_OTHER: ::core::primitive::bool = false;
                     fn decode(_: &#tidings::AnyEvent) -> ::core::result::Result<Self, #tidings::DecodeError> {
                         ::core::unreachable!()
                     }
@@ -69,6 +69,42 @@ pub(crate) fn event(item: &DeriveInput, root: &Root) -> TokenStream {
             }
         }
     }
+}
+
+// Of what is generic, or a union, there can be no event at all; it is taken, returned and published all the same.
+fn shapeless(item: &DeriveInput, root: &Root) -> TokenStream {
+    let name = &item.ident;
+    let span = name.span();
+    let private = root.private(span);
+    let (generics, arguments, _) = item.generics.split_for_impl();
+    let predicates = item
+        .generics
+        .where_clause
+        .as_ref()
+        .map(|clause| &clause.predicates);
+    let carriers = [
+        ("Payload", "Kind"),
+        ("HandlerInput", "Shape"),
+        ("IntoOutcome", "Shape"),
+    ];
+    carriers
+        .map(|(carrier, kind)| {
+            let [carrier, kind] = [carrier, kind].map(|name| Ident::new(name, span));
+            quote_spanned! {span=>
+                #[automatically_derived]
+                #[allow(deprecated)]
+                #[diagnostic::do_not_recommend]
+                impl #generics #private::#carrier for #name #arguments
+                where
+                    Self: ::core::marker::Send + ::core::marker::Sync + 'static,
+                    #predicates
+                {
+                    type #kind = #private::Stub;
+                }
+            }
+        })
+        .into_iter()
+        .collect()
 }
 
 /// Stands in for a handler whose signature or options are wrong.

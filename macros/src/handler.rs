@@ -110,8 +110,8 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
             if is_function(item) {
                 errors.add(error);
             } else {
-                let message = "#[event_handler] stands on a function; write it over an `async fn`";
-                errors.at(Span::call_site(), message);
+                let message = "an event handler is a function; write #[event_handler] over an `async fn`";
+                errors.at(name_of(item), message);
             }
             let mistakes = errors.into_tokens();
             return quote!(#mistakes #item);
@@ -128,6 +128,14 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         quote!(#mistakes #stub)
     };
     quote!(#item #beside)
+}
+
+// What stands there instead of a function, by its first word: `struct`.
+fn name_of(item: &TokenStream) -> Span {
+    item.clone()
+        .into_iter()
+        .find(|token| matches!(token, TokenTree::Ident(word) if word != "pub"))
+        .map_or_else(Span::call_site, |word| word.span())
 }
 
 // Whether it was meant as one, whatever else is wrong with it.
@@ -189,8 +197,10 @@ impl Handler {
                 let _ = input.parse::<Token![,]>();
             }
         }
-        let mut options = Options::new("#[event_handler(..)]", OPTIONS)
-            .with_texts("patterns come before the options; move this one to the front");
+        let mut options = Options::new("#[event_handler(..)]", OPTIONS).with_texts(
+            "patterns come before the options; move this one to the front",
+            "a pattern stands in quotes; write ",
+        );
         options.read(input, errors, |name, input, errors| {
             self.read_option(name, input, errors)
         });
@@ -342,7 +352,7 @@ fn read_rejects(name: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Path>> 
         if seen.contains(&text) {
             return Err(syn::Error::new_spanned(
                 path,
-                format!("duplicate `{}`", text.replace(' ', "")),
+                format!("duplicate `{}`; remove one of the two", text.replace(' ', "")),
             ));
         }
         seen.push(text);

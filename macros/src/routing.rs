@@ -32,7 +32,7 @@ impl Template {
         let fixed = template.pattern().len();
         if fixed > MAX_BYTES {
             return Err(format!(
-                "a routing key has at most {MAX_BYTES} bytes, and this one has {fixed}"
+                "a routing key has at most {MAX_BYTES} bytes, and this one has {fixed}; shorten it"
             ));
         }
         Ok(template)
@@ -142,7 +142,7 @@ pub(crate) fn check_pattern(text: &str) -> Result<(), String> {
     if text.len() > MAX_BYTES {
         let bytes = text.len();
         return Err(format!(
-            "a pattern has at most {MAX_BYTES} bytes, and this one has {bytes}"
+            "a pattern has at most {MAX_BYTES} bytes, and this one has {bytes}; shorten it"
         ));
     }
     if text.contains(['{', '}']) {
@@ -166,7 +166,7 @@ pub(crate) fn check_pattern(text: &str) -> Result<(), String> {
     }
     if text.split('.').filter(|word| *word == "#").count() > 2 {
         return Err(format!(
-            "a pattern holds at most two `#`, since newer brokers refuse more; \"{text}\" holds {}",
+            "a pattern holds at most two `#`, since newer brokers refuse more; \"{text}\" holds {}, so leave one out",
             text.split('.').filter(|word| *word == "#").count()
         ));
     }
@@ -183,7 +183,7 @@ pub(crate) fn check_type(text: &str) -> Result<(), String> {
     if text.len() > MAX_BYTES {
         let bytes = text.len();
         return Err(format!(
-            "a type has at most {MAX_BYTES} bytes, and this one has {bytes}"
+            "a type has at most {MAX_BYTES} bytes, and this one has {bytes}; shorten it"
         ));
     }
     if text.contains(['*', '#']) {
@@ -223,17 +223,33 @@ pub(crate) fn check_name(text: &str) -> Result<(), String> {
     if text.len() > LONGEST {
         let bytes = text.len();
         return Err(format!(
-            "a name has at most {LONGEST} bytes, and this one has {bytes}"
+            "a name has at most {LONGEST} bytes, and this one has {bytes}; shorten it"
         ));
     }
     if let Some(strange) = text
         .chars()
         .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'))
     {
-        return Err(format!(
-            "a name is made of letters, digits, `_`, `-` and dots, and \"{text}\" holds `{}`",
+        let fault = format!(
+            "a name is made of `a`-`z`, digits, `_`, `-` and dots, and \"{text}\" holds `{}`",
             strange.escape_debug()
-        ));
+        );
+        // What to write for a letter of another alphabet, its author knows best.
+        return Err(if text.chars().any(|c| c.is_alphabetic() && !c.is_ascii()) {
+            fault
+        } else {
+            let better: String = text
+                .chars()
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() || c == '.' || c == '-' {
+                        c
+                    } else {
+                        '_'
+                    }
+                })
+                .collect();
+            format!("{fault}; write \"{better}\"")
+        });
     }
     if text.split('.').any(str::is_empty) {
         let better: Vec<&str> = text.split('.').filter(|word| !word.is_empty()).collect();
@@ -250,7 +266,7 @@ pub(crate) fn check_name(text: &str) -> Result<(), String> {
     }
     if text == "orphans" || text == "delay" || text.starts_with("delay.") {
         return Err(format!(
-            "\"{text}\" is the name of a queue that the service itself has; write another"
+            "\"{text}\" is the name of a queue that the service itself has; write another, such as \"my_{text}\""
         ));
     }
     Ok(())

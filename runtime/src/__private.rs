@@ -1,7 +1,7 @@
 //! What generated code reaches into. Nothing here is for people, and none of it is stable.
 
 pub use crate::classify::{
-    Classify, IsOfType, OfAnything, OfErased, OfError, OfHandlerError, OfPointer, RejectedError, is,
+    Classify, IsOfType, OfAnything, OfErased, OfError, OfHandlerError, OfPointer, RejectedError,
 };
 pub use crate::descriptor::EventSet;
 pub use crate::event::{AggregateId, EventVisitor, KnownEvent, OtherEvent, UpcastFrom};
@@ -14,6 +14,7 @@ pub use crate::input::{HandlerInput, InputShape, OneEvent, OneOfFamily, Takes};
 pub use crate::payload::{FamilyOfEvents, Payload, PayloadKind, SingleEvent};
 pub use crate::returns::{IntoOutcome, ReturnShape, Returned, ReturnsEvent, ReturnsFamily};
 pub use crate::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
+pub use crate::stub::Stub;
 pub use crate::wire::decode::wrong_type;
 
 pub mod proofs {

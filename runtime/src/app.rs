@@ -59,17 +59,32 @@ impl App<NoState> {
             state: Arc::new(NoState),
         }
     }
+}
 
+/// What an app is before its state: [`NoState`]. It makes a second `.state(..)` an error that says why.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this app has its state already, a `{Self}`",
+    label = "its second state",
+    note = "call `.state(..)` once, with a struct of all the parts, and implement `tidings::FromRef` for each part"
+)]
+pub trait Stateless {}
+
+#[diagnostic::do_not_recommend]
+impl Stateless for NoState {}
+
+impl<S: Send + Sync + 'static> App<S> {
     /// Gives the app its state, once, before the handlers that take parts of it.
-    pub fn state<S: Send + Sync + 'static>(self, state: S) -> App<S> {
+    pub fn state<T: Send + Sync + 'static>(self, state: T) -> App<T>
+    where
+        S: Stateless,
+    {
         App {
             parts: self.parts,
             state: Arc::new(state),
         }
     }
-}
 
-impl<S: Send + Sync + 'static> App<S> {
     /// Registers handlers: `.handlers(handlers![take_payment, refund])`.
     // The list says all by its type, and by value since `&handlers![..]` would be one more thing to write. It is no
     // `Handlers<L>`: rustc looks for the handler to blame only in an argument whose own type the bound is on.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
+use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -98,6 +100,26 @@ impl PublishOptions {
     }
 }
 
+/// A publish on its way: a future of what [`Bus::publish`], [`Bus::publish_with`] or [`Bus::publish_all`] gives.
+///
+/// The event is taken down when it is made, and sent when it is first awaited.
+#[must_use = "an event is not sent until its publish is awaited"]
+pub struct Publishing<'a, T = Result<String>>(Pin<Box<dyn Future<Output = T> + Send + 'a>>);
+
+impl<T> Future for Publishing<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<T> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl<T> fmt::Debug for Publishing<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publishing").finish_non_exhaustive()
+    }
+}
+
 impl Bus {
     /// Connects to the broker that the environment variable `TIDINGS_URL` names: `amqp://…`, `amqps://…`, several of
     /// those with commas between, or `memory:`.
@@ -189,19 +211,24 @@ impl Bus {
     /// # Errors
     /// [`Error::Publish`](crate::Error::Publish), which says why and whether the event may have been delivered: the
     /// event cannot be put on the wire, the broker refused it, or it did not confirm it in time.
-    pub async fn publish<T: Payload>(&self, event: &T) -> Result<String> {
-        self.publish_with(event, PublishOptions::new()).await
+    // No `async fn`, nor its siblings: their futures would name the type of the event, and rustc would say of one that
+    // is no event that it is none at the call, in the future and at the `.await`.
+    pub fn publish<T: Payload>(&self, event: &T) -> Publishing<'_> {
+        self.publish_with(event, PublishOptions::new())
     }
 
     /// Publishes an event with headers, as mandatory, or under an id of one's own.
     ///
     /// # Errors
     /// As [`publish`](Self::publish), and when the event is mandatory and no queue takes it.
-    pub async fn publish_with<T: Payload>(&self, event: &T, options: PublishOptions) -> Result<String> {
-        // Encoded before the first await: the future holds no reference to the event.
-        let outgoing = self.encode(payload::prepare(event), payload::event_type(event), options)?;
-        let first = self.hand_over(&outgoing.sending).await;
-        self.conclude(outgoing, first).await
+    pub fn publish_with<T: Payload>(&self, event: &T, options: PublishOptions) -> Publishing<'_> {
+        // Encoded here and now: the future holds no reference to the event.
+        let outgoing = self.encode(payload::prepare(event), payload::event_type(event), options);
+        Publishing(Box::pin(async move {
+            let outgoing = outgoing?;
+            let first = self.hand_over(&outgoing.sending).await;
+            self.conclude(outgoing, first).await
+        }))
     }
 
     /// Publishes several events at once, without waiting for one before the next is sent, and gives a result each, in
@@ -209,12 +236,11 @@ impl Bus {
     ///
     /// # Errors
     /// Each result as [`publish`](Self::publish).
-    pub async fn publish_all<'a, T: Payload>(
+    pub fn publish_all<'a, T: Payload>(
         &self,
         events: impl IntoIterator<Item = &'a T>,
-    ) -> Vec<Result<String>> {
-        // Encoded before the first await, as a single one is; and handed over one after the other, for futures that
-        // are polled together overtake one another.
+    ) -> Publishing<'_, Vec<Result<String>>> {
+        // Encoded here and now, as a single one is.
         let encoded: Vec<Result<Outgoing>> = events
             .into_iter()
             .map(|event| {
@@ -222,6 +248,11 @@ impl Bus {
                 self.encode(prepared, event_type, PublishOptions::new())
             })
             .collect();
+        Publishing(Box::pin(self.hand_over_all(encoded)))
+    }
+
+    // One after the other, for futures that are polled together overtake one another.
+    async fn hand_over_all(&self, encoded: Vec<Result<Outgoing>>) -> Vec<Result<String>> {
         let mut underway = Vec::with_capacity(encoded.len());
         for outgoing in encoded {
             underway.push(match outgoing {

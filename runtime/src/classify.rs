@@ -13,21 +13,23 @@ use crate::handler_error::{self, HandlerError, Verdict};
 /// Whether an error of the chain is of the type that `reject_on` names.
 pub type IsOfType = fn(&(dyn StdError + 'static)) -> bool;
 
-/// The test for the type `E` of `reject_on(E)`.
-pub fn is<E: RejectedError>(error: &(dyn StdError + 'static)) -> bool {
-    error.is::<E>()
-}
-
 /// What `reject_on` can name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be looked for by `reject_on`: it is not an error",
     label = "not an error",
     note = "name a type that implements `std::error::Error`; of an enum, name the enum or what is in its `source`"
 )]
-pub trait RejectedError: StdError + 'static {}
+pub trait RejectedError {
+    /// Whether `error` is of this type.
+    fn is(error: &(dyn StdError + 'static)) -> bool;
+}
 
 #[diagnostic::do_not_recommend]
-impl<E: StdError + 'static> RejectedError for E {}
+impl<E: StdError + 'static> RejectedError for E {
+    fn is(error: &(dyn StdError + 'static)) -> bool {
+        error.is::<E>()
+    }
+}
 
 /// What a handler returned.
 #[derive(Debug)]

@@ -141,6 +141,21 @@ impl EventSet {
     /// No event.
     pub const NONE: Self = Self::Events(&[]);
 
+    /// Those of an event whose attribute is wrong: one whose type is empty, which the proofs pass over, and whose pattern
+    /// meets every other.
+    pub const STUB: Self = Self::Events(&[EventDescriptor {
+        event_type: "",
+        version: 1,
+        routing_key: "",
+        key_pattern: "#",
+        rust_type: "",
+        description: None,
+        deprecated: None,
+        older: None,
+        writer_schema: writer_schema::<()>,
+        reader_schema: reader_schema::<()>,
+    }]);
+
     /// Every event of the tree, from left to right.
     pub fn iter(&self) -> impl Iterator<Item = &'static EventDescriptor> {
         let mut found = Vec::new();

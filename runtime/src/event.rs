@@ -98,7 +98,8 @@ pub trait EventFamily: Send + Sync + Sized + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event",
-    note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] with #[event(type = \"…\")]"
+    note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] with #[event(type = \"…\")]",
+    note = "in a family, `AnyEvent` stands in the variant marked #[event(other)]"
 )]
 pub trait KnownEvent: Sized + 'static {
     /// Type and version; apart from `EVENT`, which a circle of upcasts would make circular.
@@ -109,8 +110,8 @@ pub trait KnownEvent: Sized + 'static {
     fn is(event: &AnyEvent) -> bool;
     /// Decodes it.
     fn decode(event: &AnyEvent) -> Result<Self, DecodeError>;
-    /// Decodes data written as version `version`, and makes the newer version of it.
-    fn decode_into<Newer: UpcastFrom<Self>>(version: u32, data: &str) -> Result<Newer, DecodeError>;
+    /// Decodes data written as version `version`, for a newer version to be made of it.
+    fn decode_version(version: u32, data: &str) -> Result<Self, DecodeError>;
     /// Hands it to `visitor`.
     fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output;
 }
@@ -128,8 +129,8 @@ impl<E: DomainEvent> KnownEvent for E {
         event.decode()
     }
 
-    fn decode_into<Newer: UpcastFrom<Self>>(version: u32, data: &str) -> Result<Newer, DecodeError> {
-        decode::upcast::<Self, Newer>(version, data)
+    fn decode_version(version: u32, data: &str) -> Result<Self, DecodeError> {
+        decode::older(version, data)
     }
 
     fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output {
@@ -150,6 +151,7 @@ pub trait OtherEvent: Sized {
     fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output;
 }
 
+#[diagnostic::do_not_recommend]
 impl OtherEvent for AnyEvent {
     fn keep(event: &AnyEvent) -> Self {
         event.clone()
@@ -168,8 +170,8 @@ impl OtherEvent for AnyEvent {
     note = "implement `From<{Older}>` for `{Self}`, or `TryFrom<{Older}>` with an error when it can fail"
 )]
 pub trait UpcastFrom<Older>: Sized {
-    /// Makes it from the older version.
-    fn upcast(older: Older) -> Result<Self, Box<dyn std::error::Error + Send + Sync>>;
+    /// Makes it from the older version, which came as version `found`.
+    fn upcast(found: u32, older: Result<Older, DecodeError>) -> Result<Self, DecodeError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -178,8 +180,11 @@ where
     Newer: TryFrom<Older>,
     Newer::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    fn upcast(older: Older) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Self::try_from(older).map_err(Into::into)
+    fn upcast(found: u32, older: Result<Older, DecodeError>) -> Result<Self, DecodeError> {
+        Self::try_from(older?).map_err(|error| DecodeError::Upcast {
+            found,
+            source: error.into(),
+        })
     }
 }
 

@@ -28,7 +28,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be taken from a delivery",
     label = "not an extractor",
-    note = "take State<T>, Delivery, Bus or Shutdown, or implement `tidings::FromDelivery` for it"
+    note = "after its event a handler takes State<T>, Delivery, Bus or Shutdown; or implement `tidings::FromDelivery` for `{Self}`",
+    note = "to handle several events, take a family of them: an enum under #[derive(DomainEvent)]"
 )]
 pub trait FromDelivery<S>: Sized + Send {
     /// Takes it from the delivery or the state.
@@ -127,6 +128,7 @@ impl<S: Clone> FromRef<S> for S {
 }
 
 #[cfg(feature = "runtime")]
+#[diagnostic::do_not_recommend]
 impl<S: Sync> FromDelivery<S> for crate::Bus {
     async fn from_delivery(delivery: &Delivery, _: &S) -> Result<Self, Rejection> {
         Ok(delivery
@@ -174,6 +176,7 @@ impl Shutdown {
 }
 
 #[cfg(feature = "runtime")]
+#[diagnostic::do_not_recommend]
 impl<S: Sync> FromDelivery<S> for Shutdown {
     async fn from_delivery(delivery: &Delivery, _: &S) -> Result<Self, Rejection> {
         Ok(Self(
@@ -185,6 +188,7 @@ impl<S: Sync> FromDelivery<S> for Shutdown {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Sync> FromDelivery<S> for Delivery {
     async fn from_delivery(delivery: &Delivery, _: &S) -> Result<Self, Rejection> {
         Ok(delivery.clone())

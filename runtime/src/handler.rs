@@ -350,6 +350,7 @@ impl<S, L: HandlerList<S>> HandlerList<S> for Handlers<L> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S> HandlerList<S> for () {
     fn each(_: &mut dyn FnMut(Registration<S>)) {}
 }

@@ -114,6 +114,7 @@ impl<T: HandlerInput> InputShape<Event<T>> for WithMetadata {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl HandlerInput for AnyEvent {
     type Shape = Anything;
 }

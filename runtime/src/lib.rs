@@ -57,6 +57,7 @@ mod routing_key;
 mod running;
 #[cfg(feature = "runtime")]
 mod signal;
+mod stub;
 #[cfg(feature = "runtime")]
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -73,7 +74,7 @@ pub mod __private;
 #[cfg(feature = "runtime")]
 pub use app::{App, NoState};
 #[cfg(feature = "runtime")]
-pub use bus::{Bus, BusHealth, PublishOptions};
+pub use bus::{Bus, BusHealth, PublishOptions, Publishing};
 #[cfg(feature = "runtime")]
 pub use config::{BusBuilder, Declare};
 #[cfg(feature = "runtime")]

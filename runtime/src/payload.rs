@@ -49,6 +49,7 @@ impl<T: EventFamily> PayloadKind<T> for FamilyOfEvents {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Payload for AnyEvent {
     type Kind = Untyped;
 }

@@ -106,6 +106,7 @@ impl<T: EventFamily + payload::Payload> ReturnShape<T> for ReturnsFamily {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoOutcome for AnyEvent {
     type Shape = ReturnsMany;
 }
@@ -119,6 +120,7 @@ impl ReturnShape<AnyEvent> for ReturnsMany {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoOutcome> IntoOutcome for Option<T> {
     type Shape = ReturnsMany;
 }
@@ -132,6 +134,7 @@ impl<T: IntoOutcome> ReturnShape<Option<T>> for ReturnsMany {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoOutcome> IntoOutcome for Vec<T> {
     type Shape = ReturnsMany;
 }
@@ -160,6 +163,7 @@ impl<T: IntoOutcome, E: IntoHandlerError> ReturnShape<Result<T, E>> for ReturnsM
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoOutcome for () {
     type Shape = ReturnsMany;
 }
@@ -174,6 +178,7 @@ impl ReturnShape<()> for ReturnsMany {
 
 macro_rules! tuples {
     ($($name:ident)+) => {
+        #[diagnostic::do_not_recommend]
         impl<$($name: IntoOutcome),+> IntoOutcome for ($($name,)+) {
             type Shape = ReturnsMany;
         }

@@ -81,10 +81,10 @@ impl RoutingKeyBuilder {
     ///
     /// # Errors
     /// When the field is empty or holds what would break the key.
-    pub fn field(mut self, field: &'static str, value: &impl KeyWord) -> Result<Self, RoutingKeyError> {
+    pub fn field(mut self, field: &'static str, word: &dyn Display) -> Result<Self, RoutingKeyError> {
         let from = self.key.len();
         // Writing to a String fails only when the value's own Display does, and then the word stays as far as it got.
-        let _ = value.write_to(&mut self.key);
+        let _ = write!(self.key, "{word}");
         let word = &self.key[from..];
         if word.is_empty() {
             return Err(RoutingKeyError {
@@ -131,16 +131,13 @@ impl RoutingKeyBuilder {
     note = "a word is one text without dots; name a field whose text is that, or implement `Display` for `{Self}`"
 )]
 pub trait KeyWord {
-    /// Adds its text to `key`.
-    ///
-    /// # Errors
-    /// When its `Display` fails.
-    fn write_to(&self, key: &mut String) -> fmt::Result;
+    /// What writes its text.
+    fn word(&self) -> &dyn Display;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Display> KeyWord for T {
-    fn write_to(&self, key: &mut String) -> fmt::Result {
-        write!(key, "{self}")
+    fn word(&self) -> &dyn Display {
+        self
     }
 }

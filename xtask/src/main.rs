@@ -4,6 +4,7 @@ mod broker;
 mod child;
 mod feature;
 mod hold;
+mod messages;
 mod obtain;
 mod run;
 mod step;
@@ -13,6 +14,7 @@ mod tally;
 mod tool;
 
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -22,6 +24,7 @@ usage: cargo xtask <command>
   broker install [version...]  get a RabbitMQ, as the tests do
   broker start [version]       run one until Ctrl-C; prints where it is
   broker stop                  end those that run
+  messages [--write]           print every compile error with its code; or write docs/mistakes.md anew
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     match args.as_slice() {
         ["test", rest @ ..] => test(rest),
         ["broker", rest @ ..] => broker(rest),
+        ["messages", rest @ ..] => messages(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -59,6 +63,29 @@ fn broker(args: &[&str]) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(fault) => misused(&fault),
+    }
+}
+
+fn messages(args: &[&str]) -> ExitCode {
+    let writes = match args {
+        [] => false,
+        ["--write"] => true,
+        [other, ..] => return misused(&format!("no option `{other}` of `messages`; there is `--write`")),
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let done = messages::Page::read(&root).and_then(|page| {
+        if writes {
+            return messages::write(&root, &page);
+        }
+        print!("{page}");
+        Ok(())
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("xtask: {fault}");
+            ExitCode::FAILURE
+        }
     }
 }
 

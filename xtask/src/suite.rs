@@ -68,7 +68,12 @@ const SUITES: &[Suite] = &[
         brokers: &[Kind::None],
         tools: TOOLS,
         deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test ui --test expansions")]),
+        steps: Steps::Fixed(|| {
+            vec![
+                Step::tests("-p tidings-tests --test ui --test expansions --test emitted"),
+                Step::succeeds("clippy -p tidings-tests --test emitted --no-deps -- -D warnings"),
+            ]
+        }),
     },
     Suite {
         name: "macros",

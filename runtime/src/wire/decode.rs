@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::event::{AnyEvent, DomainEvent, Metadata, UpcastFrom};
+use crate::event::{AnyEvent, DomainEvent, Metadata};
 
 /// Why an envelope's data is not the event that was asked for.
 #[derive(Debug)]
@@ -98,18 +98,13 @@ fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
     }
 }
 
-/// The step that `upcast_from = Older` stands for.
-pub(crate) fn upcast<Older, Newer>(found: u32, data: &str) -> Result<Newer, DecodeError>
-where
-    Older: DomainEvent,
-    Newer: UpcastFrom<Older>,
-{
-    let older = version::<Older>(found, data).map_err(|error| match error {
+/// Decodes `data`, written as version `found`, as the event `E` that `upcast_from = E` names.
+pub(crate) fn older<E: DomainEvent>(found: u32, data: &str) -> Result<E, DecodeError> {
+    version::<E>(found, data).map_err(|error| match error {
         // A gap in the chain, such as v3 upcast from v1 alone when v2 comes: newer than v1, and yet not unknown future.
         DecodeError::NewerVersion { found, .. } => DecodeError::UnknownVersion { found },
         other => other,
-    })?;
-    Newer::upcast(older).map_err(|source| DecodeError::Upcast { found, source })
+    })
 }
 
 /// The answer of a family none of whose variants is the event.

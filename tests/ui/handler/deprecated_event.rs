@@ -1,3 +1,4 @@
+// The event is marked #[deprecated], and its handler is told.
 #![deny(deprecated)]
 
 mod events {

@@ -1,3 +1,4 @@
+// A handler that no list names is never called, which is a warning.
 #![deny(dead_code)]
 
 use tidings::event_handler;

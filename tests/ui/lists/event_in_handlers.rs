@@ -1,3 +1,4 @@
+// A list of handlers names functions. Of an event in it rustc has two things to say.
 use tidings::{event_handler, handlers};
 use tidings_tests::OrderCreated;
 

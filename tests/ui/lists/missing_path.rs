@@ -1,3 +1,4 @@
+// Nothing has this name here: import the handler, or write its path, `orders::refund`.
 use tidings::{event_handler, handlers};
 use tidings_tests::OrderCreated;
 

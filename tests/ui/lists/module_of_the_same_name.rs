@@ -1,3 +1,5 @@
+// A handler is a function and a struct, so a module of its name cannot stand beside its re-export: leave that out, and
+// write `handlers![refund::refund]`.
 mod refund {
     use tidings::event_handler;
     use tidings_tests::OrderCreated;

@@ -1,3 +1,4 @@
+// What is no extractor for this app may be one for another, so it shows when the handler meets the app.
 use tidings::{App, event_handler, handlers};
 use tidings_tests::OrderCreated;
 

@@ -8,5 +8,5 @@ async fn take_payment(_order: OrderCreated, _gateway: State<Gateway>) {}
 async fn audit(_order: OrderCreated) {}
 
 fn main() {
-    App::new("payments").state(Gateway).state(5_u32).handlers(handlers![audit, take_payment]);
+    App::new("payments").state(5_u32).state(Gateway).handlers(handlers![audit, take_payment]);
 }

@@ -1,3 +1,4 @@
+// The second event stands where an extractor would. It shows when the handler meets an app.
 use tidings::{App, event_handler, handlers};
 use tidings_tests::{OrderCancelled, OrderCreated};
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{message, read};
 use crate::descriptor::EventDescriptor;
-use crate::event::DomainEvent;
+use crate::event::{DomainEvent, UpcastFrom as _};
 use crate::routing_key::RoutingKeyError;
-use crate::wire::decode::{DecodeError, upcast};
+use crate::wire::decode::{DecodeError, older};
 use crate::wire::error_text::chain;
 
 /// What the derive writes.
@@ -34,7 +34,7 @@ macro_rules! event {
             }
 
             $(fn decode_older(version: u32, data: &str) -> Option<Result<Self, DecodeError>> {
-                Some(upcast::<$older, Self>(version, data))
+                Some(Self::upcast(version, older::<$older>(version, data)))
             })?
         }
     };

@@ -1,0 +1,193 @@
+//! What the macros add to a build: the CPU time of `cargo check` on crates that differ in them alone.
+
+use std::fmt::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{fs, io};
+
+use crate::generate::{self, Layer};
+
+/// What to measure.
+#[derive(Debug)]
+pub(crate) struct Order {
+    rounds: usize,
+    counts: Vec<usize>,
+}
+
+/// The least CPU seconds of every layer, a row for each number of events.
+#[derive(Debug)]
+pub(crate) struct Table {
+    rounds: usize,
+    rows: Vec<(usize, [f64; LAYERS])>,
+}
+
+const LAYERS: usize = Layer::ALL.len();
+
+impl Order {
+    pub(crate) fn parse(args: &[&str]) -> Result<Self, String> {
+        let number = |text: &str| match text.parse::<usize>() {
+            Ok(number) if number > 0 => Ok(number),
+            _ => Err(format!("`{text}` is not a number from 1 up")),
+        };
+        let mut order = Self {
+            rounds: 5,
+            counts: Vec::new(),
+        };
+        let mut args = args.iter();
+        while let Some(&arg) = args.next() {
+            if arg == "--rounds" {
+                order.rounds = number(args.next().ok_or("no number after `--rounds`")?)?;
+            } else {
+                order.counts.push(number(arg)?);
+            }
+        }
+        if order.counts.is_empty() {
+            order.counts = vec![10, 100, 500];
+        }
+        Ok(order)
+    }
+
+    pub(crate) fn run(self) -> Result<Table, String> {
+        let mut rows = Vec::new();
+        for &count in &self.counts {
+            let crates = Layer::ALL
+                .iter()
+                .map(|&layer| {
+                    Generated::write(layer, count).map_err(|error| format!("cannot write a crate: {error}"))
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            // Builds what all of them depend on, which is nobody's cost here.
+            crates[0].check()?;
+            let mut least = [f64::INFINITY; LAYERS];
+            // Round by round, so that a machine that is busy for a while is so for every layer; and the least of them,
+            // for other processes can only add.
+            for round in 1..=self.rounds {
+                eprintln!("{count} events and handlers, round {round} of {}", self.rounds);
+                for (least, generated) in least.iter_mut().zip(&crates) {
+                    *least = least.min(generated.check()?);
+                }
+            }
+            rows.push((count, least));
+        }
+        Ok(Table {
+            rounds: self.rounds,
+            rows,
+        })
+    }
+}
+
+/// A crate on disk.
+struct Generated {
+    folder: PathBuf,
+    target: PathBuf,
+    source: String,
+}
+
+impl Generated {
+    fn write(layer: Layer, count: usize) -> io::Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+        let target = root.join("target/bench/compile");
+        let folder = target.join(format!("{}-{count}", layer.name()));
+        fs::create_dir_all(folder.join("src"))?;
+        fs::write(
+            folder.join("Cargo.toml"),
+            generate::manifest(&root.display().to_string()),
+        )?;
+        // The workspace's own choice of versions: nothing is fetched.
+        fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
+        Ok(Self {
+            folder,
+            target: target.join("target"),
+            source: generate::source(layer, count),
+        })
+    }
+
+    /// The CPU seconds of a `cargo check` that finds only this crate changed.
+    fn check(&self) -> Result<f64, String> {
+        let cannot = |error: &dyn fmt::Display| format!("cannot check {}: {error}", self.folder.display());
+        // Written anew, it is newer than what was built of it.
+        fs::write(self.folder.join("src/main.rs"), &self.source).map_err(|error| cannot(&error))?;
+        // The shell's own clock counts what its children used, on every system alike.
+        let output = Command::new("bash")
+            .args(["-c", "TIMEFORMAT='%U %S'; time cargo check --quiet --offline"])
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", &self.target)
+            // An incremental build would remember what is to be measured.
+            .env("CARGO_INCREMENTAL", "0")
+            .env("LC_ALL", "C")
+            .output()
+            .map_err(|error| cannot(&error))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            return Err(cannot(&said));
+        }
+        let times: Vec<f64> = said
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .split(' ')
+            .filter_map(|time| time.parse().ok())
+            .collect();
+        match times.as_slice() {
+            [user, system] => Ok(user + system),
+            _ => Err(cannot(&format!("no times in {said:?}"))),
+        }
+    }
+}
+
+impl Table {
+    /// What `from` to `to` adds, in seconds.
+    fn between(row: &[f64; LAYERS], from: Layer, to: Layer) -> f64 {
+        row[to as usize] - row[from as usize]
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "\nCPU seconds (user and system) of `cargo check`, the least of {} interleaved rounds; each column adds to the one before\n",
+            self.rounds
+        )?;
+        writeln!(
+            f,
+            "{:>5}  {:>7}  {:>7}  {:>9}  {:>7}  {:>10}  {:>7}  {:>16}  {:>10}",
+            "N",
+            "plain",
+            "+serde",
+            "+schemars",
+            "+derive",
+            "+attribute",
+            "+list",
+            "derive+attribute",
+            "ours/serde"
+        )?;
+        let mut first: Option<(f64, f64)> = None;
+        let mut growth = String::new();
+        for (count, row) in &self.rows {
+            let serde = Self::between(row, Layer::Plain, Layer::Serde);
+            let schemars = Self::between(row, Layer::Serde, Layer::Schemars);
+            let derive = Self::between(row, Layer::Schemars, Layer::Derive);
+            let attribute = Self::between(row, Layer::Derive, Layer::Attribute);
+            let list = Self::between(row, Layer::Attribute, Layer::List);
+            let ours = derive + attribute;
+            writeln!(
+                f,
+                "{count:>5}  {:>7.2}  {serde:>7.2}  {schemars:>9.2}  {derive:>7.2}  {attribute:>10.2}  {list:>7.2}  {ours:>16.2}  {:>10.2}",
+                row[0],
+                ours / serde
+            )?;
+            #[allow(clippy::cast_precision_loss)] // Nobody has 2^53 events.
+            let each = (1000.0 * ours / *count as f64, 1000.0 * list / *count as f64);
+            write!(growth, "\n{count:>5}  {:.2} ms and {:.2} ms", each.0, each.1)?;
+            if let Some((ours, _)) = first {
+                write!(growth, ", {:.2} times the first's", each.0 / ours)?;
+            }
+            first = first.or(Some(each));
+        }
+        writeln!(
+            f,
+            "\nan event with its handler, and its place in the list:{growth}"
+        )
+    }
+}

@@ -1,0 +1,148 @@
+//! What the macros emit, under the strictest lints: `cargo clippy -p tidings-tests --test emitted` must be silent.
+#![deny(
+    warnings,
+    missing_docs,
+    unreachable_pub,
+    unused,
+    nonstandard_style,
+    future_incompatible,
+    rust_2018_idioms
+)]
+#![deny(
+    missing_debug_implementations,
+    missing_copy_implementations,
+    unused_qualifications,
+    unused_results,
+    single_use_lifetimes
+)]
+#![deny(clippy::all, clippy::pedantic)]
+#![forbid(unsafe_code)]
+// An event handler is async whether or not it waits for anything.
+#![allow(clippy::unused_async)]
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidings::{
+    AnyEvent, App, Delivery, DomainEvent, Event, HandlerError, State, event_handler, events, handlers,
+};
+
+/// An order, as it once was.
+#[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
+pub struct OrderCreated {
+    /// The order.
+    pub order_id: String,
+}
+
+/// An order.
+#[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
+#[event(
+    type = "order.created",
+    version = 2,
+    aggregate_id = order.id,
+    routing_key = "order.created.{order.region}.{type}",
+    upcast_from = OrderCreated
+)]
+pub struct OrderTaken {
+    /// What was ordered.
+    pub order: Order,
+    /// Of which kind.
+    pub r#type: String,
+}
+
+/// What was ordered.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Order {
+    /// Its number.
+    pub id: u64,
+    /// Where it was ordered.
+    pub region: String,
+}
+
+impl TryFrom<OrderCreated> for OrderTaken {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(old: OrderCreated) -> Result<Self, Self::Error> {
+        let id = old.order_id.parse()?;
+        let region = "eu".to_owned();
+        let order = Order { id, region };
+        let r#type = "web".to_owned();
+        Ok(Self { order, r#type })
+    }
+}
+
+/// An order was taken back.
+#[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
+pub struct OrderCancelled {
+    /// The order.
+    pub order_id: String,
+}
+
+/// What becomes of an order.
+#[derive(Debug, DomainEvent)]
+pub enum OrderEvent {
+    /// It was taken.
+    Taken(OrderTaken),
+    /// It was taken back.
+    Cancelled(OrderCancelled),
+    /// Anything else.
+    #[event(other)]
+    Other(AnyEvent),
+}
+
+/// A state.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gateway;
+
+/// Takes payments.
+///
+/// # Errors
+/// When the event has no id.
+#[event_handler(
+    "order.created.*.*",
+    "order.created",
+    name = "payments.take",
+    queue = "payments",
+    concurrency = 8,
+    prefetch = 16,
+    retry(attempts = 3, rungs = "1s, 5s"),
+    timeout = "10s",
+    ordered_by = "aggregate_id",
+    on_dead_letter = "pause",
+    single_active,
+    reject_on(std::fmt::Error)
+)]
+pub async fn take_payment(
+    order: Event<OrderTaken>,
+    State(gateway): State<Gateway>,
+    delivery: Delivery,
+) -> Result<(OrderCancelled, Option<OrderTaken>), HandlerError> {
+    let Gateway = gateway;
+    if delivery.id().is_empty() {
+        return Err(HandlerError::reject("no id"));
+    }
+    let order_id = order.order.id.to_string();
+    Ok((OrderCancelled { order_id }, None))
+}
+
+#[event_handler("order.#", timeout = "90s")]
+async fn follow(event: OrderEvent) -> Vec<OrderCancelled> {
+    drop(event);
+    Vec::new()
+}
+
+#[event_handler]
+async fn cancel(_: OrderCancelled) {}
+
+#[event_handler("#", ephemeral)]
+pub(crate) async fn watch(event: AnyEvent) {
+    drop(event);
+}
+
+#[test]
+fn what_is_emitted_compiles_under_the_strictest_lints() {
+    assert_eq!(events![OrderTaken, OrderCancelled].len(), 2);
+    let app = App::new("payments")
+        .state(Gateway)
+        .handlers(handlers![take_payment, follow, cancel, watch]);
+    assert_eq!(app.describe().handlers.len(), 4);
+}

@@ -1,0 +1,14 @@
+use tidings::{AnyEvent, DomainEvent};
+use tidings_tests::OrderCreated;
+
+#[derive(DomainEvent)]
+enum OrderEvent {
+    Created(OrderCreated),
+    Other(AnyEvent),
+}
+
+fn publish<E: tidings::Payload>() {}
+
+fn main() {
+    publish::<OrderEvent>();
+}

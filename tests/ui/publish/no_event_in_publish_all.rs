@@ -1,0 +1,11 @@
+use tidings::Bus;
+
+struct Plain;
+
+async fn sell(bus: Bus) {
+    let _ = bus.publish_all(&[Plain, Plain]).await;
+}
+
+fn main() {
+    let _ = sell;
+}
