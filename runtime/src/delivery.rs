@@ -50,7 +50,7 @@ pub(crate) struct DeliveryFacts {
 
 impl Delivery {
     #[cfg(any(test, feature = "testing"))]
-    fn new(event: AnyEvent, message: Arc<Message>, facts: DeliveryFacts) -> Self {
+    pub(crate) fn new(event: AnyEvent, message: Arc<Message>, facts: DeliveryFacts) -> Self {
         Self(Arc::new(Inner {
             event,
             message,

@@ -71,12 +71,16 @@ pub(crate) const PYTHON: Tool = Tool {
 
 /// Finds what the feature `native-tls` links against. Only Linux builds it on OpenSSL.
 pub(crate) const OPENSSL: Tool = Tool {
-    name: "pkg-config",
+    name: if cfg!(target_os = "linux") {
+        "pkg-config"
+    } else {
+        "sh"
+    },
     variable: None,
     probe: if cfg!(target_os = "linux") {
         &["--exists", "openssl"]
     } else {
-        &["--version"]
+        &["-c", ":"]
     },
     advice: "install pkg-config and the headers of OpenSSL, on Debian `pkg-config` and `libssl-dev`",
     packages: &["pkg-config", "libssl-dev"],
