@@ -43,17 +43,6 @@ pub(crate) struct TlsFiles {
     pub(crate) identity: Option<IdentityFiles>,
 }
 
-#[cfg(feature = "rabbitmq")]
-impl TlsFiles {
-    /// Whether there is a certificate to show.
-    pub(crate) fn has_identity(&self) -> bool {
-        #[cfg(any(feature = "rustls", feature = "native-tls"))]
-        return self.identity.is_some();
-        #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-        false
-    }
-}
-
 /// A certificate to show, with the chain up to its authority, and its key.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 //! It answers with a number and a sentence. The number says what kind of fault it is; which thing it is about, and what
 //! would be right, stands in the sentence alone. The forms are those of RabbitMQ 3.10 to 4.3.
 
-use std::{fmt, io};
+use std::fmt;
 
 use lapin::{Error, ErrorKind};
 
@@ -123,7 +123,7 @@ impl From<&Error> for Fault {
                 deaf: false,
             },
             // Said of TLS alone: a certificate, an alert, or what is no TLS at all.
-            ErrorKind::IOError(error) if error.kind() == io::ErrorKind::InvalidData => Self {
+            ErrorKind::IOError(error) if tls::is_at_odds(error) => Self {
                 code: None,
                 text: tls::explained(&error.to_string()),
                 deaf: true,

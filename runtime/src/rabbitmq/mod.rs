@@ -66,7 +66,7 @@ impl RabbitBroker {
     /// When `url` names none, none answers within the time, or one does not let us in.
     pub(crate) async fn connect(url: &str, config: &Config) -> Result<Self> {
         let mut servers = url::servers(url)?;
-        if config.tls.has_identity() {
+        if tls::shows_a_certificate(&config.tls) {
             servers.iter_mut().for_each(Server::by_certificate);
         }
         if servers.iter().any(Server::is_tls) {

@@ -148,6 +148,17 @@ impl Secure {
     }
 }
 
+/// Whether there is a certificate that can say who connects.
+pub(super) fn shows_a_certificate(files: &TlsFiles) -> bool {
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let shows = files.identity.is_some();
+    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+    let TlsFiles {} = files;
+    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+    let shows = false;
+    shows
+}
+
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 const CERTIFICATE: &str = "certificate in PEM, `-----BEGIN CERTIFICATE-----`";
 
@@ -177,6 +188,12 @@ fn not_pem(path: &Path, wanted: &str) -> ConfigError {
     ConfigError::new(format!("cannot use `{}`: it holds no {wanted}", path.display()))
 }
 
+/// Whether an error says that the two ends do not agree on TLS.
+pub(super) fn is_at_odds(error: &io::Error) -> bool {
+    // The broker's word on our certificate comes after the handshake, where OpenSSL's errors have no kind.
+    error.kind() == io::ErrorKind::InvalidData || error.to_string().contains("SSL alert number")
+}
+
 /// What TLS says when it fails, and what to do about it where we know.
 pub(super) fn explained(text: &str) -> String {
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -190,4 +207,30 @@ pub(super) fn explained(text: &str) -> String {
         ""
     };
     format!("TLS failed: {text}{advice}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_is_final_whichever_library_tells_it_and_a_lost_connection_is_not() {
+        let openssl = "error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:SSL alert number 116";
+        for (error, at_odds) in [
+            (
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "received fatal alert: CertificateRequired",
+                ),
+                true,
+            ),
+            (io::Error::other(openssl), true),
+            (io::Error::from(io::ErrorKind::UnexpectedEof), false),
+            (io::Error::from(io::ErrorKind::ConnectionReset), false),
+        ] {
+            assert_eq!(is_at_odds(&error), at_odds, "{error}");
+            let advised = explained(&error.to_string()).contains("`tls_client_identity`");
+            assert_eq!(advised, at_odds, "{error}");
+        }
+    }
 }
