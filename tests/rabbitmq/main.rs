@@ -7,4 +7,5 @@ mod consuming;
 mod losing;
 mod place;
 mod publishing;
+mod topic_matching;
 mod topology;
