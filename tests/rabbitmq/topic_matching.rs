@@ -80,9 +80,17 @@ fn patterns(numbers: &mut Numbers) -> Vec<String> {
         all = longer.collect();
         patterns.extend(all.iter().map(|words| words.join(".")));
     }
-    patterns.extend([".", "..", "..a", ".#.", "#.#.#", "#.a.#.b.#"].map(str::to_owned));
+    patterns.extend([".", "..", "..a", ".#.", "#.#.#", "#.a.#.b"].map(str::to_owned));
     let mixed = [&WORDS[..], &["*", "#", "a"]].concat();
-    distinct(patterns, PATTERNS, || numbers.words(&mixed))
+    distinct(patterns, PATTERNS, || {
+        loop {
+            let pattern = numbers.words(&mixed);
+            // The broker tries every way to share a key's words among them: with six, a key of 256 words takes it for ever.
+            if hashes(&pattern) <= 3 {
+                return pattern;
+            }
+        }
+    })
 }
 
 fn keys(numbers: &mut Numbers) -> Vec<String> {
