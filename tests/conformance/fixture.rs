@@ -2,8 +2,16 @@
 
 use std::future::Future;
 
-use tidings::testing::{MemoryServer, QueuedMessage};
+use tidings::testing::MemoryServer;
 use tidings::{Bus, BusBuilder, Headers, Properties};
+
+/// A message in a queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Queued {
+    pub(crate) properties: Properties,
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
+}
 
 /// A broker under test, seen from outside. Nothing here goes through the runtime but the bus.
 pub(crate) trait Fixture: Send + Sync + Sized + 'static {
@@ -24,7 +32,7 @@ pub(crate) trait Fixture: Send + Sync + Sized + 'static {
     ) -> impl Future<Output = ()> + Send;
 
     /// What a queue holds, in order, and goes on holding. Only queues that no one takes from are looked into.
-    fn messages(&self, queue: &str) -> impl Future<Output = Vec<QueuedMessage>> + Send;
+    fn messages(&self, queue: &str) -> impl Future<Output = Vec<Queued>> + Send;
 
     /// Deletes a queue under its consumers.
     fn delete_queue(&self, queue: &str) -> impl Future<Output = ()> + Send;
@@ -60,8 +68,15 @@ impl Fixture for Memory {
         assert!(taken, "the broker refused {routing_key} on {exchange}");
     }
 
-    async fn messages(&self, queue: &str) -> Vec<QueuedMessage> {
-        self.0.messages(queue)
+    async fn messages(&self, queue: &str) -> Vec<Queued> {
+        let messages = self.0.messages(queue).into_iter();
+        messages
+            .map(|message| Queued {
+                properties: message.properties,
+                headers: message.headers,
+                body: message.body,
+            })
+            .collect()
     }
 
     async fn delete_queue(&self, queue: &str) {

@@ -3,8 +3,10 @@
 //! A test sees only what a service and its neighbours see: its handlers' calls, the dead letters, the health. That
 //! nothing more comes it knows by a later event that comes instead, not by waiting.
 
+mod amqp;
 mod cast;
 mod fixture;
+mod rabbitmq;
 mod stage;
 
 mod ephemeral;
@@ -21,7 +23,9 @@ mod shutdown;
 mod versions;
 
 use fixture::{Fixture, Memory};
+use rabbitmq::RabbitMq;
 use stage::Stage;
+use tidings_broker::Chosen;
 
 /// Every test of the suite, run on the broker that the environment names.
 macro_rules! suite {
@@ -29,17 +33,19 @@ macro_rules! suite {
         mod on_broker { $(mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                match crate::broker().as_str() {
-                    "memory" => crate::$module::$test(crate::stage::<crate::Memory>().await).await,
-                    other => panic!("TIDINGS_TEST_BROKER is `{other}`; set it to memory"),
+                match crate::broker() {
+                    crate::Chosen::Memory => crate::$module::$test(crate::stage::<crate::Memory>().await).await,
+                    crate::Chosen::RabbitMq(_) => {
+                        crate::$module::$test(crate::stage::<crate::RabbitMq>().await).await;
+                    }
                 }
             })*
         })* }
     };
 }
 
-fn broker() -> String {
-    std::env::var("TIDINGS_TEST_BROKER").unwrap_or_else(|_| "memory".to_owned())
+fn broker() -> Chosen {
+    tidings_broker::chosen().expect("the environment names a broker")
 }
 
 async fn stage<F: Fixture>() -> Stage<F> {

@@ -4,11 +4,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use tidings::health::Health;
-use tidings::testing::QueuedMessage;
 use tidings::{App, Bus, BusBuilder, HeaderValue, Headers, NoState, Properties, RunningApp};
 use uuid::Uuid;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, Queued};
 
 /// How long anything may take. Far more than it does: a busy machine must not fail a test.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -143,7 +142,7 @@ pub(crate) async fn healthy(app: &RunningApp, what: &str, is: impl Fn(&Health) -
 
 /// A dead letter as it lies in its queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Dead(pub(crate) QueuedMessage);
+pub(crate) struct Dead(pub(crate) Queued);
 
 impl Dead {
     pub(crate) fn text(&self, header: &str) -> &str {

@@ -8,4 +8,5 @@ mod losing;
 mod place;
 mod publishing;
 mod tls;
+mod topic_matching;
 mod topology;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -188,12 +188,8 @@ impl Subscription for RabbitSubscription {
                     self.stage = Stage::Lost;
                     return Poll::Ready(None);
                 }
-                if cancelling
-                    .as_mut()
-                    .is_some_and(|it| it.as_mut().poll(cx).is_ready())
-                {
-                    *cancelling = None;
-                }
+                // Nothing here waits for the answer; what is flushed does.
+                let _ = poll_cancelling(cancelling, cx);
             }
             Stage::Open => {}
         }
@@ -219,6 +215,11 @@ impl Subscription for RabbitSubscription {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // What is returned before the broker knows that nobody takes here any more comes back to this very consumer, to
+        // be returned again: up to 4.2 each time counts, and a handful makes an innocent look like a crash loop.
+        if let Stage::Cancelled { cancelling, .. } = &mut self.stage {
+            ready!(poll_cancelling(cancelling, cx));
+        }
         self.settlement.poll_flush(&self.channel, cx).map(|written| {
             if let Err(lost) = written {
                 // The broker hands those deliveries out again. The stream of deliveries says that the channel is gone.
@@ -243,6 +244,15 @@ impl Subscription for RabbitSubscription {
     }
 
     fn set_waiting(&mut self, _: usize) {}
+}
+
+/// Ready once the broker has answered, and ever after.
+fn poll_cancelling(cancelling: &mut Option<Boxed>, cx: &mut Context<'_>) -> Poll<()> {
+    if let Some(waiting) = cancelling {
+        ready!(waiting.as_mut().poll(cx));
+        *cancelling = None;
+    }
+    Poll::Ready(())
 }
 
 impl Drop for RabbitSubscription {

@@ -1,0 +1,259 @@
+//! Topic matching: what we say of patterns and keys is what the broker does.
+
+use std::collections::{BTreeSet, HashSet};
+
+use futures_util::StreamExt;
+use futures_util::future::{join_all, try_join_all};
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Confirmation, Connection, Consumer, ExchangeKind};
+use tidings::topic::matches;
+
+use crate::place::{DEADLINE, stranger, vhost};
+
+const EXCHANGE: &str = "patterns";
+const PATTERNS: usize = 500;
+const KEYS: usize = 5_000;
+/// The id of what comes after all keys.
+const END: &str = "end";
+
+/// Words of a key; in a pattern some of them are wildcards, and others look as if they were.
+const WORDS: [&str; 10] = ["a", "b", "ab", "", "é", "日本", "*", "#", "a*", "##"];
+
+/// A small generator of numbers (SplitMix64): the same ones in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut it = self.0;
+        it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        it ^= it >> 31;
+        usize::try_from(it % u64::try_from(bound).unwrap()).unwrap()
+    }
+
+    fn words(&mut self, from: &[&'static str]) -> String {
+        let count = self.below(7);
+        let words: Vec<_> = (0..count).map(|_| from[self.below(from.len())]).collect();
+        words.join(".")
+    }
+}
+
+/// The first so many texts that are not the same.
+fn distinct(mut start: BTreeSet<String>, count: usize, mut next: impl FnMut() -> String) -> Vec<String> {
+    while start.len() < count {
+        start.insert(next());
+    }
+    start.into_iter().collect()
+}
+
+/// As long as can be: of a word, of words that are not ASCII, of empty ones between others. Not of as many words as
+/// can be: where a pattern has three `#`, the older brokers try every way to share 256 words among them, for seconds.
+fn long_ones() -> [String; 4] {
+    let ones = [
+        "aaaaaaa.".repeat(31) + "aaaaaaa",
+        "x".repeat(255),
+        "ééééé.日本.".repeat(13) + "ééééé.日本..",
+        "aaaaaaaaaaaaa..".repeat(17),
+    ];
+    assert!(
+        ones.iter().all(|one| (250..=255).contains(&one.len())),
+        "{ones:?}"
+    );
+    ones
+}
+
+fn hashes(pattern: &str) -> usize {
+    pattern.split('.').filter(|word| *word == "#").count()
+}
+
+fn patterns(numbers: &mut Numbers) -> Vec<String> {
+    let mut patterns = BTreeSet::from(long_ones());
+    patterns.insert("#.#.".to_owned() + &"aaaaaaa.".repeat(30) + "aaaaaaa");
+    patterns.insert("aaaaaaa.".repeat(16) + "#" + &".*".repeat(16));
+    // Every pattern of up to three of these, so each in every place.
+    let mut all: Vec<Vec<&str>> = vec![Vec::new()];
+    for _ in 0..3 {
+        let longer = all
+            .iter()
+            .flat_map(|start| ["", "a", "*", "#"].map(|word| [&start[..], &[word]].concat()));
+        all = longer.collect();
+        patterns.extend(all.iter().map(|words| words.join(".")));
+    }
+    patterns.extend([".", "..", "..a", ".#.", "#.#.#", "#.a.#.b"].map(str::to_owned));
+    let mixed = [&WORDS[..], &["*", "#", "a"]].concat();
+    distinct(patterns, PATTERNS, || {
+        loop {
+            let pattern = numbers.words(&mixed);
+            // More than two are refused by newer brokers, and take the older ones long.
+            if hashes(&pattern) <= 3 {
+                return pattern;
+            }
+        }
+    })
+}
+
+fn keys(numbers: &mut Numbers) -> Vec<String> {
+    let mut keys = BTreeSet::from(long_ones());
+    keys.extend(["", ".", "..", "a.", ".a", "a..a"].map(str::to_owned));
+    distinct(keys, KEYS, || numbers.words(&WORDS))
+}
+
+/// A queue bound by this pattern, and what takes from it; none when the broker refuses the pattern.
+async fn taker(connection: &Connection, channel: &Channel, number: usize, pattern: &str) -> Option<Consumer> {
+    let (queue, none) = (format!("pattern-{number}"), FieldTable::default);
+    let options = QueueDeclareOptions {
+        exclusive: true,
+        ..QueueDeclareOptions::default()
+    };
+    channel
+        .queue_declare(queue.as_str().into(), options, none())
+        .await
+        .unwrap();
+    // What the broker refuses ends its channel.
+    let own = if hashes(pattern) > 2 {
+        Some(connection.create_channel().await.unwrap())
+    } else {
+        None
+    };
+    let bound = own.as_ref().unwrap_or(channel).queue_bind(
+        queue.as_str().into(),
+        EXCHANGE.into(),
+        pattern.into(),
+        QueueBindOptions::default(),
+        none(),
+    );
+    match (bound.await, own) {
+        (Ok(()), _) => {}
+        (Err(error), None) => panic!("the broker refuses {pattern:?}: {error}"),
+        (Err(_), Some(_)) => return None,
+    }
+    let options = BasicConsumeOptions {
+        no_ack: true,
+        ..BasicConsumeOptions::default()
+    };
+    let consumer = channel.basic_consume(queue.as_str().into(), queue.as_str().into(), options, none());
+    Some(consumer.await.unwrap())
+}
+
+/// The numbers of all keys that come before the end, sorted.
+async fn taken(mut consumer: Consumer) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    while let Some(delivery) = consumer.next().await {
+        let delivery = delivery.unwrap();
+        match delivery.properties.message_id().as_ref().unwrap().as_str() {
+            END => return numbers,
+            number => numbers.push(number.parse().unwrap()),
+        }
+    }
+    panic!("the consumer was cancelled");
+}
+
+/// Publishes all together, and waits until each is confirmed.
+async fn publish(channel: &Channel, messages: impl Iterator<Item = (&str, &str, String)>) {
+    let sent = messages.map(|(exchange, key, id)| {
+        let properties = BasicProperties::default().with_message_id(id.into());
+        channel.basic_publish(
+            exchange.into(),
+            key.into(),
+            BasicPublishOptions::default(),
+            b"",
+            properties,
+        )
+    });
+    let confirms = try_join_all(sent).await.unwrap();
+    for confirm in try_join_all(confirms).await.unwrap() {
+        assert!(matches!(confirm, Confirmation::Ack(_)), "{confirm:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_reaches_exactly_the_patterns_that_we_say_match_it() {
+    let mut numbers = Numbers(2_026);
+    let (patterns, keys) = (patterns(&mut numbers), keys(&mut numbers));
+    let vhost = vhost().await;
+    let (connection, channel) = stranger(&vhost.url()).await;
+    channel
+        .exchange_declare(
+            EXCHANGE.into(),
+            ExchangeKind::Topic,
+            ExchangeDeclareOptions {
+                durable: true,
+                ..ExchangeDeclareOptions::default()
+            },
+            FieldTable::default(),
+        )
+        .await
+        .unwrap();
+    let takers = patterns.iter().enumerate();
+    let takers =
+        join_all(takers.map(|(number, pattern)| taker(&connection, &channel, number, pattern))).await;
+    let refused: HashSet<&str> = patterns
+        .iter()
+        .zip(&takers)
+        .filter_map(|(pattern, taker)| taker.is_none().then_some(pattern.as_str()))
+        .collect();
+    let many: HashSet<&str> = patterns
+        .iter()
+        .map(String::as_str)
+        .filter(|it| hashes(it) > 2)
+        .collect();
+    assert!(refused.is_empty() || refused == many, "{refused:?}");
+
+    let publishing = connection.create_channel().await.unwrap();
+    publishing
+        .confirm_select(ConfirmSelectOptions::default())
+        .await
+        .unwrap();
+    let queues: Vec<String> = (0..patterns.len())
+        .map(|number| format!("pattern-{number}"))
+        .collect();
+    let publishing = async {
+        let all = keys.iter().enumerate();
+        publish(
+            &publishing,
+            all.map(|(number, key)| (EXCHANGE, key.as_str(), number.to_string())),
+        )
+        .await;
+        publish(
+            &publishing,
+            queues.iter().map(|queue| ("", queue.as_str(), END.to_owned())),
+        )
+        .await;
+    };
+    let taking = join_all(patterns.iter().zip(takers).map(async |(pattern, taker)| {
+        let mut came = taken(taker?).await;
+        came.sort_unstable();
+        Some((pattern, came))
+    }));
+    let both = async { tokio::join!(publishing, taking) };
+    let ((), came) = tokio::time::timeout(DEADLINE, both).await.unwrap();
+
+    let mut wrong = Vec::new();
+    let mut pairs = 0;
+    for (pattern, came) in came.into_iter().flatten() {
+        for (number, key) in keys.iter().enumerate() {
+            pairs += 1;
+            let reached = came.binary_search(&number).is_ok();
+            if reached != matches(pattern, key) {
+                wrong.push((pattern, key, reached));
+            }
+        }
+        assert!(
+            came.windows(2).all(|two| two[0] != two[1]),
+            "{pattern:?} has a key twice"
+        );
+    }
+    assert!(pairs >= (PATTERNS - many.len()) * KEYS, "{pairs} pairs");
+    assert!(
+        wrong.is_empty(),
+        "{} pairs, first {:?}",
+        wrong.len(),
+        &wrong[..wrong.len().min(20)]
+    );
+    connection.close(200, "OK".into()).await.unwrap();
+}
