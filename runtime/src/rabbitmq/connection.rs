@@ -303,12 +303,12 @@ impl Supervisor {
         let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
         loop {
             let wait = backoff.wait();
-            let dialler = &mut self.dialler;
+            let caller = &mut self.dialler;
             let dialling = async {
                 tokio::time::sleep(wait).await;
-                dialler.renew().await;
-                let deadline = Instant::now() + dialler.timeout;
-                dialler.dial_all(deadline, number).await
+                caller.renew().await;
+                let deadline = Instant::now() + caller.timeout;
+                caller.dial_all(deadline, number).await
             };
             let faults = tokio::select! {
                 dialled = dialling => match dialled {
