@@ -164,7 +164,7 @@ impl BusBuilder {
     /// Trusts the authorities whose certificates are in this file, in PEM, besides those that the system trusts. With
     /// one of the features `rustls` and `native-tls`; for `amqps://` URLs.
     ///
-    /// The file is read whenever a connection is made, so one that was renewed is taken from the next on.
+    /// The file is read again whenever a lost connection is made anew, so one that was renewed is taken then.
     ///
     /// ```no_run
     /// # async fn example() -> tidings::Result<()> {
@@ -186,7 +186,7 @@ impl BusBuilder {
     ///
     /// Where the URL holds no password, the certificate says who connects: the SASL mechanism is then `EXTERNAL`, as
     /// with `?auth_mechanism=external` in the URL, and `?auth_mechanism=plain` says otherwise. The files are read
-    /// whenever a connection is made.
+    /// again whenever a lost connection is made anew.
     ///
     /// ```no_run
     /// # async fn example() -> tidings::Result<()> {

@@ -63,6 +63,9 @@ pub(super) struct Live {
 /// Where to connect, and as what.
 pub(super) struct Dialler {
     pub(super) servers: Vec<Server>,
+    /// What a TLS connection needs, where there is one to be made.
+    pub(super) secure: Option<Secure>,
+    /// Where that is read from.
     pub(super) tls: TlsFiles,
     /// The service and the purpose, for people who look at the broker.
     pub(super) name: String,
@@ -155,9 +158,9 @@ impl Dialler {
     }
 
     async fn dial(&self, server: &Server, timeout: Duration, number: u64) -> Result<Live, Fault> {
-        // Each time anew: certificates are renewed while a service runs.
-        let secure = server.is_tls().then(|| Secure::load(&self.tls)).transpose();
-        let secure = secure.map_err(|error| Fault::new(error.to_string()))?;
+        let no_tls = || Fault::new("TLS is not set up");
+        let secure = server.is_tls().then(|| self.secure.clone().ok_or_else(no_tls));
+        let secure = secure.transpose()?;
         let runtime = lapin::runtime::default_runtime()?;
         let making = Making::default();
         // The library's thread would wait for the peer's next word for ever.
@@ -192,6 +195,20 @@ impl Dialler {
             }),
             Ok(Err(error)) => Err(Fault::from(error)),
             Err(_) => Err(Fault::new(format!("it did not answer within {timeout:?}"))),
+        }
+    }
+
+    /// Reads the files for TLS again: certificates are renewed while a service runs.
+    async fn renew(&mut self) {
+        if self.secure.is_none() {
+            return;
+        }
+        let files = self.tls.clone();
+        match tokio::task::spawn_blocking(move || Secure::load(&files)).await {
+            Ok(Ok(secure)) => self.secure = Some(secure),
+            Ok(Err(error)) => tracing::warn!("what was read for TLS before is kept: {error}"),
+            // The runtime is ending.
+            Err(_) => {}
         }
     }
 
@@ -286,10 +303,12 @@ impl Supervisor {
         let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
         loop {
             let wait = backoff.wait();
+            let caller = &mut self.dialler;
             let dialling = async {
                 tokio::time::sleep(wait).await;
-                let deadline = Instant::now() + self.dialler.timeout;
-                self.dialler.dial_all(deadline, number).await
+                caller.renew().await;
+                let deadline = Instant::now() + caller.timeout;
+                caller.dial_all(deadline, number).await
             };
             let faults = tokio::select! {
                 dialled = dialling => match dialled {

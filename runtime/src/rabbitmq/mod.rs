@@ -69,12 +69,12 @@ impl RabbitBroker {
         if tls::shows_a_certificate(&config.tls) {
             servers.iter_mut().for_each(Server::by_certificate);
         }
-        if servers.iter().any(Server::is_tls) {
-            // What is wrong with the files is told before anyone is called.
-            Secure::load(&config.tls)?;
-        }
+        // What is wrong with the files is told before anyone is called.
+        let is_tls = servers.iter().any(Server::is_tls);
+        let secure = is_tls.then(|| Secure::load(&config.tls)).transpose()?;
         let dialler = |purpose| Dialler {
             servers: servers.clone(),
+            secure: secure.clone(),
             tls: config.tls.clone(),
             name: name_of(config),
             purpose,

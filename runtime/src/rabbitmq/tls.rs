@@ -19,14 +19,17 @@ use crate::error::ConfigError;
 
 /// The certificates to trust and to show, as read from their files.
 #[cfg(feature = "rustls")]
+#[derive(Clone)]
 pub(super) struct Secure(lapin::tcp::RustlsConnector);
 
 /// The certificates to trust and to show, as read from their files.
 #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+#[derive(Clone)]
 pub(super) struct Secure(lapin::tcp::OwnedTLSConfig);
 
 /// There is no TLS in this build.
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+#[derive(Clone)]
 pub(super) enum Secure {}
 
 #[cfg(feature = "rustls")]
