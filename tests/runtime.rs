@@ -65,10 +65,10 @@ impl World {
 
     fn see(&self, number: u32, delivery: &Delivery) -> Result<(), HandlerError> {
         self.seen.lock().unwrap().push((number, delivery.attempt()));
-        match self.broken.load(Ordering::SeqCst) {
-            true => Err(HandlerError::retry("the gateway is down")),
-            false => Ok(()),
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(HandlerError::retry("the gateway is down"));
         }
+        Ok(())
     }
 
     fn seen(&self) -> Vec<(u32, u32)> {
@@ -179,7 +179,7 @@ mod test_bus {
     async fn a_handler_that_waits_for_ever_ends_with_the_deadline() {
         #[event_handler]
         async fn stuck(_: Placed) {
-            pending().await
+            pending::<()>().await;
         }
         let bus = TestBus::new();
         let _app = App::new("shop")
@@ -270,10 +270,10 @@ mod breaker {
             .expect("the breaker opens");
         world.mend();
         bus.settled().await;
-        let mut handled: Vec<u32> = world.seen().iter().map(|(number, _)| *number).collect();
-        handled.sort_unstable();
-        handled.dedup();
-        assert_eq!(handled, (1..=25).collect::<Vec<_>>());
+        let mut numbers: Vec<u32> = world.seen().iter().map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers, (1..=25).collect::<Vec<_>>());
         assert!(bus.dead_letters().is_empty());
         let health = app.health();
         assert!(health.is_ready(), "{health:?}");

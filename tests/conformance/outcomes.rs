@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use tidings::{HandlerError, Timestamp};
 
 use crate::cast::{
-    Hands, Reply, Shipped, carrying, charging, elder, hasty, paid, pays, placed, plain, slow_rungs, tenanted,
-    wild,
+    Hands, Reply, Seen, Shipped, carrying, charging, elder, hasty, paid, pays, placed, plain, slow_rungs,
+    tenanted, wild,
 };
 use crate::fixture::Fixture;
 use crate::stage::{Stage, healthy, start};
@@ -128,7 +128,7 @@ pub(crate) async fn a_handler_that_fails_twice_is_done_at_its_third_attempt<F: F
     });
     let app = start!(stage, hands, [plain]);
     stage.bus.publish(&placed("a", 1)).await.unwrap();
-    let attempts: Vec<u32> = log.take(3).await.iter().map(|seen| seen.attempt()).collect();
+    let attempts: Vec<u32> = log.take(3).await.iter().map(Seen::attempt).collect();
     assert_eq!(attempts, [1, 2, 3]);
     healthy(&app, "it to be counted", |health| {
         let plain = &health.handlers[0];
