@@ -7,6 +7,9 @@ use tidings::{HeaderValue, Headers, Properties};
 /// What makes a message outlive its broker's restart.
 const PERSISTENT: u8 = 2;
 
+/// Sets one of the properties that are texts.
+type With = fn(BasicProperties, ShortString) -> BasicProperties;
+
 pub(crate) fn to_amqp(properties: &Properties, headers: &Headers) -> BasicProperties {
     let mut to = BasicProperties::default();
     if properties.persistent {
@@ -18,7 +21,7 @@ pub(crate) fn to_amqp(properties: &Properties, headers: &Headers) -> BasicProper
     if let Some(timestamp) = properties.timestamp {
         to = to.with_timestamp(timestamp);
     }
-    let texts: [(_, fn(BasicProperties, ShortString) -> BasicProperties); 9] = [
+    let texts: [(_, With); 9] = [
         (&properties.content_type, BasicProperties::with_content_type),
         (
             &properties.content_encoding,
