@@ -84,7 +84,6 @@ pub(crate) enum QueueSource {
 /// place, and counts as a failed delivery.
 pub(crate) trait Subscription: Send {
     /// The name of the queue.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the tests of the brokers ask for it"))]
     fn queue(&self) -> &str;
 
     /// The next delivery. `None` is the end: the broker cancelled it (the queue is gone) or the connection is lost.
