@@ -9,15 +9,27 @@ use shop::payments;
 
 #[test]
 fn orders_has_on_the_broker_what_was_reviewed() {
-    insta::assert_snapshot!(orders::app(OrderBook::new(Ledger::in_memory())).describe().to_string());
+    insta::assert_snapshot!(
+        orders::app(OrderBook::new(Ledger::in_memory()))
+            .describe()
+            .to_string()
+    );
 }
 
 #[test]
 fn payments_has_on_the_broker_what_was_reviewed() {
-    insta::assert_snapshot!(payments::app(Gateway::new(Ledger::in_memory())).describe().to_string());
+    insta::assert_snapshot!(
+        payments::app(Gateway::new(Ledger::in_memory()))
+            .describe()
+            .to_string()
+    );
 }
 
 #[test]
 fn inventory_has_on_the_broker_what_was_reviewed() {
-    insta::assert_snapshot!(inventory::app(Shelf::new(Ledger::in_memory())).describe().to_string());
+    insta::assert_snapshot!(
+        inventory::app(Shelf::new(Ledger::in_memory()))
+            .describe()
+            .to_string()
+    );
 }
