@@ -222,10 +222,11 @@ impl Bus {
     /// # Errors
     /// As [`publish`](Self::publish), and when the event is mandatory and no queue takes it.
     pub fn publish_with<T: Payload>(&self, event: &T, options: PublishOptions) -> Publishing<'_> {
-        // Encoded here and now: the future holds no reference to the event.
-        let outgoing = self.encode(payload::prepare(event), payload::event_type(event), options);
+        // The event is encoded here and now, so that the future holds no reference to it. Its id, time, correlation and
+        // cause are those of the moment and the context in which it is awaited: `context.scope(bus.publish(&event))`.
+        let (prepared, event_type) = (payload::prepare(event), payload::event_type(event));
         Publishing(Box::pin(async move {
-            let outgoing = outgoing?;
+            let outgoing = self.encode(prepared, event_type, options)?;
             let first = self.hand_over(&outgoing.sending).await;
             self.conclude(outgoing, first).await
         }))
@@ -241,14 +242,15 @@ impl Bus {
         events: impl IntoIterator<Item = &'a T>,
     ) -> Publishing<'_, Vec<Result<String>>> {
         // Encoded here and now, as a single one is.
-        let encoded: Vec<Result<Outgoing>> = events
+        let prepared: Vec<_> = events
             .into_iter()
-            .map(|event| {
-                let (prepared, event_type) = (payload::prepare(event), payload::event_type(event));
-                self.encode(prepared, event_type, PublishOptions::new())
-            })
+            .map(|event| (payload::prepare(event), payload::event_type(event)))
             .collect();
-        Publishing(Box::pin(self.hand_over_all(encoded)))
+        Publishing(Box::pin(async move {
+            let encode = |(prepared, event_type)| self.encode(prepared, event_type, PublishOptions::new());
+            self.hand_over_all(prepared.into_iter().map(encode).collect())
+                .await
+        }))
     }
 
     // One after the other, for futures that are polled together overtake one another.
