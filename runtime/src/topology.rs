@@ -289,7 +289,7 @@ const DELIVERY_LIMIT: i64 = 50;
 
 /// The arguments of a queue that keeps what is in it until a person takes it out. RabbitMQ 4 gives every quorum queue a
 /// limit of 20 deliveries, and drops what goes over it where no dead letters are: a redrive that fails 21 times would
-/// lose the message. 3.10 knows no word for "unlimited" (-1 is refused), so the limit is one that nobody reaches.
+/// lose the message. 3.10 documents no word for "unlimited", so the limit is one that nobody reaches.
 fn kept() -> BTreeMap<&'static str, Argument> {
     let mut arguments = quorum();
     arguments.insert("x-delivery-limit", Argument::Number(1_000_000_000));
