@@ -176,3 +176,6 @@ fn refusal(fault: &Fault) -> Refusal {
         _ => Refusal::Forbidden(fault.to_string()),
     }
 }
+
+#[cfg(test)]
+mod explored;
