@@ -5,6 +5,7 @@ mod child;
 mod feature;
 mod hold;
 mod messages;
+mod mutate;
 mod obtain;
 mod run;
 mod step;
@@ -24,6 +25,7 @@ usage: cargo xtask <command>
   broker install [version...]  get a RabbitMQ, as the tests do
   broker start [version]       run one until Ctrl-C; prints where it is
   broker stop                  end those that run
+  mutate [mutation...]         break one promise after the other in a copy, and show that a test notices
   messages [--write]           print every compile error with its code; or write docs/mistakes.md anew
 ";
 
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     match args.as_slice() {
         ["test", rest @ ..] => test(rest),
         ["broker", rest @ ..] => broker(rest),
+        ["mutate", rest @ ..] => mutate(rest),
         ["messages", rest @ ..] => messages(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
@@ -66,6 +69,29 @@ fn broker(args: &[&str]) -> ExitCode {
     }
 }
 
+fn mutate(args: &[&str]) -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    if args.iter().any(|arg| matches!(*arg, "--help" | "-h")) {
+        return done(mutate::help(&root).map(|help| print!("{help}")));
+    }
+    match mutate::run(&root, args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(fault) => misused(&fault),
+    }
+}
+
+/// The exit code of what may fail.
+fn done(result: Result<(), impl std::fmt::Display>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("xtask: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn messages(args: &[&str]) -> ExitCode {
     let writes = match args {
         [] => false,
@@ -73,20 +99,14 @@ fn messages(args: &[&str]) -> ExitCode {
         [other, ..] => return misused(&format!("no option `{other}` of `messages`; there is `--write`")),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let done = messages::Page::read(&root).and_then(|page| {
+    let written = messages::Page::read(&root).and_then(|page| {
         if writes {
             return messages::write(&root, &page);
         }
         print!("{page}");
         Ok(())
     });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("xtask: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    done(written)
 }
 
 /// Says what is wrong with the command line. Two, where one means that a test failed.

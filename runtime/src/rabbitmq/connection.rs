@@ -289,12 +289,12 @@ impl Supervisor {
 
     /// Waits, and tries each server once.
     async fn dial(&mut self, after: Duration, number: u64) -> Came {
-        let dialler = &mut self.dialler;
+        let caller = &mut self.dialler;
         let dialling = async {
             tokio::time::sleep(after).await;
-            dialler.renew().await;
-            let deadline = Instant::now() + dialler.timeout;
-            dialler.dial_all(deadline, number).await
+            caller.renew().await;
+            let deadline = Instant::now() + caller.timeout;
+            caller.dial_all(deadline, number).await
         };
         tokio::select! {
             dialled = dialling => match dialled {
