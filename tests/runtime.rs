@@ -545,6 +545,84 @@ mod settling {
         assert!(heard.try_recv().is_err(), "the handler ran once");
     }
 
+    #[event_handler(name = "stumble", retry(attempts = 2, rungs = "1s"))]
+    async fn stumble(_: Placed, delivery: Delivery, State(stage): State<Stage>) -> Result<(), HandlerError> {
+        stage
+            .told
+            .send(format!("attempt {}", delivery.attempt()))
+            .unwrap();
+        if delivery.attempt() == 2 {
+            return Ok(());
+        }
+        stage.server.refuse_next("shop.delay.1s", 9);
+        Err(HandlerError::retry("not yet"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_that_is_not_taken_keeps_its_delivery() {
+        let (stage, mut heard) = stage();
+        let server = stage.server.clone();
+        let bus = server.bus(Bus::builder());
+        let app = App::new("shop")
+            .state(stage)
+            .handlers(handlers![stumble])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("o-1", 1)).await.unwrap();
+        assert_eq!(hear(&mut heard).await, "attempt 1");
+        timeout(Duration::from_mins(5), async {
+            while server.messages("shop.delay.1s").is_empty() {
+                assert_eq!(
+                    server.messages("shop.stumble").len(),
+                    1,
+                    "unsettled until its retry is taken"
+                );
+                tokio::time::advance(Duration::from_millis(100)).await;
+            }
+        })
+        .await
+        .expect("it is taken at last");
+        assert_eq!(hear(&mut heard).await, "attempt 2");
+        app.shutdown().await.unwrap();
+    }
+
+    #[event_handler(name = "bury")]
+    async fn bury(_: Placed, State(stage): State<Stage>) -> Result<(), HandlerError> {
+        assert!(stage.server.delete_queue("shop.bury.dlq"));
+        stage.told.send("buried".to_owned()).unwrap();
+        Err(HandlerError::reject("no such card"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_letter_whose_queue_is_gone_is_kept_until_there_is_one_again() {
+        let (stage, mut heard) = stage();
+        let server = stage.server.clone();
+        let bus = server.bus(Bus::builder());
+        let app = App::new("shop")
+            .state(stage)
+            .handlers(handlers![bury])
+            .start(&bus)
+            .await
+            .unwrap();
+        bus.publish(&placed("o-1", 1)).await.unwrap();
+        assert_eq!(hear(&mut heard).await, "buried");
+        timeout(Duration::from_mins(5), async {
+            while server.messages("shop.bury.dlq").is_empty() {
+                assert_eq!(
+                    server.messages("shop.bury").len(),
+                    1,
+                    "unsettled until its dead letter is taken"
+                );
+                tokio::time::advance(Duration::from_millis(100)).await;
+            }
+        })
+        .await
+        .expect("its queue is declared again, and takes it");
+        app.shutdown().await.unwrap();
+        assert!(server.messages("shop.bury").is_empty());
+    }
+
     #[event_handler(name = "linger")]
     async fn linger(_: Placed, delivery: Delivery, State(stage): State<Stage>) {
         stage
