@@ -73,6 +73,11 @@ mod wire;
 #[doc(hidden)]
 pub mod __private;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[path = "fuzz.rs"]
+pub mod __fuzz;
+
 #[cfg(feature = "runtime")]
 pub use app::{App, NoState};
 #[cfg(feature = "runtime")]

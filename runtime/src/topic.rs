@@ -95,7 +95,53 @@ const fn meet(a: &[u8], a_at: usize, b: &[u8], b_at: usize, b_is_pattern: bool) 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{matches, overlap};
+
+    /// Word by word, every way to share the key among the pattern: too simple to be wrong.
+    fn matches_simply(pattern: &[&str], key: &[&str]) -> bool {
+        match (pattern, key) {
+            ([], []) => true,
+            (["#", rest @ ..], key) => (0..=key.len()).any(|taken| matches_simply(rest, &key[taken..])),
+            (["*", rest @ ..], [_, key @ ..]) => matches_simply(rest, key),
+            ([word, rest @ ..], [first, key @ ..]) => word == first && matches_simply(rest, key),
+            _ => false,
+        }
+    }
+
+    fn words(text: &str) -> Vec<&str> {
+        if text.is_empty() {
+            Vec::new()
+        } else {
+            text.split('.').collect()
+        }
+    }
+
+    fn text(from: &'static [&'static str]) -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(from), 0..7).prop_map(|words| words.join("."))
+    }
+
+    fn pattern() -> impl Strategy<Value = String> {
+        text(&["a", "b", "", "*", "#", "a*", "##", "é"])
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_matches_what_a_simple_matcher_says(
+            pattern in pattern(), key in text(&["a", "b", "", "*", "#", "a*", "é"]),
+        ) {
+            prop_assert_eq!(matches(&pattern, &key), matches_simply(&words(&pattern), &words(&key)));
+        }
+
+        #[test]
+        fn patterns_overlap_whichever_comes_first_and_always_when_they_match_one_key(
+            left in pattern(), right in pattern(), key in text(&["a", "b", "", "x"]),
+        ) {
+            prop_assert_eq!(overlap(&left, &right), overlap(&right, &left));
+            prop_assert!(overlap(&left, &right) || !(matches(&left, &key) && matches(&right, &key)));
+        }
+    }
 
     #[test]
     fn a_star_is_exactly_one_word_and_never_none() {

@@ -8,6 +8,8 @@ mod envelope;
 pub(crate) mod error_text;
 pub(crate) mod ids;
 pub(crate) mod limits;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod look;
 pub(crate) mod malformed;
 pub(crate) mod names;
 mod object;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs, io};
+use std::{fs, io};
 
 /// A copy of everything that git knows of or would take in.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Copy {
             .filter(|name| !name.is_empty())
             .map(PathBuf::from);
         let files = files.filter(|file| root.join(file).is_file()).collect();
-        let place = root.join("target/mutants");
+        let place = root.join("target/mutants/tree");
         let copy = Self { root, place, files };
         copy.restore()?;
         Ok(copy)
@@ -41,10 +41,10 @@ impl Copy {
         &self.place
     }
 
-    /// Where it is built: beside the tree, so that what both depend on is built once.
+    /// Where it is built. Not where the tree is: cargo gives a package of the same name at the same place in its workspace
+    /// the same file name, so that each would take the other's tests for its own.
     pub(crate) fn target(&self) -> PathBuf {
-        let given = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        self.root.join(given.unwrap_or_else(|| "target".into()))
+        self.root.join("target/mutants/build")
     }
 
     /// Applies a patch.

@@ -10,8 +10,8 @@ use crate::tally::Libtest;
 use crate::tool::CARGO;
 
 /// How long building may take, and then running: a mutant that hangs its tests is not caught by them.
-const BUILDING: Duration = Duration::from_mins(10);
-const RUNNING: Duration = Duration::from_mins(3);
+const BUILDING: Duration = Duration::from_mins(20);
+const RUNNING: Duration = Duration::from_mins(5);
 
 /// One command and its arguments.
 #[derive(Debug)]

@@ -4,14 +4,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{EXCHANGE, QUEUE, RETURN, message, origin_of, prepared, read, try_read};
+use super::{EXCHANGE, QUEUE, RETURN, message, prepared, read};
 use crate::headers::{HeaderValue, Headers};
 use crate::message::{Message, Properties};
 use crate::payload::Prepared;
 use crate::timestamp::Timestamp;
-use crate::wire::error_text::chain;
 use crate::wire::limits::Limits;
-use crate::wire::republish::{Destination, Details, Fate, republish};
+use crate::wire::look;
 use crate::wire::write::{self, OutgoingMetadata};
 
 /// JSON of any shape, a few levels deep.
@@ -57,8 +56,14 @@ fn json() -> impl Strategy<Value = String> {
 fn header_value() -> impl Strategy<Value = HeaderValue> {
     let leaf = prop_oneof![
         any::<bool>().prop_map(HeaderValue::Bool),
-        any::<i64>().prop_map(HeaderValue::I64),
+        any::<i8>().prop_map(HeaderValue::I8),
         any::<u8>().prop_map(HeaderValue::U8),
+        any::<i16>().prop_map(HeaderValue::I16),
+        any::<u16>().prop_map(HeaderValue::U16),
+        any::<i32>().prop_map(HeaderValue::I32),
+        any::<u32>().prop_map(HeaderValue::U32),
+        any::<i64>().prop_map(HeaderValue::I64),
+        (any::<u8>(), any::<u32>()).prop_map(|(scale, value)| HeaderValue::Decimal { scale, value }),
         any::<f32>().prop_map(HeaderValue::F32),
         any::<f64>().prop_map(HeaderValue::F64),
         any::<u64>().prop_map(HeaderValue::Timestamp),
@@ -67,7 +72,13 @@ fn header_value() -> impl Strategy<Value = HeaderValue> {
         vec(any::<u8>(), 0..40).prop_map(HeaderValue::RawText),
         Just(HeaderValue::Void),
     ];
-    leaf.prop_recursive(2, 8, 4, |inner| vec(inner, 0..4).prop_map(HeaderValue::List))
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        let table = vec((any::<String>(), inner.clone()), 0..4).prop_map(Headers::from_iter);
+        prop_oneof![
+            vec(inner, 0..4).prop_map(HeaderValue::List),
+            table.prop_map(HeaderValue::Table),
+        ]
+    })
 }
 
 fn headers() -> impl Strategy<Value = Headers> {
@@ -109,9 +120,19 @@ fn properties() -> impl Strategy<Value = Properties> {
         any::<Option<String>>(),
         any::<Option<u64>>(),
     );
-    (content_type, others).prop_map(|(content_type, (kind, message_id, correlation_id, timestamp))| {
+    let acted_on = (
+        any::<Option<String>>(),
+        any::<Option<String>>(),
+        any::<Option<u8>>(),
+    );
+    (content_type, others, acted_on).prop_map(|(content_type, others, acted_on)| {
+        let (kind, message_id, correlation_id, timestamp) = others;
+        let (expiration, user_id, priority) = acted_on;
         Properties {
             content_type,
+            expiration,
+            user_id,
+            priority,
             correlation_id,
             message_id,
             timestamp,
@@ -144,23 +165,10 @@ fn any_message() -> impl Strategy<Value = Message> {
     bodies.prop_flat_map(envelope_around)
 }
 
-/// Reads, and looks at all that reading gives.
-fn look_at(message: &Message) {
-    match try_read(message) {
-        Ok(event) => {
-            assert!(!event.event_type().is_empty() && !event.metadata().id.is_empty());
-            assert!(!event.metadata().correlation_id.is_empty());
-            assert!(serde_json::from_str::<serde::de::IgnoredAny>(event.json()).is_ok());
-        }
-        Err(malformed) => assert!(!chain(&malformed).is_empty()),
-    }
-    let _ = crate::trace::TraceContext::from_headers(&message.headers);
-}
-
 proptest! {
     #[test]
     fn no_message_makes_reading_panic(message in any_message()) {
-        look_at(&message);
+        look::reading(&message);
     }
 
     #[test]
@@ -170,31 +178,14 @@ proptest! {
         let mut body = format!(r#"{{"type":"a","data":{json},"id":"é"}}"#).into_bytes();
         let at = at.index(body.len());
         if cut { body.truncate(at) } else { body[at] = byte }
-        look_at(&message(body));
+        look::reading(&message(body));
     }
 
     #[test]
     fn whatever_comes_can_be_sent_on_and_fits_the_frame(
         message in any_message(), error in any::<String>(), attempt in 1_u32..100, limit in 2000_usize..4000,
     ) {
-        let origin = origin_of(&message);
-        let to = Destination { exchange: "payments.delay.1s", routing_key: QUEUE };
-        let details = Details {
-            service: "payments",
-            handler: "take_payment",
-            queue: QUEUE,
-            first_received_at: Timestamp::from_millis(0),
-            error: Some(&error),
-            redact: None,
-            fate: Fate::Retry { attempt },
-        };
-        let limits = Limits { max_header_bytes: limit, ..Limits::default() };
-        let mut sent = republish(&message, &origin, to, &details, &limits);
-        prop_assert!(sent.headers.wire_size() <= limit, "{} > {}", sent.headers.wire_size(), limit);
-        prop_assert_eq!(&sent.body, &message.body);
-        RETURN.clone_into(&mut sent.exchange);
-        let back = origin_of(&sent);
-        prop_assert_eq!((back.exchange, back.routing_key, back.attempt), (origin.exchange, origin.routing_key, attempt));
+        look::sending_on(&message, &error, attempt, limit);
     }
 
     #[test]

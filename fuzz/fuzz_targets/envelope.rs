@@ -1,0 +1,8 @@
+//! Any bytes as the body of a message: an envelope, a bare event, or nothing that can be read.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tidings::Headers;
+use tidings_fuzz::published;
+
+fuzz_target!(|body: &[u8]| published(body, None, Headers::new()).read());

@@ -1,0 +1,29 @@
+//! Headers and properties of every type, come by every way: read, and sent on to a retry and to the dead letters.
+#![no_main]
+
+use arbitrary::{Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use tidings::__fuzz::Raw;
+use tidings_fuzz::{address, headers, properties};
+
+fn send_on(data: &[u8]) -> Result<()> {
+    let mut bytes = Unstructured::new(data);
+    let (attempt, limit) = (bytes.int_in_range(1..=100)?, bytes.int_in_range(4_000..=8_000)?);
+    let error: String = bytes.arbitrary()?;
+    let raw = Raw {
+        address: address(&mut bytes)?,
+        properties: properties(&mut bytes)?,
+        headers: headers(&mut bytes)?,
+        body: bytes.take_rest().to_owned(),
+    };
+    // An exchange and a key are at most this long on the wire, and are never dropped.
+    if raw.address.0.len() <= 255 && raw.address.1.len() <= 255 {
+        raw.send_on(&error, attempt, limit);
+    }
+    Ok(())
+}
+
+fuzz_target!(|data: &[u8]| {
+    // Bytes that make no message say nothing.
+    let _ = send_on(data);
+});
