@@ -462,6 +462,13 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_is_no_event_is_a_dead_letter_at_once() {
+        let malformed = crate::wire::malformed::Malformed::from(crate::wire::malformed::Fault::Empty);
+        let step = at(Ending::Malformed(malformed), 1);
+        assert!(step.starts_with("dead letter, malformed"), "{step}");
+    }
+
+    #[test]
     fn a_newer_version_and_a_foreign_key_climb_the_ladder_first() {
         let newer = || decode(DecodeError::NewerVersion { found: 2, known: 1 });
         assert_eq!(at(newer(), 2), "delay 5s, then 3");
