@@ -26,6 +26,10 @@ fuzz_target!(|texts: (&str, &str, &str)| {
     if [left, right, key].iter().any(|text| text.len() > MAX_BYTES) || hashes(left) > 2 || hashes(right) > 2 {
         return;
     }
+    // Whether two patterns overlap takes a power of their number of words to find out.
+    if [left, right].iter().any(|pattern| words(pattern).len() > 24) {
+        return;
+    }
     let (by_left, by_right) = (matches(left, key), matches(right, key));
     assert_eq!(by_left, matches_simply(&words(left), &words(key)));
     assert_eq!(by_right, matches_simply(&words(right), &words(key)));

@@ -136,7 +136,7 @@ mod tests {
         ways.set_out(pending()).await;
         let (_, lost) = leave(&mut outbox, false);
         ways.set_out(ready(Seen::Lost(Fault::new("cut")))).await;
-        let seen = ways.next().await;
+        let seen = ways.next().now_or_never().expect("it is there to be seen");
         let fault = ways.see_all(seen, &mut outbox).expect_err("it is lost");
         assert_eq!(outbox.channel_lost(&fault), (2, 2));
         assert!(waiting.now_or_never().is_none() && lost.now_or_never().is_none());
