@@ -267,13 +267,14 @@ impl Publishing {
 
     /// Every caller looks for its answer.
     fn hear(&mut self) -> Result<(), String> {
+        let is_closing = self.outbox.as_ref().is_none_or(Outbox::is_closing);
         for (at, caller) in self.callers.iter_mut().enumerate() {
             let Some(answer) = &mut caller.answer else {
                 continue;
             };
             if let Poll::Ready(word) = Pin::new(&mut *answer).poll(&mut Context::from_waker(Waker::noop())) {
                 let result = told(answer, word);
-                check_answer(at, caller, &result)?;
+                check_answer(at, caller, &result, is_closing)?;
                 tell(at, caller, &result)?;
             }
         }
@@ -322,7 +323,12 @@ fn check_truth(at: usize, caller: &Caller) -> Result<(), String> {
 }
 
 /// Whether the answer is what the broker said of this very message when it was last sent.
-fn check_answer(at: usize, caller: &Caller, result: &Result<(), Unsent>) -> Result<(), String> {
+fn check_answer(
+    at: usize,
+    caller: &Caller,
+    result: &Result<(), Unsent>,
+    is_closing: bool,
+) -> Result<(), String> {
     let (fate, heard) = (caller.fate, caller.heard);
     let is_true = match result {
         Ok(()) => heard && (fate == Fate::Taken || fate == Fate::Returned && caller.kind != Kind::Mandatory),
@@ -333,7 +339,8 @@ fn check_answer(at: usize, caller: &Caller, result: &Result<(), Unsent>) -> Resu
             }
             PublishFault::Refused(why) if why.contains("forbids") => caller.kind == Kind::Poison,
             PublishFault::Refused(_) => heard && fate == Fate::Refused,
-            PublishFault::Closed => true,
+            // Also what a caller is told whose message was let go.
+            PublishFault::Closed => is_closing,
             _ => false,
         },
     };
