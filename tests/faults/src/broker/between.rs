@@ -204,7 +204,12 @@ pub(super) async fn refused_dead_letters(stage: &Stage) -> Row {
             traffic.app().health().bus.is_ready() && troubled().await
         })
         .await;
-        policy(&field.node, &field.room, r#"{"max-length":1000000}"#).await;
+        policy(
+            &field.node,
+            &field.room,
+            r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
+        )
+        .await;
         let mut row = traffic.settle().await.into_row(once(stage));
         let dead = row.dead_lettered;
         row.check(dead == EVENTS as u64, || {

@@ -136,8 +136,8 @@ impl Doomed {
             row.fault,
             waited.len()
         );
-        row.check(waited.len() >= EVENTS, || {
-            format!("{} of {EVENTS} were tried again", waited.len())
+        row.check(waited.len() >= RETRIES, || {
+            format!("{} of {RETRIES} were tried again", waited.len())
         });
         row.check(longest <= RUNG + LATE, || {
             format!("a retry came back after {longest:?}, its rung being {RUNG:?}")
