@@ -66,8 +66,10 @@ impl Soak {
         }
         broker.tell(&mut command);
         let deadline = Instant::now() + Duration::from_secs(self.minutes * 60) + BESIDE;
-        let end = child::run(&mut command, deadline, |line| print!("{}", String::from_utf8_lossy(line)))
-            .map_err(|error| format!("cannot run the soak: {error}"))?;
+        let end = child::run(&mut command, deadline, |line| {
+            print!("{}", String::from_utf8_lossy(line))
+        })
+        .map_err(|error| format!("cannot run the soak: {error}"))?;
         match end.fault() {
             None => Ok(()),
             Some(fault) => Err(format!("the soak {fault}")),
@@ -91,7 +93,10 @@ mod tests {
     fn what_is_missing_or_wrong_says_what_to_write() {
         for (args, fault) in [
             (&[][..], "a soak needs a time; write `--minutes 30`"),
-            (&["--minutes"], "no number after `--minutes`; write `--minutes 30`"),
+            (
+                &["--minutes"],
+                "no number after `--minutes`; write `--minutes 30`",
+            ),
             (
                 &["--minutes", "1", "--broker", "memory"],
                 "a soak runs on RabbitMQ; write a version, such as `--broker 4`",
