@@ -67,7 +67,7 @@ impl Soak {
         broker.tell(&mut command);
         let deadline = Instant::now() + Duration::from_secs(self.minutes * 60) + BESIDE;
         let end = child::run(&mut command, deadline, |line| {
-            print!("{}", String::from_utf8_lossy(line))
+            print!("{}", String::from_utf8_lossy(line));
         })
         .map_err(|error| format!("cannot run the soak: {error}"))?;
         match end.fault() {

@@ -32,14 +32,7 @@ async fn start(stage: &Stage) -> (Members, Traffic) {
 async fn kill(members: &Members, index: usize, traffic: &mut Traffic) {
     members.node(index, Node::kill).await;
     traffic.confirms(MEANWHILE).await;
-    bring_back(members, index).await;
-}
-
-async fn bring_back(members: &Members, index: usize) {
-    members
-        .node(index, |node| node.start_again().expect("the node comes back"))
-        .await;
-    members.whole().await;
+    members.bring_back(index).await;
 }
 
 pub(super) async fn leader(stage: &Stage) -> Row {
@@ -80,7 +73,7 @@ pub(super) async fn rolling(stage: &Stage) -> Row {
             traffic.confirms(MEANWHILE).await;
             let stop = |node: &Node| node.stop().expect("the node stops");
             members.node(index, stop).await;
-            bring_back(&members, index).await;
+            members.bring_back(index).await;
         }
     }
     traffic.confirms(MEANWHILE).await;
@@ -108,7 +101,7 @@ pub(super) async fn pinned(stage: &Stage) -> Row {
         traffic.confirms(MEANWHILE).await;
         let moved = killed.elapsed();
         traffic.flows(MEANWHILE).await;
-        bring_back(&members, first).await;
+        members.bring_back(first).await;
         let mut row = Row {
             times: 1,
             ..stage.row()
@@ -149,7 +142,7 @@ pub(super) async fn election(stage: &Stage) -> Row {
         };
         let (told, ()) = tokio::join!(publish, members.node(leader, Node::kill));
         let refused = told.iter().filter(|told| told.is_err()).count();
-        bring_back(&members, leader).await;
+        members.bring_back(leader).await;
         let account = traffic.settle().await;
         let seen = account.seen.iter().flatten();
         let again = seen.filter(|(_, copies)| copies.len() > 1).count();
