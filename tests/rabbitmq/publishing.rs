@@ -89,6 +89,47 @@ async fn a_full_queue_refuses_and_may_have_let_others_have_it() {
 }
 
 #[tokio::test]
+async fn a_queue_that_refuses_no_longer_is_published_to_again() {
+    let vhost = vhost().await;
+    let bus = bus(&vhost.url()).await;
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    bind(
+        &channel,
+        "full",
+        "thing.happened.*",
+        &[("x-queue-type", AMQPValue::LongString("quorum".into()))],
+    )
+    .await;
+    let name = vhost.name().to_owned();
+    let policy = |definition: &'static str| {
+        let name = name.clone();
+        blocking(move || {
+            let set = [
+                "set_policy",
+                "-p",
+                &name,
+                "full",
+                "^full$",
+                definition,
+                "--apply-to",
+                "queues",
+            ];
+            tidings_broker::shared().ctl(&set).unwrap();
+        })
+    };
+    policy(r#"{"max-length":1,"overflow":"reject-publish"}"#).await;
+    // It takes a few more than it may have before it refuses.
+    until("the queue refuses", async || {
+        let told = bus.publish(&Happened::new(1, "a")).await;
+        told.is_err_and(|error| matches!(fault(&error).0, PublishFault::Refused(_)))
+    })
+    .await;
+    // Limit and refusal go at once: it tells no channel that it had refused before.
+    policy(r#"{"max-length":1000}"#).await;
+    bus.publish(&Happened::new(2, "a")).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_exchange_that_was_deleted_is_declared_again() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;

@@ -297,7 +297,7 @@ impl Supervisor {
             caller.dial_all(deadline, number).await
         };
         tokio::select! {
-            dialled = dialling => match dialled {
+            result = dialling => match result {
                 Ok(live) => Came::In(live),
                 Err(faults) => Came::Refused(reasons(&faults)),
             },

@@ -13,6 +13,7 @@ mod ledger;
 mod outbox;
 mod properties;
 mod publisher;
+mod refusals;
 mod settlement;
 mod socket;
 mod tls;

@@ -25,6 +25,7 @@ pub(super) struct Outbox {
     /// How many of those that wait leave alone, each once the one before is confirmed: one of them cost a channel.
     one_by_one: usize,
     closing: bool,
+    has_refused: bool,
 }
 
 impl Outbox {
@@ -65,6 +66,16 @@ impl Outbox {
         self.ledger.next_number()
     }
 
+    /// Whether the broker has refused any message on this channel.
+    pub(super) fn has_refused(&self) -> bool {
+        self.has_refused
+    }
+
+    /// Whether no message is under way.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.ledger.is_empty()
+    }
+
     /// A message leaves, under the next number.
     pub(super) fn sent(&mut self, publish: Publish) {
         let mandatory = publish.mandatory;
@@ -73,6 +84,7 @@ impl Outbox {
 
     /// The broker said its word about the publish `number`; with it came the return of the publish `carried`.
     pub(super) fn answered(&mut self, number: u64, word: Word, carried: Option<u64>) {
+        self.has_refused |= word == Word::Nack;
         self.ledger.answered(number, word, carried);
     }
 
@@ -97,6 +109,7 @@ impl Outbox {
     /// for. Says how many were under way, and how many of them leave again.
     pub(super) fn channel_lost(&mut self, fault: &Fault) -> (usize, usize) {
         self.tell();
+        self.has_refused = false;
         let under_way = self.ledger.lost();
         let unconfirmed = under_way.len();
         let (blamed, again): (Vec<Publish>, Vec<Publish>) = under_way

@@ -22,6 +22,7 @@ use super::fault::Fault;
 use super::ledger::Word;
 use super::outbox::Outbox;
 use super::properties::{self, TooLong, short};
+use super::refusals::Refusals;
 use super::ways::{Seen, Ways};
 use crate::broker::Publish;
 use crate::message::Message;
@@ -62,6 +63,7 @@ impl Publisher {
             closing: None,
             hung_up: false,
             next_sweep: Instant::now() + SWEEP,
+            refusals: Refusals::default(),
         };
         tokio::spawn(desk.run());
         Self { inbox }
@@ -95,6 +97,7 @@ struct Desk {
     /// Whether every sender is gone: the inbox says so again and again.
     hung_up: bool,
     next_sweep: Instant,
+    refusals: Refusals,
 }
 
 /// Why a channel is left.
@@ -156,11 +159,16 @@ impl Desk {
 
     /// Publishes on one channel until it ends.
     async fn work(&mut self, channel: &Channel, live: &Live, backoff: &mut Backoff) -> End {
+        self.refusals.moved();
         let mut ways = Ways::default();
         let mut states = self.states.clone();
         let mut inbox = Vec::with_capacity(BATCH);
         loop {
-            self.write(channel, live, &mut ways).await;
+            if !self.refusals.is_leaving() {
+                self.write(channel, live, &mut ways).await;
+            } else if self.outbox.is_at_rest() {
+                return End::Lost(Fault::new("it refused what another may take"));
+            }
             if self.outbox.is_closing() && self.outbox.is_flushed() && self.orders.is_empty() {
                 return End::Closed;
             }
@@ -189,6 +197,7 @@ impl Desk {
                     if self.outbox.is_forgotten() {
                         return End::Lost(Fault::new("too many publishes were never confirmed"));
                     }
+                    self.refusals.look(self.outbox.has_refused(), Instant::now());
                     if !channel.status().connected() {
                         return End::Lost(Fault::new("the channel is closed"));
                     }
