@@ -283,6 +283,10 @@ impl Bus {
                 connected: true,
                 reason: Some(format!("the broker takes no publishes: {why}")),
             },
+            BrokerState::Troubled(why) => BusHealth {
+                connected: true,
+                reason: Some(why),
+            },
             BrokerState::Down(why) => BusHealth {
                 connected: false,
                 reason: Some(why),

@@ -18,7 +18,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
@@ -26,6 +26,7 @@ use super::connection::{Live, State};
 use super::fault::Fault;
 use super::ledger::{Ledger, Word};
 use super::properties::{self, TooLong, short};
+use super::upkeep::Missing;
 use crate::broker::Publish;
 use crate::message::Message;
 use crate::refusal::Refusal;
@@ -39,6 +40,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long opening a channel may take.
 const OPENING: Duration = Duration::from_secs(10);
+
+/// How long nothing is published at most while an exchange that is gone is declared again.
+const REPAIRING: Duration = Duration::from_secs(5);
 
 /// How many publishes without a confirm, and without anyone who waits for it, a channel may have. The library keeps
 /// something for each until the channel ends; so it ends.
@@ -58,8 +62,8 @@ enum Order {
 }
 
 impl Publisher {
-    /// Starts the task; it says `missing` when an exchange is not there.
-    pub(super) fn start(states: watch::Receiver<State>, missing: Arc<Notify>) -> Self {
+    /// Starts the task; it tells `missing` when an exchange is not there.
+    pub(super) fn start(states: watch::Receiver<State>, missing: Missing) -> Self {
         let (inbox, orders) = mpsc::unbounded_channel();
         let desk = Desk {
             orders,
@@ -97,7 +101,7 @@ impl Publisher {
 struct Desk {
     orders: mpsc::UnboundedReceiver<Order>,
     states: watch::Receiver<State>,
-    missing: Arc<Notify>,
+    missing: Missing,
     waiting: VecDeque<Publish>,
     ledger: Ledger<Publish>,
     /// How many of those that wait leave alone, each once the one before is confirmed: one of them cost a channel.
@@ -137,10 +141,17 @@ impl Desk {
                 Err(fault) => fault,
             };
             self.channel_lost(&fault);
+            let repaired = fault.is_missing().then(|| self.ask_for_repair());
             // Without it a channel that is closed as soon as it opens would be opened again and again.
             let pause = tokio::time::sleep(backoff.wait());
-            tokio::pin!(pause);
-            self.idle_until(pause).await;
+            let pause = async {
+                pause.await;
+                // An exchange that is there before its bindings are takes events for nobody.
+                if let Some(repaired) = repaired {
+                    let _ = tokio::time::timeout(REPAIRING, repaired).await;
+                }
+            };
+            self.idle_until(Box::pin(pause)).await;
         }
         self.refuse_all();
     }
@@ -314,9 +325,6 @@ impl Desk {
             unconfirmed = under_way.len(),
             "the publish channel was lost: {fault}"
         );
-        if fault.is_missing() {
-            self.missing.notify_one();
-        }
         let (blamed, again): (Vec<Publish>, Vec<Publish>) = under_way
             .into_iter()
             .partition(|publish| is_blamed(fault, &publish.message));
@@ -345,6 +353,14 @@ impl Desk {
         }
         telemetry::resent(resent);
         self.sweep();
+    }
+
+    /// The answer is there when all is declared again.
+    fn ask_for_repair(&self) -> oneshot::Receiver<()> {
+        let (repaired, answer) = oneshot::channel();
+        // Nobody is there when the bus is gone.
+        let _ = self.missing.send(repaired);
+        answer
     }
 
     fn take(&mut self, order: Option<Order>) {
