@@ -1,0 +1,240 @@
+//! The account of a run: what was told, what was finished, what was given up on, held against each other.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::notebook::{Line, finished};
+use crate::row::Row;
+use crate::told::Told;
+
+/// All that is known of a run's events once it is over.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// What publishers were told, by number.
+    pub told: HashMap<u64, Told>,
+    /// What handlers finished.
+    pub lines: Vec<Line>,
+    /// What each handler's dead letters hold, by the handler's name.
+    pub dead: HashMap<String, Vec<(u64, String)>>,
+    /// What the witness saw, if there was one: the id of each copy, by number.
+    pub seen: Option<HashMap<u64, Vec<String>>>,
+    /// The handlers that were to have every event.
+    pub handlers: Vec<String>,
+    /// When events were published, in microseconds since 1970.
+    pub published: (u64, u64),
+    /// What went wrong while it was drawn up; a sentence each.
+    pub failed: Vec<String>,
+}
+
+impl Account {
+    /// The row that it comes to; `row` brings the fault's name and times.
+    pub fn into_row(self, row: Row) -> Row {
+        let (finished, dead) = (finished(&self.lines), self.dead_numbers());
+        let has = |handler: &str, number: u64| {
+            finished.contains_key(&(handler, number)) || dead.contains(&(handler, number))
+        };
+        let by_all = |is: &dyn Fn(&str) -> bool| self.handlers.iter().all(|handler| is(handler));
+        let confirmed = || self.confirmed();
+        let lost: Vec<u64> = confirmed()
+            .filter(|&number| !by_all(&|handler| has(handler, number)))
+            .collect();
+        let wrong_ok = confirmed()
+            .filter(|&number| !self.was_there(number, &has))
+            .count();
+        let handled = self
+            .told
+            .keys()
+            .filter(|&&number| by_all(&|handler| finished.contains_key(&(handler, number))))
+            .count();
+        let dead_lettered: HashSet<u64> = dead.iter().map(|(_, number)| *number).collect();
+        let mut failed = self.failed.clone();
+        failed.extend(self.broken_promises());
+        failed.extend(self.where_lost(&lost, &has));
+        Row {
+            published: self.told.len() as u64,
+            confirmed: confirmed().count() as u64,
+            handled: handled as u64,
+            redelivered: finished.values().map(|times| times - 1).sum(),
+            dead_lettered: dead_lettered.len() as u64,
+            lost: lost.len() as u64,
+            wrong_ok: wrong_ok as u64,
+            longest_pause: self.longest_pause(),
+            failed: [row.failed.clone(), failed].concat(),
+            ..row
+        }
+    }
+
+    /// The numbers of those whose publisher was told `Ok`.
+    pub fn confirmed(&self) -> impl Iterator<Item = u64> {
+        self.told
+            .iter()
+            .filter(|(_, told)| matches!(told, Told::Ok(_)))
+            .map(|(number, _)| *number)
+    }
+
+    fn dead_numbers(&self) -> HashSet<(&str, u64)> {
+        self.dead
+            .iter()
+            .flat_map(|(handler, letters)| letters.iter().map(move |(number, _)| (handler.as_str(), *number)))
+            .collect()
+    }
+
+    /// Whether anyone has seen it on the broker.
+    fn was_there(&self, number: u64, has: &impl Fn(&str, u64) -> bool) -> bool {
+        let seen = self.seen.as_ref();
+        seen.is_some_and(|seen| seen.contains_key(&number))
+            || self.handlers.iter().any(|handler| has(handler, number))
+    }
+
+    /// What must never be, whatever the fault.
+    fn broken_promises(&self) -> Vec<String> {
+        let mut ids: HashMap<u64, HashSet<&str>> = HashMap::new();
+        for Line { number, id, .. } in &self.lines {
+            ids.entry(*number).or_default().insert(id);
+        }
+        let seen = self.seen.iter().flatten();
+        for (number, copies) in seen {
+            ids.entry(*number)
+                .or_default()
+                .extend(copies.iter().map(String::as_str));
+        }
+        for (number, id) in self.dead.values().flatten() {
+            ids.entry(*number).or_default().insert(id);
+        }
+        let (mut refused, mut other, mut several) = (0, 0, 0);
+        for (number, ids) in &ids {
+            several += u64::from(ids.len() > 1);
+            match self.told.get(number) {
+                Some(Told::No(_)) => refused += 1,
+                Some(Told::Ok(id) | Told::Maybe(id)) if !ids.contains(id.as_str()) => other += 1,
+                _ => {}
+            }
+        }
+        let tell = |count: u64, what: &str| (count > 0).then(|| format!("{count} events {what}"));
+        [
+            tell(
+                refused,
+                "were published though their caller was told that they surely were not",
+            ),
+            tell(other, "came under another id than their caller was told"),
+            tell(several, "came under several ids"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// A few of those that were lost, by handler.
+    fn where_lost(&self, lost: &[u64], has: &impl Fn(&str, u64) -> bool) -> Vec<String> {
+        let mut lost = lost.to_vec();
+        lost.sort_unstable();
+        self.handlers
+            .iter()
+            .filter_map(|handler| {
+                let missing: Vec<u64> = lost
+                    .iter()
+                    .copied()
+                    .filter(|&number| !has(handler, number))
+                    .collect();
+                let few = &missing[..missing.len().min(10)];
+                (!missing.is_empty())
+                    .then(|| format!("{handler} lacks {} events, such as {few:?}", missing.len()))
+            })
+            .collect()
+    }
+
+    /// The longest time without a line, from the first to the last publish.
+    fn longest_pause(&self) -> Duration {
+        let (from, to) = self.published;
+        let mut times: Vec<u64> = self
+            .lines
+            .iter()
+            .map(|line| line.at)
+            .filter(|at| (from..=to).contains(at))
+            .collect();
+        times.extend([from, to]);
+        times.sort_unstable();
+        let pause = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+        Duration::from_micros(pause.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(handler: &str, number: u64, at: u64) -> Line {
+        Line {
+            handler: handler.to_owned(),
+            number,
+            id: format!("id-{number}"),
+            line: "a".to_owned(),
+            at,
+        }
+    }
+
+    fn told(number: u64, told: impl Fn(String) -> Told) -> (u64, Told) {
+        (number, told(format!("id-{number}")))
+    }
+
+    fn account() -> Account {
+        Account {
+            told: HashMap::from([told(1, Told::Ok), told(2, Told::Ok), told(3, Told::Maybe)]),
+            lines: vec![
+                line("a", 1, 10),
+                line("b", 1, 20),
+                line("a", 2, 30),
+                line("a", 1, 70),
+            ],
+            dead: HashMap::from([("b".to_owned(), vec![(2, "id-2".to_owned())])]),
+            seen: None,
+            handlers: vec!["a".to_owned(), "b".to_owned()],
+            published: (0, 80),
+            failed: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_handled_or_dead_lettered_by_each_handler_is_not_lost() {
+        let row = account().into_row(Row::default());
+        assert!(row.passed(), "{row:?}");
+        assert_eq!((row.published, row.confirmed, row.handled), (3, 2, 1));
+        assert_eq!((row.redelivered, row.dead_lettered), (1, 1));
+        assert_eq!(row.longest_pause, Duration::from_micros(40));
+    }
+
+    #[test]
+    fn what_one_handler_never_had_is_lost() {
+        let mut account = account();
+        account.dead.clear();
+        let row = account.into_row(Row::default());
+        assert_eq!((row.lost, row.wrong_ok), (1, 0));
+        assert_eq!(row.failed, ["b lacks 1 events, such as [2]"]);
+    }
+
+    #[test]
+    fn what_nobody_saw_was_wrongly_said_to_be_taken() {
+        let mut account = account();
+        account.told.insert(9, Told::Ok("id-9".to_owned()));
+        account.seen = Some(HashMap::new());
+        let row = account.into_row(Row::default());
+        assert_eq!((row.lost, row.wrong_ok), (1, 1));
+    }
+
+    #[test]
+    fn what_came_after_a_sure_no_or_under_another_id_fails() {
+        let mut account = account();
+        account.told.insert(1, Told::No("id-1".to_owned()));
+        account.told.insert(2, Told::Ok("other".to_owned()));
+        let row = account.into_row(Row::default());
+        assert_eq!(row.failed.len(), 2, "{row:?}");
+    }
+
+    #[test]
+    fn one_number_under_two_ids_fails() {
+        let mut account = account();
+        account.seen = Some(HashMap::from([(1, vec!["id-1".to_owned(), "id-x".to_owned()])]));
+        let row = account.into_row(Row::default());
+        assert_eq!(row.failed, ["1 events came under several ids"]);
+    }
+}

@@ -1,0 +1,88 @@
+//! A fault of the table: what happens, how often, and what runs it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::row::Row;
+use crate::soak::Field;
+use crate::stage::Stage;
+
+/// A future that the thread which made it also waits for.
+pub type Run<'a, T = Row> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// One fault, with events on the way before, during and after it.
+///
+/// ```
+/// use tidings_faults::{Fault, Row, Stage, Times};
+///
+/// pub const FAULTS: &[Fault] = &[Fault::new(
+///     "broker-killed",
+///     "the broker is killed and started again",
+///     Times { short: 2, full: 20 },
+///     |stage| Box::pin(killed(stage)),
+/// )];
+///
+/// async fn killed(stage: &Stage) -> Row {
+///     todo!("a node, traffic, the fault, its account")
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Fault {
+    /// Its name, in kebab-case: the row's, and the test's.
+    pub name: &'static str,
+    /// What happens, in half a line.
+    pub about: &'static str,
+    /// How often.
+    pub times: Times,
+    /// Runs it and accounts for every event.
+    pub run: for<'a> fn(&'a Stage) -> Run<'a>,
+    /// Does it once to the broker of a soak, which has its own traffic; none where the fault needs a place of its own.
+    pub strike: Option<Strike>,
+}
+
+/// Does a fault once, and ends when the broker is as it was: what publishes and handles meanwhile is another's.
+pub type Strike = for<'a> fn(&'a Field) -> Run<'a, ()>;
+
+/// How often a fault is done, in the two forms of the suite.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// In the form that runs with every change.
+    pub short: u32,
+    /// In the form that fills the tables of the documentation.
+    pub full: u32,
+}
+
+impl Fault {
+    /// A fault that a soak does not draw.
+    pub const fn new(
+        name: &'static str,
+        about: &'static str,
+        times: Times,
+        run: for<'a> fn(&'a Stage) -> Run<'a>,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            times,
+            run,
+            strike: None,
+        }
+    }
+
+    /// Lets a soak draw it.
+    pub const fn strike(mut self, strike: Strike) -> Self {
+        self.strike = Some(strike);
+        self
+    }
+}
+
+/// Every fault, in the order of the table.
+pub fn all() -> Vec<Fault> {
+    [
+        crate::broker::FAULTS,
+        crate::cluster::FAULTS,
+        crate::network::FAULTS,
+        crate::process::FAULTS,
+    ]
+    .concat()
+}

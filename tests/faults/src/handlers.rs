@@ -1,0 +1,48 @@
+//! The service of the suite: three handlers of one event, each of which is to have every event.
+
+use tidings::{App, Delivery, Event, HandlerError, State, event_handler, handlers};
+
+use crate::event::Noted;
+use crate::notebook::Notebook;
+
+/// The service's name.
+pub const SERVICE: &str = "faults";
+
+/// Its handlers.
+pub const HANDLERS: &[&str] = &["plain", "faltering", "ordered"];
+
+/// Finishes every event at once.
+#[event_handler("fault.noted")]
+pub async fn plain(event: Event<Noted>, State(notebook): State<Notebook>) {
+    notebook.note("plain", event.number, event.id(), &event.line);
+}
+
+/// Fails one event of fifty at its first attempt.
+///
+/// # Errors
+/// Then.
+#[event_handler("fault.noted")]
+pub async fn faltering(
+    event: Event<Noted>,
+    delivery: Delivery,
+    State(notebook): State<Notebook>,
+) -> Result<(), HandlerError> {
+    if event.number.is_multiple_of(50) && delivery.attempt() == 1 {
+        return Err(HandlerError::retry("it falters"));
+    }
+    notebook.note("faltering", event.number, event.id(), &event.line);
+    Ok(())
+}
+
+/// Takes the events of a line one by one.
+#[event_handler("fault.noted", ordered_by = "aggregate_id")]
+pub async fn ordered(event: Event<Noted>, State(notebook): State<Notebook>) {
+    notebook.note("ordered", event.number, event.id(), &event.line);
+}
+
+/// The app of all three.
+pub fn app(notebook: &Notebook) -> App<Notebook> {
+    App::new(SERVICE)
+        .state(notebook.clone())
+        .handlers(handlers![plain, faltering, ordered])
+}

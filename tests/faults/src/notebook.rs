@@ -1,0 +1,209 @@
+//! What handlers finished: a file that outlives whoever writes it.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A file in which a handler notes an event before it returns, and so before the event is acknowledged. Clones, and
+/// other processes that open the same path, write into the same file, each line whole.
+#[derive(Debug, Clone)]
+pub struct Notebook(Arc<Open>);
+
+#[derive(Debug)]
+struct Open {
+    path: PathBuf,
+    file: File,
+}
+
+/// A line: a handler finished an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The handler's name.
+    pub handler: String,
+    /// The event's number.
+    pub number: u64,
+    /// Its id.
+    pub id: String,
+    /// Its aggregate.
+    pub line: String,
+    /// When, in microseconds since 1970.
+    pub at: u64,
+}
+
+impl Notebook {
+    /// Opens the file, or makes it.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Self {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()));
+        Self(Arc::new(Open {
+            path: path.to_owned(),
+            file,
+        }))
+    }
+
+    /// Where it is, for a process that is to write into it, too.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Notes that `handler` finished an event. It is the last thing a handler does.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn note(&self, handler: &str, number: u64, id: &str, line: &str) {
+        let text = format!("{handler} {number} {id} {line} {}\n", now());
+        // One write to the end of the file: the system keeps it whole, and keeps it when we are killed.
+        let written = (&self.0.file)
+            .write(text.as_bytes())
+            .expect("the notebook is written");
+        assert_eq!(written, text.len(), "a line is written whole");
+    }
+
+    /// Reads it from its start on.
+    pub fn reader(&self) -> Reader {
+        Reader {
+            path: self.0.path.clone(),
+            read: 0,
+            lines: Vec::new(),
+        }
+    }
+}
+
+/// Reads a notebook as it grows.
+#[derive(Debug)]
+pub struct Reader {
+    path: PathBuf,
+    read: u64,
+    lines: Vec<Line>,
+}
+
+impl Reader {
+    /// All lines, those that came since the last time among them.
+    ///
+    /// # Panics
+    /// When the file cannot be read.
+    pub fn lines(&mut self) -> &[Line] {
+        let mut text = String::new();
+        let mut file = File::open(&self.path).expect("the notebook is there");
+        file.seek(SeekFrom::Start(self.read))
+            .expect("the notebook is sought in");
+        file.read_to_string(&mut text).expect("the notebook is read");
+        // Up to the last end of a line; a system that writes in parts would show one without.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        self.lines.extend(text[..whole].lines().map(Line::parse));
+        self.read += whole as u64;
+        &self.lines
+    }
+
+    /// How many lines there are.
+    pub fn count(&mut self) -> usize {
+        self.lines().len()
+    }
+}
+
+impl Line {
+    // plain 17 0193… one-3 1790000000000000
+    fn parse(text: &str) -> Self {
+        let mut words = text.split(' ');
+        let mut next = || {
+            words
+                .next()
+                .unwrap_or_else(|| panic!("no line of a notebook: {text}"))
+        };
+        Self {
+            handler: next().to_owned(),
+            number: next().parse().expect("a number"),
+            id: next().to_owned(),
+            line: next().to_owned(),
+            at: next().parse().expect("a time"),
+        }
+    }
+}
+
+/// How often each handler finished each event.
+pub fn finished(lines: &[Line]) -> HashMap<(&str, u64), u64> {
+    let mut finished = HashMap::new();
+    for line in lines {
+        *finished.entry((line.handler.as_str(), line.number)).or_default() += 1;
+    }
+    finished
+}
+
+/// What is wrong with the order in which `handler` finished the events of each aggregate: the first completions are to
+/// be in order, and a replay is to start at an event already seen and to skip none.
+pub fn disorder(lines: &[Line], handler: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    // Of each aggregate: the place of each number in the order of first completions, the newest number, and the place
+    // of the one that was finished last.
+    let mut seen: HashMap<&str, (HashMap<u64, usize>, u64, usize)> = HashMap::new();
+    for Line { line, number, .. } in lines.iter().filter(|line| line.handler == handler) {
+        let (places, newest, last) = seen.entry(line).or_default();
+        if let Some(&place) = places.get(number) {
+            // A replay goes back to any event already seen, and then goes on one by one.
+            if place > *last + 1 {
+                faults.push(format!("{handler}: {line} skipped to {number} in a replay"));
+            }
+            *last = place;
+            continue;
+        }
+        if *newest > *number {
+            faults.push(format!("{handler}: {line} finished {number} after {newest}"));
+        }
+        if !places.is_empty() && *last + 1 != places.len() {
+            faults.push(format!(
+                "{handler}: {line} went on at {number} in the middle of a replay"
+            ));
+        }
+        *last = places.len();
+        places.insert(*number, *last);
+        *newest = (*newest).max(*number);
+    }
+    faults
+}
+
+/// Microseconds since 1970.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(numbers: &[u64]) -> Vec<String> {
+        let lines: Vec<Line> = numbers
+            .iter()
+            .map(|number| Line::parse(&format!("h {number} id a 0")))
+            .collect();
+        disorder(&lines, "h")
+    }
+
+    #[test]
+    fn a_replay_that_skips_nothing_is_in_order() {
+        for numbers in [
+            &[1, 2, 5][..],
+            &[1, 2, 3, 2, 3, 4],
+            &[1, 1, 1, 2],
+            &[1, 2, 3, 1, 2, 1, 2, 3, 4],
+        ] {
+            assert_eq!(order(numbers), Vec::<String>::new(), "{numbers:?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_too_late_or_skips_is_told() {
+        for numbers in [&[2, 1][..], &[1, 2, 3, 1, 3], &[1, 2, 3, 1, 4]] {
+            assert_eq!(order(numbers).len(), 1, "{numbers:?}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Waiting until all that was confirmed is handled or dead-lettered.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::notebook::Reader;
+use crate::stranger::Stranger;
+use crate::told::{Book, Told};
+use crate::wait::LOOK;
+use crate::witness::number_and_id;
+
+/// How long nothing is finished before one looks among the dead letters.
+const STILL: Duration = Duration::from_secs(1);
+
+/// What is outstanding once nothing more is published.
+#[derive(Debug)]
+pub struct Settling {
+    /// Which events each handler has still to finish.
+    outstanding: HashMap<String, HashSet<u64>>,
+    service: String,
+    url: String,
+    dead: HashMap<String, Vec<(u64, String)>>,
+    read: usize,
+}
+
+impl Settling {
+    /// What the handlers of `service` have to finish: all of the book that was confirmed.
+    pub fn of(book: &Book, service: &str, handlers: &[String], url: &str) -> Self {
+        let told = book.read();
+        let confirmed: HashSet<u64> = told
+            .iter()
+            .filter(|(_, told)| matches!(told, Told::Ok(_)))
+            .map(|(number, _)| *number)
+            .collect();
+        Self {
+            outstanding: handlers
+                .iter()
+                .map(|name| (name.clone(), confirmed.clone()))
+                .collect(),
+            service: service.to_owned(),
+            url: url.to_owned(),
+            dead: HashMap::new(),
+            read: 0,
+        }
+    }
+
+    /// Waits until nothing is outstanding, or nothing was finished for so long; whether it is done.
+    pub async fn finish(&mut self, reader: &mut Reader, patience: Duration) -> bool {
+        let mut still_since = Instant::now();
+        let mut looked = Instant::now();
+        loop {
+            if self.read_on(reader) {
+                still_since = Instant::now();
+            }
+            if looked.elapsed() > STILL && still_since.elapsed() > STILL {
+                if self.take_dead_letters().await > 0 {
+                    still_since = Instant::now();
+                }
+                looked = Instant::now();
+            }
+            let done = self.outstanding.values().all(HashSet::is_empty);
+            if done || still_since.elapsed() > patience {
+                // What is in the dead letters is counted, whoever has finished it, too.
+                self.take_dead_letters().await;
+                return done;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// What each handler's dead letters held, by the handler's name.
+    pub fn into_dead(self) -> HashMap<String, Vec<(u64, String)>> {
+        self.dead
+    }
+
+    /// How many retries found no queue to come back to.
+    pub async fn orphans(&self) -> u32 {
+        match Stranger::try_connect(&self.url).await {
+            Ok(stranger) => stranger
+                .depth(&format!("{}.orphans", self.service))
+                .await
+                .unwrap_or(0),
+            Err(_) => 0,
+        }
+    }
+
+    fn read_on(&mut self, reader: &mut Reader) -> bool {
+        let lines = reader.lines();
+        let moved = lines.len() > self.read;
+        for line in &lines[self.read..] {
+            if let Some(outstanding) = self.outstanding.get_mut(&line.handler) {
+                outstanding.remove(&line.number);
+            }
+        }
+        self.read = lines.len();
+        moved
+    }
+
+    async fn take_dead_letters(&mut self) -> usize {
+        let Ok(stranger) = Stranger::try_connect(&self.url).await else {
+            return 0;
+        };
+        let mut taken = 0;
+        for (handler, outstanding) in &mut self.outstanding {
+            let queue = format!("{}.{handler}.dlq", self.service);
+            for message in stranger.take(&queue).await.unwrap_or_default() {
+                taken += 1;
+                if let Some((number, id)) = number_and_id(&message.delivery.data) {
+                    outstanding.remove(&number);
+                    self.dead.entry(handler.clone()).or_default().push((number, id));
+                }
+            }
+        }
+        taken
+    }
+}

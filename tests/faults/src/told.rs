@@ -1,0 +1,64 @@
+//! What publishers were told of each event.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tidings::Error;
+
+/// What the caller of a publish was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing: it still waits, or was cancelled.
+    Nothing,
+    /// `Ok`, with this id.
+    Ok(String),
+    /// An error that says the event may have been delivered.
+    Maybe(String),
+    /// An error that says it surely was not.
+    No(String),
+}
+
+/// A publishers' book: every event, by its number. Clones are the same book.
+#[derive(Debug, Clone, Default)]
+pub struct Book(Arc<Pages>);
+
+#[derive(Debug, Default)]
+struct Pages {
+    next: AtomicU64,
+    told: Mutex<HashMap<u64, Told>>,
+}
+
+impl Book {
+    /// The number of a new event, noted before it is published.
+    pub fn open(&self) -> u64 {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        self.told().insert(number, Told::Nothing);
+        number
+    }
+
+    /// Notes what the caller was told.
+    pub fn close(&self, number: u64, result: &tidings::Result<String>) {
+        let told = match result {
+            Ok(id) => Told::Ok(id.clone()),
+            Err(Error::Publish(error)) if error.maybe_delivered() => Told::Maybe(error.event_id().to_owned()),
+            Err(Error::Publish(error)) => Told::No(error.event_id().to_owned()),
+            Err(error) => panic!("a publish ends with a publish error and not with: {error}"),
+        };
+        self.told().insert(number, told);
+    }
+
+    /// What is in it.
+    pub fn read(&self) -> HashMap<u64, Told> {
+        self.told().clone()
+    }
+
+    /// How many of its events are as asked for: `book.count(|told| matches!(told, Told::Ok(_)))`.
+    pub fn count(&self, is: impl Fn(&Told) -> bool) -> usize {
+        self.told().values().filter(|told| is(told)).count()
+    }
+
+    fn told(&self) -> MutexGuard<'_, HashMap<u64, Told>> {
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
