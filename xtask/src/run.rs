@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::broker::{Broker, Stock};
 use crate::obtain;
-use crate::suite::{Job, Suite};
+use crate::suite::{Form, Job, Suite};
 use crate::table::{Row, Table};
 use crate::tally::Tally;
 
@@ -14,7 +14,7 @@ pub(crate) fn all(jobs: &[Job]) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut stock = Stock::default();
     let mut table = Table::default();
-    for Job { suite, asks } in jobs {
+    for Job { suite, form, asks } in jobs {
         let mut done = Vec::new();
         for ask in asks {
             let broker = stock.get(ask);
@@ -26,7 +26,7 @@ pub(crate) fn all(jobs: &[Job]) -> bool {
                 }
                 Ok(broker) => {
                     let on = broker.to_string();
-                    let tally = one(suite, &broker, &root);
+                    let tally = one(suite, *form, &broker, &root);
                     done.push(broker);
                     (on, tally)
                 }
@@ -56,7 +56,7 @@ pub(crate) fn all(jobs: &[Job]) -> bool {
     table.passed()
 }
 
-fn one(suite: &Suite, broker: &Broker, root: &Path) -> Tally {
+fn one(suite: &Suite, form: Form, broker: &Broker, root: &Path) -> Tally {
     let mut tally = Tally::default();
     for fault in suite.tools.iter().filter_map(|tool| obtain::tool(tool).err()) {
         tally.fault(1, fault);
@@ -71,13 +71,13 @@ fn one(suite: &Suite, broker: &Broker, root: &Path) -> Tally {
             return tally;
         }
     };
-    let deadline = Instant::now() + suite.deadline;
+    let deadline = Instant::now() + suite.deadline * form.deadlines();
     for step in steps {
         match broker {
             Broker::None => println!("\n==> {}: {step}", suite.name),
             _ => println!("\n==> {} on {broker}: {step}", suite.name),
         }
-        tally.add(step.run(root, broker, deadline));
+        tally.add(step.run(root, broker, form, deadline));
     }
     if tally.passed + tally.failed == 0 {
         tally.fault(1, "ran no test".to_owned());

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::broker::Broker;
 use crate::child;
+use crate::suite::Form;
 use crate::tally::{Libtest, Tally};
 use crate::tool::CARGO;
 
@@ -51,7 +52,7 @@ impl Step {
     }
 
     /// Runs the command in the workspace, its output passed on as it comes.
-    pub(crate) fn run(&self, root: &Path, broker: &Broker, deadline: Instant) -> Tally {
+    pub(crate) fn run(&self, root: &Path, broker: &Broker, form: Form, deadline: Instant) -> Tally {
         let mut command = CARGO.command();
         command
             .args(&self.args)
@@ -60,6 +61,7 @@ impl Step {
         // A test run reads snapshots; it never writes them, and never waves them through.
         command.env("INSTA_UPDATE", "no").env_remove("INSTA_FORCE_PASS");
         broker.tell(&mut command);
+        form.tell(&mut command);
 
         let mut libtest = Libtest::default();
         let mut packages = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 use std::{fs, io};
 
@@ -108,6 +109,14 @@ const SUITES: &[Suite] = &[
         steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test rabbitmq")]),
     },
     Suite {
+        name: "faults",
+        about: "brokers, networks and processes that fail while events are under way: none is lost",
+        brokers: &[Kind::RabbitMq],
+        tools: TOOLS,
+        deadline: BUILD,
+        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-faults")]),
+    },
+    Suite {
         name: "interop",
         about: "services in Node, Nest and Python, over RabbitMQ: their events to us, ours to them",
         brokers: &[Kind::RabbitMq],
@@ -188,15 +197,47 @@ fn feature_steps(manifest: &str) -> Vec<Step> {
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) suite: &'static Suite,
+    pub(crate) form: Form,
     /// None where no broker asked for is one it runs on.
     pub(crate) asks: Vec<Ask>,
 }
+
+/// How much a suite does that can do more or less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// What every change has to pass.
+    Short,
+    /// What fills the tables of the documentation, in hours.
+    Full,
+}
+
+impl Form {
+    /// How many times a suite's deadline it may take.
+    pub(crate) fn deadlines(self) -> u32 {
+        match self {
+            Self::Short => 1,
+            Self::Full => 18,
+        }
+    }
+
+    /// Tells a command about it.
+    pub(crate) fn tell(self, command: &mut Command) {
+        match self {
+            Self::Short => command.env_remove(FAULTS),
+            Self::Full => command.env(FAULTS, "full"),
+        };
+    }
+}
+
+/// What tells the faults which form of them is to be run.
+const FAULTS: &str = "TIDINGS_TEST_FAULTS";
 
 /// What a command line asks for: the suites named, or all, each once and in their own order; those that run on
 /// RabbitMQ on the brokers named, or the usual ones. `--broker` says nothing to a suite that knows one broker only.
 pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
     let mut names = Vec::new();
     let mut asks = Vec::new();
+    let mut form = Form::Short;
     let mut args = args.iter();
     while let Some(&arg) = args.next() {
         match arg.split_once('=') {
@@ -207,8 +248,11 @@ pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
                     .ok_or("no broker after `--broker`; write `--broker 4`")?;
                 asks.push(Ask::parse(broker)?);
             }
+            _ if arg == "--full" => form = Form::Full,
             _ if arg.starts_with('-') => {
-                return Err(format!("no option `{arg}`; there are `--broker` and `--help`"));
+                return Err(format!(
+                    "no option `{arg}`; there are `--broker`, `--full` and `--help`"
+                ));
             }
             _ => names.push(arg),
         }
@@ -232,16 +276,17 @@ pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
         if asks.is_empty() && !names.is_empty() {
             return Err(format!("suite `{}` does not run on memory", suite.name));
         }
-        jobs.push(Job { suite, asks });
+        jobs.push(Job { suite, form, asks });
     }
     Ok(jobs)
 }
 
 const USAGE: &str = "\
-usage: cargo xtask test [--broker <broker>]... [suite...]
+usage: cargo xtask test [--broker <broker>]... [--full] [suite...]
 
 Suites that run on RabbitMQ run on the one at hand and on the newest 4; those that run in memory, too, there as well.
-`--broker memory`, `--broker 4`, `--broker 3.10`, any version, once or more often, names others.
+`--broker memory`, `--broker 4`, `--broker 3.10`, any version, once or more often, names others. `--full` does each of
+the faults as often as the tables of docs/faults.md show, which takes hours; it says nothing to the other suites.
 
 A RabbitMQ that is not there is got: from Docker where its engine runs; else, as root on Debian and Ubuntu, the
 distribution's package, whose own server is not started; a newer one as root on Debian, unpacked from a newer suite
@@ -358,10 +403,20 @@ mod tests {
     }
 
     #[test]
+    fn the_long_form_is_asked_for() {
+        for (args, form) in [
+            (&["faults"][..], Form::Short),
+            (&["--full", "faults"], Form::Full),
+        ] {
+            assert_eq!(select(args).unwrap()[0].form, form, "{args:?}");
+        }
+    }
+
+    #[test]
     fn a_stray_option_says_which_there_are() {
         assert_eq!(
             select(&["--brokers"]).unwrap_err(),
-            "no option `--brokers`; there are `--broker` and `--help`"
+            "no option `--brokers`; there are `--broker`, `--full` and `--help`"
         );
         assert_eq!(
             select(&["unit", "--broker"]).unwrap_err(),
