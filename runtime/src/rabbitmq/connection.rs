@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::fault::Fault;
+use super::refusal;
 use super::socket::{Making, Socket};
 use super::tls::Secure;
 use super::url::Server;
@@ -28,6 +29,9 @@ use crate::telemetry;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LAST_WAIT: Duration = Duration::from_secs(15);
+
+/// A connection that is lost sooner has failed like one that was not made.
+const LASTING: Duration = Duration::from_secs(1);
 
 /// How often a connection is looked at that says nothing.
 const LOOK: Duration = Duration::from_secs(1);
@@ -239,16 +243,22 @@ impl Supervisor {
     async fn run(mut self, mut live: Live) {
         let purpose = self.dialler.purpose;
         tracing::info!(purpose, "connected");
+        let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
+        let mut since = Instant::now();
         while let Some(why) = self.watch(&live).await {
+            if since.elapsed() >= LASTING {
+                backoff.reset();
+            }
             telemetry::connection_lost(purpose, &why);
             live.socket.cut();
             self.state.send_replace(State::Down(why));
             let number = live.number + 1;
             drop(live);
-            match self.dial_until_up(number).await {
+            match self.dial_until_up(number, &mut backoff).await {
                 Some(again) => live = again,
                 None => break,
             }
+            since = Instant::now();
             tracing::info!(purpose, "connected again");
             self.state.send_replace(State::Up(live.clone()));
         }
@@ -299,8 +309,7 @@ impl Supervisor {
     }
 
     /// Tries until a server lets us in: there is no last try. `None` when the link is closed meanwhile.
-    async fn dial_until_up(&mut self, number: u64) -> Option<Live> {
-        let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
+    async fn dial_until_up(&mut self, number: u64, backoff: &mut Backoff) -> Option<Live> {
         loop {
             let wait = backoff.wait();
             let caller = &mut self.dialler;
@@ -341,7 +350,10 @@ async fn close(live: &Live) {
 pub(super) fn reasons(faults: &[(Server, Fault)]) -> String {
     let each: Vec<String> = faults
         .iter()
-        .map(|(server, fault)| format!("{server}: {fault}"))
+        .map(|(server, fault)| match fault.is_final() {
+            true => refusal(server, fault),
+            false => format!("{server}: {fault}"),
+        })
         .collect();
     each.join("; ")
 }

@@ -1,5 +1,6 @@
 //! Events on the way: publishers and handlers that run throughout a fault, and the account of them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tidings::{Bus, BusBuilder, RunningApp};
@@ -342,6 +343,7 @@ impl Traffic {
             told: self.book.read(),
             lines,
             dead: settling.into_dead(),
+            gone: HashMap::new(),
             seen,
             handlers: self.load.handlers,
             published: (self.started, ended),

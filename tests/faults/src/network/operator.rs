@@ -1,0 +1,159 @@
+//! What an operator does to a broker in use, by which no event goes.
+
+use std::time::Duration;
+
+use lapin::options::ExchangeDeleteOptions;
+use tidings::{App, Event, HandlerError, State, event_handler, handlers};
+use tidings_broker::{Node, Vhost};
+
+use super::gone::{Gone, Window};
+use super::recovery::{recovers, text};
+use crate::event::Noted;
+use crate::handlers::HANDLERS;
+use crate::notebook::Notebook;
+use crate::row::Row;
+use crate::stage::Stage;
+use crate::stranger::Stranger;
+use crate::traffic::Load;
+use crate::wait::{blocking, until, within};
+
+/// Usual traffic in a virtual host, at the pace of these faults.
+pub(super) fn load(stage: &Stage, url: &str) -> Load {
+    Load::on(url).per_second(stage.pick(400, 2_000))
+}
+
+/// Closes all connections to a virtual host.
+pub(super) async fn close_connections(vhost: &Vhost<'static>) {
+    let (node, name) = (vhost.node(), vhost.name().to_owned());
+    ctl(
+        node,
+        &["close_all_connections", "--vhost", &name, "by an operator"],
+    )
+    .await;
+}
+
+/// Runs `rabbitmqctl`.
+pub(super) async fn ctl(node: &'static Node, args: &[&str]) -> String {
+    let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+    blocking(move || {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        node.ctl(&args).expect("rabbitmqctl does it")
+    })
+    .await
+}
+
+pub(super) async fn connections_closed(stage: &Stage) -> Row {
+    let vhost = stage.vhost().await;
+    let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
+    for _ in 0..stage.times() {
+        traffic.flows(stage.pick(500, 3_000)).await;
+        close_connections(&vhost).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+    }
+    traffic.settle().await.into_row(row)
+}
+
+async fn delete_exchange(stranger: &Stranger, exchange: &str) {
+    let deleted = stranger
+        .channel()
+        .exchange_delete(exchange.into(), ExchangeDeleteOptions::default());
+    deleted.await.expect("an operator may delete");
+}
+
+pub(super) async fn delay_exchange_deleted(stage: &Stage) -> Row {
+    let vhost = stage.vhost().await;
+    let stranger = Stranger::connect(&vhost.url()).await;
+    let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
+    for _ in 0..stage.times() {
+        traffic.flows(stage.pick(500, 3_000)).await;
+        delete_exchange(&stranger, "faults.delay.50ms").await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+    }
+    traffic.settle().await.into_row(row)
+}
+
+pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
+    let vhost = stage.vhost().await;
+    // What cannot be dead-lettered is tried again after three minutes. The run is not to last that long.
+    let setting = "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 3000).";
+    ctl(vhost.node(), &["eval", setting]).await;
+    let stranger = Stranger::connect(&vhost.url()).await;
+    let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
+    for _ in 0..stage.times() {
+        traffic.flows(stage.pick(500, 3_000)).await;
+        delete_exchange(&stranger, "faults.return").await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+    }
+    traffic.settle().await.into_row(row)
+}
+
+pub(super) async fn too_large(stage: &Stage) -> Row {
+    let node = stage
+        .node_of(stage.setup().conf("max_message_size = 100000"))
+        .await;
+    let (mut traffic, mut row) = (load(stage, &node.url()).start(stage).await, stage.row());
+    for _ in 0..stage.times() {
+        for _ in 0..5 {
+            traffic.flows(stage.pick(100, 1_000)).await;
+            let event = Noted {
+                number: traffic.book().open(),
+                line: "large".to_owned(),
+                room: "x".repeat(200_000),
+            };
+            let result = within("what the publisher is told", traffic.bus().publish(&event)).await;
+            traffic.book().close(event.number, &result);
+            let told = match result {
+                Ok(_) => "Ok".to_owned(),
+                Err(error) => text(&error),
+            };
+            row.check(
+                told.contains("PRECONDITION_FAILED") && told.contains("larger"),
+                || format!("the publisher is told {told}"),
+            );
+            recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        }
+    }
+    traffic.settle().await.into_row(row)
+}
+
+/// Gives up on one event of twenty.
+#[event_handler("fault.noted")]
+async fn refusing(event: Event<Noted>, State(notebook): State<Notebook>) -> Result<(), HandlerError> {
+    if event.number.is_multiple_of(20) {
+        return Err(HandlerError::reject("it is one of twenty"));
+    }
+    notebook.note("refusing", event.number, event.id(), &event.line);
+    Ok(())
+}
+
+pub(super) async fn dead_letters_deleted(stage: &Stage) -> Row {
+    let vhost = stage.vhost().await;
+    let stranger = Stranger::connect(&vhost.url()).await;
+    let load = load(stage, &vhost.url())
+        .handled_by("refusers", &["refusing"])
+        .patience(Duration::from_secs(5));
+    let bus = load.bus().await;
+    let app = App::new("refusers")
+        .state(Notebook::open(&stage.folder().join("notebook")))
+        .handlers(handlers![refusing])
+        .start(&bus)
+        .await
+        .expect("the app starts");
+    let (mut traffic, mut row, mut gone) = (load.start(stage).await, stage.row(), Gone::default());
+    for _ in 0..stage.times() {
+        traffic.flows(stage.pick(500, 3_000)).await;
+        let window = Window::open(&traffic, &["refusing"]);
+        let queue = "refusers.refusing.dlq";
+        stranger.delete(queue).await.expect("an operator may delete");
+        window.close(&traffic, &mut gone);
+        until("a dead letter declares it again", async || {
+            stranger.depth(queue).await.is_some_and(|depth| depth > 0)
+        })
+        .await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(5), &["refusing"]).await;
+    }
+    let row = gone.into_row(traffic.settle().await, row);
+    app.shutdown().await.expect("the app ends");
+    bus.close().await;
+    row
+}
