@@ -7,8 +7,10 @@
 mod backoff;
 mod connection;
 mod consumer;
+mod course;
 mod fault;
 mod ledger;
+mod outbox;
 mod properties;
 mod publisher;
 mod settlement;
@@ -17,14 +19,16 @@ mod tls;
 mod topology;
 mod upkeep;
 mod url;
+mod ways;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use self::connection::{Dialler, Link, Live, State, reasons};
+use self::connection::{Dialler, Link, Live, reasons};
 use self::consumer::RabbitSubscription;
+use self::course::State;
 use self::fault::Fault;
 use self::publisher::Publisher;
 use self::tls::Secure;
@@ -122,7 +126,7 @@ fn connect_error(url: &str, faults: &[(Server, Fault)]) -> ConnectError {
 
 /// Why a broker does not let us in, and what to do about it.
 fn refusal(server: &Server, fault: &Fault) -> String {
-    if fault.is_deaf() {
+    if fault.is_deaf() || !fault.is_final() {
         return format!("{server}: {fault}");
     }
     let (user, vhost) = (server.user(), server.vhost());

@@ -12,14 +12,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::Shared;
-use super::connection::{Live, State};
+use super::connection::Live;
+use super::course::State;
 use super::topology::{self, Mode};
 use crate::error::DeclareError;
 use crate::topology::{BindingPlan, Plan};
 use crate::wire::error_text::chain;
 
 /// How long it is from one look to the next, unless a look takes long.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
 /// The part of the time that looks may take: one in so many.
 const SHARE: u32 = 50;
