@@ -565,6 +565,9 @@ impl From<Refusal> for Unsent {
             Refusal::NoExchange | Refusal::Forbidden(_) => {
                 Self::surely(PublishFault::Refused(refusal.to_string()))
             }
+            Refusal::Unacceptable(why) => {
+                Self::surely(PublishFault::Unpublishable(Unpublishable::Unacceptable(why)))
+            }
             // One queue refused it; the others that it routes to have it.
             Refusal::Nacked => Self {
                 fault: PublishFault::Refused(refusal.to_string()),

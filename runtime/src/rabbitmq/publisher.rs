@@ -225,7 +225,7 @@ impl Desk {
                     ways.set_out(way).await;
                 }
                 Err(too_long) => {
-                    let refusal = Refusal::Forbidden(too_long.to_string());
+                    let refusal = Refusal::Unacceptable(too_long.to_string());
                     publish.confirm.finish(Err(refusal));
                 }
             }
