@@ -1,6 +1,7 @@
 //! Events on the way: publishers and handlers that run throughout a fault, and the account of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidings::{Bus, BusBuilder, RunningApp};
@@ -33,7 +34,7 @@ pub struct Load {
     batches: usize,
     per_second: u32,
     room: usize,
-    settings: fn(BusBuilder) -> BusBuilder,
+    settings: Settings,
     service: String,
     handlers: Vec<String>,
     /// Whether the handlers are ours, or those of someone who writes into the notebook, too.
@@ -41,6 +42,16 @@ pub struct Load {
     witnessed: bool,
     in_order: bool,
     patience: Duration,
+}
+
+/// What changes the settings of a bus.
+#[derive(Clone)]
+struct Settings(Arc<dyn Fn(BusBuilder) -> BusBuilder + Send + Sync>);
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Settings")
+    }
 }
 
 /// Events on the way.
@@ -69,7 +80,7 @@ impl Load {
             batches: 1,
             per_second: 1_000,
             room: 0,
-            settings: |builder| builder,
+            settings: Settings(Arc::new(|builder| builder)),
             service: SERVICE.to_owned(),
             handlers: HANDLERS.iter().map(|&name| name.to_owned()).collect(),
             ours: true,
@@ -104,8 +115,8 @@ impl Load {
     }
 
     /// Changes the settings of both buses.
-    pub fn settings(mut self, settings: fn(BusBuilder) -> BusBuilder) -> Self {
-        self.settings = settings;
+    pub fn settings(mut self, settings: impl Fn(BusBuilder) -> BusBuilder + Send + Sync + 'static) -> Self {
+        self.settings = Settings(Arc::new(settings));
         self
     }
 
@@ -186,7 +197,7 @@ impl Load {
             .service(&self.service)
             .connect_timeout(Duration::from_secs(20))
             .speed_up(20);
-        within("a bus", (self.settings)(builder).connect(&self.url))
+        within("a bus", (self.settings.0)(builder).connect(&self.url))
             .await
             .expect("a bus connects")
     }

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions};
+use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
 use super::recovery::recovers;
@@ -22,7 +22,7 @@ use crate::wait::until;
 use crate::witness;
 
 /// How long nothing is finished at the end before what is missing is gone or lost: what is gone never comes.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Which events may be gone, by handler.
 #[derive(Debug, Default)]
@@ -179,11 +179,11 @@ pub(super) async fn domain_exchange(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(300, 3_000)).await;
         let window = Window::open(&traffic, HANDLERS);
-        let deleted = stranger
-            .channel()
-            .exchange_delete("domain_events".into(), ExchangeDeleteOptions::default());
-        deleted.await.expect("an operator may delete");
-        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
+        stranger
+            .delete_exchange("domain_events")
+            .await
+            .expect("an operator may delete");
+        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
         // Its own binding went, too.
         until("the witness is bound again", async || {
             stranger.bind(witness::QUEUE, "#", table(QUORUM)).await.is_ok()

@@ -1,9 +1,12 @@
 //! Faults of the network, of those who run the broker, and of those who may not enter it.
 
+mod access;
 mod gone;
+mod held;
 mod operator;
 mod recovery;
 mod relayed;
+mod secure;
 
 use crate::fault::{Fault, Times};
 
@@ -89,8 +92,56 @@ pub const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "domain-exchange-deleted",
-        "the exchange of all events is deleted, and all bindings with it; well again within 15 s",
+        "the exchange of all events is deleted, and all bindings with it; well again within 10 s",
         SOME,
         |stage| Box::pin(gone::domain_exchange(stage)),
+    ),
+    Fault::new(
+        "password-wrong",
+        "the password is wrong from the start: an error at once",
+        SOME,
+        |stage| Box::pin(access::wrong_password(stage)),
+    ),
+    Fault::new(
+        "password-changed",
+        "the password is changed while we run; health says so, and all is well within 15 s of its being right again",
+        SOME,
+        |stage| Box::pin(access::password_changed(stage)),
+    ),
+    Fault::new(
+        "vhost-deleted",
+        "the virtual host is deleted with all that is in it; well within 15 s of its being there again",
+        SOME,
+        |stage| Box::pin(access::vhost_deleted(stage)),
+    ),
+    Fault::new(
+        "exchange-forbidden",
+        "the permission to write to the exchange is taken away; who publishes is told which it is",
+        SOME,
+        |stage| Box::pin(access::exchange_forbidden(stage)),
+    ),
+    Fault::new(
+        "queue-forbidden",
+        "the permission to read from a queue is taken away; health says which it is",
+        SOME,
+        |stage| Box::pin(access::queue_forbidden(stage)),
+    ),
+    Fault::new(
+        "tls",
+        "by a good chain and a client's certificate (EXTERNAL), and all connections closed",
+        SOME,
+        |stage| Box::pin(secure::trusted(stage)),
+    ),
+    Fault::new(
+        "tls-refused",
+        "wrong host name, unknown or expired certificates of either side, EXTERNAL not offered, the wrong scheme: told at once",
+        Times { short: 10, full: 10 },
+        |stage| Box::pin(secure::refused(stage)),
+    ),
+    Fault::new(
+        "delivery-held",
+        "a handler holds deliveries longer than the broker lets it; the others go on",
+        SOME,
+        |stage| Box::pin(held::held(stage)),
     ),
 ];

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use lapin::options::ExchangeDeleteOptions;
 use tidings::{App, Event, HandlerError, State, event_handler, handlers};
 use tidings_broker::{Node, Vhost};
+use tokio::time::Instant;
 
-use super::gone::{Gone, Window};
-use super::recovery::{recovers, text};
+use super::gone::{Gone, PATIENCE, Window};
+use super::recovery::{recovers, slowest, text};
 use crate::event::Noted;
 use crate::handlers::HANDLERS;
 use crate::notebook::Notebook;
@@ -53,20 +53,21 @@ pub(super) async fn connections_closed(stage: &Stage) -> Row {
     traffic.settle().await.into_row(row)
 }
 
-async fn delete_exchange(stranger: &Stranger, exchange: &str) {
-    let deleted = stranger
-        .channel()
-        .exchange_delete(exchange.into(), ExchangeDeleteOptions::default());
-    deleted.await.expect("an operator may delete");
-}
-
 pub(super) async fn delay_exchange_deleted(stage: &Stage) -> Row {
     let vhost = stage.vhost().await;
     let stranger = Stranger::connect(&vhost.url()).await;
     let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
-        delete_exchange(&stranger, "faults.delay.50ms").await;
+        let exchange = "faults.delay.50ms";
+        stranger
+            .delete_exchange(exchange)
+            .await
+            .expect("an operator may delete");
+        until("a retry declares it again", async || {
+            stranger.has_exchange(exchange).await
+        })
+        .await;
         recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
@@ -81,7 +82,21 @@ pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
     let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
-        delete_exchange(&stranger, "faults.return").await;
+        let exchange = "faults.return";
+        stranger
+            .delete_exchange(exchange)
+            .await
+            .expect("an operator may delete");
+        let began = Instant::now();
+        until("it is declared again", async || {
+            stranger.has_exchange(exchange).await
+        })
+        .await;
+        slowest(&mut row, "declared again", began.elapsed());
+        // The retries of this time found no way back, and wait for it.
+        row.check(began.elapsed() < Duration::from_secs(10), || {
+            "it was not declared again in time".to_owned()
+        });
         recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
@@ -93,25 +108,23 @@ pub(super) async fn too_large(stage: &Stage) -> Row {
         .await;
     let (mut traffic, mut row) = (load(stage, &node.url()).start(stage).await, stage.row());
     for _ in 0..stage.times() {
-        for _ in 0..5 {
-            traffic.flows(stage.pick(100, 1_000)).await;
-            let event = Noted {
-                number: traffic.book().open(),
-                line: "large".to_owned(),
-                room: "x".repeat(200_000),
-            };
-            let result = within("what the publisher is told", traffic.bus().publish(&event)).await;
-            traffic.book().close(event.number, &result);
-            let told = match result {
-                Ok(_) => "Ok".to_owned(),
-                Err(error) => text(&error),
-            };
-            row.check(
-                told.contains("PRECONDITION_FAILED") && told.contains("larger"),
-                || format!("the publisher is told {told}"),
-            );
-            recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
-        }
+        traffic.flows(stage.pick(100, 1_000)).await;
+        let event = Noted {
+            number: traffic.book().open(),
+            line: "large".to_owned(),
+            room: "x".repeat(200_000),
+        };
+        let result = within("what the publisher is told", traffic.bus().publish(&event)).await;
+        traffic.book().close(event.number, &result);
+        let told = match result {
+            Ok(_) => "Ok".to_owned(),
+            Err(error) => text(&error),
+        };
+        row.check(
+            told.contains("PRECONDITION_FAILED") && told.contains("larger"),
+            || format!("the publisher is told {told}"),
+        );
+        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -131,7 +144,7 @@ pub(super) async fn dead_letters_deleted(stage: &Stage) -> Row {
     let stranger = Stranger::connect(&vhost.url()).await;
     let load = load(stage, &vhost.url())
         .handled_by("refusers", &["refusing"])
-        .patience(Duration::from_secs(5));
+        .patience(PATIENCE);
     let bus = load.bus().await;
     let app = App::new("refusers")
         .state(Notebook::open(&stage.folder().join("notebook")))

@@ -55,7 +55,7 @@ pub(super) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration
 }
 
 /// Notes how long the slowest took.
-fn slowest(row: &mut Row, what: &str, took: Duration) {
+pub(super) fn slowest(row: &mut Row, what: &str, took: Duration) {
     let took = took.as_secs_f64();
     let start = format!("{what} after ");
     let slowest = row.notes.iter_mut().find(|note| note.starts_with(&start));
