@@ -126,6 +126,12 @@ fn connect_error(url: &str, faults: &[(Server, Fault)]) -> ConnectError {
 
 /// Why a broker does not let us in, and what to do about it.
 fn refusal(server: &Server, fault: &Fault) -> String {
+    if server.is_by_certificate() && fault.is_hang_up() {
+        return format!(
+            "{server}: {fault}; where the broker does not offer EXTERNAL, enable its plugin \
+             `rabbitmq_auth_mechanism_ssl` and name it in `auth_mechanisms`"
+        );
+    }
     if fault.is_deaf() || !fault.is_final() {
         return format!("{server}: {fault}");
     }

@@ -7,7 +7,7 @@ use tidings_broker::Vhost;
 use tokio::time::Instant;
 
 use super::gone::{Gone, PATIENCE, Window};
-use super::operator::{close_connections, ctl, load};
+use super::operator::{CLOSE_ALL, eval, load};
 use super::recovery::{recovers, says, text};
 use crate::event::Noted;
 use crate::handlers::HANDLERS;
@@ -31,10 +31,12 @@ impl Clerk {
     async fn hire(stage: &Stage) -> Self {
         let vhost = stage.vhost().await;
         let name = format!("clerk-{}", vhost.name());
-        ctl(vhost.node(), &["add_user", &name, "secret"]).await;
-        let clerk = Self { vhost, name };
-        clerk.may([ALL; 3]).await;
-        clerk
+        let hired = format!(
+            "ok = rabbit_auth_backend_internal:add_user(<<\"{name}\">>, <<\"secret\">>, <<\"tests\">>)"
+        );
+        let permitted = permit(&name, vhost.name(), [ALL; 3]);
+        eval(vhost.node(), &[&hired, &permitted]).await;
+        Self { vhost, name }
     }
 
     fn url(&self) -> String {
@@ -43,23 +45,27 @@ impl Clerk {
     }
 
     /// Lets it configure, write and read what these match, and closes its connections: the broker asks no more often.
-    async fn may(&self, [configure, write, read]: [&str; 3]) {
-        let permission = [
-            "set_permissions",
-            "-p",
-            self.vhost.name(),
-            &self.name,
-            configure,
-            write,
-            read,
-        ];
-        ctl(self.vhost.node(), &permission).await;
-        close_connections(&self.vhost).await;
+    async fn may(&self, patterns: [&str; 3]) {
+        let permitted = permit(&self.name, self.vhost.name(), patterns);
+        eval(self.vhost.node(), &[&permitted, CLOSE_ALL]).await;
     }
 
+    /// Changes its password, and closes its connections: the broker asks no more often.
     async fn has_password(&self, password: &str) {
-        ctl(self.vhost.node(), &["change_password", &self.name, password]).await;
+        let name = &self.name;
+        let changed = format!(
+            "ok = rabbit_auth_backend_internal:change_password(<<\"{name}\">>, <<\"{password}\">>, <<\"tests\">>)"
+        );
+        eval(self.vhost.node(), &[&changed, CLOSE_ALL]).await;
     }
+}
+
+/// What lets a user configure, write and read what these match, in Erlang.
+fn permit(user: &str, vhost: &str, [configure, write, read]: [&str; 3]) -> String {
+    format!(
+        "ok = rabbit_auth_backend_internal:set_permissions(<<\"{user}\">>, <<\"{vhost}\">>, <<\"{configure}\">>, \
+         <<\"{write}\">>, <<\"{read}\">>, <<\"tests\">>)"
+    )
 }
 
 pub(super) async fn wrong_password(stage: &Stage) -> Row {
@@ -89,7 +95,6 @@ pub(super) async fn password_changed(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(300, 3_000)).await;
         clerk.has_password("changed").await;
-        close_connections(&clerk.vhost).await;
         let words = ["ACCESS_REFUSED", "check the password of user `clerk-"];
         says(&traffic, &mut row, &words).await;
         clerk.has_password("secret").await;
@@ -105,15 +110,16 @@ pub(super) async fn vhost_deleted(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(300, 3_000)).await;
         let window = Window::open(&traffic, HANDLERS);
-        ctl(vhost.node(), &["delete_vhost", vhost.name()]).await;
-        let there = format!("check that the virtual host `{}` exists", vhost.name());
-        says(&traffic, &mut row, &["NOT_ALLOWED", &there]).await;
-        ctl(vhost.node(), &["add_vhost", vhost.name()]).await;
-        ctl(
+        let name = vhost.name();
+        eval(
             vhost.node(),
-            &["set_permissions", "-p", vhost.name(), "guest", ALL, ALL, ALL],
+            &[&format!("rabbit_vhost:delete(<<\"{name}\">>, <<\"tests\">>)")],
         )
         .await;
+        let there = format!("check that the virtual host `{}` exists", vhost.name());
+        says(&traffic, &mut row, &["NOT_ALLOWED", &there]).await;
+        let added = format!("ok = rabbit_vhost:add(<<\"{name}\">>, <<\"tests\">>)");
+        eval(vhost.node(), &[&added, &permit("guest", name, [ALL; 3])]).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
         let stranger = Stranger::connect(&vhost.url()).await;
         until("the witness has its queue again", async || {
@@ -133,7 +139,7 @@ pub(super) async fn exchange_forbidden(stage: &Stage) -> Row {
     let (mut traffic, mut row) = (load.start(stage).await, stage.row());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(300, 3_000)).await;
-        clerk.may([ALL, "^faults\\..*$", ALL]).await;
+        clerk.may([ALL, "^faults[.].*$", ALL]).await;
         let words = [
             "ACCESS_REFUSED",
             "grant its user the `write` permission on exchange `domain_events`",
@@ -163,7 +169,7 @@ pub(super) async fn queue_forbidden(stage: &Stage) -> Row {
     let (mut traffic, mut row) = (load.start(stage).await, stage.row());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(300, 3_000)).await;
-        clerk.may([ALL, ALL, "^(?!faults\\.plain$).*$"]).await;
+        clerk.may([ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
         let words = [
             "ACCESS_REFUSED",
             "grant its user the `read` permission on queue `faults.plain`",

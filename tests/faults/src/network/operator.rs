@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidings::{App, Event, HandlerError, State, event_handler, handlers};
-use tidings_broker::{Node, Vhost};
+use tidings_broker::Node;
 use tokio::time::Instant;
 
 use super::gone::{Gone, PATIENCE, Window};
@@ -22,24 +22,14 @@ pub(super) fn load(stage: &Stage, url: &str) -> Load {
     Load::on(url).per_second(stage.pick(400, 2_000))
 }
 
-/// Closes all connections to a virtual host.
-pub(super) async fn close_connections(vhost: &Vhost<'static>) {
-    let (node, name) = (vhost.node(), vhost.name().to_owned());
-    ctl(
-        node,
-        &["close_all_connections", "--vhost", &name, "by an operator"],
-    )
-    .await;
-}
+/// Closes all connections to the node, in Erlang; `rabbitmqctl` does one thing at a start, which takes it a second.
+pub(super) const CLOSE_ALL: &str =
+    "[rabbit_networking:close_connection(Pid, \"by an operator\") || Pid <- rabbit_networking:connections()]";
 
-/// Runs `rabbitmqctl`.
-pub(super) async fn ctl(node: &'static Node, args: &[&str]) -> String {
-    let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-    blocking(move || {
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        node.ctl(&args).expect("rabbitmqctl does it")
-    })
-    .await
+/// Does these things on a node, in Erlang.
+pub(super) async fn eval(node: &'static Node, expressions: &[&str]) {
+    let all = format!("{}, ok.", expressions.join(", "));
+    blocking(move || node.ctl(&["eval", &all]).expect("rabbitmqctl does it")).await;
 }
 
 pub(super) async fn connections_closed(stage: &Stage) -> Row {
@@ -47,7 +37,7 @@ pub(super) async fn connections_closed(stage: &Stage) -> Row {
     let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
-        close_connections(&vhost).await;
+        eval(vhost.node(), &[CLOSE_ALL]).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
@@ -76,8 +66,8 @@ pub(super) async fn delay_exchange_deleted(stage: &Stage) -> Row {
 pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
     let vhost = stage.vhost().await;
     // What cannot be dead-lettered is tried again after three minutes. The run is not to last that long.
-    let setting = "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 3000).";
-    ctl(vhost.node(), &["eval", setting]).await;
+    let setting = "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 3000)";
+    eval(vhost.node(), &[setting]).await;
     let stranger = Stranger::connect(&vhost.url()).await;
     let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
     for _ in 0..stage.times() {

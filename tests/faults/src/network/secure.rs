@@ -16,6 +16,9 @@ use crate::stage::Stage;
 use crate::traffic::Load;
 use crate::wait::{blocking, within};
 
+/// Time to try again and again, were it of any use.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// A node that shows a certificate, and takes those of clients for who connects.
 async fn node(stage: &Stage, authority: &Authority) -> Arc<Node> {
     let shown = authority.sign("server", &server());
@@ -76,6 +79,8 @@ struct Case<'a> {
     settings: BusBuilder,
     url: String,
     told: &'a [&'a str],
+    /// How long it may take to connect: far more than it does, where the answer says that there is no use in trying.
+    patience: Duration,
 }
 
 pub(super) async fn refused(stage: &Stage) -> Row {
@@ -98,48 +103,56 @@ pub(super) async fn refused(stage: &Stage) -> Row {
             settings: with(&ca, &orders),
             url: at("amqps", "", "127.0.0.1", tls),
             told: &["not valid for name", "127.0.0.1"],
+            patience: PATIENCE,
         },
         Case {
             what: "an unknown authority",
             settings: with(&strangers.ca(), &orders),
             url: at("amqps", "", "localhost", tls),
             told: &["UnknownIssuer", "by `tls_ca_file`"],
+            patience: PATIENCE,
         },
         Case {
             what: "no certificate of the client",
             settings: Bus::builder().tls_ca_file(&ca),
             url: at("amqps", "guest:guest@", "localhost", tls),
             told: &["by `tls_client_identity`"],
+            patience: PATIENCE,
         },
         Case {
             what: "an expired certificate of the client",
             settings: with(&ca, &expired),
             url: at("amqps", "", "localhost", tls),
             told: &["xpired"],
+            patience: PATIENCE,
         },
         Case {
             what: "a client's certificate of an unknown authority",
             settings: with(&ca, &foreign),
             url: at("amqps", "", "localhost", tls),
             told: &["TLS failed", "UnknownCA"],
+            patience: PATIENCE,
         },
         Case {
             what: "a client whom the broker does not know",
             settings: with(&ca, &nobody),
             url: at("amqps", "", "localhost", tls),
             told: &["ACCESS_REFUSED", "client certificate"],
+            patience: PATIENCE,
         },
         Case {
             what: "TLS to a port without",
             settings: with(&ca, &orders),
             url: at("amqps", "", "localhost", plain),
             told: &["this port speaks no TLS"],
+            patience: PATIENCE,
         },
         Case {
             what: "no TLS to a port with",
             settings: Bus::builder(),
             url: at("amqp", "guest:guest@", "localhost", tls),
             told: &["write amqps://"],
+            patience: PATIENCE,
         },
     ];
     for case in cases {
@@ -158,6 +171,8 @@ pub(super) async fn refused(stage: &Stage) -> Row {
             settings: with(&ca, &orders),
             url: at("amqps", "", "localhost", tls),
             told: &["EXTERNAL", "rabbitmq_auth_mechanism_ssl"],
+            // The broker hangs up without a word, as one does that goes down.
+            patience: Duration::from_secs(5),
         },
     )
     .await;
@@ -171,6 +186,7 @@ pub(super) async fn refused(stage: &Stage) -> Row {
             settings: with(&ca, &orders),
             url: at("amqps", "guest:guest@", "localhost", tls),
             told: &["expired"],
+            patience: PATIENCE,
         },
     )
     .await;
@@ -186,10 +202,7 @@ fn old() -> CertificateParams {
 
 async fn is_told(row: &mut Row, case: Case<'_>) {
     let began = Instant::now();
-    let connecting = case
-        .settings
-        .connect_timeout(Duration::from_mins(1))
-        .connect(&case.url);
+    let connecting = case.settings.connect_timeout(case.patience).connect(&case.url);
     let told = match within(case.what, connecting).await {
         Ok(_) => "Ok".to_owned(),
         Err(error) => text(&error),
