@@ -35,7 +35,10 @@ pub async fn faltering(
 }
 
 /// Takes the events of a line one by one.
-#[event_handler("fault.noted", ordered_by = "aggregate_id")]
+///
+/// With a single active consumer: else a broker that has not seen the end of a connection, or waits whether a lost node
+/// comes back, hands what that one held to the next connection later than what came after it.
+#[event_handler("fault.noted", ordered_by = "aggregate_id", single_active)]
 pub async fn ordered(event: Event<Noted>, State(notebook): State<Notebook>) {
     notebook.note("ordered", event.number, event.id(), &event.line);
 }

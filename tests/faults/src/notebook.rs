@@ -142,32 +142,47 @@ pub fn finished(lines: &[Line]) -> HashMap<(&str, u64), u64> {
 /// be in order, and a replay is to start at an event already seen and to skip none.
 pub fn disorder(lines: &[Line], handler: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    // Of each aggregate: the place of each number in the order of first completions, the newest number, and the place
-    // of the one that was finished last.
-    let mut seen: HashMap<&str, (HashMap<u64, usize>, u64, usize)> = HashMap::new();
+    let mut seen: HashMap<&str, Seen> = HashMap::new();
     for Line { line, number, .. } in lines.iter().filter(|line| line.handler == handler) {
-        let (places, newest, last) = seen.entry(line).or_default();
-        if let Some(&place) = places.get(number) {
-            // A replay goes back to any event already seen, and then goes on one by one.
-            if place > *last + 1 {
-                faults.push(format!("{handler}: {line} skipped to {number} in a replay"));
-            }
-            *last = place;
-            continue;
+        let seen = seen.entry(line).or_default();
+        if let Some(fault) = seen.finish(*number) {
+            let before = &seen.all[seen.all.len().saturating_sub(12)..];
+            faults.push(format!("{handler}: {line}: {fault}: {before:?}"));
         }
-        if *newest > *number {
-            faults.push(format!("{handler}: {line} finished {number} after {newest}"));
-        }
-        if !places.is_empty() && *last + 1 != places.len() {
-            faults.push(format!(
-                "{handler}: {line} went on at {number} in the middle of a replay"
-            ));
-        }
-        *last = places.len();
-        places.insert(*number, *last);
-        *newest = (*newest).max(*number);
     }
     faults
+}
+
+/// What was finished of one aggregate.
+#[derive(Default)]
+struct Seen {
+    /// The place of each number in the order of first completions.
+    places: HashMap<u64, usize>,
+    /// The place of the one that was finished last.
+    last: usize,
+    newest: u64,
+    all: Vec<u64>,
+}
+
+impl Seen {
+    fn finish(&mut self, number: u64) -> Option<&'static str> {
+        self.all.push(number);
+        let next = self.last + 1;
+        if let Some(&place) = self.places.get(&number) {
+            self.last = place;
+            // A replay goes back to any event already seen, and then goes on one by one.
+            return (place > next).then_some("a replay skipped some");
+        }
+        let (is_first, is_older) = (self.places.is_empty(), self.newest > number);
+        self.last = self.places.len();
+        self.places.insert(number, self.last);
+        self.newest = self.newest.max(number);
+        if is_older {
+            Some("an event was finished after a later one")
+        } else {
+            (!is_first && next != self.last).then_some("a replay did not come to where it had been")
+        }
+    }
 }
 
 /// Microseconds since 1970.

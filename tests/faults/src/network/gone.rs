@@ -120,7 +120,9 @@ pub(super) async fn queue(stage: &Stage) -> Row {
     let stranger = Stranger::connect(&vhost.url()).await;
     let load = Load::on(&vhost.url())
         .per_second(stage.pick(400, 2_000))
-        .patience(PATIENCE);
+        .patience(PATIENCE)
+        // Retries of the time, back before their queue is.
+        .with_orphans();
     let (mut traffic, mut row, mut gone) = (
         load.in_any_order().start(stage).await,
         stage.row(),

@@ -71,7 +71,7 @@ pub(super) async fn held(stage: &Stage) -> Row {
         .handled_by("holders", &handlers);
     let bus = load.bus().await;
     let hand = Hand {
-        notebook: Notebook::open(&stage.folder().join("notebook")),
+        notebook: Notebook::open(&stage.file("notebook")),
         held: Arc::default(),
     };
     let app = App::new("holders")

@@ -137,7 +137,7 @@ pub(super) async fn dead_letters_deleted(stage: &Stage) -> Row {
         .patience(PATIENCE);
     let bus = load.bus().await;
     let app = App::new("refusers")
-        .state(Notebook::open(&stage.folder().join("notebook")))
+        .state(Notebook::open(&stage.file("notebook")))
         .handlers(handlers![refusing])
         .start(&bus)
         .await
