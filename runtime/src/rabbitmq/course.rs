@@ -119,3 +119,6 @@ impl<L: Numbered + Clone> Course<L> {
         self.state.clone()
     }
 }
+
+#[cfg(test)]
+mod explored;

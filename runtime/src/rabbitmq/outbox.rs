@@ -178,3 +178,6 @@ fn refusal(fault: &Fault) -> Refusal {
         _ => Refusal::Unacceptable(fault.to_string()),
     }
 }
+
+#[cfg(test)]
+mod explored;

@@ -82,3 +82,77 @@ fn see(seen: Seen, outbox: &mut Outbox) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::broker::Publish;
+    use crate::confirm::{Answer, confirm};
+    use crate::message::Message;
+    use crate::refusal::Refusal;
+
+    fn leave(outbox: &mut Outbox, mandatory: bool) -> (u64, Answer) {
+        let (confirm, answer) = confirm(None);
+        outbox.take(Publish {
+            message: Arc::new(Message::default()),
+            mandatory,
+            while_handling: false,
+            confirm,
+        });
+        let (publish, number) = (outbox.next(false).expect("it may leave"), outbox.next_number());
+        outbox.sent(publish);
+        (number, answer)
+    }
+
+    /// Sees to all that there is to be seen now, as the publisher's task does before it rests.
+    fn see_what_is_there(ways: &mut Ways, outbox: &mut Outbox) {
+        while let Some(seen) = ways.next().now_or_never() {
+            ways.see_all(seen, outbox).expect("the channel lives");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_publish_that_is_answered_before_anyone_looks_is_told_though_nothing_follows() {
+        for mandatory in [false, true] {
+            let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
+            let (number, answer) = leave(&mut outbox, mandatory);
+            ways.set_out(ready(Seen::Answer(number, Word::Ack, None))).await;
+            see_what_is_there(&mut ways, &mut outbox);
+            assert_eq!(
+                answer.now_or_never(),
+                Some(Some(Ok(()))),
+                "mandatory: {mandatory}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_is_lost_before_anyone_looks_takes_all_that_is_under_way_along() {
+        let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
+        let (_, waiting) = leave(&mut outbox, false);
+        ways.set_out(pending()).await;
+        let (_, lost) = leave(&mut outbox, false);
+        ways.set_out(ready(Seen::Lost(Fault::new("cut")))).await;
+        let seen = ways.next().await;
+        let fault = ways.see_all(seen, &mut outbox).expect_err("it is lost");
+        assert_eq!(outbox.channel_lost(&fault), (2, 2));
+        assert!(waiting.now_or_never().is_none() && lost.now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_confirm_that_stands_behind_anothers_return_does_not_overtake_it() {
+        let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
+        let (first, returned) = leave(&mut outbox, true);
+        let (second, taken) = leave(&mut outbox, true);
+        // The second one's confirm comes first, and takes the return of the first along.
+        ways.set_out(ready(Seen::Answer(second, Word::Ack, Some(first))))
+            .await;
+        ways.set_out(ready(Seen::Answer(first, Word::Ack, None))).await;
+        see_what_is_there(&mut ways, &mut outbox);
+        assert_eq!(returned.now_or_never(), Some(Some(Err(Refusal::Unroutable))));
+        assert_eq!(taken.now_or_never(), Some(Some(Ok(()))));
+    }
+}
