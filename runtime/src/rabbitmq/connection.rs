@@ -311,7 +311,7 @@ impl Supervisor {
             dialler.dial_all(deadline, number).await
         };
         tokio::select! {
-            dialled = dialling => match dialled {
+            came = dialling => match came {
                 Ok(live) => Came::In(live),
                 Err(faults) => Came::Refused(reasons(&faults)),
             },

@@ -50,7 +50,7 @@ impl Outbox {
     pub(super) fn next(&mut self, is_blocked: bool) -> Option<Publish> {
         // What is given to the library while the broker blocks has left as far as we can tell; what waits here has
         // not, and its caller can be told so.
-        while !is_blocked && !(self.one_by_one > 0 && !self.ledger.is_empty()) {
+        while !is_blocked && (self.one_by_one == 0 || self.ledger.is_empty()) {
             let publish = self.waiting.pop_front()?;
             self.one_by_one = self.one_by_one.saturating_sub(1);
             if publish.confirm.take() {

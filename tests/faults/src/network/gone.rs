@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use lapin::message::BasicGetMessage;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
@@ -19,7 +20,7 @@ use crate::stage::Stage;
 use crate::stranger::{QUORUM, Stranger, table};
 use crate::traffic::{Load, Traffic};
 use crate::wait::until;
-use crate::witness;
+use crate::witness::{self, number_and_id};
 
 /// How long nothing is finished at the end before what is missing is gone or lost: what is gone never comes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
@@ -67,6 +68,15 @@ impl Window {
 }
 
 impl Gone {
+    /// These were found where a handler does not have them, and are kept there.
+    pub(super) fn know(&mut self, handler: &str, found: &[BasicGetMessage]) {
+        let numbers = found
+            .iter()
+            .filter_map(|message| number_and_id(&message.delivery.data))
+            .map(|(number, _)| number);
+        self.0.entry(handler.to_owned()).or_default().extend(numbers);
+    }
+
     /// The row of an account in which these may be missing.
     pub(super) fn into_row(self, mut account: Account, mut row: Row) -> Row {
         let finished = finished(&account.lines);
@@ -86,7 +96,7 @@ impl Gone {
                     && !finished.contains_key(&(handler.as_str(), *number))
             });
             row.notes.push(format!(
-                "{} events of `{handler}` went with what the operator deleted",
+                "{} events of `{handler}` went or wait where the operator's hand left them",
                 numbers.len()
             ));
             gone.insert(handler, numbers);

@@ -53,7 +53,8 @@ pub const FAULTS: &[Fault] = &[
         "an operator closes all connections; well again within 5 s",
         Times { short: 2, full: 10 },
         |stage| Box::pin(operator::connections_closed(stage)),
-    ),
+    )
+    .strike(operator::close_all),
     Fault::new(
         "channel-closed-404",
         "the exchange of the retries is deleted, so that a publish of ours closes the channel of all others",

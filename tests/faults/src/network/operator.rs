@@ -1,5 +1,6 @@
 //! What an operator does to a broker in use, by which no event goes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidings::{App, Event, HandlerError, State, event_handler, handlers};
@@ -9,13 +10,18 @@ use tokio::time::Instant;
 use super::gone::{Gone, PATIENCE, Window};
 use super::recovery::{recovers, slowest, text};
 use crate::event::Noted;
+use crate::fault::Run;
 use crate::handlers::HANDLERS;
 use crate::notebook::Notebook;
 use crate::row::Row;
+use crate::soak::Field;
 use crate::stage::Stage;
 use crate::stranger::Stranger;
 use crate::traffic::Load;
 use crate::wait::{blocking, until, within};
+
+/// Of so many events the handler `faltering` fails one.
+const RETRY_EVERY: usize = 50;
 
 /// Usual traffic in a virtual host, at the pace of these faults.
 pub(super) fn load(stage: &Stage, url: &str) -> Load {
@@ -30,6 +36,15 @@ pub(super) const CLOSE_ALL: &str =
 pub(super) async fn eval(node: &'static Node, expressions: &[&str]) {
     let all = format!("{}, ok.", expressions.join(", "));
     blocking(move || node.ctl(&["eval", &all]).expect("rabbitmqctl does it")).await;
+}
+
+/// Closes the connections of a soak.
+pub(super) fn close_all(field: &Field) -> Run<'_, ()> {
+    let node = Arc::clone(&field.node);
+    let all = format!("{CLOSE_ALL}, ok.");
+    Box::pin(async {
+        blocking(move || node.ctl(&["eval", &all]).expect("rabbitmqctl does it")).await;
+    })
 }
 
 pub(super) async fn connections_closed(stage: &Stage) -> Row {
@@ -69,7 +84,8 @@ pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
     let setting = "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 3000)";
     eval(vhost.node(), &[setting]).await;
     let stranger = Stranger::connect(&vhost.url()).await;
-    let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
+    let load = load(stage, &vhost.url()).with_orphans();
+    let (mut traffic, mut row, mut gone) = (load.start(stage).await, stage.row(), Gone::default());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
         let exchange = "faults.return";
@@ -83,13 +99,25 @@ pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
         })
         .await;
         slowest(&mut row, "declared again", began.elapsed());
-        // The retries of this time found no way back, and wait for it.
         row.check(began.elapsed() < Duration::from_secs(10), || {
-            "it was not declared again in time".to_owned()
+            "it was not declared again within 10 s".to_owned()
         });
+        // Until it has its bindings it sends what comes by to the orphans, who keep it.
+        let published = traffic.book().read().len();
+        until("a retry of after its return is finished", async || {
+            traffic.finished_by("faltering") > published + RETRY_EVERY
+        })
+        .await;
+        let orphans = stranger
+            .take("faults.orphans")
+            .await
+            .expect("the orphans can be taken");
+        row.notes
+            .push(format!("{} retries wait with the orphans", orphans.len()));
+        gone.know("faltering", &orphans);
         recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
     }
-    traffic.settle().await.into_row(row)
+    gone.into_row(traffic.settle().await, row)
 }
 
 pub(super) async fn too_large(stage: &Stage) -> Row {

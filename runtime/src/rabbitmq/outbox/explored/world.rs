@@ -331,7 +331,7 @@ fn check_answer(at: usize, caller: &Caller, result: &Result<(), Unsent>) -> Resu
             PublishFault::Refused(why) if why.contains("exchange does not exist") => {
                 caller.kind == Kind::ToGoing
             }
-            PublishFault::Refused(why) if why.contains("forbids") => caller.kind == Kind::Poison,
+            PublishFault::Unpublishable(_) => caller.kind == Kind::Poison,
             PublishFault::Refused(_) => heard && fate == Fate::Refused,
             PublishFault::Closed => true,
             _ => false,
