@@ -115,22 +115,19 @@ pub(super) async fn half_open(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         for fault in [Some(Way::ToBroker), Some(Way::ToClient), None] {
             traffic.flows(stage.pick(300, 1_000)).await;
-            match fault {
-                Some(way) => {
-                    relay.set(Mode::HalfOpen(way));
-                    // Where the broker is the one who hears nothing it is for the broker to notice, and it takes its time.
-                    let bound = if way == Way::ToBroker {
-                        NOTICED
-                    } else {
-                        2 * NOTICED
-                    };
-                    is_noticed(&traffic, &mut row, bound).await;
-                    relay.set(Mode::Forward);
-                }
-                None => {
-                    relay.cut(Cut::BrokerOnly);
-                    is_noticed(&traffic, &mut row, NOTICED).await;
-                }
+            if let Some(way) = fault {
+                relay.set(Mode::HalfOpen(way));
+                // Where the broker is the one who hears nothing it is for the broker to notice, and it takes its time.
+                let bound = if way == Way::ToBroker {
+                    NOTICED
+                } else {
+                    2 * NOTICED
+                };
+                is_noticed(&traffic, &mut row, bound).await;
+                relay.set(Mode::Forward);
+            } else {
+                relay.cut(Cut::BrokerOnly);
+                is_noticed(&traffic, &mut row, NOTICED).await;
             }
             recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
         }

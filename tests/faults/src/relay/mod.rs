@@ -238,7 +238,7 @@ async fn pump(
         if line.is_over() {
             return Ok(());
         }
-        let reads = open && line.takes();
+        let may_read = open && line.takes();
         let due = open.then(|| line.due()).flatten();
         let may_write = async {
             until(due).await;
@@ -246,7 +246,7 @@ async fn pump(
         };
         tokio::select! {
             changed = modes.changed() => if changed.is_err() { return Ok(()) },
-            chunk = read(from), if reads => line.take(chunk?, mode),
+            chunk = read(from), if may_read => line.take(chunk?, mode),
             ready = may_write => {
                 ready?;
                 line.give(to, mode)?;
