@@ -133,3 +133,22 @@ async fn a_publish_waits_for_a_broker_that_is_away_and_fails_surely_when_it_does
     waiting.await.unwrap();
     bus.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_on_which_confirms_no_longer_come_is_left_for_another() {
+    let node = node().await;
+    let bus = bus(&node.url()).await;
+    bus.publish(&Happened::new(1, "a")).await.unwrap();
+    // As a channel does that 3.10 opened while a leader was lost: it takes everything and says nothing.
+    let deaf = Arc::clone(&node);
+    blocking(move || {
+        deaf.ctl(&[
+            "eval",
+            "[ok = sys:suspend(Channel) || Channel <- rabbit_channel:list()], ok.",
+        ])
+        .unwrap();
+    })
+    .await;
+    bus.publish(&Happened::new(2, "a")).await.unwrap();
+    bus.close().await;
+}

@@ -52,6 +52,11 @@ impl Ask {
         vec![Self::Memory, Self::RabbitMq(Want::AtHand), Self::RabbitMq(newest)]
     }
 
+    /// The RabbitMQ at hand.
+    pub(crate) fn at_hand() -> Self {
+        Self::RabbitMq(Want::AtHand)
+    }
+
     // memory
     // 4
     // 3.10

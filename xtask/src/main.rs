@@ -7,6 +7,7 @@ mod hold;
 mod messages;
 mod obtain;
 mod run;
+mod soak;
 mod step;
 mod suite;
 mod table;
@@ -21,6 +22,8 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test [suite...]              run the suites named, or all of them; `test --help` lists them
+  soak --minutes <minutes> [--broker <version>] [--seed <seed>]
+                               draw faults for so long, with events under way throughout; ends with a table
   broker install [version...]  get a RabbitMQ, as the tests do
   broker start [version]       run one until Ctrl-C; prints where it is
   broker stop                  end those that run
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     match args.as_slice() {
         ["test", rest @ ..] => test(rest),
         ["broker", rest @ ..] => broker(rest),
+        ["soak", rest @ ..] => soak(rest),
         ["messages", rest @ ..] => messages(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
@@ -51,6 +55,18 @@ fn test(args: &[&str]) -> ExitCode {
     match suite::select(args) {
         Ok(jobs) if run::all(&jobs) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
+        Err(fault) => misused(&fault),
+    }
+}
+
+fn soak(args: &[&str]) -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    match soak::Soak::parse(args).map(|soak| soak.run(&root)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(fault)) => {
+            eprintln!("xtask: {fault}");
+            ExitCode::FAILURE
+        }
         Err(fault) => misused(&fault),
     }
 }

@@ -192,6 +192,11 @@ impl<T> Ledger<T> {
         entries.into_values().map(|entry| entry.publish).collect()
     }
 
+    /// The number of the oldest that is undecided.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.entries.keys().next().copied()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -15,6 +15,7 @@ mod properties;
 mod publisher;
 mod settlement;
 mod socket;
+mod stall;
 mod tls;
 mod topology;
 mod upkeep;

@@ -65,6 +65,11 @@ impl Outbox {
         self.ledger.next_number()
     }
 
+    /// The number of the oldest message that is under way.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.ledger.oldest()
+    }
+
     /// A message leaves, under the next number.
     pub(super) fn sent(&mut self, publish: Publish) {
         let mandatory = publish.mandatory;

@@ -22,6 +22,7 @@ use super::fault::Fault;
 use super::ledger::Word;
 use super::outbox::Outbox;
 use super::properties::{self, TooLong, short};
+use super::stall::Stall;
 use super::upkeep::Missing;
 use super::ways::{Seen, Ways};
 use crate::broker::Publish;
@@ -66,6 +67,7 @@ impl Publisher {
             closing: None,
             hung_up: false,
             next_sweep: Instant::now() + SWEEP,
+            stall: Stall::default(),
         };
         tokio::spawn(desk.run());
         Self { inbox }
@@ -99,6 +101,7 @@ struct Desk {
     /// Whether every sender is gone: the inbox says so again and again.
     hung_up: bool,
     next_sweep: Instant,
+    stall: Stall,
 }
 
 /// Why a channel is left.
@@ -167,6 +170,7 @@ impl Desk {
 
     /// Publishes on one channel until it ends.
     async fn work(&mut self, channel: &Channel, live: &Live, backoff: &mut Backoff) -> End {
+        self.stall.starts_over();
         let mut ways = Ways::default();
         let mut states = self.states.clone();
         let mut inbox = Vec::with_capacity(BATCH);
@@ -199,6 +203,10 @@ impl Desk {
                     self.sweep();
                     if self.outbox.is_forgotten() {
                         return End::Lost(Fault::new("too many publishes were never confirmed"));
+                    }
+                    let (oldest, is_blocked) = (self.outbox.oldest(), self.is_blocked());
+                    if self.stall.looks_stalled(oldest, is_blocked, Instant::now()) {
+                        return End::Lost(Fault::new("the broker confirms nothing on it"));
                     }
                     if !channel.status().connected() {
                         return End::Lost(Fault::new("the channel is closed"));

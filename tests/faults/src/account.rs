@@ -1,6 +1,7 @@
 //! The account of a run: what was told, what was finished, what was given up on, held against each other.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::notebook::{Line, finished};
@@ -68,6 +69,45 @@ impl Account {
             longest_pause: self.longest_pause(),
             failed: [row.failed.clone(), failed].concat(),
             ..row
+        }
+    }
+
+    /// The account of those events alone that were published in a part of the run: these numbers, at these times.
+    pub fn part(&self, numbers: &Range<u64>, published: (u64, u64)) -> Self {
+        let is_in = |number: &u64| numbers.contains(number);
+        Self {
+            told: self
+                .told
+                .iter()
+                .filter(|(number, _)| is_in(number))
+                .map(cloned)
+                .collect(),
+            lines: self
+                .lines
+                .iter()
+                .filter(|line| is_in(&line.number))
+                .cloned()
+                .collect(),
+            dead: self
+                .dead
+                .iter()
+                .map(|(handler, dead)| {
+                    (
+                        handler.clone(),
+                        dead.iter().filter(|(number, _)| is_in(number)).cloned().collect(),
+                    )
+                })
+                .collect(),
+            seen: self.seen.as_ref().map(|seen| {
+                seen.iter()
+                    .filter(|(number, _)| is_in(number))
+                    .map(cloned)
+                    .collect()
+            }),
+            handlers: self.handlers.clone(),
+            orphans: 0,
+            published,
+            failed: Vec::new(),
         }
     }
 
@@ -166,6 +206,10 @@ impl Account {
     }
 }
 
+fn cloned<T: Clone>((number, value): (&u64, &T)) -> (u64, T) {
+    (*number, value.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +294,14 @@ mod tests {
         account.told.insert(2, Told::Ok("other".to_owned()));
         let row = account.into_row(Row::default());
         assert_eq!(row.failed.len(), 2, "{row:?}");
+    }
+
+    #[test]
+    fn a_part_counts_its_own_events_only() {
+        let mut account = account();
+        account.dead.clear();
+        let lost = |numbers| account.part(&numbers, (0, 80)).into_row(Row::default()).lost;
+        assert_eq!((lost(1..2), lost(2..3), lost(3..4)), (0, 1, 0));
     }
 
     #[test]

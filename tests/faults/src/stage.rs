@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tidings_broker::{Cluster, Install, Node, Setup, Vhost};
 use tokio::sync::OnceCell;
 
-use crate::fault::{Fault, Times};
+use crate::fault::Times;
 use crate::row::Row;
 use crate::wait::blocking;
 
@@ -61,11 +61,11 @@ impl Form {
 }
 
 impl Stage {
-    /// A place for `fault` on this RabbitMQ. All that is random there comes from `seed`.
+    /// A place on this RabbitMQ for the fault of this name. All that is random there comes from `seed`.
     ///
     /// # Panics
     /// When the folder cannot be made.
-    pub fn new(install: &Install, form: Form, fault: &Fault, seed: u64) -> Self {
+    pub fn new(install: &Install, form: Form, fault: &'static str, times: Times, seed: u64) -> Self {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("tidings-faults-{}-{number}", std::process::id()));
@@ -73,8 +73,8 @@ impl Stage {
         Self {
             install: install.clone(),
             form,
-            fault: fault.name,
-            times: fault.times,
+            fault,
+            times,
             folder,
             files: Cell::new(0),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),

@@ -48,6 +48,11 @@ impl Book {
         self.told().insert(number, told);
     }
 
+    /// The number of the next event.
+    pub fn next(&self) -> u64 {
+        self.0.next.load(Ordering::Relaxed)
+    }
+
     /// What is in it.
     pub fn read(&self) -> HashMap<u64, Told> {
         self.told().clone()

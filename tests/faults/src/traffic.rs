@@ -17,7 +17,7 @@ use crate::notebook::{Notebook, Reader, now};
 use crate::settle::Settling;
 use crate::stage::Stage;
 use crate::told::Book;
-use crate::wait::{comes, until, within};
+use crate::wait::{DEADLINE, comes, within};
 use crate::witness::Witness;
 
 /// How many events a publisher of several at once publishes at once.
@@ -292,10 +292,12 @@ impl Traffic {
     /// When they do not.
     pub async fn flows(&mut self, more: usize) {
         let before = self.finished();
-        until(&format!("{more} more are finished"), async || {
-            self.finished() >= before + more
-        })
-        .await;
+        let come = comes(DEADLINE, async || self.finished() >= before + more).await;
+        assert!(
+            come,
+            "{DEADLINE:?} passed before {more} more were finished; {}",
+            self.health()
+        );
     }
 
     /// Waits until `more` events are confirmed than now.
@@ -305,10 +307,19 @@ impl Traffic {
     pub async fn confirms(&mut self, more: usize) {
         let confirmed = || self.book.count(|told| matches!(told, crate::told::Told::Ok(_)));
         let before = confirmed();
-        until(&format!("{more} more are confirmed"), async || {
-            confirmed() >= before + more
-        })
-        .await;
+        let come = comes(DEADLINE, async || confirmed() >= before + more).await;
+        assert!(
+            come,
+            "{DEADLINE:?} passed before {more} more were confirmed, {} were; {}",
+            confirmed() - before,
+            self.health()
+        );
+    }
+
+    /// How both buses and the app are, for the text of a failure.
+    fn health(&self) -> String {
+        let app = self.app.as_ref().map(RunningApp::health);
+        format!("publishers: {:?}; handlers: {app:?}", self.bus.health())
     }
 
     /// Publishes `many` events side by side, each from a caller of its own, and gives what each was told.

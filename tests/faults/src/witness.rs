@@ -1,6 +1,7 @@
 //! A stranger who takes down all that comes by on the exchange.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -94,6 +95,9 @@ impl Drop for Witness {
 /// How often a connection that says nothing is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long a word to the broker may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 async fn watch(url: String, seen: Seen) {
     loop {
         // However it ends: the broker is away, or the queue is on its way to another node.
@@ -104,16 +108,15 @@ async fn watch(url: String, seen: Seen) {
 
 async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
     let stranger = Stranger::try_connect(url).await?;
-    let channel = stranger.channel();
-    channel.basic_qos(500, BasicQosOptions::default()).await?;
-    let mut deliveries = channel
-        .basic_consume(
-            QUEUE.into(),
-            "".into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        )
-        .await?;
+    let mut deliveries = in_time(async {
+        let channel = stranger.channel();
+        channel.basic_qos(500, BasicQosOptions::default()).await?;
+        let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+        channel
+            .basic_consume(QUEUE.into(), "".into(), options, none)
+            .await
+    })
+    .await?;
     while stranger.connection().status().connected() {
         // A stream does not always end with its connection.
         let Ok(next) = tokio::time::timeout(LOOK, deliveries.next()).await else {
@@ -128,9 +131,16 @@ async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
                 seen.entry(number).or_default().push(id);
             }
         }
-        delivery.acker.ack(BasicAckOptions::default()).await?;
+        in_time(delivery.acker.ack(BasicAckOptions::default())).await?;
     }
     Ok(())
+}
+
+/// The library waits for the answer of a broker that stops as long as it takes.
+async fn in_time<T>(work: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
 /// The number and the id of an event of the suite, as it stands on the wire.

@@ -56,7 +56,13 @@ fn trial(fault: Fault, table: &Arc<Mutex<Table>>) -> Trial {
 
 fn run(fault: &Fault) -> Row {
     let install = Install::find().expect("a RabbitMQ");
-    let stage = Stage::new(&install, Form::asked(), fault, fastrand::u64(..));
+    let stage = Stage::new(
+        &install,
+        Form::asked(),
+        fault.name,
+        fault.times,
+        fastrand::u64(..),
+    );
     // Of its own: a bus does not outlive the runtime that it was made on.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -77,7 +77,7 @@ pub const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "retries-of-a-queue-that-is-full",
-        "a hundred retries wait for a queue that refuses them; another queue's retries come back in time",
+        "a hundred retries wait for a queue that refuses them, and come back once it has room",
         Times { short: 1, full: 3 },
         |stage| Box::pin(retries::of_a_queue_that_is_full(stage)),
     ),

@@ -130,7 +130,7 @@ pub(super) async fn election(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         let members = Members::of(stage).await;
         // Declares the queues, so that one of them has a leader.
-        let before = Load::on(&members.url(0)).publishers(0, 0).unwitnessed();
+        let before = Load::on(&members.url_of(0)).publishers(0, 0).unwitnessed();
         before.start(stage).await.settle().await;
         members.whole().await;
         let leader = members.leader().await;
