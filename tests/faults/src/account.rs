@@ -104,6 +104,7 @@ impl Account {
                     .map(cloned)
                     .collect()
             }),
+            gone: self.gone.clone(),
             handlers: self.handlers.clone(),
             orphans: 0,
             published,
