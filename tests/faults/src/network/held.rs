@@ -3,11 +3,12 @@
 //! Up to 4.2 the broker then closes the channel, which counts as a failed delivery of all that it had handed out; 4.3
 //! cancels the consumer and counts nothing. Either way the queue is subscribed again, and what was held comes again.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidings::{App, Event, State, event_handler, handlers};
+use tokio::sync::watch;
 
 use super::recovery::recovers;
 use crate::event::Noted;
@@ -20,31 +21,27 @@ use crate::wait::{blocking, until};
 /// How long the broker lets a consumer hold a delivery.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// How long some are held: the broker looks once a second.
-const HOLD: Duration = Duration::from_secs(6);
-
-/// What is held, once each.
+/// What is held, and how often it came.
 #[derive(Debug, Clone)]
 struct Hand {
     notebook: Notebook,
-    held: Arc<Mutex<HashSet<u64>>>,
+    came: Arc<watch::Sender<HashMap<u64, u32>>>,
 }
 
-/// Holds one event of five hundred too long, the first time that it comes.
-#[event_handler("fault.noted")]
+/// Holds one event of five hundred until the broker has handed it out again.
+#[event_handler("fault.noted", timeout = "2m")]
 async fn holding(event: Event<Noted>, State(hand): State<Hand>) {
-    let is_one = event.number.is_multiple_of(500);
-    let first = || {
-        hand.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(event.number)
-    };
-    if is_one && first() {
-        tokio::time::sleep(HOLD).await;
+    let number = event.number;
+    if number.is_multiple_of(500) {
+        hand.came
+            .send_modify(|came| *came.entry(number).or_default() += 1);
+        let mut came = hand.came.subscribe();
+        // The sender is in the hand.
+        let _ = came
+            .wait_for(|came| came.get(&number).is_some_and(|times| *times > 1))
+            .await;
     }
-    hand.notebook
-        .note("holding", event.number, event.id(), &event.line);
+    hand.notebook.note("holding", number, event.id(), &event.line);
 }
 
 /// Finishes every event at once.
@@ -72,7 +69,7 @@ pub(super) async fn held(stage: &Stage) -> Row {
     let bus = load.bus().await;
     let hand = Hand {
         notebook: Notebook::open(&stage.file("notebook")),
-        held: Arc::default(),
+        came: Arc::new(watch::Sender::default()),
     };
     let app = App::new("holders")
         .state(hand.clone())
