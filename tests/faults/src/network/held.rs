@@ -10,6 +10,7 @@ use std::time::Duration;
 use tidings::{App, Event, State, event_handler, handlers};
 use tokio::sync::watch;
 
+use super::operator::FIRST_NOTEBOOK;
 use super::recovery::recovers;
 use crate::event::Noted;
 use crate::notebook::Notebook;
@@ -68,7 +69,7 @@ pub(super) async fn held(stage: &Stage) -> Row {
         .handled_by("holders", &handlers);
     let bus = load.bus().await;
     let hand = Hand {
-        notebook: Notebook::open(&stage.file("notebook")),
+        notebook: Notebook::open(&stage.folder().join(FIRST_NOTEBOOK)),
         came: Arc::new(watch::Sender::default()),
     };
     let app = App::new("holders")

@@ -20,6 +20,9 @@ use crate::stranger::Stranger;
 use crate::traffic::Load;
 use crate::wait::{blocking, until, within};
 
+/// The file that the first traffic of a stage opens: an app that is there before its traffic writes into the same.
+pub(super) const FIRST_NOTEBOOK: &str = "notebook-1";
+
 /// Of so many events the handler `faltering` fails one.
 const RETRY_EVERY: usize = 50;
 
@@ -165,7 +168,7 @@ pub(super) async fn dead_letters_deleted(stage: &Stage) -> Row {
         .patience(PATIENCE);
     let bus = load.bus().await;
     let app = App::new("refusers")
-        .state(Notebook::open(&stage.file("notebook")))
+        .state(Notebook::open(&stage.folder().join(FIRST_NOTEBOOK)))
         .handlers(handlers![refusing])
         .start(&bus)
         .await
