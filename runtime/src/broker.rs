@@ -126,6 +126,8 @@ pub(crate) enum BrokerState {
     Up,
     /// Connected, and taking no publishes for the reason it gave.
     Blocked(String),
+    /// Connected, and something that was declared is not there and cannot be made again.
+    Troubled(String),
     /// Not connected.
     Down(String),
 }

@@ -283,6 +283,10 @@ impl Bus {
                 connected: true,
                 reason: Some(format!("the broker takes no publishes: {why}")),
             },
+            BrokerState::Troubled(why) => BusHealth {
+                connected: true,
+                reason: Some(why),
+            },
             BrokerState::Down(why) => BusHealth {
                 connected: false,
                 reason: Some(why),
@@ -560,6 +564,9 @@ impl From<Refusal> for Unsent {
             Refusal::Closed => Self::surely(PublishFault::Closed),
             Refusal::NoExchange | Refusal::Forbidden(_) => {
                 Self::surely(PublishFault::Refused(refusal.to_string()))
+            }
+            Refusal::Unacceptable(why) => {
+                Self::surely(PublishFault::Unpublishable(Unpublishable::Unacceptable(why)))
             }
             // One queue refused it; the others that it routes to have it.
             Refusal::Nacked => Self {

@@ -162,6 +162,8 @@ pub enum Unpublishable {
         /// The most that fits.
         limit: usize,
     },
+    /// The broker takes no such message, larger than its own limit, say; in its words.
+    Unacceptable(String),
 }
 
 impl std::fmt::Display for Unpublishable {
@@ -198,6 +200,7 @@ impl std::fmt::Display for Unpublishable {
                     "its headers have {bytes} bytes; {limit} is the most that fits into one frame"
                 )
             }
+            Self::Unacceptable(why) => write!(f, "the broker takes no such message: {why}"),
         }
     }
 }

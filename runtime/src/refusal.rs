@@ -13,6 +13,8 @@ pub(crate) enum Refusal {
     NoExchange,
     /// The user may not write there; the broker's own words.
     Forbidden(String),
+    /// The broker takes no such message, however often it is tried; its own words.
+    Unacceptable(String),
     /// The broker was closed.
     Closed,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Refusal {
             Self::Unroutable => f.write_str("no queue takes it"),
             Self::NoExchange => f.write_str("its exchange does not exist"),
             Self::Forbidden(why) => write!(f, "the broker forbids it: {why}"),
+            Self::Unacceptable(why) => write!(f, "the broker takes no such message: {why}"),
             Self::Closed => f.write_str("the bus is closed"),
         }
     }

@@ -269,6 +269,27 @@ impl Plan {
         }
     }
 
+    /// What of the plan one queue needs: itself, its dead letters, their bindings, and all exchanges.
+    pub(crate) fn of_queue(&self, queue: &str) -> Self {
+        let dead_letters = Names::dead_letters(queue);
+        let is_its_own = |name: &str| name == queue || name == dead_letters;
+        Self {
+            exchanges: self.exchanges.clone(),
+            queues: self
+                .queues
+                .iter()
+                .filter(|plan| is_its_own(&plan.name))
+                .cloned()
+                .collect(),
+            bindings: self
+                .bindings
+                .iter()
+                .filter(|plan| is_its_own(&plan.queue))
+                .cloned()
+                .collect(),
+        }
+    }
+
     /// Adds what `other` has and this plan has not.
     pub(crate) fn merge(&mut self, other: Self) {
         fn add<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use tidings::Declare;
+use tidings::{Bus, Declare};
 
-use crate::place::{Happened, blocking, bus, settings, text, until, vhost};
+use crate::place::{DEADLINE, Happened, bind, blocking, bus, depth, settings, stranger, text, until, vhost};
 
 async fn refused(url: &str) -> String {
     let started = Instant::now();
@@ -156,5 +156,69 @@ async fn a_url_for_tls_says_which_feature_it_takes() {
         (text.contains("feature `rustls`") || text.contains("amqps://127.0.0.1:1: "))
             && !text.contains("secret"),
         "{text}"
+    );
+}
+
+/// Tells a test that it runs in a process of its own, and which broker it is to find.
+const CHILD: &str = "TIDINGS_TEST_CHILD";
+
+/// Runs one test of this program again, in a process of its own with this `TIDINGS_URL`; what it printed.
+async fn child(test: &str, url: Option<&str>) -> String {
+    let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
+    command
+        .args([test, "--exact", "--nocapture"])
+        .env(CHILD, "yes")
+        .env_remove("TIDINGS_URL")
+        .kill_on_drop(true);
+    if let Some(url) = url {
+        command.env("TIDINGS_URL", url);
+    }
+    let output = tokio::time::timeout(DEADLINE, command.output())
+        .await
+        .expect("it ends")
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+#[tokio::test]
+async fn the_broker_that_the_environment_names_gets_the_events() {
+    if std::env::var_os(CHILD).is_some() {
+        // As a service would start.
+        for bus in [Bus::from_env().await, Bus::from_env_or("memory:").await] {
+            let bus = bus.unwrap();
+            bus.publish(&Happened::new(1, "a")).await.unwrap();
+            bus.close().await;
+        }
+        return;
+    }
+    let vhost = vhost().await;
+    bus(&vhost.url()).await.close().await;
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    bind(&channel, "all", "thing.#", &[]).await;
+    let this = "connecting::the_broker_that_the_environment_names_gets_the_events";
+    child(this, Some(&vhost.url())).await;
+    assert_eq!(depth(&channel, "all").await, 2);
+}
+
+#[tokio::test]
+async fn without_a_word_from_the_environment_the_default_is_taken_or_the_want_is_told() {
+    if std::env::var_os(CHILD).is_some() {
+        let bus = Bus::from_env_or("memory:").await.unwrap();
+        bus.publish(&Happened::new(1, "a")).await.unwrap();
+        let error = Bus::from_env().await.unwrap_err();
+        println!("told: {error}");
+        return;
+    }
+    let this = "connecting::without_a_word_from_the_environment_the_default_is_taken_or_the_want_is_told";
+    let said = child(this, None).await;
+    assert!(
+        said.contains("told: `TIDINGS_URL` is not set; set it to amqp://"),
+        "{said}"
     );
 }

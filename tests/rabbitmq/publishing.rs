@@ -1,14 +1,18 @@
 //! Publishing: every caller gets the answer to its own event.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use lapin::options::ExchangeDeleteOptions;
 use lapin::types::AMQPValue;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tidings::error::PublishFault;
-use tidings::{Error, PublishOptions};
+use tidings::{App, DomainEvent, Error, PublishOptions, event_handler, handlers};
+use tidings_broker::{Install, Setup};
 
-use crate::place::{Happened, bind, blocking, bus, depth, node, settings, stranger, until, vhost};
+use crate::place::{Happened, bind, blocking, bus, depth, node, settings, stranger, text, until, vhost};
 
 fn fault(error: &Error) -> (&PublishFault, bool) {
     match error {
@@ -227,4 +231,62 @@ async fn a_blocked_bus_closes_all_the_same() {
     tokio::time::timeout(Duration::from_secs(20), bus.close())
         .await
         .expect("it closes");
+}
+
+#[event_handler("thing.happened.small")]
+async fn enlarge(event: Happened) -> Large {
+    Large {
+        number: event.number,
+        room: "x".repeat(200_000),
+    }
+}
+
+/// Something that happened at length.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
+#[event(type = "thing.grown", aggregate_id = number)]
+struct Large {
+    number: u64,
+    room: String,
+}
+
+#[tokio::test]
+async fn what_is_larger_than_the_broker_takes_is_told_at_once_and_dead_letters_what_returned_it() {
+    let limited = blocking(|| {
+        let setup = Setup::new(&Install::find().unwrap()).conf("max_message_size = 100000");
+        Arc::new(setup.start().unwrap())
+    });
+    let node = limited.await;
+    let bus = bus(&node.url()).await;
+    let large = Large {
+        number: 1,
+        room: "x".repeat(200_000),
+    };
+    let small = Happened::new(1, "other");
+    let started = Instant::now();
+    let (refused, free) = tokio::join!(bus.publish(&large), bus.publish(&small));
+    free.unwrap();
+    let refused = refused.unwrap_err();
+    let (fault, _) = fault(&refused);
+    assert!(matches!(fault, PublishFault::Unpublishable(_)), "{fault:?}");
+    assert!(text(&refused).contains("larger than"), "{refused:?}");
+    // It is not tried again after 0.2, 1 and 5 s, which would close the channel of all others each time.
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+
+    let app = App::new("grower")
+        .handlers(handlers![enlarge])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&Happened::new(2, "small")).await.unwrap();
+    let (_connection, channel) = stranger(&node.url()).await;
+    until("what returned it is a dead letter", async || {
+        depth(&channel, "grower.enlarge.dlq").await == 1
+    })
+    .await;
+    app.shutdown().await.unwrap();
+    bus.close().await;
 }

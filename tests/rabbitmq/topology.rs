@@ -7,7 +7,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tidings::error::Drift;
 use tidings::{App, Declare, Error, event_handler, handlers};
 
-use crate::place::{Happened, bus, settings, stranger, text, vhost};
+use crate::place::{Happened, blocking, bus, settings, stranger, text, vhost};
 
 #[event_handler("thing.happened.*")]
 async fn one(_event: Happened) {}
@@ -143,4 +143,34 @@ async fn hundreds_of_queues_are_declared_in_seconds() {
     let took = started.elapsed();
     assert!(took < Duration::from_secs(30), "{took:?}");
     bus.close().await;
+}
+
+#[tokio::test]
+async fn who_may_declare_nothing_runs_on_what_is_there() {
+    let vhost = vhost().await;
+    let ready = bus(&vhost.url()).await;
+    let app = App::new("hosted")
+        .handlers(handlers![one, two])
+        .start(&ready)
+        .await
+        .unwrap();
+    app.shutdown().await.unwrap();
+    let (node, name) = (vhost.node(), vhost.name().to_owned());
+    blocking(move || {
+        node.add_user("guest-of-the-house", "secret").unwrap();
+        node.permit("guest-of-the-house", &name, ["^$", ".*", ".*"])
+            .unwrap();
+    })
+    .await;
+    let url = node.url_of("guest-of-the-house", "secret", vhost.name());
+    let bus = settings().declare(Declare::Verify).connect(&url).await.unwrap();
+    let app = App::new("hosted")
+        .handlers(handlers![one, two])
+        .start(&bus)
+        .await
+        .unwrap();
+    assert!(app.health().is_ready());
+    app.shutdown().await.unwrap();
+    bus.close().await;
+    ready.close().await;
 }

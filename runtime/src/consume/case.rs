@@ -200,6 +200,13 @@ impl Case {
                     fault: PublishFault::Closed,
                     ..
                 }) => return Carried::Abandoned,
+                Some(Unsent {
+                    fault: PublishFault::Unpublishable(fault),
+                    ..
+                }) => {
+                    let step = outcome::unpublishable(fault).at(self.judged_attempt(counts));
+                    return self.carry_out(step).await;
+                }
                 Some(error) => self.trouble("cannot publish the events that it returned", &error.fault),
             }
             unsent = failed;

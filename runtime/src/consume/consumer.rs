@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
@@ -21,6 +21,9 @@ use super::worker::Worker;
 /// How long a failed subscription waits before the next try: from the first to the last, doubling.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// A subscription that ends sooner has failed like one that the broker refused.
+const LASTING: Duration = Duration::from_secs(1);
 
 /// One queue and its handlers.
 pub(crate) struct Consumer {
@@ -137,7 +140,7 @@ impl Consumer {
             } else {
                 ConsumerState::Running
             });
-            wait = FIRST_WAIT;
+            let since = Instant::now();
             let exit = Shift::new(&mut self, subscription, pace, &mut awake)
                 .run(&mut wanted)
                 .await;
@@ -149,12 +152,7 @@ impl Consumer {
                 Exit::Stopped => break,
                 Exit::Lost => {
                     careful = false;
-                    let queue = self.queue.as_ref();
-                    tracing::warn!(queue, "the subscription ended; subscribing again");
-                    telemetry::subscription_lost(queue);
-                    self.status.set(ConsumerState::Failing(
-                        "the broker ended its subscription".to_owned(),
-                    ));
+                    self.lost(since.elapsed(), &mut wanted, &mut wait).await;
                 }
                 Exit::Recycled | Exit::Paused => careful = false,
                 Exit::Pace(pace) => careful = pace == Pace::Careful,
@@ -238,17 +236,38 @@ impl Consumer {
         self.workers.iter().any(|worker| worker.descriptor.ordered())
     }
 
+    /// The broker ended a subscription that lasted so long.
+    async fn lost(&self, lasted: Duration, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
+        let queue = self.queue.as_ref();
+        tracing::warn!(queue, "the subscription ended; subscribing again");
+        telemetry::subscription_lost(queue);
+        self.status.set(ConsumerState::Failing(
+            "the broker ended its subscription".to_owned(),
+        ));
+        if lasted < LASTING {
+            rest(wanted, wait).await;
+        } else {
+            *wait = FIRST_WAIT;
+        }
+        // The queue may have been deleted, and may be there again by another's hand with a binding less than it needs.
+        self.declare_again(wanted).await;
+    }
+
     async fn failed(&self, error: &Error, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
         let text = error_text::chain(error).replace('\n', ": ");
         tracing::warn!(queue = self.queue.as_ref(), "{text}");
         self.status.set(ConsumerState::Failing(text));
-        tokio::select! {
-            _ = wanted.changed() => {}
-            () = tokio::time::sleep(*wait) => {}
-        }
-        *wait = (*wait * 2).min(LAST_WAIT);
-        // The queue may be gone: what is there already stays as it is.
-        if let Err(error) = self.service.declare_again().await {
+        rest(wanted, wait).await;
+        self.declare_again(wanted).await;
+    }
+
+    /// Declares what the queue needs, unless something else is wanted first: what is there already stays as it is.
+    async fn declare_again(&self, wanted: &mut watch::Receiver<Wanted>) {
+        let declared = tokio::select! {
+            _ = wanted.changed() => return,
+            declared = self.service.declare_queue_again(&self.queue) => declared,
+        };
+        if let Err(error) = declared {
             tracing::warn!(
                 queue = self.queue.as_ref(),
                 "{}",
@@ -256,6 +275,15 @@ impl Consumer {
             );
         }
     }
+}
+
+/// Waits, and longer the next time; at most until something else is wanted.
+async fn rest(wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
+    tokio::select! {
+        _ = wanted.changed() => {}
+        () = tokio::time::sleep(*wait) => {}
+    }
+    *wait = (*wait * 2).min(LAST_WAIT);
 }
 
 /// How often this process itself returned a message unsettled: returns of ours are no sign of a crash, yet brokers

@@ -88,6 +88,14 @@ impl Service {
         self.0.bus.declare(&plan).await
     }
 
+    /// Declares again what one queue needs.
+    ///
+    /// # Errors
+    /// When the broker refuses it.
+    pub(crate) async fn declare_queue_again(&self, queue: &str) -> Result<()> {
+        self.0.bus.declare(&self.0.plan.of_queue(queue)).await
+    }
+
     fn declared(&self) -> std::sync::MutexGuard<'_, HashSet<Duration>> {
         self.0.declared.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::course::{Came, Course, Duty, Numbered, State};
 use super::fault::Fault;
+use super::refusal;
 use super::socket::{Making, Socket};
 use super::tls::Secure;
 use super::url::Server;
@@ -30,6 +31,9 @@ use crate::telemetry;
 /// Between two tries to make the first connection.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// At most one connection is made in this time: one that is lost at once would be made again and again.
+const LASTING: Duration = Duration::from_secs(1);
 
 /// How often a connection is looked at that says nothing.
 const LOOK: Duration = Duration::from_secs(1);
@@ -131,12 +135,15 @@ impl Dialler {
         let deadline = Instant::now() + self.timeout;
         let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
         loop {
+            let began = Instant::now();
             let faults = match self.dial_all(deadline, 1).await {
                 Ok(live) => return Ok(live),
                 Err(faults) => faults,
             };
             let wait = backoff.wait();
-            if faults.iter().any(|(_, fault)| fault.is_final()) || Instant::now() + wait >= deadline {
+            // One that cannot last as long as this one did would end with less to tell.
+            let next = Instant::now() + wait + began.elapsed();
+            if faults.iter().any(|(_, fault)| fault.is_final()) || next >= deadline {
                 return Err(faults);
             }
             tokio::time::sleep(wait).await;
@@ -240,15 +247,22 @@ impl Supervisor {
         let purpose = self.dialler.purpose;
         tracing::info!(purpose, "connected");
         let mut course = Course::from(live);
+        let mut since = Instant::now();
         loop {
             let came = match course.duty() {
                 Duty::Watch(live) => self.watch(&live).await,
-                Duty::Dial { after, number } => self.dial(after, number).await,
+                Duty::Dial { after, number } => {
+                    let after = after.max(LASTING.saturating_sub(since.elapsed()));
+                    self.dial(after, number).await
+                }
                 Duty::End => break,
             };
             match &came {
                 Came::Lost(why) => telemetry::connection_lost(purpose, why),
-                Came::In(_) => tracing::info!(purpose, "connected again"),
+                Came::In(_) => {
+                    since = Instant::now();
+                    tracing::info!(purpose, "connected again");
+                }
                 Came::Refused(why) => tracing::warn!(purpose, "cannot connect: {why}"),
                 Came::Stopped => {}
             }
@@ -298,6 +312,7 @@ impl Supervisor {
         };
         tokio::select! {
             result = dialling => match result {
+            came = dialling => match came {
                 Ok(live) => Came::In(live),
                 Err(faults) => Came::Refused(reasons(&faults)),
             },
@@ -336,7 +351,7 @@ async fn close(live: &Live) {
 pub(super) fn reasons(faults: &[(Server, Fault)]) -> String {
     let each: Vec<String> = faults
         .iter()
-        .map(|(server, fault)| format!("{server}: {fault}"))
+        .map(|(server, fault)| refusal(server, fault))
         .collect();
     each.join("; ")
 }

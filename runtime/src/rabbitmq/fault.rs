@@ -63,6 +63,12 @@ impl Fault {
         self.deaf
     }
 
+    /// Whether the other end hung up without a word.
+    pub(super) fn is_hang_up(&self) -> bool {
+        self.code.is_none()
+            && self.text == std::io::Error::from(std::io::ErrorKind::ConnectionAborted).to_string()
+    }
+
     pub(super) fn is_missing(&self) -> bool {
         self.code == Some(NOT_FOUND)
     }

@@ -18,27 +18,29 @@ mod settlement;
 mod socket;
 mod tls;
 mod topology;
+mod upkeep;
 mod url;
 mod ways;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::mpsc;
 
 use self::connection::{Dialler, Link, Live, reasons};
+use self::consumer::RabbitSubscription;
 use self::course::State;
 use self::fault::Fault;
 use self::publisher::Publisher;
 use self::tls::Secure;
 use self::topology::Mode;
+use self::upkeep::Upkeep;
 use self::url::Server;
-use crate::broker::{BoxFuture, Broker, BrokerState, Publish, Subscribe, Subscription};
+use crate::broker::{BoxFuture, Broker, BrokerState, Publish, QueueSource, Subscribe, Subscription};
 use crate::clock::Clock;
 use crate::config::{Config, redacted};
 use crate::error::{ConnectError, DeclareError, Error, Result, SubscribeError};
 use crate::topology::Plan;
-use crate::wire::error_text::chain;
 
 /// How long what needs a connection waits for one before it says that there is none.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,22 +48,18 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long declaring a plan may take.
 const DECLARING: Duration = Duration::from_mins(2);
 
-/// How long it is at least between two repairs.
-const BETWEEN_REPAIRS: Duration = Duration::from_millis(100);
-
 /// A RabbitMQ broker, by its two connections.
 pub(crate) struct RabbitBroker {
     shared: Arc<Shared>,
     publishing: Link,
     publisher: Publisher,
-    repair: tokio::task::AbortHandle,
+    keep_up: tokio::task::AbortHandle,
 }
 
 struct Shared {
     clock: Clock,
     consuming: Link,
-    /// All that was declared, to be declared again when a publish finds its exchange gone.
-    declared: Mutex<Plan>,
+    upkeep: Upkeep,
 }
 
 impl RabbitBroker {
@@ -91,16 +89,16 @@ impl RabbitBroker {
         let shared = Arc::new(Shared {
             clock: Clock::real(),
             consuming,
-            declared: Mutex::default(),
+            upkeep: Upkeep::default(),
         });
-        let missing = Arc::new(Notify::new());
-        let publisher = Publisher::start(publishing.states(), Arc::clone(&missing));
-        let repair = tokio::spawn(repair(Arc::clone(&shared), missing)).abort_handle();
+        let (missing, asked) = mpsc::unbounded_channel();
+        let publisher = Publisher::start(publishing.states(), missing);
+        let keep_up = tokio::spawn(upkeep::keep_up(Arc::clone(&shared), asked)).abort_handle();
         Ok(Self {
             shared,
             publishing,
             publisher,
-            repair,
+            keep_up,
         })
     }
 }
@@ -129,7 +127,13 @@ fn connect_error(url: &str, faults: &[(Server, Fault)]) -> ConnectError {
 
 /// Why a broker does not let us in, and what to do about it.
 fn refusal(server: &Server, fault: &Fault) -> String {
-    if fault.is_deaf() {
+    if server.is_by_certificate() && fault.is_hang_up() {
+        return format!(
+            "{server}: {fault}; where the broker does not offer EXTERNAL, enable its plugin \
+             `rabbitmq_auth_mechanism_ssl` and name it in `auth_mechanisms`"
+        );
+    }
+    if fault.is_deaf() || !fault.is_final() {
         return format!("{server}: {fault}");
     }
     let (user, vhost) = (server.user(), server.vhost());
@@ -153,22 +157,6 @@ fn refusal(server: &Server, fault: &Fault) -> String {
     format!("{server}: {fault}; {what}")
 }
 
-/// Declares again what was declared, whenever a publish finds its exchange gone.
-async fn repair(shared: Arc<Shared>, missing: Arc<Notify>) {
-    loop {
-        missing.notified().await;
-        let plan = shared
-            .declared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Err(error) = shared.declare(&plan, Mode::Declare).await {
-            tracing::warn!("cannot declare again: {}", chain(&error));
-        }
-        tokio::time::sleep(BETWEEN_REPAIRS).await;
-    }
-}
-
 impl Shared {
     async fn declare(&self, plan: &Plan, mode: Mode) -> Result<(), DeclareError> {
         // On the connection that is never blocked.
@@ -176,6 +164,16 @@ impl Shared {
         tokio::time::timeout(DECLARING, topology::declare(&live, plan, mode))
             .await
             .unwrap_or_else(|_| Err(not_declared(plan, Fault::new("the broker does not answer"))))
+    }
+
+    async fn subscribe(&self, subscribe: &Subscribe) -> Result<RabbitSubscription, Fault> {
+        let live = self.live().await?;
+        let subscription = consumer::subscribe(&live, self.consuming.states(), subscribe).await?;
+        if let QueueSource::Ephemeral { exchange, patterns } = &subscribe.queue {
+            self.upkeep
+                .own(live.number, subscription.queue(), exchange, patterns);
+        }
+        Ok(subscription)
     }
 
     async fn live(&self) -> Result<Live, Fault> {
@@ -205,12 +203,7 @@ impl Broker for RabbitBroker {
     fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             self.shared.declare(plan, Mode::Declare).await?;
-            let mut declared = self
-                .shared
-                .declared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            declared.merge(plan.clone());
+            self.shared.upkeep.declared(plan.clone());
             Ok(())
         })
     }
@@ -226,10 +219,11 @@ impl Broker for RabbitBroker {
             match self.shared.declare(&things, Mode::Declare).await {
                 Err(error) if topology::is_for_want_of_permission(&error) => {
                     tracing::debug!("arguments are not compared: it takes the permission to declare");
-                    Ok(())
                 }
-                result => Ok(result?),
+                result => result?,
             }
+            self.shared.upkeep.expected(things);
+            Ok(())
         })
     }
 
@@ -239,15 +233,9 @@ impl Broker for RabbitBroker {
 
     fn subscribe(&self, subscribe: Subscribe) -> BoxFuture<'_, Result<Box<dyn Subscription>, Error>> {
         Box::pin(async move {
-            let states = self.shared.consuming.states();
-            let subscribed = match self.shared.live().await {
-                Ok(live) => consumer::subscribe(&live, states, &subscribe).await,
-                Err(fault) => Err(fault),
-            };
-            match subscribed {
-                Ok(subscription) => Ok(Box::new(subscription) as Box<dyn Subscription>),
-                Err(fault) => Err(subscribe_error(&subscribe, &fault).into()),
-            }
+            let subscribed = self.shared.subscribe(&subscribe).await;
+            let subscription = subscribed.map_err(|fault| subscribe_error(&subscribe, &fault))?;
+            Ok(Box::new(subscription) as Box<dyn Subscription>)
         })
     }
 
@@ -261,14 +249,17 @@ impl Broker for RabbitBroker {
             (State::Down(why), _) | (_, State::Down(why)) => BrokerState::Down(why),
             (State::Up(live), State::Up(_)) => match live.blocked {
                 Some(why) => BrokerState::Blocked(why.to_string()),
-                None => BrokerState::Up,
+                None => match self.shared.upkeep.trouble() {
+                    Some(why) => BrokerState::Troubled(why),
+                    None => BrokerState::Up,
+                },
             },
         }
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.repair.abort();
+            self.keep_up.abort();
             self.publisher.close().await;
             tokio::join!(self.publishing.close(), self.shared.consuming.close());
         })
@@ -277,8 +268,8 @@ impl Broker for RabbitBroker {
 
 fn subscribe_error(subscribe: &Subscribe, fault: &Fault) -> SubscribeError {
     let queue = match &subscribe.queue {
-        crate::broker::QueueSource::Named(name) => name.to_string(),
-        crate::broker::QueueSource::Ephemeral { .. } => format!("{} (ephemeral)", subscribe.consumer),
+        QueueSource::Named(name) => name.to_string(),
+        QueueSource::Ephemeral { .. } => format!("{} (ephemeral)", subscribe.consumer),
     };
     let source = match fault.thing() {
         Some(thing) if fault.is_forbidden() => format!(
@@ -295,7 +286,7 @@ fn subscribe_error(subscribe: &Subscribe, fault: &Fault) -> SubscribeError {
 
 impl Drop for RabbitBroker {
     fn drop(&mut self) {
-        self.repair.abort();
+        self.keep_up.abort();
     }
 }
 

@@ -186,7 +186,9 @@ fn refusal(fault: &Fault) -> Refusal {
             "{fault}; grant its user the `write` permission on exchange `{}`",
             thing.name
         )),
-        _ => Refusal::Forbidden(fault.to_string()),
+        _ if fault.is_forbidden() => Refusal::Forbidden(fault.to_string()),
+        // Larger than the broker takes, say.
+        _ => Refusal::Unacceptable(fault.to_string()),
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
@@ -23,6 +23,8 @@ use super::ledger::Word;
 use super::outbox::Outbox;
 use super::properties::{self, TooLong, short};
 use super::refusals::Refusals;
+use super::stall::Stall;
+use super::upkeep::Missing;
 use super::ways::{Seen, Ways};
 use crate::broker::Publish;
 use crate::message::Message;
@@ -38,6 +40,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How long opening a channel may take.
 const OPENING: Duration = Duration::from_secs(10);
 
+/// How long nothing is published at most while an exchange that is gone is declared again.
+const REPAIRING: Duration = Duration::from_secs(5);
+
 /// The way to the publisher.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -52,8 +57,8 @@ enum Order {
 }
 
 impl Publisher {
-    /// Starts the task; it says `missing` when an exchange is not there.
-    pub(super) fn start(states: watch::Receiver<State>, missing: Arc<Notify>) -> Self {
+    /// Starts the task; it tells `missing` when an exchange is not there.
+    pub(super) fn start(states: watch::Receiver<State>, missing: Missing) -> Self {
         let (inbox, orders) = mpsc::unbounded_channel();
         let desk = Desk {
             orders,
@@ -90,7 +95,7 @@ impl Publisher {
 struct Desk {
     orders: mpsc::UnboundedReceiver<Order>,
     states: watch::Receiver<State>,
-    missing: Arc<Notify>,
+    missing: Missing,
     outbox: Outbox,
     /// Who is to hear that all is flushed.
     closing: Option<oneshot::Sender<()>>,
@@ -118,10 +123,17 @@ impl Desk {
                 Err(fault) => fault,
             };
             self.channel_lost(&fault);
+            let repaired = fault.is_missing().then(|| self.ask_for_repair());
             // Without it a channel that is closed as soon as it opens would be opened again and again.
             let pause = tokio::time::sleep(backoff.wait());
-            tokio::pin!(pause);
-            self.idle_until(pause).await;
+            let pause = async {
+                pause.await;
+                // An exchange that is there before its bindings are takes events for nobody.
+                if let Some(repaired) = repaired {
+                    let _ = tokio::time::timeout(REPAIRING, repaired).await;
+                }
+            };
+            self.idle_until(Box::pin(pause)).await;
         }
         self.refuse_all();
     }
@@ -223,7 +235,7 @@ impl Desk {
                     ways.set_out(way).await;
                 }
                 Err(too_long) => {
-                    let refusal = Refusal::Forbidden(too_long.to_string());
+                    let refusal = Refusal::Unacceptable(too_long.to_string());
                     publish.confirm.finish(Err(refusal));
                 }
             }
@@ -236,13 +248,18 @@ impl Desk {
             return;
         }
         tracing::warn!(unconfirmed, "the publish channel was lost: {fault}");
-        if fault.is_missing() {
-            self.missing.notify_one();
-        }
         if resent > 0 {
             telemetry::resent(resent);
             self.sweep();
         }
+    }
+
+    /// The answer is there when all is declared again.
+    fn ask_for_repair(&self) -> oneshot::Receiver<()> {
+        let (repaired, answer) = oneshot::channel();
+        // Nobody is there when the bus is gone.
+        let _ = self.missing.send(repaired);
+        answer
     }
 
     fn take(&mut self, order: Option<Order>) {

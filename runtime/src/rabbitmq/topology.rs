@@ -228,7 +228,13 @@ fn kind(kind: topology::ExchangeKind) -> ExchangeKind {
 
 /// Whether it is for a permission alone that nothing could be declared.
 pub(super) fn is_for_want_of_permission(error: &DeclareError) -> bool {
-    error.source.is::<Forbidden>()
+    let source = &error.source;
+    match source.downcast_ref::<Several>() {
+        Some(several) => {
+            several.first.is::<Forbidden>() && several.others.iter().all(is_for_want_of_permission)
+        }
+        None => source.is::<Forbidden>(),
+    }
 }
 
 /// The text of a refusal for want of a permission.

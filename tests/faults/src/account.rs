@@ -17,6 +17,8 @@ pub struct Account {
     pub lines: Vec<Line>,
     /// What each handler's dead letters hold, by the handler's name.
     pub dead: HashMap<String, Vec<(u64, String)>>,
+    /// What went with a queue or a binding that an operator deleted, by the handler's name.
+    pub gone: HashMap<String, HashSet<u64>>,
     /// What the witness saw, if there was one: the id of each copy, by number.
     pub seen: Option<HashMap<u64, Vec<String>>>,
     /// The handlers that were to have every event.
@@ -38,11 +40,14 @@ impl Account {
         };
         let by_all = |is: &dyn Fn(&str) -> bool| self.handlers.iter().all(|handler| is(handler));
         let confirmed = || self.confirmed();
+        let is_gone =
+            |handler: &str, number: u64| self.gone.get(handler).is_some_and(|gone| gone.contains(&number));
+        let accounted = |handler: &str, number: u64| has(handler, number) || is_gone(handler, number);
         let lost: Vec<u64> = confirmed()
-            .filter(|&number| !by_all(&|handler| has(handler, number)))
+            .filter(|&number| !by_all(&|handler| accounted(handler, number)))
             .collect();
         let wrong_ok = confirmed()
-            .filter(|&number| !self.was_there(number, &has))
+            .filter(|&number| !self.was_there(number, &has) && !by_all(&|handler| is_gone(handler, number)))
             .count();
         let handled = self
             .told
@@ -52,7 +57,7 @@ impl Account {
         let dead_lettered: HashSet<u64> = dead.iter().map(|(_, number)| *number).collect();
         let mut failed = self.failed.clone();
         failed.extend(self.broken_promises());
-        failed.extend(self.where_lost(&lost, &has));
+        failed.extend(self.where_lost(&lost, &accounted));
         Row {
             published: self.told.len() as u64,
             confirmed: confirmed().count() as u64,
@@ -99,6 +104,7 @@ impl Account {
                     .map(cloned)
                     .collect()
             }),
+            gone: self.gone.clone(),
             handlers: self.handlers.clone(),
             orphans: 0,
             published,
@@ -233,6 +239,7 @@ mod tests {
                 line("a", 1, 70),
             ],
             dead: HashMap::from([("b".to_owned(), vec![(2, "id-2".to_owned())])]),
+            gone: HashMap::new(),
             seen: None,
             handlers: vec!["a".to_owned(), "b".to_owned()],
             orphans: 0,
@@ -257,6 +264,19 @@ mod tests {
         let row = account.into_row(Row::default());
         assert_eq!((row.lost, row.wrong_ok), (1, 0));
         assert_eq!(row.failed, ["b lacks 1 events, such as [2]"]);
+    }
+
+    #[test]
+    fn what_went_by_an_operators_hand_is_not_lost_to_that_handler_alone() {
+        let mut account = account();
+        account.dead.clear();
+        account.gone.insert("b".to_owned(), HashSet::from([2]));
+        assert!(account.into_row(Row::default()).passed());
+        let mut account = self::account();
+        account.told.insert(9, Told::Ok("id-9".to_owned()));
+        account.gone.insert("b".to_owned(), HashSet::from([9]));
+        let row = account.into_row(Row::default());
+        assert_eq!((row.lost, row.wrong_ok), (1, 1));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub mod handlers;
 pub mod network;
 pub mod notebook;
 pub mod process;
+pub mod relay;
 mod row;
 pub mod settle;
 pub mod soak;

@@ -25,6 +25,8 @@ pub struct Row {
     pub wrong_ok: u64,
     /// The longest time in which no handler finished anything while events were published.
     pub longest_pause: Duration,
+    /// What is to be known of it beside its numbers; a sentence each.
+    pub notes: Vec<String>,
     /// What else was to hold and did not; a sentence each.
     pub failed: Vec<String>,
 }
@@ -53,6 +55,7 @@ impl Row {
         self.lost += other.lost;
         self.wrong_ok += other.wrong_ok;
         self.longest_pause = self.longest_pause.max(other.longest_pause);
+        self.notes.extend(other.notes.iter().cloned());
         self.failed.extend(other.failed.iter().cloned());
     }
 

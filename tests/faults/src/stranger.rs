@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use lapin::message::BasicGetMessage;
 use lapin::options::{
-    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
 
 use crate::wait::within;
 
@@ -92,6 +92,40 @@ impl Stranger {
     pub async fn delete(&self, queue: &str) -> lapin::Result<u32> {
         self.channel
             .queue_delete(queue.into(), QueueDeleteOptions::default())
+            .await
+    }
+
+    /// Whether there is such a topic, direct or fanout exchange.
+    pub async fn has_exchange(&self, exchange: &str) -> bool {
+        // The broker closes the channel on which one asks in vain.
+        let Ok(channel) = self.connection.create_channel().await else {
+            return false;
+        };
+        let options = ExchangeDeclareOptions {
+            passive: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        // By name alone: it says nothing of the kind.
+        let declared = channel.exchange_declare(
+            exchange.into(),
+            ExchangeKind::Direct,
+            options,
+            FieldTable::default(),
+        );
+        let there = declared.await.is_ok();
+        if there {
+            let _ = channel.close(200, "OK".into()).await;
+        }
+        there
+    }
+
+    /// Deletes an exchange, and so every binding to it.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub async fn delete_exchange(&self, exchange: &str) -> lapin::Result<()> {
+        self.channel
+            .exchange_delete(exchange.into(), ExchangeDeleteOptions::default())
             .await
     }
 

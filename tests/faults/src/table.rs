@@ -38,9 +38,9 @@ impl fmt::Display for Table {
         }
         writeln!(f)?;
         rows.iter().try_for_each(|row| line(f, row, &widths))?;
-        for row in self.0.iter().filter(|row| !row.passed()) {
-            for fault in row.faults() {
-                write!(f, "\n- {}: {fault}", row.fault)?;
+        for row in &self.0 {
+            for line in row.faults().iter().chain(&row.notes) {
+                write!(f, "\n- {}: {line}", row.fault)?;
             }
         }
         Ok(())

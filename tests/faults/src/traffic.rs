@@ -1,6 +1,7 @@
 //! Events on the way: publishers and handlers that run throughout a fault, and the account of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -35,7 +36,7 @@ pub struct Load {
     batches: usize,
     per_second: u32,
     room: usize,
-    settings: fn(BusBuilder) -> BusBuilder,
+    settings: Settings,
     service: String,
     handlers: Vec<String>,
     /// Whether the handlers are ours, or those of someone who writes into the notebook, too.
@@ -44,6 +45,16 @@ pub struct Load {
     in_order: bool,
     orphans: bool,
     patience: Duration,
+}
+
+/// What changes the settings of a bus.
+#[derive(Clone)]
+struct Settings(Arc<dyn Fn(BusBuilder) -> BusBuilder + Send + Sync>);
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Settings")
+    }
 }
 
 /// Events on the way.
@@ -72,7 +83,7 @@ impl Load {
             batches: 1,
             per_second: 1_000,
             room: 0,
-            settings: |builder| builder,
+            settings: Settings(Arc::new(|builder| builder)),
             service: SERVICE.to_owned(),
             handlers: HANDLERS.iter().map(|&name| name.to_owned()).collect(),
             ours: true,
@@ -113,8 +124,8 @@ impl Load {
     }
 
     /// Changes the settings of both buses.
-    pub fn settings(mut self, settings: fn(BusBuilder) -> BusBuilder) -> Self {
-        self.settings = settings;
+    pub fn settings(mut self, settings: impl Fn(BusBuilder) -> BusBuilder + Send + Sync + 'static) -> Self {
+        self.settings = Settings(Arc::new(settings));
         self
     }
 
@@ -201,7 +212,7 @@ impl Load {
             .service(&self.service)
             .connect_timeout(Duration::from_secs(20))
             .speed_up(20);
-        within("a bus", (self.settings)(builder).connect(&self.url))
+        within("a bus", (self.settings.0)(builder).connect(&self.url))
             .await
             .expect("a bus connects")
     }
@@ -396,6 +407,7 @@ impl Traffic {
             told: self.book.read(),
             lines,
             dead: settling.into_dead(),
+            gone: HashMap::new(),
             seen,
             handlers: self.load.handlers,
             orphans,

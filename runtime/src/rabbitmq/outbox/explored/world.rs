@@ -337,7 +337,7 @@ fn check_answer(
             PublishFault::Refused(why) if why.contains("exchange does not exist") => {
                 caller.kind == Kind::ToGoing
             }
-            PublishFault::Refused(why) if why.contains("forbids") => caller.kind == Kind::Poison,
+            PublishFault::Unpublishable(_) => caller.kind == Kind::Poison,
             PublishFault::Refused(_) => heard && fate == Fate::Refused,
             // Also what a caller is told whose message was let go.
             PublishFault::Closed => is_closing,

@@ -1,0 +1,109 @@
+//! Whether all is well again, and how soon.
+
+use std::time::Duration;
+
+use tidings::RunningApp;
+use tokio::time::Instant;
+
+use crate::row::Row;
+use crate::told::Told;
+use crate::traffic::Traffic;
+use crate::wait::comes;
+
+/// How long a step may take before it is given up; its own bound is less.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits until events that are published from now on are confirmed, and finished by every handler; they are to be within
+/// `bound`.
+pub(super) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Duration, handlers: &[&str]) {
+    let began = Instant::now();
+    let from = traffic.book().read().len() as u64;
+    let mut reader = traffic.notebook().reader();
+    let well = comes(PATIENCE, async || {
+        let lines = reader.lines();
+        let hears = |handler: &&str| {
+            let mut last = lines.iter().rev();
+            last.any(|line| line.handler == **handler && line.number >= from)
+        };
+        let told = traffic.book().read();
+        handlers.iter().all(hears)
+            && (told.iter()).any(|(number, told)| *number >= from && matches!(told, Told::Ok(_)))
+    })
+    .await;
+    let took = began.elapsed();
+    row.check(well && took <= bound, || {
+        format!("well again after {took:.1?}, not within {bound:?}")
+    });
+    slowest(row, "well again", took);
+}
+
+/// Waits until either bus says that it is not connected; both are to within `bound`.
+pub(super) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration) {
+    let began = Instant::now();
+    let (mut by_publisher, mut by_consumer) = (false, false);
+    let noticed = comes(PATIENCE, async || {
+        by_publisher |= !traffic.bus().health().connected;
+        by_consumer |= !traffic.app().health().bus.connected;
+        by_publisher && by_consumer
+    })
+    .await;
+    let took = began.elapsed();
+    row.check(noticed && took <= bound, || {
+        format!("noticed after {took:.1?}, not within {bound:?}")
+    });
+    slowest(row, "noticed", took);
+}
+
+/// Notes how long the slowest took.
+pub(super) fn slowest(row: &mut Row, what: &str, took: Duration) {
+    let took = took.as_secs_f64();
+    let start = format!("{what} after ");
+    let slowest = row.notes.iter_mut().find(|note| note.starts_with(&start));
+    let told = |note: &String| {
+        note[start.len()..]
+            .trim_end_matches(" s at most")
+            .parse()
+            .unwrap_or(0.0)
+    };
+    let now = format!("{start}{took:.1} s at most");
+    match slowest {
+        Some(note) if told(note) < took => *note = now,
+        Some(_) => {}
+        None => row.notes.push(now),
+    }
+}
+
+/// Waits until the health of the app or its bus says all of `words` as a reason.
+pub(super) async fn says(traffic: &Traffic, row: &mut Row, words: &[&str]) {
+    let mut last = String::new();
+    let said = comes(PATIENCE, async || {
+        last = reasons(traffic.app(), traffic);
+        words.iter().all(|word| last.contains(word))
+    })
+    .await;
+    row.check(said, || format!("health does not say {words:?} but {last}"));
+}
+
+/// All that health says is wrong.
+fn reasons(app: &RunningApp, traffic: &Traffic) -> String {
+    let health = app.health();
+    let mut reasons: Vec<String> = health.bus.reason.iter().cloned().collect();
+    reasons.extend(traffic.bus().health().reason);
+    for handler in &health.handlers {
+        reasons.push(handler.state.to_string());
+        reasons.extend(handler.trouble.clone());
+    }
+    reasons.join("; ")
+}
+
+/// The whole text of an error, causes and all.
+pub(super) fn text(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,136 @@
+//! What a network does, done by the relay between us and the broker.
+
+use std::time::Duration;
+
+use tidings_broker::Vhost;
+
+use super::recovery::{is_noticed, recovers};
+use crate::handlers::HANDLERS;
+use crate::relay::{Cut, Mode, Relay, Way};
+use crate::row::Row;
+use crate::stage::Stage;
+use crate::traffic::Load;
+
+/// What the URL asks for where a dead peer is to be noticed: after twice as long.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Twice the heartbeat, and a second in which either end looks at the other.
+const NOTICED: Duration = Duration::from_secs(4);
+
+/// A virtual host behind a relay, and traffic through it.
+async fn behind_relay(stage: &Stage, query: &str) -> (Vhost<'static>, Relay, Load) {
+    let vhost = stage.vhost().await;
+    let relay = Relay::start(vhost.node().port()).await.expect("a relay starts");
+    let url = relay.url(&vhost.url()) + query;
+    let load = Load::on(&url)
+        .direct(&vhost.url())
+        .per_second(stage.pick(400, 1_000))
+        .settings(|builder| builder.connect_timeout(Duration::from_secs(2)))
+        // What a network held back arrives beside what was sent again.
+        .in_any_order();
+    (vhost, relay, load)
+}
+
+fn with_heartbeat() -> String {
+    format!("?heartbeat={}", HEARTBEAT.as_secs())
+}
+
+pub(super) async fn cut(stage: &Stage) -> Row {
+    let (_vhost, relay, load) = behind_relay(stage, "").await;
+    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
+    for time in 0..stage.times() {
+        traffic.flows(stage.pick(500, 3_000)).await;
+        let cut = relay.cut(if time % 2 == 0 { Cut::Reset } else { Cut::Fin });
+        row.check(cut >= 4, || format!("{cut} connections were there to be cut"));
+        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+    }
+    traffic.settle().await.into_row(row)
+}
+
+pub(super) async fn black_hole(stage: &Stage) -> Row {
+    let (_vhost, relay, load) = behind_relay(stage, &with_heartbeat()).await;
+    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
+    for _ in 0..stage.times() {
+        traffic.flows(stage.pick(300, 3_000)).await;
+        relay.set(Mode::BlackHole);
+        is_noticed(&traffic, &mut row, NOTICED).await;
+        relay.set(Mode::Forward);
+        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+    }
+    traffic.settle().await.into_row(row)
+}
+
+pub(super) async fn slow(stage: &Stage) -> Row {
+    let (_vhost, relay, load) = behind_relay(stage, "").await;
+    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
+    for _ in 0..stage.times() {
+        traffic.flows(stage.pick(300, 3_000)).await;
+        relay.set(Mode::Throttled(1_000));
+        // As long as the fault lasts.
+        tokio::time::sleep(Duration::from_secs(stage.pick(4, 15))).await;
+        relay.set(Mode::Forward);
+        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+    }
+    traffic.settle().await.into_row(row)
+}
+
+pub(super) async fn late(stage: &Stage) -> Row {
+    let (_vhost, relay, load) = behind_relay(stage, "").await;
+    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
+    let before = relay.accepted();
+    for _ in 0..stage.times() {
+        relay.set(Mode::Late(Duration::from_millis(200)));
+        traffic.flows(stage.pick(300, 1_000)).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+        relay.set(Mode::Forward);
+        traffic.flows(stage.pick(300, 1_000)).await;
+    }
+    let more = relay.accepted() - before;
+    row.check(more == 0, || format!("{more} connections were made again"));
+    traffic.settle().await.into_row(row)
+}
+
+pub(super) async fn closes(stage: &Stage) -> Row {
+    let (_vhost, relay, load) = behind_relay(stage, "").await;
+    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
+    for _ in 0..stage.times() {
+        traffic.flows(stage.pick(300, 3_000)).await;
+        let before = relay.accepted();
+        relay.set(Mode::CloseNew);
+        relay.cut(Cut::Reset);
+        // As long as the fault lasts.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let tries = relay.accepted() - before;
+        // Four links, which wait 0.1 s, then 0.2 s and so on, each cut by up to a half.
+        row.check((4..=32).contains(&tries), || format!("{tries} tries in 3 s"));
+        relay.set(Mode::Forward);
+        recovers(&mut traffic, &mut row, Duration::from_secs(6), HANDLERS).await;
+    }
+    traffic.settle().await.into_row(row)
+}
+
+pub(super) async fn half_open(stage: &Stage) -> Row {
+    let (_vhost, relay, load) = behind_relay(stage, &with_heartbeat()).await;
+    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
+    for _ in 0..stage.times() {
+        for fault in [Some(Way::ToBroker), Some(Way::ToClient), None] {
+            traffic.flows(stage.pick(300, 1_000)).await;
+            if let Some(way) = fault {
+                relay.set(Mode::HalfOpen(way));
+                // Where the broker is the one who hears nothing it is for the broker to notice, and it takes its time.
+                let bound = if way == Way::ToBroker {
+                    NOTICED
+                } else {
+                    2 * NOTICED
+                };
+                is_noticed(&traffic, &mut row, bound).await;
+                relay.set(Mode::Forward);
+            } else {
+                relay.cut(Cut::BrokerOnly);
+                is_noticed(&traffic, &mut row, NOTICED).await;
+            }
+            recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+        }
+    }
+    traffic.settle().await.into_row(row)
+}

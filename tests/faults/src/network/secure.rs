@@ -1,0 +1,239 @@
+//! TLS: which brokers are trusted, and what is said where they are not.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings::{Bus, BusBuilder};
+use tidings_authority::{Authority, CertificateParams, Signed, date_time_ymd, server};
+use tidings_broker::Node;
+use tokio::time::Instant;
+
+use super::recovery::{recovers, text};
+use crate::handlers::HANDLERS;
+use crate::row::Row;
+use crate::stage::Stage;
+use crate::traffic::Load;
+use crate::wait::{blocking, within};
+
+/// Time to try again and again, were it of any use.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A node that shows a certificate, and takes those of clients for who connects.
+async fn node(stage: &Stage, authority: &Authority) -> Arc<Node> {
+    let shown = authority.sign("server", &server());
+    let setup = stage
+        .setup()
+        .plugin("rabbitmq_auth_mechanism_ssl")
+        .conf("auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\nssl_cert_login_from = common_name")
+        .tls(authority.tls(&shown, true));
+    let node = stage.node_of(setup).await;
+    ctl(&node, &["add_user", "orders", "secret"]).await;
+    ctl(&node, &["set_permissions", "orders", ".*", ".*", ".*"]).await;
+    node
+}
+
+async fn ctl(node: &Arc<Node>, args: &[&str]) {
+    let (node, args) = (
+        Arc::clone(node),
+        args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>(),
+    );
+    blocking(move || {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        node.ctl(&args).expect("rabbitmqctl does it");
+    })
+    .await;
+}
+
+/// Trusts an authority, and shows a certificate.
+fn by(ca: &Path, shown: &Signed) -> impl Fn(BusBuilder) -> BusBuilder + Send + Sync + 'static {
+    let (ca, shown) = (ca.to_owned(), shown.clone());
+    move |builder| {
+        builder
+            .tls_ca_file(&ca)
+            .tls_client_identity(&shown.certificate, &shown.key)
+    }
+}
+
+pub(super) async fn trusted(stage: &Stage) -> Row {
+    let authority = Authority::new();
+    let node = node(stage, &authority).await;
+    let orders = authority.sign_client("orders");
+    let port = node.tls_port().expect("a port for TLS");
+    let load = Load::on(&format!("amqps://localhost:{port}"))
+        .direct(&node.url())
+        .per_second(stage.pick(400, 2_000))
+        .settings(by(&authority.ca(), &orders));
+    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
+    for _ in 0..stage.times() {
+        traffic.flows(stage.pick(500, 3_000)).await;
+        ctl(&node, &["close_all_connections", "by an operator"]).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+    }
+    traffic.settle().await.into_row(row)
+}
+
+/// Who connects, where to, and the words of the answer.
+struct Case<'a> {
+    what: &'a str,
+    settings: BusBuilder,
+    url: String,
+    told: &'a [&'a str],
+    /// How long it may try: far longer than it does, where the answer says that there is no use in it.
+    patience: Duration,
+}
+
+fn case<'a>(what: &'a str, settings: BusBuilder, url: String, told: &'a [&'a str]) -> Case<'a> {
+    Case {
+        what,
+        settings,
+        url,
+        told,
+        patience: PATIENCE,
+    }
+}
+
+fn with(ca: &Path, shown: &Signed) -> BusBuilder {
+    by(ca, shown)(Bus::builder())
+}
+
+/// What a client sees of a broker that is not what it should be.
+fn of_brokers(authority: &Authority, tls: u16, plain: u16) -> Vec<Case<'static>> {
+    let (ca, orders, strangers) = (authority.ca(), authority.sign_client("orders"), Authority::new());
+    // Read when they are used: what is gone with the strangers is written here.
+    let unknown = authority.file(
+        "strangers.pem",
+        &std::fs::read_to_string(strangers.ca()).expect("a certificate"),
+    );
+    vec![
+        case(
+            "a wrong host name",
+            with(&ca, &orders),
+            format!("amqps://127.0.0.1:{tls}"),
+            &["not valid for name", "127.0.0.1"],
+        ),
+        case(
+            "an unknown authority",
+            with(&unknown, &orders),
+            format!("amqps://localhost:{tls}"),
+            &["UnknownIssuer", "by `tls_ca_file`"],
+        ),
+        case(
+            "TLS to a port without",
+            with(&ca, &orders),
+            format!("amqps://localhost:{plain}"),
+            &["this port speaks no TLS"],
+        ),
+        case(
+            "no TLS to a port with",
+            Bus::builder(),
+            format!("amqp://guest:guest@localhost:{tls}"),
+            &["write amqps://"],
+        ),
+    ]
+}
+
+/// What a broker says of a client that is not whom it takes.
+fn of_clients(authority: &Authority, tls: u16) -> Vec<Case<'static>> {
+    let (ca, nobody, strangers) = (authority.ca(), authority.sign_client("nobody"), Authority::new());
+    let foreign = strangers.sign_client("orders");
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a certificate or a key");
+    let foreign = Signed {
+        certificate: authority.file("foreign.pem", &read(&foreign.certificate)),
+        key: authority.file("foreign.key", &read(&foreign.key)),
+    };
+    let mut of_client = old();
+    of_client.extended_key_usages.clear();
+    let expired = authority.sign("expired", &of_client);
+    let url = || format!("amqps://localhost:{tls}");
+    vec![
+        case(
+            "no certificate of the client",
+            Bus::builder().tls_ca_file(&ca),
+            format!("amqps://guest:guest@localhost:{tls}"),
+            &["by `tls_client_identity`"],
+        ),
+        case(
+            "an expired certificate of the client",
+            with(&ca, &expired),
+            url(),
+            &["xpired"],
+        ),
+        case(
+            "a client's certificate of an unknown authority",
+            with(&ca, &foreign),
+            url(),
+            &["TLS failed", "UnknownCA"],
+        ),
+        case(
+            "a client whom the broker does not know",
+            with(&ca, &nobody),
+            url(),
+            &["ACCESS_REFUSED", "client certificate"],
+        ),
+    ]
+}
+
+pub(super) async fn refused(stage: &Stage) -> Row {
+    let authority = Authority::new();
+    let node = node(stage, &authority).await;
+    let (tls, plain) = (node.tls_port().expect("a port for TLS"), node.port());
+    let mut row = stage.row();
+    let cases = of_brokers(&authority, tls, plain).into_iter();
+    for case in cases.chain(of_clients(&authority, tls)) {
+        is_told(&mut row, case).await;
+    }
+
+    let settings = || with(&authority.ca(), &authority.sign_client("orders"));
+    ctl(
+        &node,
+        &["eval", "application:set_env(rabbit, auth_mechanisms, ['PLAIN'])."],
+    )
+    .await;
+    let not_offered = Case {
+        // The broker hangs up without a word, as one does that goes down.
+        patience: Duration::from_secs(5),
+        ..case(
+            "EXTERNAL where it is not offered",
+            settings(),
+            format!("amqps://localhost:{tls}"),
+            &["EXTERNAL", "rabbitmq_auth_mechanism_ssl"],
+        )
+    };
+    is_told(&mut row, not_offered).await;
+
+    authority.sign("server", &old());
+    ctl(&node, &["eval", "ssl:clear_pem_cache()."]).await;
+    let expired = case(
+        "an expired certificate of the broker",
+        settings(),
+        format!("amqps://guest:guest@localhost:{tls}"),
+        &["expired"],
+    );
+    is_told(&mut row, expired).await;
+    row
+}
+
+/// What a broker showed some years ago.
+fn old() -> CertificateParams {
+    let mut old = server();
+    (old.not_before, old.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    old
+}
+
+async fn is_told(row: &mut Row, case: Case<'_>) {
+    let began = Instant::now();
+    let connecting = case.settings.connect_timeout(case.patience).connect(&case.url);
+    let told = match within(case.what, connecting).await {
+        Ok(_) => "Ok".to_owned(),
+        Err(error) => text(&error),
+    };
+    let took = began.elapsed();
+    row.check(case.told.iter().all(|word| told.contains(word)), || {
+        format!("{} is told {told}", case.what)
+    });
+    // The broker itself waits some seconds before it refuses a user.
+    row.check(took < Duration::from_secs(15), || {
+        format!("{} is told after {took:.1?}", case.what)
+    });
+}
