@@ -51,6 +51,8 @@ mod reason;
 #[cfg(feature = "runtime")]
 #[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone says.
 mod refusal;
+#[cfg(feature = "runtime")]
+mod retired;
 mod returns;
 mod routing_key;
 #[cfg(feature = "runtime")]
