@@ -6,14 +6,23 @@
 
 #![forbid(unsafe_code)]
 
+mod asyncapi;
 mod canonical;
 mod contract;
+mod draft7;
 mod error;
+mod event_schema;
 mod export;
 mod facts;
 mod folder;
+mod golden;
 pub mod keyword;
+mod topology;
 
+pub use asyncapi::{AsyncApi, Conflict, asyncapi};
 pub use contract::Contract;
 pub use error::{Error, Result};
+pub use event_schema::Side;
 pub use folder::Folder;
+pub use golden::{DocumentError, Outdated};
+pub use topology::{TopologyError, TopologyFinding, TopologyRule, check_topology};
