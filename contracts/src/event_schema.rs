@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::contract::Contract;
+use crate::draft7::draft7;
 use crate::{canonical, facts, keyword};
 
 /// From whose side an event is seen.
@@ -51,6 +52,11 @@ impl Contract {
         schema["properties"]["data"] = data;
         schema.insert("$defs".to_owned(), Value::Object(definitions));
         Value::Object(schema)
+    }
+
+    /// The same in draft-07, for tools that know no later one.
+    pub fn event_schema_draft7(&self, side: Side) -> Value {
+        draft7(self.event_schema(side))
     }
 
     /// The event's name where a type needs one: `OrderCreatedV1`.
