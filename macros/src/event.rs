@@ -353,7 +353,8 @@ fn read_path(name: &Ident, input: ParseStream<'_>) -> syn::Result<FieldPath> {
 
 // example = OrderCreated { order_id: 7 }  example = sample_order()  example = SAMPLE_ORDER
 fn read_example(name: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
-    const EXAMPLE: &str = "example = OrderCreated { .. } with its fields, or a call of a function that makes one";
+    const EXAMPLE: &str =
+        "example = OrderCreated { .. } with its fields, or a call of a function that makes one";
     let example = attr::value(name, input, "an event", EXAMPLE)?;
     let Expr::Lit(literal) = &example else {
         return Ok(example);
@@ -361,8 +362,15 @@ fn read_example(name: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     let span = literal.span();
     let message = match &literal.lit {
         // As serde has its functions named.
-        Lit::Str(text) if text.parse::<Expr>().is_ok_and(|expr| !matches!(expr, Expr::Lit(_))) => {
-            format!("`example` takes an event, without quotes; write example = {}", text.value())
+        Lit::Str(text)
+            if text
+                .parse::<Expr>()
+                .is_ok_and(|expr| !matches!(expr, Expr::Lit(_))) =>
+        {
+            format!(
+                "`example` takes an event, without quotes; write example = {}",
+                text.value()
+            )
         }
         _ => format!("`example` takes an event; write {EXAMPLE}"),
     };

@@ -37,7 +37,9 @@ pub fn document(schema: Schema, mut definitions: Map<String, Value>) -> Schema {
     let mut document = schema;
     if let Some(name) = name {
         let reference = Value::String(format!("#/$defs/{name}"));
-        let is_recursive = definitions.values().any(|definition| refers(definition, &reference));
+        let is_recursive = definitions
+            .values()
+            .any(|definition| refers(definition, &reference));
         if !is_recursive && let Some(Value::Object(definition)) = definitions.remove(&name) {
             document = definition.into();
         }
