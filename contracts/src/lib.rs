@@ -13,7 +13,9 @@ mod export;
 mod facts;
 mod folder;
 pub mod keyword;
+mod verdict;
 
 pub use contract::Contract;
 pub use error::{Error, Result};
 pub use folder::Folder;
+pub use verdict::{Direction, Finding, Rule, Severity, accepts};
