@@ -18,4 +18,4 @@ mod verdict;
 pub use contract::Contract;
 pub use error::{Error, Result};
 pub use folder::Folder;
-pub use verdict::{Direction, Finding, Rule, Severity, accepts};
+pub use verdict::{Direction, Finding, Level, Rule, Severity, accepts, compare};

@@ -3,6 +3,8 @@
 mod accept;
 mod accept_enum;
 mod accept_object;
+mod change;
+mod compare;
 mod finding;
 mod nearest;
 mod parts;
@@ -13,5 +15,6 @@ mod text;
 mod variants;
 
 pub use accept::accepts;
+pub use compare::{Level, compare};
 pub use finding::{Direction, Finding, Severity};
 pub use rule::Rule;
