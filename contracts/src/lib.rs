@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod canonical;
+mod check;
 mod contract;
 mod error;
 mod example;
@@ -20,6 +21,7 @@ mod probe;
 mod sample;
 mod verdict;
 
+pub use check::{Changed, Check, Drift, check};
 pub use contract::Contract;
 pub use error::{Error, Result};
 pub use folder::Folder;
