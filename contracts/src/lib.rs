@@ -8,21 +8,30 @@
 
 mod asyncapi;
 mod canonical;
+mod check;
+mod committed;
 mod contract;
 mod draft7;
 mod error;
 mod event_schema;
+mod example;
 mod export;
 mod facts;
 mod folder;
-mod golden;
 pub mod keyword;
+mod naming;
+mod normal;
+mod probe;
+mod sample;
 mod topology;
+mod verdict;
 
 pub use asyncapi::{AsyncApi, Conflict, asyncapi};
+pub use check::{Changed, Check, Drift, check};
+pub use committed::Outdated;
 pub use contract::Contract;
 pub use error::{Error, Result};
 pub use event_schema::Side;
 pub use folder::Folder;
-pub use golden::{DocumentError, Outdated};
-pub use topology::{TopologyError, TopologyFinding, TopologyRule, check_topology};
+pub use topology::{TopologyFinding, TopologyRule, check_topology};
+pub use verdict::{Direction, Finding, Level, Rule, Severity, accepts, compare};

@@ -16,7 +16,6 @@ pub use crate::payload::{FamilyOfEvents, Payload, PayloadKind, SingleEvent};
 pub use crate::probe::Probe;
 pub use crate::returns::{IntoOutcome, ReturnShape, Returned, ReturnsEvent, ReturnsFamily};
 pub use crate::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
-#[cfg(feature = "contracts")]
 pub use crate::schema::document;
 pub use crate::stub::Stub;
 pub use crate::wire::decode::wrong_type;

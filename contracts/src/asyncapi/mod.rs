@@ -15,8 +15,9 @@ use tidings::EventDescriptor;
 use tidings::describe::Description;
 
 pub use self::conflict::Conflict;
-use crate::golden::DocumentError;
-use crate::{canonical, golden};
+use crate::check::{asked_to_write, in_package};
+use crate::error::Result;
+use crate::{canonical, committed};
 
 /// The version of a document that says nothing of its own.
 const VERSION: &str = "1.0.0";
@@ -118,7 +119,7 @@ impl AsyncApi {
         canonical::file(&self.members())
     }
 
-    /// Holds the document against a committed file, and writes it when the test runs with `TIDINGS_CONTRACTS=write`.
+    /// Holds the document against a committed file of the package, and writes it when the test runs with `TIDINGS_CONTRACTS=write`.
     ///
     /// ```no_run
     /// # use tidings::App;
@@ -131,8 +132,8 @@ impl AsyncApi {
     ///
     /// # Errors
     /// When the file holds another document, with the difference; and when it cannot be read or written.
-    pub fn check(&self, path: impl AsRef<Path>) -> Result<(), DocumentError> {
-        golden::check(path.as_ref(), &self.to_json(), golden::is_writing())
+    pub fn check(&self, path: impl AsRef<Path>) -> Result<()> {
+        committed::check(&in_package(path.as_ref()), &self.to_json(), asked_to_write()?)
     }
 
     /// The document as a value.
@@ -183,11 +184,11 @@ fn reference(path: &str) -> Value {
     json!({ "$ref": format!("#/{path}") })
 }
 
-/// The first line of a text, and the rest of it.
+/// The first paragraph of a text, and the rest of it.
 fn summary(text: Option<&str>, into: &mut Map<String, Value>) {
     let Some(text) = text else { return };
-    let (first, rest) = text.split_once("\n").unwrap_or((text, ""));
-    into.insert("summary".to_owned(), json!(first.trim()));
+    let (first, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    into.insert("summary".to_owned(), json!(first.trim().replace('\n', " ")));
     if !rest.trim().is_empty() {
         into.insert("description".to_owned(), json!(rest.trim()));
     }

@@ -129,7 +129,13 @@ fn facts(service: &Description, handler: &HandlerDescription) -> Map<String, Val
     facts
 }
 
-/// `1s`, `5m`, `50ms`.
+/// `1s`, `5m`, `1h`, `50ms`.
 fn text_of(duration: Duration) -> String {
-    format!("{duration:?}")
+    let seconds = duration.as_secs();
+    match seconds {
+        _ if duration.subsec_nanos() > 0 || seconds == 0 => format!("{duration:?}"),
+        _ if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        _ if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tidings::describe::Description;
 
 use crate::canonical;
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// The topology of several services.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// When it is no topology.
-    pub(super) fn read(path: &Path, text: &str) -> Result<Self, Error> {
+    pub(super) fn read(path: &Path, text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|error| Error::MalformedFile {
             path: path.to_owned(),
             reason: error.to_string(),

@@ -91,7 +91,7 @@ fn both() -> App {
 fn what_is_new_is_a_difference_to_accept() {
     let committed = Committed::of(&App::new("payments").handlers(handlers![refund]));
     let error = check(&committed.path(), [&both().describe()], false).unwrap_err();
-    assert!(matches!(error, TopologyError::Outdated(_)), "{error}");
+    assert!(matches!(error, Error::Outdated(_)), "{error}");
     assert!(
         error
             .to_string()

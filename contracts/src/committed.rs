@@ -1,17 +1,15 @@
 //! A committed file and what it should be: compared, and written on request.
 
 use std::path::{Path, PathBuf};
-use std::{env, fmt, fs, io};
+use std::{fmt, fs, io};
 
 use similar::TextDiff;
 
-use crate::error::Error;
-
-/// The environment variable that asks for committed files to be written.
-const VARIABLE: &str = "TIDINGS_CONTRACTS";
+use crate::check::VARIABLE;
+use crate::error::{Error, Result};
 
 /// A committed file is not what it should be, and nothing is wrong with that but that nobody has accepted it yet.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outdated {
     path: PathBuf,
     diff: Option<String>,
@@ -35,82 +33,24 @@ impl fmt::Display for Outdated {
     }
 }
 
-/// A test that unwraps shows this, so it is for people too.
-impl fmt::Debug for Outdated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for Outdated {}
-
-/// A committed document cannot be held against what it should be, or is not that.
-#[non_exhaustive]
-pub enum DocumentError {
-    /// It would change, and nobody has accepted that yet.
-    Outdated(Outdated),
-    /// It cannot be read or written.
-    File(Error),
-}
-
-impl fmt::Display for DocumentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Outdated(outdated) => outdated.fmt(f),
-            Self::File(error) => error.fmt(f),
-        }
-    }
-}
-
-/// A test that unwraps shows this, so it is for people too.
-impl fmt::Debug for DocumentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)?;
-        match std::error::Error::source(self) {
-            Some(cause) => write!(f, ": {cause}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for DocumentError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Outdated(_) => None,
-            Self::File(error) => error.source(),
-        }
-    }
-}
-
-impl From<Error> for DocumentError {
-    fn from(error: Error) -> Self {
-        Self::File(error)
-    }
-}
-
 /// Holds a committed file against its text, or writes it where that is asked for.
 ///
 /// # Errors
 /// When it is another, and is not to be written; and when it cannot be read or written.
-pub(crate) fn check(path: &Path, wanted: &str, is_writing: bool) -> Result<(), DocumentError> {
+pub(crate) fn check(path: &Path, wanted: &str, is_writing: bool) -> Result<()> {
     let found = read(path)?;
     match outdated(path, found.as_deref(), wanted) {
         None => Ok(()),
-        Some(_) if is_writing => Ok(write(path, wanted)?),
-        Some(outdated) => Err(DocumentError::Outdated(outdated)),
+        Some(_) if is_writing => write(path, wanted),
+        Some(outdated) => Err(Error::Outdated(outdated)),
     }
-}
-
-/// Whether committed files are to be written.
-pub(crate) fn is_writing() -> bool {
-    env::var(VARIABLE).is_ok_and(|value| value == "write")
 }
 
 /// The text of a file; `None` where there is none.
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub(crate) fn read(path: &Path) -> Result<Option<String>, Error> {
+pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -125,7 +65,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, Error> {
 ///
 /// # Errors
 /// When it cannot be written.
-fn write(path: &Path, text: &str) -> Result<(), Error> {
+fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, text))
@@ -157,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_difference_is_shown_and_written_only_on_request() {
-        let folder = env::temp_dir().join(format!("tidings-golden-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("tidings-golden-{}", std::process::id()));
         let path = folder.join("deep/file.json");
         let error = check(&path, "one\ntwo\n", false).unwrap_err().to_string();
         assert!(error.starts_with("there is no `"), "{error}");
@@ -168,7 +108,7 @@ mod tests {
         check(&path, "one\ntwo\n", true).unwrap();
         check(&path, "one\ntwo\n", false).unwrap();
         let error = check(&path, "one\n2\n", false).unwrap_err();
-        assert!(format!("{error:?}").contains("\n one\n-two\n+2\n"), "{error:?}");
+        assert!(error.to_string().contains("\n one\n-two\n+2\n"), "{error:?}");
         fs::write(&path, "one\r\ntwo\r\n").unwrap();
         check(&path, "one\ntwo\n", false).unwrap();
         fs::remove_dir_all(folder).unwrap();
