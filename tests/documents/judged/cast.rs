@@ -94,6 +94,7 @@ pub(crate) enum Form {
 }
 
 /// A payment arrived.
+#[allow(deprecated)] // What its own derives write.
 #[deprecated = "read `payment.booked`"]
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "payment.settled", aggregate_id = order_id)]
