@@ -1,11 +1,10 @@
 //! The verdict: what one contract means to whoever knows another.
 
 mod accept;
-mod accept_enum;
-mod accept_object;
 mod change;
 mod compare;
 mod finding;
+mod flat;
 mod nearest;
 mod parts;
 mod read;
