@@ -9,10 +9,15 @@
 mod canonical;
 mod contract;
 mod error;
+mod example;
 mod export;
 mod facts;
 mod folder;
 pub mod keyword;
+mod naming;
+mod normal;
+mod probe;
+mod sample;
 mod verdict;
 
 pub use contract::Contract;
