@@ -260,7 +260,11 @@ impl<'a> Walk<'a> {
             )
         });
         properties.retain(|property| property.required || !self.seen.failed.contains(&property.pointer));
-        if let Some(Alone { property: alone, among }) = &self.plan.alone {
+        if let Some(Alone {
+            property: alone,
+            among,
+        }) = &self.plan.alone
+        {
             properties.retain(|property| property.pointer == *alone || !property.pointer.starts_with(among));
         }
         properties
