@@ -9,6 +9,9 @@
 mod asyncapi;
 mod canonical;
 mod check;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod committed;
 mod contract;
 mod draft7;
@@ -22,6 +25,8 @@ pub mod keyword;
 mod naming;
 mod normal;
 mod probe;
+#[cfg(feature = "cli")]
+mod report;
 mod sample;
 mod topology;
 mod verdict;
@@ -34,4 +39,7 @@ pub use error::{Error, Result};
 pub use event_schema::Side;
 pub use folder::Folder;
 pub use topology::{TopologyFinding, TopologyRule, check_topology};
-pub use verdict::{Direction, Finding, Level, Rule, Severity, accepts, compare};
+pub use verdict::{
+    Direction, Finding, Level, Outcome, Policy, Rule, Severity, Stale, StaleWaiver, Waiver, Waivers, accepts,
+    compare, judge,
+};
