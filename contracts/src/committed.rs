@@ -65,7 +65,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
 ///
 /// # Errors
 /// When it cannot be written.
-fn write(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, text))

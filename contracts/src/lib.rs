@@ -28,6 +28,7 @@ mod probe;
 #[cfg(feature = "cli")]
 mod report;
 mod sample;
+mod schemas;
 mod topology;
 mod verdict;
 
@@ -38,6 +39,7 @@ pub use contract::Contract;
 pub use error::{Error, Result};
 pub use event_schema::Side;
 pub use folder::Folder;
+pub use schemas::Draft;
 pub use topology::{TopologyFinding, TopologyRule, check_topology};
 pub use verdict::{
     Direction, Finding, Level, Outcome, Policy, Rule, Severity, Stale, StaleWaiver, Waiver, Waivers, accepts,

@@ -23,6 +23,8 @@ usage: tidings-contracts check FOLDER --against FOLDER|REF [options]
   --verbose           tell changes that break nobody, too
   --help              this
 
+`tidings-contracts schemas --help` tells of the other command, for types in other languages.
+
 exit code: 0 when everything holds, 1 when something was found, 2 when it could not be checked
 ";
 

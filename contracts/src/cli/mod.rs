@@ -2,6 +2,7 @@
 
 mod args;
 mod git;
+mod schemas;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +16,10 @@ const CODES: [u8; 3] = [0, 1, 2];
 
 /// Runs the command with the arguments of this process.
 pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if arguments.nth(1).is_some_and(|command| command == "schemas") {
+        return write_schemas(lexopt::Parser::from_args(arguments));
+    }
     match args::parse(lexopt::Parser::from_env()) {
         Ok(Command::Help) => {
             print!("{}", args::HELP);
@@ -39,6 +44,18 @@ fn refuse(error: &Error) -> ExitCode {
     }
     eprintln!();
     ExitCode::from(CODES[2])
+}
+
+fn write_schemas(arguments: lexopt::Parser) -> ExitCode {
+    let done = match schemas::parse(arguments) {
+        Ok(Some(schemas)) => schemas::run(&schemas),
+        Ok(None) => {
+            print!("{}", schemas::HELP);
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    };
+    done.map_or_else(|error| refuse(&error), |()| ExitCode::from(CODES[0]))
 }
 
 fn run(check: &Check) -> Result<Outcome, Error> {
