@@ -78,7 +78,8 @@ async fn step(
     true
 }
 
-async fn run(home: &Path, words: &[&str]) {
+/// Runs a command in a folder, and shows all that it said when it fails.
+pub(crate) async fn run(home: &Path, words: &[&str]) {
     let (name, args) = words.split_first().expect("a command has a name");
     let program = if name.contains('/') {
         home.join(name).into_os_string()
