@@ -288,6 +288,9 @@ async fn retire(parts: &Parts, bus: &Bus) -> Result<Vec<Arc<str>>> {
     let config = bus.config();
     let mut drained = Vec::new();
     if config.declare != Declare::Auto {
+        if !parts.retired.is_empty() {
+            tracing::info!("what is retired stays as it is: the bus does not declare");
+        }
         return Ok(drained);
     }
     let names = Names::of(&parts.service);
