@@ -210,7 +210,8 @@ impl Parts {
                      `.retired(\"{queue}\", [\"order.created\"])`"
                 ));
             }
-            let is_ours = queue == "orphans" || queue.starts_with("delay.") || queue.ends_with(".dlq");
+            let is_ours =
+                queue == "orphans" || queue.starts_with("delay.") || queue.strip_suffix(".dlq").is_some();
             if is_ours || queue.is_empty() {
                 faults.push(format!(
                     "`{queue}` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \

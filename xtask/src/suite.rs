@@ -109,11 +109,24 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "interop",
-        about: "services in Node, Nest and Python, over RabbitMQ: their events to us, ours to them",
+        about: "services in Node, Nest, TypeScript and Python, over RabbitMQ: their events to us, ours to them",
         brokers: &[Kind::RabbitMq],
         tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM, PYTHON],
         deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test interop")]),
+        steps: Steps::Fixed(|| {
+            vec![
+                Step::tests("-p tidings-tests --test interop"),
+                Step::tests("-p tidings-documents-tests --test typed"),
+            ]
+        }),
+    },
+    Suite {
+        name: "documents",
+        about: "AsyncAPI documents and exported schemas, judged by others' tools",
+        brokers: &[Kind::None],
+        tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM],
+        deadline: BUILD,
+        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-documents-tests --test judged")]),
     },
     Suite {
         name: "shop",

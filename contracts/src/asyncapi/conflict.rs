@@ -67,10 +67,10 @@ impl AsyncApi {
         });
         let mut messages = Vec::new();
         add(&mut self.messages, other.messages, |name| {
-            messages.push(name.to_owned())
+            messages.push(name.to_owned());
         });
         add(&mut self.schemas, other.schemas, |name| {
-            messages.push(name.to_owned())
+            messages.push(name.to_owned());
         });
         messages.sort_unstable();
         differences.extend(messages.into_iter().map(|name| {

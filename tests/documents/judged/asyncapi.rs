@@ -221,7 +221,7 @@ fn every_example_is_an_event_that_its_own_schema_accepts() {
                 !validator.is_valid(&json!({"type": "something.else"})),
                 "{message} accepts anything"
             );
-            if !message.ends_with(".other") {
+            if message.strip_suffix(".other").is_none() {
                 assert!(content["examples"].is_array(), "{name}: {message} has no example");
             }
         }

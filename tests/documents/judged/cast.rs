@@ -93,16 +93,6 @@ pub(crate) enum Form {
     Box { sides: [u16; 3] },
 }
 
-/// A payment arrived.
-#[allow(deprecated)] // What its own derives write.
-#[deprecated = "read `payment.booked`"]
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
-#[event(type = "payment.settled", aggregate_id = order_id)]
-pub(crate) struct PaymentSettled {
-    order_id: Uuid,
-    at: tidings::Timestamp,
-}
-
 /// A tree grew: the event's type is within itself.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "tree.grown", aggregate_id = tree_id)]
@@ -139,7 +129,21 @@ async fn audit(_: AnyEvent) {}
 
 #[allow(deprecated)]
 mod deprecated {
-    use super::{OrderCreated, PaymentSettled, TreeGrown, event_handler};
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use tidings::DomainEvent;
+    use uuid::Uuid;
+
+    use super::{OrderCreated, TreeGrown, event_handler};
+
+    /// A payment arrived.
+    #[deprecated = "read `payment.booked`"]
+    #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
+    #[event(type = "payment.settled", aggregate_id = order_id)]
+    pub(crate) struct PaymentSettled {
+        order_id: Uuid,
+        at: tidings::Timestamp,
+    }
 
     #[event_handler(retry(attempts = 3, rungs = "1s, 1h"))]
     pub(super) async fn book(_: PaymentSettled) {}
