@@ -26,6 +26,7 @@ pub(crate) fn event(event: &Event) -> TokenStream {
     let build_key = build_key(event);
     let aggregate_id = aggregate_id(event);
     let upcast = upcast(event);
+    let example = example(event);
     let proof = upcast_proof(event);
     let carriers = carriers(name, root, "SingleEvent", "OneEvent", "ReturnsEvent");
     quote_spanned! {span=>
@@ -54,6 +55,7 @@ pub(crate) fn event(event: &Event) -> TokenStream {
             }
 
             #upcast
+            #example
         }
         #carriers
         #proof
@@ -266,6 +268,18 @@ fn upcast(event: &Event) -> TokenStream {
                 __version,
                 <#older as #private::KnownEvent>::decode_version(__version, __data),
             ))
+        }
+    }
+}
+
+fn example(event: &Event) -> TokenStream {
+    let Some(example) = &event.example else {
+        return TokenStream::new();
+    };
+    let span = event.name.span();
+    quote_spanned! {span=>
+        fn contract_example() -> ::core::option::Option<Self> {
+            ::core::option::Option::Some(#example)
         }
     }
 }

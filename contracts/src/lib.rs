@@ -1,0 +1,24 @@
+//! The contracts of Tidings' events: JSON Schemas as files that a service commits, so that nobody breaks another team's
+//! service without a red test that says whom, where, and how to go on.
+//!
+//! A [`Contract`] is what one file holds, `contracts/<type>.v<N>.json`: one event type in one version, with the schema of
+//! what its writer writes and of what its reader accepts. A [`Folder`] is what a service commits of them.
+
+#![forbid(unsafe_code)]
+
+mod canonical;
+mod contract;
+mod error;
+mod example;
+mod export;
+mod facts;
+mod folder;
+pub mod keyword;
+mod naming;
+mod normal;
+mod probe;
+mod sample;
+
+pub use contract::Contract;
+pub use error::{Error, Result};
+pub use folder::Folder;
