@@ -18,7 +18,9 @@ mod naming;
 mod normal;
 mod probe;
 mod sample;
+mod verdict;
 
 pub use contract::Contract;
 pub use error::{Error, Result};
 pub use folder::Folder;
+pub use verdict::{Direction, Finding, Rule, Severity, accepts};
