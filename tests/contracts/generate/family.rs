@@ -79,7 +79,7 @@ pub(crate) fn emit(families: &[Family]) -> String {
         let _ = writeln!(code, "}}");
         let _ = writeln!(list, "Family::new({theme:?}, {context:?}, vec![{subjects}]),");
     }
-    format!("{code}\npub fn families() -> Vec<Family> {{ vec![{list}] }}\n")
+    format!("{code}\n/// Every family.\npub fn families() -> Vec<Family> {{ vec![{list}] }}\n")
 }
 
 /// The types with their derives and samples.
