@@ -29,6 +29,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of waivers says what none may say.
+    MalformedWaivers {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file is no contract.
     MalformedFile {
         /// Which.
@@ -44,6 +51,9 @@ impl fmt::Display for Error {
             Self::Read { path, .. } => write!(f, "cannot read `{}`", path.display()),
             Self::Write { path, .. } => write!(f, "cannot write `{}`", path.display()),
             Self::Malformed { reason } => write!(f, "not a contract: {reason}"),
+            Self::MalformedWaivers { path, reason } => {
+                write!(f, "cannot read the waivers in `{}`: {reason}", path.display())
+            }
             Self::MalformedFile { path, reason } => {
                 write!(f, "`{}` is not a contract: {reason}", path.display())
             }
@@ -55,7 +65,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
-            Self::Malformed { .. } | Self::MalformedFile { .. } => None,
+            Self::Malformed { .. } | Self::MalformedFile { .. } | Self::MalformedWaivers { .. } => None,
         }
     }
 }

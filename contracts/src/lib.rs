@@ -7,6 +7,9 @@
 #![forbid(unsafe_code)]
 
 mod canonical;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod contract;
 mod error;
 mod example;
@@ -17,10 +20,15 @@ pub mod keyword;
 mod naming;
 mod normal;
 mod probe;
+#[cfg(feature = "cli")]
+mod report;
 mod sample;
 mod verdict;
 
 pub use contract::Contract;
 pub use error::{Error, Result};
 pub use folder::Folder;
-pub use verdict::{Direction, Finding, Rule, Severity, accepts};
+pub use verdict::{
+    Direction, Finding, Level, Outcome, Policy, Rule, Severity, Stale, StaleWaiver, Waiver, Waivers, accepts,
+    compare, judge,
+};

@@ -279,7 +279,9 @@ fn example(event: &Event) -> TokenStream {
     let span = event.name.span();
     quote_spanned! {span=>
         fn contract_example() -> ::core::option::Option<Self> {
-            ::core::option::Option::Some(#example)
+            // Typed here, and not as the argument of `Some`, of which rustc would speak too.
+            let __example: Self = #example;
+            ::core::option::Option::Some(__example)
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::keyword;
 use crate::probe::explore::{Explorer, Outcome};
-use crate::probe::walk::{Plan, Rename, escaped, list};
+use crate::probe::walk::{Alone, Plan, Rename, escaped, list};
 
 /// What a reader's enum takes beyond its schema.
 #[derive(Debug)]
@@ -178,8 +178,17 @@ fn of_branches(
         text: Some((place.to_owned(), text.to_owned())),
         ..Plan::default()
     };
-    let (takes_any, outcome) = explorer.takes(&fed(0, &place, UNKNOWN), &[at, &place]);
-    if takes_any {
+    let unknown = fed(0, &place, UNKNOWN);
+    let (takes_any, outcome) = explorer.takes(&unknown, &[at, &place]);
+    // Elsewhere than beside an internal tag, an `other` takes no payload.
+    let bare = Plan {
+        alone: Some(Alone {
+            property: place.clone(),
+            among: format!("{list}/0/"),
+        }),
+        ..unknown
+    };
+    if takes_any || explorer.takes(&bare, &[at, &place]).0 {
         found.push(Variant::Other(at.to_owned()));
         return;
     }

@@ -15,6 +15,17 @@ pub(crate) struct Plan {
     pub(crate) text: Option<(String, String)>,
     /// The name to feed the property of a pointer under.
     pub(crate) rename: Option<Rename>,
+    /// The one property to feed of those whose pointers begin alike.
+    pub(crate) alone: Option<Alone>,
+}
+
+/// A property without its neighbours.
+#[derive(Debug, Clone)]
+pub(crate) struct Alone {
+    /// The pointer of the property's schema.
+    pub(crate) property: String,
+    /// How the pointers of its neighbours begin.
+    pub(crate) among: String,
 }
 
 /// A property under another name.
@@ -249,6 +260,13 @@ impl<'a> Walk<'a> {
             )
         });
         properties.retain(|property| property.required || !self.seen.failed.contains(&property.pointer));
+        if let Some(Alone {
+            property: alone,
+            among,
+        }) = &self.plan.alone
+        {
+            properties.retain(|property| property.pointer == *alone || !property.pointer.starts_with(among));
+        }
         properties
     }
 

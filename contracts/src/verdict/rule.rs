@@ -4,14 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 macro_rules! rules {
-    ($($(#[doc = $doc:literal])+ $name:ident = $id:literal, $hint:expr;)+) => {
+    ($(#[doc = $doc:literal] $name:ident = $id:literal, $hint:literal;)+) => {
         /// A rule: what kind of change a finding is about.
         ///
         /// Its text is what reports, waivers and this list call it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Rule {
-            $($(#[doc = $doc])+ $name,)+
+            $(#[doc = $doc] $name,)+
         }
 
         impl Rule {
@@ -21,6 +21,11 @@ macro_rules! rules {
             /// Its name, as in `field-added-required`.
             pub const fn id(self) -> &'static str {
                 match self { $(Self::$name => $id,)+ }
+            }
+
+            /// What it is about, in a sentence.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$name => $doc.trim_ascii(),)+ }
             }
 
             /// How to go on, where that is always the same; empty where it is not.
@@ -35,16 +40,13 @@ rules! {
     /// A field was added that readers do without.
     FieldAddedOptional = "field-added-optional", "";
     /// A field was added that readers require.
-    FieldAddedRequired = "field-added-required",
-        "make it `Option` or #[serde(default)], or publish a new version with upcast_from";
+    FieldAddedRequired = "field-added-required", "make it `Option` or #[serde(default)], or publish a new version with upcast_from";
     /// A field was removed that older readers require.
-    FieldRemovedRequired = "field-removed-required",
-        "keep writing it; make it optional everywhere first";
+    FieldRemovedRequired = "field-removed-required", "keep writing it; make it optional everywhere first";
     /// A field was removed that older readers did without.
     FieldRemovedOptional = "field-removed-optional", "";
     /// A field has another name.
-    FieldRenamed = "field-renamed",
-        "read the old name with #[serde(alias = \"…\")], and keep writing it until consumers moved";
+    FieldRenamed = "field-renamed", "read the old name with #[serde(alias = \"…\")], and keep writing it until consumers moved";
     /// Readers take one more name for a field.
     AliasAdded = "alias-added", "";
     /// Readers take one name less for a field.
@@ -52,8 +54,7 @@ rules! {
     /// `T` became `Option<T>`.
     BecameNullable = "became-nullable", "let consumers read `Option` first, then write null";
     /// `Option<T>` became `T`.
-    BecameNonNull = "became-non-null",
-        "a default does not cover null; read it with deserialize_with, or publish a new version with upcast_from";
+    BecameNonNull = "became-non-null", "a default does not cover null; read it with deserialize_with, or publish a new version with upcast_from";
     /// Readers do without a field that they required.
     BecameDefault = "became-default", "";
     /// Readers require a field that they did without.
