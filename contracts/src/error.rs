@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use crate::check::Drift;
+
 /// The result of working on contract files.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why contract files cannot be used.
-#[derive(Debug)]
+/// Why contract files cannot be used, or do not hold.
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder cannot be read.
@@ -43,6 +44,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// `TIDINGS_CONTRACTS` holds what it cannot.
+    Variable {
+        /// What it holds.
+        value: String,
+    },
+    /// The code and the contracts say different things.
+    Drift(Box<Drift>),
 }
 
 impl fmt::Display for Error {
@@ -57,6 +65,11 @@ impl fmt::Display for Error {
             Self::MalformedFile { path, reason } => {
                 write!(f, "`{}` is not a contract: {reason}", path.display())
             }
+            Self::Variable { value } => write!(
+                f,
+                "`TIDINGS_CONTRACTS` is `{value}`; write TIDINGS_CONTRACTS=write to accept what changed, or leave it unset"
+            ),
+            Self::Drift(drift) => write!(f, "{drift}"),
         }
     }
 }
@@ -65,7 +78,20 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
-            Self::Malformed { .. } | Self::MalformedFile { .. } | Self::MalformedWaivers { .. } => None,
+            _ => None,
         }
+    }
+}
+
+// A test says `unwrap`, which shows this form: it must be as good as the other.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }

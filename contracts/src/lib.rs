@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod canonical;
+mod check;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
@@ -25,6 +26,7 @@ mod report;
 mod sample;
 mod verdict;
 
+pub use check::{Changed, Check, Drift, check};
 pub use contract::Contract;
 pub use error::{Error, Result};
 pub use folder::Folder;

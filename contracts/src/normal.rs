@@ -1,10 +1,13 @@
 //! From schemars' schemas to ours: what it leaves to formats is said in the standard's own words.
+//!
+//! A bound that is narrower than its integer is the author's own, `#[schemars(range(max = 99))]`, and serde does not ask
+//! for it. Only there the format stays, so that both are known.
 
 use serde_json::{Map, Value, json};
 
 use crate::keyword;
 
-/// Says the bounds of integers and the ends of tuples, and drops the formats that only named them.
+/// Says the bounds of integers and the ends of tuples, and drops the formats that said nothing else.
 pub(crate) fn normalise(schema: &mut Value) {
     keyword::walk(schema, &mut |_, schema| {
         bound(schema);
@@ -41,17 +44,21 @@ fn bound(schema: &mut Map<String, Value>) {
         schema.remove("format");
         return;
     }
-    let Some((least, most)) = width(format) else {
-        return;
-    };
-    schema.remove("format");
+    let Some((least, most)) = width(format) else { return };
+    let mut narrower = false;
     for (keyword, strict, bound) in [
         ("minimum", "exclusiveMinimum", least),
         ("maximum", "exclusiveMaximum", most),
     ] {
-        if !schema.contains_key(strict) {
-            schema.entry(keyword).or_insert(bound);
+        if schema.contains_key(strict) {
+            narrower = true;
+        } else {
+            let known = schema.entry(keyword).or_insert_with(|| bound.clone());
+            narrower |= known.as_f64() != bound.as_f64();
         }
+    }
+    if !narrower {
+        schema.remove("format");
     }
 }
 

@@ -1,383 +1,318 @@
-//! Folders of contracts held against each other: as a library does it, and as the command does.
-#![allow(missing_docs, reason = "a test")]
+//! The one line in a user's tests: what it says of each kind of change.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
 
-use jiff::civil::date;
-use serde_json::{Value, json};
-use tidings_contracts::{
-    Contract, Finding, Folder, Level, Outcome, Policy, Rule, Severity, Stale, Waivers, judge,
-};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidings::{DomainEvent, EventDescriptor, events};
+use tidings_contracts::{Check, Contract, Error, Folder, Rule, check};
 
-fn order(version: u32, fields: &[&str]) -> Contract {
-    event("order.created", version, fields)
+/// An empty folder of the test's own.
+fn folder(test: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join("contracts")
+        .join(test);
+    let _ = fs::remove_dir_all(&folder);
+    folder
 }
 
-/// An event whose fields are all texts, and required.
-fn event(event_type: &str, version: u32, fields: &[&str]) -> Contract {
-    let properties: serde_json::Map<String, Value> = fields
-        .iter()
-        .map(|name| ((*name).to_owned(), json!({"type": "string"})))
-        .collect();
-    let schema = json!({"type": "object", "properties": properties, "required": fields});
-    Contract::new(event_type, version, schema.clone(), schema)
+/// Commits the contracts of `events`.
+fn commit(folder: &PathBuf, events: &[EventDescriptor]) {
+    Check::new(folder)
+        .events(events)
+        .write(true)
+        .run()
+        .expect("new contracts are written");
 }
 
-fn folder(contracts: impl IntoIterator<Item = Contract>) -> Folder {
-    contracts.into_iter().collect()
-}
-
-/// Rule, version, direction and severity of whatever is not ok.
-fn told(findings: &[Finding]) -> Vec<(&str, u32, &str, &str)> {
-    let told = findings.iter().filter(|finding| finding.severity != Severity::Ok);
-    told.map(|finding| {
-        (
-            finding.rule.id(),
-            finding.version,
-            finding.direction.name(),
-            finding.severity.name(),
-        )
-    })
-    .collect()
-}
-
-#[test]
-fn a_folder_holds_against_itself() {
-    let contracts = folder([
-        order(1, &["a"]),
-        order(2, &["a", "b"]),
-        event("order.paid", 1, &["c"]),
-    ]);
-    let warning = ("version-rule", 1, "forward", "warning");
-    assert_eq!(
-        told(&judge(&contracts, &contracts, Policy::level(Level::Backward))),
-        []
-    );
-    assert!(
-        !told(&judge(&contracts, &contracts, Policy::default()))
-            .iter()
-            .any(|told| told.3 != warning.3)
-    );
-}
-
-#[test]
-fn a_break_inside_a_version_asks_for_the_next_one() {
-    let findings = judge(
-        &folder([order(1, &["a"])]),
-        &folder([order(1, &["a", "b"])]),
-        Policy::default(),
-    );
-    assert_eq!(
-        told(&findings),
-        [
-            ("field-added-required", 1, "backward", "break"),
-            ("version-rule", 1, "backward", "break")
-        ]
-    );
-    let rule = findings
-        .iter()
-        .find(|finding| finding.rule == Rule::VersionRule && finding.is_break());
-    assert_eq!(
-        rule.unwrap().hint,
-        "raise `version` to 2, keep order.created.v1.json, and add upcast_from"
-    );
-}
-
-#[test]
-fn a_new_version_may_break_when_the_old_contract_stays() {
-    let old = folder([order(1, &["a"])]);
-    let raised = judge(
-        &old,
-        &folder([order(1, &["a"]), order(2, &["b"])]),
-        Policy::default(),
-    );
-    assert_eq!(told(&raised), [("version-rule", 1, "forward", "warning")]);
-    let lost = judge(&old, &folder([order(2, &["b"])]), Policy::default());
-    assert_eq!(told(&lost), [("version-rule", 1, "backward", "break")]);
-    assert_eq!(lost[0].hint, "keep order.created.v1.json, and add upcast_from");
-}
-
-#[test]
-fn a_version_never_goes_down() {
-    let findings = judge(
-        &folder([order(1, &["a"]), order(2, &["a"])]),
-        &folder([order(1, &["a"])]),
-        Policy::default(),
-    );
-    assert_eq!(
-        told(&findings),
-        [
-            ("version-rule", 2, "backward", "break"),
-            ("version-rule", 2, "forward", "break")
-        ]
-    );
-}
-
-#[test]
-fn kept_versions_are_held_backward_and_the_latest_both_ways() {
-    let old = folder([order(1, &["a"]), order(2, &["a"])]);
-    let new = folder([order(1, &[]), order(2, &[])]);
-    let broken: Vec<_> = judge(&old, &new, Policy::default())
-        .into_iter()
-        .filter(Finding::is_break)
-        .collect();
-    assert_eq!(
-        told(&broken),
-        [
-            ("field-removed-required", 2, "forward", "break"),
-            ("version-rule", 2, "forward", "break")
-        ]
-    );
-    let new = folder([order(1, &["a", "b"]), order(2, &["a"])]);
-    let broken = judge(&old, &new, Policy::default())
-        .into_iter()
-        .filter(Finding::is_break)
-        .collect::<Vec<_>>();
-    assert_eq!(broken[0].version, 1);
-    let latest = judge(&old, &new, Policy::default().latest_only());
-    assert!(!latest.iter().any(Finding::is_break), "{latest:?}");
-}
-
-#[test]
-fn an_event_that_is_gone_breaks_old_consumers_unless_it_was_deprecated() {
-    let gone = judge(&folder([order(1, &["a"])]), &Folder::default(), Policy::default());
-    assert_eq!(told(&gone), [("event-removed", 1, "forward", "break")]);
-    let mut deprecated = order(1, &["a"]);
-    deprecated.deprecated = Some("use order.placed".to_owned());
-    let gone = judge(&folder([deprecated]), &Folder::default(), Policy::default());
-    assert_eq!(told(&gone), [("event-removed", 1, "forward", "warning")]);
-}
-
-#[test]
-fn an_event_with_another_name_is_one_finding_a_direction() {
-    let old = folder([order(1, &["a"])]);
-    let new = folder([event("order.placed", 1, &["a"]), event("order.paid", 1, &["z"])]);
-    let findings = judge(&old, &new, Policy::default());
-    assert_eq!(
-        told(&findings),
-        [
-            ("event-type-changed", 1, "backward", "break"),
-            ("event-type-changed", 1, "forward", "break")
-        ]
-    );
-    assert_eq!(findings[0].new.as_deref(), Some("order.placed"));
-}
-
-const WAIVER: &str = r#"
-[[waiver]]
-type = "order.created"
-path = "data.b"
-rule = "field-added-required"
-reason = "billing reads it since 1.4"
-expires = 2026-12-31
-"#;
-
-/// A folder of this test's own, empty.
-fn scratch(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
-}
-
-fn waivers(name: &str, text: &str) -> Result<Waivers, tidings_contracts::Error> {
-    let path = scratch(name);
-    fs::write(path.join("waivers.toml"), text).unwrap();
-    Waivers::read(path)
-}
-
-#[test]
-fn a_waiver_takes_away_its_finding_until_its_day() {
-    let waivers = waivers("waived", WAIVER).unwrap();
-    let findings = judge(
-        &folder([order(1, &["a"])]),
-        &folder([order(1, &["a", "b"])]),
-        Policy::default(),
-    );
-    let outcome = Outcome::new(findings.clone(), &waivers, date(2026, 12, 31));
-    assert!(!outcome.fails(), "{outcome:?}");
-    assert_eq!(outcome.waived.len(), 1);
-
-    let outcome = Outcome::new(findings, &waivers, date(2027, 1, 1));
-    assert!(outcome.fails());
-    assert_eq!(told(&outcome.findings).len(), 2);
-    assert_eq!(outcome.stale[0].why, Stale::Expired);
-}
-
-#[test]
-fn a_waiver_of_nothing_is_a_finding() {
-    let waivers = waivers("unused", WAIVER).unwrap();
-    let outcome = Outcome::new(Vec::new(), &waivers, date(2026, 11, 23));
-    assert!(outcome.fails());
-    assert_eq!(outcome.stale[0].why, Stale::Unused);
-    assert_eq!(
-        outcome.stale[0].to_string(),
-        "waiver  order.created  data.b: nothing of field-added-required is found that it covers; take it out of waivers.toml"
-    );
-}
-
-#[test]
-fn a_waiver_needs_its_reason_its_day_and_a_rule() {
-    let without = |name: &str, line: &str, instead: &str| {
-        let text: String = WAIVER
-            .lines()
-            .map(|it| if it.starts_with(line) { instead } else { it }.to_owned() + "\n")
-            .collect();
-        waivers(name, &text).unwrap_err().to_string()
-    };
-    assert!(without("no-reason", "reason", "").contains("missing field `reason`"));
-    assert!(without("empty-reason", "reason", "reason = \" \"").contains("`reason` is empty"));
-    assert!(without("no-day", "expires", "").contains("missing field `expires`"));
-    assert!(without("no-rule", "rule", "rule = \"field-aded\"").contains("no rule `field-aded`"));
-    assert!(without("stray", "reason", "because = \"\"").contains("because"));
-}
-
-#[test]
-fn without_a_file_nothing_is_waived() {
-    assert_eq!(Waivers::read(scratch("none")).unwrap(), Waivers::default());
-}
-
-fn write(path: &Path, contracts: &[Contract]) {
-    for contract in contracts {
-        Folder::write(path, contract).unwrap();
+/// The letter, and the rules of what it finds.
+fn letter(result: Result<(), Error>) -> (String, Vec<Rule>) {
+    let error = result.expect_err("the contracts do not hold");
+    let letter = error.to_string();
+    assert_eq!(format!("{error:?}"), letter, "`unwrap` shows the letter");
+    match error {
+        Error::Drift(drift) => {
+            let failing = drift.findings.iter().filter(|finding| finding.severity.fails());
+            (letter, failing.map(|finding| finding.rule).collect())
+        }
+        other => panic!("{other}"),
     }
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidings-contracts"));
-    command.arg("check").arg(folder).args(arguments).output().unwrap()
-}
+/// A module for each state of the code: the same event, before and after an edit.
+macro_rules! event {
+    ($module:ident, $(#[$attribute:meta])* $name:ident { $($fields:tt)* }) => {
+        mod $module {
+            #[allow(unused_imports)]
+            use super::*;
 
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn broken(name: &str) -> (PathBuf, PathBuf) {
-    let path = scratch(name);
-    let (old, new) = (path.join("old"), path.join("new"));
-    write(&old, &[order(1, &["a"]), event("order.paid", 1, &["c"])]);
-    write(&new, &[order(1, &["a", "b"]), event("order.paid", 1, &["c"])]);
-    (old, new)
-}
-
-#[test]
-fn the_command_says_what_breaks_and_returns_one() {
-    let (old, new) = broken("command-text");
-    let output = command(&new, &["--against", old.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(
-        stdout(&output),
-        "backward break  order.created  data.b: new consumers require it, events written as version 1 lack it; \
-         make it Option<String> or #[serde(default)], or publish version 2 with upcast_from [field-added-required]\n\
-         backward break  order.created  version: version 1 is broken within itself, once; \
-         raise `version` to 2, keep order.created.v1.json, and add upcast_from [version-rule]\n\
-         2 contracts: 2 breaks\n"
-    );
-}
-
-#[test]
-fn the_command_returns_zero_when_everything_holds() {
-    let (old, new) = broken("command-level");
-    let output = command(&new, &["--against", old.to_str().unwrap(), "--level", "forward"]);
-    assert_eq!(
-        (output.status.code(), stdout(&output).as_str()),
-        (Some(0), "2 contracts: nothing to say\n")
-    );
-}
-
-#[test]
-fn the_command_returns_two_when_it_cannot_check() {
-    let (old, new) = broken("command-usage");
-    let old = old.to_str().unwrap();
-    let refused = |arguments: &[&str], says: &str| {
-        let output = command(&new, arguments);
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(error.contains(says), "{error}");
+            /// A customer placed an order.
+            #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
+            $(#[$attribute])*
+            pub(crate) struct $name { $($fields)* }
+        }
     };
-    refused(&[], "nothing to hold it against");
-    refused(
-        &["--against", "no-such-branch-or-folder"],
-        "no folder, and no commit of git",
-    );
-    refused(&["--against", old, "--level", "sideways"], "no level `sideways`");
-    refused(&["--against", old, "--format", "yaml"], "no format `yaml`");
-    fs::write(new.join("order.created.v1.json"), "{}").unwrap();
-    refused(&["--against", old], "is not a contract");
 }
 
-#[test]
-fn a_program_reads_the_findings_as_json() {
-    let (old, new) = broken("command-json");
-    let output = command(&new, &["--against", old.to_str().unwrap(), "--format", "json"]);
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["ok"], &report["checked"]), (&json!(false), &json!(2)));
-    assert_eq!(report["findings"][0]["rule"], "field-added-required");
-    assert_eq!(report["findings"][0]["path"], "data.b");
-    assert_eq!(report["findings"][0]["new"], "String");
-}
+event!(first, OrderCreated { pub(crate) order_id: u32, pub(crate) customer: String });
 
 #[test]
-fn a_ci_server_reads_each_contract_as_a_test() {
-    let (old, new) = broken("command-junit");
-    let output = command(&new, &["--against", old.to_str().unwrap(), "--format", "junit"]);
-    let text = stdout(&output);
+fn a_new_event_is_written_on_request_and_then_holds() {
+    let folder = folder("new_event");
+    let events = events![first::OrderCreated];
+    let (text, rules) = letter(check(&folder, events));
+    assert!(rules.is_empty(), "{text}");
     assert!(
-        text.contains(r#"<testsuite name="contracts" tests="2" failures="2">"#),
+        text.contains("`order.created` version 1 has no contract yet"),
         "{text}"
     );
     assert!(
-        text.contains(r#"<testcase classname="contracts" name="order.paid v1"/>"#),
+        text.contains("run with TIDINGS_CONTRACTS=write to accept"),
         "{text}"
     );
-    assert!(text.contains("make it Option&lt;String&gt;"), "{text}");
+    assert!(!folder.exists(), "a check writes nothing");
+
+    commit(&folder, events);
+    check(&folder, events).unwrap();
+    let file = fs::read_to_string(folder.join("order.created.v1.json")).unwrap();
+    assert_eq!(file, Contract::of(&events[0]).to_json());
+}
+
+event!(documented, OrderCreated {
+    pub(crate) order_id: u32,
+    pub(crate) customer: String,
+    #[serde(default)]
+    pub(crate) note: Option<String>,
+});
+
+#[test]
+fn a_compatible_change_shows_its_difference_until_it_is_accepted() {
+    let folder = folder("compatible");
+    commit(&folder, events![first::OrderCreated]);
+    let changed = events![documented::OrderCreated];
+    let (text, rules) = letter(check(&folder, changed));
+    assert!(rules.is_empty(), "{text}");
+    assert!(text.contains("+      \"note\": {"), "{text}");
+    assert!(text.contains("TIDINGS_CONTRACTS=write"), "{text}");
+
+    commit(&folder, changed);
+    check(&folder, changed).unwrap();
+    let kept = Folder::read(&folder).unwrap();
+    let examples = &kept.get("order.created", 1).unwrap().examples;
+    assert_eq!(examples.len(), 2, "the event as it was is kept: {examples:?}");
+}
+
+event!(broken, OrderCreated {
+    pub(crate) order_id: u32,
+    pub(crate) customer: String,
+    pub(crate) currency: String,
+});
+
+#[test]
+fn a_break_says_whom_where_and_how_to_go_on_and_is_never_written() {
+    let folder = folder("broken");
+    commit(&folder, events![first::OrderCreated]);
+    let before = fs::read_to_string(folder.join("order.created.v1.json")).unwrap();
+    let changed = events![broken::OrderCreated];
+    for write in [false, true] {
+        let (text, rules) = letter(Check::new(&folder).events(changed).write(write).run());
+        println!("{text}");
+        assert_eq!(rules, [Rule::FieldAddedRequired], "{text}");
+        assert!(
+            text.contains("backward break  order.created  data.currency"),
+            "{text}"
+        );
+        assert!(text.contains("#[serde(default)]"), "{text}");
+        let after = fs::read_to_string(folder.join("order.created.v1.json")).unwrap();
+        assert_eq!(after, before);
+    }
+}
+
+event!(second, #[event(version = 2, upcast_from = super::first::OrderCreated)] OrderCreated {
+    pub(crate) order_id: u32,
+    pub(crate) customer: String,
+    pub(crate) currency: String,
+});
+
+impl From<first::OrderCreated> for second::OrderCreated {
+    fn from(old: first::OrderCreated) -> Self {
+        Self {
+            order_id: old.order_id,
+            customer: old.customer,
+            currency: "EUR".to_owned(),
+        }
+    }
 }
 
 #[test]
-fn github_marks_the_file_of_the_contract() {
-    let (old, new) = broken("command-github");
-    let output = command(&new, &["--against", old.to_str().unwrap(), "--format", "github"]);
-    let text = stdout(&output);
-    let file = format!(
-        "::error file={}/order.created.v1.json,title=field-added-required::backward break",
-        new.display()
+fn a_break_under_a_new_version_is_written_beside_the_old_contract() {
+    let folder = folder("second");
+    commit(&folder, events![first::OrderCreated]);
+    let events = events![second::OrderCreated];
+    let (text, rules) = letter(check(&folder, events));
+    assert!(rules.is_empty(), "{text}");
+    commit(&folder, events);
+    check(&folder, events).unwrap();
+    assert_eq!(Folder::read(&folder).unwrap().len(), 2);
+}
+
+#[test]
+fn an_older_version_whose_type_is_still_there_gets_its_contract_as_well() {
+    let folder = folder("both_at_once");
+    commit(&folder, events![second::OrderCreated]);
+    assert_eq!(
+        Folder::read(&folder).unwrap().versions("order.created").count(),
+        2
     );
-    assert!(text.starts_with(&file), "{text}");
-    assert_eq!(text.lines().count(), 2, "{text}");
+    check(&folder, events![second::OrderCreated]).unwrap();
+}
+
+event!(alone, #[event(version = 2)] OrderCreated {
+    pub(crate) order_id: u32,
+    pub(crate) currency: String,
+});
+
+#[test]
+fn a_version_without_the_contract_before_it_is_a_finding() {
+    let folder = folder("alone");
+    let (text, rules) = letter(check(&folder, events![alone::OrderCreated]));
+    assert_eq!(rules, [Rule::VersionRule], "{text}");
+    assert!(text.contains("the contract of version 1 is not there"), "{text}");
 }
 
 #[test]
-fn a_commit_of_git_is_what_it_was() {
-    let path = scratch("command-git");
-    let contracts = path.join("contracts");
-    let git = |arguments: &[&str]| {
-        let fixed = [
-            "-c",
-            "user.name=test",
-            "-c",
-            "user.email=test@example.com",
-            "-c",
-            "commit.gpgsign=false",
-        ];
-        let output = Command::new("git")
-            .arg("-C")
-            .arg(&path)
-            .args(fixed)
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-    };
-    write(&contracts, &[order(1, &["a"])]);
-    git(&["init", "--quiet"]);
-    git(&["add", "."]);
-    git(&["commit", "--quiet", "-m", "One"]);
-    assert_eq!(command(&contracts, &["--against", "HEAD"]).status.code(), Some(0));
-    write(&contracts, &[order(1, &["a", "b"])]);
-    assert_eq!(command(&contracts, &["--against", "HEAD"]).status.code(), Some(1));
-    let in_force = WAIVER.replace("2026-12-31", "9999-12-31");
-    fs::write(contracts.join("waivers.toml"), in_force).unwrap();
-    assert_eq!(command(&contracts, &["--against", "HEAD"]).status.code(), Some(0));
+fn a_version_that_nothing_makes_of_the_older_one_is_a_finding() {
+    let folder = folder("no_upcast");
+    commit(&folder, events![first::OrderCreated]);
+    let (text, rules) = letter(check(&folder, events![alone::OrderCreated]));
+    assert!(rules.contains(&Rule::VersionRule), "{text}");
+    assert!(text.contains("add upcast_from"), "{text}");
+    assert!(rules.contains(&Rule::GoldenEvent), "{text}");
+}
+
+#[test]
+fn a_version_that_goes_back_is_a_finding() {
+    let folder = folder("back");
+    commit(&folder, events![second::OrderCreated]);
+    fs::remove_file(folder.join("order.created.v1.json")).unwrap();
+    let (text, rules) = letter(check(&folder, events![first::OrderCreated]));
+    assert_eq!(rules, [Rule::VersionRule], "{text}");
+    assert!(text.contains("version 2 has a contract"), "{text}");
+}
+
+event!(other, OrderCancelled { pub(crate) order_id: u32 });
+
+#[test]
+fn an_event_that_is_gone_is_a_finding() {
+    let folder = folder("gone");
+    commit(&folder, events![first::OrderCreated, other::OrderCancelled]);
+    let (text, rules) = letter(check(&folder, events![other::OrderCancelled]));
+    assert_eq!(rules, [Rule::EventRemoved], "{text}");
+    assert!(
+        text.contains("no event in the list has the type `order.created`"),
+        "{text}"
+    );
+}
+
+event!(renamed_event, #[event(type = "order.placed")] OrderCreated {
+    pub(crate) order_id: u32,
+    pub(crate) customer: String,
+});
+event!(renamed_type, OrderPlaced { pub(crate) order_id: u32, pub(crate) customer: String });
+
+#[test]
+fn a_renamed_event_is_named_as_such() {
+    for (test, events) in [
+        ("renamed_event", events![renamed_event::OrderCreated]),
+        ("renamed_type", events![renamed_type::OrderPlaced]),
+    ] {
+        let folder = folder(test);
+        commit(&folder, events![first::OrderCreated]);
+        let (text, rules) = letter(check(&folder, events));
+        assert_eq!(rules, [Rule::EventTypeChanged], "{text}");
+        assert!(text.contains("goes by the name `order.placed` now"), "{text}");
+        assert!(text.contains("#[event(type = \"order.created\")]"), "{text}");
+    }
+}
+
+mod picky {
+    use super::*;
+
+    /// A customer placed an order.
+    #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
+    #[serde(deny_unknown_fields)]
+    #[event(type = "order.created")]
+    pub(crate) struct OrderCreated {
+        pub(crate) order_id: u32,
+        #[serde(deserialize_with = "known")]
+        pub(crate) customer: String,
+    }
+
+    fn known<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name == "Ada" {
+            Ok(name)
+        } else {
+            Err(serde::de::Error::custom("who is that"))
+        }
+    }
+}
+
+#[test]
+fn an_event_that_was_written_once_and_is_no_longer_read_is_a_finding() {
+    let folder = folder("golden");
+    commit(&folder, events![first::OrderCreated]);
+    let (text, _) = letter(check(&folder, events![picky::OrderCreated]));
+    assert!(text.contains("examples[0]"), "{text}");
+    assert!(
+        text.contains("cannot decode `data.customer`: who is that"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_other_services_write_is_held_against_what_is_read() {
+    let folder = folder("consumed");
+    let theirs = Contract::of(&EventDescriptor::of::<first::OrderCreated>());
+    Folder::write(folder.join("consumed"), &theirs).unwrap();
+    check(&folder, events![first::OrderCreated]).unwrap();
+    check(&folder, events![second::OrderCreated]).unwrap();
+
+    let (text, rules) = letter(check(&folder, events![broken::OrderCreated]));
+    assert_eq!(rules, [Rule::FieldAddedRequired], "{text}");
+    let (text, rules) = letter(check(&folder, events![alone::OrderCreated]));
+    assert_eq!(rules, [Rule::VersionRule], "{text}");
+
+    let newer = Contract::of(&EventDescriptor::of::<second::OrderCreated>());
+    Folder::write(folder.join("consumed"), &newer).unwrap();
+    let (text, rules) = letter(check(&folder, events![first::OrderCreated]));
+    assert_eq!(rules, [Rule::VersionRule], "{text}");
+    assert!(text.contains("it is published as version 2"), "{text}");
+}
+
+#[test]
+fn a_contract_that_someone_edited_is_refused() {
+    let folder = folder("edited");
+    let events = events![first::OrderCreated];
+    commit(&folder, events);
+    let file = folder.join("order.created.v1.json");
+    let edited = fs::read_to_string(&file)
+        .unwrap()
+        .replace("\"string\"", "\"boolean\"");
+    fs::write(&file, edited).unwrap();
+    let error = check(&folder, events).unwrap_err();
+    assert!(error.to_string().contains("it was edited"), "{error}");
+}
+
+#[test]
+fn an_integer_beyond_what_javascript_knows_is_warned_of() {
+    event!(big, OrderCreated { pub(crate) order_id: u64 });
+    let folder = folder("big");
+    let events = events![big::OrderCreated];
+    let (text, rules) = letter(check(&folder, events));
+    assert!(rules.is_empty(), "{text}");
+    assert!(text.contains("data.order_id: it may be beyond 2^53"), "{text}");
+    commit(&folder, events);
+    check(&folder, events).unwrap();
 }

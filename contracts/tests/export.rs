@@ -90,6 +90,8 @@ fn numbers_have_the_bounds_of_their_types() {
         n: Option<i32>,
         o: std::num::NonZeroU8,
         p: std::num::NonZeroI32,
+        #[schemars(range(min = 1, max = 99))]
+        q: u8,
     }
     is_as_reviewed::<NumbersCounted>("numbers");
 }

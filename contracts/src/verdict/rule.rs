@@ -109,6 +109,10 @@ rules! {
     EventTypeChanged = "event-type-changed", "publish both for a while";
     /// A version was broken, or left without a way to read it.
     VersionRule = "version-rule", "raise `version`, keep the contract of the old one, and add upcast_from";
+    /// An event that was written once is no longer read.
+    GoldenEvent = "golden-event", "read it as it was, or publish a new version with upcast_from";
+    /// An integer may be beyond 2^53.
+    BigInteger = "big-integer", "JavaScript rounds it; write it as a text, or bound it with #[schemars(range(..))]";
     /// A schema says what cannot be decided.
     Undecidable = "undecidable", "waive it with a reason and a date, or let schemars derive the schema";
 }
