@@ -30,6 +30,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of waivers says what none may say.
+    MalformedWaivers {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file is no contract.
     MalformedFile {
         /// Which.
@@ -52,6 +59,9 @@ impl fmt::Display for Error {
             Self::Read { path, .. } => write!(f, "cannot read `{}`", path.display()),
             Self::Write { path, .. } => write!(f, "cannot write `{}`", path.display()),
             Self::Malformed { reason } => write!(f, "not a contract: {reason}"),
+            Self::MalformedWaivers { path, reason } => {
+                write!(f, "cannot read the waivers in `{}`: {reason}", path.display())
+            }
             Self::MalformedFile { path, reason } => {
                 write!(f, "`{}` is not a contract: {reason}", path.display())
             }

@@ -32,7 +32,7 @@ impl Folder {
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or_default();
-            if !is_contract(name) {
+            if !Self::is_contract(name) {
                 continue;
             }
             let text = fs::read_to_string(&file).map_err(|source| unreadable(&file, source))?;
@@ -67,6 +67,13 @@ impl Folder {
                 source,
             })?;
         Ok(file)
+    }
+
+    /// Whether a file is named as a contract's is: `<type>.v<N>.json`.
+    pub(crate) fn is_contract(name: &str) -> bool {
+        name.strip_suffix(".json")
+            .and_then(|name| name.rsplit_once(".v"))
+            .is_some_and(|(_, version)| version.parse::<u32>().is_ok())
     }
 
     /// Adds a contract, in place of one of the same type and version.
@@ -109,13 +116,6 @@ impl FromIterator<Contract> for Folder {
         contracts.into_iter().for_each(|contract| folder.insert(contract));
         folder
     }
-}
-
-/// Whether a file is named as a contract's is: `<type>.v<N>.json`.
-fn is_contract(name: &str) -> bool {
-    name.strip_suffix(".json")
-        .and_then(|name| name.rsplit_once(".v"))
-        .is_some_and(|(_, version)| version.parse::<u32>().is_ok())
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> Error {

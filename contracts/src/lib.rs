@@ -8,6 +8,9 @@
 
 mod canonical;
 mod check;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod contract;
 mod error;
 mod example;
@@ -18,6 +21,8 @@ pub mod keyword;
 mod naming;
 mod normal;
 mod probe;
+#[cfg(feature = "cli")]
+mod report;
 mod sample;
 mod verdict;
 
@@ -25,4 +30,7 @@ pub use check::{Changed, Check, Drift, check};
 pub use contract::Contract;
 pub use error::{Error, Result};
 pub use folder::Folder;
-pub use verdict::{Direction, Finding, Level, Rule, Severity, accepts, compare};
+pub use verdict::{
+    Direction, Finding, Level, Outcome, Policy, Rule, Severity, Stale, StaleWaiver, Waiver, Waivers, accepts,
+    compare, judge,
+};

@@ -450,12 +450,12 @@ fn another_routing_key_is_another_event() {
 
 #[test]
 fn what_a_schema_excludes_is_undecidable_unless_it_stays() {
-    let old = with_fact::<E>("/properties/a", "not", json!({"const": 13}));
-    let new = with_fact::<E>("/properties/a", "not", json!({"const": 14}));
     #[derive(JsonSchema)]
     struct E {
         a: u32,
     }
+    let old = with_fact::<E>("/properties/a", "not", json!({"const": 13}));
+    let new = with_fact::<E>("/properties/a", "not", json!({"const": 14}));
     let both = |mut contract: Contract| {
         contract.writer = contract.reader.clone();
         contract

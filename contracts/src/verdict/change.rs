@@ -62,7 +62,11 @@ impl<'a> Walk<'a> {
 
     fn kinds(&mut self, was: Seen<'a>, is: Seen<'a>) {
         match (was.kind, is.kind) {
-            (Kind::Bool, Kind::Bool) | (Kind::Any, Kind::Any) | (Kind::Nothing, Kind::Nothing) => {}
+            (Kind::Bool, Kind::Bool)
+            | (Kind::Any, Kind::Any)
+            | (Kind::Nothing, Kind::Nothing)
+            | (Kind::Unclear(_), _)
+            | (_, Kind::Unclear(_)) => {}
             (Kind::Integer(old), Kind::Integer(new)) => {
                 self.integers(*old, *new, was, is);
                 self.constraints(was, is);
@@ -95,12 +99,11 @@ impl<'a> Walk<'a> {
                 }
             }
             (Kind::Object(old), Kind::Object(new)) => self.objects(old, new, was, is),
-            (Kind::Enum(old), Kind::Enum(new)) => self.enums(old, new, was, is),
+            (Kind::Enum(old), Kind::Enum(new)) => self.enums(old, new),
             (Kind::Union(old), Kind::Union(new)) => self.unions(old, new),
             (Kind::Enum(it), Kind::Union(_)) | (Kind::Union(_), Kind::Enum(it)) if !it.is_plain() => {
                 self.note(Rule::TaggingChanged, was.id, is.id);
             }
-            (Kind::Unclear(_), _) | (_, Kind::Unclear(_)) => {}
             _ => self.note(Rule::TypeChanged, was.id, is.id),
         }
     }
@@ -189,18 +192,17 @@ impl<'a> Walk<'a> {
             .collect();
         let renamed = self.renamed(&gone, &come);
         for (name, field) in &gone {
-            match renamed.iter().find(|(from, _)| from == name) {
-                Some((_, to)) => self.renamed_field(name, field, to, &new.fields[*to]),
-                None => {
-                    let rule = if field.required {
-                        Rule::FieldRemovedRequired
-                    } else {
-                        Rule::FieldRemovedOptional
-                    };
-                    let shape = Some(self.old.describe(field.shape));
-                    self.within(&format!(".{name}"), |this| this.push(rule, [OK, OK], shape, None));
-                }
+            if let Some((_, to)) = renamed.iter().find(|(from, _)| from == name) {
+                self.renamed_field(name, field, to, &new.fields[*to]);
+                continue;
             }
+            let rule = if field.required {
+                Rule::FieldRemovedRequired
+            } else {
+                Rule::FieldRemovedOptional
+            };
+            let shape = Some(self.old.describe(field.shape));
+            self.within(&format!(".{name}"), |this| this.push(rule, [OK, OK], shape, None));
         }
         for (name, field) in come
             .iter()
@@ -321,10 +323,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn enums(&mut self, old: &'a Enum, new: &'a Enum, was: Seen<'a>, is: Seen<'a>) {
+    fn enums(&mut self, old: &'a Enum, new: &'a Enum) {
         if !alike(&old.tagging, &new.tagging) {
             let (old, new) = (old.tagging.describe(), new.tagging.describe());
-            let _ = (was, is);
             return self.push(Rule::TaggingChanged, [OK, OK], Some(old), Some(new));
         }
         for variant in &old.variants {
@@ -333,9 +334,8 @@ impl<'a> Walk<'a> {
                     return this.push(Rule::VariantRemoved, [OK, OK], Some(variant.name.clone()), None);
                 };
                 match (variant.payload, other.payload, variant.object.zip(other.object)) {
-                    (None, None, Some((old, new))) => this.value(old, new),
+                    (None, None, Some((old, new))) | (Some(old), Some(new), _) => this.value(old, new),
                     (None, None, None) => {}
-                    (Some(old), Some(new), _) => this.value(old, new),
                     _ => this.push(Rule::VariantPayload, [OK, OK], None, None),
                 }
             });

@@ -94,8 +94,12 @@ fn schema_changes(
         match change.rule {
             Rule::BecameDefault => change.rule = Rule::WriterMaySkip,
             // The reader's words: whether a field is required, what it is without, which other names it has.
-            Rule::BecameRequired | Rule::DefaultChanged | Rule::AliasAdded | Rule::AliasRemoved => continue,
-            Rule::UnknownDenied | Rule::UnknownAllowed => continue,
+            Rule::BecameRequired
+            | Rule::DefaultChanged
+            | Rule::AliasAdded
+            | Rule::AliasRemoved
+            | Rule::UnknownDenied
+            | Rule::UnknownAllowed => continue,
             _ => {}
         }
         let known = |other: &Change| {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::parts::{Choice, Parts, resolve};
-use super::shape::{Enum, Field, Group, Id, Integer, Keys, Kind, Node, Object, Rest, Shapes, Tagging};
+use super::shape::{Field, Group, Id, Integer, Keys, Kind, Node, Object, Rest, Shapes};
 use super::{text, variants};
 
 impl Shapes {
@@ -302,22 +302,6 @@ impl<'a> Reader<'a> {
         };
         node.nullable |= nullable;
         node
-    }
-
-    /// An enum node, or the members of a union.
-    pub(crate) fn enumeration(
-        &mut self,
-        tagging: Tagging,
-        variants: Vec<super::shape::Variant>,
-        alternatives: Vec<Id>,
-        other: bool,
-    ) -> Node {
-        Node::new(Kind::Enum(Enum {
-            tagging,
-            variants,
-            other,
-            alternatives,
-        }))
     }
 }
 

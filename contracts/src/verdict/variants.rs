@@ -176,7 +176,7 @@ fn external_enum<'a>(reader: &mut Reader<'a>, alternatives: &[Alternative<'a>], 
             _ => {}
         }
     }
-    reader.enumeration(Tagging::External, variants, ids, choice.facts.other)
+    enumeration(Tagging::External, variants, ids, choice)
 }
 
 fn tagged_enum<'a>(
@@ -216,7 +216,16 @@ fn tagged_enum<'a>(
         },
         None => Tagging::Internal { tag: tag.to_owned() },
     };
-    reader.enumeration(tagging, variants, ids, choice.facts.other)
+    enumeration(tagging, variants, ids, choice)
+}
+
+fn enumeration(tagging: Tagging, variants: Vec<Variant>, alternatives: Vec<Id>, choice: &Choice<'_>) -> Node {
+    Node::new(Kind::Enum(Enum {
+        tagging,
+        variants,
+        other: choice.facts.other,
+        alternatives,
+    }))
 }
 
 fn with_tag(mut object: Object, tag: &str, name: Id) -> Object {

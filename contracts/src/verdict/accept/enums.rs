@@ -1,12 +1,12 @@
 //! Enums: variants are held against each other by their tags; what has none, by trying one after the other.
 
-use super::accept::{Found, Inclusion};
-use super::finding::{Direction, Severity};
-use super::rule::Rule;
-use super::shape::{Enum, Id, Kind, Object, Rest, Seen, Tagging, Variant};
+use super::{Found, Inclusion};
+use crate::verdict::finding::Severity;
+use crate::verdict::rule::Rule;
+use crate::verdict::shape::{Enum, Id, Kind, Object, Rest, Seen, Tagging, Variant};
 
 impl<'a> Inclusion<'a> {
-    pub(crate) fn enums(
+    pub(super) fn enums(
         &mut self,
         written: &'a Enum,
         read: &'a Enum,
@@ -137,7 +137,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// An enum is written where none is read.
-    pub(crate) fn enum_as_plain(
+    pub(super) fn enum_as_plain(
         &mut self,
         written: &'a Enum,
         writes: Seen<'a>,
@@ -163,7 +163,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// An object is written where an enum is read.
-    pub(crate) fn object_as_enum(
+    pub(super) fn object_as_enum(
         &mut self,
         written: &'a Object,
         read: &'a Enum,
@@ -185,7 +185,7 @@ impl<'a> Inclusion<'a> {
                 self.attempt(|this| this.objects(written, object, Some((writes.id, *id)), true))
             })
             .collect();
-        let decided = self.decide(tried);
+        let decided = decide(tried);
         match decided {
             Decided::Fits(found) => self.keep(found, true),
             Decided::Open => self.cannot_tell(both),
@@ -194,7 +194,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// Something is written where the first that fits of several shapes is read.
-    pub(crate) fn union(&mut self, writes: Seen<'a>, reads: Seen<'a>, members: &'a [Id]) {
+    pub(super) fn union(&mut self, writes: Seen<'a>, reads: Seen<'a>, members: &'a [Id]) {
         let both = Some((writes.id, reads.id));
         let tried: Vec<_> = members
             .iter()
@@ -204,7 +204,7 @@ impl<'a> Inclusion<'a> {
             .iter()
             .map(|member| related(writes.kind, self.read.see(*member).kind))
             .collect();
-        let decided = self.decide(tried);
+        let decided = decide(tried);
         match (decided, writes.kind) {
             (Decided::Fits(found), _) => self.keep(found, true),
             // Its variants may be read each by another member.
@@ -251,36 +251,10 @@ impl<'a> Inclusion<'a> {
                 .to_owned();
         self.report(Rule::Undecidable, Severity::Unknown, false, both, problem);
     }
-
-    /// What follows from what each of several alternatives found.
-    pub(crate) fn decide(&self, tried: Vec<Vec<Found>>) -> Decided {
-        if let Some(place) = tried.iter().position(|found| !fails(found)) {
-            let mut tried = tried;
-            return Decided::Fits(tried.swap_remove(place));
-        }
-        let partial = |found: &&Vec<Found>| {
-            !found
-                .iter()
-                .any(|found| found.always && found.finding.severity.fails())
-        };
-        if tried.iter().filter(partial).count() > 1 {
-            return Decided::Open;
-        }
-        let best = match tried.iter().find(partial) {
-            Some(found) => Some(found.clone()),
-            None => tried.iter().min_by_key(|found| found.len()).cloned(),
-        };
-        Decided::Fails(best.unwrap_or_default())
-    }
-
-    /// Whether it is the old side that reads.
-    pub(crate) fn is_forward(&self) -> bool {
-        self.direction == Direction::Forward
-    }
 }
 
 /// What becomes of a value that several alternatives may take.
-pub(crate) enum Decided {
+pub(super) enum Decided {
     /// One takes all of it, with these warnings.
     Fits(Vec<Found>),
     /// None does, for the reasons of the nearest.
@@ -289,7 +263,7 @@ pub(crate) enum Decided {
     Open,
 }
 
-pub(crate) fn fails(found: &[Found]) -> bool {
+pub(super) fn fails(found: &[Found]) -> bool {
     found.iter().any(|found| found.finding.severity.fails())
 }
 
@@ -312,4 +286,25 @@ fn related(one: &Kind, other: &Kind) -> bool {
         _ => 6,
     };
     class(one) == class(other)
+}
+
+/// What follows from what each of several alternatives found.
+pub(super) fn decide(tried: Vec<Vec<Found>>) -> Decided {
+    if let Some(place) = tried.iter().position(|found| !fails(found)) {
+        let mut tried = tried;
+        return Decided::Fits(tried.swap_remove(place));
+    }
+    let partial = |found: &&Vec<Found>| {
+        !found
+            .iter()
+            .any(|found| found.always && found.finding.severity.fails())
+    };
+    if tried.iter().filter(partial).count() > 1 {
+        return Decided::Open;
+    }
+    let best = match tried.iter().find(partial) {
+        Some(found) => Some(found.clone()),
+        None => tried.iter().min_by_key(|found| found.len()).cloned(),
+    };
+    Decided::Fails(best.unwrap_or_default())
 }

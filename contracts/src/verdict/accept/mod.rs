@@ -3,6 +3,11 @@
 //! Recursive types are taken to fit while they are being compared; what was compared under that assumption and fitted is
 //! remembered only when the assumption was its own.
 
+mod enums;
+mod leaf;
+mod map;
+mod object;
+
 use std::collections::HashSet;
 use std::mem;
 
@@ -10,8 +15,7 @@ use serde_json::Value;
 
 use super::finding::{Direction, Finding, Severity};
 use super::rule::Rule;
-use super::shape::{Enum, Id, Integer, Kind, Object, Rest, Seen, Shapes};
-use super::text;
+use super::shape::{Enum, Id, Kind, Object, Rest, Seen, Shapes};
 
 /// What every event of the schema `writer` does to a reader of the schema `reader`: nothing when no finding comes back.
 ///
@@ -46,22 +50,22 @@ type Pair = (Id, Id, bool);
 
 /// A finding on its way.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
-    pub(crate) finding: Finding,
+struct Found {
+    finding: Finding,
     /// Whether no value at all is read, so that no other alternative's values can help.
-    pub(crate) always: bool,
+    always: bool,
 }
 
 /// The comparison as far as it got.
-pub(crate) struct Inclusion<'a> {
-    pub(crate) written: &'a Shapes,
-    pub(crate) read: &'a Shapes,
-    pub(crate) direction: Direction,
-    pub(crate) version: u32,
-    pub(crate) path: String,
+struct Inclusion<'a> {
+    written: &'a Shapes,
+    read: &'a Shapes,
+    direction: Direction,
+    version: u32,
+    path: String,
     /// Whether every value of the root has a value here.
-    pub(crate) always: bool,
-    pub(crate) found: Vec<Found>,
+    always: bool,
+    found: Vec<Found>,
     open: Vec<Pair>,
     /// The outermost open pair that was taken to fit.
     lowest: usize,
@@ -71,7 +75,7 @@ pub(crate) struct Inclusion<'a> {
 impl<'a> Inclusion<'a> {
     /// Holds the values of one shape against those of another. `buffered` where serde looks at a value before it knows
     /// its type, within untagged and internally tagged enums.
-    pub(crate) fn value(&mut self, written: Id, read: Id, buffered: bool) {
+    fn value(&mut self, written: Id, read: Id, buffered: bool) {
         let (writes, reads) = (self.written.see(written), self.read.see(read));
         if matches!(reads.kind, Kind::Any) || self.unclear(writes, reads) {
             return;
@@ -81,7 +85,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// The same without `null`.
-    pub(crate) fn non_null(&mut self, writes: Seen<'a>, reads: Seen<'a>, buffered: bool) {
+    fn non_null(&mut self, writes: Seen<'a>, reads: Seen<'a>, buffered: bool) {
         if matches!(writes.kind, Kind::Nothing) || matches!(reads.kind, Kind::Any) {
             return;
         }
@@ -160,13 +164,8 @@ impl<'a> Inclusion<'a> {
                 self.always = always;
             }
             (_, Kind::Union(members)) => self.union(writes, reads, members),
-            (Kind::Bool, Kind::Bool)
-            | (Kind::Float { .. } | Kind::Integer(_), Kind::Float { single: false }) => {
-                self.float(writes, reads);
-            }
-            (Kind::Float { .. } | Kind::Integer(_), Kind::Float { single: true }) => {
-                self.float(writes, reads)
-            }
+            (Kind::Bool, Kind::Bool) => {}
+            (Kind::Float { .. } | Kind::Integer(_), Kind::Float { .. }) => self.float(writes, reads),
             (Kind::Integer(written), Kind::Integer(read)) => self.integer(*written, *read, both, buffered),
             (Kind::Float { .. }, Kind::Integer(_)) => {
                 let rule = self.either(Rule::FloatToInt, Rule::IntToFloat);
@@ -176,7 +175,7 @@ impl<'a> Inclusion<'a> {
                 self.text(written.as_deref(), read.as_deref(), both);
             }
             (Kind::Literals(values), _) => {
-                if !values.iter().all(|value| self.literal(value, reads)) {
+                if !values.iter().all(|value| leaf::literal(value, reads)) {
                     self.mismatch(Rule::TypeChanged, both);
                 }
             }
@@ -184,7 +183,7 @@ impl<'a> Inclusion<'a> {
                 self.within("[]", false, |this| this.value(*item, *read, buffered));
             }
             (Kind::Tuple(items), Kind::List(read)) => {
-                self.tuple(items, &vec![*read; items.len()], both, buffered)
+                self.tuple(items, &vec![*read; items.len()], both, buffered);
             }
             (Kind::Tuple(items), Kind::Tuple(read)) => self.tuple(items, read, both, buffered),
             (Kind::Tuple(_) | Kind::List(_), Kind::Object(read)) => self.sequence(writes, reads, read),
@@ -197,100 +196,13 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    fn float(&mut self, writes: Seen<'a>, reads: Seen<'a>) {
-        let (rule, problem) = match (writes.kind, reads.kind) {
-            (Kind::Integer(integer), Kind::Float { single }) => {
-                let exact: i128 = if *single { 1 << 24 } else { 1 << 53 };
-                if -exact <= integer.min && integer.max <= exact {
-                    return;
-                }
-                (
-                    self.either(Rule::IntToFloat, Rule::FloatToInt),
-                    "large numbers lose digits",
-                )
-            }
-            (Kind::Float { single: false }, Kind::Float { single: true }) => {
-                (Rule::FloatNarrowed, "numbers lose digits")
-            }
-            _ => return,
-        };
-        self.report(
-            rule,
-            Severity::Warning,
-            false,
-            Some((writes.id, reads.id)),
-            problem.to_owned(),
-        );
-    }
-
-    fn integer(&mut self, written: Integer, read: Integer, both: Option<(Id, Id)>, buffered: bool) {
-        let rule = self.either(Rule::IntNarrowed, Rule::IntWidened);
-        let fits_64 = i128::from(i64::MIN) <= read.min && read.max <= i128::from(u64::MAX);
-        if !written.within(read) {
-            let disjoint = written.max < read.min || read.max < written.min;
-            let problem = format!(
-                "{} may write {}, {} take {}",
-                self.writers(),
-                written.name(),
-                self.readers(),
-                read.name()
-            );
-            self.report(rule, Severity::Break, disjoint, both, problem);
-        } else if buffered && !fits_64 {
-            let problem =
-                "serde reads no 128-bit integer within an untagged or internally tagged enum".to_owned();
-            self.report(Rule::TypeChanged, Severity::Break, true, both, problem);
-        } else if written.has_zero() && read.nonzero != Some(false) {
-            let (severity, problem) = match read.nonzero {
-                Some(_) => (
-                    Severity::Break,
-                    format!("{} may write 0, {} refuse it", self.writers(), self.readers()),
-                ),
-                None => (
-                    Severity::Unknown,
-                    "the range begins at 1: a NonZero type refuses 0, a mere range does not".to_owned(),
-                ),
-            };
-            self.report(rule, severity, false, both, problem);
-        }
-    }
-
-    fn text(&mut self, written: Option<&str>, read: Option<&str>, both: Option<(Id, Id)>) {
-        if text::fits(written, read) {
-            return;
-        }
-        let rule = match written {
-            None => self.either(Rule::FormatAdded, Rule::FormatRemoved),
-            Some(_) => Rule::FormatChanged,
-        };
-        self.mismatch_partly(rule, both);
-    }
-
-    fn literal(&self, value: &Value, reads: Seen<'_>) -> bool {
-        match reads.kind {
-            Kind::Any => true,
-            Kind::Bool => value.is_boolean(),
-            Kind::Float { .. } => value.is_number(),
-            Kind::Integer(integer) => {
-                let number = value.as_i64().map(i128::from).or(value.as_u64().map(i128::from));
-                number.is_some_and(|number| {
-                    integer.min <= number
-                        && number <= integer.max
-                        && (number != 0 || integer.nonzero != Some(true))
-                })
-            }
-            Kind::Literals(values) => values.contains(value),
-            _ => false,
-        }
-    }
-
     fn tuple(&mut self, written: &[Id], read: &[Id], both: Option<(Id, Id)>, buffered: bool) {
         if written.len() != read.len() {
             return self.mismatch(Rule::TypeChanged, both);
         }
         for (place, (written, read)) in written.iter().zip(read).enumerate() {
             self.within(&format!("[{place}]"), true, |this| {
-                this.value(*written, *read, buffered)
+                this.value(*written, *read, buffered);
             });
         }
     }
@@ -334,7 +246,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// Runs `check` one step further down. `certain` when each value here has a value there.
-    pub(crate) fn within(&mut self, step: &str, certain: bool, check: impl FnOnce(&mut Self)) {
+    fn within(&mut self, step: &str, certain: bool, check: impl FnOnce(&mut Self)) {
         let (length, always) = (self.path.len(), self.always);
         self.path.push_str(step);
         self.always &= certain;
@@ -344,7 +256,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// What `check` finds, without keeping it.
-    pub(crate) fn attempt(&mut self, check: impl FnOnce(&mut Self)) -> Vec<Found> {
+    fn attempt(&mut self, check: impl FnOnce(&mut Self)) -> Vec<Found> {
         let before = self.found.len();
         let always = mem::replace(&mut self.always, true);
         check(self);
@@ -353,15 +265,20 @@ impl<'a> Inclusion<'a> {
     }
 
     /// The first rule when new consumers read, the second when old ones do.
-    pub(crate) fn either(&self, backward: Rule, forward: Rule) -> Rule {
+    fn either(&self, backward: Rule, forward: Rule) -> Rule {
         match self.direction {
             Direction::Backward => backward,
             Direction::Forward => forward,
         }
     }
 
+    /// Whether it is the old side that reads.
+    fn is_forward(&self) -> bool {
+        self.direction == Direction::Forward
+    }
+
     /// Who reads, in words.
-    pub(crate) fn readers(&self) -> &'static str {
+    fn readers(&self) -> &'static str {
         match self.direction {
             Direction::Backward => "new consumers",
             Direction::Forward => "old consumers",
@@ -369,7 +286,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// Who writes, in words.
-    pub(crate) fn writers(&self) -> String {
+    fn writers(&self) -> String {
         match (self.direction, self.version) {
             (Direction::Backward, 0) => "old events".to_owned(),
             (Direction::Backward, version) => format!("events written as version {version}"),
@@ -378,13 +295,13 @@ impl<'a> Inclusion<'a> {
     }
 
     /// No value of one is a value of the other.
-    pub(crate) fn mismatch(&mut self, rule: Rule, both: Option<(Id, Id)>) {
+    fn mismatch(&mut self, rule: Rule, both: Option<(Id, Id)>) {
         let always = self.always;
         self.differ(rule, both, always);
     }
 
     /// Some values of one are none of the other.
-    pub(crate) fn mismatch_partly(&mut self, rule: Rule, both: Option<(Id, Id)>) {
+    fn mismatch_partly(&mut self, rule: Rule, both: Option<(Id, Id)>) {
         self.differ(rule, both, false);
     }
 
@@ -406,7 +323,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// Keeps a finding at this place.
-    pub(crate) fn report(
+    fn report(
         &mut self,
         rule: Rule,
         severity: Severity,

@@ -2,22 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::accept::{Found, Inclusion};
-use super::accept_enum::{Decided, fails};
-use super::finding::Severity;
-use super::nearest;
-use super::rule::Rule;
-use super::shape::{Field, Id, Integer, Keys, Kind, Object, Rest, Shapes};
-
-/// How many combinations of flattened enums are looked at; more than that is left undecided.
-const COMBINATIONS: usize = 256;
-
-/// An object with one alternative of each flattened enum in place.
-#[derive(Debug, Clone)]
-struct Flat<'a> {
-    fields: BTreeMap<&'a str, &'a Field>,
-    rest: &'a Rest,
-}
+use super::enums::{Decided, decide, fails};
+use super::{Found, Inclusion};
+use crate::verdict::finding::Severity;
+use crate::verdict::flat::{Flat, flatten};
+use crate::verdict::nearest;
+use crate::verdict::rule::Rule;
+use crate::verdict::shape::{Field, Id, Object, Rest};
 
 impl<'a> Inclusion<'a> {
     pub(crate) fn objects(
@@ -40,7 +31,7 @@ impl<'a> Inclusion<'a> {
                 .iter()
                 .map(|reads| self.attempt(|this| this.flat(writes, reads, both, true)))
                 .collect();
-            match self.decide(tried) {
+            match decide(tried) {
                 Decided::Fits(found) => self.keep(found, certain),
                 Decided::Fails(found) if !found.is_empty() => self.keep(found, certain),
                 _ => self.cannot_tell_object(both),
@@ -73,17 +64,16 @@ impl<'a> Inclusion<'a> {
             }
             _ => {}
         }
-        let taken = self.written_fields(writes, reads, both, buffered);
+        let taken = self.written_fields(writes, reads, buffered);
         self.required_fields(writes, reads, &taken);
         self.entries(writes, reads, both, buffered);
     }
 
     /// Holds each written field against the one that is read from its name; returns the written fields of each.
-    fn written_fields(
+    pub(super) fn written_fields(
         &mut self,
         writes: &Flat<'a>,
         reads: &Flat<'a>,
-        both: Option<(Id, Id)>,
         buffered: bool,
     ) -> BTreeMap<&'a str, Vec<&'a str>> {
         let mut taken: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -121,7 +111,6 @@ impl<'a> Inclusion<'a> {
                 });
             }
         }
-        let _ = both;
         taken
     }
 
@@ -195,10 +184,10 @@ impl<'a> Inclusion<'a> {
         };
         // A rename stands at the old name, whoever reads.
         let place = if self.is_forward() { name } else { place };
-        let (readers, writers) = (self.readers(), self.writers());
+        let (who, by) = (self.readers(), self.writers());
         let problem = match written {
-            Some(written) => format!("{readers} require `{name}`, {writers} call it `{written}`"),
-            None => format!("{readers} require it, {writers} lack it"),
+            Some(written) => format!("{who} require `{name}`, {by} call it `{written}`"),
+            None => format!("{who} require it, {by} lack it"),
         };
         let hint = self.missing_hint(rule, name, written, &shape);
         self.within(&format!(".{place}"), certain, |this| {
@@ -294,202 +283,5 @@ impl<'a> Inclusion<'a> {
     fn same(&mut self, written: Id, read: Id) -> bool {
         self.written.describe(written) == self.read.describe(read)
             && !fails(&self.attempt(|this| this.value(written, read, false)))
-    }
-
-    /// The entries of a map beside the written fields.
-    fn entries(&mut self, writes: &Flat<'a>, reads: &Flat<'a>, both: Option<(Id, Id)>, buffered: bool) {
-        let Rest::Entries { keys, value } = writes.rest else {
-            return;
-        };
-        // Any entry may have the name of a field that the reader knows.
-        for (name, field) in reads
-            .fields
-            .iter()
-            .filter(|(name, _)| !writes.fields.contains_key(**name))
-        {
-            let found = self.attempt(|this| this.value(*value, field.shape, buffered));
-            if fails(&found) {
-                let severity = if writes.fields.is_empty() {
-                    Severity::Break
-                } else {
-                    Severity::Warning
-                };
-                let problem = format!(
-                    "an entry of the map may be called `{name}`, and be none for {}",
-                    self.readers()
-                );
-                self.within(&format!(".{name}"), false, |this| {
-                    this.report(
-                        Rule::TypeChanged,
-                        severity,
-                        false,
-                        Some((*value, field.shape)),
-                        problem,
-                    );
-                });
-            }
-        }
-        match reads.rest {
-            Rest::Entries {
-                keys: read,
-                value: target,
-            } => {
-                self.within(".*", false, |this| {
-                    this.keys(*keys, *read, buffered);
-                    this.value(*value, *target, buffered || !reads.fields.is_empty());
-                });
-            }
-            Rest::Denied => self.mismatch_partly(Rule::TypeChanged, both),
-            Rest::Ignored if writes.as_map().is_some() => {
-                let problem = "a map is read as a struct".to_owned();
-                self.report(Rule::TypeChanged, Severity::Warning, false, both, problem);
-            }
-            Rest::Ignored => {}
-        }
-    }
-
-    fn struct_as_map(&mut self, writes: &Flat<'a>, reads: &Flat<'a>, both: Option<(Id, Id)>, buffered: bool) {
-        let found = self.attempt(|this| {
-            this.written_fields(writes, reads, both, buffered);
-            this.entries(writes, reads, both, buffered);
-        });
-        if fails(&found) {
-            let always = found.iter().any(|found| found.always);
-            if always {
-                self.mismatch(Rule::TypeChanged, both);
-            } else {
-                self.mismatch_partly(Rule::TypeChanged, both);
-            }
-        } else {
-            let problem = "a struct is read as a map".to_owned();
-            self.report(Rule::TypeChanged, Severity::Warning, false, both, problem);
-        }
-    }
-
-    fn keys(&mut self, written: Keys, read: Keys, buffered: bool) {
-        let number = |keys: Keys, shapes: &Shapes| match keys {
-            Keys::Integer(integer) => Some(integer),
-            Keys::Shape(id) => match shapes.see(id).kind {
-                Kind::Integer(integer) => Some(*integer),
-                _ => None,
-            },
-            Keys::Any => None,
-        };
-        match (
-            number(written, self.written),
-            number(read, self.read),
-            written,
-            read,
-        ) {
-            (Some(_), Some(_), _, _) if buffered => {
-                self.bad_keys("serde reads no integer keys within an untagged or internally tagged enum")
-            }
-            (Some(written), Some(read), _, _) if !written.within(read) => {
-                self.bad_keys("a key is beyond the range of the other")
-            }
-            (None, Some(_), _, _) => self.bad_keys("a key may be no number"),
-            (Some(_), None, _, Keys::Shape(_)) => self.bad_keys("a key is a number"),
-            (None, None, Keys::Shape(written), Keys::Shape(read)) => self.value(written, read, buffered),
-            (None, None, Keys::Any, Keys::Shape(read))
-                if !matches!(self.read.see(read).kind, Kind::Text { format: None } | Kind::Any) =>
-            {
-                self.bad_keys("a key may be any text");
-            }
-            _ => {}
-        }
-    }
-
-    fn bad_keys(&mut self, why: &str) {
-        let problem = format!("{} refuse keys: {why}", self.readers());
-        self.report(Rule::TypeChanged, Severity::Break, false, None, problem);
-    }
-
-    /// A written field's name as a key of the map that reads it.
-    fn key(&mut self, name: &str, keys: Keys) {
-        let integer: Option<Integer> = match keys {
-            Keys::Integer(integer) => Some(integer),
-            Keys::Any | Keys::Shape(_) => None,
-        };
-        if let Some(integer) = integer
-            && !name
-                .parse::<i128>()
-                .is_ok_and(|key| integer.min <= key && key <= integer.max)
-        {
-            self.bad_keys(&format!("`{name}` is no number"));
-        }
-    }
-}
-
-impl<'a> Flat<'a> {
-    /// The field that is read from `name`.
-    fn field(&self, name: &str) -> Option<(&'a str, &'a Field)> {
-        let named = |(name, field): (&&'a str, &&'a Field)| (*name, *field);
-        self.fields.get_key_value(name).map(named).or_else(|| {
-            let mut fields = self.fields.iter();
-            fields
-                .find(|(_, field)| field.aliases.iter().any(|alias| alias == name))
-                .map(named)
-        })
-    }
-
-    /// Its values, when it is a map and nothing else.
-    fn as_map(&self) -> Option<Id> {
-        match self.rest {
-            Rest::Entries { value, .. } if self.fields.is_empty() => Some(*value),
-            _ => None,
-        }
-    }
-}
-
-/// All ways in which the flattened enums of an object can stand in it; none when there are too many, or one is no object.
-fn flatten<'a>(shapes: &'a Shapes, object: &'a Object) -> Option<Vec<Flat<'a>>> {
-    let fields = object
-        .fields
-        .iter()
-        .map(|(name, field)| (name.as_str(), field))
-        .collect();
-    let mut flats = vec![Flat {
-        fields,
-        rest: &object.rest,
-    }];
-    for group in &object.groups {
-        let mut alternatives = Vec::new();
-        for id in &group.alternatives {
-            alternatives.extend(alternatives_of(shapes, *id)?);
-        }
-        if flats.len() * alternatives.len() > COMBINATIONS {
-            return None;
-        }
-        flats = flats
-            .iter()
-            .flat_map(|flat| alternatives.iter().map(|alternative| flat.with(alternative)))
-            .collect();
-    }
-    Some(flats)
-}
-
-fn alternatives_of<'a>(shapes: &'a Shapes, id: Id) -> Option<Vec<Flat<'a>>> {
-    let all = |ids: &'a [Id]| {
-        let each: Option<Vec<_>> = ids.iter().map(|id| alternatives_of(shapes, *id)).collect();
-        Some(each?.into_iter().flatten().collect())
-    };
-    match shapes.see(id).kind {
-        Kind::Object(object) => flatten(shapes, object),
-        Kind::Enum(it) if !it.is_plain() => all(&it.alternatives),
-        Kind::Union(members) => all(members),
-        _ => None,
-    }
-}
-
-impl<'a> Flat<'a> {
-    fn with(&self, inner: &Self) -> Self {
-        let mut flat = self.clone();
-        for (name, field) in &inner.fields {
-            flat.fields.entry(name).or_insert(field);
-        }
-        if let (Rest::Ignored, Rest::Entries { .. }) = (self.rest, inner.rest) {
-            flat.rest = inner.rest;
-        }
-        flat
     }
 }
