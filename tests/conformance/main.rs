@@ -133,6 +133,7 @@ suite! {
         a_retired_queue_is_unbound_and_drained_to_the_orphans,
         a_retry_of_a_retired_queue_ends_in_the_orphans,
         what_still_reaches_a_retired_queue_goes_to_the_orphans,
+        a_drain_outlives_a_lost_connection,
         a_retired_queue_that_is_gone_is_no_fault,
         a_retired_pattern_is_unbound_from_its_living_queue;
     ephemeral:

@@ -167,3 +167,35 @@ pub(crate) async fn a_retired_pattern_is_unbound_from_its_living_queue<F: Fixtur
     assert!(stage.broker.messages(&stage.queue("orphans")).await.is_empty());
     stage.expect_no_dead_letters("plain").await;
 }
+
+pub(crate) async fn a_drain_outlives_a_lost_connection<F: Fixture>(stage: Stage<F>) {
+    let (hands, _log) = Hands::idle();
+    let first = start!(stage, hands, [plain]);
+    first.shutdown().await.unwrap();
+    for number in 1..=50 {
+        stage.bus.publish(&placed("a", number)).await.unwrap();
+    }
+    let _second = next_version(&stage, |app| app.retired("plain", ["order.placed"])).await;
+    stage.broker.cut_connections().await;
+    // Someone puts one more straight into the queue.
+    let queue = stage.queue("plain");
+    let late = Properties {
+        message_id: Some("late".to_owned()),
+        ..Properties::default()
+    };
+    let put = stage
+        .broker
+        .publish("", &queue, late, Headers::new(), BODY.as_bytes());
+    within("a publish from outside", put).await;
+    // What was under way when the connection was lost may be there twice, and is there.
+    let orphans = stage.queue("orphans");
+    eventually("every message among the orphans", async || {
+        let orphans = stage.broker.messages(&orphans).await;
+        let ids: BTreeSet<_> = orphans
+            .into_iter()
+            .filter_map(|it| it.properties.message_id)
+            .collect();
+        (ids.len() == 51 && ids.contains("late")).then_some(())
+    })
+    .await;
+}
