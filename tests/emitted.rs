@@ -40,7 +40,8 @@ pub struct OrderCreated {
     version = 2,
     aggregate_id = order.id,
     routing_key = "order.created.{order.region}.{type}",
-    upcast_from = OrderCreated
+    upcast_from = OrderCreated,
+    example = OrderTaken { order: Order { id: 7, region: "eu".to_owned() }, r#type: "web".to_owned() }
 )]
 pub struct OrderTaken {
     /// What was ordered.

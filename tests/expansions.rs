@@ -72,6 +72,7 @@ fn an_event_with_every_option() {
             aggregate_id = order.id,
             routing_key = "order.created.{order.region}.{type}",
             upcast_from = v1::OrderCreated,
+            example = OrderCreated { order: Order::sample(), r#type: "web".to_owned() },
             crate = crate::vendor::tidings
         )]
         struct OrderCreated {

@@ -848,6 +848,83 @@ mod app {
             .handlers(handlers![patient, every]);
         insta::assert_snapshot!(app.describe().to_string());
     }
+
+    #[test]
+    fn a_description_names_what_is_retired() {
+        let app = App::new("shop")
+            .handlers(handlers![ping])
+            .retired("cashier", ["order.placed", "order.#"])
+            .retired("ping", ["order.*"]);
+        let description = app.describe();
+        let text = description.to_string();
+        for line in [
+            "\nretired shop.cashier, unbound from order.placed, order.#, drained to the orphans\n",
+            "\nretired shop.ping, unbound from order.*\n",
+        ] {
+            assert!(text.contains(line), "{line} is missing:\n{text}");
+        }
+        assert_eq!(description.retired[0].queue, "shop.cashier");
+        assert!(description.retired[0].drained && !description.retired[1].drained);
+        assert!(
+            !description
+                .plan
+                .queues
+                .iter()
+                .any(|queue| queue.name == "shop.cashier")
+        );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_retired_is_a_fault() {
+        let app = App::new("shop")
+            .handlers(handlers![ping])
+            .retired("ping", ["order.placed"])
+            .retired("cashier", Vec::<String>::new())
+            .retired("orphans", ["#"])
+            .retired("ping.dlq", ["#"]);
+        let Err(Error::Start(error)) = app.start(Bus::in_memory()).await else {
+            panic!("it must not start");
+        };
+        assert_eq!(
+            error.faults(),
+            [
+                "pattern \"order.placed\" of queue `ping` is retired, and handler `ping` still has it",
+                "retired queue `cashier` names no patterns; write those it was bound by, as in `.retired(\"cashier\", \
+                 [\"order.created\"])`",
+                "`orphans` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
+                 without the service's name",
+                "`ping.dlq` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
+                 without the service's name",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_service_whose_last_handler_is_retired_still_starts_and_ends() {
+        let server = MemoryServer::new();
+        let before = App::new("shop").handlers(handlers![ping]);
+        let before = before.start(server.bus(Bus::builder())).await.unwrap();
+        before.shutdown().await.unwrap();
+        let bus = server.bus(Bus::builder());
+        bus.publish(&placed("a", 1)).await.unwrap();
+        // Where others lay out the topology nothing is unbound, and nothing is taken.
+        let careful = server.bus(Bus::builder().declare(tidings::Declare::Verify));
+        let app = App::new("shop").retired("ping", ["order.placed"]);
+        app.start(careful).await.unwrap().shutdown().await.unwrap();
+        assert_eq!(server.messages("shop.ping").len(), 1);
+        let app = App::new("shop").retired("ping", ["order.placed"]);
+        let app = app.start(&bus).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), async {
+            while server.messages("shop.orphans").is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap();
+        assert!(app.health().is_ready());
+        app.shutdown().await.unwrap();
+        assert!(server.messages("shop.ping").is_empty());
+    }
 }
 
 #[test]

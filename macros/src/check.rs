@@ -134,7 +134,7 @@ pub(crate) fn family_options(attrs: &[Attribute], errors: &mut Errors) {
                 let text = name.unraw().to_string();
                 if matches!(
                     text.as_str(),
-                    "type" | "version" | "aggregate_id" | "routing_key" | "upcast_from"
+                    "type" | "version" | "aggregate_id" | "routing_key" | "upcast_from" | "example"
                 ) {
                     errors.on(
                         &name,

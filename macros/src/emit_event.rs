@@ -26,6 +26,7 @@ pub(crate) fn event(event: &Event) -> TokenStream {
     let build_key = build_key(event);
     let aggregate_id = aggregate_id(event);
     let upcast = upcast(event);
+    let example = example(event);
     let proof = upcast_proof(event);
     let carriers = carriers(name, root, "SingleEvent", "OneEvent", "ReturnsEvent");
     quote_spanned! {span=>
@@ -54,6 +55,7 @@ pub(crate) fn event(event: &Event) -> TokenStream {
             }
 
             #upcast
+            #example
         }
         #carriers
         #proof
@@ -220,7 +222,7 @@ fn build_key(event: &Event) -> TokenStream {
                 if !text.is_empty() {
                     steps.extend(step(&mut text));
                 }
-                let path = access(&FieldPath::from_text(field, span), span);
+                let path = access(name, &FieldPath::from_text(field, span), span);
                 let field = literal(field, span);
                 steps.extend(quote_spanned!(span=> .field(#field, #private::KeyWord::word(&#path))?));
             }
@@ -236,16 +238,19 @@ fn build_key(event: &Event) -> TokenStream {
 fn aggregate_id(event: &Event) -> TokenStream {
     let span = event.aggregate_id.span();
     let private = event.root.private(span);
-    let path = access(&event.aggregate_id, span);
+    let path = access(&event.name, &event.aggregate_id, span);
     quote_spanned!(span=> #private::AggregateId::text(&#path))
 }
 
-fn access(path: &FieldPath, span: Span) -> TokenStream {
+// `self` at the path, and yet that of the method: where a `macro_rules!` writes the path and its caller the name, the two
+// are not of one hygiene.
+fn access(name: &Ident, path: &FieldPath, span: Span) -> TokenStream {
+    let this = Ident::new("self", span.resolved_at(name.span()));
     let members = path.0.iter().map(|member| match member {
         Member::Named(name) => quote!(#name),
         Member::Unnamed(index) => quote!(#index),
     });
-    quote_spanned!(span=> self #(.#members)*)
+    quote_spanned!(span=> #this #(.#members)*)
 }
 
 fn upcast(event: &Event) -> TokenStream {
@@ -266,6 +271,20 @@ fn upcast(event: &Event) -> TokenStream {
                 __version,
                 <#older as #private::KnownEvent>::decode_version(__version, __data),
             ))
+        }
+    }
+}
+
+fn example(event: &Event) -> TokenStream {
+    let Some(example) = &event.example else {
+        return TokenStream::new();
+    };
+    let span = event.name.span();
+    quote_spanned! {span=>
+        fn contract_example() -> ::core::option::Option<Self> {
+            // Typed here, and not as the argument of `Some`, of which rustc would speak too.
+            let __example: Self = #example;
+            ::core::option::Option::Some(__example)
         }
     }
 }

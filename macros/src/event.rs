@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Data, DeriveInput, Fields, Member, Meta, Path, Token, Type};
+use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, Member, Meta, Path, Token, Type};
 
 use crate::attr::{self, Options, Text};
 use crate::errors::Errors;
@@ -28,6 +28,7 @@ pub(crate) struct Event {
     pub(crate) aggregate_id: FieldPath,
     pub(crate) routing_key: Key,
     pub(crate) older: Option<Path>,
+    pub(crate) example: Option<Expr>,
     pub(crate) description: Option<String>,
     pub(crate) deprecated: Option<String>,
 }
@@ -94,6 +95,7 @@ struct Given {
     aggregate_id: Option<FieldPath>,
     routing_key: Option<Text>,
     older: Option<Path>,
+    example: Option<Expr>,
     family: Vec<Ident>,
 }
 
@@ -103,6 +105,7 @@ const OPTIONS: &[&str] = &[
     "aggregate_id",
     "routing_key",
     "upcast_from",
+    "example",
     "crate",
 ];
 
@@ -202,6 +205,7 @@ impl Event {
                 template: template?,
             },
             older: given.older,
+            example: given.example,
             description: attr::description(&item.attrs),
             deprecated: attr::deprecated(&item.attrs),
         };
@@ -316,6 +320,7 @@ impl Given {
                         "upcast_from = OrderCreatedV1",
                     )?);
                 }
+                "example" => self.example = Some(read_example(name, input)?),
                 _ => {
                     self.root = Root(Some(attr::value(
                         name,
@@ -344,6 +349,32 @@ fn read_path(name: &Ident, input: ParseStream<'_>) -> syn::Result<FieldPath> {
         }
     }
     attr::value::<Dotted>(name, input, "a field", "aggregate_id = order_id").map(|path| FieldPath(path.0))
+}
+
+// example = OrderCreated { order_id: 7 }  example = sample_order()  example = SAMPLE_ORDER
+fn read_example(name: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    const EXAMPLE: &str =
+        "example = OrderCreated { .. } with its fields, or a call of a function that makes one";
+    let example = attr::value(name, input, "an event", EXAMPLE)?;
+    let Expr::Lit(literal) = &example else {
+        return Ok(example);
+    };
+    let span = literal.span();
+    let message = match &literal.lit {
+        // As serde has its functions named.
+        Lit::Str(text)
+            if text
+                .parse::<Expr>()
+                .is_ok_and(|expr| !matches!(expr, Expr::Lit(_))) =>
+        {
+            format!(
+                "`example` takes an event, without quotes; write example = {}",
+                text.value()
+            )
+        }
+        _ => format!("`example` takes an event; write {EXAMPLE}"),
+    };
+    Err(syn::Error::new(span, message))
 }
 
 // #[event(other)]

@@ -12,8 +12,11 @@ pub use crate::handler::{
 pub use crate::handler_error::Verdict;
 pub use crate::input::{HandlerInput, InputShape, OneEvent, OneOfFamily, Takes};
 pub use crate::payload::{FamilyOfEvents, Payload, PayloadKind, SingleEvent};
+#[cfg(feature = "contracts")]
+pub use crate::probe::Probe;
 pub use crate::returns::{IntoOutcome, ReturnShape, Returned, ReturnsEvent, ReturnsFamily};
 pub use crate::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
+pub use crate::schema::document;
 pub use crate::stub::Stub;
 pub use crate::wire::decode::wrong_type;
 

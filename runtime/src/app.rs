@@ -13,6 +13,7 @@ use crate::describe::Description;
 use crate::error::{Result, StartError};
 use crate::handler::HandlerList;
 use crate::parts::{Handler, Parts};
+use crate::retired::Retired;
 use crate::running::RunningApp;
 use crate::signal;
 
@@ -50,6 +51,7 @@ impl App<NoState> {
         let parts = Parts {
             service: service.into(),
             handlers: Vec::new(),
+            retired: Vec::new(),
             around: Vec::new(),
             around_one: Vec::new(),
             shutdown_timeout: Duration::from_secs(30),
@@ -98,6 +100,45 @@ impl<S: Send + Sync + 'static> App<S> {
                 descriptor: registration.descriptor,
                 call,
             });
+        });
+        self
+    }
+
+    /// Gives up a queue that a handler of this service had once, and that nobody takes from any more: its name without
+    /// the service's, and the patterns that it was bound by (`contracts/topology.json` has them).
+    ///
+    /// When the app starts, the queue is unbound from them, and its retries no longer come back to it. What it holds goes
+    /// to `<service>.orphans`, and so does what still reaches it: each message with its body byte for byte, acknowledged
+    /// only once the orphans have it. A queue that is gone already is no fault, so the line may stay as long as you like.
+    ///
+    /// The empty queue stays. RabbitMQ deletes a quorum queue with all that is in it or not at all, never only if it is
+    /// empty, so the last step is a person's: once no instance of an older version runs, `rabbitmqctl delete_queue`, and
+    /// this line may go. Its dead letters stay where they are in any case.
+    ///
+    /// Of a queue that a handler still has, only these patterns are given up: what a changed attribute leaves bound.
+    ///
+    /// With [`Declare::Verify`](crate::Declare::Verify) and [`Declare::Off`](crate::Declare::Off) none of this is done.
+    ///
+    /// ```
+    /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
+    /// # use tidings::{App, DomainEvent, event_handler, handlers};
+    /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+    /// # #[event(type = "order.created")] struct OrderCreated { order_id: String }
+    /// # #[event_handler("order.created")] async fn charge(order: OrderCreated) {}
+    /// let app = App::new("payments")
+    ///     .handlers(handlers![charge])
+    ///     .retired("take_payment", ["order.created"]) // the handler that `charge` replaces
+    ///     .retired("charge", ["order.placed"]); // a pattern that `charge` had before
+    /// # assert_eq!(app.describe().retired.len(), 2);
+    /// ```
+    pub fn retired<P: Into<String>>(
+        mut self,
+        queue: impl Into<String>,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> Self {
+        self.parts.retired.push(Retired {
+            queue: queue.into(),
+            patterns: patterns.into_iter().map(Into::into).collect(),
         });
         self
     }

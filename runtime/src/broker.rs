@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::confirm::Confirm;
 use crate::error::Error;
 use crate::message::Message;
-use crate::topology::Plan;
+use crate::topology::{BindingPlan, Plan};
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -25,6 +25,12 @@ pub(crate) trait Broker: Send + Sync + 'static {
     /// Finds out whether the exchanges and queues of `plan` are there, and makes nothing. One that is missing, or that
     /// has other arguments, is an error; bindings cannot be looked for.
     fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Undoes a binding. One that is not there, or whose queue or exchange is not, is undone already.
+    fn unbind<'a>(&'a self, binding: &'a BindingPlan) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Whether there is a queue of this name.
+    fn has_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, String>>;
 
     /// How long a queue that was just declared is not to be trusted with a message.
     fn fresh_for(&self) -> Duration {

@@ -19,6 +19,8 @@ pub struct Description {
     pub exchange: String,
     /// Its handlers, in the order they were registered.
     pub handlers: Vec<HandlerDescription>,
+    /// What it had on the broker once, and gives up when it starts.
+    pub retired: Vec<RetiredDescription>,
     /// Every exchange, queue and binding, the delay queues that come with first use included.
     pub plan: Plan,
     /// What its user must be allowed to do on the broker.
@@ -41,6 +43,18 @@ pub struct HandlerDescription {
     pub returns: Vec<EventDescriptor>,
     /// The delays between its attempts; the last one repeats.
     pub rungs: Vec<Duration>,
+}
+
+/// What `App::retired` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetiredDescription {
+    /// The queue, with the service's name.
+    pub queue: String,
+    /// The patterns that it is unbound from.
+    pub patterns: Vec<String>,
+    /// Whether what it holds goes to the orphans: no handler takes from it any more.
+    pub drained: bool,
 }
 
 /// The patterns for `rabbitmqctl set_permissions`
@@ -86,6 +100,9 @@ impl fmt::Display for Description {
         for handler in &self.handlers {
             write!(f, "\n{handler}")?;
         }
+        self.retired
+            .iter()
+            .try_for_each(|retired| write!(f, "\n{retired}"))?;
         writeln!(f, "\non the broker")?;
         for exchange in &self.plan.exchanges {
             write!(f, "  exchange {} ({})", exchange.name, exchange.kind)?;
@@ -168,6 +185,18 @@ impl fmt::Display for HandlerDescription {
             },
             if handler.ephemeral() { ", ephemeral" } else { "" },
         )
+    }
+}
+
+impl fmt::Display for RetiredDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let drained = if self.drained {
+            ", drained to the orphans"
+        } else {
+            ""
+        };
+        let (queue, patterns) = (&self.queue, self.patterns.join(", "));
+        writeln!(f, "retired {queue}, unbound from {patterns}{drained}")
     }
 }
 

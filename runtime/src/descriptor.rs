@@ -3,9 +3,10 @@
 use std::fmt;
 
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
+use schemars::{Schema, SchemaGenerator};
 
 use crate::event::DomainEvent;
+use crate::schema;
 
 /// Everything that is known of one version of an event type without an event at hand.
 ///
@@ -30,8 +31,9 @@ pub struct EventDescriptor {
     description: Option<&'static str>,
     deprecated: Option<&'static str>,
     older: Option<&'static EventDescriptor>,
-    writer_schema: fn() -> Schema,
-    reader_schema: fn() -> Schema,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+    #[cfg(feature = "contracts")]
+    probe: crate::probe::Probe,
 }
 
 impl EventDescriptor {
@@ -46,8 +48,9 @@ impl EventDescriptor {
             description: E::DESCRIPTION,
             deprecated: E::DEPRECATED,
             older: E::OLDER,
-            writer_schema: writer_schema::<E>,
-            reader_schema: reader_schema::<E>,
+            schema: SchemaGenerator::subschema_for::<E>,
+            #[cfg(feature = "contracts")]
+            probe: crate::probe::Probe::of::<E>(),
         }
     }
 
@@ -93,32 +96,31 @@ impl EventDescriptor {
 
     /// The JSON Schema (2020-12) of what this service writes.
     pub fn writer_schema(&self) -> Schema {
-        (self.writer_schema)()
+        schema::root(self, SchemaSettings::draft2020_12().for_serialize())
     }
 
     /// The JSON Schema (2020-12) of what this service accepts.
     pub fn reader_schema(&self) -> Schema {
-        (self.reader_schema)()
+        schema::root(self, SchemaSettings::draft2020_12().for_deserialize())
+    }
+
+    /// The schema as `generator` makes it: a reference into its definitions, as that of any other type.
+    #[doc(hidden)]
+    pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.schema)(generator)
+    }
+
+    /// What the contract of this event asks of its type.
+    #[cfg(feature = "contracts")]
+    #[doc(hidden)]
+    pub const fn probe(&self) -> crate::probe::Probe {
+        self.probe
     }
 
     /// This version and every older one it is upcast from, newest first.
     pub fn versions(&self) -> impl Iterator<Item = &EventDescriptor> {
         std::iter::successors(Some(self), |newer| newer.older)
     }
-}
-
-fn writer_schema<E: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<E>()
-}
-
-fn reader_schema<E: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12()
-        .for_deserialize()
-        .into_generator()
-        .into_root_schema_for::<E>()
 }
 
 impl fmt::Debug for EventDescriptor {
@@ -152,8 +154,9 @@ impl EventSet {
         description: None,
         deprecated: None,
         older: None,
-        writer_schema: writer_schema::<()>,
-        reader_schema: reader_schema::<()>,
+        schema: SchemaGenerator::subschema_for::<()>,
+        #[cfg(feature = "contracts")]
+        probe: crate::probe::Probe::STUB,
     }]);
 
     /// Every event of the tree, from left to right.

@@ -50,6 +50,12 @@ pub trait DomainEvent: Serialize + DeserializeOwned + JsonSchema + Send + Sync +
     /// The id of the thing the fact is about.
     fn aggregate_id(&self) -> String;
 
+    /// The event that `#[event(example = ..)]` names.
+    #[doc(hidden)]
+    fn contract_example() -> Option<Self> {
+        None
+    }
+
     /// Decodes an older version and upcasts it; `None` when no older version is declared.
     #[doc(hidden)]
     fn decode_older(_version: u32, _data: &str) -> Option<Result<Self, DecodeError>> {

@@ -46,6 +46,8 @@ mod message;
 #[cfg(feature = "runtime")]
 mod parts;
 mod payload;
+#[cfg(feature = "contracts")]
+mod probe;
 mod proofs;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
@@ -53,10 +55,13 @@ mod reason;
 #[cfg(feature = "runtime")]
 #[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone says.
 mod refusal;
+#[cfg(feature = "runtime")]
+mod retired;
 mod returns;
 mod routing_key;
 #[cfg(feature = "runtime")]
 mod running;
+mod schema;
 #[cfg(feature = "runtime")]
 mod signal;
 mod stub;
@@ -136,6 +141,7 @@ pub use wire::decode::DecodeError;
 /// | `aggregate_id = order.id` | the field, or the field of a field, that holds the id of what the event is about; anything with `Display` | `<first word of the type>_id`, or `id` |
 /// | `routing_key = "order.created.{region}"` | the key it is published under; each `{field}` fills one word of its own | the type |
 /// | `upcast_from = OrderCreatedV1` | the older version this one is made from, by `From` or `TryFrom` | |
+/// | `example = OrderCreated { .. }` | an event for its contract to show, and for every later version to read: any expression of the struct's type | one made up from the schema |
 /// | `crate = path` | where `tidings` is, when it goes by another name | `::tidings` |
 ///
 /// The doc comment becomes the description in the contract, `#[deprecated]` its deprecation.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::consume::around::Middleware;
 use crate::consume::retry;
 use crate::consume::worker::{Call, Worker};
-use crate::describe::{Description, HandlerDescription, Permissions};
+use crate::describe::{Description, HandlerDescription, Permissions, RetiredDescription};
 use crate::descriptor::EventDescriptor;
 use crate::handler::HandlerDescriptor;
+use crate::retired::Retired;
 use crate::topic;
 use crate::topology::{Names, Plan};
 
@@ -17,6 +18,7 @@ use crate::topology::{Names, Plan};
 pub(crate) struct Parts {
     pub(crate) service: String,
     pub(crate) handlers: Vec<Handler>,
+    pub(crate) retired: Vec<Retired>,
     pub(crate) around: Vec<Middleware>,
     pub(crate) around_one: Vec<(String, Middleware)>,
     pub(crate) shutdown_timeout: Duration,
@@ -59,10 +61,11 @@ impl Parts {
     pub(crate) fn plan(&self, exchange: &str, speed_up: u32) -> Plan {
         let names = Names::of(&self.service);
         let mut plan = Plan::domain_exchange(exchange);
-        if self
-            .handlers
-            .iter()
-            .any(|handler| !handler.descriptor.ephemeral())
+        if !self.retired.is_empty()
+            || self
+                .handlers
+                .iter()
+                .any(|handler| !handler.descriptor.ephemeral())
         {
             plan.merge(Plan::service(&names));
         }
@@ -113,8 +116,25 @@ impl Parts {
             service: self.service.clone(),
             exchange: exchange.to_owned(),
             handlers,
+            retired: self
+                .retired
+                .iter()
+                .map(|retired| RetiredDescription {
+                    queue: names.queue(&retired.queue),
+                    patterns: retired.patterns.clone(),
+                    drained: self.is_drained(retired),
+                })
+                .collect(),
             plan,
         }
+    }
+
+    /// Whether no handler takes from the queue any more: it is drained. Otherwise it only loses patterns.
+    pub(crate) fn is_drained(&self, retired: &Retired) -> bool {
+        !self
+            .handlers
+            .iter()
+            .any(|handler| handler.descriptor.queue() == retired.queue)
     }
 
     /// Everything that is wrong with the app, found before anything is done.
@@ -126,12 +146,13 @@ impl Parts {
                 self.service
             ));
         }
-        if self.handlers.is_empty() {
+        if self.handlers.is_empty() && self.retired.is_empty() {
             faults.push("it has no handlers; write `.handlers(handlers![..])`".to_owned());
         }
         self.name_faults(&mut faults);
         self.type_faults(&mut faults);
         self.queue_faults(&mut faults);
+        self.retired_faults(&mut faults);
         for (name, _) in &self.around_one {
             if !self
                 .handlers
@@ -174,6 +195,37 @@ impl Parts {
                     faults.push(format!(
                         "two events are named \"{}\" in version {}: `{other}` and `{rust_type}`",
                         name.0, name.1
+                    ));
+                }
+            }
+        }
+    }
+
+    fn retired_faults(&self, faults: &mut Vec<String>) {
+        let queues = self.queues();
+        for Retired { queue, patterns } in &self.retired {
+            if patterns.is_empty() {
+                faults.push(format!(
+                    "retired queue `{queue}` names no patterns; write those it was bound by, as in \
+                     `.retired(\"{queue}\", [\"order.created\"])`"
+                ));
+            }
+            let is_ours =
+                queue == "orphans" || queue.starts_with("delay.") || queue.strip_suffix(".dlq").is_some();
+            if is_ours || queue.is_empty() {
+                faults.push(format!(
+                    "`{queue}` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
+                     without the service's name"
+                ));
+            }
+            let Some((_, handlers)) = queues.iter().find(|(known, _)| known == queue) else {
+                continue;
+            };
+            for pattern in patterns_of(handlers) {
+                if patterns.iter().any(|retired| retired == pattern) {
+                    faults.push(format!(
+                        "pattern \"{pattern}\" of queue `{queue}` is retired, and handler `{}` still has it",
+                        handlers[0].descriptor.name()
                     ));
                 }
             }

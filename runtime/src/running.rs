@@ -10,14 +10,18 @@ use tokio::time::Instant;
 
 use crate::broker::QueueSource;
 use crate::bus::Bus;
+use crate::config::Declare;
 use crate::consume::Service;
 use crate::consume::consumer::{Consumer, ConsumerState, OwnReturns, Status, Wanted};
+use crate::consume::drain::Drain;
 use crate::consume::worker::Worker;
 use crate::describe::Description;
 use crate::error::{ConfigError, Result, ShutdownError};
 use crate::health::{HandlerHealth, HandlerState, Health};
 use crate::parts::{Handler, Parts, patterns_of};
+use crate::retired::unbind;
 use crate::signal::{self, Signals};
+use crate::topology::Names;
 
 /// A running app. Dropping it ends its handlers at once; what they held returns to its queues.
 #[must_use = "a running app ends when it is dropped"]
@@ -44,6 +48,7 @@ impl RunningApp {
         let config = bus.config();
         let plan = parts.plan(&config.exchange, config.speed_up);
         bus.declare(&plan).await?;
+        let drained = retire(&parts, &bus).await?;
         let (stopping, stops) = watch::channel(false);
         let service = Service::new(&parts.service, bus.for_service(&parts.service), plan, stops);
         let mut running = Self {
@@ -54,6 +59,10 @@ impl RunningApp {
             stopping,
             shutdown_timeout: parts.shutdown_timeout,
         };
+        for queue in drained {
+            let drain = Drain::new(running.service.clone(), queue);
+            running.tasks.get_mut().push(tokio::spawn(drain.run()));
+        }
         let starts: Vec<_> = parts
             .queues()
             .into_iter()
@@ -272,6 +281,28 @@ impl RunningApp {
             .filter(|queue| queue.status.get() != ConsumerState::Stopped);
         running.map(|queue| format!("`{}`", queue.name)).collect()
     }
+}
+
+/// Unbinds what the app has retired; gives the queues that are to be drained.
+async fn retire(parts: &Parts, bus: &Bus) -> Result<Vec<Arc<str>>> {
+    let config = bus.config();
+    let mut drained = Vec::new();
+    if config.declare != Declare::Auto {
+        if !parts.retired.is_empty() {
+            tracing::info!("what is retired stays as it is: the bus does not declare");
+        }
+        return Ok(drained);
+    }
+    let names = Names::of(&parts.service);
+    for retired in &parts.retired {
+        let is_drained = parts.is_drained(retired);
+        let bindings = retired.bindings(&names, &config.exchange, is_drained);
+        unbind(bus.broker().as_ref(), &bindings).await?;
+        if is_drained {
+            drained.push(names.queue(&retired.queue).into());
+        }
+    }
+    Ok(drained)
 }
 
 fn handler_health(queue: &Queue, worker: &Worker, state: &ConsumerState) -> HandlerHealth {

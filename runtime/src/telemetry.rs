@@ -22,6 +22,7 @@ const PROCESS_DURATION: &str = "messaging.process.duration";
 const RETRIED: &str = "tidings.retried";
 const DEAD_LETTERED: &str = "tidings.dead_lettered";
 const IGNORED: &str = "tidings.ignored";
+const ORPHANED: &str = "tidings.orphaned";
 const BREAKER_OPEN: &str = "tidings.breaker.open";
 const SUBSCRIPTIONS_LOST: &str = "tidings.subscriptions.lost";
 const GAPS: &str = "tidings.ephemeral.gaps";
@@ -96,6 +97,11 @@ pub(crate) fn dead_lettered(case: &Case, reason: Reason, error: &(dyn StdError +
 /// A delivery was acknowledged without a handler.
 pub(crate) fn ignored(handler: &'static str) {
     counter!(IGNORED, "tidings.handler" => handler).increment(1);
+}
+
+/// A message of a retired queue was moved to the orphans.
+pub(crate) fn orphaned(queue: &str) {
+    counter!(ORPHANED, "messaging.destination.name" => queue.to_owned()).increment(1);
 }
 
 /// A breaker opened or closed.

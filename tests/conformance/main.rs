@@ -16,6 +16,7 @@ mod loss;
 mod ordering;
 mod outcomes;
 mod publishing;
+mod retired;
 mod returning;
 mod routing;
 mod settling;
@@ -128,6 +129,13 @@ suite! {
         a_forged_attempt_is_not_believed,
         a_shovelled_dead_letter_starts_anew_and_is_judged_by_its_own_key,
         an_event_put_straight_into_a_queue_is_its_handlers;
+    retired:
+        a_retired_queue_is_unbound_and_drained_to_the_orphans,
+        a_retry_of_a_retired_queue_ends_in_the_orphans,
+        what_still_reaches_a_retired_queue_goes_to_the_orphans,
+        a_drain_outlives_a_lost_connection,
+        a_retired_queue_that_is_gone_is_no_fault,
+        a_retired_pattern_is_unbound_from_its_living_queue;
     ephemeral:
         every_instance_gets_every_event,
         retries_wait_in_place_and_what_is_given_up_on_is_counted;

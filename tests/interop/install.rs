@@ -1,4 +1,4 @@
-//! What the foreign services depend on: installed once, under the target directory, from the committed lock files.
+//! What foreign programs depend on: installed once, under the target directory, from the committed lock files.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,12 +7,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
-use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::language::Language;
-
-/// How a service is made ready to run.
+/// How a program is made ready to run.
 #[derive(Debug)]
 pub(crate) struct Dependencies {
     /// What says which dependencies there are.
@@ -28,24 +25,15 @@ pub(crate) struct Dependencies {
 /// How long one command may take: a registry may be slow.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// The folder of a service that is ready to run.
-pub(crate) async fn home(language: Language) -> PathBuf {
-    static HOMES: [OnceCell<PathBuf>; 3] = [const { OnceCell::const_new() }; 3];
-    HOMES[language as usize]
-        .get_or_init(|| prepare(language))
-        .await
-        .clone()
-}
-
-async fn prepare(language: Language) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("interop")
-        .join(language.name());
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
-    let home = cache.join(language.name());
+/// The folder of a program that is ready to run: what `source`, beside this package's tests, has, installed and built.
+pub(crate) async fn ready(suite: &str, source: &str, dependencies: &Dependencies) -> PathBuf {
+    let name = source.rsplit('/').next().unwrap_or(source);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(suite);
+    let home = cache.join(name);
     make_folder(&home);
     // Another run of these tests may be at it. The lock ends with the file, and that with us.
-    let lock = cache.join(format!("{}.lock", language.name()));
+    let lock = cache.join(format!("{name}.lock"));
     let lock = File::create(&lock).unwrap_or_else(|error| panic!("cannot make {}: {error}", lock.display()));
     let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock));
     let _lock = lock
@@ -58,7 +46,7 @@ async fn prepare(language: Language) -> PathBuf {
         install,
         sources,
         build,
-    } = language.dependencies();
+    } = dependencies;
     let fresh = step(&source, &home, ".installed", locks, install, false).await;
     step(&source, &home, ".built", sources, build, fresh).await;
     home
@@ -90,7 +78,8 @@ async fn step(
     true
 }
 
-async fn run(home: &Path, words: &[&str]) {
+/// Runs a command in a folder, and shows all that it said when it fails.
+pub(crate) async fn run(home: &Path, words: &[&str]) {
     let (name, args) = words.split_first().expect("a command has a name");
     let program = if name.contains('/') {
         home.join(name).into_os_string()

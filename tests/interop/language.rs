@@ -1,8 +1,9 @@
 //! The languages, and the service that each of them has here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 use crate::install::{self, Dependencies};
 use crate::program::Program;
@@ -30,7 +31,7 @@ impl Language {
 
     /// Starts its service, connected to the broker at `url`.
     pub(crate) async fn start(self, url: &str) -> Program {
-        let home = install::home(self).await;
+        let home = self.home().await;
         let mut command = match self {
             Self::Node => node(&home.join("service.js")),
             Self::Nest => node(&home.join("dist/main.js")),
@@ -42,6 +43,18 @@ impl Language {
         };
         command.arg(url);
         Program::start(self, command).await
+    }
+
+    /// The folder that it runs from, made ready once.
+    async fn home(self) -> PathBuf {
+        static HOMES: [OnceCell<PathBuf>; 3] = [const { OnceCell::const_new() }; 3];
+        HOMES[self as usize]
+            .get_or_init(|| async {
+                let source = format!("interop/{}", self.name());
+                install::ready("interop", &source, &self.dependencies()).await
+            })
+            .await
+            .clone()
     }
 
     /// What is installed before it can run.

@@ -26,6 +26,14 @@ fn payments_has_on_the_broker_what_was_reviewed() {
 }
 
 #[test]
+fn nothing_vanishes_from_the_broker_unseen() {
+    let orders = orders::app(OrderBook::new(Ledger::in_memory())).describe();
+    let payments = payments::app(Gateway::new(Ledger::in_memory())).describe();
+    let inventory = inventory::app(Shelf::new(Ledger::in_memory())).describe();
+    tidings_contracts::check_topology("contracts", [&orders, &payments, &inventory]).unwrap();
+}
+
+#[test]
 fn inventory_has_on_the_broker_what_was_reviewed() {
     insta::assert_snapshot!(
         inventory::app(Shelf::new(Ledger::in_memory()))

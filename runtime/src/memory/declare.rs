@@ -54,11 +54,18 @@ impl State {
         Ok(())
     }
 
+    /// Whether anything can be asked of the broker now.
+    pub(super) fn reachable(&self) -> Result<(), &'static str> {
+        match self.phase {
+            Phase::Up => Ok(()),
+            Phase::Down => Err("the broker is away"),
+            Phase::Closed => Err("the bus is closed"),
+        }
+    }
+
     fn check_reachable(&self, plan: &Plan) -> Result<(), DeclareError> {
-        let why = match self.phase {
-            Phase::Up => return Ok(()),
-            Phase::Down => "the broker is away",
-            Phase::Closed => "the bus is closed",
+        let Err(why) = self.reachable() else {
+            return Ok(());
         };
         let (thing, name) = match plan {
             Plan { queues, .. } if !queues.is_empty() => ("queue", queues[0].name.clone()),
@@ -117,6 +124,21 @@ impl State {
             self.queues[queue].bindings.push(binding);
         }
         Ok(is_new)
+    }
+
+    /// Undoes a binding, if there is one.
+    pub(super) fn unbind(&mut self, binding: &BindingPlan) -> Result<(), String> {
+        self.reachable()?;
+        let Some(&queue) = self.names.get(binding.queue.as_str()) else {
+            return Ok(());
+        };
+        let bindings = &mut self.queues[queue].bindings;
+        let is_it = |known: &(String, String)| known.0 == binding.exchange && known.1 == binding.pattern;
+        if let Some(at) = bindings.iter().position(is_it) {
+            bindings.remove(at);
+            self.exchanges.unbind(&binding.exchange, &binding.pattern, queue);
+        }
+        Ok(())
     }
 
     /// Lets the dead letters that no queue took be tried once more, at the time RabbitMQ would. Not before something

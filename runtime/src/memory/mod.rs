@@ -30,7 +30,7 @@ use crate::broker::{BoxFuture, Broker, BrokerState, Publish, Subscribe, Subscrip
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::refusal::Refusal;
-use crate::topology::Plan;
+use crate::topology::{BindingPlan, Plan};
 
 /// The in-memory broker.
 #[derive(Debug)]
@@ -109,6 +109,18 @@ impl Broker for MemoryBroker {
 
     fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move { self.shared.lock().verify(plan).map_err(Error::from) })
+    }
+
+    fn unbind<'a>(&'a self, binding: &'a BindingPlan) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move { self.shared.with(|state, _| state.unbind(binding)) })
+    }
+
+    fn has_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(async move {
+            let state = self.shared.lock();
+            state.reachable()?;
+            Ok(state.names.contains_key(name))
+        })
     }
 
     fn send(&self, publish: Publish) {

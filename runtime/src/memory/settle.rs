@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::after::After;
 use super::dead_letter::Reason;
 use super::queue::{Entry, Queue};
-use super::state::{Phase, State};
+use super::state::State;
 use super::subscription::Consumer;
 use crate::broker::{QueueSource, Subscribe};
 use crate::error::SubscribeError;
@@ -35,11 +35,7 @@ impl State {
     }
 
     fn source(&mut self, source: QueueSource, after: &mut After) -> Result<usize, String> {
-        match self.phase {
-            Phase::Up => {}
-            Phase::Down => return Err("the broker is away".to_owned()),
-            Phase::Closed => return Err("the bus is closed".to_owned()),
-        }
+        self.reachable()?;
         match source {
             QueueSource::Named(name) => {
                 let id = *self.names.get(&name).ok_or("it does not exist")?;

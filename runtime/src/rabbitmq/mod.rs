@@ -22,6 +22,7 @@ mod upkeep;
 mod url;
 mod ways;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,13 +41,16 @@ use crate::broker::{BoxFuture, Broker, BrokerState, Publish, QueueSource, Subscr
 use crate::clock::Clock;
 use crate::config::{Config, redacted};
 use crate::error::{ConnectError, DeclareError, Error, Result, SubscribeError};
-use crate::topology::Plan;
+use crate::topology::{BindingPlan, Plan};
 
 /// How long what needs a connection waits for one before it says that there is none.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long declaring a plan may take.
 const DECLARING: Duration = Duration::from_mins(2);
+
+/// How long the answer to one question may take.
+const ANSWERING: Duration = Duration::from_secs(10);
 
 /// A RabbitMQ broker, by its two connections.
 pub(crate) struct RabbitBroker {
@@ -227,6 +231,20 @@ impl Broker for RabbitBroker {
         })
     }
 
+    fn unbind<'a>(&'a self, binding: &'a BindingPlan) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let asked = async { topology::unbind(&self.shared.live().await?, binding).await };
+            answered(asked).await
+        })
+    }
+
+    fn has_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(async move {
+            let asked = async { topology::has_queue(&self.shared.live().await?, name).await };
+            answered(asked).await
+        })
+    }
+
     fn send(&self, publish: Publish) {
         self.publisher.send(publish);
     }
@@ -264,6 +282,13 @@ impl Broker for RabbitBroker {
             tokio::join!(self.publishing.close(), self.shared.consuming.close());
         })
     }
+}
+
+/// The broker's answer to one question, or why there is none.
+async fn answered<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, String> {
+    let answer = tokio::time::timeout(ANSWERING, asked).await;
+    let answer = answer.unwrap_or_else(|_| Err(Fault::new("the broker does not answer")));
+    answer.map_err(|fault| fault.to_string())
 }
 
 fn subscribe_error(subscribe: &Subscribe, fault: &Fault) -> SubscribeError {

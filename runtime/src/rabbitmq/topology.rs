@@ -108,6 +108,50 @@ async fn first_fault(live: &Live, steps: &[Step<'_>], mode: Mode) -> Option<(usi
     None
 }
 
+/// Undoes a binding. The broker says yes to one that is not there as well (tried on 3.10.8 and 4.3.6).
+///
+/// # Errors
+/// When the broker refuses it.
+pub(super) async fn unbind(live: &Live, binding: &BindingPlan) -> Result<(), Fault> {
+    let channel = live.connection.create_channel().await?;
+    let (queue, exchange, pattern) = (
+        name(&binding.queue)?,
+        name(&binding.exchange)?,
+        name(&binding.pattern)?,
+    );
+    channel
+        .queue_unbind(queue, exchange, pattern, FieldTable::default())
+        .await?;
+    let _ = channel.close(200, "OK".into()).await;
+    Ok(())
+}
+
+/// Whether there is a queue of this name.
+///
+/// # Errors
+/// When the broker does not say.
+pub(super) async fn has_queue(live: &Live, queue: &str) -> Result<bool, Fault> {
+    let channel = live.connection.create_channel().await?;
+    let options = QueueDeclareOptions {
+        passive: true,
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    match channel
+        .queue_declare(name(queue)?, options, FieldTable::default())
+        .await
+        .map_err(Fault::from)
+    {
+        Ok(_) => {
+            let _ = channel.close(200, "OK".into()).await;
+            Ok(true)
+        }
+        // The broker has closed the channel with its answer.
+        Err(fault) if fault.is_missing() => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Runs all together, each written after the one before it.
 async fn all_in_order(mut declarations: Vec<Declaring>) -> Vec<Result<(), Fault>> {
     let mut results: Vec<Option<Result<(), Fault>>> = Vec::with_capacity(declarations.len());

@@ -85,7 +85,7 @@ pub(crate) fn event<E: DomainEvent>(metadata: &Metadata, data: &str) -> Result<E
 }
 
 /// Decodes `data`, written as version `version`, as the event `E`.
-fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
+pub(crate) fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
     match version.cmp(&E::VERSION) {
         std::cmp::Ordering::Equal => json(data),
         std::cmp::Ordering::Greater => Err(DecodeError::NewerVersion {

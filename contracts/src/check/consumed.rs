@@ -1,0 +1,100 @@
+//! The contracts of other services, held against what this one reads.
+
+use tidings::EventDescriptor;
+use tidings::describe::{Description, HandlerDescription};
+use tidings::topic;
+
+use crate::check::{golden, owned};
+use crate::contract::Contract;
+use crate::folder::Folder;
+use crate::verdict::Finding;
+
+/// Holds each contract against the event of its type.
+pub(crate) fn hold_events(events: &[&EventDescriptor], consumed: &Folder, findings: &mut Vec<Finding>) {
+    for event in events {
+        for contract in consumed.versions(event.event_type()) {
+            findings.extend(read_by(contract, event, None));
+        }
+    }
+}
+
+/// Holds each contract against what every handler declares whose patterns receive its events.
+pub(crate) fn hold_service(service: &Description, folders: [&Folder; 2], findings: &mut Vec<Finding>) {
+    for handler in &service.handlers {
+        for contract in folders.iter().flat_map(|folder| folder.iter()) {
+            if receives(handler, contract) {
+                // A type that it does not declare, caught by a wildcard of its own, is passed over by the runtime.
+                let event = handler
+                    .takes
+                    .iter()
+                    .find(|event| event.event_type() == contract.event_type);
+                findings.extend(
+                    event
+                        .into_iter()
+                        .flat_map(|event| read_by(contract, event, Some(handler))),
+                );
+            }
+        }
+    }
+}
+
+fn receives(handler: &HandlerDescription, contract: &Contract) -> bool {
+    let keys: Vec<&str> = contract
+        .routing_key
+        .split('.')
+        .map(|word| if word.starts_with('{') { "*" } else { word })
+        .collect();
+    let keys = keys.join(".");
+    handler
+        .patterns
+        .iter()
+        .any(|pattern| topic::overlap(pattern, &keys))
+}
+
+/// What `event` does not read of what `contract` says that is written.
+fn read_by(
+    contract: &Contract,
+    event: &EventDescriptor,
+    handler: Option<&HandlerDescription>,
+) -> Vec<Finding> {
+    let mut findings = match event.versions().find(|known| known.version() == contract.version) {
+        Some(known) => owned::unread(contract, known),
+        None => vec![unknown(contract, event)],
+    };
+    if findings.iter().all(|finding| !finding.severity.fails()) {
+        golden::hold(contract, event, &mut findings);
+    }
+    if let Some(handler) = handler {
+        for finding in &mut findings {
+            finding.problem = format!("handler `{}`: {}", handler.handler.name(), finding.problem);
+        }
+    }
+    findings
+}
+
+fn unknown(contract: &Contract, event: &EventDescriptor) -> Finding {
+    let Contract {
+        event_type, version, ..
+    } = contract;
+    let (problem, hint) = if *version > event.version() {
+        (
+            format!(
+                "it is published as version {version}, and `{}` is version {}: such an event is retried, and then \
+                 dead-lettered",
+                event.rust_type(),
+                event.version()
+            ),
+            format!("write a type of version {version}, and let it take over from this one with upcast_from"),
+        )
+    } else {
+        (
+            format!(
+                "it is published as version {version}, and `{}` is version {} and cannot be made from it",
+                event.rust_type(),
+                event.version()
+            ),
+            "add upcast_from to #[event(..)]".to_owned(),
+        )
+    };
+    owned::version_rule(event_type, *version, problem, hint)
+}

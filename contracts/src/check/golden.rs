@@ -1,0 +1,76 @@
+//! Golden events: what was written once is read by today's types, upcasters included.
+
+use std::error::Error as _;
+
+use serde_json::Value;
+use tidings::{DecodeError, EventDescriptor};
+
+use crate::contract::Contract;
+use crate::verdict::{Direction, Finding, Rule, Severity};
+
+/// Reads every example of `contract` as `event`, today's type.
+pub(crate) fn hold(contract: &Contract, event: &EventDescriptor, findings: &mut Vec<Finding>) {
+    for (at, example) in contract.examples.iter().enumerate() {
+        let Err(error) = reads(event, contract.version, example) else {
+            continue;
+        };
+        let mut reason = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            reason.push_str(": ");
+            reason.push_str(&error.to_string());
+            source = error.source();
+        }
+        findings.push(Finding {
+            rule: Rule::GoldenEvent,
+            event_type: contract.event_type.clone(),
+            version: contract.version,
+            path: format!("examples[{at}]"),
+            direction: Direction::Backward,
+            severity: Severity::Break,
+            old: None,
+            new: None,
+            problem: format!(
+                "`{}` version {} no longer reads this event of version {}: {reason}",
+                event.rust_type(),
+                event.version(),
+                contract.version
+            ),
+            hint: Rule::GoldenEvent.hint().to_owned(),
+        });
+    }
+}
+
+/// Reads an event of version `version` as today's type.
+pub(crate) fn reads(event: &EventDescriptor, version: u32, example: &Value) -> Result<(), DecodeError> {
+    (event.probe().rewrite)(version, &example.to_string()).map(drop)
+}
+
+/// The examples of a contract that is written anew: its own, and those of the contract before it that have another shape,
+/// for they are events as they were written once.
+pub(crate) fn keep(contract: &mut Contract, committed: &Contract) {
+    for example in &committed.examples {
+        let is_new = contract.examples.iter().all(|known| !alike(known, example));
+        if is_new {
+            contract.examples.push(example.clone());
+        }
+    }
+}
+
+/// Whether two values differ in nothing but their texts, numbers and booleans.
+fn alike(one: &Value, other: &Value) -> bool {
+    use Value::{Array, Bool, Null, Number, Object, String};
+    match (one, other) {
+        (Object(one), Object(other)) => {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .all(|(name, value)| other.get(name).is_some_and(|other| alike(value, other)))
+        }
+        (Array(one), Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| alike(one, other))
+        }
+        (String(_), String(_)) | (Number(_), Number(_)) | (Bool(_), Bool(_)) | (Null, Null) => true,
+        _ => false,
+    }
+}

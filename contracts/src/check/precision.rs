@@ -1,0 +1,40 @@
+//! Integers that a reader in JavaScript rounds.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::contract::Contract;
+use crate::keyword;
+use crate::verdict::{Direction, Finding, Rule, Severity};
+
+/// The largest integer up to which a float of 64 bits knows every one.
+const MOST: f64 = 9_007_199_254_740_992.0;
+
+/// Warns of each integer of the writer's that may be beyond 2^53, once a name.
+pub(crate) fn note(contract: &Contract, findings: &mut Vec<Finding>) {
+    let mut names = BTreeSet::new();
+    let mut writer = contract.writer.clone();
+    keyword::walk(&mut writer, &mut |at, schema| {
+        let beyond = |keyword| {
+            let bound = schema.get(keyword).and_then(Value::as_f64);
+            bound.is_some_and(|bound: f64| bound.abs() > MOST)
+        };
+        if beyond("maximum") || beyond("minimum") {
+            let name = at.rsplit_once("/properties/").map_or(at, |(_, name)| name);
+            names.insert(name.split('/').next().unwrap_or(name).to_owned());
+        }
+    });
+    findings.extend(names.into_iter().map(|name| Finding {
+        rule: Rule::BigInteger,
+        event_type: contract.event_type.clone(),
+        version: contract.version,
+        path: format!("data.{name}"),
+        direction: Direction::Forward,
+        severity: Severity::Warning,
+        old: None,
+        new: None,
+        problem: "it may be beyond 2^53".to_owned(),
+        hint: Rule::BigInteger.hint().to_owned(),
+    }));
+}

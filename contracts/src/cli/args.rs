@@ -1,0 +1,104 @@
+//! The arguments of the command.
+
+use std::path::{Path, PathBuf};
+
+use lexopt::prelude::*;
+
+use crate::report::Format;
+use crate::{Level, Policy};
+
+/// What `--help` says.
+pub(super) const HELP: &str = "\
+Holds contracts against those they were.
+
+usage: tidings-contracts check FOLDER --against FOLDER|REF [options]
+
+  FOLDER              the contracts as they are, `contracts` mostly; its waivers.toml applies
+  --against FOLDER    the contracts as they were
+  --against REF       the same folder in a commit of git: a branch, a tag, HEAD
+  --level LEVEL       none, backward, forward or full (full against the latest version of an event,
+                      backward against the older ones that are kept)
+  --latest            against the latest version of each event only
+  --format FORMAT     text, json, junit or github (text)
+  --verbose           tell changes that break nobody, too
+  --help              this
+
+`tidings-contracts schemas --help` tells of the other command, for types in other languages.
+
+exit code: 0 when everything holds, 1 when something was found, 2 when it could not be checked
+";
+
+/// What is asked for.
+#[derive(Debug, PartialEq)]
+pub(super) enum Command {
+    Help,
+    Check(Check),
+}
+
+/// `check` and its options.
+#[derive(Debug, PartialEq)]
+pub(super) struct Check {
+    pub(super) folder: PathBuf,
+    pub(super) against: Against,
+    pub(super) policy: Policy,
+    pub(super) format: Format,
+    pub(super) verbose: bool,
+}
+
+/// What the contracts are held against.
+#[derive(Debug, PartialEq)]
+pub(super) enum Against {
+    Folder(PathBuf),
+    Ref(String),
+}
+
+pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let (mut command, mut folder, mut against) = (None, None, None);
+    let (mut policy, mut latest, mut format, mut verbose) =
+        (Policy::default(), false, Format::default(), false);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Long("against") => against = Some(arguments.value()?),
+            Long("level") => policy = Policy::level(arguments.value()?.parse_with(level)?),
+            Long("latest") => latest = true,
+            Long("format") => format = arguments.value()?.parse()?,
+            Long("verbose") => verbose = true,
+            Value(value) if command.is_none() => command = Some(value.string()?),
+            Value(value) if folder.is_none() => folder = Some(PathBuf::from(value)),
+            other => return Err(other.unexpected()),
+        }
+    }
+    match command.as_deref() {
+        Some("check") => {}
+        Some(other) => return Err(format!("no command `{other}`; write `check`").into()),
+        None => return Err("no command; write `check FOLDER --against FOLDER|REF`".into()),
+    }
+    let folder = folder.ok_or("no folder; write `check contracts --against main`")?;
+    let against = against.ok_or("nothing to hold it against; write `--against FOLDER` or `--against REF`")?;
+    let against = if Path::new(&against).is_dir() {
+        Against::Folder(against.into())
+    } else {
+        Against::Ref(against.string()?)
+    };
+    let policy = if latest { policy.latest_only() } else { policy };
+    Ok(Command::Check(Check {
+        folder,
+        against,
+        policy,
+        format,
+        verbose,
+    }))
+}
+
+fn level(name: &str) -> Result<Level, String> {
+    match name {
+        "none" => Ok(Level::None),
+        "backward" => Ok(Level::Backward),
+        "forward" => Ok(Level::Forward),
+        "full" => Ok(Level::Full),
+        _ => Err(format!(
+            "no level `{name}`; there are none, backward, forward and full"
+        )),
+    }
+}

@@ -1,0 +1,48 @@
+//! The contracts of a commit, which git shows.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+use super::Error;
+use crate::{Contract, Folder};
+
+/// The folder `path` as it is in the commit `reference`; empty where the commit has none.
+pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, Error> {
+    let commit = git(
+        path,
+        &[
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &format!("{reference}^{{commit}}"),
+        ],
+    )
+    .map_err(|_| format!("`{reference}` is no folder, and no commit of git"))?;
+    let commit = commit.trim();
+    // Names come relative to the folder, in which git runs.
+    let names = git(path, &["ls-tree", "-z", "--name-only", commit])?;
+    let mut folder = Folder::default();
+    for name in names.split('\0').filter(|name| Folder::is_contract(name)) {
+        let text = git(path, &["show", &format!("{commit}:./{name}")])?;
+        let contract =
+            Contract::from_json(&text).map_err(|error| format!("`{name}` in `{reference}`: {error}"))?;
+        folder.insert(contract);
+    }
+    Ok(folder)
+}
+
+fn git<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Result<String, Error> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(arguments)
+        .output()
+        .map_err(|error| format!("cannot run git: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8(output.stdout)?)
+    } else {
+        Err(format!("git: {}", String::from_utf8_lossy(&output.stderr).trim()).into())
+    }
+}

@@ -1,0 +1,78 @@
+//! `tidings-contracts schemas FOLDER --out FOLDER`: what the generators of other languages' types read.
+
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+
+use crate::{Draft, Folder, Side};
+
+/// What `schemas --help` says.
+pub(super) const HELP: &str = "\
+Writes the schema of each whole event, envelope and data, for generators of types.
+
+usage: tidings-contracts schemas FOLDER --out FOLDER [options]
+
+  FOLDER              the contracts, `contracts` mostly
+  --out FOLDER        where the schemas go: OrderCreatedV1.json
+  --side SIDE         writer: what is written, for those who read events; reader: what is accepted, for those who
+                      write them (writer)
+  --draft DRAFT       2020 or 7 (2020)
+";
+
+/// What is asked for.
+#[derive(Debug, PartialEq)]
+pub(super) struct Schemas {
+    folder: PathBuf,
+    out: PathBuf,
+    side: Side,
+    draft: Draft,
+}
+
+/// Reads what follows `schemas`; `None` asks for help.
+pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<Schemas>, lexopt::Error> {
+    let (mut folder, mut out, mut side, mut draft) = (None, None, Side::Writer, Draft::Draft2020);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(None),
+            Long("out") => out = Some(PathBuf::from(arguments.value()?)),
+            Long("side") => side = arguments.value()?.parse_with(side_of)?,
+            Long("draft") => draft = arguments.value()?.parse_with(draft_of)?,
+            Value(value) if folder.is_none() => folder = Some(PathBuf::from(value)),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Some(Schemas {
+        folder: folder.ok_or("no folder; write `schemas contracts --out schemas`")?,
+        out: out.ok_or("nowhere to write to; write `--out FOLDER`")?,
+        side,
+        draft,
+    }))
+}
+
+/// Writes the schemas, and says which.
+pub(super) fn run(schemas: &Schemas) -> Result<(), super::Error> {
+    let folder = super::folder(&schemas.folder)?;
+    if folder.is_empty() {
+        return Err(format!("there are no contracts in `{}`", schemas.folder.display()).into());
+    }
+    for file in Folder::write_schemas(&folder, &schemas.out, schemas.side, schemas.draft)? {
+        println!("{}", file.display());
+    }
+    Ok(())
+}
+
+fn side_of(name: &str) -> Result<Side, String> {
+    match name {
+        "writer" => Ok(Side::Writer),
+        "reader" => Ok(Side::Reader),
+        _ => Err(format!("no side `{name}`; there are writer and reader")),
+    }
+}
+
+fn draft_of(name: &str) -> Result<Draft, String> {
+    match name {
+        "7" => Ok(Draft::Draft7),
+        "2020" => Ok(Draft::Draft2020),
+        _ => Err(format!("no draft `{name}`; there are 7 and 2020")),
+    }
+}

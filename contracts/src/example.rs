@@ -1,0 +1,21 @@
+//! The example of a contract: what the event's author names, or one made up from the schema.
+
+use serde_json::Value;
+use tidings::EventDescriptor;
+
+use crate::probe::{Place, Plan, Seen, Walk};
+
+/// An event as its type writes it; none where neither its author nor its schema leads to one.
+pub(crate) fn of(event: &EventDescriptor, writer: &Value) -> Option<Value> {
+    let probe = event.probe();
+    if let Some(example) = (probe.example)() {
+        return serde_json::from_str(&example.ok()?).ok();
+    }
+    let (plan, mut seen) = (Plan::default(), Seen::default());
+    let made_up = Walk::new(writer, &plan, &mut seen).value(&Place::root());
+    // The type has the last word on what it writes.
+    let rewritten = (probe.rewrite)(event.version(), &made_up.to_string())
+        .ok()?
+        .ok()?;
+    serde_json::from_str(&rewritten).ok()
+}

@@ -1,0 +1,54 @@
+//! What a strict validator would refuse in a schema, and what the verdicts need: kept beside it in the file.
+//!
+//! In memory a schema holds all that is known of it, keywords of ours (`x-tidings-aliases`, `x-tidings-other`), of the
+//! user, and formats that no standard defines included. In the file they lie apart, by the pointer of their schema.
+
+use serde_json::{Map, Value};
+
+use crate::keyword;
+
+/// Takes out of `schema` what the standard does not define: keywords by the pointers of their schemas.
+pub(crate) fn split(schema: &mut Value) -> Map<String, Value> {
+    let mut facts = Map::new();
+    keyword::walk(schema, &mut |at, schema| {
+        let strange: Vec<String> = schema
+            .iter()
+            .filter(|(keyword, value)| is_strange(keyword, value))
+            .map(|(keyword, _)| keyword.clone())
+            .collect();
+        if !strange.is_empty() {
+            let taken: Map<String, Value> = strange
+                .into_iter()
+                .filter_map(|keyword| schema.remove_entry(&keyword))
+                .collect();
+            facts.insert(at.to_owned(), Value::Object(taken));
+        }
+    });
+    facts
+}
+
+fn is_strange(keyword: &str, value: &Value) -> bool {
+    match keyword {
+        "format" => !value
+            .as_str()
+            .is_some_and(|format| keyword::FORMATS.contains(&format)),
+        _ => keyword::holds(keyword).is_none(),
+    }
+}
+
+/// Puts back what was taken out.
+///
+/// # Errors
+/// The pointer that leads to no schema.
+pub(crate) fn merge(schema: &mut Value, facts: &Map<String, Value>) -> Result<(), String> {
+    for (at, keywords) in facts {
+        let target = schema.pointer_mut(at).and_then(Value::as_object_mut);
+        let (Some(target), Value::Object(keywords)) = (target, keywords) else {
+            return Err(at.clone());
+        };
+        for (keyword, value) in keywords {
+            target.insert(keyword.clone(), value.clone());
+        }
+    }
+    Ok(())
+}

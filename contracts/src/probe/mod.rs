@@ -1,0 +1,34 @@
+//! What a type reads beyond what its schema says: the other names of its fields and variants, and whether it takes any.
+//!
+//! The type is fed events made from its schema, by a deserializer of ours. Serde hands it every nested type's own list of
+//! names, those of `#[serde(alias)]` among them. Where serde buffers a value first (in what is flattened, internally
+//! tagged or untagged), the list is not to be had; there, names that seem likely are tried.
+
+mod aliases;
+mod deserializer;
+mod enumeration;
+mod explore;
+mod variants;
+mod walk;
+mod whole;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tidings::__private::Probe;
+
+use explore::Explorer;
+
+pub(crate) use walk::{Place, Plan, Seen, Walk};
+
+/// Adds to the schema of a reader what its type shows of itself.
+pub(crate) fn complete(reader: &mut Value, probe: Probe, names: &BTreeSet<String>) {
+    let schema = reader.clone();
+    let mut explorer = Explorer::new(&schema, probe);
+    explorer.explore();
+    let aliases = aliases::find(&mut explorer, names);
+    let variants = variants::find(&mut explorer);
+    // The aliases first: variants of other names are copies of what is there by then.
+    aliases.into_iter().for_each(|alias| alias.write(reader));
+    variants.into_iter().for_each(|variant| variant.write(reader));
+}

@@ -1,0 +1,268 @@
+//! The other names of variants, and enums that take any.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::keyword;
+use crate::probe::explore::{Explorer, Outcome};
+use crate::probe::walk::{Alone, Plan, Rename, escaped, list};
+
+/// What a reader's enum takes beyond its schema.
+#[derive(Debug)]
+pub(crate) enum Variant {
+    /// Any variant at all, at the enum of a pointer.
+    Other(String),
+    /// One more text, in the list of a pointer.
+    Text(String, String),
+    /// One more branch, in the list of a pointer.
+    Branch(String, Value),
+}
+
+impl Variant {
+    pub(crate) fn write(self, reader: &mut Value) {
+        match self {
+            Self::Other(at) => {
+                if let Some(Value::Object(schema)) = reader.pointer_mut(&at) {
+                    schema.insert(keyword::OTHER.to_owned(), json!(true));
+                }
+            }
+            Self::Text(at, text) => push(reader, &at, text.into()),
+            Self::Branch(at, branch) => push(reader, &at, branch),
+        }
+    }
+}
+
+fn push(reader: &mut Value, at: &str, value: Value) {
+    if let Some(Value::Array(list)) = reader.pointer_mut(at)
+        && !list.contains(&value)
+    {
+        list.push(value);
+    }
+}
+
+/// No one names a variant so.
+const UNKNOWN: &str = "tidings-unknown-variant";
+
+/// Where the name of a variant stands in a branch.
+#[derive(Debug, Clone)]
+enum Form {
+    /// It is the value: `"Cancelled"`, one of the texts at this pointer.
+    Texts(Vec<String>),
+    /// It is the one property, of this pointer.
+    Property(String, String),
+    /// It is in the tag, of this pointer.
+    Tag(String, String),
+}
+
+/// Finds them at every enum that the explorer came by.
+pub(crate) fn find(explorer: &mut Explorer<'_>) -> Vec<Variant> {
+    let mut found = Vec::new();
+    for (at, branches) in explorer.seen.nodes.clone() {
+        let Some(node) = explorer.node(&at) else { continue };
+        if let Some(texts) = list(node, "enum").and_then(|list| texts(list)) {
+            if !in_a_list(&at) {
+                of_texts(explorer, &at, &branches, &texts, &mut found);
+            }
+        } else if let Some(count) = list(node, "oneOf").map(Vec::len) {
+            let forms: Option<Vec<Form>> = (0..count)
+                .map(|branch| form(explorer, &format!("{at}/oneOf/{branch}")))
+                .collect();
+            if let Some(forms) = forms {
+                of_branches(explorer, &at, &branches, &forms, &mut found);
+            }
+        }
+    }
+    found
+}
+
+fn in_a_list(pointer: &str) -> bool {
+    pointer
+        .rsplit_once('/')
+        .is_some_and(|(list, index)| list.ends_with("/oneOf") && index.parse::<usize>().is_ok())
+}
+
+fn texts(list: &[Value]) -> Option<Vec<String>> {
+    list.iter().map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+fn form(explorer: &mut Explorer<'_>, branch: &str) -> Option<Form> {
+    let parts = explorer.resolved(branch);
+    let mut required = BTreeSet::new();
+    let mut properties = BTreeMap::new();
+    for part in &parts {
+        let Some(node) = explorer.node(part) else { continue };
+        if let Some(Value::String(text)) = node.get("const") {
+            return Some(Form::Texts(vec![text.clone()]));
+        }
+        if let Some(list) = list(node, "enum") {
+            return texts(list).map(Form::Texts);
+        }
+        required.extend(
+            list(node, "required")
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str),
+        );
+        let Some(Value::Object(own)) = node.get("properties") else {
+            continue;
+        };
+        let own = own.iter().map(|(name, schema)| {
+            (
+                name.as_str(),
+                (format!("{part}/properties/{}", escaped(name)), schema),
+            )
+        });
+        properties.extend(own);
+    }
+    let tag = properties.iter().find_map(|(name, (pointer, schema))| {
+        let text = schema.get("const")?.as_str()?;
+        required
+            .contains(name)
+            .then(|| Form::Tag(pointer.clone(), text.to_owned()))
+    });
+    let only = || match properties.iter().next() {
+        Some((name, (pointer, _))) if properties.len() == 1 && required.contains(name) => {
+            Some(Form::Property(pointer.clone(), (*name).to_owned()))
+        }
+        _ => None,
+    };
+    tag.or_else(only)
+}
+
+fn of_texts(
+    explorer: &mut Explorer<'_>,
+    at: &str,
+    branches: &BTreeMap<String, usize>,
+    texts: &[String],
+    found: &mut Vec<Variant>,
+) {
+    let fed = |text: &str| Plan {
+        branches: branches.clone(),
+        text: Some((at.to_owned(), text.to_owned())),
+        ..Plan::default()
+    };
+    let (takes_any, outcome) = explorer.takes(&fed(UNKNOWN), &[at]);
+    if takes_any {
+        found.push(Variant::Other(at.to_owned()));
+        return;
+    }
+    for name in unheard(explorer, &outcome, &[at], texts) {
+        if explorer.takes(&fed(&name), &[at]).0 {
+            found.push(Variant::Text(format!("{at}/enum"), name));
+        }
+    }
+}
+
+fn of_branches(
+    explorer: &mut Explorer<'_>,
+    at: &str,
+    branches: &BTreeMap<String, usize>,
+    forms: &[Form],
+    found: &mut Vec<Variant>,
+) {
+    let list = format!("{at}/oneOf");
+    let by_branch = |branch: usize| {
+        let mut branches = branches.clone();
+        branches.insert(list.clone(), branch);
+        branches
+    };
+    // Where the unknown name is fed: in the first tag, or in place of it all.
+    let place = match forms.first() {
+        Some(Form::Tag(tag, _)) => tag.clone(),
+        Some(_) => at.to_owned(),
+        None => return,
+    };
+    let fed = |branch: usize, place: &str, text: &str| Plan {
+        branches: by_branch(branch),
+        text: Some((place.to_owned(), text.to_owned())),
+        ..Plan::default()
+    };
+    let unknown = fed(0, &place, UNKNOWN);
+    let (takes_any, outcome) = explorer.takes(&unknown, &[at, &place]);
+    // Elsewhere than beside an internal tag, an `other` takes no payload.
+    let bare = Plan {
+        alone: Some(Alone {
+            property: place.clone(),
+            among: format!("{list}/0/"),
+        }),
+        ..unknown
+    };
+    if takes_any || explorer.takes(&bare, &[at, &place]).0 {
+        found.push(Variant::Other(at.to_owned()));
+        return;
+    }
+    let known: Vec<String> = forms.iter().flat_map(Form::names).collect();
+    for name in unheard(explorer, &outcome, &[at, &place], &known) {
+        for (branch, form) in forms.iter().enumerate() {
+            let plan = match form {
+                Form::Texts(_) => fed(branch, at, &name),
+                Form::Tag(tag, _) => fed(branch, tag, &name),
+                Form::Property(property, _) => Plan {
+                    branches: by_branch(branch),
+                    rename: Some(Rename {
+                        property: property.clone(),
+                        names: vec![name.clone()],
+                        beside: false,
+                    }),
+                    ..Plan::default()
+                },
+            };
+            if explorer.takes(&plan, &[at, &place]).0 {
+                found.extend(form.renamed(explorer, &list, branch, &name));
+            }
+        }
+    }
+}
+
+/// The names that an enum asks for and its schema lacks.
+fn unheard(explorer: &Explorer<'_>, outcome: &Outcome, at: &[&str], known: &[String]) -> Vec<String> {
+    let asked = at.iter().find_map(|at| explorer.variants.get(*at));
+    let mut names: Vec<String> = match (asked, &outcome.result) {
+        (Some(names), _) => names.iter().map(|&name| name.to_owned()).collect(),
+        (None, Err(refusal)) => expected(&refusal.to_string()),
+        (None, Ok(())) => Vec::new(),
+    };
+    names.retain(|name| !known.contains(name));
+    names
+}
+
+/// The names in serde's own words: unknown variant `x`, expected `a` or `b`; expected one of `a`, `b`, `c`.
+fn expected(refusal: &str) -> Vec<String> {
+    let names = refusal
+        .strip_prefix("unknown variant `")
+        .and_then(|rest| rest.strip_prefix(UNKNOWN)?.strip_prefix("`, expected "));
+    names
+        .map(|names| names.split('`').skip(1).step_by(2).map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+impl Form {
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Texts(texts) => texts.clone(),
+            Self::Property(_, name) | Self::Tag(_, name) => vec![name.clone()],
+        }
+    }
+
+    /// The branch under another name.
+    fn renamed(&self, explorer: &Explorer<'_>, list: &str, branch: usize, name: &str) -> Option<Variant> {
+        let at = format!("{list}/{branch}");
+        let mut copy = explorer.schema.pointer(&at)?.clone();
+        match self {
+            Self::Texts(_) if copy.get("enum").is_some() => {
+                return Some(Variant::Text(format!("{at}/enum"), name.to_owned()));
+            }
+            Self::Texts(_) => copy["const"] = json!(name),
+            Self::Tag(tag, _) => *copy.pointer_mut(tag.strip_prefix(&at)?)?.get_mut("const")? = json!(name),
+            Self::Property(property, old) => {
+                let holder = property.strip_prefix(&at)?.rsplit_once("/properties/")?.0;
+                let holder = copy.pointer_mut(holder)?.as_object_mut()?;
+                let payload = holder.get_mut("properties")?.as_object_mut()?.remove(old)?;
+                holder["properties"][name] = payload;
+                holder.insert("required".to_owned(), json!([name]));
+            }
+        }
+        Some(Variant::Branch(list.to_owned(), copy))
+    }
+}

@@ -1,0 +1,390 @@
+//! A way through a schema: which branch is taken where, and what is fed in place of what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::sample;
+
+/// What one run does differently from the plainest one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plan {
+    /// The branch to take at a list of branches, by the list's pointer.
+    pub(crate) branches: BTreeMap<String, usize>,
+    /// The text to feed at the schema of a pointer.
+    pub(crate) text: Option<(String, String)>,
+    /// The name to feed the property of a pointer under.
+    pub(crate) rename: Option<Rename>,
+    /// The one property to feed of those whose pointers begin alike.
+    pub(crate) alone: Option<Alone>,
+}
+
+/// A property without its neighbours.
+#[derive(Debug, Clone)]
+pub(crate) struct Alone {
+    /// The pointer of the property's schema.
+    pub(crate) property: String,
+    /// How the pointers of its neighbours begin.
+    pub(crate) among: String,
+}
+
+/// A property under another name.
+#[derive(Debug, Clone)]
+pub(crate) struct Rename {
+    /// The pointer of the property's schema.
+    pub(crate) property: String,
+    /// The other names, all of them.
+    pub(crate) names: Vec<String>,
+    /// Whether it is fed under its own name as well.
+    pub(crate) beside: bool,
+}
+
+/// What is learned of a schema by going through it.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// The lists of branches with how many they have, and the branches that lead there.
+    pub(crate) lists: BTreeMap<String, (usize, BTreeMap<String, usize>)>,
+    /// The schemas of texts and objects that may be enums or structs, and the branches that lead there.
+    pub(crate) nodes: BTreeMap<String, BTreeMap<String, usize>>,
+    /// The properties that could not be fed.
+    pub(crate) failed: BTreeSet<String>,
+}
+
+/// A property to feed.
+#[derive(Debug, Clone)]
+pub(crate) struct Property {
+    pub(crate) name: String,
+    pub(crate) pointer: String,
+    pub(crate) required: bool,
+}
+
+/// What is to be fed for a schema, its references followed and its branches chosen.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    Scalar(Value),
+    Array(Vec<String>),
+    Object(Vec<Property>),
+}
+
+/// A walk through one schema by one plan.
+pub(crate) struct Walk<'a> {
+    pub(crate) root: &'a Value,
+    pub(crate) plan: &'a Plan,
+    pub(crate) seen: &'a mut Seen,
+    /// The branches taken so far.
+    taken: BTreeMap<String, usize>,
+    /// The definitions that are open, so that a recursive type comes to an end.
+    open: Vec<String>,
+}
+
+/// Where a walk stands: the pointer of a schema, and what the value is called.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) pointer: String,
+    pub(crate) hint: String,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(root: &'a Value, plan: &'a Plan, seen: &'a mut Seen) -> Self {
+        Self {
+            root,
+            plan,
+            seen,
+            taken: BTreeMap::new(),
+            open: Vec::new(),
+        }
+    }
+
+    fn node(&self, pointer: &str) -> Option<&'a Map<String, Value>> {
+        self.root.pointer(pointer)?.as_object()
+    }
+
+    /// How deep the walk is in definitions; to be given back to [`Walk::close`].
+    pub(crate) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Leaves the definitions that were entered since.
+    pub(crate) fn close(&mut self, depth: usize) {
+        self.open.truncate(depth);
+    }
+
+    /// What `look` finds at a place, which is then as if nobody had been there.
+    pub(crate) fn peek<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        let (taken, depth) = (self.taken.clone(), self.depth());
+        let found = look(self);
+        self.taken = taken;
+        self.close(depth);
+        found
+    }
+
+    /// The schemas that together say what `pointer` is: itself, what it refers to, and the branches taken.
+    pub(crate) fn parts(&mut self, pointer: &str) -> Vec<String> {
+        let mut parts = Vec::new();
+        self.collect_parts(pointer, &mut parts);
+        parts
+    }
+
+    fn collect_parts(&mut self, pointer: &str, parts: &mut Vec<String>) {
+        let Some(node) = self.node(pointer) else { return };
+        if parts.len() > 64 || parts.iter().any(|part| part == pointer) {
+            return;
+        }
+        parts.push(pointer.to_owned());
+        if let Some(target) = node
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|it| it.strip_prefix('#'))
+        {
+            // As in a URI: of a definition's name, whatever is no plain letter is escaped there.
+            let target = percent_decoded(target);
+            self.open.push(target.clone());
+            self.collect_parts(&target, parts);
+        }
+        for at in 0..list(node, "allOf").map_or(0, Vec::len) {
+            self.collect_parts(&format!("{pointer}/allOf/{at}"), parts);
+        }
+        for keyword in ["oneOf", "anyOf"] {
+            if let Some(branches) = list(node, keyword) {
+                let chosen = self.choose(&format!("{pointer}/{keyword}"), branches);
+                self.collect_parts(&format!("{pointer}/{keyword}/{chosen}"), parts);
+            }
+        }
+    }
+
+    fn choose(&mut self, list: &str, branches: &[Value]) -> usize {
+        let taken = &self.taken;
+        self.seen
+            .lists
+            .entry(list.to_owned())
+            .or_insert_with(|| (branches.len(), taken.clone()));
+        let is_open = |branch: &&(usize, &Value)| !self.leads_back(branch.1);
+        let plainest = || {
+            let mut branches = branches.iter().enumerate();
+            let first = branches.clone().find(|branch| {
+                is_open(&branch) && branch.1.get("type").and_then(Value::as_str) != Some("null")
+            });
+            first
+                .or_else(|| branches.find(|branch| is_open(&branch)))
+                .map_or(0, |(at, _)| at)
+        };
+        // A branch on the way may lead into itself: the plan counts the first time round.
+        let planned = self.plan.branches.get(list).filter(|&&at| {
+            !self.taken.contains_key(list) || branches.get(at).is_some_and(|it| !self.leads_back(it))
+        });
+        let chosen = planned.copied().unwrap_or_else(plainest);
+        self.taken.insert(list.to_owned(), chosen);
+        chosen
+    }
+
+    /// Whether a schema holds a reference to a definition that is open.
+    fn leads_back(&self, schema: &Value) -> bool {
+        match schema {
+            Value::Object(object) => {
+                let target = object.get("$ref").and_then(Value::as_str);
+                target.is_some_and(|target| {
+                    let target = percent_decoded(target.strip_prefix('#').unwrap_or(target));
+                    self.open.contains(&target)
+                }) || object.values().any(|value| self.leads_back(value))
+            }
+            Value::Array(array) => array.iter().any(|value| self.leads_back(value)),
+            _ => false,
+        }
+    }
+
+    /// What to feed at a place. What is entered stays open until [`Walk::close`].
+    pub(crate) fn shape(&mut self, place: &Place) -> Shape {
+        let parts = self.parts(&place.pointer);
+        let nodes: Vec<(&String, &Map<String, Value>)> = parts
+            .iter()
+            .filter_map(|part| Some((part, self.node(part)?)))
+            .collect();
+        for (pointer, _) in &nodes {
+            let taken = &self.taken;
+            self.seen
+                .nodes
+                .entry((*pointer).clone())
+                .or_insert_with(|| taken.clone());
+        }
+        if let Some((at, text)) = &self.plan.text
+            && parts.contains(at)
+        {
+            return Shape::Scalar(Value::String(text.clone()));
+        }
+        if nodes.iter().any(|(_, node)| is_object(node)) {
+            return Shape::Object(self.properties(&nodes));
+        }
+        if let Some((pointer, node)) = nodes.iter().find(|(_, node)| is_array(node)) {
+            return Shape::Array(self.items(pointer, node));
+        }
+        let merged = nodes.iter().rev().flat_map(|(_, node)| (*node).clone()).collect();
+        Shape::Scalar(sample::scalar(&merged, &place.hint))
+    }
+
+    fn properties(&self, nodes: &[(&String, &Map<String, Value>)]) -> Vec<Property> {
+        let required: BTreeSet<&str> = nodes
+            .iter()
+            .filter_map(|(_, node)| list(node, "required"))
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let mut properties: Vec<Property> = Vec::new();
+        for (part, node) in nodes {
+            let Some(Value::Object(declared)) = node.get("properties") else {
+                continue;
+            };
+            for (name, schema) in declared {
+                let required = required.contains(name.as_str());
+                let known = properties.iter().any(|known| known.name == *name);
+                if !known && *schema != Value::Bool(false) && (required || !self.leads_back(schema)) {
+                    let pointer = format!("{part}/properties/{}", escaped(name));
+                    properties.push(Property {
+                        name: name.clone(),
+                        pointer,
+                        required,
+                    });
+                }
+            }
+        }
+        let of_map = nodes.iter().find_map(|(part, node)| self.entry(part, node));
+        properties.extend(of_map.filter(|entry| properties.iter().all(|known| known.name != entry.name)));
+        // A tag first, since serde can see what follows only then; what could not be fed last, so that the rest is.
+        properties.sort_by_cached_key(|property| {
+            let is_tag = self
+                .node(&property.pointer)
+                .is_some_and(|node| node.contains_key("const"));
+            (
+                self.seen.failed.contains(&property.pointer),
+                !is_tag,
+                property.name.clone(),
+            )
+        });
+        properties.retain(|property| property.required || !self.seen.failed.contains(&property.pointer));
+        if let Some(Alone {
+            property: alone,
+            among,
+        }) = &self.plan.alone
+        {
+            properties.retain(|property| property.pointer == *alone || !property.pointer.starts_with(among));
+        }
+        properties
+    }
+
+    /// One entry of a map.
+    fn entry(&self, part: &str, node: &Map<String, Value>) -> Option<Property> {
+        let (name, pointer, schema) = match node.get("patternProperties").and_then(Value::as_object) {
+            Some(patterns) if !patterns.is_empty() => {
+                let (pattern, schema) = patterns.iter().next()?;
+                let pointer = format!("{part}/patternProperties/{}", escaped(pattern));
+                (sample::of_pattern(pattern)?, pointer, schema)
+            }
+            _ => {
+                let schema = node.get("additionalProperties").filter(|it| it.is_object())?;
+                ("key".to_owned(), format!("{part}/additionalProperties"), schema)
+            }
+        };
+        (!self.leads_back(schema)).then_some(Property {
+            name,
+            pointer,
+            required: false,
+        })
+    }
+
+    fn items(&self, pointer: &str, node: &Map<String, Value>) -> Vec<String> {
+        let mut items: Vec<String> = (0..list(node, "prefixItems").map_or(0, Vec::len))
+            .map(|at| format!("{pointer}/prefixItems/{at}"))
+            .collect();
+        let count = |keyword| {
+            let count = node.get(keyword).and_then(Value::as_u64)?;
+            usize::try_from(count.min(1024)).ok()
+        };
+        if let Some(schema) = node.get("items").filter(|schema| **schema != Value::Bool(false)) {
+            let wanted = usize::from(!self.leads_back(schema)).max(count("minItems").unwrap_or(0));
+            let wanted = wanted.min(count("maxItems").unwrap_or(usize::MAX));
+            while items.len() < wanted {
+                items.push(format!("{pointer}/items"));
+            }
+        }
+        items
+    }
+
+    /// The whole value at a place.
+    pub(crate) fn value(&mut self, place: &Place) -> Value {
+        let depth = self.depth();
+        let value = match self.shape(place) {
+            _ if depth > 64 => Value::Null,
+            Shape::Scalar(value) => value,
+            Shape::Array(items) => items
+                .into_iter()
+                .map(|item| self.value(&place.at(item)))
+                .collect(),
+            Shape::Object(properties) => {
+                let entry = |property: Property| {
+                    let value = self.value(&property.place());
+                    (property.name, value)
+                };
+                Value::Object(properties.into_iter().map(entry).collect())
+            }
+        };
+        self.close(depth);
+        value
+    }
+}
+
+impl Place {
+    pub(crate) fn root() -> Self {
+        Self {
+            pointer: String::new(),
+            hint: String::new(),
+        }
+    }
+
+    /// Another schema of the same name.
+    pub(crate) fn at(&self, pointer: String) -> Self {
+        Self {
+            pointer,
+            hint: self.hint.clone(),
+        }
+    }
+}
+
+impl Property {
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            pointer: self.pointer.clone(),
+            hint: self.name.clone(),
+        }
+    }
+}
+
+fn is_object(node: &Map<String, Value>) -> bool {
+    sample::kind(node) == Some("object") || node.contains_key("properties")
+}
+
+fn is_array(node: &Map<String, Value>) -> bool {
+    sample::kind(node) == Some("array")
+}
+
+pub(crate) fn list<'a>(node: &'a Map<String, Value>, keyword: &str) -> Option<&'a Vec<Value>> {
+    node.get(keyword)?.as_array()
+}
+
+/// A name as a step of a JSON pointer.
+pub(crate) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// A reference's fragment as a JSON pointer.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = (byte == b'%').then(|| after.get(..2)).flatten();
+        let decoded = hex
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(decoded.unwrap_or(byte));
+        rest = if decoded.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,43 @@
+//! Schemas of whole events as files, for the generators of other languages' types.
+
+use std::path::{Path, PathBuf};
+
+use crate::canonical::Sorted;
+use crate::committed;
+use crate::error::Result;
+use crate::event_schema::Side;
+use crate::folder::Folder;
+
+/// A version of JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Draft {
+    /// Draft-07, which json-schema-to-typescript reads.
+    Draft7,
+    /// 2020-12, which datamodel-code-generator reads, and most validators.
+    Draft2020,
+}
+
+impl Folder {
+    /// Writes the schema of each whole event, envelope and data, into `folder`: a file each, named as its type is to be
+    /// named, `OrderCreatedV1.json`. Gives the files.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_schemas(&self, folder: impl AsRef<Path>, side: Side, draft: Draft) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for contract in self.iter() {
+            let schema = match draft {
+                Draft::Draft7 => contract.event_schema_draft7(side),
+                Draft::Draft2020 => contract.event_schema(side),
+            };
+            let mut text =
+                serde_json::to_string_pretty(&Sorted(&schema)).expect("a JSON value can be written");
+            text.push('\n');
+            let file = folder.as_ref().join(format!("{}.json", contract.title()));
+            committed::write(&file, &text)?;
+            files.push(file);
+        }
+        Ok(files)
+    }
+}

@@ -1,0 +1,193 @@
+use std::fs;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidings::{App, DomainEvent, event_handler, handlers};
+use uuid::Uuid;
+
+use super::*;
+
+#[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+#[event(type = "order.created")]
+struct OrderCreated {
+    order_id: String,
+}
+
+#[event_handler("order.created", "order.#")]
+async fn take_payment(_: OrderCreated) {}
+
+#[event_handler]
+async fn refund(_: OrderCreated) {}
+
+mod later {
+    use super::{OrderCreated, event_handler};
+
+    /// It has lost a pattern.
+    #[event_handler("order.created", name = "take_payment")]
+    pub(super) async fn narrower(_: OrderCreated) {}
+
+    /// It has another argument.
+    #[event_handler("order.created", "order.#", name = "take_payment", single_active)]
+    pub(super) async fn single(_: OrderCreated) {}
+
+    /// As the finding says: another queue.
+    #[event_handler(
+        "order.created",
+        name = "take_payment",
+        queue = "take_payment_2",
+        single_active
+    )]
+    pub(super) async fn moved(_: OrderCreated) {}
+
+    /// Other delays.
+    #[event_handler("order.created", "order.#", name = "take_payment", retry(rungs = "1s"))]
+    pub(super) async fn hasty(_: OrderCreated) {}
+}
+
+/// A `topology.json` of the test's own, gone with it.
+struct Committed(PathBuf);
+
+impl Committed {
+    fn of(app: &App) -> Self {
+        let committed = Self(std::env::temp_dir().join(format!("tidings-topology-{}", Uuid::now_v7())));
+        check(&committed.path(), [&app.describe()], true).unwrap();
+        committed
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("topology.json")
+    }
+
+    /// What is said of an app, also when it is to be written.
+    fn refused(&self, app: &App) -> String {
+        let before = fs::read_to_string(self.path()).unwrap();
+        let error = check(&self.path(), [&app.describe()], true).unwrap_err();
+        assert_eq!(
+            fs::read_to_string(self.path()).unwrap(),
+            before,
+            "and the file stays"
+        );
+        error.to_string()
+    }
+
+    fn accepts(&self, app: &App) {
+        check(&self.path(), [&app.describe()], true).unwrap();
+        check(&self.path(), [&app.describe()], false).unwrap();
+    }
+}
+
+impl Drop for Committed {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn both() -> App {
+    App::new("payments").handlers(handlers![take_payment, refund])
+}
+
+#[test]
+fn what_is_new_is_a_difference_to_accept() {
+    let committed = Committed::of(&App::new("payments").handlers(handlers![refund]));
+    let error = check(&committed.path(), [&both().describe()], false).unwrap_err();
+    assert!(matches!(error, Error::Outdated(_)), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("+        \"payments.take_payment\": {"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("TIDINGS_CONTRACTS=write"), "{error}");
+    committed.accepts(&both());
+}
+
+#[test]
+fn a_queue_that_vanishes_is_a_finding_until_it_is_retired() {
+    let committed = Committed::of(&both());
+    let without = || App::new("payments").handlers(handlers![refund]);
+    assert_eq!(
+        committed.refused(&without()),
+        "the topology is not what was committed\n  - queue-vanished  `payments.take_payment`: no handler takes from it \
+         any more; it stays bound, and would fill unseen; write `.retired(\"take_payment\", [\"order.#\", \
+         \"order.created\"])` on the app, or give it its handler back"
+    );
+    // The patterns that are forgotten are the ones by which it fills.
+    let refused = committed.refused(&without().retired("take_payment", ["order.created"]));
+    assert!(
+        refused.contains("it is retired, and stays bound by \"order.#\""),
+        "{refused}"
+    );
+    let retired = without().retired("take_payment", ["order.#", "order.created"]);
+    committed.accepts(&retired);
+    assert!(
+        !fs::read_to_string(committed.path())
+            .unwrap()
+            .contains("take_payment")
+    );
+    // Once the queue is deleted the line may go.
+    committed.accepts(&without());
+}
+
+#[test]
+fn a_pattern_that_vanishes_is_a_finding_until_it_is_retired() {
+    let committed = Committed::of(&both());
+    let narrower = || App::new("payments").handlers(handlers![later::narrower, refund]);
+    let refused = committed.refused(&narrower());
+    assert!(
+        refused.ends_with(
+            "pattern-vanished  `payments.take_payment`: no handler has \"order.#\" any more; the queue stays bound by \
+             it; write `.retired(\"take_payment\", [\"order.#\"])` on the app, or give it its handler back"
+        ),
+        "{refused}"
+    );
+    committed.accepts(&narrower().retired("take_payment", ["order.#"]));
+}
+
+#[test]
+fn an_argument_that_changes_is_a_finding_whose_way_out_works() {
+    let committed = Committed::of(&both());
+    let single = App::new("payments").handlers(handlers![later::single, refund]);
+    let refused = committed.refused(&single);
+    assert!(
+        refused.ends_with(
+            "argument-changed  `payments.take_payment`: its argument `x-single-active-consumer` was not there and is \
+             true now; a broker that has it refuses the service; give its handler another `queue`, and write \
+             `.retired(\"take_payment\", [\"order.#\", \"order.created\"])` on the app"
+        ),
+        "{refused}"
+    );
+    let moved = App::new("payments")
+        .handlers(handlers![later::moved, refund])
+        .retired("take_payment", ["order.#", "order.created"]);
+    committed.accepts(&moved);
+}
+
+#[test]
+fn a_delay_that_nobody_needs_any_more_empties_itself() {
+    let committed = Committed::of(&App::new("payments").handlers(handlers![take_payment]));
+    committed.accepts(&App::new("payments").handlers(handlers![later::hasty]));
+}
+
+#[test]
+fn a_service_that_is_described_no_longer_is_a_finding() {
+    let committed = Committed::of(&both());
+    let other = App::new("billing").handlers(handlers![refund]);
+    let refused = committed.refused(&other);
+    assert!(refused.contains("service-vanished  `payments`"), "{refused}");
+    check(&committed.path(), [&both().describe(), &other.describe()], true).unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_topology_says_which_and_why() {
+    let committed = Committed::of(&both());
+    fs::write(committed.path(), "{}").unwrap();
+    let error = format!(
+        "{:?}",
+        check(&committed.path(), [&both().describe()], false).unwrap_err()
+    );
+    assert!(
+        error.contains("topology.json") && error.contains("missing field `services`"),
+        "{error}"
+    );
+}

@@ -1,0 +1,310 @@
+//! Enums: variants are held against each other by their tags; what has none, by trying one after the other.
+
+use super::{Found, Inclusion};
+use crate::verdict::finding::Severity;
+use crate::verdict::rule::Rule;
+use crate::verdict::shape::{Enum, Id, Kind, Object, Rest, Seen, Tagging, Variant};
+
+impl<'a> Inclusion<'a> {
+    pub(super) fn enums(
+        &mut self,
+        written: &'a Enum,
+        read: &'a Enum,
+        both: Option<(Id, Id)>,
+        buffered: bool,
+    ) {
+        let by_object = match (&written.tagging, &read.tagging) {
+            (Tagging::External, Tagging::External) => false,
+            (
+                Tagging::Adjacent { tag, content, .. },
+                Tagging::Adjacent {
+                    tag: other,
+                    content: inner,
+                    ..
+                },
+            ) if tag == other && content == inner => false,
+            (one, other) if tag(one).is_some() && tag(one) == tag(other) => true,
+            _ => {
+                let problem = format!(
+                    "{} are {}, {} read {}",
+                    self.writers(),
+                    written.tagging.describe(),
+                    self.readers(),
+                    read.tagging.describe()
+                );
+                return self.report(Rule::TaggingChanged, Severity::Break, true, both, problem);
+            }
+        };
+        let certain = written.variants.len() == 1;
+        for variant in &written.variants {
+            match read.variant(&variant.name) {
+                None => self.unknown_variant(variant, written, read),
+                Some(known) => self.within(&format!("({})", variant.name), certain, |this| {
+                    if by_object {
+                        this.variant_object(variant, known);
+                    } else {
+                        this.payload(variant, known, &read.tagging, buffered);
+                    }
+                }),
+            }
+        }
+    }
+
+    fn unknown_variant(&mut self, variant: &Variant, written: &Enum, read: &Enum) {
+        let rule = self.either(Rule::VariantRemoved, Rule::VariantAdded);
+        let empty = variant.payload.is_none_or(|payload| self.is_unit(payload));
+        // Beside an internal tag `other` passes over all there is; elsewhere it takes no payload.
+        let taken = read.other && (empty || matches!(read.tagging, Tagging::Internal { .. }));
+        let (severity, problem) = if taken {
+            (
+                Severity::Warning,
+                format!(
+                    "{} read `{}` as their `other` variant",
+                    self.readers(),
+                    variant.name
+                ),
+            )
+        } else {
+            (
+                Severity::Break,
+                format!(
+                    "{} do not know the variant `{}` of {}",
+                    self.readers(),
+                    variant.name,
+                    self.writers()
+                ),
+            )
+        };
+        let always = written.variants.len() == 1;
+        self.within(&format!("({})", variant.name), always, |this| {
+            this.report(rule, severity, true, None, problem);
+        });
+    }
+
+    fn is_unit(&self, written: Id) -> bool {
+        matches!(self.written.see(written).kind, Kind::Nothing)
+    }
+
+    fn payload(&mut self, written: &Variant, read: &Variant, tagging: &Tagging, buffered: bool) {
+        match (written.payload, read.payload) {
+            (None, None) => {}
+            (Some(written), Some(read)) => self.value(written, read, buffered),
+            (None, Some(payload)) => {
+                let optional =
+                    self.read.takes_null(payload) && !matches!(self.read.see(payload).kind, Kind::Nothing);
+                if !(optional && matches!(tagging, Tagging::Adjacent { .. })) {
+                    let problem = format!(
+                        "{} expect a payload, {} hold none",
+                        self.readers(),
+                        self.writers()
+                    );
+                    self.report(Rule::VariantPayload, Severity::Break, true, None, problem);
+                }
+            }
+            (Some(payload), None) if self.is_unit(payload) => {}
+            (Some(_), None) => {
+                let severity = match tagging {
+                    Tagging::Adjacent { sure: false, .. } => Severity::Unknown,
+                    _ => Severity::Break,
+                };
+                let problem = format!(
+                    "{} expect no payload, {} hold one",
+                    self.readers(),
+                    self.writers()
+                );
+                self.report(Rule::VariantPayload, severity, true, None, problem);
+            }
+        }
+    }
+
+    fn variant_object(&mut self, written: &Variant, read: &Variant) {
+        let (Some(written), Some(object)) = (written.object, read.object) else {
+            return;
+        };
+        let empty = |object: &Object| object.fields.is_empty() && object.groups.is_empty();
+        let (writes, reads) = (self.written.see(written), self.read.see(object));
+        if let (Kind::Object(writes), Kind::Object(reads)) = (writes.kind, reads.kind)
+            && matches!(reads.rest, Rest::Denied)
+            && empty(reads)
+            && !empty(writes)
+        {
+            let problem =
+                "a unit variant passes over fields that `deny_unknown_fields` refuses in an empty struct"
+                    .to_owned();
+            return self.report(Rule::VariantPayload, Severity::Unknown, false, None, problem);
+        }
+        self.value(written, object, true);
+    }
+
+    /// An enum is written where none is read.
+    pub(super) fn enum_as_plain(
+        &mut self,
+        written: &'a Enum,
+        writes: Seen<'a>,
+        reads: Seen<'a>,
+        buffered: bool,
+    ) {
+        let both = Some((writes.id, reads.id));
+        if !written.is_plain() {
+            let found = self.attempt(|this| {
+                for alternative in &written.alternatives {
+                    this.value(*alternative, reads.id, buffered);
+                }
+            });
+            if fails(&found) {
+                return self.mismatch_partly(Rule::TypeChanged, both);
+            }
+            return self.keep(found, true);
+        }
+        match reads.kind {
+            Kind::Text { format: None } => {}
+            _ => self.mismatch(Rule::TypeChanged, both),
+        }
+    }
+
+    /// An object is written where an enum is read.
+    pub(super) fn object_as_enum(
+        &mut self,
+        written: &'a Object,
+        read: &'a Enum,
+        writes: Seen<'a>,
+        reads: Seen<'a>,
+    ) {
+        let both = Some((writes.id, reads.id));
+        let candidates: Vec<_> = read
+            .alternatives
+            .iter()
+            .filter_map(|id| match self.read.see(*id).kind {
+                Kind::Object(object) => Some((*id, object)),
+                _ => None,
+            })
+            .collect();
+        let tried: Vec<_> = candidates
+            .iter()
+            .map(|(id, object)| {
+                self.attempt(|this| this.objects(written, object, Some((writes.id, *id)), true))
+            })
+            .collect();
+        let decided = decide(tried);
+        match decided {
+            Decided::Fits(found) => self.keep(found, true),
+            Decided::Open => self.cannot_tell(both),
+            Decided::Fails(_) => self.mismatch_partly(Rule::TypeChanged, both),
+        }
+    }
+
+    /// Something is written where the first that fits of several shapes is read.
+    pub(super) fn union(&mut self, writes: Seen<'a>, reads: Seen<'a>, members: &'a [Id]) {
+        let both = Some((writes.id, reads.id));
+        let tried: Vec<_> = members
+            .iter()
+            .map(|member| self.attempt(|this| this.non_null(writes, this.read.see(*member), true)))
+            .collect();
+        let related: Vec<bool> = members
+            .iter()
+            .map(|member| related(writes.kind, self.read.see(*member).kind))
+            .collect();
+        let decided = decide(tried);
+        match (decided, writes.kind) {
+            (Decided::Fits(found), _) => self.keep(found, true),
+            // Its variants may be read each by another member.
+            (_, Kind::Enum(written)) if !written.is_plain() => {
+                let found = self.attempt(|this| {
+                    for alternative in &written.alternatives {
+                        this.value(*alternative, reads.id, true);
+                    }
+                });
+                if fails(&found) {
+                    self.mismatch_partly(Rule::TaggingChanged, both);
+                }
+            }
+            (_, Kind::Enum(written)) if self.names_fit(written, members) => {}
+            (Decided::Open, _) => self.cannot_tell(both),
+            (Decided::Fails(found), _) if related.iter().filter(|related| **related).count() == 1 => {
+                self.keep(found, true);
+            }
+            _ => {
+                let rule = self.either(Rule::TypeChanged, Rule::UntaggedVariantAdded);
+                self.mismatch(rule, both);
+            }
+        }
+    }
+
+    fn names_fit(&self, written: &Enum, members: &[Id]) -> bool {
+        written.variants.iter().all(|variant| {
+            members.iter().any(|member| match self.read.see(*member).kind {
+                Kind::Enum(read) => {
+                    read.tagging == Tagging::External
+                        && (read.other
+                            || read
+                                .variant(&variant.name)
+                                .is_some_and(|known| known.payload.is_none()))
+                }
+                _ => false,
+            })
+        })
+    }
+
+    fn cannot_tell(&mut self, both: Option<(Id, Id)>) {
+        let problem =
+            "several alternatives take a part of it, and it cannot be told whether together they take all"
+                .to_owned();
+        self.report(Rule::Undecidable, Severity::Unknown, false, both, problem);
+    }
+}
+
+/// What becomes of a value that several alternatives may take.
+pub(super) enum Decided {
+    /// One takes all of it, with these warnings.
+    Fits(Vec<Found>),
+    /// None does, for the reasons of the nearest.
+    Fails(Vec<Found>),
+    /// Several take some of it.
+    Open,
+}
+
+pub(super) fn fails(found: &[Found]) -> bool {
+    found.iter().any(|found| found.finding.severity.fails())
+}
+
+fn tag(tagging: &Tagging) -> Option<&str> {
+    match tagging {
+        Tagging::External => None,
+        Tagging::Internal { tag } | Tagging::Adjacent { tag, .. } => Some(tag),
+    }
+}
+
+/// Whether two kinds have values of the same JSON type.
+fn related(one: &Kind, other: &Kind) -> bool {
+    let class = |kind: &Kind| match kind {
+        Kind::Bool => 1,
+        Kind::Integer(_) | Kind::Float { .. } | Kind::Literals(_) => 2,
+        Kind::Text { .. } => 3,
+        Kind::Enum(it) if it.is_plain() => 3,
+        Kind::List(_) | Kind::Tuple(_) => 4,
+        Kind::Object(_) | Kind::Enum(_) => 5,
+        _ => 6,
+    };
+    class(one) == class(other)
+}
+
+/// What follows from what each of several alternatives found.
+pub(super) fn decide(tried: Vec<Vec<Found>>) -> Decided {
+    if let Some(place) = tried.iter().position(|found| !fails(found)) {
+        let mut tried = tried;
+        return Decided::Fits(tried.swap_remove(place));
+    }
+    let partial = |found: &&Vec<Found>| {
+        !found
+            .iter()
+            .any(|found| found.always && found.finding.severity.fails())
+    };
+    if tried.iter().filter(partial).count() > 1 {
+        return Decided::Open;
+    }
+    let best = match tried.iter().find(partial) {
+        Some(found) => Some(found.clone()),
+        None => tried.iter().min_by_key(|found| found.len()).cloned(),
+    };
+    Decided::Fails(best.unwrap_or_default())
+}

@@ -1,0 +1,105 @@
+//! Booleans, numbers and texts.
+
+use serde_json::Value;
+
+use super::Inclusion;
+use crate::verdict::finding::Severity;
+use crate::verdict::rule::Rule;
+use crate::verdict::shape::{Id, Integer, Kind, Seen};
+use crate::verdict::text;
+
+impl<'a> Inclusion<'a> {
+    pub(super) fn float(&mut self, writes: Seen<'a>, reads: Seen<'a>) {
+        let (rule, problem) = match (writes.kind, reads.kind) {
+            (Kind::Integer(integer), Kind::Float { single }) => {
+                let exact: i128 = if *single { 1 << 24 } else { 1 << 53 };
+                if -exact <= integer.min && integer.max <= exact {
+                    return;
+                }
+                (
+                    self.either(Rule::IntToFloat, Rule::FloatToInt),
+                    "large numbers lose digits",
+                )
+            }
+            (Kind::Float { single: false }, Kind::Float { single: true }) => {
+                (Rule::FloatNarrowed, "numbers lose digits")
+            }
+            _ => return,
+        };
+        self.report(
+            rule,
+            Severity::Warning,
+            false,
+            Some((writes.id, reads.id)),
+            problem.to_owned(),
+        );
+    }
+
+    pub(super) fn integer(
+        &mut self,
+        written: Integer,
+        read: Integer,
+        both: Option<(Id, Id)>,
+        buffered: bool,
+    ) {
+        let rule = self.either(Rule::IntNarrowed, Rule::IntWidened);
+        let fits_64 = i128::from(i64::MIN) <= read.min && read.max <= i128::from(u64::MAX);
+        if !written.within(read) {
+            let disjoint = written.max < read.min || read.max < written.min;
+            let problem = format!(
+                "{} may write {}, {} take {}",
+                self.writers(),
+                written.name(),
+                self.readers(),
+                read.name()
+            );
+            self.report(rule, Severity::Break, disjoint, both, problem);
+        } else if buffered && !fits_64 {
+            let problem =
+                "serde reads no 128-bit integer within an untagged or internally tagged enum".to_owned();
+            self.report(Rule::TypeChanged, Severity::Break, true, both, problem);
+        } else if written.has_zero() && read.nonzero != Some(false) {
+            let (severity, problem) = match read.nonzero {
+                Some(_) => (
+                    Severity::Break,
+                    format!("{} may write 0, {} refuse it", self.writers(), self.readers()),
+                ),
+                None => (
+                    Severity::Unknown,
+                    "the range begins at 1: a NonZero type refuses 0, a mere range does not".to_owned(),
+                ),
+            };
+            self.report(rule, severity, false, both, problem);
+        }
+    }
+
+    pub(super) fn text(&mut self, written: Option<&str>, read: Option<&str>, both: Option<(Id, Id)>) {
+        if text::fits(written, read) {
+            return;
+        }
+        let rule = match written {
+            None => self.either(Rule::FormatAdded, Rule::FormatRemoved),
+            Some(_) => Rule::FormatChanged,
+        };
+        self.mismatch_partly(rule, both);
+    }
+}
+
+/// Whether the one value `value` is read.
+pub(super) fn literal(value: &Value, reads: Seen<'_>) -> bool {
+    match reads.kind {
+        Kind::Any => true,
+        Kind::Bool => value.is_boolean(),
+        Kind::Float { .. } => value.is_number(),
+        Kind::Integer(integer) => {
+            let number = value.as_i64().map(i128::from).or(value.as_u64().map(i128::from));
+            number.is_some_and(|number| {
+                integer.min <= number
+                    && number <= integer.max
+                    && (number != 0 || integer.nonzero != Some(true))
+            })
+        }
+        Kind::Literals(values) => values.contains(value),
+        _ => false,
+    }
+}

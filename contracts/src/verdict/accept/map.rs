@@ -1,0 +1,145 @@
+//! Maps: entry by entry, and against structs.
+
+use super::Inclusion;
+use super::enums::fails;
+use crate::verdict::finding::Severity;
+use crate::verdict::flat::Flat;
+use crate::verdict::rule::Rule;
+use crate::verdict::shape::{Id, Integer, Keys, Kind, Rest, Shapes};
+
+impl<'a> Inclusion<'a> {
+    /// The entries of a map beside the written fields.
+    pub(super) fn entries(
+        &mut self,
+        writes: &Flat<'a>,
+        reads: &Flat<'a>,
+        both: Option<(Id, Id)>,
+        buffered: bool,
+    ) {
+        let Rest::Entries { keys, value } = writes.rest else {
+            return;
+        };
+        // Any entry may have the name of a field that the reader knows.
+        for (name, field) in reads
+            .fields
+            .iter()
+            .filter(|(name, _)| !writes.fields.contains_key(**name))
+        {
+            let found = self.attempt(|this| this.value(*value, field.shape, buffered));
+            if fails(&found) {
+                let severity = if writes.fields.is_empty() {
+                    Severity::Break
+                } else {
+                    Severity::Warning
+                };
+                let problem = format!(
+                    "an entry of the map may be called `{name}`, and be none for {}",
+                    self.readers()
+                );
+                self.within(&format!(".{name}"), false, |this| {
+                    this.report(
+                        Rule::TypeChanged,
+                        severity,
+                        false,
+                        Some((*value, field.shape)),
+                        problem,
+                    );
+                });
+            }
+        }
+        match reads.rest {
+            Rest::Entries {
+                keys: read,
+                value: target,
+            } => {
+                self.within(".*", false, |this| {
+                    this.keys(*keys, *read, buffered);
+                    this.value(*value, *target, buffered || !reads.fields.is_empty());
+                });
+            }
+            Rest::Denied => self.mismatch_partly(Rule::TypeChanged, both),
+            Rest::Ignored if writes.as_map().is_some() => {
+                let problem = "a map is read as a struct".to_owned();
+                self.report(Rule::TypeChanged, Severity::Warning, false, both, problem);
+            }
+            Rest::Ignored => {}
+        }
+    }
+
+    pub(super) fn struct_as_map(
+        &mut self,
+        writes: &Flat<'a>,
+        reads: &Flat<'a>,
+        both: Option<(Id, Id)>,
+        buffered: bool,
+    ) {
+        let found = self.attempt(|this| {
+            this.written_fields(writes, reads, buffered);
+            this.entries(writes, reads, both, buffered);
+        });
+        if fails(&found) {
+            let always = found.iter().any(|found| found.always);
+            if always {
+                self.mismatch(Rule::TypeChanged, both);
+            } else {
+                self.mismatch_partly(Rule::TypeChanged, both);
+            }
+        } else {
+            let problem = "a struct is read as a map".to_owned();
+            self.report(Rule::TypeChanged, Severity::Warning, false, both, problem);
+        }
+    }
+
+    pub(super) fn keys(&mut self, written: Keys, read: Keys, buffered: bool) {
+        let number = |keys: Keys, shapes: &Shapes| match keys {
+            Keys::Integer(integer) => Some(integer),
+            Keys::Shape(id) => match shapes.see(id).kind {
+                Kind::Integer(integer) => Some(*integer),
+                _ => None,
+            },
+            Keys::Any => None,
+        };
+        match (
+            number(written, self.written),
+            number(read, self.read),
+            written,
+            read,
+        ) {
+            (Some(_), Some(_), _, _) if buffered => {
+                self.bad_keys("serde reads no integer keys within an untagged or internally tagged enum");
+            }
+            (Some(written), Some(read), _, _) if !written.within(read) => {
+                self.bad_keys("a key is beyond the range of the other");
+            }
+            (None, Some(_), _, _) => self.bad_keys("a key may be no number"),
+            (Some(_), None, _, Keys::Shape(_)) => self.bad_keys("a key is a number"),
+            (None, None, Keys::Shape(written), Keys::Shape(read)) => self.value(written, read, buffered),
+            (None, None, Keys::Any, Keys::Shape(read))
+                if !matches!(self.read.see(read).kind, Kind::Text { format: None } | Kind::Any) =>
+            {
+                self.bad_keys("a key may be any text");
+            }
+            _ => {}
+        }
+    }
+
+    fn bad_keys(&mut self, why: &str) {
+        let problem = format!("{} refuse keys: {why}", self.readers());
+        self.report(Rule::TypeChanged, Severity::Break, false, None, problem);
+    }
+
+    /// A written field's name as a key of the map that reads it.
+    pub(super) fn key(&mut self, name: &str, keys: Keys) {
+        let integer: Option<Integer> = match keys {
+            Keys::Integer(integer) => Some(integer),
+            Keys::Any | Keys::Shape(_) => None,
+        };
+        if let Some(integer) = integer
+            && !name
+                .parse::<i128>()
+                .is_ok_and(|key| integer.min <= key && key <= integer.max)
+        {
+            self.bad_keys(&format!("`{name}` is no number"));
+        }
+    }
+}

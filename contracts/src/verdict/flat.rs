@@ -1,0 +1,87 @@
+//! An object as it lies on the wire: its own fields, and those of one alternative of each enum flattened into it.
+
+use std::collections::BTreeMap;
+
+use super::shape::{Field, Id, Kind, Object, Rest, Shapes};
+
+/// How many combinations of flattened enums are looked at; more than that is left undecided.
+const COMBINATIONS: usize = 256;
+
+/// An object with one alternative of each flattened enum in place.
+#[derive(Debug, Clone)]
+pub(crate) struct Flat<'a> {
+    pub(crate) fields: BTreeMap<&'a str, &'a Field>,
+    pub(crate) rest: &'a Rest,
+}
+
+impl<'a> Flat<'a> {
+    /// The field that is read from `name`.
+    pub(crate) fn field(&self, name: &str) -> Option<(&'a str, &'a Field)> {
+        let named = |(name, field): (&&'a str, &&'a Field)| (*name, *field);
+        self.fields.get_key_value(name).map(named).or_else(|| {
+            let mut fields = self.fields.iter();
+            fields
+                .find(|(_, field)| field.aliases.iter().any(|alias| alias == name))
+                .map(named)
+        })
+    }
+
+    /// Its values, when it is a map and nothing else.
+    pub(crate) fn as_map(&self) -> Option<Id> {
+        match self.rest {
+            Rest::Entries { value, .. } if self.fields.is_empty() => Some(*value),
+            _ => None,
+        }
+    }
+
+    fn with(&self, inner: &Self) -> Self {
+        let mut flat = self.clone();
+        for (name, field) in &inner.fields {
+            flat.fields.entry(name).or_insert(field);
+        }
+        if let (Rest::Ignored, Rest::Entries { .. }) = (self.rest, inner.rest) {
+            flat.rest = inner.rest;
+        }
+        flat
+    }
+}
+
+/// All ways in which the flattened enums of an object can stand in it; none when there are too many, or one is no object.
+pub(crate) fn flatten<'a>(shapes: &'a Shapes, object: &'a Object) -> Option<Vec<Flat<'a>>> {
+    let fields = object
+        .fields
+        .iter()
+        .map(|(name, field)| (name.as_str(), field))
+        .collect();
+    let mut flats = vec![Flat {
+        fields,
+        rest: &object.rest,
+    }];
+    for group in &object.groups {
+        let mut alternatives = Vec::new();
+        for id in &group.alternatives {
+            alternatives.extend(alternatives_of(shapes, *id)?);
+        }
+        if flats.len() * alternatives.len() > COMBINATIONS {
+            return None;
+        }
+        flats = flats
+            .iter()
+            .flat_map(|flat| alternatives.iter().map(|alternative| flat.with(alternative)))
+            .collect();
+    }
+    Some(flats)
+}
+
+fn alternatives_of<'a>(shapes: &'a Shapes, id: Id) -> Option<Vec<Flat<'a>>> {
+    let all = |ids: &'a [Id]| {
+        let each: Option<Vec<_>> = ids.iter().map(|id| alternatives_of(shapes, *id)).collect();
+        Some(each?.into_iter().flatten().collect())
+    };
+    match shapes.see(id).kind {
+        Kind::Object(object) => flatten(shapes, object),
+        Kind::Enum(it) if !it.is_plain() => all(&it.alternatives),
+        Kind::Union(members) => all(members),
+        _ => None,
+    }
+}

@@ -1,0 +1,270 @@
+//! The parts of a schema: its keywords, with those of its `allOf` and of what it refers to laid over them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::keyword;
+
+/// Keywords that no derived schema has: what they allow is not decided here.
+const UNDECIDABLE: &[&str] = &[
+    "if",
+    "then",
+    "else",
+    "contains",
+    "minContains",
+    "maxContains",
+    "dependentRequired",
+    "dependentSchemas",
+    "propertyNames",
+    "unevaluatedItems",
+    "$dynamicRef",
+];
+
+/// Keywords that narrow what is written by convention; serde does not enforce them.
+const CONSTRAINTS: &[&str] = &[
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+];
+
+/// How deep `allOf` and references may lie in each other; no derived schema comes near.
+const DEPTH: usize = 64;
+
+/// The keywords of a schema, by what they speak of.
+#[derive(Debug, Default)]
+pub(crate) struct Parts<'a> {
+    pub(crate) types: Option<BTreeSet<&'a str>>,
+    pub(crate) fields: BTreeMap<&'a str, &'a Value>,
+    pub(crate) required: BTreeSet<&'a str>,
+    pub(crate) rest: Option<&'a Value>,
+    pub(crate) patterns: BTreeMap<&'a str, &'a Value>,
+    pub(crate) items: Option<&'a Value>,
+    pub(crate) prefix: Option<&'a Vec<Value>>,
+    pub(crate) literals: Option<Vec<&'a Value>>,
+    pub(crate) format: Option<&'a str>,
+    pub(crate) constraints: BTreeMap<String, Value>,
+    pub(crate) choices: Vec<Choice<'a>>,
+    pub(crate) facts: Facts<'a>,
+    pub(crate) undecidable: bool,
+}
+
+/// What serde knows and JSON Schema has no word for.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Facts<'a> {
+    pub(crate) aliases: BTreeMap<&'a str, Vec<&'a str>>,
+    pub(crate) other: bool,
+    pub(crate) tagging: Option<&'a str>,
+    pub(crate) keys: Option<&'a Value>,
+    pub(crate) nonzero: Option<bool>,
+    pub(crate) checked: Option<&'a str>,
+}
+
+/// An `anyOf` or `oneOf`.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice<'a> {
+    pub(crate) alternatives: &'a [Value],
+    /// Whether exactly one must fit, as schemars says of tagged enums only.
+    pub(crate) exclusive: bool,
+    pub(crate) facts: Facts<'a>,
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of `schema`, whose references lead into `document`.
+    pub(crate) fn of(schema: &'a Map<String, Value>, document: &'a Value) -> Self {
+        let mut parts = Self::default();
+        parts.lay(schema, document, 0);
+        parts
+    }
+
+    fn lay(&mut self, schema: &'a Map<String, Value>, document: &'a Value, depth: usize) {
+        if depth > DEPTH || UNDECIDABLE.iter().any(|word| schema.contains_key(*word)) {
+            self.undecidable = true;
+            return;
+        }
+        self.lay_facts(schema);
+        self.lay_values(schema);
+        self.lay_object(schema);
+        self.lay_choices(schema);
+        let reference = schema
+            .get("$ref")
+            .and_then(Value::as_str)
+            .map(|name| resolve(document, name));
+        let members = schema
+            .get("allOf")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .map(Some);
+        for inner in reference.into_iter().chain(members) {
+            match inner {
+                Some(Value::Object(inner)) => self.lay(inner, document, depth + 1),
+                Some(Value::Bool(true)) => {}
+                _ => self.undecidable = true,
+            }
+        }
+    }
+
+    fn lay_facts(&mut self, schema: &'a Map<String, Value>) {
+        let facts = facts(schema);
+        for (name, aliases) in facts.aliases {
+            self.facts.aliases.entry(name).or_insert(aliases);
+        }
+        self.facts.other |= facts.other;
+        self.facts.tagging = self.facts.tagging.or(facts.tagging);
+        self.facts.keys = self.facts.keys.or(facts.keys);
+        self.facts.nonzero = self.facts.nonzero.or(facts.nonzero);
+        self.facts.checked = self.facts.checked.or(facts.checked);
+    }
+
+    fn lay_values(&mut self, schema: &'a Map<String, Value>) {
+        if let Some(types) = types(schema) {
+            self.types = Some(match self.types.take() {
+                Some(known) => known.intersection(&types).copied().collect(),
+                None => types,
+            });
+        }
+        let literals = match (schema.get("const"), schema.get("enum")) {
+            (Some(value), _) => Some(vec![value]),
+            (None, Some(Value::Array(values))) => Some(values.iter().collect()),
+            _ => None,
+        };
+        self.literals = self.literals.take().or(literals);
+        self.format = self.format.or(schema.get("format").and_then(Value::as_str));
+        self.items = self.items.or(schema.get("items"));
+        self.prefix = self
+            .prefix
+            .or(schema.get("prefixItems").and_then(Value::as_array));
+        for keyword in CONSTRAINTS {
+            if let Some(value) = schema.get(*keyword) {
+                self.constraints
+                    .entry((*keyword).to_owned())
+                    .or_insert_with(|| value.clone());
+            }
+        }
+        match schema.get("not") {
+            None => {}
+            // How schemars writes `NonZeroI32`.
+            Some(not) if *not == serde_json::json!({"const": 0}) => self.facts.nonzero = Some(true),
+            Some(_) => self.undecidable = true,
+        }
+    }
+
+    fn lay_object(&mut self, schema: &'a Map<String, Value>) {
+        let map = |keyword: &str| {
+            schema
+                .get(keyword)
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+        };
+        for (name, field) in map("properties") {
+            self.fields.entry(name).or_insert(field);
+        }
+        for (pattern, value) in map("patternProperties") {
+            self.patterns.entry(pattern).or_insert(value);
+        }
+        let required = schema.get("required").and_then(Value::as_array);
+        self.required
+            .extend(required.into_iter().flatten().filter_map(Value::as_str));
+        self.rest = self.rest.or_else(|| {
+            schema
+                .get("additionalProperties")
+                .or_else(|| schema.get("unevaluatedProperties"))
+        });
+    }
+
+    fn lay_choices(&mut self, schema: &'a Map<String, Value>) {
+        for (keyword, exclusive) in [("anyOf", false), ("oneOf", true)] {
+            if let Some(Value::Array(alternatives)) = schema.get(keyword) {
+                self.choices.push(Choice {
+                    alternatives,
+                    exclusive,
+                    facts: facts(schema),
+                });
+            }
+        }
+    }
+
+    /// Whether it speaks of an object.
+    pub(crate) fn is_object(&self) -> bool {
+        match &self.types {
+            Some(types) => types.len() == 1 && types.contains("object"),
+            None => !self.fields.is_empty() || self.rest.is_some() || !self.patterns.is_empty(),
+        }
+    }
+
+    /// The texts it names one by one, when it allows nothing else.
+    pub(crate) fn texts(&self) -> Option<Vec<&'a str>> {
+        if !self.choices.is_empty() {
+            return None;
+        }
+        self.literals
+            .as_ref()?
+            .iter()
+            .map(|value| value.as_str())
+            .collect()
+    }
+}
+
+fn types(schema: &Map<String, Value>) -> Option<BTreeSet<&str>> {
+    match schema.get("type")? {
+        Value::String(name) => Some(BTreeSet::from([name.as_str()])),
+        Value::Array(names) => Some(names.iter().filter_map(Value::as_str).collect()),
+        _ => None,
+    }
+}
+
+fn facts(schema: &Map<String, Value>) -> Facts<'_> {
+    let aliases = schema.get(keyword::ALIASES).and_then(Value::as_object);
+    Facts {
+        aliases: aliases
+            .into_iter()
+            .flatten()
+            .map(|(name, aliases)| {
+                let aliases = aliases.as_array().into_iter().flatten();
+                (name.as_str(), aliases.filter_map(Value::as_str).collect())
+            })
+            .collect(),
+        other: schema.get(keyword::OTHER) == Some(&Value::Bool(true)),
+        tagging: schema.get("x-tidings-tagging").and_then(Value::as_str),
+        keys: schema.get("x-tidings-keys"),
+        nonzero: schema.get("x-tidings-nonzero").and_then(Value::as_bool),
+        checked: schema.get("x-tidings-checked").and_then(Value::as_str),
+    }
+}
+
+/// What `reference` leads to within `document`.
+pub(crate) fn resolve<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
+    let pointer = reference.strip_prefix('#')?;
+    if pointer.contains('%') {
+        return document.pointer(&percent_decoded(pointer));
+    }
+    document.pointer(pointer)
+}
+
+/// schemars escapes names of definitions for a URI: `Page<Order>` lies at `#/$defs/Page%3COrder%3E`.
+fn percent_decoded(text: &str) -> String {
+    let (mut decoded, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, tail @ ..] = rest {
+        let hex = |byte: u8| char::from(byte).to_digit(16);
+        let escaped = match (first, tail) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        let byte = escaped.and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        decoded.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}

@@ -1,0 +1,397 @@
+//! Reads a schema into its shapes.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use super::parts::{Choice, Parts, resolve};
+use super::shape::{Field, Group, Id, Integer, Keys, Kind, Node, Object, Rest, Shapes};
+use super::{text, variants};
+
+impl Shapes {
+    /// The shapes of a schema, whose references lead into itself.
+    pub(crate) fn read(schema: &Value) -> Self {
+        let mut reader = Reader {
+            document: schema,
+            nodes: Vec::new(),
+            references: HashMap::new(),
+            groups: HashSet::new(),
+        };
+        let root = reader.reference("#");
+        Self {
+            nodes: reader.nodes,
+            root,
+        }
+    }
+}
+
+/// What is read so far.
+pub(crate) struct Reader<'a> {
+    pub(crate) document: &'a Value,
+    nodes: Vec<Node>,
+    references: HashMap<&'a str, Id>,
+    /// The flattened enums that are being read, by where their alternatives lie: one may hold itself.
+    groups: HashSet<*const Value>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn push(&mut self, node: Node) -> Id {
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    pub(crate) fn parts(&self, schema: &'a Map<String, Value>) -> Parts<'a> {
+        Parts::of(schema, self.document)
+    }
+
+    /// The shape of `schema`.
+    pub(crate) fn read(&mut self, schema: &'a Value) -> Id {
+        if let Some(reference) = lone_reference(schema) {
+            return self.reference(reference);
+        }
+        let node = self.node(schema);
+        self.push(node)
+    }
+
+    /// The shape that `name` leads to; it may be in the midst of being read.
+    fn reference(&mut self, name: &'a str) -> Id {
+        if let Some(id) = self.references.get(name) {
+            return *id;
+        }
+        let id = self.push(Node::new(Kind::Nothing));
+        self.references.insert(name, id);
+        self.nodes[id] = match resolve(self.document, name) {
+            Some(schema) => match lone_reference(schema) {
+                Some(next) => Node::new(Kind::Same(self.reference(next))),
+                None => self.node(schema),
+            },
+            None => Node::new(Kind::Unclear(Value::from(name))),
+        };
+        id
+    }
+
+    fn node(&mut self, schema: &'a Value) -> Node {
+        let Value::Object(schema_object) = schema else {
+            return Node::new(if *schema == Value::Bool(false) {
+                Kind::Nothing
+            } else {
+                Kind::Any
+            });
+        };
+        let parts = self.parts(schema_object);
+        if parts.undecidable {
+            return Node::new(Kind::Unclear(schema.clone()));
+        }
+        match parts.choices.as_slice() {
+            [] => self.plain(&parts),
+            [choice] if parts.fields.is_empty() && !parts.is_object() => self.choice(&choice.clone()),
+            _ => Node::new(Kind::Object(self.object(&parts, None))),
+        }
+    }
+
+    /// A schema without `anyOf` and `oneOf`.
+    fn plain(&mut self, parts: &Parts<'a>) -> Node {
+        if let Some(literals) = &parts.literals {
+            return self.literals(literals, parts);
+        }
+        let Some(types) = &parts.types else {
+            return self.untyped(parts);
+        };
+        let nullable = types.contains("null");
+        let mut nodes: Vec<Node> = types.iter().filter_map(|name| self.typed(name, parts)).collect();
+        let mut node = match nodes.len() {
+            0 => Node::new(Kind::Nothing),
+            1 => nodes.remove(0),
+            _ => {
+                let members = nodes.into_iter().map(|node| self.push(node)).collect();
+                Node::new(Kind::Union(members))
+            }
+        };
+        node.nullable |= nullable;
+        node
+    }
+
+    fn untyped(&mut self, parts: &Parts<'a>) -> Node {
+        let name = if parts.is_object() {
+            "object"
+        } else if parts.items.is_some() || parts.prefix.is_some() {
+            "array"
+        } else {
+            return Node::new(Kind::Any);
+        };
+        self.typed(name, parts).unwrap_or_else(|| Node::new(Kind::Any))
+    }
+
+    /// The shape of one type; none for `null`.
+    fn typed(&mut self, name: &str, parts: &Parts<'a>) -> Option<Node> {
+        let mut node = match name {
+            "boolean" => Node::new(Kind::Bool),
+            "integer" => return Some(integer(parts)),
+            "number" => Node::new(Kind::Float {
+                single: parts.format == Some("float"),
+            }),
+            "string" => return Some(text::read(parts)),
+            "array" => return Some(self.list(parts)),
+            "object" => Node::new(Kind::Object(self.object(parts, None))),
+            _ => return None,
+        };
+        node.constraints = constraints(
+            parts,
+            match name {
+                "number" => NUMBER,
+                "object" => &["minProperties", "maxProperties"],
+                _ => &[],
+            },
+        );
+        Some(node)
+    }
+
+    fn literals(&mut self, literals: &[&'a Value], parts: &Parts<'a>) -> Node {
+        let nullable = literals.iter().any(|value| value.is_null());
+        let texts: Vec<&str> = literals.iter().filter_map(|value| value.as_str()).collect();
+        let others: Vec<Value> = literals
+            .iter()
+            .filter(|value| !value.is_null() && !value.is_string())
+            .map(|value| (*value).clone())
+            .collect();
+        let plain = || Kind::Enum(variants::plain(&texts, &parts.facts));
+        let mut node = Node::new(match (texts.is_empty(), others.is_empty()) {
+            (true, true) => Kind::Nothing,
+            (false, true) => plain(),
+            (true, false) => Kind::Literals(others),
+            (false, false) => {
+                let members = [plain(), Kind::Literals(others)].map(|kind| self.push(Node::new(kind)));
+                Kind::Union(members.to_vec())
+            }
+        });
+        node.nullable = nullable;
+        node
+    }
+
+    fn list(&mut self, parts: &Parts<'a>) -> Node {
+        let count = |keyword: &str| {
+            let count = parts.constraints.get(keyword).and_then(Value::as_u64);
+            count.and_then(|count| usize::try_from(count).ok())
+        };
+        let (least, most) = (count("minItems"), count("maxItems"));
+        if let Some(prefix) = parts.prefix {
+            let items = prefix.iter().map(|item| self.read(item)).collect();
+            return Node::new(Kind::Tuple(items));
+        }
+        if most == Some(0) {
+            return Node::new(Kind::Tuple(Vec::new()));
+        }
+        let item = match parts.items {
+            Some(item) => self.read(item),
+            None => self.push(Node::new(Kind::Any)),
+        };
+        match (least, most) {
+            // An array of Rust, which serde reads at this length only.
+            (Some(least), Some(most)) if least == most => Node::new(Kind::Tuple(vec![item; most.min(1024)])),
+            _ => Node {
+                constraints: constraints(parts, &["minItems", "maxItems", "uniqueItems"]),
+                ..Node::new(Kind::List(item))
+            },
+        }
+    }
+
+    /// The object of these parts, without the field `tag`.
+    pub(crate) fn object(&mut self, parts: &Parts<'a>, tag: Option<&str>) -> Object {
+        let mut fields = BTreeMap::new();
+        for (name, schema) in &parts.fields {
+            if Some(*name) == tag {
+                continue;
+            }
+            let aliases = parts.facts.aliases.get(name);
+            fields.insert(
+                (*name).to_owned(),
+                Field {
+                    shape: self.read(schema),
+                    required: parts.required.contains(name),
+                    aliases: aliases
+                        .into_iter()
+                        .flatten()
+                        .map(|alias| (*alias).to_owned())
+                        .collect(),
+                    default: schema.get("default").cloned(),
+                },
+            );
+        }
+        let groups = parts.choices.iter().map(|choice| self.group(choice)).collect();
+        Object {
+            fields,
+            rest: self.rest(parts),
+            groups,
+        }
+    }
+
+    fn rest(&mut self, parts: &Parts<'a>) -> Rest {
+        let integers = |signed: bool| {
+            let format = if signed { "int128" } else { "uint128" };
+            Integer::of_format(format).map_or(Keys::Any, Keys::Integer)
+        };
+        let (keys, value) = match (parts.rest, parts.patterns.first_key_value()) {
+            (None | Some(Value::Bool(false)), Some((&r"^\d+$", value))) => (integers(false), *value),
+            (None | Some(Value::Bool(false)), Some((&r"^-?\d+$", value))) => (integers(true), *value),
+            (None | Some(Value::Bool(false)), Some((_, value))) => (Keys::Any, *value),
+            (None, None) => return Rest::Ignored,
+            (Some(Value::Bool(false)), None) => return Rest::Denied,
+            (Some(value), _) => (Keys::Any, value),
+        };
+        let keys = match parts.facts.keys {
+            Some(schema) => {
+                let id = self.read(schema);
+                match &self.nodes[id].kind {
+                    Kind::Integer(integer) => Keys::Integer(*integer),
+                    _ => Keys::Shape(id),
+                }
+            }
+            None => keys,
+        };
+        Rest::Entries {
+            keys,
+            value: self.read(value),
+        }
+    }
+
+    /// An enum whose fields lie in the object around it.
+    fn group(&mut self, choice: &Choice<'a>) -> Group {
+        let mut alternatives = Vec::new();
+        let place = choice.alternatives.as_ptr();
+        if !self.groups.insert(place) {
+            let itself = Kind::Unclear(Value::Array(choice.alternatives.to_vec()));
+            return Group {
+                alternatives: vec![self.push(Node::new(itself))],
+            };
+        }
+        for schema in choice.alternatives {
+            let inner = schema.as_object().map(|schema| self.parts(schema));
+            match inner {
+                Some(inner) if inner.choices.len() == 1 && inner.fields.is_empty() => {
+                    alternatives.extend(self.group(&inner.choices[0]).alternatives);
+                }
+                // Absent as a whole: the flattened field is an `Option`.
+                Some(_) if schema.as_object().is_some_and(Map::is_empty) => {
+                    alternatives.push(self.push(Node::new(Kind::Object(Object::default()))));
+                }
+                _ => alternatives.push(self.read(schema)),
+            }
+        }
+        if choice.facts.other
+            && let Some(unknown) = variants::unknown(self, choice)
+        {
+            alternatives.push(unknown);
+        }
+        self.groups.remove(&place);
+        Group { alternatives }
+    }
+
+    fn choice(&mut self, choice: &Choice<'a>) -> Node {
+        let is_null = |schema: &&Value| schema.get("type").is_some_and(|name| name == "null");
+        let nullable = choice.alternatives.iter().any(|schema| is_null(&schema));
+        let rest: Vec<&Value> = choice
+            .alternatives
+            .iter()
+            .filter(|schema| !is_null(schema))
+            .collect();
+        let mut node = match rest.as_slice() {
+            [] => Node::new(Kind::Nothing),
+            // `Option<T>`.
+            [one] if nullable => Node::new(Kind::Same(self.read(one))),
+            several => variants::read(self, several, choice),
+        };
+        node.nullable |= nullable;
+        node
+    }
+}
+
+const NUMBER: &[&str] = &[
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+];
+
+/// The name in a schema that is a reference and nothing more.
+fn lone_reference(schema: &Value) -> Option<&str> {
+    let schema = schema.as_object()?;
+    let silent = |keyword: &str| {
+        matches!(
+            keyword,
+            "$ref"
+                | "allOf"
+                | "title"
+                | "description"
+                | "default"
+                | "examples"
+                | "deprecated"
+                | "readOnly"
+                | "writeOnly"
+                | "$comment"
+        )
+    };
+    if !schema.keys().all(|keyword| silent(keyword)) {
+        return None;
+    }
+    match schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
+        // How `RemoveRefSiblings` leaves a reference with a description.
+        Some([one]) if !schema.contains_key("$ref") => lone_reference(one),
+        Some(_) => None,
+        None => schema.get("$ref")?.as_str(),
+    }
+}
+
+pub(crate) fn constraints(parts: &Parts<'_>, keywords: &[&str]) -> BTreeMap<String, Value> {
+    let kept = parts
+        .constraints
+        .iter()
+        .filter(|(keyword, _)| keywords.contains(&keyword.as_str()));
+    kept.map(|(keyword, value)| (keyword.clone(), value.clone()))
+        .collect()
+}
+
+fn integer(parts: &Parts<'_>) -> Node {
+    let bound = |keyword: &str| parts.constraints.get(keyword).and_then(whole);
+    let (least, most) = (bound("minimum"), bound("maximum"));
+    let mut constraints = constraints(parts, NUMBER);
+    let Some(mut integer) = parts.format.and_then(Integer::of_format) else {
+        constraints.retain(|keyword, _| keyword != "minimum" && keyword != "maximum");
+        let integer = Integer {
+            min: least.unwrap_or(i128::MIN),
+            max: most.unwrap_or(i128::MAX),
+            nonzero: Some(parts.facts.nonzero.unwrap_or(false)),
+        };
+        return Node {
+            constraints,
+            ..Node::new(Kind::Integer(integer))
+        };
+    };
+    // `NonZeroU32` and `range(min = 1)` look the same; the first refuses zero, the second does not.
+    let looks_nonzero = integer.min == 0 && least == Some(1) && most.is_none_or(|most| most >= integer.max);
+    integer.nonzero = match parts.facts.nonzero {
+        None if looks_nonzero => None,
+        known => Some(known.unwrap_or(false)),
+    };
+    constraints.retain(|keyword, value| match keyword.as_str() {
+        "minimum" => whole(value).is_none_or(|value| value > integer.min) && integer.nonzero != Some(true),
+        "maximum" => whole(value).is_none_or(|value| value < integer.max),
+        _ => true,
+    });
+    Node {
+        constraints,
+        ..Node::new(Kind::Integer(integer))
+    }
+}
+
+/// A bound as a whole number. Beyond 64 bits JSON numbers are read as floats here, so such a bound is the widest.
+fn whole(value: &Value) -> Option<i128> {
+    if let Some(value) = value.as_i64() {
+        return Some(value.into());
+    }
+    if let Some(value) = value.as_u64() {
+        return Some(value.into());
+    }
+    let value = value.as_f64()?;
+    Some(if value < 0.0 { i128::MIN } else { i128::MAX })
+}

@@ -1,0 +1,133 @@
+//! The rules by which a change is judged, and how to go on after each.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! rules {
+    ($(#[doc = $doc:literal] $name:ident = $id:literal, $hint:literal;)+) => {
+        /// A rule: what kind of change a finding is about.
+        ///
+        /// Its text is what reports, waivers and this list call it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Rule {
+            $(#[doc = $doc] $name,)+
+        }
+
+        impl Rule {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// Its name, as in `field-added-required`.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)+ }
+            }
+
+            /// What it is about, in a sentence.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$name => $doc.trim_ascii(),)+ }
+            }
+
+            /// How to go on, where that is always the same; empty where it is not.
+            pub(crate) const fn hint(self) -> &'static str {
+                match self { $(Self::$name => $hint,)+ }
+            }
+        }
+    };
+}
+
+rules! {
+    /// A field was added that readers do without.
+    FieldAddedOptional = "field-added-optional", "";
+    /// A field was added that readers require.
+    FieldAddedRequired = "field-added-required", "make it `Option` or #[serde(default)], or publish a new version with upcast_from";
+    /// A field was removed that older readers require.
+    FieldRemovedRequired = "field-removed-required", "keep writing it; make it optional everywhere first";
+    /// A field was removed that older readers did without.
+    FieldRemovedOptional = "field-removed-optional", "";
+    /// A field has another name.
+    FieldRenamed = "field-renamed", "read the old name with #[serde(alias = \"…\")], and keep writing it until consumers moved";
+    /// Readers take one more name for a field.
+    AliasAdded = "alias-added", "";
+    /// Readers take one name less for a field.
+    AliasRemoved = "alias-removed", "keep the alias as long as events with that name may arrive";
+    /// `T` became `Option<T>`.
+    BecameNullable = "became-nullable", "let consumers read `Option` first, then write null";
+    /// `Option<T>` became `T`.
+    BecameNonNull = "became-non-null", "a default does not cover null; read it with deserialize_with, or publish a new version with upcast_from";
+    /// Readers do without a field that they required.
+    BecameDefault = "became-default", "";
+    /// Readers require a field that they did without.
+    BecameRequired = "became-required", "keep #[serde(default)]";
+    /// Writers may leave a field out.
+    WriterMaySkip = "writer-may-skip", "give readers #[serde(default)] first";
+    /// An absent field stands for another value.
+    DefaultChanged = "default-changed", "the meaning of events that lack it changes";
+    /// Readers refuse fields that they do not know.
+    UnknownDenied = "unknown-denied", "leave deny_unknown_fields out: it blocks every later addition";
+    /// Readers pass over fields that they do not know.
+    UnknownAllowed = "unknown-allowed", "";
+    /// An integer takes more values.
+    IntWidened = "int-widened", "widen it in consumers first, or add a new field";
+    /// An integer takes fewer values.
+    IntNarrowed = "int-narrowed", "keep the wider type, or publish a new version with upcast_from";
+    /// An integer became a float.
+    IntToFloat = "int-to-float", "read a float in consumers first; beyond 2^53 digits are lost";
+    /// A float became an integer.
+    FloatToInt = "float-to-int", "keep the float, or add a new field";
+    /// A float lost digits.
+    FloatNarrowed = "float-narrowed", "digits are lost; keep the wider type";
+    /// A text must have a format.
+    FormatAdded = "format-added", "keep the text and check it in the handler, or publish a new version with upcast_from";
+    /// A text need no longer have a format.
+    FormatRemoved = "format-removed", "let consumers read any text first";
+    /// A text must have another format.
+    FormatChanged = "format-changed", "add a new field, or publish a new version with upcast_from";
+    /// A value is of another kind.
+    TypeChanged = "type-changed", "add a new field, or publish a new version with upcast_from";
+    /// A length, a range or a pattern is narrower.
+    ConstraintTightened = "constraint-tightened", "serde does not enforce it; older events may not keep it";
+    /// A length, a range or a pattern is wider.
+    ConstraintLoosened = "constraint-loosened", "serde does not enforce it; older consumers may rely on it";
+    /// An enum has one variant more.
+    VariantAdded = "variant-added", "give consumers a variant with #[serde(other)] first";
+    /// An enum has one variant less.
+    VariantRemoved = "variant-removed", "keep it and deprecate it";
+    /// What a variant carries came or went.
+    VariantPayload = "variant-payload", "add a new variant, or publish a new version with upcast_from";
+    /// An enum tells its variants apart in another way.
+    TaggingChanged = "tagging-changed", "publish a new version with upcast_from";
+    /// An untagged enum has one variant more.
+    UntaggedVariantAdded = "untagged-variant-added", "the first that fits is taken: put the new variant last, and let consumers know it first";
+    /// An untagged enum has its variants in another order.
+    UntaggedReordered = "untagged-reordered", "the first that fits is taken: an event may be read as another variant than before";
+    /// The file changed and nothing that counts.
+    ShapeOnly = "shape-only", "";
+    /// An event is gone.
+    EventRemoved = "event-removed", "deprecate it, with a date, and publish it until then";
+    /// An event has another type or routing key.
+    EventTypeChanged = "event-type-changed", "publish both for a while";
+    /// A version was broken, or left without a way to read it.
+    VersionRule = "version-rule", "raise `version`, keep the contract of the old one, and add upcast_from";
+    /// An event that was written once is no longer read.
+    GoldenEvent = "golden-event", "read it as it was, or publish a new version with upcast_from";
+    /// An integer may be beyond 2^53.
+    BigInteger = "big-integer", "JavaScript rounds it; write it as a text, or bound it with #[schemars(range(..))]";
+    /// A schema says what cannot be decided.
+    Undecidable = "undecidable", "waive it with a reason and a date, or let schemars derive the schema";
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.iter().copied().find(|rule| rule.id() == text);
+        known.ok_or_else(|| format!("there is no rule `{text}`"))
+    }
+}

@@ -1,0 +1,363 @@
+//! A shape: what a schema says of values, as serde sees it and without titles, names and order.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// A node's place in its [`Shapes`].
+pub(crate) type Id = usize;
+
+/// The shapes of one schema. A recursive type is a circle of ids.
+#[derive(Debug)]
+pub(crate) struct Shapes {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) root: Id,
+}
+
+/// One shape.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// Whether `null` is a value of it.
+    pub(crate) nullable: bool,
+    pub(crate) kind: Kind,
+    /// What serde does not enforce: lengths, ranges, patterns.
+    pub(crate) constraints: BTreeMap<String, Value>,
+}
+
+impl Node {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            nullable: false,
+            kind,
+            constraints: BTreeMap::new(),
+        }
+    }
+}
+
+/// The values of a shape, `null` apart.
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    /// Every value, `null` included.
+    Any,
+    /// No value; with `nullable` it is serde's `()`.
+    Nothing,
+    Bool,
+    Integer(Integer),
+    Float {
+        single: bool,
+    },
+    Text {
+        format: Option<String>,
+    },
+    /// Values other than texts, one by one.
+    Literals(Vec<Value>),
+    /// Any number of one shape.
+    List(Id),
+    /// So many, each of its own shape.
+    Tuple(Vec<Id>),
+    Object(Object),
+    Enum(Enum),
+    /// The first that fits: an untagged enum, or a type that takes several forms.
+    Union(Vec<Id>),
+    /// The shape at another place: a reference.
+    Same(Id),
+    /// What this engine cannot decide, with the schema as it stands.
+    Unclear(Value),
+}
+
+/// The whole numbers of a Rust type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Integer {
+    pub(crate) min: i128,
+    pub(crate) max: i128,
+    /// Whether zero is refused; `None` when the schema cannot tell `NonZeroU32` from a range that begins at 1.
+    pub(crate) nonzero: Option<bool>,
+}
+
+/// The largest `u128`, which no `i128` holds: one above all others here. The largest `i128` is one below.
+pub(crate) const MAX_U128: i128 = i128::MAX;
+/// The largest `i128`, kept apart from [`MAX_U128`].
+pub(crate) const MAX_I128: i128 = i128::MAX - 1;
+
+impl Integer {
+    /// The bounds of a Rust type by the format that schemars gives it.
+    pub(crate) fn of_format(format: &str) -> Option<Self> {
+        let (min, max) = match format {
+            "int8" => (i128::from(i8::MIN), i128::from(i8::MAX)),
+            "int16" => (i128::from(i16::MIN), i128::from(i16::MAX)),
+            "int32" => (i128::from(i32::MIN), i128::from(i32::MAX)),
+            "int64" | "int" => (i128::from(i64::MIN), i128::from(i64::MAX)),
+            "int128" => (i128::MIN, MAX_I128),
+            "uint8" => (0, i128::from(u8::MAX)),
+            "uint16" => (0, i128::from(u16::MAX)),
+            "uint32" => (0, i128::from(u32::MAX)),
+            "uint64" | "uint" => (0, i128::from(u64::MAX)),
+            "uint128" => (0, MAX_U128),
+            _ => return None,
+        };
+        Some(Self {
+            min,
+            max,
+            nonzero: Some(false),
+        })
+    }
+
+    /// Whether every number of `self` is one of `other`, zero apart.
+    pub(crate) fn within(self, other: Self) -> bool {
+        other.min <= self.min && self.max <= other.max
+    }
+
+    /// Whether zero is one of them, as far as is known.
+    pub(crate) fn has_zero(self) -> bool {
+        self.min <= 0 && 0 <= self.max && self.nonzero == Some(false)
+    }
+
+    /// The Rust type of these bounds.
+    pub(crate) fn name(self) -> String {
+        let names = [
+            ("u8", "uint8"),
+            ("i8", "int8"),
+            ("u16", "uint16"),
+            ("i16", "int16"),
+            ("u32", "uint32"),
+            ("i32", "int32"),
+            ("u64", "uint64"),
+            ("i64", "int64"),
+            ("u128", "uint128"),
+            ("i128", "int128"),
+        ];
+        let fits =
+            |format| Self::of_format(format).is_some_and(|it| it.min == self.min && it.max == self.max);
+        let name = names.into_iter().find(|(_, format)| fits(format));
+        match (name, self.nonzero) {
+            (Some((name, _)), Some(true)) => format!("NonZero<{name}>"),
+            (Some((name, _)), _) => name.to_owned(),
+            (None, _) => format!("an integer from {} to {}", self.min, self.max),
+        }
+    }
+}
+
+/// An object: a struct, a map, or both.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Object {
+    pub(crate) fields: BTreeMap<String, Field>,
+    pub(crate) rest: Rest,
+    /// Enums that are flattened into it.
+    pub(crate) groups: Vec<Group>,
+}
+
+/// One field of an object.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) shape: Id,
+    pub(crate) required: bool,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) default: Option<Value>,
+}
+
+/// What becomes of the names that an object does not list.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Rest {
+    /// A reader passes over them; a writer writes none.
+    #[default]
+    Ignored,
+    /// A reader refuses them.
+    Denied,
+    /// They are entries of a map.
+    Entries { keys: Keys, value: Id },
+}
+
+/// The keys of a map.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Keys {
+    /// Texts.
+    Any,
+    /// Whole numbers, written as texts.
+    Integer(Integer),
+    /// Texts of this shape.
+    Shape(Id),
+}
+
+/// An enum flattened into an object: one of these objects' fields stand in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) alternatives: Vec<Id>,
+}
+
+/// An enum with tags.
+#[derive(Debug, Clone)]
+pub(crate) struct Enum {
+    pub(crate) tagging: Tagging,
+    pub(crate) variants: Vec<Variant>,
+    /// Whether the reader takes a variant that it does not know.
+    pub(crate) other: bool,
+    /// Each alternative as a plain shape, for what is compared with no enum.
+    pub(crate) alternatives: Vec<Id>,
+}
+
+/// How an enum tells its variants apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tagging {
+    /// `"Card"`, `{"Card": …}`.
+    External,
+    /// `{"kind": "Card", …}`.
+    Internal { tag: String },
+    /// `{"kind": "Card", "data": …}`; not `sure` when variants with one field each would look the same.
+    Adjacent {
+        tag: String,
+        content: String,
+        sure: bool,
+    },
+}
+
+impl Tagging {
+    /// As it is written in serde's attribute.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::External => "externally tagged".to_owned(),
+            Self::Internal { tag } => format!("tag = \"{tag}\""),
+            Self::Adjacent { tag, content, .. } => format!("tag = \"{tag}\", content = \"{content}\""),
+        }
+    }
+}
+
+/// One variant of an enum.
+#[derive(Debug, Clone)]
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    pub(crate) aliases: Vec<String>,
+    /// What it carries beside its name or under the content's name.
+    pub(crate) payload: Option<Id>,
+    /// The object without its tag, where the tag stands in an object.
+    pub(crate) object: Option<Id>,
+}
+
+impl Enum {
+    /// The variant that is read from `name`.
+    pub(crate) fn variant(&self, name: &str) -> Option<&Variant> {
+        let by_name = self.variants.iter().find(|variant| variant.name == name);
+        by_name.or_else(|| {
+            self.variants
+                .iter()
+                .find(|variant| variant.aliases.iter().any(|alias| alias == name))
+        })
+    }
+
+    /// Whether its values are texts only.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.tagging == Tagging::External && self.variants.iter().all(|variant| variant.payload.is_none())
+    }
+}
+
+/// A shape with the references to it followed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) id: Id,
+    pub(crate) nullable: bool,
+    pub(crate) kind: &'a Kind,
+    pub(crate) constraints: &'a BTreeMap<String, Value>,
+}
+
+impl Shapes {
+    /// The shape at `id`, through all references.
+    pub(crate) fn see(&self, id: Id) -> Seen<'_> {
+        let (mut id, mut nullable) = (id, false);
+        // A circle of nothing but references (`type A = A`) cannot be written in Rust; this ends one all the same.
+        for _ in 0..=self.nodes.len() {
+            let node = &self.nodes[id];
+            nullable |= node.nullable;
+            match node.kind {
+                Kind::Same(next) => id = next,
+                ref kind => {
+                    return Seen {
+                        id,
+                        nullable: nullable || matches!(kind, Kind::Any),
+                        kind,
+                        constraints: &node.constraints,
+                    };
+                }
+            }
+        }
+        Seen {
+            id,
+            nullable,
+            kind: &Kind::Nothing,
+            constraints: &self.nodes[id].constraints,
+        }
+    }
+
+    /// Whether `null` is a value of the shape.
+    pub(crate) fn takes_null(&self, id: Id) -> bool {
+        let seen = self.see(id);
+        seen.nullable
+            || matches!(seen.kind, Kind::Union(members) if members.iter().any(|member| self.takes_null(*member)))
+    }
+
+    /// The shape in words, those of Rust where it has them.
+    pub(crate) fn describe(&self, id: Id) -> String {
+        self.describe_to(id, 3)
+    }
+
+    fn describe_to(&self, id: Id, depth: u8) -> String {
+        let seen = self.see(id);
+        if matches!(seen.kind, Kind::Nothing) {
+            return if seen.nullable { "()" } else { "nothing" }.to_owned();
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            return "…".to_owned();
+        };
+        let inner = self.describe_kind(seen.kind, depth);
+        if seen.nullable && !matches!(seen.kind, Kind::Any) {
+            format!("Option<{inner}>")
+        } else {
+            inner
+        }
+    }
+
+    fn describe_kind(&self, kind: &Kind, depth: u8) -> String {
+        let join = |ids: &[Id], between: &str| {
+            let names: Vec<_> = ids.iter().map(|id| self.describe_to(*id, depth)).collect();
+            names.join(between)
+        };
+        match kind {
+            Kind::Any => "any value".to_owned(),
+            Kind::Nothing => "nothing".to_owned(),
+            Kind::Bool => "bool".to_owned(),
+            Kind::Integer(integer) => integer.name(),
+            Kind::Float { single } => if *single { "f32" } else { "f64" }.to_owned(),
+            Kind::Text { format } => describe_format(format.as_deref()),
+            Kind::Literals(values) => {
+                let values: Vec<_> = values.iter().map(Value::to_string).collect();
+                values.join(" or ")
+            }
+            Kind::List(item) => format!("Vec<{}>", self.describe_to(*item, depth)),
+            Kind::Tuple(items) => format!("({})", join(items, ", ")),
+            Kind::Object(object) => self.describe_object(object, depth),
+            Kind::Enum(it) => {
+                let names: Vec<_> = it.variants.iter().map(|variant| variant.name.as_str()).collect();
+                format!("enum {{ {} }}", names.join(", "))
+            }
+            Kind::Union(members) => format!("untagged enum {{ {} }}", join(members, ", ")),
+            Kind::Same(id) => self.describe_to(*id, depth),
+            Kind::Unclear(_) => "a schema that cannot be decided".to_owned(),
+        }
+    }
+
+    fn describe_object(&self, object: &Object, depth: u8) -> String {
+        if let (true, Rest::Entries { value, .. }) = (object.fields.is_empty(), &object.rest) {
+            return format!("map of {}", self.describe_to(*value, depth));
+        }
+        let names: Vec<_> = object.fields.keys().map(String::as_str).collect();
+        format!("struct {{ {} }}", names.join(", "))
+    }
+}
+
+/// The Rust type of a text's format, where it has one name only.
+fn describe_format(format: Option<&str>) -> String {
+    match format {
+        None => "String".to_owned(),
+        Some("char") => "char".to_owned(),
+        Some("uuid") => "Uuid".to_owned(),
+        Some(format) => format!("String as {format}"),
+    }
+}

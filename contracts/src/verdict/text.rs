@@ -1,0 +1,79 @@
+//! Texts and their formats: those that a Rust type enforces, and those that are mere advice.
+
+use serde_json::Value;
+
+use super::parts::Parts;
+use super::read::constraints;
+use super::shape::{Kind, Node};
+
+/// Formats that stand for a Rust type which refuses any other text.
+const ENFORCED: &[&str] = &[
+    "date",
+    "date-time",
+    "duration",
+    "ip",
+    "ipv4",
+    "ipv6",
+    "partial-date-time",
+    "partial-time",
+    "time",
+    "uri",
+    "uuid",
+    "zoned-date-time",
+];
+
+/// Patterns by which schemars writes a type, with a name for it.
+const PATTERNS: &[(&str, &str)] = &[
+    (r"^-?\d+(\.\d+)?$", "decimal"),
+    (r"^-?\d+(\.\d+)?([eE]\d+)?$", "decimal"),
+];
+
+/// A text.
+pub(crate) fn read(parts: &Parts<'_>) -> Node {
+    let mut constraints = constraints(parts, &["minLength", "maxLength", "pattern"]);
+    let format = format(parts);
+    if let (None, Some(advice)) = (&format, parts.format) {
+        constraints.insert("format".to_owned(), Value::from(advice));
+    }
+    if format.as_deref() == Some("char") {
+        constraints.clear();
+    }
+    if matches!(format.as_deref(), Some("decimal" | "semver")) {
+        constraints.remove("pattern");
+    }
+    Node {
+        constraints,
+        ..Node::new(Kind::Text { format })
+    }
+}
+
+fn format(parts: &Parts<'_>) -> Option<String> {
+    if let Some(checked) = parts.facts.checked {
+        return Some(checked.to_owned());
+    }
+    if let Some(format) = parts.format.filter(|format| ENFORCED.contains(format)) {
+        return Some(format.to_owned());
+    }
+    let is_one = |keyword: &str| parts.constraints.get(keyword).and_then(Value::as_u64) == Some(1);
+    if is_one("minLength") && is_one("maxLength") {
+        return Some("char".to_owned());
+    }
+    let pattern = parts.constraints.get("pattern").and_then(Value::as_str)?;
+    let known = PATTERNS.iter().find(|(known, _)| *known == pattern);
+    match known {
+        Some((_, name)) => Some((*name).to_owned()),
+        // The pattern that the authors of semantic versioning suggest, as schemars writes it.
+        None if pattern.starts_with(r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-(") => {
+            Some("semver".to_owned())
+        }
+        None => None,
+    }
+}
+
+/// Whether every text of the format `written` is read where `read` is.
+pub(crate) fn fits(written: Option<&str>, read: Option<&str>) -> bool {
+    match (written, read) {
+        (_, None) | (Some("ipv4" | "ipv6"), Some("ip")) => true,
+        (written, read) => written == read,
+    }
+}

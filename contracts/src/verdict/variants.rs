@@ -1,0 +1,275 @@
+//! Reads the alternatives of a schema as the variants of an enum, by the tags that serde gives them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::parts::{Choice, Facts, Parts};
+use super::read::Reader;
+use super::shape::{Enum, Field, Id, Kind, Node, Object, Tagging, Variant};
+
+/// What one alternative looks like.
+enum Look<'a> {
+    /// `"Card"`, perhaps several of them.
+    Names(Vec<&'a str>),
+    /// `{"Card": …}` and nothing beside it.
+    Keyed(&'a str),
+    /// An object with constant texts, each of which may be the tag.
+    Tagged(BTreeSet<&'a str>),
+    /// None of these.
+    Plain,
+}
+
+/// An enum of texts.
+pub(crate) fn plain(names: &[&str], facts: &Facts<'_>) -> Enum {
+    Enum {
+        tagging: Tagging::External,
+        variants: names.iter().map(|name| variant(name, facts)).collect(),
+        other: facts.other,
+        alternatives: Vec::new(),
+    }
+}
+
+fn variant(name: &str, facts: &Facts<'_>) -> Variant {
+    let aliases = facts.aliases.get(name).into_iter().flatten();
+    Variant {
+        name: name.to_owned(),
+        aliases: aliases.map(|alias| (*alias).to_owned()).collect(),
+        payload: None,
+        object: None,
+    }
+}
+
+/// One alternative, looked at.
+struct Alternative<'a> {
+    schema: &'a Value,
+    parts: Option<Parts<'a>>,
+    look: Look<'a>,
+}
+
+/// The node of several alternatives: an enum, a union, or a union of an enum and what is untagged beside it.
+pub(crate) fn read<'a>(reader: &mut Reader<'a>, schemas: &[&'a Value], choice: &Choice<'a>) -> Node {
+    let alternatives: Vec<Alternative<'a>> = schemas
+        .iter()
+        .map(|schema| look_at(reader, schema, choice))
+        .collect();
+    let (external, rest): (Vec<_>, Vec<_>) = alternatives
+        .into_iter()
+        .partition(|it| matches!(it.look, Look::Names(_) | Look::Keyed(_)));
+    let tag = common_tag(&rest);
+    let (internal, plain): (Vec<_>, Vec<_>) = rest
+        .into_iter()
+        .partition(|it| matches!((&it.look, tag), (Look::Tagged(tags), Some(tag)) if tags.contains(tag)));
+    let mut nodes = Vec::new();
+    if !external.is_empty() {
+        nodes.push(external_enum(reader, &external, choice));
+    }
+    if let Some(tag) = tag {
+        nodes.push(tagged_enum(reader, tag, &internal, choice));
+    }
+    if nodes.len() == 1 && plain.is_empty() {
+        return nodes.remove(0);
+    }
+    let mut members: Vec<Id> = nodes.into_iter().map(|node| reader.push(node)).collect();
+    members.extend(plain.iter().map(|it| reader.read(it.schema)));
+    Node::new(match members.as_slice() {
+        [one] => Kind::Same(*one),
+        _ => Kind::Union(members),
+    })
+}
+
+fn look_at<'a>(reader: &Reader<'a>, schema: &'a Value, choice: &Choice<'a>) -> Alternative<'a> {
+    // A reference alone is a type of its own, in a variant without a tag.
+    let parts = match schema {
+        Value::Object(schema) if !is_reference(schema) => Some(reader.parts(schema)),
+        _ => None,
+    };
+    let look = parts.as_ref().map_or(Look::Plain, |parts| look(parts, choice));
+    Alternative { schema, parts, look }
+}
+
+fn is_reference(schema: &Map<String, Value>) -> bool {
+    schema.contains_key("$ref") && !schema.contains_key("properties")
+}
+
+fn look<'a>(parts: &Parts<'a>, choice: &Choice<'a>) -> Look<'a> {
+    if parts.undecidable {
+        return Look::Plain;
+    }
+    if let Some(names) = parts.texts() {
+        return Look::Names(names);
+    }
+    if !parts.is_object() {
+        return Look::Plain;
+    }
+    let tags: BTreeSet<&str> = parts
+        .fields
+        .iter()
+        .filter(|(name, schema)| {
+            parts.required.contains(**name) && schema.get("const").is_some_and(Value::is_string)
+        })
+        .map(|(name, _)| *name)
+        .collect();
+    if !tags.is_empty() {
+        return Look::Tagged(tags);
+    }
+    let closed = parts.rest == Some(&Value::Bool(false)) || (parts.rest.is_none() && choice.exclusive);
+    match parts.fields.first_key_value() {
+        Some((name, _))
+            if closed
+                && parts.fields.len() == 1
+                && parts.required.contains(name)
+                && parts.choices.is_empty() =>
+        {
+            Look::Keyed(name)
+        }
+        _ => Look::Plain,
+    }
+}
+
+/// The constant text that all tagged alternatives have, each with another value.
+fn common_tag<'a>(alternatives: &[Alternative<'a>]) -> Option<&'a str> {
+    let mut tagged = alternatives.iter().filter_map(|it| match &it.look {
+        Look::Tagged(tags) => Some(tags.clone()),
+        _ => None,
+    });
+    let first = tagged.next()?;
+    let common = tagged.fold(first, |common, tags| {
+        common.intersection(&tags).copied().collect()
+    });
+    let distinct = |tag: &&str| {
+        let names: Vec<_> = alternatives.iter().filter_map(|it| name_of(it, tag)).collect();
+        names.iter().collect::<BTreeSet<_>>().len() == names.len()
+    };
+    common.iter().copied().find(distinct).or(common.first().copied())
+}
+
+fn name_of<'a>(alternative: &Alternative<'a>, tag: &str) -> Option<&'a str> {
+    alternative
+        .parts
+        .as_ref()?
+        .fields
+        .get(tag)?
+        .get("const")?
+        .as_str()
+}
+
+fn external_enum<'a>(reader: &mut Reader<'a>, alternatives: &[Alternative<'a>], choice: &Choice<'a>) -> Node {
+    let (mut variants, mut ids) = (Vec::new(), Vec::new());
+    for it in alternatives {
+        let Some(parts) = &it.parts else { continue };
+        match &it.look {
+            Look::Names(names) => {
+                let facts = &choice.facts;
+                variants.extend(names.iter().map(|name| variant(name, facts)));
+                ids.push(reader.push(Node::new(Kind::Enum(plain(names, facts)))));
+            }
+            Look::Keyed(name) => {
+                let payload = reader.read(parts.fields[name]);
+                variants.push(Variant {
+                    payload: Some(payload),
+                    ..variant(name, &choice.facts)
+                });
+                let object = reader.object(parts, None);
+                ids.push(reader.push(Node::new(Kind::Object(object))));
+            }
+            _ => {}
+        }
+    }
+    enumeration(Tagging::External, variants, ids, choice)
+}
+
+fn tagged_enum<'a>(
+    reader: &mut Reader<'a>,
+    tag: &'a str,
+    alternatives: &[Alternative<'a>],
+    choice: &Choice<'a>,
+) -> Node {
+    let content = content(tag, alternatives, choice);
+    let (mut variants, mut ids) = (Vec::new(), Vec::new());
+    for it in alternatives {
+        let (Some(parts), Some(name)) = (&it.parts, name_of(it, tag)) else {
+            continue;
+        };
+        let payload = content
+            .and_then(|content| parts.fields.get(content))
+            .map(|schema| reader.read(schema));
+        let without_tag = reader.object(parts, Some(tag));
+        variants.push(Variant {
+            payload,
+            object: Some(reader.push(Node::new(Kind::Object(without_tag.clone())))),
+            ..variant(name, &choice.facts)
+        });
+        let known = Facts {
+            other: false,
+            ..choice.facts.clone()
+        };
+        let name = reader.push(Node::new(Kind::Enum(plain(&[name], &known))));
+        let with_tag = with_tag(without_tag, tag, name);
+        ids.push(reader.push(Node::new(Kind::Object(with_tag))));
+    }
+    let tagging = match content {
+        Some(content) => Tagging::Adjacent {
+            tag: tag.to_owned(),
+            content: content.to_owned(),
+            sure: choice.facts.tagging == Some("adjacent"),
+        },
+        None => Tagging::Internal { tag: tag.to_owned() },
+    };
+    enumeration(tagging, variants, ids, choice)
+}
+
+fn enumeration(tagging: Tagging, variants: Vec<Variant>, alternatives: Vec<Id>, choice: &Choice<'_>) -> Node {
+    Node::new(Kind::Enum(Enum {
+        tagging,
+        variants,
+        other: choice.facts.other,
+        alternatives,
+    }))
+}
+
+fn with_tag(mut object: Object, tag: &str, name: Id) -> Object {
+    object.fields.insert(
+        tag.to_owned(),
+        Field {
+            shape: name,
+            required: true,
+            aliases: Vec::new(),
+            default: None,
+        },
+    );
+    object
+}
+
+/// The one field that some alternatives have beside the tag, and none has another.
+fn content<'a>(tag: &str, alternatives: &[Alternative<'a>], choice: &Choice<'a>) -> Option<&'a str> {
+    if choice.facts.tagging == Some("internal") {
+        return None;
+    }
+    let mut content = None;
+    for it in alternatives {
+        let parts = it.parts.as_ref()?;
+        if !parts.choices.is_empty() || it.schema.get("$ref").is_some() || it.schema.get("allOf").is_some() {
+            return None;
+        }
+        for name in parts.fields.keys().copied().filter(|name| *name != tag) {
+            if !parts.required.contains(name) || content.is_some_and(|content| content != name) {
+                return None;
+            }
+            content = Some(name);
+        }
+    }
+    content
+}
+
+/// What a flattened enum with an `other` variant takes beside its known variants: any text as the tag.
+pub(crate) fn unknown<'a>(reader: &mut Reader<'a>, choice: &Choice<'a>) -> Option<Id> {
+    let alternatives: Vec<_> = choice
+        .alternatives
+        .iter()
+        .map(|schema| look_at(reader, schema, choice))
+        .collect();
+    let tag = common_tag(&alternatives)?;
+    let any = reader.push(Node::new(Kind::Text { format: None }));
+    Some(reader.push(Node::new(Kind::Object(with_tag(Object::default(), tag, any)))))
+}

@@ -1,0 +1,36 @@
+//! Writes the types: every theme (a file of edits of one idea) in every context that its first line names.
+//!
+//! A theme is Rust, one version of the type `Inner` a paragraph; a context is Rust around `Inner`, with `Event` as the
+//! type that is written and read. Where a context holds `FIELDS`, those of the struct `Inner` stand in that place.
+
+mod family;
+mod sample;
+mod theme;
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use crate::theme::Theme;
+
+fn main() {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder"));
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names the folder to write to"));
+    println!("cargo::rerun-if-changed=themes");
+    println!("cargo::rerun-if-changed=contexts.rs");
+    let contexts = theme::contexts(&text(&root.join("contexts.rs")));
+    let mut files: Vec<PathBuf> = fs::read_dir(root.join("themes"))
+        .expect("the themes are beside the manifest")
+        .map(|entry| entry.expect("a theme's entry").path())
+        .collect();
+    files.sort();
+    let themes = files.iter().map(|file| {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        Theme::read(&name, &text(file))
+    });
+    let families: Vec<_> = themes.flat_map(|theme| family::of(&theme, &contexts)).collect();
+    fs::write(out.join("families.rs"), family::emit(&families)).expect("the types are written");
+}
+
+fn text(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|cause| panic!("cannot read {}: {cause}", file.display()))
+}

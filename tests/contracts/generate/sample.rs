@@ -1,0 +1,66 @@
+//! Emits `impl Sample`: the combinations that `plans` chooses, of the samples of each field.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Fields, GenericParam, Generics, Ident, ItemEnum, ItemStruct, parse_quote};
+
+/// For a struct.
+pub(crate) fn of_struct(item: &ItemStruct) -> TokenStream {
+    let values = values(&quote!(Self), &item.fields);
+    implement(&item.ident, &item.generics, &values)
+}
+
+/// For an enum: all samples of each variant.
+pub(crate) fn of_enum(item: &ItemEnum) -> TokenStream {
+    let variants = item.variants.iter().map(|variant| {
+        let name = &variant.ident;
+        values(&quote!(Self::#name), &variant.fields)
+    });
+    implement(&item.ident, &item.generics, &quote! { #(#variants)* })
+}
+
+fn implement(name: &Ident, generics: &Generics, values: &TokenStream) -> TokenStream {
+    let mut bounded = generics.clone();
+    for param in &mut bounded.params {
+        if let GenericParam::Type(param) = param {
+            param.bounds.push(parse_quote!(Sample));
+        }
+    }
+    let (generics, _, bounds) = bounded.split_for_impl();
+    let (_, names, _) = bounded.split_for_impl();
+    quote! {
+        impl #generics Sample for #name #names #bounds {
+            fn samples(depth: usize) -> Vec<Self> {
+                let mut all = Vec::new();
+                #values
+                all
+            }
+        }
+    }
+}
+
+/// Pushes the values of one struct or variant.
+fn values(path: &TokenStream, fields: &Fields) -> TokenStream {
+    let lists: Vec<Ident> = (0..fields.len())
+        .map(|index| format_ident!("list{index}"))
+        .collect();
+    let types = fields.iter().map(|field| &field.ty);
+    let picked = lists
+        .iter()
+        .enumerate()
+        .map(|(index, list)| quote! { #list[plan[#index]].clone() });
+    let value = match fields {
+        Fields::Named(named) => {
+            let names = named.named.iter().map(|field| &field.ident);
+            quote! { #path { #(#names: #picked),* } }
+        }
+        Fields::Unnamed(_) => quote! { #path(#(#picked),*) },
+        Fields::Unit => quote! { #path },
+    };
+    quote! {{
+        #(let #lists = <#types as Sample>::samples(depth);)*
+        for plan in plans(&[#(#lists.len()),*]) {
+            all.push(#value);
+        }
+    }}
+}

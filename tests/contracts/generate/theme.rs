@@ -1,0 +1,47 @@
+//! Reads the themes and the contexts.
+
+use std::collections::BTreeMap;
+
+/// Some versions of the type `Inner`, each an edit of the others, and the contexts in which they are tried.
+pub(crate) struct Theme {
+    pub(crate) name: String,
+    pub(crate) contexts: Vec<String>,
+    pub(crate) versions: Vec<String>,
+}
+
+impl Theme {
+    /// The first line is `// in: <context>, <context>`; then a version a paragraph.
+    pub(crate) fn read(name: &str, text: &str) -> Self {
+        let (first, rest) = text.split_once('\n').unwrap_or_default();
+        let contexts = first.strip_prefix("// in: ").unwrap_or_else(|| {
+            panic!("theme `{name}` names no contexts; start it with `// in: root, field`")
+        });
+        Self {
+            name: name.to_owned(),
+            contexts: contexts
+                .split(", ")
+                .map(|context| context.trim().to_owned())
+                .collect(),
+            versions: paragraphs(rest),
+        }
+    }
+}
+
+/// The contexts by name: the first line of each paragraph is `// <name>`.
+pub(crate) fn contexts(text: &str) -> BTreeMap<String, String> {
+    paragraphs(text)
+        .into_iter()
+        .filter_map(|paragraph| {
+            let (first, items) = paragraph.split_once('\n')?;
+            Some((first.strip_prefix("// ")?.to_owned(), items.to_owned()))
+        })
+        .collect()
+}
+
+fn paragraphs(text: &str) -> Vec<String> {
+    text.split("\n\n")
+        .map(str::trim)
+        .filter(|paragraph| !paragraph.is_empty() && !paragraph.starts_with("//!"))
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,89 @@
+//! The table of families: pairs, agreed, unknown, wrong.
+
+use std::fmt;
+
+use tidings_contract_truth::subject::Family;
+
+use crate::pair::Agreement;
+
+/// A row, or their sum.
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    agreed: usize,
+    unknown: usize,
+    wrong: usize,
+}
+
+impl Counts {
+    fn add(&mut self, agreement: Agreement) {
+        *match agreement {
+            Agreement::Agreed => &mut self.agreed,
+            Agreement::Unknown => &mut self.unknown,
+            Agreement::Wrong => &mut self.wrong,
+        } += 1;
+    }
+
+    fn pairs(self) -> usize {
+        self.agreed + self.unknown + self.wrong
+    }
+}
+
+/// Every family's counts, in the order in which they were tried.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    rows: Vec<(String, usize, Counts)>,
+    all: Counts,
+}
+
+impl Table {
+    pub(crate) fn count(&mut self, family: &Family, agreement: Agreement) {
+        let name = format!("{} in {}", family.theme, family.context);
+        if self.rows.last().is_none_or(|(last, ..)| *last != name) {
+            self.rows.push((name, family.subjects.len(), Counts::default()));
+        }
+        if let Some((.., counts)) = self.rows.last_mut() {
+            counts.add(agreement);
+        }
+        self.all.add(agreement);
+    }
+
+    /// About a thousand types in a hundred families, nine thousand pairs: a theme that went missing must not go unseen.
+    pub(crate) fn types_and_pairs_suffice(&self) -> bool {
+        let types: usize = self.rows.iter().map(|(_, types, _)| types).sum();
+        types >= 1_000 && self.rows.len() >= 100 && self.all.pairs() >= 9_000
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
+    pub(crate) fn unknown_share(&self) -> f64 {
+        self.all.unknown as f64 / self.all.pairs() as f64
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self
+            .rows
+            .iter()
+            .map(|(name, ..)| name.len())
+            .max()
+            .unwrap_or_default();
+        writeln!(f, "{:width$}  types  pairs  agreed  unknown  wrong", "family")?;
+        let mut row = |name: &str, types: usize, counts: Counts| {
+            let Counts {
+                agreed,
+                unknown,
+                wrong,
+            } = counts;
+            let pairs = counts.pairs();
+            writeln!(
+                f,
+                "{name:width$}  {types:5}  {pairs:5}  {agreed:6}  {unknown:7}  {wrong:5}"
+            )
+        };
+        for (name, types, counts) in &self.rows {
+            row(name, *types, *counts)?;
+        }
+        let types = self.rows.iter().map(|(_, types, _)| types).sum();
+        row(&format!("all {}", self.rows.len()), types, self.all)
+    }
+}

@@ -1,0 +1,50 @@
+//! A subject with its events and its contract.
+
+use tidings_contract_truth::subject::{Family, Subject};
+use tidings_contracts::Contract;
+
+/// A type of a family, tried.
+pub(crate) struct Tried {
+    pub(crate) source: &'static str,
+    pub(crate) events: Vec<String>,
+    pub(crate) contract: Contract,
+    decode: fn(&str) -> Result<(), String>,
+}
+
+impl Tried {
+    /// All of a family. Each contract is made with the others at hand, as in a folder where all are kept, and read from
+    /// the text of its file: what the file does not hold, no verdict knows.
+    pub(crate) fn all(family: &Family) -> Vec<Self> {
+        let plain: Vec<Contract> = family
+            .subjects
+            .iter()
+            .map(|subject| Contract::of(&subject.event))
+            .collect();
+        family
+            .subjects
+            .iter()
+            .map(|subject| Self::one(subject, &plain))
+            .collect()
+    }
+
+    fn one(subject: &Subject, kept: &[Contract]) -> Self {
+        let text = Contract::of_successor(&subject.event, kept).to_json();
+        let contract =
+            Contract::read(&text).unwrap_or_else(|reason| panic!("{reason}\n{}\n{text}", subject.source));
+        let events = (subject.events)();
+        assert!(!events.is_empty(), "no event is written by {}", subject.source);
+        Self {
+            source: subject.source,
+            events,
+            contract,
+            decode: subject.decode,
+        }
+    }
+
+    /// The first of the events that the type does not read, and what serde says.
+    pub(crate) fn refuses<'a>(&self, events: &'a [String]) -> Option<(&'a str, String)> {
+        events
+            .iter()
+            .find_map(|event| (self.decode)(event).err().map(|cause| (event.as_str(), cause)))
+    }
+}

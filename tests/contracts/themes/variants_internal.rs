@@ -1,0 +1,36 @@
+// in: root, flatten, generic
+
+#[serde(tag = "kind")]
+enum Inner { Plain, Held { id: u32 }, Card { note: String, value: bool } }
+
+#[serde(tag = "kind")]
+enum Inner { Plain, Held { id: u32 } }
+
+#[serde(tag = "kind")]
+enum Inner { Plain, Held { id: u32 }, Card { note: String, value: bool }, More { body: u8 } }
+
+#[serde(tag = "kind")]
+enum Inner { Plain, Held { id: u64 }, Card { note: String, value: bool } }
+
+#[serde(tag = "kind")]
+enum Inner { Plain, Held { id: u32, more: Option<u8> }, Card { note: String, value: bool } }
+
+#[serde(tag = "kind")]
+enum Inner { Plain, Held { id: u32, more: u8 }, Card { note: String, value: Option<bool> } }
+
+#[serde(tag = "kind")]
+enum Inner { Card { note: String, value: bool }, Held { id: u32 }, Plain }
+
+#[serde(tag = "kind")]
+enum Inner { Plain, #[serde(alias = "Card")] Held { #[serde(alias = "note")] id: Value } }
+
+#[serde(tag = "kind")]
+enum Inner { Plain, #[serde(rename = "Card", alias = "Held")] Held { id: u32 }, #[serde(alias = "Carte")] Kard { note: String, value: bool } }
+
+#[serde(tag = "kind")]
+enum Inner { Plain {}, Held { #[serde(alias = "id")] number: u32 }, Card { note: String, #[serde(default)] value: bool } }
+
+#[serde(tag = "kind")]
+enum Inner { Plain(Nothing), Held(Id), Card { note: String, value: bool } }
+struct Nothing {}
+struct Id { id: u32  }

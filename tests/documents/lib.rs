@@ -1,0 +1,1 @@
+//! What is made from contracts for others, judged and used by others' tools. All of it is in the tests.

@@ -1,0 +1,16 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidings::DomainEvent;
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
+#[event(example)]
+struct OrderCreated {
+    order_id: String,
+    total: u64,
+}
+
+fn publish<E: tidings::Payload>() {}
+
+fn main() {
+    publish::<OrderCreated>();
+}
