@@ -12,6 +12,8 @@ pub(crate) type Id = usize;
 pub(crate) struct Shapes {
     pub(crate) nodes: Vec<Node>,
     pub(crate) root: Id,
+    /// A shape for each kind of JSON, `null` apart: together they are any value.
+    pub(crate) kinds_of_json: Vec<Id>,
 }
 
 /// One shape.

@@ -4,6 +4,7 @@ use super::{Found, Inclusion};
 use crate::verdict::finding::Severity;
 use crate::verdict::rule::Rule;
 use crate::verdict::shape::{Enum, Id, Kind, Object, Rest, Seen, Tagging, Variant};
+use crate::verdict::witness;
 
 impl<'a> Inclusion<'a> {
     pub(super) fn enums(
@@ -245,7 +246,19 @@ impl<'a> Inclusion<'a> {
         })
     }
 
-    fn cannot_tell(&mut self, both: Option<(Id, Id)>) {
+    /// Several alternatives take a part: a value that none reads decides it.
+    pub(super) fn cannot_tell(&mut self, both: Option<(Id, Id)>) {
+        if let Some((written, read)) = both
+            && let Some(value) = witness::refused(self.written, written, self.read, read)
+        {
+            let value = serde_json::to_string(&value).unwrap_or_default();
+            let problem = format!(
+                "{} may be {value}, which {} refuse",
+                self.writers(),
+                self.readers()
+            );
+            return self.report(Rule::TypeChanged, Severity::Break, false, both, problem);
+        }
         let problem =
             "several alternatives take a part of it, and it cannot be told whether together they take all"
                 .to_owned();
