@@ -14,7 +14,7 @@ use tidings::describe::Description;
 
 use crate::error::{Error, Result};
 use crate::folder::Folder;
-use crate::verdict::Level;
+use crate::verdict::{Level, Waivers};
 
 pub use drift::{Changed, Drift};
 
@@ -38,6 +38,8 @@ pub use drift::{Changed, Drift};
 /// - a change that breaks someone: whom, where, and how to go on. It is never written over the contract that it breaks;
 /// - an event without a contract, or a contract without an event; a `version` raised while the older contract is not
 ///   there, or while nothing upcasts what it describes; an event in a contract that today's type no longer reads.
+///
+/// What `waivers.toml` in the folder covers (see [`Waiver`](crate::Waiver)) is taken as agreed upon, until its day.
 ///
 /// What lies under `consumed/` in the folder are contracts of other services, copied from them: each is held against the
 /// event of that type in the list, which must read all that its owner writes.
@@ -162,6 +164,7 @@ impl Check {
         if let Some(service) = &self.service {
             consumed::hold_service(service, [&consumed, &committed], &mut drift.findings);
         }
+        drift.waive(&Waivers::read(&self.folder)?);
         self.settle(drift, write)
     }
 

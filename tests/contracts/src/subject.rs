@@ -54,7 +54,11 @@ pub struct Family {
 impl Family {
     /// A family of these subjects.
     pub const fn new(theme: &'static str, context: &'static str, subjects: Vec<Subject>) -> Self {
-        Self { theme, context, subjects }
+        Self {
+            theme,
+            context,
+            subjects,
+        }
     }
 }
 
@@ -73,7 +77,9 @@ fn events<T: Sample + Serialize>() -> Vec<String> {
 }
 
 fn decode<T: DeserializeOwned>(event: &str) -> Result<(), String> {
-    serde_json::from_str::<T>(event).map(drop).map_err(|cause| cause.to_string())
+    serde_json::from_str::<T>(event)
+        .map(drop)
+        .map_err(|cause| cause.to_string())
 }
 
 /// Any type as an event: the derive takes structs alone, and a thousand expansions of it would show nothing here.

@@ -31,7 +31,14 @@ fn every_verdict_is_what_serde_does() {
     for letter in letters.iter().take(LETTERS) {
         println!("{letter}");
     }
-    assert!(table.types_and_pairs_suffice(), "fewer types than the table is meant to have");
-    assert_eq!(letters.len(), 0, "verdicts are wrong; the first of them are above");
+    assert!(
+        table.types_and_pairs_suffice(),
+        "fewer types than the table is meant to have"
+    );
+    assert_eq!(
+        letters.len(),
+        0,
+        "verdicts are wrong; the first of them are above"
+    );
     assert!(table.unknown_share() < 0.02, "too many pairs are undecided");
 }
