@@ -148,6 +148,13 @@ pub(crate) struct Object {
     pub(crate) groups: Vec<Group>,
 }
 
+impl Object {
+    /// Whether a writer of it writes no field at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.groups.is_empty() && !matches!(self.rest, Rest::Entries { .. })
+    }
+}
+
 /// One field of an object.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {

@@ -3,7 +3,7 @@
 use super::{Found, Inclusion};
 use crate::verdict::finding::Severity;
 use crate::verdict::rule::Rule;
-use crate::verdict::shape::{Enum, Id, Kind, Object, Rest, Seen, Tagging, Variant};
+use crate::verdict::shape::{Enum, Id, Kind, Object, Rest, Seen, Shapes, Tagging, Variant};
 use crate::verdict::witness;
 
 impl<'a> Inclusion<'a> {
@@ -41,13 +41,33 @@ impl<'a> Inclusion<'a> {
             match read.variant(&variant.name) {
                 None => self.unknown_variant(variant, written, read),
                 Some(known) => self.within(&format!("({})", variant.name), certain, |this| {
-                    if by_object {
+                    if by_object && !this.lacks_content(variant, known, read) {
                         this.variant_object(variant, known);
                     } else {
                         this.payload(variant, known, &read.tagging, buffered);
                     }
                 }),
             }
+        }
+    }
+
+    /// Whether one of the two is a variant without content, of an enum whose content stands beside its tag. An enum whose
+    /// variants all are such looks internally tagged.
+    fn lacks_content(&self, written: &Variant, known: &Variant, read: &Enum) -> bool {
+        let empty = |shapes: &Shapes, id: Option<Id>| match id.map(|id| shapes.see(id).kind) {
+            Some(Kind::Object(object)) => object.is_empty(),
+            _ => false,
+        };
+        match &read.tagging {
+            Tagging::Adjacent { .. } => empty(self.written, written.object),
+            Tagging::Internal { .. } => {
+                let all_empty = read
+                    .variants
+                    .iter()
+                    .all(|variant| empty(self.read, variant.object));
+                written.payload.is_some() && known.payload.is_none() && all_empty
+            }
+            Tagging::External => false,
         }
     }
 
@@ -105,7 +125,7 @@ impl<'a> Inclusion<'a> {
             (Some(payload), None) if self.is_unit(payload) => {}
             (Some(_), None) => {
                 let severity = match tagging {
-                    Tagging::Adjacent { sure: false, .. } => Severity::Unknown,
+                    Tagging::Adjacent { sure: false, .. } | Tagging::Internal { .. } => Severity::Unknown,
                     _ => Severity::Break,
                 };
                 let problem = format!(
@@ -122,12 +142,11 @@ impl<'a> Inclusion<'a> {
         let (Some(written), Some(object)) = (written.object, read.object) else {
             return;
         };
-        let empty = |object: &Object| object.fields.is_empty() && object.groups.is_empty();
         let (writes, reads) = (self.written.see(written), self.read.see(object));
         if let (Kind::Object(writes), Kind::Object(reads)) = (writes.kind, reads.kind)
             && matches!(reads.rest, Rest::Denied)
-            && empty(reads)
-            && !empty(writes)
+            && reads.is_empty()
+            && !writes.is_empty()
         {
             let problem =
                 "a unit variant passes over fields that `deny_unknown_fields` refuses in an empty struct"
@@ -221,6 +240,9 @@ impl<'a> Inclusion<'a> {
             }
             (_, Kind::Enum(written)) if self.names_fit(written, members) => {}
             (Decided::Open, _) => self.cannot_tell(both),
+            (Decided::Fails(found), _) if !found.iter().any(|found| found.finding.is_break()) => {
+                self.keep(found, true)
+            }
             (Decided::Fails(found), _) if related.iter().filter(|related| **related).count() == 1 => {
                 self.keep(found, true);
             }
