@@ -24,6 +24,9 @@ fn main() {
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder"));
     let events = fs::read_to_string(EVENTS).expect("the shop has events");
+    let shop =
+        fs::read_to_string(Path::new(PATCHES).join("shop.before.patch")).expect("it prepares the shop");
+    let events = apply(&events, &shop, "shop.before");
     let mut modules = Modules {
         out: &out,
         code: String::new(),
@@ -38,7 +41,10 @@ fn main() {
             "Edit {{ name: {name:?}, patch: {patch:?}, old: {old}, new: {new} }},"
         );
     }
-    let code = format!("{}\n/// Every edit.\npub const EDITS: &[Edit] = &[\n{table}];\n", modules.code);
+    let code = format!(
+        "{}\n/// Every edit.\npub const EDITS: &[Edit] = &[\n{table}];\n",
+        modules.code
+    );
     fs::write(out.join("edits.rs"), code).expect("the folder can be written");
 }
 
@@ -56,17 +62,26 @@ fn edits(events: &str) -> Vec<Edit> {
             Ok(patch) => apply(events, &patch, &name),
             Err(_) => events.to_owned(),
         };
-        let patch = fs::read_to_string(Path::new(PATCHES).join(format!("{name}.patch"))).expect("it was listed");
+        let patch =
+            fs::read_to_string(Path::new(PATCHES).join(format!("{name}.patch"))).expect("it was listed");
         let new = apply(&old, &patch, &name);
-        Edit { name, patch, old, new }
+        Edit {
+            name,
+            patch,
+            old,
+            new,
+        }
     };
     names.into_iter().map(edit).collect()
 }
 
 fn apply(text: &str, patch: &str, name: &str) -> String {
-    let start = patch.find("--- a/").unwrap_or_else(|| panic!("`{name}` holds no patch"));
+    let start = patch
+        .find("--- a/")
+        .unwrap_or_else(|| panic!("`{name}` holds no patch"));
     let patch = diffy::Patch::from_str(&patch[start..]).unwrap_or_else(|error| panic!("`{name}`: {error}"));
-    diffy::apply(text, &patch).unwrap_or_else(|error| panic!("`{name}` fits the shop's events no longer: {error}"))
+    diffy::apply(text, &patch)
+        .unwrap_or_else(|error| panic!("`{name}` fits the shop's events no longer: {error}"))
 }
 
 /// The copies, each once: many edits begin with the shop as it is.
@@ -83,7 +98,9 @@ impl Modules<'_> {
             return format!("{name}::EVENTS");
         }
         let name = format!("events_{}", self.names.len());
-        let list = types(events).map(|it| format!("tidings::EventDescriptor::of::<{it}>()")).collect::<Vec<_>>();
+        let list = types(events)
+            .map(|it| format!("tidings::EventDescriptor::of::<{it}>()"))
+            .collect::<Vec<_>>();
         let text = format!(
             "{events}\n/// Every event of this file.\npub const EVENTS: &[tidings::EventDescriptor] = &[{}];\n",
             list.join(", ")

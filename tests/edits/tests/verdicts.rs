@@ -10,14 +10,19 @@ use tidings_contracts::{Contract, Folder, Policy, judge};
 /// The contracts of these events and of the versions that they are upcast from.
 fn folder(events: &[EventDescriptor], kept: &Folder) -> Folder {
     let versions = events.iter().flat_map(EventDescriptor::versions);
-    versions.map(|event| Contract::of_successor(event, kept.iter())).collect()
+    versions
+        .map(|event| Contract::of_successor(event, kept.iter()))
+        .collect()
 }
 
 fn verdict(edit: &Edit) -> String {
     let old = folder(edit.old, &Folder::default());
     let new = folder(edit.new, &old);
     let findings = judge(&old, &new, Policy::default());
-    findings.iter().map(|finding| format!("{finding} [{}]\n", finding.rule)).collect()
+    findings
+        .iter()
+        .map(|finding| format!("{finding} [{}]\n", finding.rule))
+        .collect()
 }
 
 /// What stands between the title and the patch.
@@ -32,7 +37,11 @@ fn each_edit_of_the_shop_means_what_stands_above_it() {
     for edit in EDITS {
         let verdict = verdict(edit);
         if verdict.trim() != expected(edit) {
-            letters += &format!("patches/{}.patch says\n{}\nand it is\n{verdict}\n", edit.name, expected(edit));
+            letters += &format!(
+                "patches/{}.patch says\n{}\nand it is\n{verdict}\n",
+                edit.name,
+                expected(edit)
+            );
         }
     }
     assert!(letters.is_empty(), "{letters}");
@@ -40,5 +49,9 @@ fn each_edit_of_the_shop_means_what_stands_above_it() {
 
 #[test]
 fn there_are_edits_enough() {
-    assert!(EDITS.len() >= 50, "some patches are gone: there are {}", EDITS.len());
+    assert!(
+        EDITS.len() >= 50,
+        "some patches are gone: there are {}",
+        EDITS.len()
+    );
 }

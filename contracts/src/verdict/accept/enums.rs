@@ -7,13 +7,7 @@ use crate::verdict::shape::{Enum, Id, Kind, Object, Rest, Seen, Shapes, Tagging,
 use crate::verdict::witness;
 
 impl<'a> Inclusion<'a> {
-    pub(super) fn enums(
-        &mut self,
-        written: &'a Enum,
-        read: &'a Enum,
-        both: Option<(Id, Id)>,
-        buffered: bool,
-    ) {
+    pub(super) fn enums(&mut self, written: &'a Enum, read: &'a Enum, buffered: bool) {
         let by_object = match (&written.tagging, &read.tagging) {
             (Tagging::External, Tagging::External) => false,
             (
@@ -24,18 +18,31 @@ impl<'a> Inclusion<'a> {
                     ..
                 },
             ) if tag == other && content == inner => false,
-            (one, other) if tag(one).is_some() && tag(one) == tag(other) => true,
-            _ => {
-                let problem = format!(
-                    "{} are {}, {} read {}",
-                    self.writers(),
-                    written.tagging.describe(),
-                    self.readers(),
-                    read.tagging.describe()
-                );
-                return self.report(Rule::TaggingChanged, Severity::Break, true, both, problem);
-            }
+            (one, other) if one.tag().is_some() && one.tag() == other.tag() => true,
+            _ => return self.tagging(written, read),
         };
+        if written.content_moved(self.written, read, self.read) {
+            let found = self.attempt(|this| this.variants(written, read, by_object, buffered));
+            if fails(&found) {
+                self.tagging(written, read);
+            }
+            return;
+        }
+        self.variants(written, read, by_object, buffered);
+    }
+
+    fn tagging(&mut self, written: &Enum, read: &Enum) {
+        let problem = format!(
+            "{} are tagged {}, {} look for a tag {}",
+            self.writers(),
+            written.tagging.describe(),
+            self.readers(),
+            read.tagging.describe()
+        );
+        self.report(Rule::TaggingChanged, Severity::Break, true, None, problem);
+    }
+
+    fn variants(&mut self, written: &'a Enum, read: &'a Enum, by_object: bool, buffered: bool) {
         let certain = written.variants.len() == 1;
         for variant in &written.variants {
             match read.variant(&variant.name) {
@@ -300,13 +307,6 @@ pub(super) enum Decided {
 
 pub(super) fn fails(found: &[Found]) -> bool {
     found.iter().any(|found| found.finding.severity.fails())
-}
-
-fn tag(tagging: &Tagging) -> Option<&str> {
-    match tagging {
-        Tagging::External => None,
-        Tagging::Internal { tag } | Tagging::Adjacent { tag, .. } => Some(tag),
-    }
 }
 
 /// Whether two kinds have values of the same JSON type.

@@ -191,7 +191,7 @@ impl<'a> Inclusion<'a> {
             (Kind::Tuple(items), Kind::Tuple(read)) => self.tuple(items, read, both, buffered),
             (Kind::List(_), Kind::Tuple(_)) => self.mismatch_partly(Rule::TypeChanged, both),
             (Kind::Tuple(_) | Kind::List(_), Kind::Object(read)) => self.sequence(writes, reads, read),
-            (Kind::Enum(written), Kind::Enum(read)) => self.enums(written, read, both, buffered),
+            (Kind::Enum(written), Kind::Enum(read)) => self.enums(written, read, buffered),
             (Kind::Enum(written), _) => self.enum_as_plain(written, writes, reads, buffered),
             (Kind::Text { .. }, Kind::Enum(read)) => self.text_as_enum(read, both),
             (Kind::Object(written), Kind::Enum(read)) => self.object_as_enum(written, read, writes, reads),
