@@ -325,7 +325,10 @@ impl<'a> Walk<'a> {
 
     fn enums(&mut self, old: &'a Enum, new: &'a Enum) {
         if !alike(&old.tagging, &new.tagging) || old.content_moved(self.old, new, self.new) {
-            let (old, new) = (old.tagging.describe(), new.tagging.describe());
+            let (old, new) = (
+                old.tagging.describe(&new.tagging),
+                new.tagging.describe(&old.tagging),
+            );
             return self.push(Rule::TaggingChanged, [OK, OK], Some(old), Some(new));
         }
         let adjacent = |it: &Enum| matches!(it.tagging, Tagging::Adjacent { .. });

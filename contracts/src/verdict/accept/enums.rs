@@ -33,11 +33,11 @@ impl<'a> Inclusion<'a> {
 
     fn tagging(&mut self, written: &Enum, read: &Enum) {
         let problem = format!(
-            "{} are tagged {}, {} look for a tag {}",
+            "{} are tagged {}, {} expect a tag {}",
             self.writers(),
-            written.tagging.describe(),
+            written.tagging.describe(&read.tagging),
             self.readers(),
-            read.tagging.describe()
+            read.tagging.describe(&written.tagging)
         );
         self.report(Rule::TaggingChanged, Severity::Break, true, None, problem);
     }
