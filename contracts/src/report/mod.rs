@@ -12,7 +12,7 @@ use crate::Outcome;
 /// For whom an outcome is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Format {
+pub(crate) enum Format {
     /// A person at a terminal.
     #[default]
     Text,
