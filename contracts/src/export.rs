@@ -61,8 +61,8 @@ fn root(event: &EventDescriptor, settings: SchemaSettings) -> Value {
         .with_transform(RemoveRefSiblings::default())
         .into_generator();
     let mut root = event.schema(&mut generator).to_value();
-    let names = naming::names(&generator);
     let definitions = generator.take_definitions(true);
+    let names = naming::names(&generator);
     let definitions = naming::rename(&names, &mut root, definitions);
     let root = Schema::try_from(root).expect("a schema is renamed into a schema");
     let mut root = document(root, definitions).to_value();

@@ -109,5 +109,10 @@ fn walk_at(at: &mut String, schema: &mut Value, visit: &mut impl FnMut(&str, &mu
 /// Goes one step down in a JSON pointer.
 fn push(pointer: &mut String, step: &str) {
     pointer.push('/');
-    pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+    // Most steps have nothing to escape, and there are many.
+    if step.contains(['~', '/']) {
+        pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+    } else {
+        pointer.push_str(step);
+    }
 }

@@ -44,7 +44,9 @@ fn bound(schema: &mut Map<String, Value>) {
         schema.remove("format");
         return;
     }
-    let Some((least, most)) = width(format) else { return };
+    let Some((least, most)) = width(format) else {
+        return;
+    };
     let mut narrower = false;
     for (keyword, strict, bound) in [
         ("minimum", "exclusiveMinimum", least),

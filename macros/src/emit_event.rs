@@ -222,7 +222,7 @@ fn build_key(event: &Event) -> TokenStream {
                 if !text.is_empty() {
                     steps.extend(step(&mut text));
                 }
-                let path = access(&FieldPath::from_text(field, span), span);
+                let path = access(name, &FieldPath::from_text(field, span), span);
                 let field = literal(field, span);
                 steps.extend(quote_spanned!(span=> .field(#field, #private::KeyWord::word(&#path))?));
             }
@@ -238,16 +238,19 @@ fn build_key(event: &Event) -> TokenStream {
 fn aggregate_id(event: &Event) -> TokenStream {
     let span = event.aggregate_id.span();
     let private = event.root.private(span);
-    let path = access(&event.aggregate_id, span);
+    let path = access(&event.name, &event.aggregate_id, span);
     quote_spanned!(span=> #private::AggregateId::text(&#path))
 }
 
-fn access(path: &FieldPath, span: Span) -> TokenStream {
+// `self` at the path, and yet that of the method: where a `macro_rules!` writes the path and its caller the name, the two
+// are not of one hygiene.
+fn access(name: &Ident, path: &FieldPath, span: Span) -> TokenStream {
+    let this = Ident::new("self", span.resolved_at(name.span()));
     let members = path.0.iter().map(|member| match member {
         Member::Named(name) => quote!(#name),
         Member::Unnamed(index) => quote!(#index),
     });
-    quote_spanned!(span=> self #(.#members)*)
+    quote_spanned!(span=> #this #(.#members)*)
 }
 
 fn upcast(event: &Event) -> TokenStream {

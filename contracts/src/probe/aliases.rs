@@ -1,6 +1,6 @@
 //! The other names of fields.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -36,35 +36,36 @@ impl Alias {
 pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Vec<Alias> {
     let mut found = Vec::new();
     for (object, branches) in explorer.seen.nodes.clone() {
-        let Some(Value::Object(properties)) = explorer.node(&object).and_then(|node| node.get("properties"))
-        else {
+        let properties = explorer.node(&object).and_then(|node| node.get("properties"));
+        let Some(Value::Object(properties)) = properties else {
             continue;
         };
-        let candidates: BTreeSet<String> = match explorer.fields.get(&object) {
-            Some(fields) => fields.iter().map(|&field| field.to_owned()).collect(),
-            None => properties
-                .keys()
-                .flat_map(|name| spellings(name))
-                .chain(likely.iter().cloned())
-                .collect(),
+        // The one property of a variant is the variant's name.
+        let is_variant = explorer.variants.contains_key(&object) && !explorer.fields.contains_key(&object);
+        let Some(first) = properties.keys().next().filter(|_| !is_variant) else {
+            continue;
         };
+        let mut place = Object {
+            explorer,
+            pointer: &object,
+            branches: &branches,
+        };
+        let candidates = place.candidates(properties, likely);
+        // Fed beside the fields, what is none of them harms no one.
+        if candidates.is_empty() || place.takes(first, &candidates, true) {
+            continue;
+        }
         for name in candidates {
-            if properties.contains_key(&name) {
+            let name = [name];
+            if place.takes(first, &name, true) {
                 continue;
             }
-            let plan = |field: &str, twice| Plan {
-                branches: branches.clone(),
-                rename: Some(Rename {
-                    property: format!("{object}/properties/{}", escaped(field)),
-                    name: name.clone(),
-                    twice,
-                }),
-                ..Plan::default()
-            };
-            if let Some(field) = field_of(explorer, properties, &object, plan) {
+            // It is one too many; in the place of its own field it will do.
+            if let Some(field) = properties.keys().find(|field| place.takes(field, &name, false)) {
+                let [name] = name;
                 found.push(Alias {
                     object: object.clone(),
-                    field,
+                    field: field.clone(),
                     name,
                 });
             }
@@ -73,21 +74,40 @@ pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Ve
     found
 }
 
-/// The field that a name belongs to: fed beside it, it is one too many; fed in its place, it will do.
-fn field_of(
-    explorer: &mut Explorer<'_>,
-    properties: &Map<String, Value>,
-    object: &str,
-    plan: impl Fn(&str, bool) -> Plan,
-) -> Option<String> {
-    let first = properties.keys().next()?;
-    if explorer.takes(&plan(first, true), &[object]).0 {
-        return None;
+/// An object's schema, and the way there.
+struct Object<'e, 'a> {
+    explorer: &'e mut Explorer<'a>,
+    pointer: &'e str,
+    branches: &'e BTreeMap<String, usize>,
+}
+
+impl Object<'_, '_> {
+    /// The names to try: those that its type asks for or, when that cannot be heard, those that seem likely.
+    fn candidates(&self, properties: &Map<String, Value>, likely: &BTreeSet<String>) -> Vec<String> {
+        let mut names: BTreeSet<String> = match self.explorer.fields.get(self.pointer) {
+            Some(fields) => fields.iter().map(|&field| field.to_owned()).collect(),
+            None => {
+                let spellings = properties.keys().flat_map(|name| spellings(name));
+                spellings.chain(likely.iter().cloned()).collect()
+            }
+        };
+        names.retain(|name| !properties.contains_key(name));
+        names.into_iter().collect()
     }
-    properties
-        .keys()
-        .find(|field| explorer.takes(&plan(field, false), &[object]).0)
-        .cloned()
+
+    /// Whether the type takes what `field` holds under `names`, in its place or beside it.
+    fn takes(&mut self, field: &str, names: &[String], beside: bool) -> bool {
+        let plan = Plan {
+            branches: self.branches.clone(),
+            rename: Some(Rename {
+                property: format!("{}/properties/{}", self.pointer, escaped(field)),
+                names: names.to_vec(),
+                beside,
+            }),
+            ..Plan::default()
+        };
+        self.explorer.takes(&plan, &[self.pointer]).0
+    }
 }
 
 /// A name as the conventions of other languages write it.

@@ -265,10 +265,10 @@ impl<'i, 'r, 'a> Members<'i, 'r, 'a> {
                 .filter(|rename| rename.property == property.pointer)
             {
                 Some(rename) => {
-                    if rename.twice {
+                    if rename.beside {
                         members.push((property.name, place.clone()));
                     }
-                    members.push((rename.name.clone(), place));
+                    members.extend(rename.names.iter().map(|name| (name.clone(), place.clone())));
                 }
                 None => members.push((property.name, place)),
             }

@@ -202,8 +202,8 @@ fn of_branches(
                     branches: by_branch(branch),
                     rename: Some(Rename {
                         property: property.clone(),
-                        name: name.clone(),
-                        twice: false,
+                        names: vec![name.clone()],
+                        beside: false,
                     }),
                     ..Plan::default()
                 },

@@ -33,10 +33,10 @@ pub(crate) struct Alone {
 pub(crate) struct Rename {
     /// The pointer of the property's schema.
     pub(crate) property: String,
-    /// The other name.
-    pub(crate) name: String,
+    /// The other names, all of them.
+    pub(crate) names: Vec<String>,
     /// Whether it is fed under its own name as well.
-    pub(crate) twice: bool,
+    pub(crate) beside: bool,
 }
 
 /// What is learned of a schema by going through it.
@@ -249,7 +249,7 @@ impl<'a> Walk<'a> {
         let of_map = nodes.iter().find_map(|(part, node)| self.entry(part, node));
         properties.extend(of_map.filter(|entry| properties.iter().all(|known| known.name != entry.name)));
         // A tag first, since serde can see what follows only then; what could not be fed last, so that the rest is.
-        properties.sort_by_key(|property| {
+        properties.sort_by_cached_key(|property| {
             let is_tag = self
                 .node(&property.pointer)
                 .is_some_and(|node| node.contains_key("const"));

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// A customer placed an order.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
-#[event(type = "order.created", aggregate_id = order_id)]
+#[event(type = "order.created", aggregate_id = order_id, example = order_created())]
 pub struct OrderCreated {
     /// The order.
     pub order_id: Uuid,
@@ -21,6 +21,18 @@ pub struct OrderCreated {
     pub total_cents: u64,
     /// The card to charge, as the customer wrote it.
     pub card: String,
+}
+
+/// What its contract shows.
+fn order_created() -> OrderCreated {
+    OrderCreated {
+        order_id: Uuid::from_u128(0x0193_5c8e_7f60_7a51_9c1e_5d0f_7b3a_2e44),
+        customer: "Ada".to_owned(),
+        item: "teapot".to_owned(),
+        quantity: 2,
+        total_cents: 4200,
+        card: "4242 4242 4242 4242".to_owned(),
+    }
 }
 
 /// An order will not be carried out.
