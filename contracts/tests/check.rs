@@ -129,6 +129,33 @@ fn a_break_says_whom_where_and_how_to_go_on_and_is_never_written() {
     }
 }
 
+#[test]
+fn a_break_that_is_waived_is_written_until_the_waiver_expires() {
+    let waiver = |day: &str| {
+        format!(
+            "[[waiver]]\ntype = \"order.created\"\npath = \"data.currency\"\nrule = \"field-added-required\"\n\
+             reason = \"nobody listens yet\"\nexpires = {day}\n"
+        )
+    };
+    let folder = folder("waived");
+    commit(&folder, events![first::OrderCreated]);
+    let changed = events![broken::OrderCreated];
+    fs::write(folder.join("waivers.toml"), waiver("2020-01-01")).unwrap();
+    let (text, rules) = letter(check(&folder, changed));
+    assert_eq!(rules, [Rule::FieldAddedRequired], "{text}");
+    assert!(
+        text.contains("the waiver of field-added-required expired on 2020-01-01"),
+        "{text}"
+    );
+
+    fs::write(folder.join("waivers.toml"), waiver("2999-01-01")).unwrap();
+    let (text, rules) = letter(check(&folder, changed));
+    assert!(rules.is_empty(), "{text}");
+    assert!(text.contains("+      \"currency\""), "{text}");
+    commit(&folder, changed);
+    check(&folder, changed).unwrap();
+}
+
 event!(second, #[event(version = 2, upcast_from = super::first::OrderCreated)] OrderCreated {
     pub(crate) order_id: u32,
     pub(crate) customer: String,

@@ -84,6 +84,22 @@ const SUITES: &[Suite] = &[
         steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test macros")]),
     },
     Suite {
+        name: "contracts",
+        about: "what is exported of each type, on any features of others, and what a changed contract is told",
+        brokers: &[Kind::None],
+        tools: TOOLS,
+        deadline: BUILD,
+        steps: Steps::Fixed(|| {
+            vec![
+                Step::tests("-p tidings-contracts --lib --tests"),
+                // The same files whatever other crates have `serde_json` and schemars do.
+                Step::tests(
+                    "-p tidings-contracts --test export --features schemars/preserve_order,serde_json/arbitrary_precision",
+                ),
+            ]
+        }),
+    },
+    Suite {
         name: "conformance",
         about: "the promises that every broker keeps",
         brokers: &[Kind::Memory, Kind::RabbitMq],
@@ -137,7 +153,11 @@ const SUITES: &[Suite] = &[
         brokers: &[Kind::None],
         tools: TOOLS,
         deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("--doc -p tidings --all-features")]),
+        steps: Steps::Fixed(|| {
+            vec![Step::tests(
+                "--doc -p tidings -p tidings-contracts --all-features",
+            )]
+        }),
     },
 ];
 
@@ -173,13 +193,14 @@ fn feature_steps(manifest: &str) -> Vec<Step> {
     let bare = "-p tidings --no-default-features";
     let mut steps = vec![
         Step::lacks(&["tokio", "lapin"], &format!("{bare} -e normal")),
+        Step::lacks(&["tokio", "lapin"], "-p tidings-contracts -e normal"),
         Step::succeeds(&format!("check {bare} --lib")),
     ];
     let features = feature::names(manifest).into_iter();
     steps.extend(features.map(|name| Step::succeeds(&format!("check {bare} --lib --features {name}"))));
     // Both at once, since the runtime is built against the macros in the package beside it, not on a registry.
     steps.push(Step::succeeds(
-        "package -p tidings-macros -p tidings --allow-dirty",
+        "package -p tidings-macros -p tidings -p tidings-contracts --allow-dirty",
     ));
     steps
 }

@@ -7,7 +7,7 @@ use similar::TextDiff;
 
 use crate::check::VARIABLE;
 use crate::contract::Contract;
-use crate::verdict::Finding;
+use crate::verdict::{Finding, Outcome, StaleWaiver, Waivers};
 
 /// All that keeps a check from being `Ok`; its `Display` is a letter to whoever runs the tests.
 #[derive(Clone)]
@@ -18,6 +18,10 @@ pub struct Drift {
     pub findings: Vec<Finding>,
     /// What `TIDINGS_CONTRACTS=write` writes.
     pub changes: Vec<Changed>,
+    /// What it would write if nothing failed.
+    pub(crate) held_back: Vec<Changed>,
+    /// Waivers that would have covered a finding, had they not expired.
+    expired: Vec<StaleWaiver>,
 }
 
 /// A contract that is not what its file says, though no one is broken by it.
@@ -36,7 +40,24 @@ impl Drift {
             folder,
             findings: Vec::new(),
             changes: Vec::new(),
+            held_back: Vec::new(),
+            expired: Vec::new(),
         }
+    }
+
+    /// Takes away what is waived, and lets go what it held back.
+    pub(crate) fn waive(&mut self, waivers: &Waivers) {
+        let outcome = Outcome::today(std::mem::take(&mut self.findings), waivers);
+        self.findings = outcome.findings;
+        // One of no use here may still serve where contracts are held against those of a branch.
+        let covers = |stale: &StaleWaiver| self.failing().any(|finding| stale.waiver.covers(finding));
+        self.expired = outcome.stale.into_iter().filter(covers).collect();
+        let failing: Vec<String> = self.failing().map(|finding| finding.event_type.clone()).collect();
+        let (held_back, free) = std::mem::take(&mut self.held_back)
+            .into_iter()
+            .partition(|change: &Changed| failing.contains(&change.contract.event_type));
+        self.held_back = held_back;
+        self.changes.extend(free);
     }
 
     /// Whether there is nothing that fails.
@@ -67,7 +88,16 @@ impl fmt::Display for Drift {
         if failing > 0 {
             writeln!(
                 f,
-                "\nWhat breaks someone is not written over their contract: undo it, or go on as the finding says."
+                "\nWhat breaks someone is not written over their contract: undo it, go on as the finding says, or, when \
+                 everyone concerned agrees, waive it in {}",
+                self.folder.join("waivers.toml").display()
+            )?;
+        }
+        for stale in &self.expired {
+            writeln!(
+                f,
+                "\nthe waiver of {} expired on {}",
+                stale.waiver.rule, stale.waiver.expires
             )?;
         }
         for warning in self.findings.iter().filter(|finding| !finding.severity.fails()) {

@@ -2,7 +2,8 @@
 
 use std::error::Error as _;
 
-use tidings::EventDescriptor;
+use serde_json::Value;
+use tidings::{DecodeError, EventDescriptor};
 
 use crate::contract::Contract;
 use crate::verdict::{Direction, Finding, Rule, Severity};
@@ -10,8 +11,9 @@ use crate::verdict::{Direction, Finding, Rule, Severity};
 /// Reads every example of `contract` as `event`, today's type.
 pub(crate) fn hold(contract: &Contract, event: &EventDescriptor, findings: &mut Vec<Finding>) {
     for (at, example) in contract.examples.iter().enumerate() {
-        let result = (event.probe().rewrite)(contract.version, &example.to_string());
-        let Err(error) = result else { continue };
+        let Err(error) = reads(event, contract.version, example) else {
+            continue;
+        };
         let mut reason = error.to_string();
         let mut source = error.source();
         while let Some(error) = source {
@@ -39,6 +41,11 @@ pub(crate) fn hold(contract: &Contract, event: &EventDescriptor, findings: &mut 
     }
 }
 
+/// Reads an event of version `version` as today's type.
+pub(crate) fn reads(event: &EventDescriptor, version: u32, example: &Value) -> Result<(), DecodeError> {
+    (event.probe().rewrite)(version, &example.to_string()).map(drop)
+}
+
 /// The examples of a contract that is written anew: its own, and those of the contract before it that have another shape,
 /// for they are events as they were written once.
 pub(crate) fn keep(contract: &mut Contract, committed: &Contract) {
@@ -51,8 +58,8 @@ pub(crate) fn keep(contract: &mut Contract, committed: &Contract) {
 }
 
 /// Whether two values differ in nothing but their texts, numbers and booleans.
-fn alike(one: &serde_json::Value, other: &serde_json::Value) -> bool {
-    use serde_json::Value::{Array, Bool, Null, Number, Object, String};
+fn alike(one: &Value, other: &Value) -> bool {
+    use Value::{Array, Bool, Null, Number, Object, String};
     match (one, other) {
         (Object(one), Object(other)) => {
             one.len() == other.len()

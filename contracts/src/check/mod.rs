@@ -14,17 +14,18 @@ use tidings::describe::Description;
 
 use crate::error::{Error, Result};
 use crate::folder::Folder;
-use crate::verdict::Level;
+use crate::verdict::{Level, Waivers};
 
 pub use drift::{Changed, Drift};
 
 /// Holds the contracts in `folder` against the events that a service publishes.
 ///
-/// ```
+/// In a `#[test]` of its own:
+///
+/// ```no_run
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, events};
 /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] struct OrderCreated { order_id: String }
 /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] struct OrderCancelled { order_id: String }
-/// #[test]
 /// fn contracts_hold() {
 ///     tidings_contracts::check("contracts", events![OrderCreated, OrderCancelled]).unwrap();
 /// }
@@ -38,6 +39,8 @@ pub use drift::{Changed, Drift};
 /// - a change that breaks someone: whom, where, and how to go on. It is never written over the contract that it breaks;
 /// - an event without a contract, or a contract without an event; a `version` raised while the older contract is not
 ///   there, or while nothing upcasts what it describes; an event in a contract that today's type no longer reads.
+///
+/// What `waivers.toml` in the folder covers (see [`Waiver`](crate::Waiver)) is taken as agreed upon, until its day.
 ///
 /// What lies under `consumed/` in the folder are contracts of other services, copied from them: each is held against the
 /// event of that type in the list, which must read all that its owner writes.
@@ -162,6 +165,7 @@ impl Check {
         if let Some(service) = &self.service {
             consumed::hold_service(service, [&consumed, &committed], &mut drift.findings);
         }
+        drift.waive(&Waivers::read(&self.folder)?);
         self.settle(drift, write)
     }
 

@@ -68,11 +68,20 @@ fn hold_version(
             .into_iter()
             .filter(|finding| finding.severity > Severity::Ok),
     );
-    if !breaks {
-        drift.changes.push(Changed {
-            contract,
-            committed: Some(text),
-        });
+    if breaks {
+        // It is written only when the break is waived, and with it what no one can read any more.
+        contract
+            .examples
+            .retain(|example| golden::reads(event, contract.version, example).is_ok());
+    }
+    let change = Changed {
+        contract,
+        committed: Some(text),
+    };
+    if breaks {
+        drift.held_back.push(change);
+    } else {
+        drift.changes.push(change);
     }
     !breaks
 }

@@ -6,9 +6,11 @@
 
 mod aliases;
 mod deserializer;
+mod enumeration;
 mod explore;
 mod variants;
 mod walk;
+mod whole;
 
 use std::collections::BTreeSet;
 

@@ -20,13 +20,20 @@ pub(crate) struct Family {
 /// The families of a theme.
 pub(crate) fn of(theme: &Theme, contexts: &BTreeMap<String, String>) -> Vec<Family> {
     let family = |name: &String| {
-        let context = contexts
-            .get(name)
-            .unwrap_or_else(|| panic!("theme `{}` names the context `{name}`, which contexts.rs lacks", theme.name));
+        let context = contexts.get(name).unwrap_or_else(|| {
+            panic!(
+                "theme `{}` names the context `{name}`, which contexts.rs lacks",
+                theme.name
+            )
+        });
         Family {
             theme: theme.name.clone(),
             context: name.clone(),
-            sources: theme.versions.iter().map(|version| source(version, context)).collect(),
+            sources: theme
+                .versions
+                .iter()
+                .map(|version| source(version, context))
+                .collect(),
         }
     };
     theme.contexts.iter().map(family).collect()
@@ -44,9 +51,12 @@ fn source(version: &str, context: &str) -> String {
     let end = fields + closing(&version[fields..]);
     let mut around = version[..start].to_owned();
     around.push_str(version[end + 1..].trim());
-    format!("{around}\n{}", context.replace("FIELDS", version[fields..end].trim()))
-        .trim()
-        .to_owned()
+    format!(
+        "{around}\n{}",
+        context.replace("FIELDS", version[fields..end].trim())
+    )
+    .trim()
+    .to_owned()
 }
 
 /// Where the brace closes that stands open before `text`.
@@ -69,12 +79,23 @@ pub(crate) fn emit(families: &[Family]) -> String {
     let mut code = String::new();
     let mut list = String::new();
     for (number, family) in families.iter().enumerate() {
-        let Family { theme, context, sources } = family;
+        let Family {
+            theme,
+            context,
+            sources,
+        } = family;
         let mut subjects = String::new();
         let _ = writeln!(code, "mod f{number} {{");
         for (version, source) in sources.iter().enumerate() {
-            let _ = writeln!(code, "pub mod v{version} {{ use crate::prelude::*;\n{}\n}}", types(source));
-            let _ = writeln!(subjects, "Subject::of::<f{number}::v{version}::Event>({source:?}),");
+            let _ = writeln!(
+                code,
+                "pub mod v{version} {{ use crate::prelude::*;\n{}\n}}",
+                types(source)
+            );
+            let _ = writeln!(
+                subjects,
+                "Subject::of::<f{number}::v{version}::Event>({source:?}),"
+            );
         }
         let _ = writeln!(code, "}}");
         let _ = writeln!(list, "Family::new({theme:?}, {context:?}, vec![{subjects}]),");

@@ -41,9 +41,14 @@ fn implement(name: &Ident, generics: &Generics, values: &TokenStream) -> TokenSt
 
 /// Pushes the values of one struct or variant.
 fn values(path: &TokenStream, fields: &Fields) -> TokenStream {
-    let lists: Vec<Ident> = (0..fields.len()).map(|index| format_ident!("list{index}")).collect();
+    let lists: Vec<Ident> = (0..fields.len())
+        .map(|index| format_ident!("list{index}"))
+        .collect();
     let types = fields.iter().map(|field| &field.ty);
-    let picked = lists.iter().enumerate().map(|(index, list)| quote! { #list[plan[#index]].clone() });
+    let picked = lists
+        .iter()
+        .enumerate()
+        .map(|(index, list)| quote! { #list[plan[#index]].clone() });
     let value = match fields {
         Fields::Named(named) => {
             let names = named.named.iter().map(|field| &field.ident);

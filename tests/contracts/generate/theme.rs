@@ -13,12 +13,15 @@ impl Theme {
     /// The first line is `// in: <context>, <context>`; then a version a paragraph.
     pub(crate) fn read(name: &str, text: &str) -> Self {
         let (first, rest) = text.split_once('\n').unwrap_or_default();
-        let contexts = first
-            .strip_prefix("// in: ")
-            .unwrap_or_else(|| panic!("theme `{name}` names no contexts; start it with `// in: root, field`"));
+        let contexts = first.strip_prefix("// in: ").unwrap_or_else(|| {
+            panic!("theme `{name}` names no contexts; start it with `// in: root, field`")
+        });
         Self {
             name: name.to_owned(),
-            contexts: contexts.split(", ").map(|context| context.trim().to_owned()).collect(),
+            contexts: contexts
+                .split(", ")
+                .map(|context| context.trim().to_owned())
+                .collect(),
             versions: paragraphs(rest),
         }
     }

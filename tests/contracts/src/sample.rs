@@ -44,7 +44,9 @@ pub fn plans(counts: &[usize]) -> Vec<Vec<usize>> {
 }
 
 /// Names that maps have among their keys: the fields and tags of the themes, for which a struct may ask.
-const KEYS: &[&str] = &["key", "", "id", "note", "kind", "body", "Held", "value", "7", "Red", "true", "k"];
+const KEYS: &[&str] = &[
+    "key", "", "id", "note", "kind", "body", "Held", "value", "7", "Red", "true", "k",
+];
 
 macro_rules! samples {
     ($($type:ty: [$($value:expr),+ $(,)?];)+) => {$(

@@ -37,7 +37,11 @@ impl<'a> Pair<'a> {
     }
 
     pub(crate) fn severity(&self) -> Severity {
-        self.findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Ok)
+        self.findings
+            .iter()
+            .map(|finding| finding.severity)
+            .max()
+            .unwrap_or(Severity::Ok)
     }
 
     pub(crate) fn agreement(&self) -> Agreement {

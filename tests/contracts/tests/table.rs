@@ -61,12 +61,24 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.rows.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
+        let width = self
+            .rows
+            .iter()
+            .map(|(name, ..)| name.len())
+            .max()
+            .unwrap_or_default();
         writeln!(f, "{:width$}  types  pairs  agreed  unknown  wrong", "family")?;
         let mut row = |name: &str, types: usize, counts: Counts| {
-            let Counts { agreed, unknown, wrong } = counts;
+            let Counts {
+                agreed,
+                unknown,
+                wrong,
+            } = counts;
             let pairs = counts.pairs();
-            writeln!(f, "{name:width$}  {types:5}  {pairs:5}  {agreed:6}  {unknown:7}  {wrong:5}")
+            writeln!(
+                f,
+                "{name:width$}  {types:5}  {pairs:5}  {agreed:6}  {unknown:7}  {wrong:5}"
+            )
         };
         for (name, types, counts) in &self.rows {
             row(name, *types, *counts)?;

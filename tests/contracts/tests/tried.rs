@@ -15,13 +15,22 @@ impl Tried {
     /// All of a family. Each contract is made with the others at hand, as in a folder where all are kept, and read from
     /// the text of its file: what the file does not hold, no verdict knows.
     pub(crate) fn all(family: &Family) -> Vec<Self> {
-        let plain: Vec<Contract> = family.subjects.iter().map(|subject| Contract::of(&subject.event)).collect();
-        family.subjects.iter().map(|subject| Self::one(subject, &plain)).collect()
+        let plain: Vec<Contract> = family
+            .subjects
+            .iter()
+            .map(|subject| Contract::of(&subject.event))
+            .collect();
+        family
+            .subjects
+            .iter()
+            .map(|subject| Self::one(subject, &plain))
+            .collect()
     }
 
     fn one(subject: &Subject, kept: &[Contract]) -> Self {
         let text = Contract::of_successor(&subject.event, kept).to_json();
-        let contract = Contract::read(&text).unwrap_or_else(|reason| panic!("{reason}\n{}\n{text}", subject.source));
+        let contract =
+            Contract::read(&text).unwrap_or_else(|reason| panic!("{reason}\n{}\n{text}", subject.source));
         let events = (subject.events)();
         assert!(!events.is_empty(), "no event is written by {}", subject.source);
         Self {
