@@ -13,7 +13,7 @@ use table::Table;
 use tried::Tried;
 
 /// How many letters are printed: the first to go by, not all there are.
-const LETTERS: usize = 20;
+const LETTERS: usize = 4000;
 
 #[test]
 fn every_verdict_is_what_serde_does() {

@@ -30,7 +30,8 @@ impl<'a> Inclusion<'a> {
                 let severity = if writes.fields.is_empty() {
                     Severity::Break
                 } else {
-                    Severity::Warning
+                    // A flattened `Option` passes over what does not fit, and looks like any other field.
+                    Severity::Unknown
                 };
                 let problem = format!(
                     "an entry of the map may be called `{name}`, and be none for {}",
