@@ -20,11 +20,12 @@ pub use drift::{Changed, Drift};
 
 /// Holds the contracts in `folder` against the events that a service publishes.
 ///
-/// ```
+/// In a `#[test]` of its own:
+///
+/// ```no_run
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, events};
 /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] struct OrderCreated { order_id: String }
 /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] struct OrderCancelled { order_id: String }
-/// #[test]
 /// fn contracts_hold() {
 ///     tidings_contracts::check("contracts", events![OrderCreated, OrderCancelled]).unwrap();
 /// }

@@ -84,12 +84,12 @@ struct Object<'e, 'a> {
 impl Object<'_, '_> {
     /// The names to try: those that its type asks for or, when that cannot be heard, those that seem likely.
     fn candidates(&self, properties: &Map<String, Value>, likely: &BTreeSet<String>) -> Vec<String> {
-        let mut names: BTreeSet<String> = match self.explorer.fields.get(self.pointer) {
-            Some(fields) => fields.iter().map(|&field| field.to_owned()).collect(),
-            None => {
-                let spellings = properties.keys().flat_map(|name| spellings(name));
-                spellings.chain(likely.iter().cloned()).collect()
-            }
+        let asked = self.explorer.fields.get(self.pointer);
+        let mut names: BTreeSet<String> = if let Some(fields) = asked {
+            fields.iter().map(|&field| field.to_owned()).collect()
+        } else {
+            let spellings = properties.keys().flat_map(|name| spellings(name));
+            spellings.chain(likely.iter().cloned()).collect()
         };
         names.retain(|name| !properties.contains_key(name));
         names.into_iter().collect()

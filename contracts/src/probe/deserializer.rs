@@ -3,15 +3,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use serde::de::value::{Error as Refusal, MapDeserializer, SeqDeserializer};
-use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
-};
+use serde::de::value::Error as Refusal;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
+use crate::probe::enumeration::Variant;
+use crate::probe::keys::{self, AskedKeys};
 use crate::probe::walk::{Place, Property, Shape, Walk};
+use crate::probe::whole::{Key, scalar};
 
 /// What one run brought to light.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Heard {
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
     /// The variants that an enum asks for, likewise.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
+    /// What the maps ask their keys to be, likewise.
+    pub(crate) keys: AskedKeys,
     /// The schemas whose own types said yes or no to what they were fed, buffered values aside.
     pub(crate) answers: BTreeMap<String, bool>,
     /// The innermost property that was refused.
@@ -41,7 +43,7 @@ pub(crate) struct At<'r, 'a> {
 
 const DEEPEST: usize = 96;
 
-impl<'r, 'a> At<'r, 'a> {
+impl At<'_, '_> {
     fn to(&self, place: Place) -> Self {
         Self { run: self.run, place }
     }
@@ -74,7 +76,7 @@ impl<'r, 'a> At<'r, 'a> {
     }
 }
 
-impl<'de, 'r, 'a> Deserializer<'de> for At<'r, 'a> {
+impl<'de> Deserializer<'de> for At<'_, '_> {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
@@ -119,7 +121,7 @@ impl<'de, 'r, 'a> Deserializer<'de> for At<'r, 'a> {
         let result = self.feed(|shape| match shape {
             Shape::Object(properties) => {
                 let mut members = Members::new(&self, properties);
-                match members.members.next() {
+                match members.left.next() {
                     Some((name, place)) => visitor.visit_enum(Variant {
                         name,
                         at: Some(self.to(place)),
@@ -162,74 +164,6 @@ impl<'de, 'r, 'a> Deserializer<'de> for At<'r, 'a> {
     }
 }
 
-fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
-    match value {
-        Value::Null => visitor.visit_unit(),
-        Value::Bool(value) => visitor.visit_bool(value),
-        Value::String(text) => visitor.visit_string(text),
-        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(number), _) => visitor.visit_u64(number),
-            (None, Some(number)) => visitor.visit_i64(number),
-            (None, None) => visitor.visit_f64(number.as_f64().unwrap_or_default()),
-        },
-        // An example that stands in the schema.
-        Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(Whole))),
-        Value::Object(members) => visitor.visit_map(MapDeserializer::new(
-            members.into_iter().map(|(name, value)| (name, Whole(value))),
-        )),
-    }
-}
-
-/// A value that is fed as it is.
-struct Whole(Value);
-
-impl<'de> IntoDeserializer<'de, Refusal> for Whole {
-    type Deserializer = Self;
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
-
-impl<'de> Deserializer<'de> for Whole {
-    type Error = Refusal;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        scalar(self.0, visitor)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        match self.0 {
-            Value::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        match self.0 {
-            Value::String(name) => visitor.visit_enum(Variant { name, at: None }),
-            value => scalar(value, visitor),
-        }
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
-    }
-}
-
 struct Items<'i, 'r, 'a> {
     at: &'i At<'r, 'a>,
     items: std::vec::IntoIter<String>,
@@ -248,7 +182,7 @@ impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
 
 struct Members<'i, 'r, 'a> {
     at: &'i At<'r, 'a>,
-    members: std::vec::IntoIter<(String, Place)>,
+    left: std::vec::IntoIter<(String, Place)>,
     value: Option<Place>,
 }
 
@@ -275,7 +209,7 @@ impl<'i, 'r, 'a> Members<'i, 'r, 'a> {
         }
         Self {
             at,
-            members: members.into_iter(),
+            left: members.into_iter(),
             value: None,
         }
     }
@@ -285,11 +219,15 @@ impl<'de> MapAccess<'de> for Members<'_, '_, '_> {
     type Error = Refusal;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refusal> {
-        let Some((name, place)) = self.members.next() else {
+        let Some((name, place)) = self.left.next() else {
             return Ok(None);
         };
         self.value = Some(place.clone());
-        let result = seed.deserialize(Key(name));
+        let asked = RefCell::new(None);
+        let result = seed.deserialize(Key { name, asked: &asked });
+        if let (Some(asked), Some(map)) = (asked.into_inner(), keys::map_of(&place.pointer)) {
+            self.at.run.heard.borrow_mut().keys.insert(map.to_owned(), asked);
+        }
         self.refused(&place, result).map(Some)
     }
 
@@ -307,132 +245,5 @@ impl Members<'_, '_, '_> {
             refused.get_or_insert_with(|| place.pointer.clone());
         }
         result
-    }
-}
-
-/// The name of a member: of a struct a field, of a map whatever its keys are.
-struct Key(String);
-
-impl Key {
-    fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        match (self.0.parse::<u64>(), self.0.parse::<i64>()) {
-            (Ok(number), _) => visitor.visit_u64(number),
-            (_, Ok(number)) => visitor.visit_i64(number),
-            _ => visitor.visit_string(self.0),
-        }
-    }
-}
-
-macro_rules! numbers {
-    ($($method:ident)+) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-            self.number(visitor)
-        })+
-    };
-}
-
-impl<'de> Deserializer<'de> for Key {
-    type Error = Refusal;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_string(self.0)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        visitor.visit_enum(Variant {
-            name: self.0,
-            at: None,
-        })
-    }
-
-    numbers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-    }
-
-    forward_to_deserialize_any! {
-        bool f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
-        ignored_any
-    }
-}
-
-/// A variant by its name, with its payload where it has one.
-struct Variant<'r, 'a> {
-    name: String,
-    at: Option<At<'r, 'a>>,
-}
-
-impl<'de, 'r, 'a> EnumAccess<'de> for Variant<'r, 'a> {
-    type Error = Refusal;
-    type Variant = Payload<'r, 'a>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Refusal> {
-        Ok((seed.deserialize(Key(self.name))?, Payload(self.at)))
-    }
-}
-
-struct Payload<'r, 'a>(Option<At<'r, 'a>>);
-
-impl<'r, 'a> Payload<'r, 'a> {
-    fn at(self) -> Result<At<'r, 'a>, Refusal> {
-        self.0
-            .ok_or_else(|| Refusal::custom("a variant without a payload"))
-    }
-
-    fn counted<'de, T>(
-        at: &At<'r, 'a>,
-        take: impl FnOnce(At<'r, 'a>) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        let result = take(at.clone());
-        if result.is_err() {
-            let refused = &mut at.run.heard.borrow_mut().refused;
-            refused.get_or_insert_with(|| at.place.pointer.clone());
-        }
-        result
-    }
-}
-
-impl<'de> VariantAccess<'de> for Payload<'_, '_> {
-    type Error = Refusal;
-
-    fn unit_variant(self) -> Result<(), Refusal> {
-        // A unit variant of a flattened enum is written with a null.
-        match self.0 {
-            Some(at) => de::Deserialize::deserialize(at),
-            None => Ok(()),
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refusal> {
-        Self::counted(&self.at()?, |at| seed.deserialize(at))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Refusal> {
-        Self::counted(&self.at()?, |at| at.deserialize_any(visitor))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        Self::counted(&self.at()?, |at| at.deserialize_struct("", fields, visitor))
     }
 }

@@ -41,6 +41,11 @@ impl Tried {
         }
     }
 
+    /// Whether the type reads an event.
+    pub(crate) fn reads(&self, event: &str) -> bool {
+        (self.decode)(event).is_ok()
+    }
+
     /// The first of the events that the type does not read, and what serde says.
     pub(crate) fn refuses<'a>(&self, events: &'a [String]) -> Option<(&'a str, String)> {
         events

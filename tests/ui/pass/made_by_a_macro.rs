@@ -17,9 +17,23 @@ macro_rules! event {
     };
 }
 
+// The path to the id is the macro's, the name of the event its caller's.
+macro_rules! event_about_an_order {
+    ($name:ident) => {
+        #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+        #[event(aggregate_id = number, routing_key = "order.{number}")]
+        struct $name {
+            number: u32,
+        }
+    };
+}
+
+event_about_an_order!(OrderPacked);
+
 event!(OrderCreated, "order.created", number, created, "order.*");
 event!(OrderCancelled, "order.cancelled", number, cancelled, "order.*");
 
 fn main() {
     let _ = handlers![created, cancelled];
+    assert_eq!(OrderPacked { number: 7 }.routing_key().unwrap(), "order.7");
 }

@@ -1,0 +1,75 @@
+//! A variant of an enum, as it is fed.
+
+use std::cell::RefCell;
+
+use serde::de::value::Error as Refusal;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, VariantAccess, Visitor};
+
+use crate::probe::deserializer::At;
+use crate::probe::whole::Key;
+
+/// A variant by its name, with its payload where it has one.
+pub(crate) struct Variant<'r, 'a> {
+    pub(crate) name: String,
+    pub(crate) at: Option<At<'r, 'a>>,
+}
+
+impl<'de, 'r, 'a> EnumAccess<'de> for Variant<'r, 'a> {
+    type Error = Refusal;
+    type Variant = Payload<'r, 'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Refusal> {
+        let asked = RefCell::new(None);
+        let name = Key { name: self.name, asked: &asked };
+        Ok((seed.deserialize(name)?, Payload(self.at)))
+    }
+}
+
+pub(crate) struct Payload<'r, 'a>(Option<At<'r, 'a>>);
+
+impl<'r, 'a> Payload<'r, 'a> {
+    fn at(self) -> Result<At<'r, 'a>, Refusal> {
+        self.0
+            .ok_or_else(|| Refusal::custom("a variant without a payload"))
+    }
+
+    fn counted<'de, T>(
+        at: &At<'r, 'a>,
+        take: impl FnOnce(At<'r, 'a>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let result = take(at.clone());
+        if result.is_err() {
+            let refused = &mut at.run.heard.borrow_mut().refused;
+            refused.get_or_insert_with(|| at.place.pointer.clone());
+        }
+        result
+    }
+}
+
+impl<'de> VariantAccess<'de> for Payload<'_, '_> {
+    type Error = Refusal;
+
+    fn unit_variant(self) -> Result<(), Refusal> {
+        // A unit variant of a flattened enum is written with a null.
+        match self.0 {
+            Some(at) => Deserialize::deserialize(at),
+            None => Ok(()),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refusal> {
+        Self::counted(&self.at()?, |at| seed.deserialize(at))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Refusal> {
+        Self::counted(&self.at()?, |at| at.deserialize_any(visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        Self::counted(&self.at()?, |at| at.deserialize_struct("", fields, visitor))
+    }
+}
