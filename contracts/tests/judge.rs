@@ -399,7 +399,7 @@ fn a_thousand_contracts_of_fifty_fields_are_judged_in_seconds() {
     // One finding for the field, one for its version, and a note that old consumers do without.
     assert_eq!(findings.len(), 3_000);
     assert!(
-        took < Duration::from_secs(60),
+        took < Duration::from_mins(1),
         "it took {took:?}, even for a busy machine"
     );
 }

@@ -339,9 +339,8 @@ impl<'a> Walk<'a> {
                     return this.push(Rule::VariantRemoved, [OK, OK], Some(variant.name.clone()), None);
                 };
                 match (variant.payload, other.payload, variant.object.zip(other.object)) {
-                    (Some(old), Some(new), _) => this.value(old, new),
+                    (Some(old), Some(new), _) | (None, None, Some((old, new))) => this.value(old, new),
                     (None, None, None) => {}
-                    (None, None, Some((old, new))) => this.value(old, new),
                     // One of the two only looks as if it had its content beside the tag.
                     (_, _, Some((old, new))) if !both_adjacent => this.value(old, new),
                     _ => this.push(Rule::VariantPayload, [OK, OK], None, None),

@@ -248,7 +248,7 @@ impl<'a> Inclusion<'a> {
             (_, Kind::Enum(written)) if self.names_fit(written, members) => {}
             (Decided::Open, _) => self.cannot_tell(both),
             (Decided::Fails(found), _) if !found.iter().any(|found| found.finding.is_break()) => {
-                self.keep(found, true)
+                self.keep(found, true);
             }
             (Decided::Fails(found), _) if related.iter().filter(|related| **related).count() == 1 => {
                 self.keep(found, true);
