@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use tidings::__private::Probe;
 
 use crate::probe::deserializer::{At, Heard, Run};
+use crate::probe::keys::AskedKeys;
 use crate::probe::walk::{Place, Plan, Seen, Walk};
 
 /// A type with its schema, and what is known of it so far.
@@ -17,6 +18,8 @@ pub(crate) struct Explorer<'a> {
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
     /// The variants that an enum asks for, likewise.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
+    /// What the maps ask their keys to be, likewise.
+    pub(crate) keys: AskedKeys,
     probe: Probe,
     /// What came of the plainest run by each set of branches.
     plain: BTreeMap<BTreeMap<String, usize>, (bool, BTreeMap<String, bool>)>,
@@ -39,6 +42,7 @@ impl<'a> Explorer<'a> {
             seen: Seen::default(),
             fields: BTreeMap::new(),
             variants: BTreeMap::new(),
+            keys: AskedKeys::new(),
             probe,
             plain: BTreeMap::new(),
         }
@@ -57,6 +61,7 @@ impl<'a> Explorer<'a> {
             let outcome = self.run(&plan);
             self.fields.extend(outcome.heard.fields);
             self.variants.extend(outcome.heard.variants);
+            self.keys.extend(outcome.heard.keys);
             for (list, (count, taken)) in &self.seen.lists {
                 if queued.insert(list.clone()) {
                     plans.extend((0..*count).map(|branch| {
