@@ -8,6 +8,7 @@ mod aliases;
 mod deserializer;
 mod enumeration;
 mod explore;
+mod index;
 mod variants;
 mod walk;
 mod whole;
@@ -19,12 +20,14 @@ use tidings::__private::Probe;
 
 use explore::Explorer;
 
+pub(crate) use index::Index;
 pub(crate) use walk::{Place, Plan, Seen, Walk};
 
 /// Adds to the schema of a reader what its type shows of itself.
 pub(crate) fn complete(reader: &mut Value, probe: Probe, names: &BTreeSet<String>) {
     let schema = reader.clone();
-    let mut explorer = Explorer::new(&schema, probe);
+    let index = Index::of(&schema);
+    let mut explorer = Explorer::new(&schema, &index, probe);
     explorer.explore();
     let aliases = aliases::find(&mut explorer, names);
     let variants = variants::find(&mut explorer);
