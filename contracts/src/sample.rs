@@ -110,7 +110,10 @@ pub(crate) const FORMATS: &[(&str, &str)] = &[
 
 /// A text of the format; nothing for one that is unknown here.
 fn of_format(format: &str) -> Option<&'static str> {
-    FORMATS.iter().find(|(known, _)| *known == format).map(|(_, text)| *text)
+    FORMATS
+        .iter()
+        .find(|(known, _)| *known == format)
+        .map(|(_, text)| *text)
 }
 
 /// The shortest text that a pattern matches, more or less.

@@ -20,7 +20,10 @@ impl<'de, 'r, 'a> EnumAccess<'de> for Variant<'r, 'a> {
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Refusal> {
         let asked = RefCell::new(None);
-        let name = Key { name: self.name, asked: &asked };
+        let name = Key {
+            name: self.name,
+            asked: &asked,
+        };
         Ok((seed.deserialize(name)?, Payload(self.at)))
     }
 }

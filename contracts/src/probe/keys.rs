@@ -36,7 +36,10 @@ pub(crate) enum Keys {
 /// Finds them at every map that was fed directly: behind a buffer, serde does not say.
 pub(crate) fn find(explorer: &mut Explorer<'_>) -> Vec<Keys> {
     let asked = explorer.keys.clone();
-    asked.into_iter().filter_map(|(map, asked)| one(explorer, map, &asked)).collect()
+    asked
+        .into_iter()
+        .filter_map(|(map, asked)| one(explorer, map, &asked))
+        .collect()
 }
 
 fn one(explorer: &mut Explorer<'_>, map: String, asked: &Asked) -> Option<Keys> {
@@ -49,9 +52,14 @@ fn one(explorer: &mut Explorer<'_>, map: String, asked: &Asked) -> Option<Keys> 
             let mut formats = sample::FORMATS.iter();
             let format = formats.find(|(_, text)| takes(explorer, &map, text));
             // One of no known format fits none but its like, which no schema can name.
-            format.map_or(json!({ "not": true }), |(format, _)| json!({ "type": "string", "format": format }))
+            format.map_or(
+                json!({ "not": true }),
+                |(format, _)| json!({ "type": "string", "format": format }),
+            )
         }
-        Asked::Variant(_) if takes(explorer, &map, "a variant that there is not") => return Some(Keys::Any { map }),
+        Asked::Variant(_) if takes(explorer, &map, "a variant that there is not") => {
+            return Some(Keys::Any { map });
+        }
         Asked::Variant(names) => {
             let names = names.iter().map(|&name| name.to_owned()).collect();
             return Some(Keys::Names { map, names });
@@ -86,10 +94,12 @@ fn entry(map: &str, node: &Map<String, Value>) -> Option<String> {
         let name = node.get(keyword)?.as_object()?.keys().next()?;
         Some(format!("{map}/{keyword}/{}", escaped(name)))
     };
-    first("patternProperties").or_else(|| first("properties")).or_else(|| {
-        let rest = node.get("additionalProperties")?;
-        rest.is_object().then(|| format!("{map}/additionalProperties"))
-    })
+    first("patternProperties")
+        .or_else(|| first("properties"))
+        .or_else(|| {
+            let rest = node.get("additionalProperties")?;
+            rest.is_object().then(|| format!("{map}/additionalProperties"))
+        })
 }
 
 /// The map whose entry lies at `pointer`.
@@ -111,14 +121,18 @@ impl Keys {
             Self::Fit { map, schema } => {
                 for side in [writer, reader] {
                     if let Some(Value::Object(node)) = side.pointer_mut(&map)
-                        && ["additionalProperties", "patternProperties"].iter().any(|it| node.contains_key(*it))
+                        && ["additionalProperties", "patternProperties"]
+                            .iter()
+                            .any(|it| node.contains_key(*it))
                     {
                         node.insert(keyword::KEYS.to_owned(), schema.clone());
                     }
                 }
             }
             Self::Names { map, names } => {
-                let properties = reader.pointer_mut(&map).and_then(|node| node.get_mut("properties"));
+                let properties = reader
+                    .pointer_mut(&map)
+                    .and_then(|node| node.get_mut("properties"));
                 if let Some(Value::Object(properties)) = properties
                     && let Some(held) = properties.values().next().cloned()
                 {
