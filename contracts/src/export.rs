@@ -36,14 +36,14 @@ impl Contract {
     /// Where serde does not say which names a type takes (in what is flattened, internally tagged or untagged), those
     /// of `older` are tried, for an alias is mostly what a field was called before.
     pub fn of_successor<'a>(event: &EventDescriptor, older: impl IntoIterator<Item = &'a Self>) -> Self {
-        let writer = root(event, SchemaSettings::draft2020_12().for_serialize());
+        let mut writer = root(event, SchemaSettings::draft2020_12().for_serialize());
         let mut reader = root(event, SchemaSettings::draft2020_12().for_deserialize());
         let mut names = BTreeSet::new();
         for older in older {
             collect_names(&older.writer, &mut names);
             collect_names(&older.reader, &mut names);
         }
-        probe::complete(&mut reader, event.probe(), &names);
+        probe::complete(&mut writer, &mut reader, event.probe(), &names);
         let example = example::of(event, &writer);
         Self {
             routing_key: event.routing_key().to_owned(),

@@ -8,6 +8,9 @@ pub const ALIASES: &str = "x-tidings-aliases";
 /// On the schema of an enum: `true` when its reader takes any variant that it does not know.
 pub const OTHER: &str = "x-tidings-other";
 
+/// On the schema of a map: what its keys are, before JSON makes texts of them, `{"type": "integer", "format": "uint8"}`.
+pub const KEYS: &str = "x-tidings-keys";
+
 /// What stands under a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {

@@ -84,24 +84,36 @@ fn text(schema: &Map<String, Value>, hint: &str) -> String {
     text
 }
 
+/// A text of each format.
+pub(crate) const FORMATS: &[(&str, &str)] = &[
+    ("uuid", "0193a7c2-7d00-7000-8000-000000000001"),
+    ("date-time", "2026-11-23T10:00:00.123Z"),
+    ("zoned-date-time", "2026-11-23T10:00:00+00:00[UTC]"),
+    ("partial-date-time", "2026-11-23T10:00:00"),
+    ("date", "2026-11-23"),
+    ("time", "10:00:00Z"),
+    ("partial-time", "10:00:00"),
+    ("duration", "PT1H"),
+    ("email", "ada@example.com"),
+    ("idn-email", "ada@example.com"),
+    ("hostname", "example.com"),
+    ("idn-hostname", "example.com"),
+    ("ipv4", "192.0.2.1"),
+    ("ip", "192.0.2.1"),
+    ("ipv6", "2001:db8::1"),
+    ("uri", "https://example.com/"),
+    ("iri", "https://example.com/"),
+    ("uri-reference", "https://example.com/"),
+    ("iri-reference", "https://example.com/"),
+    ("uri-template", "https://example.com/"),
+];
+
 /// A text of the format; nothing for one that is unknown here.
 fn of_format(format: &str) -> Option<&'static str> {
-    Some(match format {
-        "uuid" => "0193a7c2-7d00-7000-8000-000000000001",
-        "date-time" => "2026-11-23T10:00:00.123Z",
-        "zoned-date-time" => "2026-11-23T10:00:00+00:00[UTC]",
-        "partial-date-time" => "2026-11-23T10:00:00",
-        "date" => "2026-11-23",
-        "time" => "10:00:00Z",
-        "partial-time" => "10:00:00",
-        "duration" => "PT1H",
-        "email" | "idn-email" => "ada@example.com",
-        "hostname" | "idn-hostname" => "example.com",
-        "ipv4" | "ip" => "192.0.2.1",
-        "ipv6" => "2001:db8::1",
-        "uri" | "iri" | "uri-reference" | "iri-reference" | "uri-template" => "https://example.com/",
-        _ => return None,
-    })
+    FORMATS
+        .iter()
+        .find(|(known, _)| *known == format)
+        .map(|(_, text)| *text)
 }
 
 /// The shortest text that a pattern matches, more or less.

@@ -9,6 +9,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use crate::probe::enumeration::Variant;
+use crate::probe::keys::{self, AskedKeys};
 use crate::probe::walk::{Place, Property, Shape, Walk};
 use crate::probe::whole::{Key, scalar};
 
@@ -19,6 +20,8 @@ pub(crate) struct Heard {
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
     /// The variants that an enum asks for, likewise.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
+    /// What the maps ask their keys to be, likewise.
+    pub(crate) keys: AskedKeys,
     /// The schemas whose own types said yes or no to what they were fed, buffered values aside.
     pub(crate) answers: BTreeMap<String, bool>,
     /// The innermost property that was refused.
@@ -220,7 +223,11 @@ impl<'de> MapAccess<'de> for Members<'_, '_, '_> {
             return Ok(None);
         };
         self.value = Some(place.clone());
-        let result = seed.deserialize(Key(name));
+        let asked = RefCell::new(None);
+        let result = seed.deserialize(Key { name, asked: &asked });
+        if let (Some(asked), Some(map)) = (asked.into_inner(), keys::map_of(&place.pointer)) {
+            self.at.run.heard.borrow_mut().keys.insert(map.to_owned(), asked);
+        }
         self.refused(&place, result).map(Some)
     }
 

@@ -1,5 +1,7 @@
 //! A variant of an enum, as it is fed.
 
+use std::cell::RefCell;
+
 use serde::de::value::Error as Refusal;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, VariantAccess, Visitor};
 
@@ -17,7 +19,12 @@ impl<'de, 'r, 'a> EnumAccess<'de> for Variant<'r, 'a> {
     type Variant = Payload<'r, 'a>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Refusal> {
-        Ok((seed.deserialize(Key(self.name))?, Payload(self.at)))
+        let asked = RefCell::new(None);
+        let name = Key {
+            name: self.name,
+            asked: &asked,
+        };
+        Ok((seed.deserialize(name)?, Payload(self.at)))
     }
 }
 

@@ -8,6 +8,7 @@ use tidings::__private::Probe;
 
 use crate::probe::deserializer::{At, Heard, Run};
 use crate::probe::index::Index;
+use crate::probe::keys::AskedKeys;
 use crate::probe::walk::{Place, Plan, Seen, Walk};
 
 /// A type with its schema, and what is known of it so far.
@@ -19,6 +20,8 @@ pub(crate) struct Explorer<'a> {
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
     /// The variants that an enum asks for, likewise.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
+    /// What the maps ask their keys to be, likewise.
+    pub(crate) keys: AskedKeys,
     probe: Probe,
     /// What came of the plainest run by each set of branches.
     plain: BTreeMap<BTreeMap<String, usize>, (bool, BTreeMap<String, bool>)>,
@@ -42,6 +45,7 @@ impl<'a> Explorer<'a> {
             seen: Seen::default(),
             fields: BTreeMap::new(),
             variants: BTreeMap::new(),
+            keys: AskedKeys::new(),
             probe,
             plain: BTreeMap::new(),
         }
@@ -60,6 +64,7 @@ impl<'a> Explorer<'a> {
             let outcome = self.run(&plan);
             self.fields.extend(outcome.heard.fields);
             self.variants.extend(outcome.heard.variants);
+            self.keys.extend(outcome.heard.keys);
             for (list, (count, taken)) in &self.seen.lists {
                 if queued.insert(list.clone()) {
                     plans.extend((0..*count).map(|branch| {

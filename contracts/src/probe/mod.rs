@@ -9,6 +9,7 @@ mod deserializer;
 mod enumeration;
 mod explore;
 mod index;
+mod keys;
 mod variants;
 mod walk;
 mod whole;
@@ -23,15 +24,17 @@ use explore::Explorer;
 pub(crate) use index::Index;
 pub(crate) use walk::{Place, Plan, Seen, Walk};
 
-/// Adds to the schema of a reader what its type shows of itself.
-pub(crate) fn complete(reader: &mut Value, probe: Probe, names: &BTreeSet<String>) {
+/// Adds to the schema of a reader what its type shows of itself; to that of the writer what is true of both.
+pub(crate) fn complete(writer: &mut Value, reader: &mut Value, probe: Probe, names: &BTreeSet<String>) {
     let schema = reader.clone();
     let index = Index::of(&schema);
     let mut explorer = Explorer::new(&schema, &index, probe);
     explorer.explore();
     let aliases = aliases::find(&mut explorer, names);
     let variants = variants::find(&mut explorer);
+    let keys = keys::find(&mut explorer);
     // The aliases first: variants of other names are copies of what is there by then.
     aliases.into_iter().for_each(|alias| alias.write(reader));
     variants.into_iter().for_each(|variant| variant.write(reader));
+    keys.into_iter().for_each(|keys| keys.write(writer, reader));
 }

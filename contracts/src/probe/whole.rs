@@ -1,11 +1,14 @@
 //! Values and names that are fed as they are.
 
+use std::cell::RefCell;
+
 use serde::de::value::{Error as Refusal, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use crate::probe::enumeration::Variant;
+use crate::probe::keys::Asked;
 
 /// Feeds `visitor` a value.
 pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
@@ -77,31 +80,45 @@ impl<'de> Deserializer<'de> for Whole {
 }
 
 /// The name of a member: of a struct a field, of a map whatever its keys are.
-pub(crate) struct Key(pub(crate) String);
+pub(crate) struct Key<'a> {
+    pub(crate) name: String,
+    /// What it is asked to be; stays empty where a field is asked for.
+    pub(crate) asked: &'a RefCell<Option<Asked>>,
+}
 
-impl Key {
-    fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        match (self.0.parse::<u64>(), self.0.parse::<i64>()) {
-            (Ok(number), _) => visitor.visit_u64(number),
-            (_, Ok(number)) => visitor.visit_i64(number),
-            _ => visitor.visit_string(self.0),
-        }
+impl Key<'_> {
+    fn asked(&self, asked: Asked) {
+        *self.asked.borrow_mut() = Some(asked);
     }
 }
 
-macro_rules! numbers {
-    ($($method:ident)+) => {
+macro_rules! integers {
+    ($($method:ident $format:literal)+) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-            self.number(visitor)
+            self.asked(Asked::Integer($format));
+            match (self.name.parse::<u64>(), self.name.parse::<i64>()) {
+                (Ok(number), _) => visitor.visit_u64(number),
+                (_, Ok(number)) => visitor.visit_i64(number),
+                _ => visitor.visit_string(self.name),
+            }
         })+
     };
 }
 
-impl<'de> Deserializer<'de> for Key {
+macro_rules! texts {
+    ($($method:ident $asked:ident)+) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+            self.asked(Asked::$asked);
+            visitor.visit_string(self.name)
+        })+
+    };
+}
+
+impl<'de> Deserializer<'de> for Key<'_> {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_string(self.0)
+        visitor.visit_string(self.name)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
@@ -119,22 +136,30 @@ impl<'de> Deserializer<'de> for Key {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
+        self.asked(Asked::Variant(variants));
         visitor.visit_enum(Variant {
-            name: self.0,
+            name: self.name,
             at: None,
         })
     }
 
-    numbers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        self.asked(Asked::Bool);
+        visitor.visit_bool(self.name == "true")
     }
 
+    integers! {
+        deserialize_i8 "int8" deserialize_i16 "int16" deserialize_i32 "int32" deserialize_i64 "int64"
+        deserialize_i128 "int128" deserialize_u8 "uint8" deserialize_u16 "uint16" deserialize_u32 "uint32"
+        deserialize_u64 "uint64" deserialize_u128 "uint128"
+    }
+
+    texts! { deserialize_char Char deserialize_str Text deserialize_string Text }
+
     forward_to_deserialize_any! {
-        bool f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
-        ignored_any
+        f32 f64 bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }

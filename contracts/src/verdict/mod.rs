@@ -15,6 +15,7 @@ mod shape;
 mod text;
 mod variants;
 mod waiver;
+mod witness;
 
 pub use accept::accepts;
 pub use compare::{Level, compare};

@@ -238,7 +238,7 @@ fn facts(schema: &Map<String, Value>) -> Facts<'_> {
             .collect(),
         other: schema.get(keyword::OTHER) == Some(&Value::Bool(true)),
         tagging: schema.get("x-tidings-tagging").and_then(Value::as_str),
-        keys: schema.get("x-tidings-keys"),
+        keys: schema.get(keyword::KEYS),
         nonzero: schema.get("x-tidings-nonzero").and_then(Value::as_bool),
         checked: schema.get("x-tidings-checked").and_then(Value::as_str),
     }

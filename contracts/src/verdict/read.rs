@@ -18,7 +18,24 @@ impl Shapes {
             groups: HashSet::new(),
         };
         let root = reader.reference("#");
+        let any = reader.push(Node::new(Kind::Any));
+        let entries = Rest::Entries {
+            keys: Keys::Any,
+            value: any,
+        };
+        let map = Object {
+            rest: entries,
+            ..Object::default()
+        };
+        let kinds = [
+            Kind::Bool,
+            Kind::Float { single: false },
+            Kind::Text { format: None },
+            Kind::List(any),
+            Kind::Object(map),
+        ];
         Self {
+            kinds_of_json: kinds.map(|kind| reader.push(Node::new(kind))).to_vec(),
             nodes: reader.nodes,
             root,
         }
@@ -218,6 +235,21 @@ impl<'a> Reader<'a> {
             );
         }
         let groups = parts.choices.iter().map(|choice| self.group(choice)).collect();
+        // The entries of a map whose keys are the variants of an enum stand as if they were fields.
+        let entries = (parts.facts.keys.is_some() && tag.is_none())
+            .then(|| fields.values().next().map(|field| field.shape));
+        if let (Some(Some(value)), Some(keys)) = (entries, parts.facts.keys)
+            && parts.rest == Some(&Value::Bool(false))
+        {
+            let rest = Rest::Entries {
+                keys: Keys::Shape(self.read(keys)),
+                value,
+            };
+            return Object {
+                rest,
+                ..Object::default()
+            };
+        }
         Object {
             fields,
             rest: self.rest(parts),
@@ -256,7 +288,6 @@ impl<'a> Reader<'a> {
 
     /// An enum whose fields lie in the object around it.
     fn group(&mut self, choice: &Choice<'a>) -> Group {
-        let mut alternatives = Vec::new();
         let place = choice.alternatives.as_ptr();
         if !self.groups.insert(place) {
             let itself = Kind::Unclear(Value::Array(choice.alternatives.to_vec()));
@@ -264,17 +295,28 @@ impl<'a> Reader<'a> {
                 alternatives: vec![self.push(Node::new(itself))],
             };
         }
-        for schema in choice.alternatives {
-            let inner = schema.as_object().map(|schema| self.parts(schema));
-            match inner {
-                Some(inner) if inner.choices.len() == 1 && inner.fields.is_empty() => {
-                    alternatives.extend(self.group(&inner.choices[0]).alternatives);
-                }
-                // Absent as a whole: the flattened field is an `Option`.
-                Some(_) if schema.as_object().is_some_and(Map::is_empty) => {
-                    alternatives.push(self.push(Node::new(Kind::Object(Object::default()))));
-                }
-                _ => alternatives.push(self.read(schema)),
+        let is_empty = |schema: &&Value| schema.as_object().is_some_and(Map::is_empty);
+        let rest: Vec<_> = choice
+            .alternatives
+            .iter()
+            .filter(|schema| !is_empty(schema))
+            .collect();
+        let mut alternatives = Vec::new();
+        // Absent as a whole: the flattened field is an `Option`.
+        if rest.len() < choice.alternatives.len() {
+            alternatives.push(self.push(Node::new(Kind::Object(Object::default()))));
+        }
+        let inner = match rest.as_slice() {
+            [one] => one.as_object().map(|schema| self.parts(schema)),
+            _ => None,
+        };
+        match inner {
+            Some(inner) if inner.choices.len() == 1 && inner.fields.is_empty() => {
+                alternatives.extend(self.group(&inner.choices[0]).alternatives);
+            }
+            _ => {
+                let node = variants::read(self, &rest, choice);
+                alternatives.push(self.push(node));
             }
         }
         if choice.facts.other

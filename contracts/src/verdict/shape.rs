@@ -12,6 +12,8 @@ pub(crate) type Id = usize;
 pub(crate) struct Shapes {
     pub(crate) nodes: Vec<Node>,
     pub(crate) root: Id,
+    /// A shape for each kind of JSON, `null` apart: together they are any value.
+    pub(crate) kinds_of_json: Vec<Id>,
 }
 
 /// One shape.
@@ -146,6 +148,13 @@ pub(crate) struct Object {
     pub(crate) groups: Vec<Group>,
 }
 
+impl Object {
+    /// Whether a writer of it writes no field at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.groups.is_empty() && !matches!(self.rest, Rest::Entries { .. })
+    }
+}
+
 /// One field of an object.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
@@ -214,9 +223,19 @@ impl Tagging {
     /// As it is written in serde's attribute.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::External => "externally tagged".to_owned(),
-            Self::Internal { tag } => format!("tag = \"{tag}\""),
-            Self::Adjacent { tag, content, .. } => format!("tag = \"{tag}\", content = \"{content}\""),
+            Self::External => "by the name around it".to_owned(),
+            Self::Internal { tag } | Self::Adjacent { tag, sure: false, .. } => {
+                format!("by `tag = \"{tag}\"`")
+            }
+            Self::Adjacent { tag, content, .. } => format!("by `tag = \"{tag}\", content = \"{content}\"`"),
+        }
+    }
+
+    /// The name of the field that holds the tag.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        match self {
+            Self::External => None,
+            Self::Internal { tag } | Self::Adjacent { tag, .. } => Some(tag),
         }
     }
 }
@@ -241,6 +260,30 @@ impl Enum {
                 .iter()
                 .find(|variant| variant.aliases.iter().any(|alias| alias == name))
         })
+    }
+
+    /// Whether one of the two keeps its content where the other has none: an internally tagged enum and an adjacently
+    /// tagged one. Otherwise an internally tagged enum whose variants have one field each only looks like the latter.
+    pub(crate) fn content_moved(&self, shapes: &Shapes, other: &Self, others: &Shapes) -> bool {
+        let moved = |adjacent: &Self, plain: &Self, shapes: &Shapes| match &adjacent.tagging {
+            Tagging::Adjacent { content, .. } if matches!(plain.tagging, Tagging::Internal { .. }) => {
+                adjacent
+                    .variants
+                    .iter()
+                    .filter(|variant| variant.payload.is_some())
+                    .any(|variant| {
+                        let object = plain.variant(&variant.name).and_then(|known| known.object);
+                        match object.map(|id| shapes.see(id).kind) {
+                            Some(Kind::Object(object)) => {
+                                !object.is_empty() && !object.fields.contains_key(content)
+                            }
+                            _ => false,
+                        }
+                    })
+            }
+            _ => false,
+        };
+        moved(self, other, others) || moved(other, self, shapes)
     }
 
     /// Whether its values are texts only.

@@ -170,7 +170,13 @@ fn external_enum<'a>(reader: &mut Reader<'a>, alternatives: &[Alternative<'a>], 
                     payload: Some(payload),
                     ..variant(name, &choice.facts)
                 });
-                let object = reader.object(parts, None);
+                let mut object = reader.object(parts, None);
+                let aliases = choice.facts.aliases.get(name).into_iter().flatten();
+                for field in object.fields.values_mut() {
+                    field
+                        .aliases
+                        .extend(aliases.clone().map(|alias| (*alias).to_owned()));
+                }
                 ids.push(reader.push(Node::new(Kind::Object(object))));
             }
             _ => {}
@@ -262,7 +268,7 @@ fn content<'a>(tag: &str, alternatives: &[Alternative<'a>], choice: &Choice<'a>)
     content
 }
 
-/// What a flattened enum with an `other` variant takes beside its known variants: any text as the tag.
+/// What a flattened enum with an `other` variant takes beside its known variants: any other text as the tag.
 pub(crate) fn unknown<'a>(reader: &mut Reader<'a>, choice: &Choice<'a>) -> Option<Id> {
     let alternatives: Vec<_> = choice
         .alternatives
@@ -270,6 +276,31 @@ pub(crate) fn unknown<'a>(reader: &mut Reader<'a>, choice: &Choice<'a>) -> Optio
         .map(|schema| look_at(reader, schema, choice))
         .collect();
     let tag = common_tag(&alternatives)?;
-    let any = reader.push(Node::new(Kind::Text { format: None }));
-    Some(reader.push(Node::new(Kind::Object(with_tag(Object::default(), tag, any)))))
+    let names: Vec<_> = alternatives.iter().filter_map(|it| name_of(it, tag)).collect();
+    // The known names are refused, by a payload that no text has.
+    let mut others = plain(&names, &choice.facts);
+    let nothing = reader.push(Node::new(Kind::Nothing));
+    for variant in &mut others.variants {
+        variant.payload = Some(nothing);
+    }
+    others.other = true;
+    let name = reader.push(Node::new(Kind::Enum(others)));
+    let mut object = with_tag(Object::default(), tag, name);
+    if let Some(content) = content(tag, &alternatives, choice) {
+        // Beside an adjacent tag `other` takes no content.
+        let null = Node {
+            nullable: true,
+            ..Node::new(Kind::Nothing)
+        };
+        object.fields.insert(
+            content.to_owned(),
+            Field {
+                shape: reader.push(null),
+                required: false,
+                aliases: Vec::new(),
+                default: None,
+            },
+        );
+    }
+    Some(reader.push(Node::new(Kind::Object(object))))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tidings::{DomainEvent, EventDescriptor, RoutingKeyError};
 
 use crate::keys;
@@ -62,11 +62,11 @@ impl Family {
     }
 }
 
-fn events<T: Sample + Serialize>() -> Vec<String> {
+fn events<T: Subjected>() -> Vec<String> {
     let mut events: Vec<String> = Vec::new();
     for sample in T::samples(DEPTH) {
         // What serde cannot write as JSON is no event, nor what other services would read in two ways.
-        if let Ok(event) = serde_json::to_string(&sample)
+        if let Ok(event) = serde_json::to_string(&Held(sample))
             && !keys::repeat(&event)
             && !events.contains(&event)
         {
@@ -76,16 +76,30 @@ fn events<T: Sample + Serialize>() -> Vec<String> {
     events
 }
 
-fn decode<T: DeserializeOwned>(event: &str) -> Result<(), String> {
-    serde_json::from_str::<T>(event)
-        .map(drop)
-        .map_err(|cause| cause.to_string())
+fn decode<T: Subjected>(event: &str) -> Result<(), String> {
+    let held = serde_json::from_str::<Held<T>>(event);
+    held.map(drop).map_err(|cause| cause.to_string())
 }
 
 /// Any type as an event: the derive takes structs alone, and a thousand expansions of it would show nothing here.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
+///
+/// It hides from the type who serializes and deserializes it, so that rustc compiles each type for one of either.
 struct Held<T>(T);
+
+impl<T: Serialize> Serialize for Held<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        erased_serde::serialize(&self.0, to)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Held<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut from = <dyn erased_serde::Deserializer<'_>>::erase(from);
+        erased_serde::deserialize(&mut from)
+            .map(Self)
+            .map_err(de::Error::custom)
+    }
+}
 
 impl<T: JsonSchema> JsonSchema for Held<T> {
     fn inline_schema() -> bool {

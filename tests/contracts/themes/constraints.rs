@@ -20,4 +20,4 @@ struct Inner { #[schemars(range(max = 9))] value: u8, note: String, more: Vec<u8
 
 struct Inner { #[schemars(extend("x-unit" = "cents"))] value: u32, #[schemars(example = "an example")] note: String, more: Vec<u8> }
 
-struct Inner { #[schemars(range(min = -5, max = 5))] value: i32, #[schemars(url)] note: String, more: Vec<u8> }
+struct Inner { #[schemars(range(min = -5, max = 5))] value: i32, #[schemars(length(max = 5))] note: String, more: Vec<u8> }

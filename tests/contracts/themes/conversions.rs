@@ -11,12 +11,13 @@ mod as_text {
     }
 }
 
-struct Inner { #[serde(deserialize_with = "either")] #[schemars(with = "Either")] value: u32 }
+#[serde(from = "Wire", into = "Wire")]
+struct Inner { inside: u32 }
+struct Wire { value: Either }
 #[serde(untagged)]
 enum Either { Number(u32), Text(String) }
-fn either<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
-    Ok(match Either::deserialize(from)? { Either::Number(value) => value, Either::Text(text) => text.len() as u32 })
-}
+impl From<Wire> for Inner { fn from(wire: Wire) -> Self { Self { inside: match wire.value { Either::Number(number) => number, Either::Text(_) => 0 } } } }
+impl From<Inner> for Wire { fn from(inner: Inner) -> Self { Self { value: if inner.inside == 0 { Either::Text("none".to_owned()) } else { Either::Number(inner.inside) } } } }
 
 #[serde(from = "Wire", into = "Wire")]
 struct Inner { inside: u64 }
@@ -34,7 +35,7 @@ struct Inner { inside: u32 }
 #[serde(tag = "v")]
 enum Wire { One { value: u32 }, Two { number: u32 } }
 impl From<Wire> for Inner { fn from(wire: Wire) -> Self { match wire { Wire::One { value } | Wire::Two { number: value } => Self { inside: value } } } }
-impl From<Inner> for Wire { fn from(inner: Inner) -> Self { Self::One { value: inner.inside } } }
+impl From<Inner> for Wire { fn from(inner: Inner) -> Self { if inner.inside == 0 { Self::Two { number: 0 } } else { Self::One { value: inner.inside } } } }
 
 struct Inner { #[serde(with = "Remote")] #[schemars(with = "Remote")] value: std::time::Duration }
 #[serde(remote = "std::time::Duration")]

@@ -1,5 +1,7 @@
 // in: root, vec
 
+//! Not here: `Held(())`. schemars gives it the schema of `Held`, which takes other fields; serde refuses them.
+
 #[serde(tag = "kind")]
 enum Inner { Held(Id), Plain }
 struct Id { id: u32  }
@@ -37,9 +39,6 @@ enum Id { Id { id: u32 }, Note { note: String }  }
 enum Inner { Held(Id), Plain }
 #[serde(untagged)]
 enum Id { Id { id: u32 }, Note { note: String }  }
-
-#[serde(tag = "kind")]
-enum Inner { Held(()), Plain }
 
 #[serde(tag = "kind")]
 enum Inner { Held(Id), Plain }

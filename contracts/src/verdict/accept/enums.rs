@@ -3,16 +3,11 @@
 use super::{Found, Inclusion};
 use crate::verdict::finding::Severity;
 use crate::verdict::rule::Rule;
-use crate::verdict::shape::{Enum, Id, Kind, Object, Rest, Seen, Tagging, Variant};
+use crate::verdict::shape::{Enum, Id, Kind, Object, Rest, Seen, Shapes, Tagging, Variant};
+use crate::verdict::witness;
 
 impl<'a> Inclusion<'a> {
-    pub(super) fn enums(
-        &mut self,
-        written: &'a Enum,
-        read: &'a Enum,
-        both: Option<(Id, Id)>,
-        buffered: bool,
-    ) {
+    pub(super) fn enums(&mut self, written: &'a Enum, read: &'a Enum, buffered: bool) {
         let by_object = match (&written.tagging, &read.tagging) {
             (Tagging::External, Tagging::External) => false,
             (
@@ -23,30 +18,63 @@ impl<'a> Inclusion<'a> {
                     ..
                 },
             ) if tag == other && content == inner => false,
-            (one, other) if tag(one).is_some() && tag(one) == tag(other) => true,
-            _ => {
-                let problem = format!(
-                    "{} are {}, {} read {}",
-                    self.writers(),
-                    written.tagging.describe(),
-                    self.readers(),
-                    read.tagging.describe()
-                );
-                return self.report(Rule::TaggingChanged, Severity::Break, true, both, problem);
-            }
+            (one, other) if one.tag().is_some() && one.tag() == other.tag() => true,
+            _ => return self.tagging(written, read),
         };
+        if written.content_moved(self.written, read, self.read) {
+            let found = self.attempt(|this| this.variants(written, read, by_object, buffered));
+            if fails(&found) {
+                self.tagging(written, read);
+            }
+            return;
+        }
+        self.variants(written, read, by_object, buffered);
+    }
+
+    fn tagging(&mut self, written: &Enum, read: &Enum) {
+        let problem = format!(
+            "{} are tagged {}, {} look for a tag {}",
+            self.writers(),
+            written.tagging.describe(),
+            self.readers(),
+            read.tagging.describe()
+        );
+        self.report(Rule::TaggingChanged, Severity::Break, true, None, problem);
+    }
+
+    fn variants(&mut self, written: &'a Enum, read: &'a Enum, by_object: bool, buffered: bool) {
         let certain = written.variants.len() == 1;
         for variant in &written.variants {
             match read.variant(&variant.name) {
                 None => self.unknown_variant(variant, written, read),
                 Some(known) => self.within(&format!("({})", variant.name), certain, |this| {
-                    if by_object {
+                    if by_object && !this.lacks_content(variant, known, read) {
                         this.variant_object(variant, known);
                     } else {
                         this.payload(variant, known, &read.tagging, buffered);
                     }
                 }),
             }
+        }
+    }
+
+    /// Whether one of the two is a variant without content, of an enum whose content stands beside its tag. An enum whose
+    /// variants all are such looks internally tagged.
+    fn lacks_content(&self, written: &Variant, known: &Variant, read: &Enum) -> bool {
+        let empty = |shapes: &Shapes, id: Option<Id>| match id.map(|id| shapes.see(id).kind) {
+            Some(Kind::Object(object)) => object.is_empty(),
+            _ => false,
+        };
+        match &read.tagging {
+            Tagging::Adjacent { .. } => empty(self.written, written.object),
+            Tagging::Internal { .. } => {
+                let all_empty = read
+                    .variants
+                    .iter()
+                    .all(|variant| empty(self.read, variant.object));
+                written.payload.is_some() && known.payload.is_none() && all_empty
+            }
+            Tagging::External => false,
         }
     }
 
@@ -104,7 +132,7 @@ impl<'a> Inclusion<'a> {
             (Some(payload), None) if self.is_unit(payload) => {}
             (Some(_), None) => {
                 let severity = match tagging {
-                    Tagging::Adjacent { sure: false, .. } => Severity::Unknown,
+                    Tagging::Adjacent { sure: false, .. } | Tagging::Internal { .. } => Severity::Unknown,
                     _ => Severity::Break,
                 };
                 let problem = format!(
@@ -121,12 +149,11 @@ impl<'a> Inclusion<'a> {
         let (Some(written), Some(object)) = (written.object, read.object) else {
             return;
         };
-        let empty = |object: &Object| object.fields.is_empty() && object.groups.is_empty();
         let (writes, reads) = (self.written.see(written), self.read.see(object));
         if let (Kind::Object(writes), Kind::Object(reads)) = (writes.kind, reads.kind)
             && matches!(reads.rest, Rest::Denied)
-            && empty(reads)
-            && !empty(writes)
+            && reads.is_empty()
+            && !writes.is_empty()
         {
             let problem =
                 "a unit variant passes over fields that `deny_unknown_fields` refuses in an empty struct"
@@ -220,6 +247,9 @@ impl<'a> Inclusion<'a> {
             }
             (_, Kind::Enum(written)) if self.names_fit(written, members) => {}
             (Decided::Open, _) => self.cannot_tell(both),
+            (Decided::Fails(found), _) if !found.iter().any(|found| found.finding.is_break()) => {
+                self.keep(found, true)
+            }
             (Decided::Fails(found), _) if related.iter().filter(|related| **related).count() == 1 => {
                 self.keep(found, true);
             }
@@ -245,7 +275,19 @@ impl<'a> Inclusion<'a> {
         })
     }
 
-    fn cannot_tell(&mut self, both: Option<(Id, Id)>) {
+    /// Several alternatives take a part: a value that none reads decides it.
+    pub(super) fn cannot_tell(&mut self, both: Option<(Id, Id)>) {
+        if let Some((written, read)) = both
+            && let Some(value) = witness::refused(self.written, written, self.read, read)
+        {
+            let value = serde_json::to_string(&value).unwrap_or_default();
+            let problem = format!(
+                "{} may be {value}, which {} refuse",
+                self.writers(),
+                self.readers()
+            );
+            return self.report(Rule::TypeChanged, Severity::Break, false, both, problem);
+        }
         let problem =
             "several alternatives take a part of it, and it cannot be told whether together they take all"
                 .to_owned();
@@ -265,13 +307,6 @@ pub(super) enum Decided {
 
 pub(super) fn fails(found: &[Found]) -> bool {
     found.iter().any(|found| found.finding.severity.fails())
-}
-
-fn tag(tagging: &Tagging) -> Option<&str> {
-    match tagging {
-        Tagging::External => None,
-        Tagging::Internal { tag } | Tagging::Adjacent { tag, .. } => Some(tag),
-    }
 }
 
 /// Whether two kinds have values of the same JSON type.

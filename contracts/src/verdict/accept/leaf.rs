@@ -5,34 +5,36 @@ use serde_json::Value;
 use super::Inclusion;
 use crate::verdict::finding::Severity;
 use crate::verdict::rule::Rule;
-use crate::verdict::shape::{Id, Integer, Kind, Seen};
+use crate::verdict::shape::{Id, Integer, Kind, MAX_U128, Seen};
 use crate::verdict::text;
 
 impl<'a> Inclusion<'a> {
-    pub(super) fn float(&mut self, writes: Seen<'a>, reads: Seen<'a>) {
-        let (rule, problem) = match (writes.kind, reads.kind) {
-            (Kind::Integer(integer), Kind::Float { single }) => {
+    pub(super) fn float(&mut self, writes: Seen<'a>, reads: Seen<'a>, buffered: bool) {
+        let Kind::Float { single } = reads.kind else {
+            return;
+        };
+        let (rule, too_large) = match writes.kind {
+            Kind::Integer(integer) => {
                 let exact: i128 = if *single { 1 << 24 } else { 1 << 53 };
                 if -exact <= integer.min && integer.max <= exact {
                     return;
                 }
-                (
-                    self.either(Rule::IntToFloat, Rule::FloatToInt),
-                    "large numbers lose digits",
-                )
+                let rule = self.either(Rule::IntToFloat, Rule::FloatToInt);
+                (rule, *single && integer.max == MAX_U128)
             }
-            (Kind::Float { single: false }, Kind::Float { single: true }) => {
-                (Rule::FloatNarrowed, "numbers lose digits")
-            }
+            Kind::Float { single: false } if *single => (Rule::FloatNarrowed, true),
             _ => return,
         };
-        self.report(
-            rule,
-            Severity::Warning,
-            false,
-            Some((writes.id, reads.id)),
-            problem.to_owned(),
-        );
+        // Straight from the text an f32 refuses what is beyond it; from a buffer it takes it as infinite.
+        let (severity, problem) = if too_large && !buffered {
+            (
+                Severity::Break,
+                format!("{} refuse numbers beyond an f32", self.readers()),
+            )
+        } else {
+            (Severity::Warning, "large numbers lose digits".to_owned())
+        };
+        self.report(rule, severity, false, Some((writes.id, reads.id)), problem);
     }
 
     pub(super) fn integer(
@@ -76,6 +78,11 @@ impl<'a> Inclusion<'a> {
     pub(super) fn text(&mut self, written: Option<&str>, read: Option<&str>, both: Option<(Id, Id)>) {
         if text::fits(written, read) {
             return;
+        }
+        if (written, read) == (None, Some("uri")) {
+            let problem = "a mere note that it is a URI is not enforced, the type `Url` is".to_owned();
+            let rule = self.either(Rule::FormatAdded, Rule::FormatRemoved);
+            return self.report(rule, Severity::Unknown, false, both, problem);
         }
         let rule = match written {
             None => self.either(Rule::FormatAdded, Rule::FormatRemoved),

@@ -30,7 +30,8 @@ impl<'a> Inclusion<'a> {
                 let severity = if writes.fields.is_empty() {
                     Severity::Break
                 } else {
-                    Severity::Warning
+                    // A flattened `Option` passes over what does not fit, and looks like any other field.
+                    Severity::Unknown
                 };
                 let problem = format!(
                     "an entry of the map may be called `{name}`, and be none for {}",
@@ -130,16 +131,23 @@ impl<'a> Inclusion<'a> {
 
     /// A written field's name as a key of the map that reads it.
     pub(super) fn key(&mut self, name: &str, keys: Keys) {
-        let integer: Option<Integer> = match keys {
-            Keys::Integer(integer) => Some(integer),
-            Keys::Any | Keys::Shape(_) => None,
+        let number = |integer: Integer| {
+            let key = name.parse::<i128>();
+            key.is_ok_and(|key| integer.min <= key && key <= integer.max)
         };
-        if let Some(integer) = integer
-            && !name
-                .parse::<i128>()
-                .is_ok_and(|key| integer.min <= key && key <= integer.max)
-        {
-            self.bad_keys(&format!("`{name}` is no number"));
+        let fits = match keys {
+            Keys::Any => true,
+            Keys::Integer(integer) => number(integer),
+            Keys::Shape(id) => match &self.read.see(id).kind {
+                Kind::Integer(integer) => number(*integer),
+                Kind::Bool => matches!(name, "true" | "false"),
+                Kind::Text { format: Some(format) } => format == "char" && name.chars().count() == 1,
+                Kind::Unclear(_) => false,
+                _ => true,
+            },
+        };
+        if !fits {
+            self.bad_keys(&format!("`{name}` is none"));
         }
     }
 }

@@ -163,9 +163,12 @@ impl<'a> Inclusion<'a> {
                     .for_each(|member| self.value(*member, reads.id, buffered));
                 self.always = always;
             }
+            (Kind::Any, Kind::Union(_)) => self.anything(writes, reads, buffered),
             (_, Kind::Union(members)) => self.union(writes, reads, members),
             (Kind::Bool, Kind::Bool) => {}
-            (Kind::Float { .. } | Kind::Integer(_), Kind::Float { .. }) => self.float(writes, reads),
+            (Kind::Float { .. } | Kind::Integer(_), Kind::Float { .. }) => {
+                self.float(writes, reads, buffered)
+            }
             (Kind::Integer(written), Kind::Integer(read)) => self.integer(*written, *read, both, buffered),
             (Kind::Float { .. }, Kind::Integer(_)) => {
                 let rule = self.either(Rule::FloatToInt, Rule::IntToFloat);
@@ -186,13 +189,29 @@ impl<'a> Inclusion<'a> {
                 self.tuple(items, &vec![*read; items.len()], both, buffered);
             }
             (Kind::Tuple(items), Kind::Tuple(read)) => self.tuple(items, read, both, buffered),
+            (Kind::List(_), Kind::Tuple(_)) => self.mismatch_partly(Rule::TypeChanged, both),
             (Kind::Tuple(_) | Kind::List(_), Kind::Object(read)) => self.sequence(writes, reads, read),
-            (Kind::Enum(written), Kind::Enum(read)) => self.enums(written, read, both, buffered),
+            (Kind::Enum(written), Kind::Enum(read)) => self.enums(written, read, buffered),
             (Kind::Enum(written), _) => self.enum_as_plain(written, writes, reads, buffered),
             (Kind::Text { .. }, Kind::Enum(read)) => self.text_as_enum(read, both),
             (Kind::Object(written), Kind::Enum(read)) => self.object_as_enum(written, read, writes, reads),
+            // From a buffer serde takes an empty object for `()`.
+            (Kind::Object(written), Kind::Nothing) if buffered && reads.nullable && written.is_empty() => {}
             (Kind::Object(written), Kind::Object(read)) => self.objects(written, read, both, buffered),
+            (Kind::Any, _) => self.mismatch_partly(Rule::TypeChanged, both),
             _ => self.mismatch(Rule::TypeChanged, both),
+        }
+    }
+
+    /// Any value at all is read where each kind of JSON is.
+    fn anything(&mut self, writes: Seen<'a>, reads: Seen<'a>, buffered: bool) {
+        let found = self.attempt(|this| {
+            for kind in &this.written.kinds_of_json {
+                this.value(*kind, reads.id, buffered);
+            }
+        });
+        if found.iter().any(|found| found.finding.severity.fails()) {
+            self.mismatch_partly(Rule::TypeChanged, Some((writes.id, reads.id)));
         }
     }
 

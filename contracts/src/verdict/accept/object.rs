@@ -8,7 +8,7 @@ use crate::verdict::finding::Severity;
 use crate::verdict::flat::{Flat, flatten};
 use crate::verdict::nearest;
 use crate::verdict::rule::Rule;
-use crate::verdict::shape::{Field, Id, Object, Rest};
+use crate::verdict::shape::{Field, Id, Kind, Object, Rest};
 
 impl<'a> Inclusion<'a> {
     pub(crate) fn objects(
@@ -34,15 +34,10 @@ impl<'a> Inclusion<'a> {
             match decide(tried) {
                 Decided::Fits(found) => self.keep(found, certain),
                 Decided::Fails(found) if !found.is_empty() => self.keep(found, certain),
-                _ => self.cannot_tell_object(both),
+                _ => self.cannot_tell(both),
             }
         }
         self.found.dedup_by(|one, other| one.finding == other.finding);
-    }
-
-    fn cannot_tell_object(&mut self, both: Option<(Id, Id)>) {
-        let problem = "several alternatives of a flattened enum take a part of it".to_owned();
-        self.report(Rule::Undecidable, Severity::Unknown, false, both, problem);
     }
 
     pub(crate) fn keep(&mut self, found: Vec<Found>, certain: bool) {
@@ -83,7 +78,7 @@ impl<'a> Inclusion<'a> {
                 (Some((target, read)), _) => {
                     taken.entry(target).or_default().push(name);
                     self.within(&format!(".{name}"), field.required, |this| {
-                        this.value(field.shape, read.shape, buffered);
+                        this.field(field, read, buffered);
                     });
                 }
                 (None, Rest::Entries { keys, value }) => {
@@ -112,6 +107,31 @@ impl<'a> Inclusion<'a> {
             }
         }
         taken
+    }
+
+    fn field(&mut self, written: &Field, read: &Field, buffered: bool) {
+        let null = self.written.takes_null(written.shape) && !self.read.takes_null(read.shape);
+        let skipped =
+            !written.required && !matches!(self.written.see(written.shape).kind, Kind::Nothing | Kind::Any);
+        if !(null && skipped) {
+            return self.value(written.shape, read.shape, buffered);
+        }
+        // Mostly it is null that is skipped; a flattened `Option` looks the same, and may hold one that is written.
+        let rule = self.either(Rule::BecameNonNull, Rule::BecameNullable);
+        let problem = format!(
+            "{} may skip null there or write it, {} refuse it",
+            self.writers(),
+            self.readers()
+        );
+        self.report(
+            rule,
+            Severity::Unknown,
+            false,
+            Some((written.shape, read.shape)),
+            problem,
+        );
+        let (writes, reads) = (self.written.see(written.shape), self.read.see(read.shape));
+        self.non_null(writes, reads, buffered);
     }
 
     fn denied_field(&mut self, name: &'a str, writes: &Flat<'a>, reads: &Flat<'a>) {

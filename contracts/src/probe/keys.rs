@@ -1,0 +1,157 @@
+//! The keys of maps: JSON writes them all as texts, and a schema forgets of which type they were.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::keyword;
+use crate::probe::explore::Explorer;
+use crate::probe::walk::{Plan, Rename, escaped};
+use crate::sample;
+
+/// What the type of a map asks its keys to be.
+#[derive(Debug, Clone)]
+pub(crate) enum Asked {
+    /// An integer, by the name of its type's format.
+    Integer(&'static str),
+    Bool,
+    Char,
+    /// A text; a type behind it may still refuse some.
+    Text,
+    /// A unit variant, by one of these names.
+    Variant(&'static [&'static str]),
+}
+
+/// What is to be written of one map.
+#[derive(Debug)]
+pub(crate) enum Keys {
+    /// Its keys fit this schema.
+    Fit { map: String, schema: Value },
+    /// Its keys are variants, and these are other names of them.
+    Names { map: String, names: Vec<String> },
+    /// Its keys are variants, and it takes any.
+    Any { map: String },
+}
+
+/// Finds them at every map that was fed directly: behind a buffer, serde does not say.
+pub(crate) fn find(explorer: &mut Explorer<'_>) -> Vec<Keys> {
+    let asked = explorer.keys.clone();
+    asked
+        .into_iter()
+        .filter_map(|(map, asked)| one(explorer, map, &asked))
+        .collect()
+}
+
+fn one(explorer: &mut Explorer<'_>, map: String, asked: &Asked) -> Option<Keys> {
+    let schema = match asked {
+        Asked::Integer(format) => json!({ "type": "integer", "format": format }),
+        Asked::Bool => json!({ "type": "boolean" }),
+        Asked::Char => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
+        Asked::Text if takes(explorer, &map, "a text of no format") => return None,
+        Asked::Text => {
+            let mut formats = sample::FORMATS.iter();
+            let format = formats.find(|(_, text)| takes(explorer, &map, text));
+            // One of no known format fits none but its like, which no schema can name.
+            format.map_or(
+                json!({ "not": true }),
+                |(format, _)| json!({ "type": "string", "format": format }),
+            )
+        }
+        Asked::Variant(_) if takes(explorer, &map, "a variant that there is not") => {
+            return Some(Keys::Any { map });
+        }
+        Asked::Variant(names) => {
+            let names = names.iter().map(|&name| name.to_owned()).collect();
+            return Some(Keys::Names { map, names });
+        }
+    };
+    Some(Keys::Fit { map, schema })
+}
+
+/// Whether the map takes an entry under `name`.
+fn takes(explorer: &mut Explorer<'_>, map: &str, name: &str) -> bool {
+    let Some(branches) = explorer.seen.nodes.get(map).cloned() else {
+        return false;
+    };
+    let Some(property) = explorer.node(map).and_then(|node| entry(map, node)) else {
+        return false;
+    };
+    let plan = Plan {
+        branches,
+        rename: Some(Rename {
+            property,
+            names: vec![name.to_owned()],
+            beside: false,
+        }),
+        ..Plan::default()
+    };
+    explorer.run(&plan).heard.answers.get(map) == Some(&true)
+}
+
+/// The pointer of what a map's entries hold.
+fn entry(map: &str, node: &Map<String, Value>) -> Option<String> {
+    let first = |keyword: &str| {
+        let name = node.get(keyword)?.as_object()?.keys().next()?;
+        Some(format!("{map}/{keyword}/{}", escaped(name)))
+    };
+    first("patternProperties")
+        .or_else(|| first("properties"))
+        .or_else(|| {
+            let rest = node.get("additionalProperties")?;
+            rest.is_object().then(|| format!("{map}/additionalProperties"))
+        })
+}
+
+/// The map whose entry lies at `pointer`.
+pub(crate) fn map_of(pointer: &str) -> Option<&str> {
+    let list = parent(pointer)?;
+    pointer
+        .strip_suffix("/additionalProperties")
+        .or_else(|| list.strip_suffix("/patternProperties"))
+        .or_else(|| list.strip_suffix("/properties"))
+}
+
+fn parent(pointer: &str) -> Option<&str> {
+    Some(pointer.rsplit_once('/')?.0)
+}
+
+impl Keys {
+    pub(crate) fn write(self, writer: &mut Value, reader: &mut Value) {
+        match self {
+            Self::Fit { map, schema } => {
+                for side in [writer, reader] {
+                    if let Some(Value::Object(node)) = side.pointer_mut(&map)
+                        && ["additionalProperties", "patternProperties"]
+                            .iter()
+                            .any(|it| node.contains_key(*it))
+                    {
+                        node.insert(keyword::KEYS.to_owned(), schema.clone());
+                    }
+                }
+            }
+            Self::Names { map, names } => {
+                let properties = reader
+                    .pointer_mut(&map)
+                    .and_then(|node| node.get_mut("properties"));
+                if let Some(Value::Object(properties)) = properties
+                    && let Some(held) = properties.values().next().cloned()
+                {
+                    for name in names {
+                        properties.entry(name).or_insert_with(|| held.clone());
+                    }
+                }
+            }
+            Self::Any { map } => {
+                if let Some(Value::Object(node)) = reader.pointer_mut(&map)
+                    && let Some(Value::Object(properties)) = node.remove("properties")
+                    && let Some((_, held)) = properties.into_iter().next()
+                {
+                    node.insert("additionalProperties".to_owned(), held);
+                }
+            }
+        }
+    }
+}
+
+/// What each map asked, by its pointer.
+pub(crate) type AskedKeys = BTreeMap<String, Asked>;

@@ -1,0 +1,122 @@
+//! Copies the shop's events once for each edit, before it and after it, as a module of its own.
+//!
+//! One crate, compiled once: a copy of the shop for each of half a hundred edits would take an hour.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+const EVENTS: &str = "../../examples/shop/src/events.rs";
+const PATCHES: &str = "patches";
+
+/// One edit: its name, the events before and after it.
+struct Edit {
+    name: String,
+    patch: String,
+    old: String,
+    new: String,
+}
+
+fn main() {
+    for path in ["build.rs", EVENTS, PATCHES] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder"));
+    let events = fs::read_to_string(EVENTS).expect("the shop has events");
+    let shop =
+        fs::read_to_string(Path::new(PATCHES).join("shop.before.patch")).expect("it prepares the shop");
+    let events = apply(&events, &shop, "shop.before");
+    let mut modules = Modules {
+        out: &out,
+        code: String::new(),
+        names: BTreeMap::new(),
+    };
+    let mut table = String::new();
+    for edit in edits(&events) {
+        let (old, new) = (modules.add(&edit.old), modules.add(&edit.new));
+        let Edit { name, patch, .. } = edit;
+        let _ = writeln!(
+            table,
+            "Edit {{ name: {name:?}, patch: {patch:?}, old: {old}, new: {new} }},"
+        );
+    }
+    let code = format!(
+        "{}\n/// Every edit.\npub const EDITS: &[Edit] = &[\n{table}];\n",
+        modules.code
+    );
+    fs::write(out.join("edits.rs"), code).expect("the folder can be written");
+}
+
+fn edits(events: &str) -> Vec<Edit> {
+    let folder = fs::read_dir(PATCHES).expect("there are patches");
+    let files = folder.map(|entry| entry.expect("the folder can be read").path());
+    let mut names: Vec<String> = files
+        .filter_map(|file| Some(file.file_name()?.to_str()?.strip_suffix(".patch")?.to_owned()))
+        .filter(|name| !name.ends_with(".before"))
+        .collect();
+    names.sort();
+    let edit = |name: String| {
+        let before = Path::new(PATCHES).join(format!("{name}.before.patch"));
+        let old = match fs::read_to_string(&before) {
+            Ok(patch) => apply(events, &patch, &name),
+            Err(_) => events.to_owned(),
+        };
+        let patch =
+            fs::read_to_string(Path::new(PATCHES).join(format!("{name}.patch"))).expect("it was listed");
+        let new = apply(&old, &patch, &name);
+        Edit {
+            name,
+            patch,
+            old,
+            new,
+        }
+    };
+    names.into_iter().map(edit).collect()
+}
+
+fn apply(text: &str, patch: &str, name: &str) -> String {
+    let start = patch
+        .find("--- a/")
+        .unwrap_or_else(|| panic!("`{name}` holds no patch"));
+    let patch = diffy::Patch::from_str(&patch[start..]).unwrap_or_else(|error| panic!("`{name}`: {error}"));
+    diffy::apply(text, &patch)
+        .unwrap_or_else(|error| panic!("`{name}` fits the shop's events no longer: {error}"))
+}
+
+/// The copies, each once: many edits begin with the shop as it is.
+struct Modules<'a> {
+    out: &'a Path,
+    code: String,
+    names: BTreeMap<String, String>,
+}
+
+impl Modules<'_> {
+    /// The module of these events: a path to its list of them.
+    fn add(&mut self, events: &str) -> String {
+        if let Some(name) = self.names.get(events) {
+            return format!("{name}::EVENTS");
+        }
+        let name = format!("events_{}", self.names.len());
+        let list = types(events)
+            .map(|it| format!("tidings::EventDescriptor::of::<{it}>()"))
+            .collect::<Vec<_>>();
+        let text = format!(
+            "{events}\n/// Every event of this file.\npub const EVENTS: &[tidings::EventDescriptor] = &[{}];\n",
+            list.join(", ")
+        );
+        let file = self.out.join(format!("{name}.rs"));
+        fs::write(&file, text).expect("the folder can be written");
+        let _ = writeln!(self.code, "#[path = {file:?}]\npub mod {name};");
+        self.names.insert(events.to_owned(), name.clone());
+        format!("{name}::EVENTS")
+    }
+}
+
+/// The names of the structs that are events.
+fn types(events: &str) -> impl Iterator<Item = &str> {
+    events.split("#[event(").skip(1).filter_map(|rest| {
+        let (_, after) = rest.split_once("pub struct ")?;
+        after.split([' ', '{', '(', '<']).next()
+    })
+}
