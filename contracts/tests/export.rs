@@ -320,6 +320,46 @@ enum Tree {
 }
 
 #[test]
+fn maps_say_of_which_type_their_keys_are() {
+    #[derive(Serialize, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
+    enum Colour {
+        #[serde(alias = "Rouge")]
+        Red,
+        Green,
+    }
+    #[derive(Serialize, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
+    enum Size {
+        Large,
+        #[serde(other)]
+        Any,
+    }
+    #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+    struct StockCounted {
+        #[serde(skip)]
+        id: u8,
+        by_number: BTreeMap<u8, u32>,
+        by_id: Vec<BTreeMap<Uuid, u32>>,
+        by_letter: BTreeMap<char, u32>,
+        by_name: BTreeMap<String, u32>,
+        by_colour: BTreeMap<Colour, u32>,
+        by_size: BTreeMap<Size, u32>,
+    }
+    let Contract { writer, reader, .. } = Contract::of(&EventDescriptor::of::<StockCounted>());
+    for schema in [&writer, &reader] {
+        let fields = &schema["properties"];
+        let keys = |field: &str| &fields[field]["x-tidings-keys"];
+        assert_eq!(keys("by_number")["format"], "uint8");
+        assert_eq!(fields["by_id"]["items"]["x-tidings-keys"]["format"], "uuid");
+        assert_eq!(keys("by_letter")["maxLength"], 1);
+        assert!(keys("by_name").is_null(), "any text is any text: {schema:#}");
+    }
+    let colours = &reader["properties"]["by_colour"]["properties"];
+    assert_eq!(colours["Rouge"], colours["Red"]);
+    assert!(writer["properties"]["by_colour"]["properties"]["Rouge"].is_null());
+    assert!(reader["properties"]["by_size"]["additionalProperties"].is_object());
+}
+
+#[test]
 fn types_that_hold_themselves() {
     is_as_reviewed::<CategoryMoved>("recursion");
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::keyword;
 use crate::probe::explore::{Explorer, Outcome};
-use crate::probe::walk::{Alone, Plan, Rename, escaped, list};
+use crate::probe::index::escaped;
+use crate::probe::walk::{Alone, Plan, Rename, list};
 
 /// What a reader's enum takes beyond its schema.
 #[derive(Debug)]
@@ -15,8 +16,8 @@ pub(crate) enum Variant {
     Other(String),
     /// One more text, in the list of a pointer.
     Text(String, String),
-    /// One more branch, in the list of a pointer.
-    Branch(String, Value),
+    /// A branch once more by another name: the pointer of the list, the branch, and where its name stands.
+    Branch(String, usize, Form, String),
 }
 
 impl Variant {
@@ -28,7 +29,13 @@ impl Variant {
                 }
             }
             Self::Text(at, text) => push(reader, &at, text.into()),
-            Self::Branch(at, branch) => push(reader, &at, branch),
+            // The copy is made now: of the branch with all that was found out about it before.
+            Self::Branch(list, branch, form, name) => {
+                match form.renamed(reader, &format!("{list}/{branch}"), &name) {
+                    Some(copy) => push(reader, &list, copy),
+                    None => push(reader, &format!("{list}/{branch}/enum"), name.into()),
+                }
+            }
         }
     }
 }
@@ -46,7 +53,7 @@ const UNKNOWN: &str = "tidings-unknown-variant";
 
 /// Where the name of a variant stands in a branch.
 #[derive(Debug, Clone)]
-enum Form {
+pub(crate) enum Form {
     /// It is the value: `"Cancelled"`, one of the texts at this pointer.
     Texts(Vec<String>),
     /// It is the one property, of this pointer.
@@ -209,7 +216,7 @@ fn of_branches(
                 },
             };
             if explorer.takes(&plan, &[at, &place]).0 {
-                found.extend(form.renamed(explorer, &list, branch, &name));
+                found.push(Variant::Branch(list.clone(), branch, form.clone(), name.clone()));
             }
         }
     }
@@ -245,24 +252,21 @@ impl Form {
         }
     }
 
-    /// The branch under another name.
-    fn renamed(&self, explorer: &Explorer<'_>, list: &str, branch: usize, name: &str) -> Option<Variant> {
-        let at = format!("{list}/{branch}");
-        let mut copy = explorer.schema.pointer(&at)?.clone();
+    /// The branch at `at` under another name; none where it is a list of texts.
+    fn renamed(&self, reader: &Value, at: &str, name: &str) -> Option<Value> {
+        let mut copy = reader.pointer(at)?.clone();
         match self {
-            Self::Texts(_) if copy.get("enum").is_some() => {
-                return Some(Variant::Text(format!("{at}/enum"), name.to_owned()));
-            }
+            Self::Texts(_) if copy.get("enum").is_some() => return None,
             Self::Texts(_) => copy["const"] = json!(name),
-            Self::Tag(tag, _) => *copy.pointer_mut(tag.strip_prefix(&at)?)?.get_mut("const")? = json!(name),
+            Self::Tag(tag, _) => *copy.pointer_mut(tag.strip_prefix(at)?)?.get_mut("const")? = json!(name),
             Self::Property(property, old) => {
-                let holder = property.strip_prefix(&at)?.rsplit_once("/properties/")?.0;
+                let holder = property.strip_prefix(at)?.rsplit_once("/properties/")?.0;
                 let holder = copy.pointer_mut(holder)?.as_object_mut()?;
                 let payload = holder.get_mut("properties")?.as_object_mut()?.remove(old)?;
                 holder["properties"][name] = payload;
                 holder.insert("required".to_owned(), json!([name]));
             }
         }
-        Some(Variant::Branch(list.to_owned(), copy))
+        Some(copy)
     }
 }

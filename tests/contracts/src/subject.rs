@@ -54,7 +54,11 @@ pub struct Family {
 impl Family {
     /// A family of these subjects.
     pub const fn new(theme: &'static str, context: &'static str, subjects: Vec<Subject>) -> Self {
-        Self { theme, context, subjects }
+        Self {
+            theme,
+            context,
+            subjects,
+        }
     }
 }
 
@@ -91,7 +95,9 @@ impl<T: Serialize> Serialize for Held<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Held<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let mut from = <dyn erased_serde::Deserializer<'_>>::erase(from);
-        erased_serde::deserialize(&mut from).map(Self).map_err(de::Error::custom)
+        erased_serde::deserialize(&mut from)
+            .map(Self)
+            .map_err(de::Error::custom)
     }
 }
 

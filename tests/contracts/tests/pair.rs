@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use tidings_contract_truth::subject::Family;
-use tidings_contracts::{Finding, Severity, accepts};
+use tidings_contracts::{Contract, Finding, Level, Severity, compare};
 
 use crate::tried::Tried;
 
 /// Whether the verdict is the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Agreement {
     /// Ok, and every event is read; or a break, and an event shows it.
     Agreed,
@@ -22,7 +22,8 @@ pub(crate) enum Agreement {
 pub(crate) struct Pair<'a> {
     writer: &'a Tried,
     reader: &'a Tried,
-    findings: Vec<Finding>,
+    /// With the writer as the older contract, and as the newer one.
+    ways: [Vec<Finding>; 2],
     refused: Option<(&'a str, String)>,
 }
 
@@ -31,25 +32,18 @@ impl<'a> Pair<'a> {
         Self {
             writer,
             reader,
-            findings: accepts(&writer.contract.writer, &reader.contract.reader),
+            ways: both_ways(&writer.contract, &reader.contract),
             refused: reader.refuses(&writer.events),
         }
     }
 
-    pub(crate) fn severity(&self) -> Severity {
-        self.findings
-            .iter()
-            .map(|finding| finding.severity)
-            .max()
-            .unwrap_or(Severity::Ok)
-    }
-
     pub(crate) fn agreement(&self) -> Agreement {
-        match self.severity() {
+        let ways = self.ways.each_ref().map(|findings| match worst(findings) {
             Severity::Unknown => Agreement::Unknown,
             severity if severity.fails() == self.refused.is_some() => Agreement::Agreed,
             _ => Agreement::Wrong,
-        }
+        });
+        ways[0].max(ways[1])
     }
 
     /// What someone needs who looks for the fault.
@@ -60,9 +54,15 @@ impl<'a> Pair<'a> {
             family.theme, family.context, writer.source, reader.source
         );
         // Writing to a string cannot fail.
-        let _ = writeln!(letter, "verdict: {}", self.severity());
-        for finding in &self.findings {
-            let _ = writeln!(letter, "  {finding} [{}]", finding.rule);
+        for (way, findings) in ["older", "newer"].iter().zip(&self.ways) {
+            let _ = writeln!(
+                letter,
+                "verdict with the writer as the {way}: {}",
+                worst(findings)
+            );
+            for finding in findings {
+                let _ = writeln!(letter, "  {finding} [{}]", finding.rule);
+            }
         }
         let _ = match &self.refused {
             Some((event, cause)) => writeln!(letter, "serde: {cause}\n  {event}"),
@@ -70,4 +70,17 @@ impl<'a> Pair<'a> {
         };
         letter
     }
+}
+
+/// New consumers read what the writer wrote before, and old ones what it writes now: one truth, two verdicts.
+fn both_ways(writer: &Contract, reader: &Contract) -> [Vec<Finding>; 2] {
+    [
+        compare(writer, reader, Level::Backward),
+        compare(reader, writer, Level::Forward),
+    ]
+}
+
+fn worst(findings: &[Finding]) -> Severity {
+    let severities = findings.iter().map(|finding| finding.severity);
+    severities.max().unwrap_or(Severity::Ok)
 }

@@ -21,20 +21,28 @@ pub(crate) struct SecondOpinion {
 impl SecondOpinion {
     /// Adds what it says to the events of `writer`, read by each of `readers`.
     pub(crate) fn hear(&mut self, family: &[Tried]) {
-        let readers: Vec<Validator> = family.iter().map(|tried| validator(&tried.contract.reader)).collect();
+        let readers: Vec<Validator> = family
+            .iter()
+            .map(|tried| validator(&tried.contract.reader))
+            .collect();
         for writer in family {
             let own = validator(&writer.contract.writer);
             for event in &writer.events {
                 let value: Value = serde_json::from_str(event).expect("an event is JSON");
                 if !own.is_valid(&value) {
-                    self.unfit.push(format!("{event}\nwritten by\n{}\n", writer.source));
+                    self.unfit
+                        .push(format!("{event}\nwritten by\n{}\n", writer.source));
                 }
                 for (reader, schema) in family.iter().zip(&readers) {
                     let serde = reader.reads(event);
                     if schema.is_valid(&value) == serde {
                         self.agreed += 1;
                     } else {
-                        let odd = if serde { &mut self.schema_refuses } else { &mut self.serde_refuses };
+                        let odd = if serde {
+                            &mut self.schema_refuses
+                        } else {
+                            &mut self.serde_refuses
+                        };
                         odd.push(format!("{event}\nread by\n{}\n", reader.source));
                     }
                 }

@@ -29,8 +29,8 @@ impl Tried {
 
     fn one(subject: &Subject, kept: &[Contract]) -> Self {
         let text = Contract::of_successor(&subject.event, kept).to_json();
-        let contract =
-            Contract::from_json(&text).unwrap_or_else(|reason| panic!("{reason}\n{}\n{text}", subject.source));
+        let contract = Contract::from_json(&text)
+            .unwrap_or_else(|reason| panic!("{reason}\n{}\n{text}", subject.source));
         let events = (subject.events)();
         assert!(!events.is_empty(), "no event is written by {}", subject.source);
         Self {
