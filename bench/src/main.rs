@@ -1,10 +1,27 @@
-//! What Tidings costs, measured. `cargo run -p bench --release -- compile` measures its macros.
+//! What Tidings costs, measured beside what one would use instead.
+//!
+//! `cargo run -p bench --release -- <scenario>` starts a broker of its own and runs Tidings and its twins in turn, each
+//! run in a process of its own, round by round.
 
+mod alloc;
+mod broker;
 mod compile;
+mod event;
 mod generate;
+mod machine;
+mod order;
+mod page;
+mod program;
+mod round;
+mod scenario;
+mod statistics;
+mod twins;
+mod worker;
 
 use std::env;
 use std::process::ExitCode;
+
+use crate::order::Order;
 
 const USAGE: &str = "\
 usage: cargo run -p bench --release -- <benchmark>
@@ -12,31 +29,37 @@ usage: cargo run -p bench --release -- <benchmark>
   compile [--rounds <number>] [number...]
       what the derive and the attribute add to a build, beside serde's two derives on the same structs;
       of 10, 100 and 500 events and handlers, or of so many as named
+  <scenario>... [--broker <version>] [--queue classic|quorum] [--rounds <number>] [--events <number>]
+      Tidings beside its twins on a RabbitMQ of its own: the installed one, or the version named; on quorum queues
+      unless told otherwise; ten rounds. `all` is every scenario:
+
 ";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let benchmark = match args.as_slice() {
-        ["compile", rest @ ..] => compile::Order::parse(rest),
-        [] => Err("no benchmark given".to_owned()),
-        [other, ..] => Err(format!("no benchmark `{other}`")),
+    let done = match args.as_slice() {
+        // One measured run, for the process that starts it and reads what it prints.
+        ["worker", rest @ ..] => return worker::main(rest),
+        ["compile", rest @ ..] => match compile::Order::parse(rest) {
+            Ok(order) => order.run().map(|table| print!("{table}")),
+            Err(fault) => return misused(&fault),
+        },
+        rest => match Order::parse(rest) {
+            Ok(order) => order.run(),
+            Err(fault) => return misused(&fault),
+        },
     };
-    let order = match benchmark {
-        Ok(order) => order,
-        Err(fault) => {
-            eprint!("bench: {fault}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    match order.run() {
-        Ok(table) => {
-            print!("{table}");
-            ExitCode::SUCCESS
-        }
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("bench: {fault}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn misused(fault: &str) -> ExitCode {
+    eprint!("bench: {fault}\n\n{USAGE}{}", scenario::list());
+    ExitCode::from(2)
 }
