@@ -9,25 +9,35 @@ use futures_util::stream::FuturesUnordered;
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 
-type Write = Pin<Box<dyn Future<Output = Result<(), lapin::Error>> + Send>>;
+/// A frame that is being written.
+pub(super) type Write<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
 
 /// What is to be written and what is being written.
 ///
 /// The library puts a frame into its queue at the first poll and then waits until it has left. Polled one by one, each
 /// would wake the thread that writes; polled together, all wake it once.
-#[derive(Default)]
-pub(super) struct Settlement {
+pub(super) struct Settlement<E = lapin::Error> {
     queued: Vec<Settle>,
-    writes: FuturesUnordered<Write>,
+    writes: FuturesUnordered<Write<E>>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Settle {
+/// What is told of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settle {
     Ack { tag: u64, multiple: bool },
     Requeue { tag: u64 },
 }
 
-impl Settlement {
+impl<E> Default for Settlement<E> {
+    fn default() -> Self {
+        Self {
+            queued: Vec::new(),
+            writes: FuturesUnordered::new(),
+        }
+    }
+}
+
+impl<E> Settlement<E> {
     pub(super) fn ack(&mut self, tag: u64, multiple: bool) {
         self.queued.push(Settle::Ack { tag, multiple });
     }
@@ -38,10 +48,14 @@ impl Settlement {
 
     /// Writes all that is queued. `Err` with how many were lost: the channel is gone, and the broker hands those
     /// deliveries out again.
-    pub(super) fn poll_flush(&mut self, channel: &Channel, cx: &mut Context<'_>) -> Poll<Result<(), usize>> {
+    pub(super) fn poll_flush(
+        &mut self,
+        mut write: impl FnMut(Settle) -> Write<E>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), usize>> {
         let mut lost = 0;
         for settle in self.queued.drain(..) {
-            let mut write = settle.write(channel.clone());
+            let mut write = write(settle);
             // In their order: an acknowledgement of several must not overtake the return of one of them.
             match write.as_mut().poll(cx) {
                 Poll::Ready(Ok(())) => {}
@@ -64,7 +78,8 @@ impl Settlement {
 }
 
 impl Settle {
-    fn write(self, channel: Channel) -> Write {
+    /// Writes it to `channel`.
+    pub(super) fn write(self, channel: Channel) -> Write<lapin::Error> {
         match self {
             Self::Ack { tag, multiple } => {
                 Box::pin(async move { channel.basic_ack(tag, BasicAckOptions { multiple }).await })
