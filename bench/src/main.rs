@@ -1,11 +1,28 @@
-//! What Tidings costs, measured. `cargo run -p bench --release -- compile` measures its macros, `-- contracts` its checks.
+//! What Tidings costs, measured beside what one would use instead.
+//!
+//! `cargo run -p bench --release -- <scenario>` starts a broker of its own and runs Tidings and its twins in turn, each
+//! run in a process of its own, round by round.
 
+mod alloc;
+mod broker;
 mod compile;
 mod contracts;
+mod event;
 mod generate;
+mod machine;
+mod order;
+mod page;
+mod program;
+mod round;
+mod scenario;
+mod statistics;
+mod twins;
+mod worker;
 
 use std::env;
 use std::process::ExitCode;
+
+use crate::order::Order;
 
 const USAGE: &str = "\
 usage: cargo run -p bench --release -- <benchmark>
@@ -15,41 +32,41 @@ usage: cargo run -p bench --release -- <benchmark>
       of 10, 100 and 500 events and handlers, or of so many as named
   contracts [number]
       what a check of 1,000 contracts takes, or of so many as named
-";
+  <scenario>... [--broker <version>] [--queue classic|quorum] [--rounds <number>] [--events <number>]
+      Tidings beside its twins on a RabbitMQ of its own: the installed one, or the version named; on quorum queues
+      unless told otherwise; ten rounds. `all` is every scenario:
 
-enum Benchmark {
-    Compile(compile::Order),
-    Contracts(contracts::Order),
-}
+";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let benchmark = match args.as_slice() {
-        ["compile", rest @ ..] => compile::Order::parse(rest).map(Benchmark::Compile),
-        ["contracts", rest @ ..] => contracts::Order::parse(rest).map(Benchmark::Contracts),
-        [] => Err("no benchmark given".to_owned()),
-        [other, ..] => Err(format!("no benchmark `{other}`")),
+    let done = match args.as_slice() {
+        // One measured run, for the process that starts it and reads what it prints.
+        ["worker", rest @ ..] => return worker::main(rest),
+        ["compile", rest @ ..] => match compile::Order::parse(rest) {
+            Ok(order) => order.run().map(|table| print!("{table}")),
+            Err(fault) => return misused(&fault),
+        },
+        ["contracts", rest @ ..] => match contracts::Order::parse(rest) {
+            Ok(order) => order.run().map(|table| print!("{table}")),
+            Err(fault) => return misused(&fault),
+        },
+        rest => match Order::parse(rest) {
+            Ok(order) => order.run(),
+            Err(fault) => return misused(&fault),
+        },
     };
-    let benchmark = match benchmark {
-        Ok(benchmark) => benchmark,
-        Err(fault) => {
-            eprint!("bench: {fault}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    let table = match benchmark {
-        Benchmark::Compile(order) => order.run().map(|table| table.to_string()),
-        Benchmark::Contracts(order) => order.run().map(|table| table.to_string()),
-    };
-    match table {
-        Ok(table) => {
-            print!("{table}");
-            ExitCode::SUCCESS
-        }
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("bench: {fault}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn misused(fault: &str) -> ExitCode {
+    eprint!("bench: {fault}\n\n{USAGE}{}", scenario::list());
+    ExitCode::from(2)
 }

@@ -34,7 +34,9 @@ impl Limits {
     /// stop a body of a million brackets before a user's type meets it. On text that is no JSON its answer means
     /// nothing, and the parser says so next.
     pub(crate) fn too_deep_at(&self, json: &[u8]) -> Option<usize> {
-        if json.len() <= self.max_depth {
+        // Nearly every body has fewer brackets than levels are allowed, in strings or out of them: counting them takes
+        // a twentieth of the time of following them.
+        if json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() <= self.max_depth {
             return None;
         }
         let mut depth = 0_usize;

@@ -1,0 +1,73 @@
+//! What every twin sends: one event of about 512 bytes in its envelope, or one of 64 kB.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidings::DomainEvent;
+use uuid::Uuid;
+
+/// A customer placed an order.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
+#[event(type = "order.created", aggregate_id = order_id)]
+pub(crate) struct OrderCreated {
+    pub(crate) order_id: Uuid,
+    pub(crate) customer: String,
+    pub(crate) total_cents: u64,
+    /// When it was published, in microseconds since the machine's epoch: what end to end is measured by.
+    pub(crate) at_micros: u64,
+    pub(crate) note: String,
+}
+
+/// How long the note is that makes an envelope of about 512 bytes.
+pub(crate) const SMALL: usize = 96;
+
+impl OrderCreated {
+    pub(crate) fn new(number: u64, note: usize) -> Self {
+        Self {
+            // Spread over aggregates, and the same in every run.
+            order_id: Uuid::from_u128(0x0193_5a1c_0000_7000_8000_0000_0000_0000 | u128::from(number)),
+            customer: "Ada Lovelace".to_owned(),
+            total_cents: 4200 + number % 1000,
+            at_micros: 0,
+            note: "n".repeat(note),
+        }
+    }
+}
+
+/// The envelope as a hand-written client writes it: the same fields as ours.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Envelope<T> {
+    pub(crate) id: Uuid,
+    pub(crate) r#type: String,
+    pub(crate) timestamp: String,
+    pub(crate) aggregate_id: String,
+    pub(crate) correlation_id: Uuid,
+    pub(crate) version: u32,
+    pub(crate) source: String,
+    pub(crate) data: T,
+}
+
+impl<'a> Envelope<&'a OrderCreated> {
+    /// A new id, the time, and the event: what ours does for every publish.
+    pub(crate) fn around(event: &'a OrderCreated) -> Self {
+        let id = Uuid::now_v7();
+        let now = jiff::Timestamp::now();
+        Self {
+            id,
+            r#type: "order.created".to_owned(),
+            timestamp: format!("{now:.3}"),
+            aggregate_id: event.order_id.to_string(),
+            correlation_id: id,
+            version: 1,
+            source: "bench".to_owned(),
+            data: event,
+        }
+    }
+}
+
+/// Microseconds since the machine's epoch.
+pub(crate) fn now_micros() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}

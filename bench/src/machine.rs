@@ -1,0 +1,71 @@
+//! What the machine says of its processes, on Linux: CPU time, peak memory, and what others took.
+
+use std::fs;
+
+/// What processes have used since they began, in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cpu(pub(crate) f64);
+
+/// The kernel counts in hundredths of a second, on every Linux there is.
+const TICKS: f64 = 100.0;
+
+/// The CPU time of a process and all its threads.
+pub(crate) fn cpu_of(pid: u32) -> Cpu {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before it may hold spaces, and ends with the last parenthesis.
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let numbers: Vec<&str> = after.split_whitespace().collect();
+    let ticks = |at: usize| {
+        numbers
+            .get(at)
+            .and_then(|text| text.parse::<f64>().ok())
+            .unwrap_or(0.0)
+    };
+    Cpu((ticks(11) + ticks(12)) / TICKS)
+}
+
+/// The CPU time that all processes together have used.
+pub(crate) fn cpu_of_all() -> Cpu {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let first = stat.lines().next().unwrap_or_default();
+    let numbers: Vec<f64> = first
+        .split_whitespace()
+        .skip(1)
+        .filter_map(|text| text.parse().ok())
+        .collect();
+    // user, nice, system, (idle, iowait), irq, softirq, steal
+    let busy: f64 = [0, 1, 2, 5, 6, 7].iter().filter_map(|&at| numbers.get(at)).sum();
+    Cpu(busy / TICKS)
+}
+
+/// The most memory that a process ever had, in KiB.
+pub(crate) fn peak_kib(pid: u32) -> u64 {
+    status(pid, "VmHWM:")
+}
+
+fn status(pid: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
+}
+
+/// What this machine is, in a line.
+pub(crate) fn describe() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = model
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or_default();
+    let model = model.trim_start_matches([' ', '\t', ':']).to_owned();
+    format!(
+        "{cores} cores, {}",
+        if model.is_empty() { "unknown model" } else { &model }
+    )
+}

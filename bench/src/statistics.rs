@@ -1,0 +1,109 @@
+//! What several rounds come to.
+
+/// The middle of several figures, and their spread.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub(crate) struct Summary {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+/// How one figure stands to another, in rounds that had both.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub(crate) struct Ratio {
+    pub(crate) median: f64,
+    /// The 95 % interval of the median.
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+pub(crate) fn summary(figures: &[f64]) -> Option<Summary> {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    Some(Summary {
+        median: median(&sorted)?,
+        least: *sorted.first()?,
+        most: *sorted.last()?,
+    })
+}
+
+/// The ratios round by round: a round that was slow was so for both.
+pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> Option<Ratio> {
+    let mut ratios: Vec<f64> = ours
+        .iter()
+        .zip(theirs)
+        .filter(|(_, theirs)| **theirs > 0.0)
+        .map(|(ours, theirs)| ours / theirs)
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let (low, high) = interval(ratios.len());
+    Some(Ratio {
+        median: median(&ratios)?,
+        low: *ratios.get(low)?,
+        high: *ratios.get(high)?,
+    })
+}
+
+fn median(sorted: &[f64]) -> Option<f64> {
+    let middle = sorted.len() / 2;
+    let upper = *sorted.get(middle)?;
+    Some(if sorted.len() % 2 == 1 {
+        upper
+    } else {
+        f64::midpoint(*sorted.get(middle - 1)?, upper)
+    })
+}
+
+/// Which of `count` sorted figures enclose the median with at least 95 % certainty, whatever their distribution: each
+/// figure falls below the median or above it with even odds. Of fewer than six there is no such pair, and it is the
+/// outermost.
+fn interval(count: usize) -> (usize, usize) {
+    let Some(last) = count.checked_sub(1) else {
+        return (0, 0);
+    };
+    let mut below = 0;
+    // The odds of at most `below` of them on one side; for both sides together they must stay under 5 %.
+    let (mut term, mut odds) = (0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX)), 0.0);
+    loop {
+        odds += term;
+        if odds > 0.025 || below >= last / 2 {
+            break;
+        }
+        #[allow(clippy::cast_precision_loss)] // Rounds are few.
+        {
+            term *= (count - below) as f64 / (below + 1) as f64;
+        }
+        below += 1;
+    }
+    let low = below.saturating_sub(1);
+    (low, last - low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::float_cmp)] // Halves are exact.
+    fn the_middle_of_an_even_number_lies_between_two() {
+        assert_eq!(summary(&[4.0, 1.0, 3.0, 2.0]).unwrap().median, 2.5);
+        assert_eq!(summary(&[]), None);
+    }
+
+    #[test]
+    fn the_interval_is_that_of_the_sign_test() {
+        // Tables of the sign test: the second of ten, the sixth of twenty, and the first of six.
+        assert_eq!(interval(10), (1, 8));
+        assert_eq!(interval(20), (5, 14));
+        assert_eq!(interval(6), (0, 5));
+        assert_eq!(interval(3), (0, 2));
+        assert_eq!(interval(1), (0, 0));
+    }
+
+    #[test]
+    #[allow(clippy::float_cmp)]
+    fn ratios_are_those_of_the_same_round() {
+        let found = ratio(&[10.0, 30.0, 20.0], &[5.0, 15.0, 10.0]).unwrap();
+        assert_eq!((found.low, found.median, found.high), (2.0, 2.0, 2.0));
+    }
+}
