@@ -312,7 +312,6 @@ impl Supervisor {
         };
         tokio::select! {
             result = dialling => match result {
-            came = dialling => match came {
                 Ok(live) => Came::In(live),
                 Err(faults) => Came::Refused(reasons(&faults)),
             },

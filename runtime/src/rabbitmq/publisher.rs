@@ -23,7 +23,6 @@ use super::ledger::Word;
 use super::outbox::Outbox;
 use super::properties::{self, TooLong, short};
 use super::refusals::Refusals;
-use super::stall::Stall;
 use super::upkeep::Missing;
 use super::ways::{Seen, Ways};
 use crate::broker::Publish;
