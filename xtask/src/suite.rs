@@ -322,7 +322,7 @@ usage: cargo xtask test [--broker <broker>]... [--full] [suite...]
 
 Suites that run on RabbitMQ run on the one at hand and on the newest 4; those that run in memory, too, there as well.
 `--broker memory`, `--broker 4`, `--broker 3.10`, any version, once or more often, names others. `--full` does each of
-the faults as often as the tables of docs/faults.md show, which takes hours; it says nothing to the other suites.
+the faults many times, with many events, which takes hours; it says nothing to the other suites.
 
 A RabbitMQ that is not there is got: from Docker where its engine runs; else, as root on Debian and Ubuntu, the
 distribution's package, whose own server is not started; a newer one as root on Debian, unpacked from a newer suite
