@@ -259,7 +259,13 @@ impl<'a> Walk<'a> {
                 property.name.clone(),
             )
         });
-        properties.retain(|property| property.required || !self.seen.failed.contains(&property.pointer));
+        let asked_for = |property: &Property| {
+            let rename = self.plan.rename.as_ref();
+            rename.is_some_and(|rename| rename.property == property.pointer)
+        };
+        properties.retain(|property| {
+            property.required || asked_for(property) || !self.seen.failed.contains(&property.pointer)
+        });
         if let Some(Alone {
             property: alone,
             among,
