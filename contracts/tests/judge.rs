@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use jiff::civil::date;
 use serde_json::{Value, json};
@@ -380,4 +381,25 @@ fn a_commit_of_git_is_what_it_was() {
     let in_force = WAIVER.replace("2026-12-31", "9999-12-31");
     fs::write(contracts.join("waivers.toml"), in_force).unwrap();
     assert_eq!(command(&contracts, &["--against", "HEAD"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_thousand_contracts_of_fifty_fields_are_judged_in_seconds() {
+    let names: Vec<String> = (0..50).map(|field| format!("field_{field}")).collect();
+    let fields: Vec<&str> = names.iter().map(String::as_str).collect();
+    let contracts = |fields: &[&str]| {
+        let types = (0..1_000).map(|number| format!("event.number{number}"));
+        folder(types.map(|event_type| event(&event_type, 1, fields)))
+    };
+    let (old, new) = (contracts(&fields[1..]), contracts(&fields));
+    let start = Instant::now();
+    let findings = judge(&old, &new, Policy::default());
+    let took = start.elapsed();
+    println!("1,000 contracts of 50 fields: {took:?}");
+    // One finding for the field, one for its version, and a note that old consumers do without.
+    assert_eq!(findings.len(), 3_000);
+    assert!(
+        took < Duration::from_mins(1),
+        "it took {took:?}, even for a busy machine"
+    );
 }

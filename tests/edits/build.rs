@@ -107,7 +107,8 @@ impl Modules<'_> {
         );
         let file = self.out.join(format!("{name}.rs"));
         fs::write(&file, text).expect("the folder can be written");
-        let _ = writeln!(self.code, "#[path = {file:?}]\npub mod {name};");
+        let path = file.to_str().expect("a path that can be written into code");
+        let _ = writeln!(self.code, "#[path = {path:?}]\npub mod {name};");
         self.names.insert(events.to_owned(), name.clone());
         format!("{name}::EVENTS")
     }

@@ -325,7 +325,10 @@ impl<'a> Walk<'a> {
 
     fn enums(&mut self, old: &'a Enum, new: &'a Enum) {
         if !alike(&old.tagging, &new.tagging) || old.content_moved(self.old, new, self.new) {
-            let (old, new) = (old.tagging.describe(), new.tagging.describe());
+            let (old, new) = (
+                old.tagging.describe(&new.tagging),
+                new.tagging.describe(&old.tagging),
+            );
             return self.push(Rule::TaggingChanged, [OK, OK], Some(old), Some(new));
         }
         let adjacent = |it: &Enum| matches!(it.tagging, Tagging::Adjacent { .. });
@@ -336,9 +339,8 @@ impl<'a> Walk<'a> {
                     return this.push(Rule::VariantRemoved, [OK, OK], Some(variant.name.clone()), None);
                 };
                 match (variant.payload, other.payload, variant.object.zip(other.object)) {
-                    (Some(old), Some(new), _) => this.value(old, new),
+                    (Some(old), Some(new), _) | (None, None, Some((old, new))) => this.value(old, new),
                     (None, None, None) => {}
-                    (None, None, Some((old, new))) => this.value(old, new),
                     // One of the two only looks as if it had its content beside the tag.
                     (_, _, Some((old, new))) if !both_adjacent => this.value(old, new),
                     _ => this.push(Rule::VariantPayload, [OK, OK], None, None),

@@ -220,10 +220,13 @@ pub(crate) enum Tagging {
 }
 
 impl Tagging {
-    /// As it is written in serde's attribute.
-    pub(crate) fn describe(&self) -> String {
+    /// As it is written in serde's attribute, beside an `other` one.
+    pub(crate) fn describe(&self, other: &Self) -> String {
         match self {
-            Self::External => "by the name around it".to_owned(),
+            Self::Adjacent { tag, content, .. } if self.tag() == other.tag() => {
+                format!("by `tag = \"{tag}\", content = \"{content}\"`")
+            }
+            Self::External => "by the name around the content".to_owned(),
             Self::Internal { tag } | Self::Adjacent { tag, sure: false, .. } => {
                 format!("by `tag = \"{tag}\"`")
             }

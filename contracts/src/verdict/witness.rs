@@ -134,7 +134,6 @@ impl Shapes {
         }
         match (seen.kind, value) {
             (Kind::Any | Kind::Unclear(_), _) => true,
-            (Kind::Nothing | Kind::Same(_), _) => false,
             (Kind::Bool, value) => value.is_boolean(),
             (Kind::Integer(integer), value) => {
                 let number = value.as_i64().map(i128::from).or(value.as_u64().map(i128::from));
@@ -147,21 +146,19 @@ impl Shapes {
             (Kind::Float { .. }, value) => value.is_number(),
             (Kind::Text { format: None }, value) => value.is_string(),
             (Kind::Text { format: Some(format) }, Value::String(written)) => reads_format(format, written),
-            (Kind::Text { .. }, _) => false,
             (Kind::Literals(values), value) => values.contains(value),
             (Kind::List(item), Value::Array(items)) => items.iter().all(|value| self.reads(*item, value)),
             (Kind::Tuple(ids), Value::Array(items)) => {
                 ids.len() == items.len() && ids.iter().zip(items).all(|(id, value)| self.reads(*id, value))
             }
-            (Kind::List(_) | Kind::Tuple(_), _) => false,
             (Kind::Object(object), Value::Object(value)) => self.reads_object(object, value),
             // A struct from an array: the order of its fields is not known.
             (Kind::Object(object), Value::Array(items)) => {
                 object.groups.is_empty() && items.len() <= object.fields.len()
             }
-            (Kind::Object(_), _) => false,
             (Kind::Enum(it), value) => self.reads_enum(it, value),
             (Kind::Union(members), value) => members.iter().any(|member| self.reads(*member, value)),
+            _ => false,
         }
     }
 

@@ -33,11 +33,11 @@ impl<'a> Inclusion<'a> {
 
     fn tagging(&mut self, written: &Enum, read: &Enum) {
         let problem = format!(
-            "{} are tagged {}, {} look for a tag {}",
+            "{} are tagged {}, {} expect a tag {}",
             self.writers(),
-            written.tagging.describe(),
+            written.tagging.describe(&read.tagging),
             self.readers(),
-            read.tagging.describe()
+            read.tagging.describe(&written.tagging)
         );
         self.report(Rule::TaggingChanged, Severity::Break, true, None, problem);
     }
@@ -248,7 +248,7 @@ impl<'a> Inclusion<'a> {
             (_, Kind::Enum(written)) if self.names_fit(written, members) => {}
             (Decided::Open, _) => self.cannot_tell(both),
             (Decided::Fails(found), _) if !found.iter().any(|found| found.finding.is_break()) => {
-                self.keep(found, true)
+                self.keep(found, true);
             }
             (Decided::Fails(found), _) if related.iter().filter(|related| **related).count() == 1 => {
                 self.keep(found, true);

@@ -167,7 +167,7 @@ impl<'a> Inclusion<'a> {
             (_, Kind::Union(members)) => self.union(writes, reads, members),
             (Kind::Bool, Kind::Bool) => {}
             (Kind::Float { .. } | Kind::Integer(_), Kind::Float { .. }) => {
-                self.float(writes, reads, buffered)
+                self.float(writes, reads, buffered);
             }
             (Kind::Integer(written), Kind::Integer(read)) => self.integer(*written, *read, both, buffered),
             (Kind::Float { .. }, Kind::Integer(_)) => {
@@ -189,7 +189,6 @@ impl<'a> Inclusion<'a> {
                 self.tuple(items, &vec![*read; items.len()], both, buffered);
             }
             (Kind::Tuple(items), Kind::Tuple(read)) => self.tuple(items, read, both, buffered),
-            (Kind::List(_), Kind::Tuple(_)) => self.mismatch_partly(Rule::TypeChanged, both),
             (Kind::Tuple(_) | Kind::List(_), Kind::Object(read)) => self.sequence(writes, reads, read),
             (Kind::Enum(written), Kind::Enum(read)) => self.enums(written, read, buffered),
             (Kind::Enum(written), _) => self.enum_as_plain(written, writes, reads, buffered),
@@ -198,7 +197,7 @@ impl<'a> Inclusion<'a> {
             // From a buffer serde takes an empty object for `()`.
             (Kind::Object(written), Kind::Nothing) if buffered && reads.nullable && written.is_empty() => {}
             (Kind::Object(written), Kind::Object(read)) => self.objects(written, read, both, buffered),
-            (Kind::Any, _) => self.mismatch_partly(Rule::TypeChanged, both),
+            (Kind::List(_), Kind::Tuple(_)) | (Kind::Any, _) => self.mismatch_partly(Rule::TypeChanged, both),
             _ => self.mismatch(Rule::TypeChanged, both),
         }
     }
