@@ -13,7 +13,6 @@ use crate::probe::walk::{Place, Plan, Seen, Walk};
 
 /// A type with its schema, and what is known of it so far.
 pub(crate) struct Explorer<'a> {
-    pub(crate) schema: &'a Value,
     index: &'a Index<'a>,
     pub(crate) seen: Seen,
     /// The fields that a struct asks for, by the pointers of its schemas.
@@ -38,9 +37,8 @@ pub(crate) struct Outcome {
 const RUNS: usize = 4096;
 
 impl<'a> Explorer<'a> {
-    pub(crate) fn new(schema: &'a Value, index: &'a Index<'a>, probe: Probe) -> Self {
+    pub(crate) fn new(index: &'a Index<'a>, probe: Probe) -> Self {
         Self {
-            schema,
             index,
             seen: Seen::default(),
             fields: BTreeMap::new(),

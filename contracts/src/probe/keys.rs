@@ -86,7 +86,8 @@ fn takes(explorer: &mut Explorer<'_>, map: &str, name: &str) -> bool {
         }),
         ..Plan::default()
     };
-    explorer.run(&plan).heard.answers.get(map) == Some(&true)
+    let heard = explorer.run(&plan).heard;
+    heard.keys.contains_key(map) && heard.answers.get(map) == Some(&true)
 }
 
 /// The pointer of what a map's entries hold.

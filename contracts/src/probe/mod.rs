@@ -28,7 +28,7 @@ pub(crate) use walk::{Place, Plan, Seen, Walk};
 pub(crate) fn complete(writer: &mut Value, reader: &mut Value, probe: Probe, names: &BTreeSet<String>) {
     let schema = reader.clone();
     let index = Index::of(&schema);
-    let mut explorer = Explorer::new(&schema, &index, probe);
+    let mut explorer = Explorer::new(&index, probe);
     explorer.explore();
     let aliases = aliases::find(&mut explorer, names);
     let variants = variants::find(&mut explorer);

@@ -258,7 +258,13 @@ impl<'a> Walk<'a> {
                 property.name.clone(),
             )
         });
-        properties.retain(|property| property.required || !self.seen.failed.contains(&property.pointer));
+        // Under another name it may be fed after all, as the key of a map is.
+        let renamed = self.plan.rename.as_ref().map(|rename| &rename.property);
+        properties.retain(|property| {
+            property.required
+                || renamed == Some(&property.pointer)
+                || !self.seen.failed.contains(&property.pointer)
+        });
         if let Some(Alone {
             property: alone,
             among,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tidings_contract_truth::subject::Family;
-use tidings_contracts::{Contract, Finding, Level, Severity, compare};
+use tidings_contracts::{Contract, Finding, Level, Rule, Severity, compare};
 
 use crate::tried::Tried;
 
@@ -80,7 +80,13 @@ fn both_ways(writer: &Contract, reader: &Contract) -> [Vec<Finding>; 2] {
     ]
 }
 
+/// Less what is no matter of this writer's events: an alias is kept for those of writers before it.
 fn worst(findings: &[Finding]) -> Severity {
-    let severities = findings.iter().map(|finding| finding.severity);
-    severities.max().unwrap_or(Severity::Ok)
+    let findings = findings
+        .iter()
+        .filter(|finding| finding.rule != Rule::AliasRemoved);
+    findings
+        .map(|finding| finding.severity)
+        .max()
+        .unwrap_or(Severity::Ok)
 }
