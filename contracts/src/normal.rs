@@ -39,8 +39,8 @@ fn bound(schema: &mut Map<String, Value>) {
     let Some(format) = schema.get("format").and_then(Value::as_str) else {
         return;
     };
-    if matches!(format, "float" | "double") {
-        // Either reads whatever the other writes.
+    if format == "double" {
+        // It reads whatever is a number; an f32 refuses what is beyond it.
         schema.remove("format");
         return;
     }

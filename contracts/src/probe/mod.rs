@@ -31,7 +31,7 @@ pub(crate) fn complete(writer: &mut Value, reader: &mut Value, probe: Probe, nam
     let mut explorer = Explorer::new(&index, probe);
     explorer.explore();
     let aliases = aliases::find(&mut explorer, names);
-    let variants = variants::find(&mut explorer);
+    let variants = variants::find(&mut explorer, names);
     let keys = keys::find(&mut explorer);
     // The aliases first: variants of other names are copies of what is there by then.
     aliases.into_iter().for_each(|alias| alias.write(reader));

@@ -63,7 +63,7 @@ pub(crate) enum Form {
 }
 
 /// Finds them at every enum that the explorer came by.
-pub(crate) fn find(explorer: &mut Explorer<'_>) -> Vec<Variant> {
+pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Vec<Variant> {
     let mut found = Vec::new();
     for (at, branches) in explorer.seen.nodes.clone() {
         let Some(node) = explorer.node(&at) else { continue };
@@ -76,7 +76,7 @@ pub(crate) fn find(explorer: &mut Explorer<'_>) -> Vec<Variant> {
                 .map(|branch| form(explorer, &format!("{at}/oneOf/{branch}")))
                 .collect();
             if let Some(forms) = forms {
-                of_branches(explorer, &at, &branches, &forms, &mut found);
+                of_branches(explorer, &at, &branches, &forms, likely, &mut found);
             }
         }
     }
@@ -166,6 +166,7 @@ fn of_branches(
     at: &str,
     branches: &BTreeMap<String, usize>,
     forms: &[Form],
+    likely: &BTreeSet<String>,
     found: &mut Vec<Variant>,
 ) {
     let list = format!("{at}/oneOf");
@@ -200,7 +201,12 @@ fn of_branches(
         return;
     }
     let known: Vec<String> = forms.iter().flat_map(Form::names).collect();
-    for name in unheard(explorer, &outcome, &[at, &place], &known) {
+    let mut names = unheard(explorer, &outcome, &[at, &place], &known);
+    // Of an enum that is flattened serde says nothing: those that seem likely are tried.
+    if names.is_empty() && forms.iter().all(|form| matches!(form, Form::Property(..))) {
+        names = likely.iter().filter(|name| !known.contains(name)).cloned().collect();
+    }
+    for name in names {
         for (branch, form) in forms.iter().enumerate() {
             let plan = match form {
                 Form::Texts(_) => fed(branch, at, &name),
