@@ -82,6 +82,11 @@ fn both_ways(writer: &Contract, reader: &Contract) -> [Vec<Finding>; 2] {
 
 /// Less what is no matter of this writer's events: an alias is kept for those of writers before it.
 fn worst(findings: &[Finding]) -> Severity {
-    let findings = findings.iter().filter(|finding| finding.rule != Rule::AliasRemoved);
-    findings.map(|finding| finding.severity).max().unwrap_or(Severity::Ok)
+    let findings = findings
+        .iter()
+        .filter(|finding| finding.rule != Rule::AliasRemoved);
+    findings
+        .map(|finding| finding.severity)
+        .max()
+        .unwrap_or(Severity::Ok)
 }
