@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tidings::EventDescriptor;
 
-use crate::probe::{Place, Plan, Seen, Walk};
+use crate::probe::{Index, Place, Plan, Seen, Walk};
 
 /// An event as its type writes it; none where neither its author nor its schema leads to one.
 pub(crate) fn of(event: &EventDescriptor, writer: &Value) -> Option<Value> {
@@ -12,7 +12,8 @@ pub(crate) fn of(event: &EventDescriptor, writer: &Value) -> Option<Value> {
         return serde_json::from_str(&example.ok()?).ok();
     }
     let (plan, mut seen) = (Plan::default(), Seen::default());
-    let made_up = Walk::new(writer, &plan, &mut seen).value(&Place::root());
+    let index = Index::of(writer);
+    let made_up = Walk::new(&index, &plan, &mut seen).value(&Place::root());
     // The type has the last word on what it writes.
     let rewritten = (probe.rewrite)(event.version(), &made_up.to_string())
         .ok()?

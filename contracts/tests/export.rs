@@ -96,6 +96,52 @@ fn numbers_have_the_bounds_of_their_types() {
     is_as_reviewed::<NumbersCounted>("numbers");
 }
 
+#[test]
+fn the_order_of_fields_and_definitions_changes_nothing() {
+    mod one {
+        use super::*;
+        #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+        pub(super) struct OrderCreated {
+            order_id: u32,
+            address: billing::Address,
+            #[serde(alias = "b", alias = "a")]
+            card: Card,
+            customer: String,
+        }
+    }
+    mod other {
+        use super::*;
+        #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+        pub(super) struct OrderCreated {
+            customer: String,
+            #[serde(alias = "a", alias = "b")]
+            card: Card,
+            address: billing::Address,
+            order_id: u32,
+        }
+    }
+    let [one, other] = [
+        EventDescriptor::of::<one::OrderCreated>(),
+        EventDescriptor::of::<other::OrderCreated>(),
+    ];
+    assert_eq!(Contract::of(&one).to_json(), Contract::of(&other).to_json());
+}
+
+#[test]
+fn the_example_of_an_event_is_its_authors() {
+    #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+    #[event(example = Self { order_id: 7, customer: "Ada".to_owned() })]
+    struct OrderCreated {
+        order_id: u32,
+        customer: String,
+    }
+    let contract = Contract::of(&EventDescriptor::of::<OrderCreated>());
+    assert_eq!(
+        contract.examples,
+        [serde_json::json!({"order_id": 7, "customer": "Ada"})]
+    );
+}
+
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Card {
     number: String,

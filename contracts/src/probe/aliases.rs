@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::keyword;
 use crate::probe::explore::Explorer;
-use crate::probe::walk::{Plan, Rename, escaped};
+use crate::probe::index::escaped;
+use crate::probe::walk::{Plan, Rename};
 
 /// Another name that a reader takes for a field.
 #[derive(Debug)]

@@ -7,12 +7,13 @@ use serde_json::{Map, Value};
 use tidings::__private::Probe;
 
 use crate::probe::deserializer::{At, Heard, Run};
+use crate::probe::index::Index;
 use crate::probe::keys::AskedKeys;
 use crate::probe::walk::{Place, Plan, Seen, Walk};
 
 /// A type with its schema, and what is known of it so far.
 pub(crate) struct Explorer<'a> {
-    pub(crate) schema: &'a Value,
+    index: &'a Index<'a>,
     pub(crate) seen: Seen,
     /// The fields that a struct asks for, by the pointers of its schemas.
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
@@ -36,9 +37,9 @@ pub(crate) struct Outcome {
 const RUNS: usize = 4096;
 
 impl<'a> Explorer<'a> {
-    pub(crate) fn new(schema: &'a Value, probe: Probe) -> Self {
+    pub(crate) fn new(index: &'a Index<'a>, probe: Probe) -> Self {
         Self {
-            schema,
+            index,
             seen: Seen::default(),
             fields: BTreeMap::new(),
             variants: BTreeMap::new(),
@@ -83,7 +84,7 @@ impl<'a> Explorer<'a> {
     /// Feeds the type once.
     pub(crate) fn run(&mut self, plan: &Plan) -> Outcome {
         let run = Run {
-            walk: RefCell::new(Walk::new(self.schema, plan, &mut self.seen)),
+            walk: RefCell::new(Walk::new(self.index, plan, &mut self.seen)),
             heard: RefCell::default(),
         };
         let at = At {
@@ -129,12 +130,12 @@ impl<'a> Explorer<'a> {
     }
 
     pub(crate) fn node(&self, pointer: &str) -> Option<&'a Map<String, Value>> {
-        self.schema.pointer(pointer)?.as_object()
+        self.index.node(pointer)
     }
 
     /// The schema that a chain of references leads to.
     pub(crate) fn resolved(&mut self, pointer: &str) -> Vec<String> {
         let plan = Plan::default();
-        Walk::new(self.schema, &plan, &mut Seen::default()).parts(pointer)
+        Walk::new(self.index, &plan, &mut Seen::default()).parts(pointer)
     }
 }

@@ -8,6 +8,7 @@ mod aliases;
 mod deserializer;
 mod enumeration;
 mod explore;
+mod index;
 mod keys;
 mod variants;
 mod walk;
@@ -20,12 +21,14 @@ use tidings::__private::Probe;
 
 use explore::Explorer;
 
+pub(crate) use index::Index;
 pub(crate) use walk::{Place, Plan, Seen, Walk};
 
 /// Adds to the schema of a reader what its type shows of itself; to that of the writer what is true of both.
 pub(crate) fn complete(writer: &mut Value, reader: &mut Value, probe: Probe, names: &BTreeSet<String>) {
     let schema = reader.clone();
-    let mut explorer = Explorer::new(&schema, probe);
+    let index = Index::of(&schema);
+    let mut explorer = Explorer::new(&index, probe);
     explorer.explore();
     let aliases = aliases::find(&mut explorer, names);
     let variants = variants::find(&mut explorer, names);

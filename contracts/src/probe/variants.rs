@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::keyword;
 use crate::probe::explore::{Explorer, Outcome};
-use crate::probe::walk::{Alone, Plan, Rename, escaped, list};
+use crate::probe::index::escaped;
+use crate::probe::walk::{Alone, Plan, Rename, list};
 
 /// What a reader's enum takes beyond its schema.
 #[derive(Debug)]

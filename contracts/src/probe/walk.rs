@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use crate::probe::index::{Index, escaped};
 use crate::sample;
 
 /// What one run does differently from the plainest one.
@@ -68,7 +69,7 @@ pub(crate) enum Shape {
 
 /// A walk through one schema by one plan.
 pub(crate) struct Walk<'a> {
-    pub(crate) root: &'a Value,
+    index: &'a Index<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) seen: &'a mut Seen,
     /// The branches taken so far.
@@ -85,9 +86,9 @@ pub(crate) struct Place {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(root: &'a Value, plan: &'a Plan, seen: &'a mut Seen) -> Self {
+    pub(crate) fn new(index: &'a Index<'a>, plan: &'a Plan, seen: &'a mut Seen) -> Self {
         Self {
-            root,
+            index,
             plan,
             seen,
             taken: BTreeMap::new(),
@@ -96,7 +97,7 @@ impl<'a> Walk<'a> {
     }
 
     fn node(&self, pointer: &str) -> Option<&'a Map<String, Value>> {
-        self.root.pointer(pointer)?.as_object()
+        self.index.node(pointer)
     }
 
     /// How deep the walk is in definitions; to be given back to [`Walk::close`].
@@ -200,11 +201,9 @@ impl<'a> Walk<'a> {
             .filter_map(|part| Some((part, self.node(part)?)))
             .collect();
         for (pointer, _) in &nodes {
-            let taken = &self.taken;
-            self.seen
-                .nodes
-                .entry((*pointer).clone())
-                .or_insert_with(|| taken.clone());
+            if !self.seen.nodes.contains_key(*pointer) {
+                self.seen.nodes.insert((*pointer).clone(), self.taken.clone());
+            }
         }
         if let Some((at, text)) = &self.plan.text
             && parts.contains(at)
@@ -259,12 +258,12 @@ impl<'a> Walk<'a> {
                 property.name.clone(),
             )
         });
-        let asked_for = |property: &Property| {
-            let rename = self.plan.rename.as_ref();
-            rename.is_some_and(|rename| rename.property == property.pointer)
-        };
+        // Under another name it may be fed after all, as the key of a map is.
+        let renamed = self.plan.rename.as_ref().map(|rename| &rename.property);
         properties.retain(|property| {
-            property.required || asked_for(property) || !self.seen.failed.contains(&property.pointer)
+            property.required
+                || renamed == Some(&property.pointer)
+                || !self.seen.failed.contains(&property.pointer)
         });
         if let Some(Alone {
             property: alone,
@@ -373,11 +372,6 @@ fn is_array(node: &Map<String, Value>) -> bool {
 
 pub(crate) fn list<'a>(node: &'a Map<String, Value>, keyword: &str) -> Option<&'a Vec<Value>> {
     node.get(keyword)?.as_array()
-}
-
-/// A name as a step of a JSON pointer.
-pub(crate) fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// A reference's fragment as a JSON pointer.
