@@ -487,25 +487,34 @@ impl Bus {
     async fn answered(&self, sending: &Sending, answer: Result<Answer, Unsent>) -> Result<(), Unsent> {
         let mut answer = answer?;
         match within(sending.deadline, &mut answer).await {
-            Some(Some(Ok(()))) => Ok(()),
-            Some(Some(Err(refusal))) => {
-                let mut unsent = Unsent::from(refusal);
-                unsent.maybe_delivered |= answer.was_lost();
-                Err(unsent)
-            }
-            Some(None) => Err(Unsent {
-                fault: PublishFault::Closed,
-                maybe_delivered: answer.give_up(),
-            }),
-            None => Err(Unsent {
-                fault: self.timed_out(),
-                maybe_delivered: answer.give_up(),
-            }),
+            Some(word) => told(&answer, word),
+            None => Err(given_up(&answer, self.timed_out())),
         }
     }
 
     fn timed_out(&self) -> PublishFault {
         PublishFault::TimedOut(self.config().publish_timeout)
+    }
+}
+
+/// What a caller is told of the broker's word; `None` says that none will come.
+pub(crate) fn told(answer: &Answer, word: Option<Result<(), Refusal>>) -> Result<(), Unsent> {
+    match word {
+        Some(Ok(())) => Ok(()),
+        Some(Err(refusal)) => {
+            let mut unsent = Unsent::from(refusal);
+            unsent.maybe_delivered |= answer.was_lost();
+            Err(unsent)
+        }
+        None => Err(given_up(answer, PublishFault::Closed)),
+    }
+}
+
+/// What a caller is told who waits no longer.
+pub(crate) fn given_up(answer: &Answer, fault: PublishFault) -> Unsent {
+    Unsent {
+        fault,
+        maybe_delivered: answer.give_up(),
     }
 }
 

@@ -71,6 +71,12 @@ impl Confirm {
         self.stage.store(RESENT, Ordering::Release);
     }
 
+    /// How far it has come, for a test to tell two apart.
+    #[cfg(test)]
+    pub(crate) fn stage(&self) -> u8 {
+        self.stage.load(Ordering::Acquire)
+    }
+
     /// Whether the caller still waits.
     pub(crate) fn is_awaited(&self) -> bool {
         !self.answer.is_closed()

@@ -28,6 +28,8 @@ mod descriptor;
 #[cfg(feature = "runtime")]
 pub mod error;
 mod event;
+#[cfg(test)]
+mod explore;
 mod extract;
 mod handler;
 mod handler_error;

@@ -307,3 +307,67 @@ fn bind(exchange: &str, queue: &str, pattern: &str) -> BindingPlan {
         pattern: pattern.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(plan: &Plan, queue: &str) -> Vec<String> {
+        let queue = plan.queues.iter().find(|it| it.name == queue);
+        let arguments = &queue.expect("it is in the plan").arguments;
+        arguments
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
+    }
+
+    fn queue(single_active: bool) -> Plan {
+        let names = Names::of("shop");
+        Plan::queue(&names, "domain_events", "shop.ship", &["order.*"], single_active)
+    }
+
+    /// They cannot be changed once a queue is there: a release that changes one refuses to start on every broker in use.
+    #[test]
+    fn the_arguments_of_a_handlers_queue_stay_what_they_are() {
+        let frozen = [
+            "x-dead-letter-exchange=shop.dead",
+            "x-dead-letter-routing-key=shop.ship.dlq",
+            "x-dead-letter-strategy=at-least-once",
+            "x-delivery-limit=50",
+            "x-overflow=reject-publish",
+            "x-queue-type=quorum",
+        ];
+        assert_eq!(arguments(&queue(false), "shop.ship"), frozen);
+        let single = arguments(&queue(true), "shop.ship");
+        assert_eq!(single[..5], frozen[..5]);
+        assert_eq!(
+            single[5..],
+            ["x-queue-type=quorum", "x-single-active-consumer=true"]
+        );
+    }
+
+    #[test]
+    fn dead_letters_and_orphans_are_kept_however_often_someone_looks_at_them() {
+        let kept = ["x-delivery-limit=1000000000", "x-queue-type=quorum"];
+        assert_eq!(arguments(&queue(false), "shop.ship.dlq"), kept);
+        assert_eq!(
+            arguments(&Plan::service(&Names::of("shop")), "shop.orphans"),
+            kept
+        );
+    }
+
+    #[test]
+    fn a_delay_comes_back_at_least_once_through_the_return_exchange() {
+        let plan = Plan::delay(&Names::of("shop"), Duration::from_secs(5));
+        assert_eq!(
+            arguments(&plan, "shop.delay.5s"),
+            [
+                "x-dead-letter-exchange=shop.return",
+                "x-dead-letter-strategy=at-least-once",
+                "x-message-ttl=5000",
+                "x-overflow=reject-publish",
+                "x-queue-type=quorum",
+            ]
+        );
+    }
+}

@@ -102,3 +102,6 @@ fn choose(workers: &[Arc<Worker>], event_type: &str, key: Option<&str>) -> (usiz
     }
     best
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub(crate) struct Ack {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 enum State {
     Unsettled,
     Finished,
@@ -27,6 +28,7 @@ enum State {
 
 /// The deliveries of one subscription between the first unsettled one and the last that came.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct AckWindow {
     /// The tag of the first entry.
     base: u64,
@@ -167,6 +169,9 @@ impl AckWindow {
         self.waiting_since = None;
     }
 }
+
+#[cfg(test)]
+mod explored;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Waits that double up to a most, each cut by a random part of up to a half: what failed together must not come back
 /// together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Backoff {
     next: Duration,
     first: Duration,

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::course::{Came, Course, Duty, Numbered, State};
 use super::fault::Fault;
 use super::socket::{Making, Socket};
 use super::tls::Secure;
@@ -26,8 +27,9 @@ use super::url::Server;
 use crate::config::TlsFiles;
 use crate::telemetry;
 
+/// Between two tries to make the first connection.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LAST_WAIT: Duration = Duration::from_secs(15);
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// How often a connection is looked at that says nothing.
 const LOOK: Duration = Duration::from_secs(1);
@@ -41,14 +43,6 @@ pub(super) struct Link {
     stop: watch::Sender<bool>,
 }
 
-/// How a link is.
-#[derive(Clone)]
-pub(super) enum State {
-    Up(Live),
-    Down(String),
-    Closed,
-}
-
 /// A connection, for as long as it lives.
 #[derive(Clone)]
 pub(super) struct Live {
@@ -58,6 +52,12 @@ pub(super) struct Live {
     /// Why the broker takes no publishes on it, if it takes none.
     pub(super) blocked: Option<Arc<str>>,
     socket: Arc<Socket>,
+}
+
+impl Numbered for Live {
+    fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 /// Where to connect, and as what.
@@ -129,7 +129,7 @@ impl Dialler {
     /// Goes through the servers until one lets us in or the time is up.
     async fn dial_first(&self) -> Result<Live, Vec<(Server, Fault)>> {
         let deadline = Instant::now() + self.timeout;
-        let mut backoff = Backoff::new(FIRST_WAIT, Duration::from_secs(1));
+        let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
         loop {
             let faults = match self.dial_all(deadline, 1).await {
                 Ok(live) => return Ok(live),
@@ -236,27 +236,28 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(mut self, mut live: Live) {
+    async fn run(mut self, live: Live) {
         let purpose = self.dialler.purpose;
         tracing::info!(purpose, "connected");
-        while let Some(why) = self.watch(&live).await {
-            telemetry::connection_lost(purpose, &why);
-            live.socket.cut();
-            self.state.send_replace(State::Down(why));
-            let number = live.number + 1;
-            drop(live);
-            match self.dial_until_up(number).await {
-                Some(again) => live = again,
-                None => break,
+        let mut course = Course::from(live);
+        loop {
+            let came = match course.duty() {
+                Duty::Watch(live) => self.watch(&live).await,
+                Duty::Dial { after, number } => self.dial(after, number).await,
+                Duty::End => break,
+            };
+            match &came {
+                Came::Lost(why) => telemetry::connection_lost(purpose, why),
+                Came::In(_) => tracing::info!(purpose, "connected again"),
+                Came::Refused(why) => tracing::warn!(purpose, "cannot connect: {why}"),
+                Came::Stopped => {}
             }
-            tracing::info!(purpose, "connected again");
-            self.state.send_replace(State::Up(live.clone()));
+            self.state.send_replace(course.take(came));
         }
-        self.state.send_replace(State::Closed);
     }
 
-    /// Watches a connection until it is lost, and says why; `None` when it was closed because the link is.
-    async fn watch(&self, live: &Live) -> Option<String> {
+    /// Watches a connection until it is lost or no longer wanted, and leaves nothing of it.
+    async fn watch(&self, live: &Live) -> Came {
         // The one listener of this connection: several would take each other's events.
         let mut events = pin!(live.connection.events_listener());
         let mut why = None;
@@ -278,11 +279,30 @@ impl Supervisor {
                 () = tokio::time::sleep(LOOK) => {}
                 () = stopped(&mut stops) => {
                     close(live).await;
-                    return None;
+                    return Came::Stopped;
                 }
             }
         }
-        Some(why.unwrap_or_else(|| "the connection is lost".to_owned()))
+        live.socket.cut();
+        Came::Lost(why.unwrap_or_else(|| "the connection is lost".to_owned()))
+    }
+
+    /// Waits, and tries each server once.
+    async fn dial(&mut self, after: Duration, number: u64) -> Came {
+        let dialler = &mut self.dialler;
+        let dialling = async {
+            tokio::time::sleep(after).await;
+            dialler.renew().await;
+            let deadline = Instant::now() + dialler.timeout;
+            dialler.dial_all(deadline, number).await
+        };
+        tokio::select! {
+            dialled = dialling => match dialled {
+                Ok(live) => Came::In(live),
+                Err(faults) => Came::Refused(reasons(&faults)),
+            },
+            () = stopped(&mut self.stops) => Came::Stopped,
+        }
     }
 
     fn set_blocked(&self, reason: Option<Arc<str>>) {
@@ -296,31 +316,6 @@ impl Supervisor {
                 live.blocked = reason;
             }
         });
-    }
-
-    /// Tries until a server lets us in: there is no last try. `None` when the link is closed meanwhile.
-    async fn dial_until_up(&mut self, number: u64) -> Option<Live> {
-        let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
-        loop {
-            let wait = backoff.wait();
-            let caller = &mut self.dialler;
-            let dialling = async {
-                tokio::time::sleep(wait).await;
-                caller.renew().await;
-                let deadline = Instant::now() + caller.timeout;
-                caller.dial_all(deadline, number).await
-            };
-            let faults = tokio::select! {
-                dialled = dialling => match dialled {
-                    Ok(live) => return Some(live),
-                    Err(faults) => faults,
-                },
-                () = stopped(&mut self.stops) => return None,
-            };
-            let why = reasons(&faults);
-            tracing::warn!(purpose = self.dialler.purpose, "cannot connect: {why}");
-            self.state.send_replace(State::Down(why));
-        }
     }
 }
 

@@ -17,10 +17,11 @@ use lapin::{Channel, Consumer};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::connection::{Live, State};
+use super::connection::Live;
+use super::course::{News, State};
 use super::fault::Fault;
 use super::properties::{self, short};
-use super::settlement::Settlement;
+use super::settlement::{Settle, Settlement};
 use crate::broker::{Incoming, QueueSource, Subscribe, Subscription};
 use crate::telemetry;
 
@@ -165,7 +166,7 @@ impl RabbitSubscription {
         let (mut states, connection, channel) = (self.states.clone(), self.connection, self.channel.clone());
         Box::pin(async move {
             while channel.status().connected() {
-                let is_other = |state: &State| !matches!(state, State::Up(live) if live.number == connection);
+                let is_other = |state: &State| state.news(connection) != News::Same;
                 // At the time we look again.
                 if let Ok(_other) = tokio::time::timeout(LOOK, states.wait_for(is_other)).await {
                     return;
@@ -220,7 +221,9 @@ impl Subscription for RabbitSubscription {
         if let Stage::Cancelled { cancelling, .. } = &mut self.stage {
             ready!(poll_cancelling(cancelling, cx));
         }
-        self.settlement.poll_flush(&self.channel, cx).map(|written| {
+        let channel = &self.channel;
+        let write = |settle: Settle| settle.write(channel.clone());
+        self.settlement.poll_flush(write, cx).map(|written| {
             if let Err(lost) = written {
                 // The broker hands those deliveries out again. The stream of deliveries says that the channel is gone.
                 telemetry::stale_acks(&self.queue, lost);

@@ -44,6 +44,16 @@ impl Fault {
         }
     }
 
+    /// A fault in the broker's words.
+    #[cfg(test)]
+    pub(super) fn said(code: u16, text: &str) -> Self {
+        Self {
+            code: Some(code),
+            text: text.to_owned(),
+            deaf: false,
+        }
+    }
+
     /// Whether trying again later may help. Where it cannot, someone has to change something first.
     pub(super) fn is_final(&self) -> bool {
         self.deaf || matches!(self.code, Some(ACCESS_REFUSED | NOT_ALLOWED))
@@ -158,14 +168,6 @@ impl std::error::Error for Fault {}
 mod tests {
     use super::*;
 
-    fn fault(code: u16, text: &str) -> Fault {
-        Fault {
-            code: Some(code),
-            text: text.to_owned(),
-            deaf: false,
-        }
-    }
-
     #[test]
     fn a_drift_is_read_in_every_form_that_brokers_write() {
         for (text, argument, wanted, found) in [
@@ -198,7 +200,7 @@ mod tests {
                 "direct",
             ),
         ] {
-            let drift = fault(406, text).drift().unwrap();
+            let drift = Fault::said(406, text).drift().unwrap();
             assert_eq!(
                 (
                     drift.argument.as_str(),
@@ -209,11 +211,11 @@ mod tests {
             );
         }
         assert_eq!(
-            fault(406, "PRECONDITION_FAILED - unknown delivery tag 7").drift(),
+            Fault::said(406, "PRECONDITION_FAILED - unknown delivery tag 7").drift(),
             None
         );
         assert_eq!(
-            fault(404, "inequivalent arg 'a' for b: received c but current is d").drift(),
+            Fault::said(404, "inequivalent arg 'a' for b: received c but current is d").drift(),
             None
         );
     }
@@ -243,8 +245,12 @@ mod tests {
                 "e",
             ),
         ] {
-            assert_eq!(fault(403, text).thing(), Some(Thing { kind, name }), "{text}");
+            assert_eq!(
+                Fault::said(403, text).thing(),
+                Some(Thing { kind, name }),
+                "{text}"
+            );
         }
-        assert_eq!(fault(320, "CONNECTION_FORCED - shutdown").thing(), None);
+        assert_eq!(Fault::said(320, "CONNECTION_FORCED - shutdown").thing(), None);
     }
 }

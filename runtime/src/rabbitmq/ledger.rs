@@ -37,6 +37,10 @@ struct Entry<T> {
     stage: Stage,
 }
 
+/// A publish under way, for a test: how many numbers ago it left, its own, whether it was returned, its stage.
+#[cfg(test)]
+pub(super) type Shape<K> = (u64, K, bool, (u8, u64));
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Sent, and no more is known.
@@ -194,6 +198,25 @@ impl<T> Ledger<T> {
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// All that tells it from another ledger, but for how many publishes and marks there have been.
+    #[cfg(test)]
+    pub(super) fn shape<K>(&self, of: impl Fn(&T) -> K) -> (Vec<Shape<K>>, Vec<(K, bool)>) {
+        let entry = |(number, entry): (&u64, &Entry<T>)| {
+            let stage = match entry.stage {
+                Stage::Sent => (0, 0),
+                Stage::Behind(below) => (1, self.next - below),
+                Stage::Unmarked => (2, 0),
+                Stage::Marked(mark) => (3, self.next_mark - mark),
+            };
+            (self.next - number, of(&entry.publish), entry.returned, stage)
+        };
+        let settled = self
+            .settled
+            .iter()
+            .map(|(publish, result)| (of(publish), result.is_ok()));
+        (self.entries.iter().map(entry).collect(), settled.collect())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {

@@ -7,8 +7,10 @@
 mod backoff;
 mod connection;
 mod consumer;
+mod course;
 mod fault;
 mod ledger;
+mod outbox;
 mod properties;
 mod publisher;
 mod settlement;
@@ -16,13 +18,15 @@ mod socket;
 mod tls;
 mod topology;
 mod url;
+mod ways;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use self::connection::{Dialler, Link, Live, State, reasons};
+use self::connection::{Dialler, Link, Live, reasons};
+use self::course::State;
 use self::fault::Fault;
 use self::publisher::Publisher;
 use self::tls::Secure;
