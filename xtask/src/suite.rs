@@ -98,6 +98,8 @@ const SUITES: &[Suite] = &[
                 Step::tests("-p tidings-contracts --lib --tests"),
                 Step::tests("-p tidings-tests --test consumed"),
                 Step::tests("-p tidings-contract-edits"),
+                // A thousand types, and what serde does with each other's events.
+                Step::tests("-p tidings-contract-truth"),
                 // The same files whatever other crates have `serde_json` and schemars do.
                 Step::tests(
                     "-p tidings-contracts --test export --features schemars/preserve_order,serde_json/arbitrary_precision",
