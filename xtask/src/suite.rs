@@ -93,6 +93,7 @@ const SUITES: &[Suite] = &[
             vec![
                 Step::tests("-p tidings-contracts --lib --tests"),
                 Step::tests("-p tidings-tests --test consumed"),
+                Step::tests("-p tidings-contract-truth"),
                 Step::tests("-p tidings-contract-edits"),
                 // The same files whatever other crates have `serde_json` and schemars do.
                 Step::tests(
