@@ -97,7 +97,6 @@ const SUITES: &[Suite] = &[
             vec![
                 Step::tests("-p tidings-contracts --lib --tests"),
                 Step::tests("-p tidings-tests --test consumed"),
-                Step::tests("-p tidings-contract-truth"),
                 Step::tests("-p tidings-contract-edits"),
                 // A thousand types, and what serde does with each other's events.
                 Step::tests("-p tidings-contract-truth"),
