@@ -98,6 +98,9 @@ pub(crate) trait Subscription: Send {
     /// Writes what was settled so far. Pending while the broker does not take it.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
+    /// Takes up to `prefetch` deliveries at a time from now on. What is unsettled stays so, and numbers go on.
+    fn widen(&mut self, prefetch: u16);
+
     /// Takes no further deliveries; those handed out stay to be settled. Deliveries already under way may still come,
     /// and after them nothing: it is not an end, which would mean that they can no longer be settled.
     fn cancel(&mut self);

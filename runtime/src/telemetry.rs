@@ -20,6 +20,7 @@ const SENT: &str = "messaging.client.sent.messages";
 const CONSUMED: &str = "messaging.client.consumed.messages";
 const PROCESS_DURATION: &str = "messaging.process.duration";
 const RETRIED: &str = "tidings.retried";
+const SET_ASIDE: &str = "tidings.set_aside";
 const DEAD_LETTERED: &str = "tidings.dead_lettered";
 const IGNORED: &str = "tidings.ignored";
 const BREAKER_OPEN: &str = "tidings.breaker.open";
@@ -78,6 +79,17 @@ pub(crate) fn retried(case: &Case, delay: Duration, error: &(dyn StdError + 'sta
     counter!(RETRIED, "tidings.handler" => handler).increment(1);
     let error = case.redacted(&chain(error));
     tracing::warn!(handler, attempt = case.attempt, ?delay, "to be retried: {error}");
+}
+
+/// A delivery that may end its process waits to be tried alone.
+pub(crate) fn set_aside(case: &Case) {
+    let (handler, queue) = (case.worker.name(), case.queue.as_ref());
+    counter!(SET_ASIDE, "tidings.handler" => handler).increment(1);
+    tracing::warn!(
+        handler,
+        queue,
+        "a delivery came back unsettled again; to be tried alone"
+    );
 }
 
 /// A delivery was given up on.

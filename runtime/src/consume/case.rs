@@ -130,8 +130,20 @@ impl Case {
             } => {
                 Counts::add(&counts.retried);
                 telemetry::retried(self, delay, error.as_ref());
-                self.delay(delay, next_attempt, &error_text::chain(error.as_ref()))
-                    .await
+                let fate = Fate::Retry {
+                    attempt: next_attempt,
+                };
+                self.delay(delay, fate, &error_text::chain(error.as_ref())).await
+            }
+            Step::SetAside {
+                delay,
+                attempt,
+                returns,
+                error,
+            } => {
+                telemetry::set_aside(self);
+                let fate = Fate::SetAside { attempt, returns };
+                self.delay(delay, fate, &error_text::chain(error.as_ref())).await
             }
             Step::DeadLetter { reason, error } => {
                 Counts::add(&counts.dead_lettered);
@@ -208,21 +220,13 @@ impl Case {
         }
     }
 
-    async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
+    async fn delay(&self, delay: Duration, fate: Fate, error: &str) -> Carried {
         let exchange = self.service.names().delay(delay);
         let to = Destination {
             exchange: &exchange,
             routing_key: &self.queue,
         };
-        self.send_on(
-            to,
-            error,
-            Fate::Retry {
-                attempt: next_attempt,
-            },
-            Some(delay),
-        )
-        .await
+        self.send_on(to, error, fate, Some(delay)).await
     }
 
     async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {

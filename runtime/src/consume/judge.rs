@@ -13,15 +13,24 @@ use super::service::Service;
 use super::worker::{Match, Worker};
 
 /// From this count of returns on, a delivery is suspected of ending its process, and handled alone.
-pub(crate) const SUSPECT_FROM: u32 = 2;
-/// At this count it is dead-lettered before it runs.
-const CRASH_LOOP_AT: u32 = 5;
+const SUSPECT_FROM: u32 = 2;
+/// At this count it is set aside: it comes back with a count of its own. The broker's says too little, since every
+/// delivery that a process holds when it ends comes back, and up to RabbitMQ 4.2 each that a process returns as well.
+const SET_ASIDE_AT: u32 = 4;
+/// It is handled alone from then on. At this count it is dead-lettered before it runs.
+const CRASH_LOOP_AT: u32 = 3;
+/// What an ordered handler takes cannot be set aside, for its successors would overtake it. At this count of returns
+/// it is dead-lettered before it runs: as many as a dozen instances that are replaced one by one, each of them with
+/// the delivery in its hands, do not make.
+const ORDERED_CRASH_LOOP_AT: u32 = 15;
 
 /// A delivery as it was judged.
 pub(crate) struct Judged {
     pub(crate) origin: Origin,
     /// Which of the queue's handlers it is for; the first one speaks for those that no handler takes.
     pub(crate) handler: usize,
+    /// How often it came back since it was set aside, when it may end its process: it runs alone.
+    pub(crate) suspect: Option<u32>,
     pub(crate) verdict: Verdict,
 }
 
@@ -42,13 +51,17 @@ pub(crate) fn judge(
 ) -> Judged {
     let message = &incoming.message;
     let origin = origin::origin(message, &service.names().returns(), queue);
+    let aside = origin.returns.map(|before| before + returns);
+    let suspect = aside.or((returns >= SUSPECT_FROM).then_some(0));
     let over = |origin, handler, ending| Judged {
         origin,
         handler,
+        suspect,
         verdict: Verdict::Over(ending),
     };
-    if returns >= CRASH_LOOP_AT {
-        return over(origin, 0, Ending::CrashLoop(returns));
+    let ordered = workers.iter().any(|worker| worker.descriptor.ordered());
+    if let Some(ending) = crash_loop(returns, aside, ordered) {
+        return over(origin, 0, ending);
     }
     let key = judged_key(&origin).map(str::to_owned);
     match read::read(message, &origin, service.bus().limits()) {
@@ -56,6 +69,7 @@ pub(crate) fn judge(
             (handler, Match::Takes) => Judged {
                 origin,
                 handler,
+                suspect,
                 verdict: Verdict::Run(event),
             },
             (handler, found) => over(origin, handler, ending(found, event.event_type(), key.as_deref())),
@@ -71,6 +85,16 @@ pub(crate) fn judge(
             },
             None => over(origin, 0, Ending::Malformed(malformed)),
         },
+    }
+}
+
+/// What becomes of a delivery that came back too often: `returns` by the broker's count, `aside` since it was set
+/// aside.
+fn crash_loop(returns: u32, aside: Option<u32>, ordered: bool) -> Option<Ending> {
+    match aside {
+        _ if ordered => (returns >= ORDERED_CRASH_LOOP_AT).then_some(Ending::CrashLoop(returns)),
+        Some(aside) => (aside >= CRASH_LOOP_AT).then_some(Ending::CrashLoop(SET_ASIDE_AT + aside)),
+        None => (returns >= SET_ASIDE_AT).then_some(Ending::Suspected(0)),
     }
 }
 

@@ -219,6 +219,7 @@ mod tests {
                 exchange: "domain_events".into(),
                 routing_key: "order.placed".into(),
                 attempt: 1,
+                returns: None,
                 first_received_at: None,
                 last_error: None,
                 arrival: Arrival::Published,

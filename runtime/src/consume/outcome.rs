@@ -40,6 +40,9 @@ pub(crate) enum Ending {
     ForeignKey(String),
     /// The delivery came back unsettled this many times.
     CrashLoop(u32),
+    /// The delivery may end its process, and something else is in hand. It came back this many times since it was set
+    /// aside first.
+    Suspected(u32),
 }
 
 /// What an attempt came to: done, to be retried, or a dead letter.
@@ -58,6 +61,11 @@ pub(super) enum Kind {
         reason: Reason,
         error: BoxError,
         delay: Option<Duration>,
+    },
+    /// Tried again, alone, as if it had not come.
+    SetAside {
+        returns: u32,
+        error: BoxError,
     },
     DeadLetter {
         reason: Reason,
@@ -95,7 +103,7 @@ impl Outcome {
 
     /// Whether the delivery is tried again, as long as an attempt is left.
     pub fn is_retry(&self) -> bool {
-        matches!(self.0, Kind::Retry { .. })
+        matches!(self.0, Kind::Retry { .. } | Kind::SetAside { .. })
     }
 
     /// Whether the delivery is dead-lettered at once.
@@ -107,7 +115,9 @@ impl Outcome {
     pub fn error(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0 {
             Kind::Done(_) | Kind::Ignored => None,
-            Kind::Retry { error, .. } | Kind::DeadLetter { error, .. } => Some(error.as_ref()),
+            Kind::Retry { error, .. } | Kind::SetAside { error, .. } | Kind::DeadLetter { error, .. } => {
+                Some(error.as_ref())
+            }
         }
     }
 
@@ -168,6 +178,13 @@ impl Outcome {
                 text_error(format!("no handler of this instance has a pattern for \"{key}\"")),
                 None,
             ),
+            Ending::Suspected(returns) => Self(Kind::SetAside {
+                returns,
+                error: text_error(
+                    "it came back without being settled; it may end its process, and is tried alone"
+                        .to_owned(),
+                ),
+            }),
             Ending::CrashLoop(count) => dead(
                 Reason::CrashLoop,
                 text_error(format!(
@@ -190,7 +207,7 @@ impl Outcome {
                 reason: Reason::Failed,
                 ..
             } => Some(false),
-            Kind::Ignored | Kind::Retry { .. } | Kind::DeadLetter { .. } => None,
+            Kind::Ignored | Kind::Retry { .. } | Kind::SetAside { .. } | Kind::DeadLetter { .. } => None,
         }
     }
 
@@ -199,7 +216,7 @@ impl Outcome {
         match &self.0 {
             Kind::Done(returned) => !returned.events.is_empty(),
             Kind::Ignored => false,
-            Kind::Retry { .. } | Kind::DeadLetter { .. } => true,
+            Kind::Retry { .. } | Kind::SetAside { .. } | Kind::DeadLetter { .. } => true,
         }
     }
 
@@ -210,6 +227,12 @@ impl Outcome {
             Kind::Done(returned) => Step::Publish(returned),
             Kind::Ignored => Step::Acknowledge,
             Kind::DeadLetter { reason, error } => Step::dead_letter(attempt, reason, error),
+            Kind::SetAside { returns, error } => Step::SetAside {
+                delay: super::retry::rung_at_least(attempt.ladder, Duration::ZERO),
+                attempt: attempt.number,
+                returns,
+                error,
+            },
             Kind::Retry { reason, error, delay } => match attempt.delay(delay) {
                 Some(delay) if attempt.in_place => Step::WaitInPlace {
                     delay,
@@ -278,6 +301,13 @@ pub(crate) enum Step {
     Delay {
         delay: Duration,
         next_attempt: u32,
+        error: BoxError,
+    },
+    /// Publish to the delay queue, then acknowledge. It comes back to be tried alone.
+    SetAside {
+        delay: Duration,
+        attempt: u32,
+        returns: u32,
         error: BoxError,
     },
     /// Keep it, and try again here.
@@ -372,6 +402,12 @@ mod tests {
             Step::Delay {
                 delay, next_attempt, ..
             } => format!("delay {delay:?}, then {next_attempt}"),
+            Step::SetAside {
+                delay,
+                attempt,
+                returns,
+                ..
+            } => format!("delay {delay:?}, then {attempt} alone after {returns}"),
             Step::WaitInPlace {
                 delay, next_attempt, ..
             } => format!("wait {delay:?}, then {next_attempt}"),
@@ -493,6 +529,11 @@ mod tests {
     }
 
     #[test]
+    fn a_suspect_is_set_aside_for_the_shortest_delay_and_its_attempt_does_not_count() {
+        assert_eq!(at(Ending::Suspected(1), 3), "delay 1s, then 3 alone after 1");
+    }
+
+    #[test]
     fn in_place_a_retry_waits_as_long_as_it_asks_and_no_longer_than_its_place_is_left() {
         let in_place = |place_left| Attempt {
             in_place: true,
@@ -550,6 +591,7 @@ mod tests {
         for silent in [
             Ending::Undeclared,
             Ending::CrashLoop(5),
+            Ending::Suspected(0),
             Ending::ForeignKey(String::new()),
             Ending::WrongType(String::new()),
             decode(DecodeError::NewerVersion { found: 2, known: 1 }),

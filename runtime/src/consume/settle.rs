@@ -44,8 +44,17 @@ impl AckWindow {
             entries: VecDeque::new(),
             finished_above_gap: 0,
             waiting_since: None,
-            batch: usize::from(prefetch / 4).max(1),
+            batch: Self::batch(prefetch),
         }
+    }
+
+    /// So many deliveries are handed out at a time from now on.
+    pub(crate) fn widen(&mut self, prefetch: u16) {
+        self.batch = Self::batch(prefetch);
+    }
+
+    fn batch(prefetch: u16) -> usize {
+        usize::from(prefetch / 4).max(1)
     }
 
     /// A delivery came. Tags rise by one.

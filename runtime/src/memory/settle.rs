@@ -92,6 +92,14 @@ impl State {
         }
     }
 
+    /// Holds up to `prefetch` deliveries from now on.
+    pub(super) fn widen(&mut self, id: usize, prefetch: u16, after: &mut After) {
+        self.consumers[id].widen(prefetch);
+        if let Some(queue) = self.consumers[id].queue {
+            self.hand_out(queue, after);
+        }
+    }
+
     /// Takes no more. Where a single consumer is active, the next one is from now on, whatever this one still holds.
     pub(super) fn cancel(&mut self, id: usize, after: &mut After) {
         if let Some(queue) = self.consumers[id].queue {

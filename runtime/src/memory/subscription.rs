@@ -32,17 +32,18 @@ impl Consumer {
     pub(super) fn new(queue: usize, prefetch: u16) -> Self {
         Self {
             queue: Some(queue),
-            prefetch: if prefetch == 0 {
-                usize::MAX
-            } else {
-                prefetch.into()
-            },
+            prefetch: window(prefetch),
             last_tag: 0,
             outbox: VecDeque::new(),
             unsettled: BTreeMap::new(),
             waiting: 0,
             waker: None,
         }
+    }
+
+    /// Lets it hold up to `prefetch` deliveries from now on.
+    pub(super) fn widen(&mut self, prefetch: u16) {
+        self.prefetch = window(prefetch);
     }
 
     /// Whether its window has room.
@@ -96,6 +97,14 @@ impl Consumer {
     }
 }
 
+/// How many deliveries a prefetch stands for.
+fn window(prefetch: u16) -> usize {
+    match prefetch {
+        0 => usize::MAX,
+        prefetch => prefetch.into(),
+    }
+}
+
 /// The consumer's handle.
 pub(super) struct MemorySubscription {
     shared: Arc<Shared>,
@@ -132,6 +141,11 @@ impl Subscription for MemorySubscription {
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
+    }
+
+    fn widen(&mut self, prefetch: u16) {
+        self.shared
+            .with(|state, after| state.widen(self.id, prefetch, after));
     }
 
     fn cancel(&mut self) {

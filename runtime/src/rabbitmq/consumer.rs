@@ -39,12 +39,21 @@ pub(super) struct RabbitSubscription {
     deliveries: Consumer,
     settlement: Settlement,
     stage: Stage,
+    widening: Option<Widening>,
     runtime: Handle,
     states: watch::Receiver<State>,
     connection: u64,
 }
 
 type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A wider consumer in place of the one that there was, on its channel: a consumer's prefetch is fixed when it starts.
+enum Widening {
+    /// The old one is cancelled, and then the wider one starts.
+    Starts(Pin<Box<dyn Future<Output = Result<Consumer, Fault>> + Send>>),
+    /// It started; what is left of the old one comes first.
+    Started(Consumer),
+}
 
 enum Stage {
     Open,
@@ -101,10 +110,30 @@ async fn open(
         deliveries,
         settlement: Settlement::default(),
         stage: Stage::Open,
+        widening: None,
         runtime: Handle::current(),
         states,
         connection: live.number,
     })
+}
+
+/// Puts a consumer with this prefetch in the place of another on the same channel.
+async fn replace(
+    channel: Channel,
+    tag: ShortString,
+    queue: String,
+    prefetch: u16,
+) -> Result<Consumer, Fault> {
+    channel
+        .basic_cancel(tag.clone(), BasicCancelOptions::default())
+        .await?;
+    channel
+        .basic_qos(prefetch.max(1), BasicQosOptions::default())
+        .await?;
+    let options = BasicConsumeOptions::default();
+    Ok(channel
+        .basic_consume(name(&queue)?, tag, options, FieldTable::default())
+        .await?)
 }
 
 fn name(text: &str) -> Result<ShortString, Fault> {
@@ -160,6 +189,18 @@ impl RabbitSubscription {
         }
     }
 
+    /// Sees to it that the wider consumer takes the old one's place; false when it cannot.
+    fn poll_widening(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(Widening::Starts(starting)) = &mut self.widening {
+            match starting.as_mut().poll(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(wider)) => self.widening = Some(Widening::Started(wider)),
+                Poll::Ready(Err(_)) => return false,
+            }
+        }
+        true
+    }
+
     /// Ends when the channel is gone.
     fn gone(&self) -> Boxed {
         let (mut states, connection, channel) = (self.states.clone(), self.connection, self.channel.clone());
@@ -191,11 +232,26 @@ impl Subscription for RabbitSubscription {
                 // Nothing here waits for the answer; what is flushed does.
                 let _ = poll_cancelling(cancelling, cx);
             }
-            Stage::Open => {}
+            Stage::Open => {
+                if !self.poll_widening(cx) {
+                    self.stage = Stage::Lost;
+                    return Poll::Ready(None);
+                }
+            }
         }
         match self.deliveries.poll_next_unpin(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(Self::incoming(delivery))),
+            Poll::Ready(None) if self.widening.is_some() => match self.widening.take() {
+                Some(Widening::Started(wider)) => {
+                    self.deliveries = wider;
+                    self.poll_next(cx)
+                }
+                starting => {
+                    self.widening = starting;
+                    Poll::Pending
+                }
+            },
             // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
             Poll::Ready(None) if matches!(self.stage, Stage::Cancelled { .. }) => Poll::Pending,
             // The first error is the last word: after it the stream may never end.
@@ -228,12 +284,26 @@ impl Subscription for RabbitSubscription {
         })
     }
 
+    fn widen(&mut self, prefetch: u16) {
+        if matches!(self.stage, Stage::Open) && self.widening.is_none() {
+            let (channel, tag) = (self.channel.clone(), self.deliveries.tag());
+            let starting = replace(channel, tag, self.queue.clone(), prefetch);
+            self.widening = Some(Widening::Starts(Box::pin(starting)));
+        }
+    }
+
     fn cancel(&mut self) {
         if !matches!(self.stage, Stage::Open) {
             return;
         }
         let (channel, tag) = (self.channel.clone(), self.deliveries.tag());
+        let widening = self.widening.take();
         let cancelling: Boxed = Box::pin(async move {
+            // Both have the same name, so one that has just started is cancelled by it. What it was handed meanwhile
+            // returns with the channel.
+            if let Some(Widening::Starts(starting)) = widening {
+                let _ = starting.await;
+            }
             // An error says that the channel is gone, and the consumer with it.
             let _ = channel.basic_cancel(tag, BasicCancelOptions::default()).await;
         });

@@ -7,6 +7,8 @@ pub(crate) const PREFIX: &str = "tidings-";
 pub(crate) const ATTEMPT: &str = "tidings-attempt";
 /// How many attempts a dead letter had. Another name than [`ATTEMPT`], so that a redriven dead letter starts at 1.
 pub(crate) const ATTEMPTS: &str = "tidings-attempts";
+/// How often a delivery that may end its process has done so since it was set aside, to be tried alone.
+pub(crate) const RETURNS: &str = "tidings-returns";
 /// When the first attempt was received.
 pub(crate) const FIRST_RECEIVED_AT: &str = "tidings-first-received-at";
 /// What the attempt failed with.

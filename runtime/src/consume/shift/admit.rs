@@ -25,9 +25,8 @@ impl Shift<'_> {
             .consumer
             .own_returns
             .subtract_from(incoming.delivery_count, &incoming.message);
-        self.mind_the_suspect(returns);
-        if self.leaving.is_some() && !self.consumer.is_ordered() {
-            return self.give_back(incoming.tag);
+        if self.leaves_for_others() {
+            return self.give_back(incoming.tag, &incoming.message);
         }
         let consumer = &self.consumer;
         let judged = judge::judge(
@@ -37,21 +36,35 @@ impl Shift<'_> {
             &consumer.workers,
             &consumer.service,
         );
-        match judged.verdict {
-            Verdict::Run(event) => {
+        let suspect = judged.suspect;
+        self.mind_the_suspect(suspect);
+        match (judged.verdict, suspect) {
+            // It would be in hand while another suspect runs, and come back with it.
+            (Verdict::Run(_), Some(returns)) if self.suspect.is_some() => {
+                let ending = Ending::Suspected(returns);
+                self.settle_unstarted(incoming, judged.origin, judged.handler, ending);
+            }
+            (Verdict::Run(event), _) => {
                 let delivery = self.delivery(event, incoming, &judged.origin, judged.handler);
-                self.desks[judged.handler].lanes.push(Held {
+                let held = Held {
                     tag: incoming.tag,
                     handler: judged.handler,
                     origin: judged.origin,
                     delivery,
                     waited: Duration::ZERO,
-                });
+                };
+                if suspect.is_some() && self.finishes_first() {
+                    self.suspect = Some(held);
+                } else {
+                    self.desks[judged.handler].lanes.push(held);
+                }
             }
-            Verdict::Over(Ending::Undeclared) => self.ignore(incoming, &judged.origin, judged.handler),
-            Verdict::Over(ending) => self.settle_unstarted(incoming, judged.origin, judged.handler, ending),
+            (Verdict::Over(Ending::Undeclared), _) => self.ignore(incoming, &judged.origin, judged.handler),
+            (Verdict::Over(ending), _) => {
+                self.settle_unstarted(incoming, judged.origin, judged.handler, ending)
+            }
         }
-        self.mind_the_innocent(returns);
+        self.mind_the_innocent(suspect);
     }
 
     fn delivery(&self, event: AnyEvent, incoming: &Incoming, origin: &Origin, handler: usize) -> Delivery {

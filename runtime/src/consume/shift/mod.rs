@@ -62,6 +62,8 @@ pub(crate) struct Shift<'a> {
     /// Kept until what the clock woke has been seen to, and taken up again before the subscription goes.
     awake: &'a mut Option<Awake>,
     leaving: Option<Exit>,
+    /// A delivery that may end the process. It starts once nothing else is in hand.
+    suspect: Option<Held>,
     /// Set once what was handed out is no longer this shift's: the broker hands it out again.
     lost: Arc<AtomicBool>,
     unflushed: bool,
@@ -118,6 +120,7 @@ impl<'a> Shift<'a> {
             timer: None,
             awake,
             leaving: None,
+            suspect: None,
             lost: Arc::default(),
             unflushed: false,
             next_hold_check,
@@ -144,6 +147,7 @@ impl<'a> Shift<'a> {
             *self.awake = None;
             if let Some(exit) = self.leaving
                 && self.running.is_empty()
+                && !self.finishes()
             {
                 return self.leave(exit).await;
             }
@@ -224,7 +228,8 @@ impl<'a> Shift<'a> {
 
     /// How many deliveries wait for nothing but the clock, or for those that run.
     fn waiting(&self) -> usize {
-        self.desks.iter().map(|desk| desk.lanes.len()).sum()
+        let standing: usize = self.desks.iter().map(|desk| desk.lanes.len()).sum();
+        standing + usize::from(self.suspect.is_some())
     }
 
     fn set_timer(&mut self) {

@@ -19,8 +19,14 @@ use futures_util::FutureExt;
 impl Shift<'_> {
     /// Starts every attempt that has an event, a place and, when its breaker is open, its probe's turn.
     pub(super) fn start_what_may(&mut self) {
-        if self.leaving.is_some() {
+        if self.leaving.is_some() && !self.finishes() {
             return;
+        }
+        if self.running.is_empty()
+            && self.desks.iter().all(|desk| desk.lanes.len() == 0)
+            && let Some(suspect) = self.suspect.take()
+        {
+            self.desks[suspect.handler].lanes.push(suspect);
         }
         let now = self.elapsed();
         for at in 0..self.desks.len() {
