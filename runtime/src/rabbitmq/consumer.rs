@@ -50,7 +50,11 @@ type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A wider consumer in place of the one that there was, on its channel: a consumer's prefetch is fixed when it starts.
 enum Widening {
     /// The old one is cancelled, and then the wider one starts.
-    Starts(Pin<Box<dyn Future<Output = Result<Consumer, Fault>> + Send>>),
+    Starts {
+        starting: Pin<Box<dyn Future<Output = Result<Consumer, Fault>> + Send>>,
+        /// Whether the old one's stream has ended, which it says once.
+        has_ended: bool,
+    },
     /// It started; what is left of the old one comes first.
     Started(Consumer),
 }
@@ -191,9 +195,13 @@ impl RabbitSubscription {
 
     /// Sees to it that the wider consumer takes the old one's place; false when it cannot.
     fn poll_widening(&mut self, cx: &mut Context<'_>) -> bool {
-        if let Some(Widening::Starts(starting)) = &mut self.widening {
+        if let Some(Widening::Starts { starting, has_ended }) = &mut self.widening {
             match starting.as_mut().poll(cx) {
                 Poll::Pending => {}
+                Poll::Ready(Ok(wider)) if *has_ended => {
+                    self.deliveries = wider;
+                    self.widening = None;
+                }
                 Poll::Ready(Ok(wider)) => self.widening = Some(Widening::Started(wider)),
                 Poll::Ready(Err(_)) => return false,
             }
@@ -247,10 +255,14 @@ impl Subscription for RabbitSubscription {
                     self.deliveries = wider;
                     self.poll_next(cx)
                 }
-                starting => {
-                    self.widening = starting;
+                Some(Widening::Starts { starting, .. }) => {
+                    self.widening = Some(Widening::Starts {
+                        starting,
+                        has_ended: true,
+                    });
                     Poll::Pending
                 }
+                None => Poll::Pending,
             },
             // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
             Poll::Ready(None) if matches!(self.stage, Stage::Cancelled { .. }) => Poll::Pending,
@@ -288,7 +300,10 @@ impl Subscription for RabbitSubscription {
         if matches!(self.stage, Stage::Open) && self.widening.is_none() {
             let (channel, tag) = (self.channel.clone(), self.deliveries.tag());
             let starting = replace(channel, tag, self.queue.clone(), prefetch);
-            self.widening = Some(Widening::Starts(Box::pin(starting)));
+            self.widening = Some(Widening::Starts {
+                starting: Box::pin(starting),
+                has_ended: false,
+            });
         }
     }
 
@@ -301,7 +316,7 @@ impl Subscription for RabbitSubscription {
         let cancelling: Boxed = Box::pin(async move {
             // Both have the same name, so one that has just started is cancelled by it. What it was handed meanwhile
             // returns with the channel.
-            if let Some(Widening::Starts(starting)) = widening {
+            if let Some(Widening::Starts { starting, .. }) = widening {
                 let _ = starting.await;
             }
             // An error says that the channel is gone, and the consumer with it.

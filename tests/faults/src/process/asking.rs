@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lapin::message::BasicGetMessage;
 use lapin::types::AMQPValue;
@@ -17,7 +17,7 @@ use crate::row::Row;
 use crate::stage::Stage;
 use crate::stranger::Stranger;
 use crate::told::Book;
-use crate::wait::{comes, within};
+use crate::wait::{LOOK, within};
 use crate::witness::number_and_id;
 
 /// One who publishes to a service of other processes, and reads what they note.
@@ -124,18 +124,13 @@ impl Asking {
 
     /// How many events a handler has finished, each counted once.
     pub fn finished(&mut self, handler: &str) -> usize {
-        let lines = self.reader.lines().iter();
-        let numbers: HashSet<u64> = lines
-            .filter(|line| line.handler == handler)
-            .map(|line| line.number)
-            .collect();
-        numbers.len()
+        self.numbers(handler).len()
     }
 
     /// The dead letters of a handler, so far.
     pub async fn dead(&mut self, handler: &str) -> &[Dead] {
         let queue = format!("{}.{handler}.dlq", self.job.service);
-        let taken = self.stranger.take(&queue).await.unwrap_or_default();
+        let taken = self.stranger.take(&queue).await.expect("dead letters are taken");
         let dead = self.dead.entry(handler.to_owned()).or_default();
         dead.extend(taken.iter().map(Dead::of));
         dead
@@ -143,26 +138,38 @@ impl Asking {
 
     /// Waits until each handler has finished, or given up on, each event that was asked for; whether that came in time.
     pub async fn settled(&mut self, patience: Duration) -> bool {
-        let handlers = self.handlers.clone();
-        let all = self.deeds.len();
-        comes(patience, async || {
-            for handler in &handlers {
-                let finished: HashSet<u64> = self
-                    .lines()
-                    .iter()
-                    .filter(|line| line.handler == *handler)
-                    .map(|line| line.number)
-                    .collect();
-                if finished.len() < all {
-                    let dead = self.dead(handler).await.iter().map(|dead| dead.number);
-                    if finished.iter().copied().chain(dead).collect::<HashSet<_>>().len() < all {
-                        return false;
-                    }
-                }
+        let started = Instant::now();
+        // Not by a timeout: dead letters that are being taken when it strikes would be gone.
+        while !self.is_settled().await {
+            if started.elapsed() > patience {
+                return false;
             }
-            true
-        })
-        .await
+            tokio::time::sleep(LOOK).await;
+        }
+        true
+    }
+
+    /// Whether each handler has finished, or given up on, each event that was asked for.
+    pub async fn is_settled(&mut self) -> bool {
+        for handler in self.handlers.clone() {
+            let mut ended = self.numbers(&handler);
+            if ended.len() < self.deeds.len() {
+                ended.extend(self.dead(&handler).await.iter().map(|dead| dead.number));
+            }
+            if ended.len() < self.deeds.len() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The events that a handler has finished.
+    fn numbers(&mut self, handler: &str) -> HashSet<u64> {
+        let lines = self.reader.lines().iter();
+        lines
+            .filter(|line| line.handler == handler)
+            .map(|line| line.number)
+            .collect()
     }
 
     /// Lets go what waits for it.
@@ -204,12 +211,7 @@ impl Asking {
                 dead.iter().map(|one| one.number).collect::<HashSet<_>>().len() == dead.len(),
                 || format!("{handler}: an event is a dead letter twice"),
             );
-            let finished: HashSet<u64> = self
-                .lines()
-                .iter()
-                .filter(|line| line.handler == handler)
-                .map(|line| line.number)
-                .collect();
+            let finished = self.numbers(&handler);
             for (number, deed) in &self.deeds {
                 row.check(deed.ends_well() || !finished.contains(number), || {
                     format!("{handler}: event {number} ({deed:?}) was finished")

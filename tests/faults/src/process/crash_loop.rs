@@ -9,6 +9,7 @@ use super::service::Cast;
 use crate::fault::{Fault, Times};
 use crate::row::Row;
 use crate::stage::Stage;
+use crate::wait::LOOK;
 
 const ONCE: Times = Times { short: 1, full: 1 };
 
@@ -60,13 +61,14 @@ async fn ended(stage: &Stage, killers: usize, instances: usize) -> Row {
     let started = Instant::now();
     let mut running: Vec<Instance> = (0..instances).map(|_| Instance::start(&asking.job)).collect();
     let mut deaths = 0;
-    while !asking.settled(Duration::from_millis(50)).await && started.elapsed() < Duration::from_mins(3) {
+    while !asking.is_settled().await && started.elapsed() < Duration::from_mins(1) {
         for instance in &mut running {
             if instance.ended().is_some() {
                 deaths += 1;
                 *instance = Instance::start(&asking.job);
             }
         }
+        tokio::time::sleep(LOOK).await;
     }
     println!("{deaths} deaths in {:.1?}", started.elapsed());
     for mut instance in running {
