@@ -20,6 +20,8 @@ pub struct Account {
     pub seen: Option<HashMap<u64, Vec<String>>>,
     /// The handlers that were to have every event.
     pub handlers: Vec<String>,
+    /// How many retries found no queue to come back to.
+    pub orphans: u32,
     /// When events were published, in microseconds since 1970.
     pub published: (u64, u64),
     /// What went wrong while it was drawn up; a sentence each.
@@ -189,6 +191,7 @@ mod tests {
             dead: HashMap::from([("b".to_owned(), vec![(2, "id-2".to_owned())])]),
             seen: None,
             handlers: vec!["a".to_owned(), "b".to_owned()],
+            orphans: 0,
             published: (0, 80),
             failed: Vec::new(),
         }

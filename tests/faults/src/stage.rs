@@ -1,12 +1,13 @@
 //! A fault's own place: nodes, a folder, and how much is to be done.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tidings_broker::{Cluster, Install, Node, Setup, Vhost};
+use tokio::sync::OnceCell;
 
 use crate::fault::{Fault, Times};
 use crate::row::Row;
@@ -32,7 +33,17 @@ pub struct Stage {
     fault: &'static str,
     times: Times,
     folder: PathBuf,
+    files: Cell<usize>,
     random: RefCell<fastrand::Rng>,
+}
+
+/// A virtual host on a node.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// Its name.
+    pub vhost: String,
+    /// Where `guest` finds it.
+    pub url: String,
 }
 
 impl Form {
@@ -65,6 +76,7 @@ impl Stage {
             fault: fault.name,
             times: fault.times,
             folder,
+            files: Cell::new(0),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
         }
     }
@@ -119,6 +131,36 @@ impl Stage {
         blocking(|| tidings_broker::shared().vhost().expect("a virtual host")).await
     }
 
+    /// A node that may be killed, shared by all faults that bring it back. Its rooms part them: [`Stage::room`].
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn victim(&self) -> Arc<Node> {
+        // Nobody drops a static: it is the node's watcher that ends it with this process.
+        static VICTIM: OnceCell<Arc<Node>> = OnceCell::const_new();
+        let node = Arc::clone(VICTIM.get_or_init(|| self.node()).await);
+        // A fault that panicked may have left it down.
+        let again = Arc::clone(&node);
+        blocking(move || again.start_again().expect("the node is there again")).await;
+        node
+    }
+
+    /// A virtual host of one's own on a node.
+    ///
+    /// # Panics
+    /// When there is none to be had.
+    pub async fn room(&self, node: &Arc<Node>) -> Room {
+        let node = Arc::clone(node);
+        blocking(move || {
+            let vhost = node.vhost().expect("a virtual host");
+            Room {
+                vhost: vhost.name().to_owned(),
+                url: vhost.url(),
+            }
+        })
+        .await
+    }
+
     /// A node of one's own, to be killed.
     ///
     /// # Panics
@@ -135,13 +177,32 @@ impl Stage {
         blocking(move || Arc::new(setup.start().expect("a node starts"))).await
     }
 
-    /// A cluster of one's own, of three nodes.
+    /// The cluster of three nodes that all faults of clusters share.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn cluster(&self) -> Arc<Cluster> {
-        let setup = self.setup();
-        blocking(move || Arc::new(setup.start_cluster(3).expect("a cluster starts"))).await
+        static CLUSTER: OnceCell<Arc<Cluster>> = OnceCell::const_new();
+        let start = async || {
+            let setup = self.setup();
+            blocking(move || Arc::new(setup.start_cluster(3).expect("a cluster starts"))).await
+        };
+        let cluster = Arc::clone(CLUSTER.get_or_init(start).await);
+        let again = Arc::clone(&cluster);
+        blocking(move || {
+            for node in again.nodes() {
+                node.start_again().expect("the node is there again");
+            }
+        })
+        .await;
+        cluster
+    }
+
+    /// A file of this run that nobody has written yet.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        let number = self.files.get() + 1;
+        self.files.set(number);
+        self.folder.join(format!("{name}-{number}"))
     }
 }
 

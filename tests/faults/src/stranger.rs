@@ -1,5 +1,7 @@
 //! A bare AMQP client, which knows nothing of Tidings: it looks into queues, and declares those of strangers.
 
+use std::time::Duration;
+
 use lapin::message::BasicGetMessage;
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions,
@@ -16,6 +18,9 @@ pub struct Stranger {
     connection: Connection,
     channel: Channel,
 }
+
+/// How long a connection may take to come about.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// The arguments of a quorum queue.
 pub const QUORUM: &[(&str, &str)] = &[("x-queue-type", "quorum")];
@@ -36,6 +41,13 @@ impl Stranger {
     /// # Errors
     /// When it is not, or refuses.
     pub async fn try_connect(url: &str) -> lapin::Result<Self> {
+        // The library waits for the handshake of a broker that is about to start, or to stop, as long as it takes.
+        tokio::time::timeout(HANDSHAKE, Self::open(url))
+            .await
+            .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+    }
+
+    async fn open(url: &str) -> lapin::Result<Self> {
         let connection = Connection::connect(url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;

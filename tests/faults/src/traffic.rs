@@ -1,7 +1,9 @@
 //! Events on the way: publishers and handlers that run throughout a fault, and the account of them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tidings::{Bus, BusBuilder, RunningApp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -25,6 +27,7 @@ const BATCH: usize = 20;
 /// Unless told otherwise: sixteen publishers of single events and one of twenty at once, a thousand events a second,
 /// the handlers of [`crate::handlers`], retry rungs twenty times as fast, a witness.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // Each is a choice of its own.
 pub struct Load {
     url: String,
     direct: String,
@@ -39,6 +42,7 @@ pub struct Load {
     ours: bool,
     witnessed: bool,
     in_order: bool,
+    orphans: bool,
     patience: Duration,
 }
 
@@ -74,8 +78,14 @@ impl Load {
             ours: true,
             witnessed: true,
             in_order: true,
+            orphans: false,
             patience: Duration::from_mins(1),
         }
+    }
+
+    /// Where the traffic finds the broker.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Where the broker is found past all that is between it and the traffic: the witness looks there.
@@ -129,6 +139,12 @@ impl Load {
         self
     }
 
+    /// Allows for retries that find no queue to come back to.
+    pub fn with_orphans(mut self) -> Self {
+        self.orphans = true;
+        self
+    }
+
     /// How long nothing may be finished, at the end, before what is missing is lost. A minute unless told otherwise.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -143,7 +159,7 @@ impl Load {
     /// # Panics
     /// When they do not start.
     pub async fn start(self, stage: &Stage) -> Traffic {
-        let notebook = Notebook::open(&stage.folder().join("notebook"));
+        let notebook = Notebook::open(&stage.file("notebook"));
         let (mut running, mut consumer) = (None, None);
         if self.ours {
             let bus = self.bus().await;
@@ -215,6 +231,11 @@ impl Traffic {
         }
     }
 
+    /// Takes over an app that handles in the place of the usual one, and its bus: to be ended at the end.
+    pub fn attach(&mut self, app: RunningApp, bus: Bus) {
+        (self.app, self.consumer) = (Some(app), Some(bus));
+    }
+
     /// What publishers were told so far.
     pub fn book(&self) -> &Book {
         &self.book
@@ -248,6 +269,12 @@ impl Traffic {
         self.reader.count()
     }
 
+    /// How many different events one handler has finished.
+    pub fn finished_by(&mut self, handler: &str) -> usize {
+        let lines = self.reader.lines().iter().filter(|line| line.handler == handler);
+        lines.map(|line| line.number).collect::<HashSet<_>>().len()
+    }
+
     /// Waits until handlers have finished `more` events than now.
     ///
     /// # Panics
@@ -271,6 +298,22 @@ impl Traffic {
             confirmed() >= before + more
         })
         .await;
+    }
+
+    /// Publishes `many` events side by side, each from a caller of its own, and gives what each was told.
+    pub async fn burst(&self, many: usize) -> Vec<tidings::Result<String>> {
+        let room = "x".repeat(self.load.room);
+        let publish = |_| async {
+            let event = Noted {
+                number: self.book.open(),
+                line: "burst".to_owned(),
+                room: room.clone(),
+            };
+            let result = self.bus.publish(&event).await;
+            self.book.close(event.number, &result);
+            result
+        };
+        join_all((0..many).map(publish)).await
     }
 
     /// Publishes nothing more, waits until every publisher was told something, and gives when it was told to stop.
@@ -322,7 +365,7 @@ impl Traffic {
             within("the end of a bus", bus.close()).await;
         }
         let orphans = settling.orphans().await;
-        if orphans > 0 {
+        if orphans > 0 && !self.load.orphans {
             failed.push(format!("{orphans} retries found no queue"));
         }
         let seen = match self.witness.take() {
@@ -344,6 +387,7 @@ impl Traffic {
             dead: settling.into_dead(),
             seen,
             handlers: self.load.handlers,
+            orphans,
             published: (self.started, ended),
             failed,
         }

@@ -91,6 +91,9 @@ impl Drop for Witness {
     }
 }
 
+/// How often a connection that says nothing is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
 async fn watch(url: String, seen: Seen) {
     loop {
         // However it ends: the broker is away, or the queue is on its way to another node.
@@ -111,7 +114,12 @@ async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
             FieldTable::default(),
         )
         .await?;
-    while let Some(delivery) = deliveries.next().await {
+    while stranger.connection().status().connected() {
+        // A stream does not always end with its connection.
+        let Ok(next) = tokio::time::timeout(LOOK, deliveries.next()).await else {
+            continue;
+        };
+        let Some(delivery) = next else { break };
         let delivery = delivery?;
         if let Some((number, id)) = number_and_id(&delivery.data) {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);

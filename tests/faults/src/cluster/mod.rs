@@ -1,6 +1,48 @@
-//! Faults of the cluster.
+//! Faults of a cluster of three nodes.
 
-use crate::fault::Fault;
+mod lost;
+mod members;
+
+use crate::fault::{Fault, Times};
+
+const FIVE: Times = Times { short: 1, full: 5 };
 
 /// The rows.
-pub const FAULTS: &[Fault] = &[];
+pub const FAULTS: &[Fault] = &[
+    Fault::new(
+        "leader-killed",
+        "of a cluster, the node with the queue's leader is killed and started again",
+        FIVE,
+        |stage| Box::pin(lost::leader(stage)),
+    ),
+    Fault::new(
+        "follower-killed",
+        "of a cluster, a node without the queue's leader is killed and started again",
+        FIVE,
+        |stage| Box::pin(lost::follower(stage)),
+    ),
+    Fault::new(
+        "each-node-killed",
+        "the nodes of a cluster are killed and started again, one after the other",
+        FIVE,
+        |stage| Box::pin(lost::each(stage)),
+    ),
+    Fault::new(
+        "rolling-restart",
+        "the nodes of a cluster are stopped in good order and started again, one after the other",
+        FIVE,
+        |stage| Box::pin(lost::rolling(stage)),
+    ),
+    Fault::new(
+        "pinned-node-killed",
+        "the node of a cluster that clients are connected to is killed: they move on to another",
+        FIVE,
+        |stage| Box::pin(lost::pinned(stage)),
+    ),
+    Fault::new(
+        "nacks-during-an-election",
+        "a leader is killed with 500 publishes under way, by way of another node",
+        FIVE,
+        |stage| Box::pin(lost::election(stage)),
+    ),
+];

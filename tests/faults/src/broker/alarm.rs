@@ -1,0 +1,97 @@
+//! The broker is short of memory or disk: it takes no publishes, and hands out what it has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings_broker::Node;
+
+use crate::fault::Run;
+use crate::row::Row;
+use crate::soak::Field;
+use crate::stage::Stage;
+use crate::told::Told;
+use crate::traffic::{Load, Traffic};
+use crate::wait::{blocking, until};
+
+/// What runs short, and how it is made to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Alarm {
+    raise: [&'static str; 2],
+    clear: [&'static str; 2],
+}
+
+pub(super) const MEMORY: Alarm = Alarm {
+    raise: ["set_vm_memory_high_watermark", "0.00001"],
+    clear: ["set_vm_memory_high_watermark", "0.6"],
+};
+
+pub(super) const DISK: Alarm = Alarm {
+    raise: ["set_disk_free_limit", "1000000000000000"],
+    clear: ["set_disk_free_limit", "1000000"],
+};
+
+/// How many publishers wait at the alarm.
+const PUBLISHERS: usize = 8;
+
+/// How long an alarm of the soak lasts.
+const WHILE: Duration = Duration::from_secs(3);
+
+/// Raises the alarm while a handler has work before it: publishers wait, the handler goes on, and both recover.
+pub(super) async fn alarmed(stage: &Stage, alarm: Alarm) -> Row {
+    let node = stage.victim().await;
+    let room = stage.room(&node).await;
+    let mut traffic = Load::on(&room.url)
+        .publishers(PUBLISHERS, 0)
+        .per_second(400)
+        .start(stage)
+        .await;
+    let mut row = stage.row();
+    for _ in 0..stage.times() {
+        traffic.confirms(100).await;
+        traffic.app().pause("plain").expect("there is such a handler");
+        traffic.confirms(300).await;
+        alarm.ctl(&node, alarm.raise).await;
+        until("health says that the broker takes no publishes", async || {
+            let reason = traffic.bus().health().reason;
+            reason.is_some_and(|reason| reason.contains("takes no publishes"))
+        })
+        .await;
+        let before = confirmed(&traffic);
+        traffic.app().resume("plain").expect("there is such a handler");
+        until("the handler has done what there was", async || {
+            traffic.finished_by("plain") >= before
+        })
+        .await;
+        let since = confirmed(&traffic) - before;
+        row.check(since <= PUBLISHERS, || {
+            format!("{since} events were confirmed while the broker took none, of {PUBLISHERS} publishers")
+        });
+        alarm.ctl(&node, alarm.clear).await;
+        until("health says that all is well", async || {
+            traffic.bus().health().is_ready()
+        })
+        .await;
+    }
+    traffic.confirms(300).await;
+    traffic.settle().await.into_row(row)
+}
+
+/// Raises the alarm for a while.
+pub(super) fn raise(field: &Field, alarm: Alarm) -> Run<'_, ()> {
+    Box::pin(async move {
+        alarm.ctl(&field.node, alarm.raise).await;
+        tokio::time::sleep(WHILE).await;
+        alarm.ctl(&field.node, alarm.clear).await;
+    })
+}
+
+impl Alarm {
+    async fn ctl(self, node: &Arc<Node>, args: [&'static str; 2]) {
+        let node = Arc::clone(node);
+        blocking(move || node.ctl(&args).expect("the limit is set")).await;
+    }
+}
+
+fn confirmed(traffic: &Traffic) -> usize {
+    traffic.book().count(|told| matches!(told, Told::Ok(_)))
+}

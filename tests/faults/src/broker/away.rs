@@ -1,0 +1,114 @@
+//! The broker is away: before a service starts, or for long.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidings::Bus;
+
+use crate::row::Row;
+use crate::stage::Stage;
+use crate::told::Told;
+use crate::traffic::Load;
+use crate::wait::{blocking, until, within};
+
+/// Starts a service while the broker is away: it is told so in time, or connects once the broker is there.
+pub(super) async fn at_start(stage: &Stage) -> Row {
+    let mut all = Row {
+        times: 0,
+        ..stage.row()
+    };
+    for _ in 0..stage.times() {
+        let node = stage.victim().await;
+        let room = stage.room(&node).await;
+        let down = Arc::clone(&node);
+        blocking(move || {
+            down.flush().expect("the node writes down its virtual host");
+            down.kill();
+        })
+        .await;
+        let asked = Instant::now();
+        let hasty = Bus::builder().connect_timeout(Duration::from_secs(1));
+        let refused = within("a start without a broker", hasty.connect(&room.url)).await;
+        let took = asked.elapsed();
+        let up = tokio::task::spawn_blocking(move || node.start_again().expect("the node comes back"));
+        let mut traffic = Load::on(&room.url).start(stage).await;
+        up.await.expect("the node comes back");
+        traffic.confirms(100).await;
+        let mut row = Row {
+            times: 1,
+            ..stage.row()
+        };
+        row.check(refused.is_err(), || {
+            "a bus connected to a broker that was away".to_owned()
+        });
+        row.check(took < Duration::from_secs(5), || {
+            format!("it took {took:?} to say that there is no broker")
+        });
+        all.add(&traffic.settle().await.into_row(row));
+    }
+    all
+}
+
+/// How long a publish may take while the broker is away.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How many callers publish, each again as soon as it was told something.
+const CALLERS: usize = 3_000;
+/// What the process may grow by while they do, in KiB; the bus keeps at most 1,024 events of 4 KiB, and a bus that kept
+/// them all would grow by twelve thousand KiB every three seconds.
+const GROWTH: u64 = 32 * 1024;
+
+/// Publishes on while the broker is away: callers wait, then have their error, and memory stays as it is.
+pub(super) async fn for_long(stage: &Stage) -> Row {
+    let node = stage.victim().await;
+    let room = stage.room(&node).await;
+    let traffic = Load::on(&room.url)
+        .publishers(0, 0)
+        .room(4 * 1024)
+        .settings(|builder| builder.publish_timeout(PATIENCE))
+        .start(stage)
+        .await;
+    let mut row = stage.row();
+    for _ in 0..stage.times() {
+        traffic.burst(100).await;
+        let down = Arc::clone(&node);
+        blocking(move || down.kill()).await;
+        let away = Instant::now();
+        // What callers take themselves is taken once all have called.
+        traffic.burst(CALLERS).await;
+        let before = resident();
+        while away.elapsed() < stage.pick(Duration::from_secs(15), Duration::from_mins(3)) {
+            let asked = Instant::now();
+            let told = traffic.burst(CALLERS).await;
+            let took = asked.elapsed();
+            row.check(took < PATIENCE * 2, || {
+                format!("callers waited {took:?} to be told within {PATIENCE:?}")
+            });
+            let taken = told.iter().filter(|result| result.is_ok()).count();
+            row.check(taken == 0, || {
+                format!("{taken} callers were told `Ok` by a broker that is away")
+            });
+        }
+        let growth = resident().saturating_sub(before);
+        row.check(growth < GROWTH, || format!("the process grew by {growth} KiB"));
+        let up = Arc::clone(&node);
+        blocking(move || up.start_again().expect("the node comes back")).await;
+        until("publishes are taken again", async || {
+            traffic.burst(1).await[0].is_ok()
+        })
+        .await;
+    }
+    let surely = traffic.book().count(|told| matches!(told, Told::No(_)));
+    row.check(surely > 0, || {
+        "nobody was told that an event was surely not published".to_owned()
+    });
+    traffic.settle().await.into_row(row)
+}
+
+/// How much memory this process has, in KiB.
+// VmRSS:     12345 kB
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    size.and_then(|size| size.trim().parse().ok()).unwrap_or_default()
+}

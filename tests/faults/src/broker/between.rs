@@ -1,0 +1,266 @@
+//! The broker is killed at the worst of moments: when all is done and nothing is acknowledged.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tidings::{App, Delivery, Event, HandlerError, State, event_handler, handlers};
+use tidings_broker::Node;
+use tokio::sync::watch;
+
+use crate::event::Noted;
+use crate::handlers::SERVICE;
+use crate::notebook::Notebook;
+use crate::row::Row;
+use crate::soak::Field;
+use crate::stage::{Room, Stage};
+use crate::stranger::Stranger;
+use crate::traffic::{Load, Traffic};
+use crate::wait::{blocking, until, within};
+
+/// How many events are under way at that moment.
+const EVENTS: usize = 1_000;
+
+/// Holds the first attempts of all events until it opens.
+#[derive(Debug, Clone)]
+struct Gate {
+    notebook: Notebook,
+    entered: Arc<AtomicUsize>,
+    open: watch::Receiver<bool>,
+}
+
+impl Gate {
+    async fn pass(&self) {
+        self.entered.fetch_add(1, Ordering::Relaxed);
+        let _ = self.open.clone().wait_for(|open| *open).await;
+    }
+}
+
+/// Fails each event once, all together, but for one of ten: a handler that always fails is given no more.
+#[event_handler(
+    "fault.noted",
+    concurrency = 1000,
+    prefetch = 1000,
+    timeout = "5m",
+    retry(rungs = "5m")
+)]
+async fn failing(
+    event: Event<Noted>,
+    delivery: Delivery,
+    State(gate): State<Gate>,
+) -> Result<(), HandlerError> {
+    gate.pass().await;
+    if delivery.attempt() == 1 && !event.number.is_multiple_of(10) {
+        return Err(HandlerError::retry("not at first"));
+    }
+    gate.notebook
+        .note("failing", event.number, event.id(), &event.line);
+    Ok(())
+}
+
+/// Finishes all events together.
+#[event_handler("fault.noted", concurrency = 1000, prefetch = 1000, timeout = "5m")]
+async fn finishing(event: Event<Noted>, State(gate): State<Gate>) {
+    gate.pass().await;
+    gate.notebook
+        .note("finishing", event.number, event.id(), &event.line);
+}
+
+/// Gives up on every event.
+#[event_handler("fault.noted")]
+async fn rejecting(_event: Event<Noted>) -> Result<(), HandlerError> {
+    Err(HandlerError::reject("nobody wants it"))
+}
+
+/// A service with one handler, a thousand events in its hands.
+struct Held {
+    field: Field,
+    traffic: Traffic,
+    open: watch::Sender<bool>,
+}
+
+/// Starts one of the handlers above, and waits until it holds all events.
+macro_rules! held {
+    ($stage:expr, $handler:ident) => {{
+        let node = $stage.victim().await;
+        let room = $stage.room(&node).await;
+        let load = Load::on(&room.url)
+            .publishers(0, 0)
+            .handled_by(SERVICE, &[stringify!($handler)]);
+        let mut traffic = load.clone().start($stage).await;
+        let (open, opened) = watch::channel(false);
+        let gate = Gate {
+            notebook: traffic.notebook().clone(),
+            entered: Arc::default(),
+            open: opened,
+        };
+        let bus = load.bus().await;
+        let app = App::new(SERVICE)
+            .state(gate.clone())
+            .handlers(handlers![$handler]);
+        let app = within("the start of the app", app.start(&bus)).await;
+        traffic.attach(app.expect("the app starts"), bus);
+        let down = Arc::clone(&node);
+        blocking(move || down.flush().expect("the node writes down its queues")).await;
+        traffic.burst(EVENTS).await;
+        until("the handler has all events in its hands", async || {
+            gate.entered.load(Ordering::Relaxed) == EVENTS
+        })
+        .await;
+        Held {
+            field: Field { node, room },
+            traffic,
+            open,
+        }
+    }};
+}
+
+impl Held {
+    /// Lets the handler go on while its queue hears of nothing; kills the broker once `done`, and starts it again.
+    async fn kill_once(&mut self, handler: &str, mut done: impl AsyncFnMut(&mut Traffic) -> bool) {
+        deafen(
+            &self.field.node,
+            &self.field.room,
+            &format!("{SERVICE}.{handler}"),
+        )
+        .await;
+        self.open.send_replace(true);
+        until("all is done but the acknowledgements", async || {
+            done(&mut self.traffic).await
+        })
+        .await;
+        super::killed::kill(&self.field).await;
+    }
+}
+
+/// Publishes to the delay queue are confirmed, acknowledgements never arrive.
+pub(super) async fn delay_and_ack(stage: &Stage) -> Row {
+    let mut all = nothing(stage);
+    for _ in 0..stage.times() {
+        let mut held = held!(stage, failing);
+        let stranger = Stranger::connect(&held.field.room.url).await;
+        held.kill_once("failing", async |_| {
+            stranger.depth(&format!("{SERVICE}.delay.15s")).await == u32::try_from(EVENTS / 10 * 9).ok()
+        })
+        .await;
+        all.add(&twice(stage, held).await);
+    }
+    all
+}
+
+/// Handlers have finished, acknowledgements never arrive.
+pub(super) async fn handler_and_ack(stage: &Stage) -> Row {
+    let mut all = nothing(stage);
+    for _ in 0..stage.times() {
+        let mut held = held!(stage, finishing);
+        held.kill_once("finishing", async |traffic| {
+            traffic.finished_by("finishing") == EVENTS
+        })
+        .await;
+        all.add(&twice(stage, held).await);
+    }
+    all
+}
+
+/// The account of a run in which every event came twice.
+async fn twice(stage: &Stage, mut held: Held) -> Row {
+    until("every event has come again", async || {
+        held.traffic.finished() >= 2 * EVENTS
+    })
+    .await;
+    let mut row = held.traffic.settle().await.into_row(once(stage));
+    let redelivered = row.redelivered;
+    row.check(redelivered >= EVENTS as u64, || {
+        format!("only {redelivered} came again: the moment was missed")
+    });
+    row
+}
+
+/// Dead letters are refused, the broker is killed meanwhile, and takes them in the end.
+pub(super) async fn refused_dead_letters(stage: &Stage) -> Row {
+    let mut all = nothing(stage);
+    for _ in 0..stage.times() {
+        let node = stage.victim().await;
+        let room = stage.room(&node).await;
+        let load = Load::on(&room.url)
+            .publishers(0, 0)
+            .handled_by(SERVICE, &["rejecting"]);
+        let mut traffic = load.clone().start(stage).await;
+        let bus = load.bus().await;
+        let app = App::new(SERVICE).handlers(handlers![rejecting]).start(&bus);
+        traffic.attach(
+            within("the start of the app", app).await.expect("the app starts"),
+            bus,
+        );
+        policy(&node, &room, r#"{"max-length":1,"overflow":"reject-publish"}"#).await;
+        traffic.burst(EVENTS).await;
+        let field = Field { node, room };
+        let troubled = async || {
+            let health = traffic.app().health();
+            health.handlers.iter().any(|handler| handler.trouble.is_some())
+        };
+        until("health says that dead letters are refused", troubled).await;
+        super::killed::kill(&field).await;
+        until("health says so again", async || {
+            traffic.app().health().bus.is_ready() && troubled().await
+        })
+        .await;
+        policy(
+            &field.node,
+            &field.room,
+            r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
+        )
+        .await;
+        let mut row = traffic.settle().await.into_row(once(stage));
+        let dead = row.dead_lettered;
+        row.check(dead == EVENTS as u64, || {
+            format!("{dead} of {EVENTS} are in the dead letters")
+        });
+        all.add(&row);
+    }
+    all
+}
+
+fn nothing(stage: &Stage) -> Row {
+    Row {
+        times: 0,
+        ..stage.row()
+    }
+}
+
+fn once(stage: &Stage) -> Row {
+    Row {
+        times: 1,
+        ..stage.row()
+    }
+}
+
+/// Keeps a queue from hearing of anything more, acknowledgements among it, until its node is killed.
+async fn deafen(node: &Arc<Node>, room: &Room, queue: &str) {
+    let expression = format!(
+        "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"{}\">>, queue, <<\"{queue}\">>)), \
+         {{Name, _}} = amqqueue:get_pid(Q), ok = sys:suspend(Name).",
+        room.vhost
+    );
+    let node = Arc::clone(node);
+    blocking(move || node.ctl(&["eval", &expression]).expect("the queue is deaf")).await;
+}
+
+/// Sets the one policy of the room, for its dead letters.
+async fn policy(node: &Arc<Node>, room: &Room, definition: &'static str) {
+    let (node, vhost) = (Arc::clone(node), room.vhost.clone());
+    blocking(move || {
+        let set = [
+            "set_policy",
+            "-p",
+            &vhost,
+            "dead",
+            r"\.dlq$",
+            definition,
+            "--apply-to",
+            "queues",
+        ];
+        node.ctl(&set).expect("the policy is set");
+        node.flush().expect("the node writes down its queues");
+    })
+    .await;
+}

@@ -1,0 +1,82 @@
+//! One of the queues that an event is bound to is full.
+
+use std::collections::HashSet;
+
+use lapin::types::AMQPValue;
+use tidings::Error;
+use tidings::error::PublishFault;
+
+use crate::row::Row;
+use crate::stage::Stage;
+use crate::stranger::{QUORUM, Stranger, table};
+use crate::traffic::Load;
+
+/// How often an event reaches the queues that have room: at once, and after 0.2, 1 and 5 seconds.
+const COPIES: usize = 4;
+
+/// Publishes while a stranger's queue refuses: publishers are told so, and the other queues get each event a few times.
+pub(super) async fn refusing(stage: &Stage) -> Row {
+    let node = stage.victim().await;
+    let room = stage.room(&node).await;
+    let stranger = Stranger::connect(&room.url).await;
+    let traffic = Load::on(&room.url).publishers(0, 0).start(stage).await;
+    let mut arguments = table(QUORUM);
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(10));
+    arguments.insert(
+        "x-overflow".into(),
+        AMQPValue::LongString("reject-publish".into()),
+    );
+    stranger
+        .bind("full", "fault.#", arguments)
+        .await
+        .expect("a queue is bound");
+    let mut row = stage.row();
+    // It takes a few more than ten before it says that it is full.
+    let mut taken = 1;
+    while taken > 0 {
+        taken = traffic.burst(20).await.iter().filter(|told| told.is_ok()).count();
+    }
+    for _ in 0..stage.times() {
+        let told = traffic.burst(100).await;
+        let refused = told.iter().filter(|told| is_refused(told)).count();
+        row.check(refused == told.len(), || {
+            format!(
+                "{refused} of {} publishers were told that a queue refused",
+                told.len()
+            )
+        });
+    }
+    stranger.delete("full").await.expect("the full queue is deleted");
+    let told = traffic.burst(100).await;
+    row.check(told.iter().all(Result::is_ok), || {
+        "not all is well without the full queue".to_owned()
+    });
+    let account = traffic.settle().await;
+    let seen = account.seen.as_ref().expect("a witness");
+    let most = seen.values().map(Vec::len).max().unwrap_or_default();
+    row.check(most <= COPIES, || {
+        format!("a queue that has room had {most} copies of an event")
+    });
+    let one_id = |copies: &Vec<String>| copies.iter().collect::<HashSet<_>>().len() == 1;
+    row.check(seen.values().all(one_id), || {
+        "copies of an event had several ids".to_owned()
+    });
+    let missing = account
+        .told
+        .keys()
+        .filter(|number| !seen.contains_key(number))
+        .count();
+    row.check(missing == 0, || {
+        format!("{missing} events never reached the queues that had room")
+    });
+    account.into_row(row)
+}
+
+fn is_refused(told: &tidings::Result<String>) -> bool {
+    match told {
+        Err(Error::Publish(error)) => {
+            matches!(error.fault(), PublishFault::Refused(_)) && error.maybe_delivered()
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,167 @@
+//! Nodes of a cluster are lost, and come back.
+
+use std::time::{Duration, Instant};
+
+use tidings_broker::Node;
+
+use super::members::Members;
+use crate::row::Row;
+use crate::stage::Stage;
+use crate::traffic::{Load, Traffic};
+
+/// How many events are confirmed with a node away, before it comes back.
+const MEANWHILE: usize = 200;
+
+/// How long clients of a node that is killed may take to have publishes confirmed by another.
+const MOVED: Duration = Duration::from_secs(20);
+
+/// A cluster with the usual traffic on it, by way of its first node unless that is away. The witness is a client of one
+/// node, the last, and waits where that is away.
+async fn start(stage: &Stage) -> (Members, Traffic) {
+    let members = Members::of(stage).await;
+    let traffic = Load::on(&members.url(0))
+        .direct(&members.url_of(members.len() - 1))
+        .per_second(500)
+        .start(stage)
+        .await;
+    members.whole().await;
+    (members, traffic)
+}
+
+/// Kills a node, waits until events pass without it, and brings it back.
+async fn kill(members: &Members, index: usize, traffic: &mut Traffic) {
+    members.node(index, Node::kill).await;
+    traffic.confirms(MEANWHILE).await;
+    bring_back(members, index).await;
+}
+
+async fn bring_back(members: &Members, index: usize) {
+    members
+        .node(index, |node| node.start_again().expect("the node comes back"))
+        .await;
+    members.whole().await;
+}
+
+pub(super) async fn leader(stage: &Stage) -> Row {
+    let (members, mut traffic) = start(stage).await;
+    for _ in 0..stage.times() {
+        traffic.confirms(MEANWHILE).await;
+        let leader = members.leader().await;
+        kill(&members, leader, &mut traffic).await;
+    }
+    traffic.settle().await.into_row(stage.row())
+}
+
+pub(super) async fn follower(stage: &Stage) -> Row {
+    let (members, mut traffic) = start(stage).await;
+    for _ in 0..stage.times() {
+        traffic.confirms(MEANWHILE).await;
+        let follower = (members.leader().await + 1) % members.len();
+        kill(&members, follower, &mut traffic).await;
+    }
+    traffic.settle().await.into_row(stage.row())
+}
+
+pub(super) async fn each(stage: &Stage) -> Row {
+    let (members, mut traffic) = start(stage).await;
+    for _ in 0..stage.times() {
+        for index in 0..members.len() {
+            traffic.confirms(MEANWHILE).await;
+            kill(&members, index, &mut traffic).await;
+        }
+    }
+    traffic.settle().await.into_row(stage.row())
+}
+
+pub(super) async fn rolling(stage: &Stage) -> Row {
+    let (members, mut traffic) = start(stage).await;
+    for _ in 0..stage.times() {
+        for index in 0..members.len() {
+            traffic.confirms(MEANWHILE).await;
+            let stop = |node: &Node| node.stop().expect("the node stops");
+            members.node(index, stop).await;
+            bring_back(&members, index).await;
+        }
+    }
+    traffic.confirms(MEANWHILE).await;
+    traffic.settle().await.into_row(stage.row())
+}
+
+/// Clients name the nodes in turn, and are connected to the first: it is killed and stays away until they have moved.
+pub(super) async fn pinned(stage: &Stage) -> Row {
+    let mut all = Row {
+        times: 0,
+        ..stage.row()
+    };
+    for time in 0..stage.times() {
+        let members = Members::of(stage).await;
+        let first = time as usize % members.len();
+        let mut traffic = Load::on(&members.url(first))
+            .direct(&members.url_of((first + 1) % members.len()))
+            .per_second(500)
+            .start(stage)
+            .await;
+        members.whole().await;
+        traffic.confirms(MEANWHILE).await;
+        members.node(first, Node::kill).await;
+        let killed = Instant::now();
+        traffic.confirms(MEANWHILE).await;
+        let moved = killed.elapsed();
+        traffic.flows(MEANWHILE).await;
+        bring_back(&members, first).await;
+        let mut row = Row {
+            times: 1,
+            ..stage.row()
+        };
+        row.check(moved < MOVED, || {
+            format!("clients of a node that was killed took {moved:?} to move on")
+        });
+        all.add(&traffic.settle().await.into_row(row));
+    }
+    all
+}
+
+/// Publishes a burst while the leader dies: for some hundred milliseconds the other nodes refuse, and it is tried again.
+pub(super) async fn election(stage: &Stage) -> Row {
+    let mut all = Row {
+        times: 0,
+        ..stage.row()
+    };
+    for _ in 0..stage.times() {
+        let members = Members::of(stage).await;
+        // Declares the queues, so that one of them has a leader.
+        let before = Load::on(&members.url(0)).publishers(0, 0).unwitnessed();
+        before.start(stage).await.settle().await;
+        members.whole().await;
+        let leader = members.leader().await;
+        let other = (leader + 1) % members.len();
+        let traffic = Load::on(&members.url(other))
+            .direct(&members.url_of(other))
+            .publishers(0, 0)
+            .start(stage)
+            .await;
+        let publish = async {
+            let mut told = Vec::new();
+            for _ in 0..5 {
+                told.extend(traffic.burst(500).await);
+            }
+            told
+        };
+        let (told, ()) = tokio::join!(publish, members.node(leader, Node::kill));
+        let refused = told.iter().filter(|told| told.is_err()).count();
+        bring_back(&members, leader).await;
+        let account = traffic.settle().await;
+        let seen = account.seen.iter().flatten();
+        let again = seen.filter(|(_, copies)| copies.len() > 1).count();
+        eprintln!("{again} events reached a queue more than once, {refused} publishers had an error");
+        let mut row = account.into_row(Row {
+            times: 1,
+            ..stage.row()
+        });
+        row.check(refused == 0, || {
+            format!("{refused} publishers had an error in an election")
+        });
+        all.add(&row);
+    }
+    all
+}

@@ -1,0 +1,100 @@
+//! The nodes of a cluster, and which of them leads.
+
+use std::sync::Arc;
+
+use tidings_broker::{Cluster, Node};
+
+use crate::stage::Stage;
+use crate::wait::{blocking, until};
+
+/// A virtual host of one's own on the cluster.
+#[derive(Debug, Clone)]
+pub(super) struct Members {
+    cluster: Arc<Cluster>,
+    vhost: String,
+}
+
+/// The queue whose leader is asked for.
+const QUEUE: &str = "faults.plain";
+
+impl Members {
+    pub(super) async fn of(stage: &Stage) -> Self {
+        let cluster = stage.cluster().await;
+        let made = Arc::clone(&cluster);
+        let vhost = blocking(move || {
+            let vhost = made.nodes()[0].vhost().expect("a virtual host");
+            vhost.name().to_owned()
+        });
+        Self {
+            vhost: vhost.await,
+            cluster,
+        }
+    }
+
+    /// The URLs of all nodes, this one first: a client connects to the first that lets it in.
+    pub(super) fn url(&self, first: usize) -> String {
+        let nodes = self.cluster.nodes();
+        let urls: Vec<String> = (0..nodes.len())
+            .map(|index| self.url_of((first + index) % nodes.len()))
+            .collect();
+        urls.join(",")
+    }
+
+    /// The URL of one node.
+    pub(super) fn url_of(&self, index: usize) -> String {
+        self.cluster.nodes()[index].url_of("guest", "guest", &self.vhost)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cluster.nodes().len()
+    }
+
+    /// Does something to one node that blocks.
+    pub(super) async fn node<T: Send + 'static>(
+        &self,
+        index: usize,
+        work: impl FnOnce(&Node) -> T + Send + 'static,
+    ) -> T {
+        let cluster = Arc::clone(&self.cluster);
+        blocking(move || work(&cluster.nodes()[index])).await
+    }
+
+    /// The node that leads the queue.
+    pub(super) async fn leader(&self) -> usize {
+        let mut leader = None;
+        until("the queue has a leader", async || {
+            let queues = self.queues("leader").await;
+            let line = queues.lines().find(|line| line.starts_with(QUEUE));
+            let mut nodes = self.cluster.nodes().iter();
+            leader = nodes.position(|node| line.is_some_and(|line| line.contains(&node.name())));
+            leader.is_some()
+        })
+        .await;
+        leader.unwrap_or_default()
+    }
+
+    /// Waits until every queue has all its members again: with two away it has no majority.
+    pub(super) async fn whole(&self) {
+        until("every queue has all its members", async || {
+            let queues = self.queues("online").await;
+            let names: Vec<String> = self.cluster.nodes().iter().map(Node::name).collect();
+            let mut lines = queues
+                .lines()
+                .filter(|line| line.starts_with("faults."))
+                .peekable();
+            lines.peek().is_some() && lines.all(|line| names.iter().all(|name| line.contains(name)))
+        })
+        .await;
+    }
+
+    // faults.plain	tidings-20000-1@localhost
+    // faults.plain	[tidings-20000-1@localhost, tidings-20000-2@localhost]
+    async fn queues(&self, column: &'static str) -> String {
+        let vhost = self.vhost.clone();
+        self.node(0, move |node| {
+            node.ctl(&["-q", "list_queues", "-p", &vhost, "name", column])
+                .unwrap_or_default()
+        })
+        .await
+    }
+}
