@@ -53,6 +53,8 @@ pub enum Deed {
     Never,
     /// End the process.
     Abort,
+    /// Nothing: there is no such event, but a message that is none.
+    Nonsense,
 }
 
 impl Deed {

@@ -10,6 +10,7 @@ use tidings::{Bus, Payload};
 
 use super::asked::{Asked, Deed};
 use super::handlers::{DOWN, RELEASE};
+use super::nonsense;
 use super::service::{Cast, Job};
 use crate::account::Account;
 use crate::notebook::{Line, Notebook, Reader};
@@ -100,6 +101,16 @@ impl Asking {
         number
     }
 
+    /// Notes how an event that was opened is to end.
+    pub(super) fn is_to_end(&mut self, number: u64, deed: Deed) {
+        self.deeds.insert(number, deed);
+    }
+
+    /// Notes that the broker has a message that someone else published.
+    pub(super) fn was_taken(&self, number: u64, id: &str) {
+        self.book.close(number, &Ok(id.to_owned()));
+    }
+
     /// Publishes events that were opened before, and notes what is told of each.
     pub async fn publish(&mut self, events: &[Asked]) {
         let numbers: Vec<u64> = events.iter().map(|event| event.number).collect();
@@ -172,6 +183,11 @@ impl Asking {
             .collect()
     }
 
+    /// Goes back to a broker that was away, as its bare client.
+    pub async fn meet_again(&mut self, url: &str) {
+        self.stranger = Stranger::connect(url).await;
+    }
+
     /// Lets go what waits for it.
     pub fn release(&self) {
         fs::write(self.job.folder.join(RELEASE), "").expect("a file is written");
@@ -240,6 +256,7 @@ impl Asking {
                 })
                 .collect(),
             seen: None,
+            orphans: 0,
             handlers: self.handlers.clone(),
             published: (from, to),
             failed: Vec::new(),
@@ -255,14 +272,20 @@ fn end_of(deed: Deed) -> Option<(&'static str, Option<i64>)> {
         _ if deed.ends_well() => None,
         Deed::Reject => Some(("rejected", Some(1))),
         Deed::Abort => Some(("crash-loop", None)),
+        Deed::Nonsense => Some(("malformed", Some(1))),
         _ => Some(("failed", Some(3))),
     }
 }
 
 impl Dead {
     fn of(message: &BasicGetMessage) -> Self {
-        let (number, id) = number_and_id(&message.delivery.data).unwrap_or_default();
-        let headers = message.delivery.properties.headers();
+        let properties = &message.delivery.properties;
+        let message_id = properties.message_id().as_ref().map(ToString::to_string);
+        let by_id = message_id.and_then(|id| Some((nonsense::number_of(&id)?, id)));
+        let (number, id) = by_id
+            .or_else(|| number_and_id(&message.delivery.data))
+            .unwrap_or_default();
+        let headers = properties.headers();
         let header = |name: &str| headers.as_ref()?.inner().get(name);
         Self {
             number,

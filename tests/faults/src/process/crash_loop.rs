@@ -6,46 +6,15 @@ use super::asked::Deed;
 use super::asking::Asking;
 use super::instance::Instance;
 use super::service::Cast;
-use crate::fault::{Fault, Times};
 use crate::row::Row;
 use crate::stage::Stage;
 use crate::wait::LOOK;
-
-const ONCE: Times = Times { short: 1, full: 1 };
-
-/// Bodies that end their process.
-pub(super) const FAULTS: &[Fault] = &[
-    Fault::new(
-        "crash-loop-one",
-        "a body that ends its process, among 255 that do not",
-        ONCE,
-        |stage| Box::pin(ended(stage, 1, 1)),
-    ),
-    Fault::new(
-        "crash-loop-few",
-        "three bodies that end their process, among 253 that do not",
-        ONCE,
-        |stage| Box::pin(ended(stage, 3, 1)),
-    ),
-    Fault::new(
-        "crash-loop-many",
-        "ten bodies that end their process, among 246 that do not",
-        ONCE,
-        |stage| Box::pin(ended(stage, 10, 1)),
-    ),
-    Fault::new(
-        "crash-loop-instances",
-        "three bodies that end their process, and six instances that take turns",
-        ONCE,
-        |stage| Box::pin(ended(stage, 3, 6)),
-    ),
-];
 
 /// How many deliveries a window has.
 const WINDOW: usize = 256;
 
 /// Instances take what `killers` end them with, and are started again each time, until all is settled.
-async fn ended(stage: &Stage, killers: usize, instances: usize) -> Row {
+pub(super) async fn ended(stage: &Stage, killers: usize, instances: usize) -> Row {
     let vhost = stage.vhost().await;
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
     // Its queue is there before anyone asks.

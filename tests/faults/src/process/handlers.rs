@@ -83,7 +83,7 @@ impl Desk {
                 pending::<()>().await;
             }
             Deed::Block(millis) => std::thread::sleep(Duration::from_millis(millis)),
-            Deed::Never => pending().await,
+            Deed::Never | Deed::Nonsense => pending().await,
             Deed::Abort => std::process::abort(),
         }
         self.notebook
