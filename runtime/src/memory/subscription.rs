@@ -82,6 +82,10 @@ impl Consumer {
         std::mem::take(&mut self.unsettled)
     }
 
+    fn is_drained(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         match self.outbox.pop_front() {
             Some(incoming) => Poll::Ready(Some(incoming)),
@@ -150,6 +154,10 @@ impl Subscription for MemorySubscription {
 
     fn cancel(&mut self) {
         self.shared.with(|state, after| state.cancel(self.id, after));
+    }
+
+    fn is_drained(&self) -> bool {
+        self.shared.lock().consumers[self.id].is_drained()
     }
 
     fn set_waiting(&mut self, count: usize) {

@@ -65,6 +65,8 @@ enum Stage {
     Cancelled {
         cancelling: Option<Boxed>,
         gone: Boxed,
+        /// Whether the stream has ended, which follows the broker's answer.
+        is_drained: bool,
     },
     Lost,
 }
@@ -237,7 +239,7 @@ impl Subscription for RabbitSubscription {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         match &mut self.stage {
             Stage::Lost => return Poll::Ready(None),
-            Stage::Cancelled { cancelling, gone } => {
+            Stage::Cancelled { cancelling, gone, .. } => {
                 if gone.as_mut().poll(cx).is_ready() {
                     self.stage = Stage::Lost;
                     return Poll::Ready(None);
@@ -269,10 +271,13 @@ impl Subscription for RabbitSubscription {
                 }
                 None => Poll::Pending,
             },
-            // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
-            Poll::Ready(None) if matches!(self.stage, Stage::Cancelled { .. }) => Poll::Pending,
             // The first error is the last word: after it the stream may never end.
-            Poll::Ready(Some(Err(_)) | None) => {
+            Poll::Ready(end) => {
+                if let (None, Stage::Cancelled { is_drained, .. }) = (end, &mut self.stage) {
+                    // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
+                    *is_drained = true;
+                    return Poll::Pending;
+                }
                 self.stage = Stage::Lost;
                 Poll::Ready(None)
             }
@@ -319,18 +324,29 @@ impl Subscription for RabbitSubscription {
         let (channel, tag) = (self.channel.clone(), self.deliveries.tag());
         let widening = self.widening.take();
         let cancelling: Boxed = Box::pin(async move {
-            // Both have the same name, so one that has just started is cancelled by it. What it was handed meanwhile
-            // returns with the channel.
-            if let Some(Widening::Starts { starting, .. }) = widening {
-                let _ = starting.await;
-            }
+            // Both have the same name, so one that has just started is cancelled by it; dropped before, it would be so
+            // twice. What it was handed meanwhile returns with the channel.
+            let _wider = match widening {
+                Some(Widening::Starts { starting, .. }) => starting.await.ok(),
+                Some(Widening::Started(wider)) => Some(wider),
+                None => None,
+            };
             // An error says that the channel is gone, and the consumer with it.
             let _ = channel.basic_cancel(tag, BasicCancelOptions::default()).await;
         });
         self.stage = Stage::Cancelled {
             cancelling: Some(cancelling),
             gone: self.gone(),
+            is_drained: false,
         };
+    }
+
+    fn is_drained(&self) -> bool {
+        match self.stage {
+            Stage::Open => false,
+            Stage::Cancelled { is_drained, .. } => is_drained,
+            Stage::Lost => true,
+        }
     }
 
     fn set_waiting(&mut self, _: usize) {}

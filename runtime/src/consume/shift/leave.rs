@@ -52,7 +52,7 @@ impl Shift<'_> {
 
     /// Whether it handles what it holds before it leaves. Returned, it would look more suspect than it is.
     pub(super) fn finishes(&self) -> bool {
-        self.finishes_first() && self.waiting() > 0
+        self.finishes_first() && (self.waiting() > 0 || !self.subscription.is_drained())
     }
 
     /// Whether it leaves to take care, and handles before what it holds.

@@ -180,6 +180,7 @@ impl<'a> Shift<'a> {
         let hold_check = self.next_hold_check;
         let subscription = &mut self.subscription;
         let unflushed = self.unflushed;
+        let was_drained = subscription.is_drained();
         let flush_or_take = poll_fn(|cx| {
             if unflushed && subscription.poll_flush(cx).is_ready() {
                 return Poll::Ready(Turn::Flushed);
@@ -194,6 +195,9 @@ impl<'a> Shift<'a> {
                     }
                     // What came before the end is admitted first; the end is there to be seen on the next turn.
                     Poll::Ready(None) if batch.is_empty() => return Poll::Ready(Turn::Lost),
+                    Poll::Pending if batch.is_empty() && subscription.is_drained() != was_drained => {
+                        return Poll::Ready(Turn::Tick);
+                    }
                     Poll::Pending if batch.is_empty() => return Poll::Pending,
                     Poll::Ready(None) | Poll::Pending => return Poll::Ready(Turn::Deliveries(batch)),
                 }

@@ -22,7 +22,9 @@ impl Shift<'_> {
         if self.leaving.is_some() && !self.finishes() {
             return;
         }
+        // What is still under way would come back with it, and look as suspect.
         if self.running.is_empty()
+            && self.subscription.is_drained()
             && self.desks.iter().all(|desk| desk.lanes.len() == 0)
             && let Some(suspect) = self.suspect.take()
         {

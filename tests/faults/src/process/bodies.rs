@@ -22,7 +22,7 @@ pub(super) async fn fed(stage: &Stage) -> Row {
     let mut random = fastrand::Rng::with_seed(seed);
     let vhost = stage.vhost().await;
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
-    let mut service = Instance::start_on(&asking.job, &asking.stranger, &["plain"]).await;
+    let mut service = Instance::start_on(&asking.job, &asking.stranger, &["plain"], 0).await;
     let mut left = stage.times();
     while left > 0 {
         let many = left.min(BATCH);
@@ -41,7 +41,13 @@ pub(super) async fn fed(stage: &Stage) -> Row {
     let crashed = service.ended();
     service.terminate().await;
     let (status, _) = service.end().await;
+    let letters = asking.dead("plain").await.len();
     let mut row = asking.row(stage).await;
+    // No process was killed between a publish and its acknowledgement.
+    let dead = row.dead_lettered;
+    row.check(letters as u64 == dead, || {
+        format!("{letters} dead letters of {dead} events")
+    });
     row.check(settled, || "some messages came to no end".to_owned());
     row.check(crashed.is_none() && status.success(), || {
         format!("the service ended with {status}")

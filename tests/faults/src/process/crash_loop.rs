@@ -18,7 +18,7 @@ pub(super) async fn ended(stage: &Stage, killers: usize, instances: usize) -> Ro
     let vhost = stage.vhost().await;
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
     // Its queue is there before anyone asks.
-    let first = Instance::start_on(&asking.job, &asking.stranger, &["plain"]).await;
+    let first = Instance::start_on(&asking.job, &asking.stranger, &["plain"], 0).await;
     first.terminate().await;
     first.end().await;
     let mut deeds = vec![Deed::Wait(20); WINDOW];

@@ -14,7 +14,7 @@ use crate::stage::Stage;
 pub(super) async fn down(stage: &Stage) -> Row {
     let vhost = stage.vhost().await;
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Patient, &["patient"]).await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"]).await;
+    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
     asking.ask(&vec![Deed::FailWhileDown; 500]).await;
     asking.depend(true);
     let mut second = tokio::time::interval(Duration::from_secs(1));

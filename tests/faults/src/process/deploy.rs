@@ -34,12 +34,16 @@ async fn once(stage: &Stage, url: &str) -> Row {
         cast: Cast::New,
         ..job.clone()
     };
-    let first = Instance::start_on(&job, &asking.stranger, &["deployed"]).await;
-    let second = Instance::start_on(&job, &asking.stranger, &["deployed"]).await;
+    let first = Instance::start_on(&job, &asking.stranger, &["deployed"], 0).await;
+    let second = Instance::start_on(&job, &asking.stranger, &["deployed"], 1).await;
     let many = stage.pick(200, 2_000);
     publish(&mut asking, many, |number| old::Deployed { number }).await;
 
-    let third = Instance::start_on(&next, &asking.stranger, &["deployed", "added"]).await;
+    let third = Instance::start_on(&next, &asking.stranger, &["deployed"], 2).await;
+    until("the new handler's queue is there", async || {
+        asking.stranger.consumers("asked.added").await == Some(1)
+    })
+    .await;
     let from = publish(&mut asking, many, |number| old::Deployed { number }).await;
     publish(&mut asking, many, |number| new::Deployed {
         number,
@@ -49,7 +53,7 @@ async fn once(stage: &Stage, url: &str) -> Row {
     let to = publish(&mut asking, many, |number| new::Withdrawn { number }).await + many as u64;
     first.terminate().await;
     first.end().await;
-    let fourth = Instance::start_on(&next, &asking.stranger, &["deployed"]).await;
+    let fourth = Instance::start_on(&next, &asking.stranger, &["deployed"], 2).await;
     second.terminate().await;
     second.end().await;
 
@@ -82,8 +86,8 @@ pub(super) async fn ordered(stage: &Stage) -> Row {
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Ordered, &["ordered"]).await;
     asking.job.speed_up = 1;
     let mut instances = Vec::new();
-    for _ in 0..6 {
-        instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"]).await);
+    for others in 0..6 {
+        instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"], others).await);
     }
     // What they need is down: the first of each line waits in its place, and the others behind it.
     asking.depend(true);
@@ -99,7 +103,7 @@ pub(super) async fn ordered(stage: &Stage) -> Row {
             .await;
             instance.terminate().await;
             instance.end().await;
-            instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"]).await);
+            instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"], 5).await);
         }
     }
     asking.depend(false);

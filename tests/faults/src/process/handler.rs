@@ -29,7 +29,7 @@ const MISDEEDS: &[Deed] = &[
 pub(super) async fn misbehaves(stage: &Stage) -> Row {
     let vhost = stage.vhost().await;
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["plain"]).await;
+    let service = Instance::start_on(&asking.job, &asking.stranger, &["plain"], 0).await;
     for _ in 0..stage.times() {
         // So many good ones to a bad one that the breaker has no reason to open.
         for &misdeed in MISDEEDS {
@@ -41,7 +41,13 @@ pub(super) async fn misbehaves(stage: &Stage) -> Row {
     let settled = asking.settled(Duration::from_secs(60)).await;
     service.terminate().await;
     let (status, _) = service.end().await;
+    let letters = asking.dead("plain").await.len();
     let mut row = asking.row(stage).await;
+    // No process was killed between a publish and its acknowledgement.
+    let dead = row.dead_lettered;
+    row.check(letters as u64 == dead, || {
+        format!("{letters} dead letters of {dead} events")
+    });
     row.check(settled, || "some events came to no end".to_owned());
     row.check(status.success(), || format!("the service ended with {status}"));
     row
@@ -50,7 +56,7 @@ pub(super) async fn misbehaves(stage: &Stage) -> Row {
 pub(super) async fn holds(stage: &Stage) -> Row {
     let vhost = stage.vhost().await;
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Patient, &["patient"]).await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"]).await;
+    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
     let many = stage.pick(3_000, 20_000);
     let undisturbed = handled(&mut asking, many, many).await;
     asking.ask(&[Deed::Hold]).await;

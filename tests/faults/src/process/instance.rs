@@ -3,7 +3,7 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::service::{JOB, Job};
 use crate::child;
@@ -12,7 +12,11 @@ use crate::wait::{until, within};
 
 /// A process that runs a service. It is killed with the value that stands for it.
 #[derive(Debug)]
-pub struct Instance(Child);
+pub struct Instance {
+    child: Child,
+    /// It ends when this does.
+    _leash: Option<ChildStdin>,
+}
 
 impl Instance {
     /// Starts one, and does not wait for it.
@@ -25,27 +29,25 @@ impl Instance {
             .env(JOB, serde_json::to_string(job).expect("a job is JSON"))
             .stdin(Stdio::piped())
             .kill_on_drop(true);
-        Self(command.spawn().expect("a process starts"))
+        let mut child = command.spawn().expect("a process starts");
+        Self {
+            _leash: child.stdin.take(),
+            child,
+        }
     }
 
-    /// Starts one, and waits until it takes from all of these queues beside as many as did before.
+    /// Starts one, and waits until it takes from all of these queues, beside so many others.
     ///
     /// # Panics
     /// When it does not.
-    pub async fn start_on(job: &Job, stranger: &Stranger, handlers: &[&str]) -> Self {
-        let queues: Vec<String> = handlers
-            .iter()
-            .map(|handler| format!("{}.{handler}", job.service))
-            .collect();
-        let mut before = Vec::new();
-        for queue in &queues {
-            before.push(stranger.consumers(queue).await.unwrap_or(0));
-        }
+    pub async fn start_on(job: &Job, stranger: &Stranger, handlers: &[&str], others: u32) -> Self {
         let instance = Self::start(job);
-        for (queue, before) in queues.iter().zip(before) {
-            until(&format!("an instance takes from {queue}"), async || {
-                stranger.consumers(queue).await.is_some_and(|now| now > before)
-            })
+        for handler in handlers {
+            let queue = format!("{}.{handler}", job.service);
+            until(
+                &format!("{} instances take from {queue}", others + 1),
+                async || stranger.consumers(&queue).await == Some(others + 1),
+            )
             .await;
         }
         instance
@@ -56,7 +58,7 @@ impl Instance {
     /// # Panics
     /// When it cannot be.
     pub async fn kill(&mut self) {
-        self.0.kill().await.expect("a process is killed");
+        self.child.kill().await.expect("a process is killed");
     }
 
     /// Whether it has ended, and how.
@@ -64,7 +66,7 @@ impl Instance {
     /// # Panics
     /// When the system does not say.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.0.try_wait().expect("the system knows its processes")
+        self.child.try_wait().expect("the system knows its processes")
     }
 
     /// Sends it SIGTERM.
@@ -72,7 +74,7 @@ impl Instance {
     /// # Panics
     /// When it has ended already.
     pub async fn terminate(&self) {
-        let pid = self.0.id().expect("it runs").to_string();
+        let pid = self.child.id().expect("it runs").to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
         assert!(sent.expect("there is a `kill`").success(), "it takes signals");
     }
@@ -83,7 +85,7 @@ impl Instance {
     /// When it does not end.
     pub async fn end(mut self) -> (ExitStatus, Duration) {
         let since = Instant::now();
-        let status = within("the end of a service", self.0.wait()).await;
+        let status = within("the end of a service", self.child.wait()).await;
         (status.expect("the system knows its processes"), since.elapsed())
     }
 }

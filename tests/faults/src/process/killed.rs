@@ -13,7 +13,7 @@ use crate::wait::until;
 pub(super) async fn killed(stage: &Stage) -> Row {
     let vhost = stage.vhost().await;
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
-    let mut service = Instance::start_on(&asking.job, &asking.stranger, &["plain"]).await;
+    let mut service = Instance::start_on(&asking.job, &asking.stranger, &["plain"], 0).await;
     let share = stage.pick(600, 2_000);
     for _ in 0..stage.times() {
         // More than it handles until it is killed: there are always some in its hands.

@@ -152,7 +152,7 @@ fn every_type(random: &mut Rng, depth: u8) -> FieldTable {
         AMQPValue::LongUInt(random.u32(..)),
         AMQPValue::LongLongInt(random.i64(..)),
         AMQPValue::Float(random.f32()),
-        AMQPValue::Double(f64::NAN),
+        AMQPValue::Double(random.f64()),
         AMQPValue::DecimalValue(decimal),
         text("ü\u{0}"),
         AMQPValue::Timestamp(random.u64(..)),

@@ -12,13 +12,15 @@ use crate::stage::Stage;
 use crate::wait::{blocking, until};
 
 const QUEUE: &str = "asked.patient";
+/// How many deliveries it has in its hands.
+const WINDOW: u32 = 256;
 /// What a process may take beyond what it waits for, on a busy machine.
 const SLACK: Duration = Duration::from_secs(8);
 
 pub(super) async fn finishes(stage: &Stage) -> Row {
     let vhost = stage.vhost().await;
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Patient, &["patient"]).await;
-    let mut service = Instance::start_on(&asking.job, &asking.stranger, &["patient"]).await;
+    let mut service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
     let mut failed = Vec::new();
     for _ in 0..stage.times() {
         let before = asking.finished("patient");
@@ -32,7 +34,7 @@ pub(super) async fn finishes(stage: &Stage) -> Row {
         if !status.success() || took > SLACK {
             failed.push(format!("the service ended with {status} after {took:?}"));
         }
-        service = Instance::start_on(&asking.job, &asking.stranger, &["patient"]).await;
+        service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
     }
     let mut row = settle(stage, asking, service).await;
     row.failed.extend(failed);
@@ -52,7 +54,7 @@ pub(super) async fn too_short(stage: &Stage) -> Row {
         service.end().await
     })
     .await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"]).await;
+    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
     let mut row = settle(stage, asking, service).await;
     check_left(&mut row, &ended, SLACK);
     row
@@ -72,7 +74,7 @@ pub(super) async fn twice(stage: &Stage) -> Row {
         service.end().await
     })
     .await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"]).await;
+    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
     let mut row = settle(stage, asking, service).await;
     check_left(&mut row, &ended, SLACK);
     row
@@ -83,7 +85,7 @@ pub(super) async fn away(stage: &Stage) -> Row {
     let mut asking = Asking::of(stage, &node.url(), Cast::Patient, &["patient"]).await;
     asking.job.drain_millis = 2_000;
     // A queue that was just declared may not outlive its broker's death.
-    let first = Instance::start_on(&asking.job, &asking.stranger, &["patient"]).await;
+    let first = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     first.terminate().await;
     first.end().await;
@@ -104,7 +106,7 @@ pub(super) async fn away(stage: &Stage) -> Row {
         });
     }
     asking.meet_again(&node.url()).await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"]).await;
+    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
     let mut settled = settle(stage, asking, service).await;
     settled.failed.extend(row.failed);
     settled
@@ -121,10 +123,12 @@ async fn held(
         if time > 0 {
             asking.meet_again(&asking.job.url.clone()).await;
         }
-        let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"]).await;
-        asking.ask(&vec![Deed::Hold; stage.pick(600, 2_000)]).await;
+        let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
+        let before = asking.stranger.depth(QUEUE).await.unwrap_or(0);
+        let many = stage.pick(600, 2_000);
+        asking.ask(&vec![Deed::Hold; many as usize]).await;
         until("its hands are full", async || {
-            asking.stranger.depth(QUEUE).await.is_some_and(|ready| ready > 0)
+            asking.stranger.depth(QUEUE).await == Some(before + many - WINDOW)
         })
         .await;
         ended.push(end(service, asking).await);
