@@ -123,7 +123,9 @@ async fn open(
     })
 }
 
-/// Puts a consumer with this prefetch in the place of another on the same channel.
+/// Puts a consumer with this prefetch in the place of another on the same channel, under a name of its own: up to
+/// which number a queue has handed out is counted by the name, and with deliveries of the old consumer unsettled a new
+/// one of that name begins above what its channel expects. On 3.10 that ends the channel with an internal error.
 async fn replace(
     channel: Channel,
     tag: ShortString,
@@ -136,9 +138,9 @@ async fn replace(
     channel
         .basic_qos(prefetch.max(1), BasicQosOptions::default())
         .await?;
-    let options = BasicConsumeOptions::default();
+    let (wider, options) = (format!("{tag}.full"), BasicConsumeOptions::default());
     Ok(channel
-        .basic_consume(name(&queue)?, tag, options, FieldTable::default())
+        .basic_consume(name(&queue)?, name(&wider)?, options, FieldTable::default())
         .await?)
 }
 
@@ -324,13 +326,13 @@ impl Subscription for RabbitSubscription {
         let (channel, tag) = (self.channel.clone(), self.deliveries.tag());
         let widening = self.widening.take();
         let cancelling: Boxed = Box::pin(async move {
-            // Both have the same name, so one that has just started is cancelled by it; dropped before, it would be so
-            // twice. What it was handed meanwhile returns with the channel.
-            let _wider = match widening {
+            // One that has just started goes instead. What it was handed meanwhile returns with the channel.
+            let wider = match widening {
                 Some(Widening::Starts { starting, .. }) => starting.await.ok(),
                 Some(Widening::Started(wider)) => Some(wider),
                 None => None,
             };
+            let tag = wider.as_ref().map_or(tag, Consumer::tag);
             // An error says that the channel is gone, and the consumer with it.
             let _ = channel.basic_cancel(tag, BasicCancelOptions::default()).await;
         });
