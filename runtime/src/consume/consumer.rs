@@ -102,8 +102,9 @@ impl Consumer {
     pub(crate) async fn run(mut self, started: oneshot::Sender<Result<(), Error>>) {
         let mut started = Some(started);
         let mut wanted = self.wanted.subscribe();
-        // Whatever ended the process before this one is the first to come.
-        let mut careful = !self.is_ephemeral();
+        // Whatever ended the process before this one is the first to come. Where more cannot be taken without another
+        // subscription, it is not worth a slow start.
+        let mut careful = !self.is_ephemeral() && self.can_widen();
         let mut wait = FIRST_WAIT;
         // Between two subscriptions nothing of this consumer is with the broker, and yet it is at work.
         let mut awake = Some(self.clock().hold());
@@ -242,11 +243,10 @@ impl Consumer {
     /// Whether its subscription can take more at a time than it was made for: doing so hands a queue with a single
     /// active consumer to the next one.
     pub(crate) fn can_widen(&self) -> bool {
-        !self.is_ordered()
-            && !self
-                .workers
-                .iter()
-                .any(|worker| worker.descriptor.single_active())
+        !self
+            .workers
+            .iter()
+            .any(|worker| worker.descriptor.single_active())
     }
 
     async fn failed(&self, error: &Error, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
