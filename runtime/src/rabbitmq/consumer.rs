@@ -47,6 +47,9 @@ pub(super) struct RabbitSubscription {
 
 type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Ends with the broker's answer, and a wider consumer that had started: what it was handed is still to come.
+type Cancelling = Pin<Box<dyn Future<Output = Option<Consumer>> + Send>>;
+
 /// A wider consumer in place of the one that there was, on its channel: a consumer's prefetch is fixed when it starts.
 enum Widening {
     /// The old one is cancelled, and then the wider one starts.
@@ -63,9 +66,11 @@ enum Stage {
     Open,
     /// Cancelled by us: what was under way may still come, and no end, until the channel is gone.
     Cancelled {
-        cancelling: Option<Boxed>,
+        cancelling: Option<Cancelling>,
         gone: Boxed,
-        /// Whether the stream has ended, which follows the broker's answer.
+        /// Whether the stream at hand has ended, which it says once.
+        has_ended: bool,
+        /// Whether all has come that was under way.
         is_drained: bool,
     },
     Lost,
@@ -241,13 +246,27 @@ impl Subscription for RabbitSubscription {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         match &mut self.stage {
             Stage::Lost => return Poll::Ready(None),
-            Stage::Cancelled { cancelling, gone, .. } => {
+            Stage::Cancelled {
+                cancelling,
+                gone,
+                has_ended,
+                is_drained,
+            } => {
                 if gone.as_mut().poll(cx).is_ready() {
                     self.stage = Stage::Lost;
                     return Poll::Ready(None);
                 }
                 // Nothing here waits for the answer; what is flushed does.
-                let _ = poll_cancelling(cancelling, cx);
+                let _ = poll_cancelling(cancelling, &mut self.widening, cx);
+                if *has_ended && cancelling.is_none() {
+                    match self.widening.take() {
+                        Some(Widening::Started(wider)) => {
+                            self.deliveries = wider;
+                            *has_ended = false;
+                        }
+                        _ => *is_drained = true,
+                    }
+                }
             }
             Stage::Open => {
                 if !self.poll_widening(cx) {
@@ -259,26 +278,32 @@ impl Subscription for RabbitSubscription {
         match self.deliveries.poll_next_unpin(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(Self::incoming(delivery))),
-            Poll::Ready(None) if self.widening.is_some() => match self.widening.take() {
-                Some(Widening::Started(wider)) => {
-                    self.deliveries = wider;
-                    self.poll_next(cx)
+            Poll::Ready(None) if self.widening.is_some() && matches!(self.stage, Stage::Open) => {
+                match self.widening.take() {
+                    Some(Widening::Started(wider)) => {
+                        self.deliveries = wider;
+                        self.poll_next(cx)
+                    }
+                    Some(Widening::Starts { starting, .. }) => {
+                        self.widening = Some(Widening::Starts {
+                            starting,
+                            has_ended: true,
+                        });
+                        Poll::Pending
+                    }
+                    None => Poll::Pending,
                 }
-                Some(Widening::Starts { starting, .. }) => {
-                    self.widening = Some(Widening::Starts {
-                        starting,
-                        has_ended: true,
-                    });
-                    Poll::Pending
-                }
-                None => Poll::Pending,
-            },
+            }
             // The first error is the last word: after it the stream may never end.
             Poll::Ready(end) => {
-                if let (None, Stage::Cancelled { is_drained, .. }) = (end, &mut self.stage) {
+                if let (None, Stage::Cancelled { has_ended, .. }) = (end, &mut self.stage) {
                     // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
-                    *is_drained = true;
-                    return Poll::Pending;
+                    let is_news = !std::mem::replace(has_ended, true);
+                    return if is_news {
+                        self.poll_next(cx)
+                    } else {
+                        Poll::Pending
+                    };
                 }
                 self.stage = Stage::Lost;
                 Poll::Ready(None)
@@ -298,7 +323,7 @@ impl Subscription for RabbitSubscription {
         // What is returned before the broker knows that nobody takes here any more comes back to this very consumer, to
         // be returned again: up to 4.2 each time counts, and a handful makes an innocent look like a crash loop.
         if let Stage::Cancelled { cancelling, .. } = &mut self.stage {
-            ready!(poll_cancelling(cancelling, cx));
+            ready!(poll_cancelling(cancelling, &mut self.widening, cx));
         }
         self.settlement.poll_flush(&self.channel, cx).map(|written| {
             if let Err(lost) = written {
@@ -311,7 +336,8 @@ impl Subscription for RabbitSubscription {
     fn widen(&mut self, prefetch: u16) {
         if matches!(self.stage, Stage::Open) && self.widening.is_none() {
             let (channel, tag) = (self.channel.clone(), self.deliveries.tag());
-            let starting = replace(channel, tag, self.queue.clone(), prefetch);
+            // The one in hand is not counted against the new consumer, and together they hold no more than they may.
+            let starting = replace(channel, tag, self.queue.clone(), prefetch.saturating_sub(1));
             self.widening = Some(Widening::Starts {
                 starting: Box::pin(starting),
                 has_ended: false,
@@ -325,8 +351,9 @@ impl Subscription for RabbitSubscription {
         }
         let (channel, tag) = (self.channel.clone(), self.deliveries.tag());
         let widening = self.widening.take();
-        let cancelling: Boxed = Box::pin(async move {
-            // One that has just started goes instead. What it was handed meanwhile returns with the channel.
+        let has_ended = matches!(widening, Some(Widening::Starts { has_ended: true, .. }));
+        let cancelling: Cancelling = Box::pin(async move {
+            // One that has just started goes instead.
             let wider = match widening {
                 Some(Widening::Starts { starting, .. }) => starting.await.ok(),
                 Some(Widening::Started(wider)) => Some(wider),
@@ -335,10 +362,12 @@ impl Subscription for RabbitSubscription {
             let tag = wider.as_ref().map_or(tag, Consumer::tag);
             // An error says that the channel is gone, and the consumer with it.
             let _ = channel.basic_cancel(tag, BasicCancelOptions::default()).await;
+            wider
         });
         self.stage = Stage::Cancelled {
             cancelling: Some(cancelling),
             gone: self.gone(),
+            has_ended,
             is_drained: false,
         };
     }
@@ -355,9 +384,13 @@ impl Subscription for RabbitSubscription {
 }
 
 /// Ready once the broker has answered, and ever after.
-fn poll_cancelling(cancelling: &mut Option<Boxed>, cx: &mut Context<'_>) -> Poll<()> {
+fn poll_cancelling(
+    cancelling: &mut Option<Cancelling>,
+    widening: &mut Option<Widening>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
     if let Some(waiting) = cancelling {
-        ready!(waiting.as_mut().poll(cx));
+        *widening = ready!(waiting.as_mut().poll(cx)).map(Widening::Started);
         *cancelling = None;
     }
     Poll::Ready(())

@@ -169,7 +169,9 @@ impl Shift<'_> {
         if self.consumer.can_widen() {
             self.pace = Pace::Full;
             self.window.widen(self.consumer.prefetch);
-            self.subscription.widen(self.consumer.prefetch);
+            if self.consumer.prefetch > 1 {
+                self.subscription.widen(self.consumer.prefetch);
+            }
         } else {
             self.start_what_may();
             self.begin_to_leave(Exit::Pace(Pace::Full));

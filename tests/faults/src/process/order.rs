@@ -15,8 +15,8 @@ pub(super) async fn disturbed(stage: &Stage) -> Row {
     let node = stage.node().await;
     let mut asking = Asking::of(stage, &node.url(), Cast::Ordered, &["ordered"]).await;
     let mut instances = Vec::new();
-    for others in 0..2 {
-        instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"], others).await);
+    for _ in 0..2 {
+        instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"], 0).await);
     }
     // A queue that was just declared may not outlive its broker's death.
     tokio::time::sleep(Duration::from_secs(1)).await;
