@@ -61,7 +61,7 @@ impl Shift<'_> {
             }
             (Verdict::Over(Ending::Undeclared), _) => self.ignore(incoming, &judged.origin, judged.handler),
             (Verdict::Over(ending), _) => {
-                self.settle_unstarted(incoming, judged.origin, judged.handler, ending)
+                self.settle_unstarted(incoming, judged.origin, judged.handler, ending);
             }
         }
         self.mind_the_innocent(suspect);
