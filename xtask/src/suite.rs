@@ -38,6 +38,9 @@ enum Steps {
 const BUILD: Duration = Duration::from_mins(20);
 const TOOLS: &[Tool] = &[CARGO, SHELL, C_COMPILER, OPENSSL];
 
+/// Suites that take too long to be part of all: each is run by its name.
+const ONLY_NAMED: &[&str] = &["faults"];
+
 /// Every suite, in the order in which they run: what is wrong everywhere shows first where it is smallest.
 const SUITES: &[Suite] = &[
     Suite {
@@ -276,7 +279,7 @@ impl Form {
 /// What tells the faults which form of them is to be run.
 const FAULTS: &str = "TIDINGS_TEST_FAULTS";
 
-/// What a command line asks for: the suites named, or all, each once and in their own order; those that run on
+/// What a command line asks for: the suites named, or all but those that only run by name, each once and in their own order; those that run on
 /// RabbitMQ on the brokers named, or the usual ones. `--broker` says nothing to a suite that knows one broker only.
 pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
     let mut names = Vec::new();
@@ -316,6 +319,9 @@ pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
         if !(names.is_empty() || names.contains(&suite.name)) {
             continue;
         }
+        if names.is_empty() && ONLY_NAMED.contains(&suite.name) {
+            continue;
+        }
         let asks = suite.on(&asks);
         if asks.is_empty() && !names.is_empty() {
             return Err(format!("suite `{}` does not run on memory", suite.name));
@@ -336,7 +342,7 @@ A RabbitMQ that is not there is got: from Docker where its engine runs; else, as
 distribution's package, whose own server is not started; a newer one as root on Debian, unpacked from a newer suite
 into the cache folder. No test touches a broker that it did not start.
 
-Without a name, all suites, in this order:
+Without a name, all suites but `faults`, in this order:
 
 ";
 
@@ -394,8 +400,13 @@ mod tests {
     }
 
     #[test]
-    fn no_name_selects_every_suite() {
-        assert_eq!(select(&[]).unwrap().len(), SUITES.len());
+    fn no_name_selects_every_suite_but_those_that_take_a_name() {
+        let selected = select(&[]).unwrap();
+        for suite in SUITES {
+            let is_selected = selected.iter().any(|job| job.suite.name == suite.name);
+            assert_eq!(is_selected, suite.name != "faults", "{}", suite.name);
+        }
+        assert_eq!(names(&select(&["faults"]).unwrap()), ["faults"]);
     }
 
     #[test]

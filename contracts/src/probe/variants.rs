@@ -204,7 +204,11 @@ fn of_branches(
     let mut names = unheard(explorer, &outcome, &[at, &place], &known);
     // Of an enum that is flattened serde says nothing: those that seem likely are tried.
     if names.is_empty() && forms.iter().all(|form| matches!(form, Form::Property(..))) {
-        names = likely.iter().filter(|name| !known.contains(name)).cloned().collect();
+        names = likely
+            .iter()
+            .filter(|name| !known.contains(name))
+            .cloned()
+            .collect();
     }
     for name in names {
         for (branch, form) in forms.iter().enumerate() {

@@ -211,7 +211,12 @@ fn tagged_enum<'a>(
             ..choice.facts.clone()
         };
         let name = reader.push(Node::new(Kind::Enum(plain(&[name], &known))));
-        let with_tag = with_tag(without_tag, tag, name);
+        let mut with_tag = with_tag(without_tag, tag, name);
+        if let (Some(content), None) = (content, payload) {
+            with_tag
+                .fields
+                .insert(content.to_owned(), no_content(reader, choice));
+        }
         ids.push(reader.push(Node::new(Kind::Object(with_tag))));
     }
     let tagging = match content {
@@ -287,20 +292,32 @@ pub(crate) fn unknown<'a>(reader: &mut Reader<'a>, choice: &Choice<'a>) -> Optio
     let name = reader.push(Node::new(Kind::Enum(others)));
     let mut object = with_tag(Object::default(), tag, name);
     if let Some(content) = content(tag, &alternatives, choice) {
-        // Beside an adjacent tag `other` takes no content.
-        let null = Node {
-            nullable: true,
-            ..Node::new(Kind::Nothing)
-        };
-        object.fields.insert(
-            content.to_owned(),
-            Field {
-                shape: reader.push(null),
-                required: false,
-                aliases: Vec::new(),
-                default: None,
-            },
-        );
+        object
+            .fields
+            .insert(content.to_owned(), no_content(reader, choice));
     }
     Some(reader.push(Node::new(Kind::Object(object))))
 }
+
+/// What stands beside the tag of a variant that holds nothing: null at most, if the enum is adjacently tagged; but it may
+/// be internally tagged, with one field in its other variants, and pass over what it does not know.
+fn no_content(reader: &mut Reader<'_>, choice: &Choice<'_>) -> Field {
+    let is_sure = choice.facts.tagging == Some("adjacent");
+    let node = Node {
+        nullable: true,
+        ..Node::new(if is_sure {
+            Kind::Nothing
+        } else {
+            Kind::Unclear(UNWRITTEN)
+        })
+    };
+    Field {
+        shape: reader.push(node),
+        required: false,
+        aliases: Vec::new(),
+        default: None,
+    }
+}
+
+/// Of what a reader may refuse and no writer writes.
+pub(crate) const UNWRITTEN: Value = Value::Null;

@@ -50,8 +50,8 @@ fn values(path: &TokenStream, fields: &Fields) -> TokenStream {
         .enumerate()
         .map(|(index, list)| quote! { #list[plan[#index]].clone() });
     let value = match fields {
-        Fields::Named(named) => {
-            let names = named.named.iter().map(|field| &field.ident);
+        Fields::Named(fields) => {
+            let names = fields.named.iter().map(|field| &field.ident);
             quote! { #path { #(#names: #picked),* } }
         }
         Fields::Unnamed(_) => quote! { #path(#(#picked),*) },

@@ -152,6 +152,7 @@ impl<T: Sample> Sample for VecDeque<T> {
     }
 }
 
+#[expect(clippy::implicit_hasher, reason = "no theme has another")]
 impl<T: Sample + Eq + Hash> Sample for HashSet<T> {
     fn samples(depth: usize) -> Vec<Self> {
         lists(depth).into_iter().map(Self::from_iter).collect()
@@ -211,6 +212,7 @@ impl<K: Key + Ord, V: Sample> Sample for BTreeMap<K, V> {
     }
 }
 
+#[expect(clippy::implicit_hasher, reason = "no theme has another")]
 impl<K: Key + Eq + Hash, V: Sample> Sample for HashMap<K, V> {
     fn samples(depth: usize) -> Vec<Self> {
         // One entry at most: the order of more is not the same twice.

@@ -51,9 +51,14 @@ impl SecondOpinion {
     }
 }
 
-/// Whether the author says more of the type than its samples keep to, as serde does not.
+/// Whether the schema says more of the type than its samples keep to: an author's word, which serde does not ask for.
 fn promises(writer: &Tried) -> bool {
-    ["range(", "length(", "regex(", "email"].iter().any(|word| writer.source.contains(&format!("#[schemars({word}")))
+    // Nor does schemars tell the tag from the entries of a map that is flattened beside it.
+    let tagged_map = ["tag = ", "#[serde(flatten)] more: BTreeMap<String, u32>"];
+    tagged_map.iter().all(|word| writer.source.contains(word))
+        || ["range(", "length(", "regex(", "email"]
+            .iter()
+            .any(|word| writer.source.contains(&format!("#[schemars({word}")))
 }
 
 fn validator(schema: &Value) -> Validator {

@@ -3,6 +3,8 @@
 //!
 //! The files are never written here. After a change of words on purpose, take the text that a failure shows.
 
+use std::fmt::Write as _;
+
 use tidings::EventDescriptor;
 use tidings_contract_edits::{EDITS, Edit};
 use tidings_contracts::{Contract, Folder, Policy, judge};
@@ -19,10 +21,11 @@ fn verdict(edit: &Edit) -> String {
     let old = folder(edit.old, &Folder::default());
     let new = folder(edit.new, &old);
     let findings = judge(&old, &new, Policy::default());
-    findings
-        .iter()
-        .map(|finding| format!("{finding} [{}]\n", finding.rule))
-        .collect()
+    findings.iter().fold(String::new(), |mut letter, finding| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(letter, "{finding} [{}]", finding.rule);
+        letter
+    })
 }
 
 /// What stands between the title and the patch.
@@ -37,10 +40,10 @@ fn each_edit_of_the_shop_means_what_stands_above_it() {
     for edit in EDITS {
         let verdict = verdict(edit);
         if verdict.trim() != expected(edit) {
-            letters += &format!(
-                "patches/{}.patch says\n{}\nand it is\n{verdict}\n",
-                edit.name,
-                expected(edit)
+            let (name, expected) = (edit.name, expected(edit));
+            let _ = writeln!(
+                letters,
+                "patches/{name}.patch says\n{expected}\nand it is\n{verdict}"
             );
         }
     }

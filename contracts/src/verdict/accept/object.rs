@@ -9,6 +9,7 @@ use crate::verdict::flat::{Flat, flatten};
 use crate::verdict::nearest;
 use crate::verdict::rule::Rule;
 use crate::verdict::shape::{Field, Id, Kind, Object, Rest};
+use crate::verdict::variants::UNWRITTEN;
 
 impl<'a> Inclusion<'a> {
     pub(crate) fn objects(
@@ -73,7 +74,9 @@ impl<'a> Inclusion<'a> {
     ) -> BTreeMap<&'a str, Vec<&'a str>> {
         let mut taken: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut unknown = Vec::new();
-        for (name, field) in &writes.fields {
+        let written = |field: &Field| !matches!(self.written.see(field.shape).kind, Kind::Unclear(why) if *why == UNWRITTEN);
+        let fields: Vec<_> = writes.fields.iter().filter(|(_, field)| written(field)).collect();
+        for (name, field) in fields {
             match (reads.field(name), reads.rest) {
                 (Some((target, read)), _) => {
                     taken.entry(target).or_default().push(name);

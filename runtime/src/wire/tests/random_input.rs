@@ -130,13 +130,13 @@ fn properties() -> impl Strategy<Value = Properties> {
         let (expiration, user_id, priority) = acted_on;
         Properties {
             content_type,
-            expiration,
-            user_id,
             priority,
             correlation_id,
+            expiration,
             message_id,
             timestamp,
             kind,
+            user_id,
             ..Properties::default()
         }
     })
