@@ -15,21 +15,26 @@ pub(super) async fn killed(stage: &Stage) -> Row {
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
     let mut service = Instance::start_on(&asking.job, &asking.stranger, &["plain"], 0).await;
     let share = stage.pick(600, 2_000);
+    let (mut asked, mut late) = (0, 0);
     for _ in 0..stage.times() {
-        // More than it handles until it is killed: there are always some in its hands.
-        asking.ask(&vec![Deed::Wait(5); share]).await;
         let before = asking.finished("plain");
+        asking.ask(&vec![Deed::Wait(100); share]).await;
+        asked += share;
         until("some are handled", async || {
-            asking.finished("plain") >= before + share / 2
+            asking.finished("plain") >= before + share / 4
         })
         .await;
         service.kill().await;
+        late += usize::from(asking.finished("plain") == asked);
         service = Instance::start(&asking.job);
     }
-    let settled = asking.settled(Duration::from_mins(1)).await;
+    let settled = asking.settled(Duration::from_mins(3)).await;
     service.terminate().await;
     let (status, _) = service.end().await;
     let mut row = asking.row(stage).await;
+    row.check(late == 0, || {
+        format!("{late} times it was killed after all was done")
+    });
     row.check(settled, || "some events came to no end".to_owned());
     row.check(status.success(), || format!("the service ended with {status}"));
     row

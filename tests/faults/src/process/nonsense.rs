@@ -184,11 +184,7 @@ fn fill(table: &mut FieldTable, random: &mut Rng) {
 
 /// Headers that only the runtime and the broker are believed.
 fn forge(table: &mut FieldTable) {
-    for name in [
-        "tidings-attempt",
-        "tidings-attempts",
-        "x-delivery-count",
-    ] {
+    for name in ["tidings-attempt", "tidings-attempts", "x-delivery-count"] {
         table.insert(name.into(), AMQPValue::LongInt(99));
     }
     for (name, value) in [
