@@ -38,7 +38,7 @@ pub(super) async fn misbehaves(stage: &Stage) -> Row {
             asking.ask(&deeds).await;
         }
     }
-    let settled = asking.settled(Duration::from_secs(60)).await;
+    let settled = asking.settled(Duration::from_mins(1)).await;
     service.terminate().await;
     let (status, _) = service.end().await;
     let letters = asking.dead("plain").await.len();

@@ -45,27 +45,10 @@ pub(super) async fn patient(
     desk.perform(&asked, &delivery).await
 }
 
-/// Keeps the order of each aggregate, across instances.
-#[event_handler(
-    "fault.asked",
-    ordered_by = "aggregate_id",
-    single_active,
-    timeout = "10m",
-    retry(attempts = 8, rungs = "1s")
-)]
-pub(super) async fn ordered(
-    asked: Event<Asked>,
-    delivery: Delivery,
-    State(desk): State<Desk>,
-) -> Result<(), HandlerError> {
-    desk.perform(&asked, &delivery).await
-}
-
 impl Desk {
     async fn perform(&self, asked: &Event<Asked>, delivery: &Delivery) -> Result<(), HandlerError> {
         let error = |text: &str| Err(HandlerError::retry(text.to_owned()));
         match asked.deed {
-            Deed::Note => {}
             // It is in the hands of whoever called, and goes off there.
             Deed::DropBombOfPart => return Ok(()),
             Deed::Wait(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
@@ -73,7 +56,7 @@ impl Desk {
             Deed::Fail => return error("it fails"),
             Deed::FailTimes(times) if delivery.attempt() <= times => return error("it fails for now"),
             Deed::FailWhileDown if self.folder.join(DOWN).exists() => return error("what it needs is down"),
-            Deed::FailTimes(_) | Deed::FailWhileDown => {}
+            Deed::Note | Deed::FailTimes(_) | Deed::FailWhileDown => {}
             Deed::Reject => return Err(HandlerError::reject("it is rejected")),
             Deed::Panic => panic!("it panics"),
             Deed::PanicWithBomb => std::panic::panic_any(Bomb(true)),

@@ -11,7 +11,6 @@ mod handlers;
 pub mod instance;
 mod killed;
 mod nonsense;
-mod order;
 pub mod service;
 mod shutdown;
 mod versions;
@@ -91,12 +90,6 @@ pub const FAULTS: &[Fault] = &[
         |stage| Box::pin(deploy::deployed(stage)),
     ),
     Fault::new(
-        "deploy-ordered",
-        "six instances with one active are replaced one by one while deliveries wait in their place",
-        Times { short: 1, full: 2 },
-        |stage| Box::pin(deploy::ordered(stage)),
-    ),
-    Fault::new(
         "bodies",
         "generated bodies and header tables, events and nonsense",
         Times {
@@ -104,11 +97,5 @@ pub const FAULTS: &[Fault] = &[
             full: 200_000,
         },
         |stage| Box::pin(bodies::fed(stage)),
-    ),
-    Fault::new(
-        "order",
-        "two instances with one active; retries, cut connections, killed processes and a killed broker",
-        Times { short: 1, full: 5 },
-        |stage| Box::pin(order::disturbed(stage)),
     ),
 ];
