@@ -4,7 +4,6 @@
 //! (<https://opentelemetry.io/docs/specs/semconv/messaging/>), and start with `tidings.` where it has none. Metrics go
 //! to the `metrics` facade: whoever installs a recorder gets them, and without one they cost next to nothing.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
@@ -14,7 +13,6 @@ use crate::consume::case::Case;
 use crate::consume::outcome::Outcome;
 use crate::delivery::Delivery;
 use crate::reason::Reason;
-use crate::wire::error_text::chain;
 
 const SENT: &str = "messaging.client.sent.messages";
 const CONSUMED: &str = "messaging.client.consumed.messages";
@@ -74,18 +72,18 @@ pub(crate) fn processed(delivery: &Delivery, outcome: &Outcome, took: Duration) 
 }
 
 /// A delivery is to be tried again.
-pub(crate) fn retried(case: &Case, delay: Duration, error: &(dyn StdError + 'static)) {
+pub(crate) fn retried(case: &Case, delay: Duration, error: &str) {
     let handler = case.worker.name();
     counter!(RETRIED, "tidings.handler" => handler).increment(1);
-    let error = case.redacted(&chain(error));
+    let error = case.redacted(error);
     tracing::warn!(handler, attempt = case.attempt, ?delay, "to be retried: {error}");
 }
 
 /// A delivery was given up on.
-pub(crate) fn dead_lettered(case: &Case, reason: Reason, error: &(dyn StdError + 'static)) {
+pub(crate) fn dead_lettered(case: &Case, reason: Reason, error: &str) {
     let handler = case.worker.name();
     counter!(DEAD_LETTERED, "tidings.handler" => handler, "tidings.reason" => reason.as_str()).increment(1);
-    let error = case.redacted(&chain(error));
+    let error = case.redacted(error);
     tracing::error!(
         handler,
         attempt = case.attempt,

@@ -169,6 +169,14 @@ const SUITES: &[Suite] = &[
         steps: Steps::Fixed(|| vec![Step::tests("-p shop"), Step::succeeds("run -p shop")]),
     },
     Suite {
+        name: "shop-killed",
+        about: "the shop as three processes, one of them killed in the middle: its books must balance",
+        brokers: &[Kind::RabbitMq],
+        tools: TOOLS,
+        deadline: BUILD,
+        steps: Steps::Fixed(|| vec![Step::tests("-p shop --test processes")]),
+    },
+    Suite {
         name: "quickstart",
         about: "the README's example runs",
         brokers: &[Kind::Memory],

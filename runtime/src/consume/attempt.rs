@@ -57,13 +57,22 @@ async fn guarded<T>(limit: Duration, future: impl Future<Output = Result<T, Endi
     };
     match AssertUnwindSafe(timed).catch_unwind().await {
         Ok(result) => result,
-        Err(panic) => Err(Ending::Panicked(panic_text(panic.as_ref()))),
+        Err(panic) => Err(Ending::Panicked(panic_text(panic))),
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text")
-        .to_owned()
+/// What a panic says.
+pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
+    let panic = match panic.downcast::<&str>() {
+        Ok(text) => return (*text).to_owned(),
+        Err(panic) => panic,
+    };
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => {
+            // Its `Drop` may panic in turn, and nobody is left to catch that.
+            std::mem::forget(panic);
+            "no text".to_owned()
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A delivery on its way to being settled: the step that its outcome asks for, carried out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,7 +22,8 @@ use crate::wire::ids::returned_event_id;
 use crate::wire::origin::Origin;
 use crate::wire::republish::{Destination, Details, Fate, republish};
 
-use super::outcome::{self, Attempt, Outcome, Step};
+use super::attempt::panic_text;
+use super::outcome::{self, Attempt, BoxError, Outcome, Step};
 use super::service::Service;
 use super::worker::{Counts, Worker};
 
@@ -115,8 +117,8 @@ impl Case {
                 error,
             } => {
                 Counts::add(&counts.retried);
-                telemetry::retried(self, delay, error.as_ref());
-                let error = error_text::chain(error.as_ref());
+                let error = written(error);
+                telemetry::retried(self, delay, &error);
                 Carried::Waits {
                     delay,
                     next_attempt,
@@ -129,18 +131,19 @@ impl Case {
                 error,
             } => {
                 Counts::add(&counts.retried);
-                telemetry::retried(self, delay, error.as_ref());
-                self.delay(delay, next_attempt, &error_text::chain(error.as_ref()))
-                    .await
+                let error = written(error);
+                telemetry::retried(self, delay, &error);
+                self.delay(delay, next_attempt, &error).await
             }
             Step::DeadLetter { reason, error } => {
                 Counts::add(&counts.dead_lettered);
-                telemetry::dead_lettered(self, reason, error.as_ref());
-                self.dead_letter(reason, &error_text::chain(error.as_ref())).await
+                let error = written(error);
+                telemetry::dead_lettered(self, reason, &error);
+                self.dead_letter(reason, &error).await
             }
             Step::Drop { reason, error } => {
                 Counts::add(&counts.dead_lettered);
-                telemetry::dead_lettered(self, reason, error.as_ref());
+                telemetry::dead_lettered(self, reason, &written(error));
                 Carried::Settled { dead_lettered: false }
             }
         }
@@ -329,4 +332,15 @@ impl Case {
         tracing::warn!(handler = self.worker.name(), "{what}: {text}");
         self.worker.set_trouble(Some(format!("{what}: {text}")));
     }
+}
+
+/// The text of an error with its causes. The error is the handler's own, and may panic when it is written, and again
+/// when it is dropped: before anything is published, so that nothing is published twice.
+fn written(error: BoxError) -> String {
+    let quietly = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).map_err(panic_text);
+    let mut text = "the handler's error panicked when it was written".to_owned();
+    let _ = quietly(&mut || text = error_text::chain(error.as_ref()));
+    let mut error = Some(error);
+    let _ = quietly(&mut || drop(error.take()));
+    text
 }

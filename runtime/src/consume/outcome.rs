@@ -13,7 +13,7 @@ use crate::returns::Returned;
 use crate::wire::decode::DecodeError;
 use crate::wire::malformed::Malformed;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What happened to a delivery.
 #[derive(Debug)]

@@ -155,7 +155,12 @@ impl RabbitSubscription {
         let message = properties::from_amqp(exchange, routing_key, &properties, data);
         Incoming {
             tag: delivery_tag,
-            delivery_count: properties::delivery_count(&message.headers),
+            // On the first time the header is the publisher's own, if there is one.
+            delivery_count: if redelivered {
+                properties::delivery_count(&message.headers)
+            } else {
+                0
+            },
             message: Arc::new(message),
             redelivered,
         }

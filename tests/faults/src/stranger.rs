@@ -162,6 +162,18 @@ impl Stranger {
         Some(declared.message_count())
     }
 
+    /// How many consumers a queue has; none where there is no such queue.
+    pub async fn consumers(&self, queue: &str) -> Option<u32> {
+        let channel = self.connection.create_channel().await.ok()?;
+        let passive = QueueDeclareOptions::durable().passive();
+        let declared = channel
+            .queue_declare(queue.into(), passive, FieldTable::default())
+            .await
+            .ok()?;
+        let _ = channel.close(200, "OK".into()).await;
+        Some(declared.consumer_count())
+    }
+
     /// Takes all that is ready out of a queue; nothing where there is no such queue.
     ///
     /// # Errors

@@ -58,13 +58,11 @@ impl Shift<'_> {
                 .await
             {
                 Ok(carried) => carried,
-                // The handler's error panicked in its own `Display`: it failed, and cannot say how.
-                Err(_) => {
-                    case.settle(
-                        Outcome::retry("the handler's error panicked when it was written"),
-                        counts,
-                    )
-                    .await
+                // Nothing of the handler's is left that could panic, but who waits for this news waits for ever.
+                Err(panic) => {
+                    let text = attempt::panic_text(panic);
+                    case.settle(Outcome::retry(format!("settling it panicked: {text}")), counts)
+                        .await
                 }
             };
             let _ = reporter.send(Report {

@@ -1,10 +1,101 @@
-//! Faults of the process.
+//! Faults of processes: handlers that misbehave, services that are killed, drained, replaced, and fed with nonsense.
+
+pub mod asked;
+pub mod asking;
+mod bodies;
+mod crash_loop;
+mod dependency;
+mod deploy;
+mod handler;
+mod handlers;
+pub mod instance;
+mod killed;
+mod nonsense;
+pub mod service;
+mod shutdown;
+mod versions;
 
 use crate::child::Child;
-use crate::fault::Fault;
+use crate::fault::{Fault, Times};
+
+/// The programs that run in processes of their own.
+pub const CHILDREN: &[Child] = &[Child {
+    name: "service",
+    run: service::run,
+}];
+
+/// Five of each, in the full form.
+const FIVE: Times = Times { short: 1, full: 5 };
 
 /// The rows.
-pub const FAULTS: &[Fault] = &[];
-
-/// What runs in processes of its own.
-pub const CHILDREN: &[Child] = &[];
+pub const FAULTS: &[Fault] = &[
+    Fault::new(
+        "handler-misbehaves",
+        "handlers fail, panic in every place, block their thread, and never end",
+        Times { short: 2, full: 20 },
+        |stage| Box::pin(handler::misbehaves(stage)),
+    ),
+    Fault::new(
+        "handler-holds",
+        "one delivery is held, and the others go on as if it were not",
+        Times { short: 1, full: 1 },
+        |stage| Box::pin(handler::holds(stage)),
+    ),
+    Fault::new(
+        "process-killed",
+        "the service is killed in the middle of its work, and started again",
+        Times { short: 4, full: 20 },
+        |stage| Box::pin(killed::killed(stage)),
+    ),
+    Fault::new(
+        "crash-loop",
+        "a body that ends its process, among 255 that do not",
+        Times { short: 1, full: 1 },
+        |stage| Box::pin(crash_loop::ended(stage)),
+    ),
+    Fault::new(
+        "dependency-down",
+        "what the handler needs is down for longer than all of its attempts last, at 1,000 events a second",
+        Times { short: 1, full: 1 },
+        |stage| Box::pin(dependency::down(stage)),
+    ),
+    Fault::new(
+        "shutdown",
+        "SIGTERM with a long queue and 64 events in hand",
+        FIVE,
+        |stage| Box::pin(shutdown::finishes(stage)),
+    ),
+    Fault::new(
+        "shutdown-too-short",
+        "SIGTERM, and handlers that take longer than they may",
+        FIVE,
+        |stage| Box::pin(shutdown::too_short(stage)),
+    ),
+    Fault::new(
+        "shutdown-twice",
+        "a second SIGTERM while handlers finish",
+        FIVE,
+        |stage| Box::pin(shutdown::twice(stage)),
+    ),
+    Fault::new(
+        "shutdown-broker-away",
+        "SIGTERM while the broker is away",
+        FIVE,
+        |stage| Box::pin(shutdown::away(stage)),
+    ),
+    Fault::new(
+        "deploy",
+        "a service with another key, a newer version and one more handler starts while the old one runs",
+        Times { short: 1, full: 5 },
+        |stage| Box::pin(deploy::deployed(stage)),
+    ),
+    Fault::new(
+        "bodies",
+        "generated bodies and header tables, events and nonsense",
+        Times {
+            short: 4_000,
+            full: 200_000,
+        },
+        |stage| Box::pin(bodies::fed(stage)),
+    ),
+];

@@ -1,0 +1,131 @@
+//! The shop as an operator runs it: three processes on RabbitMQ, and one of them killed in the middle.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take. Far more than it does: a busy machine must not fail a test.
+const DEADLINE: Duration = Duration::from_mins(2);
+const ORDERS: usize = 400;
+
+/// A process of the shop. It is killed with the value that stands for it.
+struct Process(Child);
+
+impl Process {
+    fn start(url: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+        command.env("TIDINGS_URL", url).args(args).stdout(Stdio::piped());
+        Self(command.spawn().unwrap())
+    }
+
+    /// One of the services, its books in `folder`.
+    fn service(url: &str, role: &str, folder: &Path, listen: SocketAddr) -> Self {
+        let (folder, listen) = (folder.to_str().unwrap(), listen.to_string());
+        let args = ["--role", role, "--data", folder, "--listen", &listen];
+        Self::start(url, &[&args[..], &["--speed-up", "20"]].concat())
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Waits until it has ended by itself: whether well, and what it said.
+    fn end(mut self) -> (bool, String) {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                let mut said = String::new();
+                self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+                return (status.success(), said);
+            }
+            assert!(started.elapsed() < DEADLINE, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A folder of its own, which goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("tidings-shop-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// How many lines payments has written.
+    fn charges(&self) -> usize {
+        let file = self.0.join("payments.jsonl");
+        std::fs::read_to_string(file).map_or(0, |text| text.lines().count())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Ports that are free now.
+fn ports() -> [SocketAddr; 3] {
+    // All at once, so that they are three.
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap())
+}
+
+#[test]
+fn the_books_balance_when_the_process_of_payments_is_killed_in_the_middle() {
+    let vhost = tidings_broker::shared().vhost().unwrap();
+    let (url, folder) = (vhost.url(), Folder::new());
+    let [front, till, store] = ports();
+    let _orders = Process::service(&url, "orders", &folder.0, front);
+    let mut payments = Process::service(&url, "payments", &folder.0, till);
+    let _inventory = Process::service(&url, "inventory", &folder.0, store);
+    let (orders, within) = (ORDERS.to_string(), DEADLINE.as_secs().to_string());
+    let [front, tills, store] = [front, till, store].map(|address| format!("http://{address}"));
+    let customer = Process::start(
+        &url,
+        &[
+            "--role",
+            "customer",
+            "--orders",
+            &orders,
+            "--within",
+            &within,
+            "--url",
+            &front,
+            "--payments-url",
+            &tills,
+            "--inventory-url",
+            &store,
+        ],
+    );
+
+    let started = Instant::now();
+    while folder.charges() < 20 {
+        assert!(started.elapsed() < DEADLINE, "nothing is charged");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    payments.kill();
+    let charged = folder.charges();
+    assert!(
+        charged < ORDERS,
+        "it was killed in the middle: {charged} lines of {ORDERS} orders"
+    );
+    let _payments = Process::service(&url, "payments", &folder.0, till);
+
+    let (balanced, said) = customer.end();
+    assert!(balanced, "{said}");
+    assert!(folder.charges() > charged, "it went on");
+}

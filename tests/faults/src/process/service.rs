@@ -1,0 +1,119 @@
+//! The service of the rows about processes: a process of its own, to be killed, drained and replaced.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tidings::{App, Bus, Error, handlers};
+
+use super::handlers::{self, Desk};
+use crate::notebook::Notebook;
+
+/// Where a child finds its [`Job`], as JSON.
+pub(super) const JOB: &str = "TIDINGS_FAULTS_JOB";
+
+/// How a service ends that was told to and had to leave handlers behind.
+pub const UNFINISHED: i32 = 3;
+
+/// What a service is to be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// The broker.
+    pub url: String,
+    /// The service's name.
+    pub service: String,
+    /// Where its notebook is, and the files that its handlers wait for.
+    pub folder: PathBuf,
+    /// Its handlers.
+    pub cast: Cast,
+    /// What its retry delays are divided by.
+    pub speed_up: u32,
+    /// How long its handlers may take to finish, in milliseconds.
+    pub drain_millis: u64,
+}
+
+/// Which handlers a service has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cast {
+    /// One that gives an event a second.
+    Plain,
+    /// One that gives it as long as it takes.
+    Patient,
+    /// The service as it was before it was changed.
+    Old,
+    /// The service as it is now: another key, a newer version, one more handler.
+    New,
+}
+
+impl Job {
+    /// A service named for its handlers.
+    pub fn new(url: &str, folder: &Path, cast: Cast) -> Self {
+        Self {
+            url: url.to_owned(),
+            service: "asked".to_owned(),
+            folder: folder.to_owned(),
+            cast,
+            speed_up: 20,
+            drain_millis: 30_000,
+        }
+    }
+
+    /// Its handlers' notebook.
+    pub fn notebook(&self) -> PathBuf {
+        self.folder.join("notebook")
+    }
+}
+
+/// Runs the service that the environment asks for, until a signal.
+pub(super) fn run() {
+    let job = std::env::var(JOB).expect("a service has its job");
+    let job: Job = serde_json::from_str(&job).expect("its job can be read");
+    // Panics of handlers are part of the show.
+    std::panic::set_hook(Box::new(|_| {}));
+    // Whoever started it holds the other end: should they be gone, however they went, it goes too.
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(9);
+    });
+    let code = tokio::runtime::Runtime::new()
+        .expect("a runtime")
+        .block_on(serve(job));
+    std::process::exit(code);
+}
+
+async fn serve(job: Job) -> i32 {
+    let builder = Bus::builder()
+        .connect_timeout(Duration::from_secs(20))
+        .speed_up(job.speed_up);
+    let bus = match builder.connect(&job.url).await {
+        Ok(bus) => bus,
+        Err(error) => {
+            eprintln!("the service has no bus: {error}");
+            return 1;
+        }
+    };
+    let desk = Desk {
+        notebook: Notebook::open(&job.notebook()),
+        folder: job.folder.clone(),
+    };
+    let app = App::new(&job.service)
+        .shutdown_timeout(Duration::from_millis(job.drain_millis))
+        .state(desk);
+    let app = match job.cast {
+        Cast::Plain => app.handlers(handlers![handlers::plain]),
+        Cast::Patient => app.handlers(handlers![handlers::patient]),
+        Cast::Old => app.handlers(handlers![super::versions::old::deployed]),
+        Cast::New => app.handlers(handlers![
+            super::versions::new::deployed,
+            super::versions::new::added
+        ]),
+    };
+    match app.run(bus).await {
+        Ok(()) => 0,
+        Err(Error::Shutdown(_)) => UNFINISHED,
+        Err(error) => {
+            eprintln!("the service failed: {error}");
+            1
+        }
+    }
+}
