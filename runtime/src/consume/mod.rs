@@ -12,6 +12,7 @@ mod attempt;
 mod breaker;
 pub(crate) mod case;
 pub(crate) mod consumer;
+mod delays;
 pub(crate) mod drain;
 mod held;
 mod judge;

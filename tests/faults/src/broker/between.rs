@@ -139,7 +139,8 @@ pub(super) async fn delay_and_ack(stage: &Stage) -> Row {
         let mut held = held!(stage, failing);
         let stranger = Stranger::connect(&held.field.room.url).await;
         held.kill_once("failing", async |_| {
-            stranger.depth(&format!("{SERVICE}.delay.15s")).await == u32::try_from(EVENTS / 10 * 9).ok()
+            stranger.depth(&format!("{SERVICE}.failing.delay.15s")).await
+                == u32::try_from(EVENTS / 10 * 9).ok()
         })
         .await;
         all.add(&twice(stage, held).await);
