@@ -105,7 +105,7 @@ fn collected(log: &str) -> Option<u64> {
 fn run(command: &mut Command, limit: Duration, what: &str) -> Result<String, String> {
     let mut output = Vec::new();
     let end = child::run(command, Instant::now() + limit, |line| {
-        output.extend_from_slice(line)
+        output.extend_from_slice(line);
     })
     .map_err(|error| format!("cannot run {what}: {error}"))?;
     match end.fault() {
