@@ -164,12 +164,18 @@ fn consume(events: u64, handlers: impl tidings::__private::HandlerList<tidings::
     });
 }
 
+/// A broker whose message is for the last pattern of the last handler of a crowd.
+pub fn to_the_last_of<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
+    crowd: Crowd<HANDLERS, PATTERNS, SHARED>,
+) -> Treadmill {
+    let wire = wire::of(&OrderCreated::small());
+    Treadmill::at_queue(&crowd.last_queue(), &wire.with_key(&crowd.last_key()))
+}
+
 fn dispatch(events: u64) {
-    type Many = Crowd<1, 1_000, false>;
-    let wire = wire::of(&OrderCreated::small()).with_key(&Many::last_key());
-    let treadmill = Treadmill::new(&wire);
+    let many = Crowd::<1, 1_000, false>;
+    let treadmill = to_the_last_of(many);
     runtime().block_on(async {
-        let many: Many = Crowd;
         let app = start(App::new("bench").handlers(many), &treadmill.bus()).await;
         treadmill.turn(events).await;
         end(app).await;

@@ -15,13 +15,22 @@ pub struct Crowd<const HANDLERS: usize, const PATTERNS: usize, const SHARED: boo
 
 impl<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool> Crowd<HANDLERS, PATTERNS, SHARED> {
     /// The key that only the last pattern of the last handler has.
-    pub fn last_key() -> String {
+    pub fn last_key(self) -> String {
         key(HANDLERS - 1, PATTERNS - 1)
+    }
+
+    /// The name of its queue, in a service called `bench`.
+    pub fn last_queue(self) -> String {
+        if SHARED {
+            "bench.crowd".to_owned()
+        } else {
+            format!("bench.{}", name(HANDLERS - 1))
+        }
     }
 
     fn descriptor(handler: usize) -> HandlerDescriptor {
         // A handler's names last as long as the program, and so do these.
-        let name: &'static str = format!("crowd-{handler:06}").leak();
+        let name: &'static str = name(handler).leak();
         let patterns: Vec<&'static str> = (0..PATTERNS)
             .map(|pattern| &*key(handler, pattern).leak())
             .collect();
@@ -36,6 +45,10 @@ impl<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool> Crowd<HAN
             descriptor
         }
     }
+}
+
+fn name(handler: usize) -> String {
+    format!("crowd-{handler:06}")
 }
 
 fn key(handler: usize, pattern: usize) -> String {

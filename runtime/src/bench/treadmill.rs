@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Waker};
 use tokio::sync::Notify;
 
 use super::wire::Wire;
-use crate::broker::{BoxFuture, Broker, BrokerState, Incoming, Publish, Subscribe, Subscription};
+use crate::broker::{
+    BoxFuture, Broker, BrokerState, Incoming, Publish, QueueSource, Subscribe, Subscription,
+};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -23,6 +25,8 @@ pub struct Treadmill(Arc<Belt>);
 #[derive(Debug)]
 struct Belt {
     message: Arc<Message>,
+    /// The only queue that it comes from; any, unless said.
+    queue: Option<String>,
     clock: Clock,
     /// How often the message is still to be handed out.
     left: AtomicU64,
@@ -34,8 +38,18 @@ struct Belt {
 impl Treadmill {
     /// One that hands out this message. It comes to whichever handler of the bus's apps subscribes first.
     pub fn new(wire: &Wire) -> Self {
+        Self::of(wire, None)
+    }
+
+    /// One that hands it out to those alone who subscribe to this queue.
+    pub fn at_queue(queue: &str, wire: &Wire) -> Self {
+        Self::of(wire, Some(queue.to_owned()))
+    }
+
+    fn of(wire: &Wire, queue: Option<String>) -> Self {
         Self(Arc::new(Belt {
             message: Arc::clone(&wire.message),
+            queue,
             clock: Clock::real(),
             left: AtomicU64::new(0),
             unsettled: AtomicU64::new(0),
@@ -111,10 +125,19 @@ impl Broker for Treadmill {
     }
 
     fn subscribe(&self, subscribe: Subscribe) -> BoxFuture<'_, Result<Box<dyn Subscription>, Error>> {
+        let is_served = match (&self.0.queue, &subscribe.queue) {
+            (Some(only), QueueSource::Named(queue)) => **only == **queue,
+            (Some(_), QueueSource::Ephemeral { .. }) => false,
+            (None, _) => true,
+        };
         Box::pin(async move {
             let run: Box<dyn Subscription> = Box::new(Run {
                 belt: Arc::clone(&self.0),
-                prefetch: usize::from(subscribe.prefetch),
+                prefetch: if is_served {
+                    usize::from(subscribe.prefetch)
+                } else {
+                    0
+                },
                 last_tag: 0,
                 first: 1,
                 unsettled: VecDeque::with_capacity(usize::from(subscribe.prefetch)),
