@@ -60,6 +60,14 @@ pub const ALL: &[Path] = &[
         take: topics,
     },
     Path {
+        name: "to-amqp",
+        take: to_amqp,
+    },
+    Path {
+        name: "from-amqp",
+        take: from_amqp,
+    },
+    Path {
         name: "decode",
         take: |events| decode(events, &wire::of(&OrderCreated::small())),
     },
@@ -208,6 +216,21 @@ pub fn pattern(number: usize) -> String {
     match number % 100 {
         0 => format!("order.*.s{number:05}.#"),
         _ => format!("order.a{number:03}.created"),
+    }
+}
+
+fn to_amqp(events: u64) {
+    let wire = wire::of(&OrderCreated::small());
+    for _ in 0..events {
+        black_box(black_box(&wire).packed());
+    }
+}
+
+fn from_amqp(events: u64) {
+    let wire = wire::of(&OrderCreated::small());
+    let packed = wire.packed();
+    for _ in 0..events {
+        black_box(wire.unpacked(black_box(&packed)));
     }
 }
 

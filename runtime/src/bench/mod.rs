@@ -6,6 +6,8 @@ mod topics;
 mod treadmill;
 mod wire;
 
+#[cfg(feature = "rabbitmq")]
+pub use crate::rabbitmq::packed::Packed;
 pub use crowd::Crowd;
 pub use topics::Topics;
 pub use treadmill::Treadmill;

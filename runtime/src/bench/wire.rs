@@ -82,6 +82,21 @@ impl Wire {
         &self.message.body
     }
 
+    /// As the client library takes it.
+    ///
+    /// # Panics
+    /// When it cannot be packed.
+    #[cfg(feature = "rabbitmq")]
+    pub fn packed(&self) -> super::Packed {
+        super::Packed::new(&self.message)
+    }
+
+    /// From what the client library gives, with this one's body.
+    #[cfg(feature = "rabbitmq")]
+    pub fn unpacked(&self, packed: &super::Packed) -> Self {
+        Self::of(packed.message(self.message.body.clone()))
+    }
+
     /// The event in it, its data still JSON.
     ///
     /// # Panics
