@@ -53,7 +53,7 @@ const SUITES: &[Suite] = &[
             vec![
                 Step::tests("-p tidings-macros -p tidings --lib --all-features"),
                 Step::tests("-p tidings-broker --lib"),
-                Step::tests("-p tidings-tests --test runtime"),
+                Step::tests("-p tidings-tests --test runtime --test attempts"),
                 Step::tests("-p xtask"),
             ]
         }),
