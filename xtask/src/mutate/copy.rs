@@ -52,15 +52,7 @@ impl Copy {
     /// # Errors
     /// With what git says of a patch that does not fit.
     pub(crate) fn apply(&self, patch: &Path) -> Result<(), String> {
-        let patch = patch.canonicalize().map_err(|error| error.to_string())?;
-        let mut git = Command::new("git");
-        git.arg("apply").arg(patch).current_dir(&self.place);
-        // Within a repository it would look at its index, and pass over what lies under `target` in silence.
-        git.env(
-            "GIT_CEILING_DIRECTORIES",
-            self.place.parent().unwrap_or(&self.place),
-        );
-        said(&mut git).map(drop)
+        git_apply(&self.place, patch, &[])
     }
 
     /// Makes it again what the tree is.
@@ -101,6 +93,25 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// Whether a patch would apply to the tree as it is.
+///
+/// # Errors
+/// With what git says of a patch that does not fit.
+#[cfg(test)]
+pub(crate) fn fits(root: &Path, patch: &Path) -> Result<(), String> {
+    let root = root.canonicalize().map_err(|error| error.to_string())?;
+    git_apply(&root, patch, &["--check"])
+}
+
+fn git_apply(place: &Path, patch: &Path, more: &[&str]) -> Result<(), String> {
+    let patch = patch.canonicalize().map_err(|error| error.to_string())?;
+    let mut git = Command::new("git");
+    git.arg("apply").args(more).arg(patch).current_dir(place);
+    // Within a repository it would look at its index, and pass over what lies under `target` in silence.
+    git.env("GIT_CEILING_DIRECTORIES", place.parent().unwrap_or(place));
+    said(&mut git).map(drop)
 }
 
 /// What a command writes.
