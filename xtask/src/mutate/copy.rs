@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
+use crate::tool::GIT;
+
 /// A copy of everything that git knows of or would take in.
 #[derive(Debug)]
 pub(crate) struct Copy {
@@ -22,7 +24,7 @@ impl Copy {
         let root = root
             .canonicalize()
             .map_err(|error| format!("cannot find the tree: {error}"))?;
-        let mut git = Command::new("git");
+        let mut git = GIT.command();
         git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let listed = said(git.current_dir(&root))?;
         let files = listed
@@ -107,7 +109,7 @@ pub(crate) fn fits(root: &Path, patch: &Path) -> Result<(), String> {
 
 fn git_apply(place: &Path, patch: &Path, more: &[&str]) -> Result<(), String> {
     let patch = patch.canonicalize().map_err(|error| error.to_string())?;
-    let mut git = Command::new("git");
+    let mut git = GIT.command();
     git.arg("apply").args(more).arg(patch).current_dir(place);
     // Within a repository it would look at its index, and pass over what lies under `target` in silence.
     git.env("GIT_CEILING_DIRECTORIES", place.parent().unwrap_or(place));
