@@ -38,6 +38,15 @@ pub(crate) const SHELL: Tool = Tool {
     packages: &[],
 };
 
+/// Applies mutations, or says whether they still fit.
+pub(crate) const GIT: Tool = Tool {
+    name: "git",
+    variable: None,
+    probe: &["--version"],
+    advice: "install git, <https://git-scm.com>",
+    packages: &["git"],
+};
+
 /// Runs the foreign services that are written in JavaScript and TypeScript.
 pub(crate) const NODE: Tool = Tool {
     name: "node",
