@@ -41,7 +41,7 @@ pub struct Fault {
 }
 
 /// Does a fault once, and ends when the broker is as it was: what publishes and handles meanwhile is another's.
-pub type Strike = for<'a> fn(&'a Field) -> Run<'a, ()>;
+pub type Strike = for<'a> fn(&'a mut Field) -> Run<'a, ()>;
 
 /// How often a fault is done, in the two forms of the suite.
 #[derive(Debug, Clone, Copy)]

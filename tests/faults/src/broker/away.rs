@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tidings::Bus;
 
 use crate::row::Row;
+use crate::soak::Field;
 use crate::stage::Stage;
 use crate::told::Told;
 use crate::traffic::Load;
@@ -102,6 +103,18 @@ pub(super) async fn for_long(stage: &Stage) -> Row {
         "nobody was told that an event was surely not published".to_owned()
     });
     traffic.settle().await.into_row(row)
+}
+
+/// How long the broker of a soak is away.
+const WHILE: Duration = Duration::from_secs(20);
+
+/// Kills the broker, and starts it again later: callers have their error meanwhile.
+pub(super) async fn for_a_while(field: &mut Field) {
+    let node = Arc::clone(&field.node);
+    blocking(move || node.kill()).await;
+    tokio::time::sleep(WHILE).await;
+    let node = Arc::clone(&field.node);
+    blocking(move || node.start_again().expect("the node comes back")).await;
 }
 
 /// How much memory this process has, in KiB.

@@ -7,11 +7,11 @@ use tidings::{App, Delivery, Event, HandlerError, State, event_handler, handlers
 use tidings_broker::Node;
 use tokio::sync::watch;
 
+use crate::delays;
 use crate::event::Noted;
 use crate::handlers::SERVICE;
 use crate::notebook::Notebook;
 use crate::row::Row;
-use crate::soak::Field;
 use crate::stage::{Room, Stage};
 use crate::stranger::Stranger;
 use crate::traffic::{Load, Traffic};
@@ -73,7 +73,8 @@ async fn rejecting(_event: Event<Noted>) -> Result<(), HandlerError> {
 
 /// A service with one handler, a thousand events in its hands.
 struct Held {
-    field: Field,
+    node: Arc<Node>,
+    room: Room,
     traffic: Traffic,
     open: watch::Sender<bool>,
 }
@@ -107,7 +108,8 @@ macro_rules! held {
         })
         .await;
         Held {
-            field: Field { node, room },
+            node,
+            room,
             traffic,
             open,
         }
@@ -117,18 +119,13 @@ macro_rules! held {
 impl Held {
     /// Lets the handler go on while its queue hears of nothing; kills the broker once `done`, and starts it again.
     async fn kill_once(&mut self, handler: &str, mut done: impl AsyncFnMut(&mut Traffic) -> bool) {
-        deafen(
-            &self.field.node,
-            &self.field.room,
-            &format!("{SERVICE}.{handler}"),
-        )
-        .await;
+        deafen(&self.node, &self.room, &format!("{SERVICE}.{handler}")).await;
         self.open.send_replace(true);
         until("all is done but the acknowledgements", async || {
             done(&mut self.traffic).await
         })
         .await;
-        super::killed::kill(&self.field).await;
+        super::killed::kill(&self.node).await;
     }
 }
 
@@ -137,9 +134,10 @@ pub(super) async fn delay_and_ack(stage: &Stage) -> Row {
     let mut all = nothing(stage);
     for _ in 0..stage.times() {
         let mut held = held!(stage, failing);
-        let stranger = Stranger::connect(&held.field.room.url).await;
+        let stranger = Stranger::connect(&held.room.url).await;
         held.kill_once("failing", async |_| {
-            stranger.depth(&format!("{SERVICE}.delay.15s")).await == u32::try_from(EVENTS / 10 * 9).ok()
+            let waiting = delays::queue(&stranger, "failing", "15s").await;
+            stranger.depth(&waiting).await == u32::try_from(EVENTS / 10 * 9).ok()
         })
         .await;
         all.add(&twice(stage, held).await);
@@ -193,20 +191,19 @@ pub(super) async fn refused_dead_letters(stage: &Stage) -> Row {
         );
         policy(&node, &room, r#"{"max-length":1,"overflow":"reject-publish"}"#).await;
         traffic.burst(EVENTS).await;
-        let field = Field { node, room };
         let troubled = async || {
             let health = traffic.app().health();
             health.handlers.iter().any(|handler| handler.trouble.is_some())
         };
         until("health says that dead letters are refused", troubled).await;
-        super::killed::kill(&field).await;
+        super::killed::kill(&node).await;
         until("health says so again", async || {
             traffic.app().health().bus.is_ready() && troubled().await
         })
         .await;
         policy(
-            &field.node,
-            &field.room,
+            &node,
+            &room,
             r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
         )
         .await;

@@ -11,9 +11,9 @@ use tidings::{App, Event, State, event_handler, handlers};
 use tokio::sync::watch;
 
 use super::operator::FIRST_NOTEBOOK;
-use super::recovery::recovers;
 use crate::event::Noted;
 use crate::notebook::Notebook;
+use crate::recovery::recovers;
 use crate::row::Row;
 use crate::stage::Stage;
 use crate::traffic::Load;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tidings_broker::Vhost;
 
-use super::recovery::{is_noticed, recovers};
 use crate::handlers::HANDLERS;
+use crate::recovery::{PATIENCE, is_noticed, recovers};
 use crate::relay::{Cut, Mode, Relay, Way};
 use crate::row::Row;
+use crate::soak::Field;
 use crate::stage::Stage;
 use crate::traffic::Load;
 
@@ -16,6 +17,9 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Twice the heartbeat, and a second in which either end looks at the other.
 const NOTICED: Duration = Duration::from_secs(4);
+
+/// How long a network of a soak is bad that nobody has to notice.
+const WHILE: Duration = Duration::from_secs(4);
 
 /// A virtual host behind a relay, and traffic through it.
 async fn behind_relay(stage: &Stage, query: &str) -> (Vhost<'static>, Relay, Load) {
@@ -133,4 +137,50 @@ pub(super) async fn half_open(stage: &Stage) -> Row {
         }
     }
     traffic.settle().await.into_row(row)
+}
+
+/// Cuts all connections of a soak.
+pub(super) async fn cut_off(field: &mut Field) {
+    let how = field.one_of(&[Cut::Fin, Cut::Reset]);
+    field.relay.cut(how);
+}
+
+/// Lets nothing through until it is noticed.
+pub(super) async fn swallow(field: &mut Field) {
+    field.relay.set(Mode::BlackHole);
+    is_noticed(&field.traffic, &mut field.row, PATIENCE).await;
+    field.relay.set(Mode::Forward);
+}
+
+/// Lets a thousand bytes a second through.
+pub(super) async fn slow_down(field: &mut Field) {
+    field.relay.set(Mode::Throttled(1_000));
+    tokio::time::sleep(WHILE).await;
+    field.relay.set(Mode::Forward);
+}
+
+/// Lets everything through later.
+pub(super) async fn delay(field: &mut Field) {
+    field.relay.set(Mode::Late(Duration::from_millis(200)));
+    field.recovers().await;
+    tokio::time::sleep(WHILE).await;
+    field.relay.set(Mode::Forward);
+}
+
+/// Takes connections and closes them.
+pub(super) async fn hang_up(field: &mut Field) {
+    field.relay.set(Mode::CloseNew);
+    field.relay.cut(Cut::Reset);
+    tokio::time::sleep(WHILE).await;
+    field.relay.set(Mode::Forward);
+}
+
+/// Lets one way alone through, or ends the broker's side.
+pub(super) async fn half_close(field: &mut Field) {
+    match field.one_of(&[Some(Way::ToBroker), Some(Way::ToClient), None]) {
+        Some(way) => field.relay.set(Mode::HalfOpen(way)),
+        None => drop(field.relay.cut(Cut::BrokerOnly)),
+    }
+    is_noticed(&field.traffic, &mut field.row, PATIENCE).await;
+    field.relay.set(Mode::Forward);
 }

@@ -9,8 +9,8 @@ use tidings_authority::{Authority, CertificateParams, Signed, date_time_ymd, ser
 use tidings_broker::Node;
 use tokio::time::Instant;
 
-use super::recovery::{recovers, text};
 use crate::handlers::HANDLERS;
+use crate::recovery::{recovers, text};
 use crate::row::Row;
 use crate::stage::Stage;
 use crate::traffic::Load;

@@ -8,6 +8,7 @@ use super::asking::Asking;
 use super::instance::Instance;
 use super::service::{Cast, UNFINISHED};
 use crate::row::Row;
+use crate::soak::Field;
 use crate::stage::Stage;
 use crate::wait::{blocking, until};
 
@@ -157,4 +158,15 @@ async fn settle(stage: &Stage, mut asking: Asking, service: Instance) -> Row {
         "healthy events were dead-lettered".to_owned()
     });
     row
+}
+
+/// Sends SIGTERM to the process of a handler of a soak, and starts it again.
+pub(super) async fn end(field: &mut Field) {
+    let far = field.far();
+    far.terminate().await;
+    let (status, _) = far.end().await;
+    field
+        .row
+        .check(status.success(), || format!("the service ended with {status}"));
+    field.start_far().await;
 }
