@@ -22,8 +22,11 @@ use crate::wire::error_text::chain;
 /// How long it is from one look to the next, unless a look takes long.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
-/// The part of the time that looks may take: one in so many.
+/// The part of the time that looks may take: one in so many, as long as that is not too seldom.
 const SHARE: u32 = 50;
+
+/// How long it is at most from one look to the next, however long a look takes: so long may bindings be gone unseen.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// How long it is at least between two repairs.
 const BETWEEN_REPAIRS: Duration = Duration::from_millis(100);
@@ -112,7 +115,7 @@ pub(super) async fn keep_up(shared: Arc<Shared>, mut missing: mpsc::UnboundedRec
         }
         let began = Instant::now();
         repair(&shared).await;
-        rest = BETWEEN_LOOKS.max(began.elapsed() * SHARE);
+        rest = (began.elapsed() * SHARE).clamp(BETWEEN_LOOKS, LONGEST);
         drop(waiting);
         tokio::time::sleep(BETWEEN_REPAIRS).await;
     }
