@@ -26,6 +26,7 @@
 #![allow(clippy::large_futures)]
 
 pub mod account;
+pub mod alone;
 pub mod broker;
 pub mod child;
 pub mod cluster;
@@ -50,7 +51,7 @@ mod traffic;
 pub mod wait;
 pub mod witness;
 
-pub use crate::fault::{Fault, Run, Strike, Times, all};
+pub use crate::fault::{Fault, Run, Strike, Times, all, lanes};
 pub use crate::row::Row;
 pub use crate::stage::{FORM, Form, Stage};
 pub use crate::table::Table;

@@ -48,7 +48,8 @@ pub const FAULTS: &[Fault] = &[
         Times { short: 1, full: 1 },
         |stage| Box::pin(away::for_long(stage)),
     )
-    .strike(|field| Box::pin(away::for_a_while(field))),
+    .strike(|field| Box::pin(away::for_a_while(field)))
+    .alone(),
     Fault::new(
         "memory-alarm",
         "the broker is short of memory, and takes no publishes",

@@ -38,7 +38,8 @@ pub(super) async fn fed(stage: &Stage) -> Row {
         publish(&asking, messages).await;
         left -= many;
     }
-    let settled = asking.settled(Duration::from_mins(2)).await;
+    let patience = stage.pick(Duration::from_mins(2), Duration::from_mins(20));
+    let settled = asking.settled(patience).await;
     let crashed = service.ended();
     service.terminate().await;
     let (status, _) = service.end().await;

@@ -84,6 +84,11 @@ pub(super) async fn holds(stage: &Stage) -> Row {
     row.check(disturbed < undisturbed * 3 + Duration::from_secs(5), || {
         format!("{many} events took {undisturbed:?}, and {disturbed:?} beside one that was held")
     });
+    row.notes.push(format!(
+        "{many} events took {:.1} s, and {:.1} s beside one that was held",
+        undisturbed.as_secs_f64(),
+        disturbed.as_secs_f64()
+    ));
     row.check(row.redelivered == 0, || {
         "the subscription was given up".to_owned()
     });

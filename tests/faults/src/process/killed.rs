@@ -29,7 +29,7 @@ pub(super) async fn killed(stage: &Stage) -> Row {
         late += usize::from(asking.finished("plain") == asked);
         service = Instance::start(&asking.job);
     }
-    let settled = asking.settled(Duration::from_mins(3)).await;
+    let settled = asking.settled(Duration::from_mins(5)).await;
     service.terminate().await;
     let (status, _) = service.end().await;
     let mut row = asking.row(stage).await;

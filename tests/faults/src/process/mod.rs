@@ -19,10 +19,16 @@ use crate::child::Child;
 use crate::fault::{Fault, Times};
 
 /// The programs that run in processes of their own.
-pub const CHILDREN: &[Child] = &[Child {
-    name: "service",
-    run: service::run,
-}];
+pub const CHILDREN: &[Child] = &[
+    Child {
+        name: "service",
+        run: service::run,
+    },
+    Child {
+        name: crate::alone::NAME,
+        run: crate::alone::child,
+    },
+];
 
 /// Five of each, in the full form.
 const FIVE: Times = Times { short: 1, full: 5 };

@@ -126,7 +126,7 @@ async fn held(
         }
         let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
         let before = asking.stranger.depth(QUEUE).await.unwrap_or(0);
-        let many = stage.pick(600, 2_000);
+        let many = stage.pick(600, 10_000);
         asking.ask(&vec![Deed::Hold; many as usize]).await;
         until("its hands are full", async || {
             asking.stranger.depth(QUEUE).await == Some(before + many - WINDOW)
@@ -148,7 +148,9 @@ fn check_left(row: &mut Row, ended: &[(ExitStatus, Duration)], bound: Duration) 
 
 async fn settle(stage: &Stage, mut asking: Asking, service: Instance) -> Row {
     asking.release();
-    let settled = asking.settled(Duration::from_mins(2)).await;
+    let settled = asking
+        .settled(stage.pick(Duration::from_mins(2), Duration::from_mins(10)))
+        .await;
     service.terminate().await;
     let (status, _) = service.end().await;
     let mut row = asking.row(stage).await;
