@@ -13,7 +13,7 @@ use crate::wait::comes;
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits until events that are published from now on are confirmed, and finished by every handler; they are to be within
-/// `bound`.
+/// `bound`, which is ten times what it takes where the machine has little else to do: it may have much.
 pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Duration, handlers: &[&str]) {
     let began = Instant::now();
     let (from, known) = (traffic.book().next(), traffic.finished());

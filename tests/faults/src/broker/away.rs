@@ -52,6 +52,8 @@ pub(super) async fn at_start(stage: &Stage) -> Row {
 
 /// How long a publish may take while the broker is away.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// What three thousand callers may take beyond that, on a busy machine.
+const SLACK: Duration = Duration::from_secs(10);
 /// How many callers publish, each again as soon as it was told something.
 const CALLERS: usize = 3_000;
 /// What the process may grow by while they do, in KiB; the bus keeps at most 1,024 events of 4 KiB, and a bus that kept
@@ -81,7 +83,7 @@ pub(super) async fn for_long(stage: &Stage) -> Row {
             let asked = Instant::now();
             let told = traffic.burst(CALLERS).await;
             let took = asked.elapsed();
-            row.check(took < PATIENCE * 2, || {
+            row.check(took < PATIENCE * 2 + SLACK, || {
                 format!("callers waited {took:?} to be told within {PATIENCE:?}")
             });
             let taken = told.iter().filter(|result| result.is_ok()).count();

@@ -98,7 +98,7 @@ pub(super) async fn password_changed(stage: &Stage) -> Row {
         let words = ["ACCESS_REFUSED", "check the password of user `clerk-"];
         says(&traffic, &mut row, &words).await;
         clerk.has_password("secret").await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -120,7 +120,7 @@ pub(super) async fn vhost_deleted(stage: &Stage) -> Row {
         says(&traffic, &mut row, &["NOT_ALLOWED", &there]).await;
         let added = format!("ok = rabbit_vhost:add(<<\"{name}\">>, <<\"tests\">>)");
         eval(vhost.node(), &[&added, &permit("guest", name, [ALL; 3])]).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
         let stranger = Stranger::connect(&vhost.url()).await;
         until("the witness has its queue again", async || {
             stranger.bind(witness::QUEUE, "#", table(QUORUM)).await.is_ok()
@@ -150,7 +150,7 @@ pub(super) async fn exchange_forbidden(stage: &Stage) -> Row {
         })
         .await;
         clerk.may([ALL; 3]).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -171,12 +171,12 @@ pub(super) async fn queue_forbidden(stage: &Stage) -> Row {
         recovers(
             &mut traffic,
             &mut row,
-            Duration::from_secs(5),
+            Duration::from_secs(15),
             &["faltering", "ordered"],
         )
         .await;
         clerk.may([ALL; 3]).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(8), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }

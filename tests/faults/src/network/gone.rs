@@ -62,7 +62,7 @@ pub(super) async fn queue(stage: &Stage) -> Row {
             .await;
             // It was bound before anyone took from it, so from here on nothing is excused.
             window.close(&traffic, &mut gone);
-            recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+            recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
         }
     }
     gone.into_row(traffic.settle().await, row)
@@ -86,7 +86,7 @@ pub(super) async fn delay_queue(stage: &Stage) -> Row {
             stranger.depth(&queue).await.is_some()
         })
         .await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     gone.into_row(traffic.settle().await, row)
 }
@@ -105,7 +105,7 @@ pub(super) async fn domain_exchange(stage: &Stage) -> Row {
             .delete_exchange("domain_events")
             .await
             .expect("an operator may delete");
-        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         // Its own binding went, too.
         until("the witness is bound again", async || {
             stranger.bind(witness::QUEUE, "#", table(QUORUM)).await.is_ok()

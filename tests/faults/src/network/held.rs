@@ -89,7 +89,7 @@ pub(super) async fn held(stage: &Stage) -> Row {
             lines.iter().filter(came).count() >= 2
         })
         .await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), &handlers).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), &handlers).await;
     }
     let row = traffic.settle().await.into_row(row);
     app.shutdown().await.expect("the app ends");

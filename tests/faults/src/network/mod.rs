@@ -16,19 +16,19 @@ const SOME: Times = Times { short: 1, full: 3 };
 pub const FAULTS: &[Fault] = &[
     Fault::new(
         "network-cut",
-        "all connections are cut, by an end and by a reset in turn; well again within 5 s",
+        "all connections are cut, by an end and by a reset in turn; well again within 15 s",
         Times { short: 2, full: 10 },
         |stage| Box::pin(relayed::cut(stage)),
     )
     .strike(|field| Box::pin(relayed::cut_off(field))),
     Fault::new(
         "network-black-hole",
-        "nothing comes through and nobody is told; noticed within twice the heartbeat and 2 s, well again within 10 s",
+        "nothing comes through and nobody is told; noticed within twice the heartbeat and 2 s, well again within 20 s",
         ONCE,
         |stage| Box::pin(relayed::black_hole(stage)),
     )
     .strike(|field| Box::pin(relayed::swallow(field))),
-    Fault::new("network-slow", "1 kB/s; well again within 10 s", ONCE, |stage| {
+    Fault::new("network-slow", "1 kB/s; well again within 20 s", ONCE, |stage| {
         Box::pin(relayed::slow(stage))
     })
     .strike(|field| Box::pin(relayed::slow_down(field))),
@@ -41,21 +41,21 @@ pub const FAULTS: &[Fault] = &[
     .strike(|field| Box::pin(relayed::delay(field))),
     Fault::new(
         "network-closes",
-        "connections are taken and closed at once; well again within 6 s, and no more than a few tries a second",
+        "connections are taken and closed at once; well again within 15 s, and no more than a few tries a second",
         ONCE,
         |stage| Box::pin(relayed::closes(stage)),
     )
     .strike(|field| Box::pin(relayed::hang_up(field))),
     Fault::new(
         "network-half-open",
-        "one way alone comes through, or the broker's end is gone; noticed as a black hole is, well again within 10 s",
+        "one way alone comes through, or the broker's end is gone; noticed as a black hole is, well again within 20 s",
         ONCE,
         |stage| Box::pin(relayed::half_open(stage)),
     )
     .strike(|field| Box::pin(relayed::half_close(field))),
     Fault::new(
         "connections-closed",
-        "an operator closes all connections; well again within 5 s",
+        "an operator closes all connections; well again within 15 s",
         Times { short: 2, full: 10 },
         |stage| Box::pin(operator::connections_closed(stage)),
     )
@@ -104,7 +104,7 @@ pub const FAULTS: &[Fault] = &[
     .strike(|field| Box::pin(operator::delete_return_exchange(field))),
     Fault::new(
         "domain-exchange-deleted",
-        "the exchange of all events is deleted, and all bindings with it; well again within 10 s",
+        "the exchange of all events is deleted, and all bindings with it; well again within 20 s",
         SOME,
         |stage| Box::pin(gone::domain_exchange(stage)),
     )
@@ -117,14 +117,14 @@ pub const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "password-changed",
-        "the password is changed while we run; health says so, and all is well within 15 s of its being right again",
+        "the password is changed while we run; health says so, and all is well within 30 s of its being right again",
         SOME,
         |stage| Box::pin(access::password_changed(stage)),
     )
     .strike(|field| Box::pin(access::change_password(field))),
     Fault::new(
         "vhost-deleted",
-        "the virtual host is deleted with all that is in it; well within 15 s of its being there again",
+        "the virtual host is deleted with all that is in it; well within 30 s of its being there again",
         SOME,
         |stage| Box::pin(access::vhost_deleted(stage)),
     )

@@ -113,7 +113,7 @@ pub(super) async fn connections_closed(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
         eval(vhost.node(), &[CLOSE_ALL]).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -133,7 +133,7 @@ pub(super) async fn delay_exchange_deleted(stage: &Stage) -> Row {
             stranger.has_exchange(&exchange).await
         })
         .await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -159,8 +159,8 @@ pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
         })
         .await;
         slowest(&mut row, "declared again", began.elapsed());
-        row.check(began.elapsed() < Duration::from_secs(10), || {
-            "it was not declared again within 10 s".to_owned()
+        row.check(began.elapsed() < Duration::from_secs(30), || {
+            "it was not declared again within 30 s".to_owned()
         });
         // Until it has its bindings it sends what comes by to the orphans, who keep it.
         let published = traffic.book().read().len();
@@ -175,7 +175,7 @@ pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
         row.notes
             .push(format!("{} retries wait with the orphans", orphans.len()));
         gone.know("faltering", &orphans);
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     gone.into_row(traffic.settle().await, row)
 }
@@ -192,7 +192,7 @@ pub(super) async fn too_large(stage: &Stage) -> Row {
             told.contains("PRECONDITION_FAILED") && told.contains("larger"),
             || format!("the publisher is told {told}"),
         );
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -231,7 +231,7 @@ pub(super) async fn dead_letters_deleted(stage: &Stage) -> Row {
             stranger.depth(queue).await.is_some_and(|depth| depth > 0)
         })
         .await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), &["refusing"]).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), &["refusing"]).await;
     }
     let row = gone.into_row(traffic.settle().await, row);
     app.shutdown().await.expect("the app ends");

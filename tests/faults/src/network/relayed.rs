@@ -46,7 +46,7 @@ pub(super) async fn cut(stage: &Stage) -> Row {
         traffic.flows(stage.pick(500, 3_000)).await;
         let cut = relay.cut(if time % 2 == 0 { Cut::Reset } else { Cut::Fin });
         row.check(cut >= 4, || format!("{cut} connections were there to be cut"));
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -59,7 +59,7 @@ pub(super) async fn black_hole(stage: &Stage) -> Row {
         relay.set(Mode::BlackHole);
         is_noticed(&traffic, &mut row, NOTICED).await;
         relay.set(Mode::Forward);
-        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -73,7 +73,7 @@ pub(super) async fn slow(stage: &Stage) -> Row {
         // As long as the fault lasts.
         tokio::time::sleep(Duration::from_secs(stage.pick(4, 15))).await;
         relay.set(Mode::Forward);
-        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -85,7 +85,7 @@ pub(super) async fn late(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         relay.set(Mode::Late(Duration::from_millis(200)));
         traffic.flows(stage.pick(300, 1_000)).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         relay.set(Mode::Forward);
         traffic.flows(stage.pick(300, 1_000)).await;
     }
@@ -108,7 +108,7 @@ pub(super) async fn closes(stage: &Stage) -> Row {
         // Four links, which wait 0.1 s, then 0.2 s and so on, each cut by up to a half.
         row.check((4..=32).contains(&tries), || format!("{tries} tries in 3 s"));
         relay.set(Mode::Forward);
-        recovers(&mut traffic, &mut row, Duration::from_secs(6), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -133,7 +133,7 @@ pub(super) async fn half_open(stage: &Stage) -> Row {
                 relay.cut(Cut::BrokerOnly);
                 is_noticed(&traffic, &mut row, NOTICED).await;
             }
-            recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+            recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         }
     }
     traffic.settle().await.into_row(row)
