@@ -77,7 +77,7 @@ pub(super) async fn delay_queue(stage: &Stage) -> Row {
     let (mut traffic, mut row, mut gone) = (load.start(stage).await, stage.row(), Gone::default());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
-        let queue = delays::queue(&stranger, "faltering", FIRST_RUNG).await;
+        let queue = delays::queue("faltering", FIRST_RUNG);
         let window = Window::open(&mut traffic, &["faltering"]);
         stranger.delete(&queue).await.expect("an operator may delete");
         // Retries alone come by here, so what is published from now on waits for the queue and is not excused.
@@ -135,9 +135,8 @@ pub(super) async fn delete_queue(field: &mut Field) {
 /// Deletes the queue of a soak's retries.
 pub(super) async fn delete_delay_queue(field: &mut Field) {
     let stranger = field.stranger().await;
-    let queue = delays::queue(&stranger, "faltering", FIRST_RUNG).await;
-    // Those of `unruly` wait there as well, where each has not its own.
-    let window = field.window(&["faltering", "unruly"]);
+    let queue = delays::queue("faltering", FIRST_RUNG);
+    let window = field.window(&["faltering"]);
     stranger.delete(&queue).await.expect("an operator may delete");
     field.close(window);
     until("a retry declares it again", async || {

@@ -6,7 +6,7 @@ use tidings::{App, Event, HandlerError, State, event_handler, handlers};
 use tidings_broker::Node;
 use tokio::time::Instant;
 
-use crate::delays::{self, FIRST_RUNG, RETURN_EXCHANGE};
+use crate::delays::{self, RETURN_EXCHANGE};
 use crate::event::Noted;
 use crate::gone::{Gone, PATIENCE, Window};
 use crate::handlers::HANDLERS;
@@ -48,13 +48,13 @@ pub(super) async fn close_all(field: &mut Field) {
 /// Deletes the exchange of a soak's retries.
 pub(super) async fn delete_delay_exchange(field: &mut Field) {
     let stranger = field.stranger().await;
-    let exchange = delays::exchange(&stranger, FIRST_RUNG).await;
+    let exchange = delays::EXCHANGE;
     stranger
-        .delete_exchange(&exchange)
+        .delete_exchange(exchange)
         .await
         .expect("an operator may delete");
     until("a retry declares it again", async || {
-        stranger.has_exchange(&exchange).await
+        stranger.has_exchange(exchange).await
     })
     .await;
 }
@@ -124,13 +124,13 @@ pub(super) async fn delay_exchange_deleted(stage: &Stage) -> Row {
     let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
-        let exchange = delays::exchange(&stranger, FIRST_RUNG).await;
+        let exchange = delays::EXCHANGE;
         stranger
-            .delete_exchange(&exchange)
+            .delete_exchange(exchange)
             .await
             .expect("an operator may delete");
         until("a retry declares it again", async || {
-            stranger.has_exchange(&exchange).await
+            stranger.has_exchange(exchange).await
         })
         .await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
