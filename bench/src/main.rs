@@ -4,6 +4,7 @@
 //! run in a process of its own, round by round.
 
 mod alloc;
+mod alone;
 mod broker;
 mod compile;
 mod contracts;
@@ -32,6 +33,10 @@ usage: cargo run -p bench --release -- <benchmark>
       of 10, 100 and 500 events and handlers, or of so many as named
   contracts [number]
       what a check of 1,000 contracts takes, or of so many as named
+  overhead [--rounds <number>]
+      what a delivery costs beside its decoding and its handler, without a broker
+  dispatch [--rounds <number>]
+      whether it costs more among many patterns, handlers and bindings
   <scenario>... [--broker <version>] [--queue classic|quorum] [--rounds <number>] [--events <number>]
       Tidings beside its twins on a RabbitMQ of its own: the installed one, or the version named; on quorum queues
       unless told otherwise; ten rounds. `all` is every scenario:
@@ -49,6 +54,10 @@ fn main() -> ExitCode {
             Err(fault) => return misused(&fault),
         },
         ["contracts", rest @ ..] => match contracts::Order::parse(rest) {
+            Ok(order) => order.run().map(|table| print!("{table}")),
+            Err(fault) => return misused(&fault),
+        },
+        [name @ ("overhead" | "dispatch"), rest @ ..] => match alone::Order::parse(name, rest) {
             Ok(order) => order.run().map(|table| print!("{table}")),
             Err(fault) => return misused(&fault),
         },

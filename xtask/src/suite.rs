@@ -54,6 +54,7 @@ const SUITES: &[Suite] = &[
                 Step::tests("-p tidings-macros -p tidings --lib --all-features"),
                 Step::tests("-p tidings-broker --lib"),
                 Step::tests("-p tidings-tests --test runtime --test attempts"),
+                Step::tests("-p tidings-paths --lib"),
                 Step::tests("-p xtask"),
             ]
         }),

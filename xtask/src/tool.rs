@@ -104,6 +104,15 @@ pub(crate) const C_COMPILER: Tool = Tool {
     packages: &["gcc", "libc6-dev"],
 };
 
+/// Counts instructions.
+pub(crate) const VALGRIND: Tool = Tool {
+    name: "valgrind",
+    variable: None,
+    probe: &["--version"],
+    advice: "install valgrind 3.18 or newer, <https://valgrind.org>, on Debian `valgrind`",
+    packages: &["valgrind"],
+};
+
 impl Tool {
     /// A command of this tool.
     pub(crate) fn command(&self) -> Command {
