@@ -84,7 +84,7 @@ impl Order {
         let mut pages = Pages {
             broker: version,
             machine: machine::describe(),
-            pages: Vec::new(),
+            all: Vec::new(),
         };
         for scenario in &self.scenarios {
             let queues = match scenario.on {
@@ -105,7 +105,7 @@ impl Order {
                 let page = Page::new(scenario, queue, &rounds);
                 // As it comes: all of them take a while.
                 print!("{page}");
-                pages.pages.push(page);
+                pages.all.push(page);
             }
             // And what is there is kept, should the machine go away.
             self.save(&pages)?;

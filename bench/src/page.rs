@@ -23,7 +23,7 @@ pub(crate) struct Page {
 pub(crate) struct Pages {
     pub(crate) broker: String,
     pub(crate) machine: String,
-    pub(crate) pages: Vec<Page>,
+    pub(crate) all: Vec<Page>,
 }
 
 /// A target, judged.
@@ -40,20 +40,17 @@ impl Pages {
         };
         add("broker", json!(self.broker));
         add("machine", json!(self.machine));
-        add(
-            "targets",
-            self.pages.iter().flat_map(Page::target_values).collect(),
-        );
+        add("targets", self.all.iter().flat_map(Page::target_values).collect());
         add(
             "failures",
-            self.pages
+            self.all
                 .iter()
                 .flat_map(|page| page.failures.iter().map(|failure| json!(failure)))
                 .collect(),
         );
         // A run a line, so that two files can be compared.
         text.push_str("\"runs\": [\n");
-        let runs = self.pages.iter().flat_map(|page| {
+        let runs = self.all.iter().flat_map(|page| {
             let named = |run| json!({ "scenario": page.scenario.name, "run": run }).to_string();
             page.measured.iter().map(named)
         });
@@ -74,7 +71,7 @@ impl Pages {
             self.verdicts()
         );
         text.push_str("\n## Tables\n\n```text");
-        for page in &self.pages {
+        for page in &self.all {
             let _ = write!(text, "{page}");
         }
         text.push_str("```\n");
@@ -86,7 +83,7 @@ impl Pages {
         let mut text =
             "\n| scenario | queue | target | found | 95 % interval | |\n|---|---|---|---|---|---|\n"
                 .to_owned();
-        for page in &self.pages {
+        for page in &self.all {
             for verdict in page.verdicts() {
                 let (found, interval) = verdict.found.map_or_else(
                     || ("-".to_owned(), "-".to_owned()),
@@ -198,6 +195,31 @@ impl Page {
     }
 }
 
+impl Page {
+    /// The first row against each of the others.
+    fn ratios(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, rest @ ..] = self.scenario.rows else {
+            return Ok(());
+        };
+        let ours = rest.iter().filter(|row| row.twin == first.twin).count();
+        if ours != 0 && ours != rest.len() {
+            // Pairs: their targets say what they come to.
+            return Ok(());
+        }
+        for row in rest {
+            let times = |figure| self.judged(first.name, figure, Bound::TimesAtLeast(0.0, row.name));
+            if let (Some(rate), Some(cpu)) = (times(Figure::Rate), times(Figure::Cpu)) {
+                writeln!(
+                    f,
+                    "  {} to {:<23} rate {:.2} ({:.2} to {:.2}), CPU {:.2} ({:.2} to {:.2})",
+                    first.name, row.name, rate.median, rate.low, rate.high, cpu.median, cpu.low, cpu.high
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Verdict<'_> {
     /// It holds beyond doubt when the whole interval does.
     fn word(&self) -> &'static str {
@@ -280,17 +302,7 @@ impl fmt::Display for Page {
         for failure in &self.failures {
             writeln!(f, "{:<23} failed: {}", failure.row, failure.why)?;
         }
-        let first = self.scenario.rows.first().map_or("", |row| row.name);
-        for row in self.scenario.rows.iter().skip(1) {
-            let times = |figure| self.judged(first, figure, Bound::TimesAtLeast(0.0, row.name));
-            if let (Some(rate), Some(cpu)) = (times(Figure::Rate), times(Figure::Cpu)) {
-                writeln!(
-                    f,
-                    "  {first} to {:<23} rate {:.2} ({:.2} to {:.2}), CPU {:.2} ({:.2} to {:.2})",
-                    row.name, rate.median, rate.low, rate.high, cpu.median, cpu.low, cpu.high
-                )?;
-            }
-        }
+        self.ratios(f)?;
         for verdict in self.verdicts() {
             let found = verdict
                 .found

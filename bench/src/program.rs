@@ -26,13 +26,12 @@ impl Program {
     /// Starts a worker, and waits until it is ready; `limit` is for each step of it.
     pub(crate) fn start(twin: Twin, job: Job, run: &Run, limit: Duration) -> Result<Self, String> {
         let cannot = |error: std::io::Error| format!("cannot start {}: {error}", twin.name());
-        let mut command = match foreign::command(twin)? {
-            Some(command) => command,
-            None => {
-                let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
-                command.args(["worker", twin.name()]);
-                command
-            }
+        let mut command = if let Some(command) = foreign::command(twin)? {
+            command
+        } else {
+            let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
+            command.args(["worker", twin.name()]);
+            command
         };
         let mut child = command
             .args([job.name(), &run.url, &run.events.to_string()])

@@ -17,6 +17,10 @@ use crate::event::{OrderCreated, SMALL};
 use crate::stopwatch::{Stopwatch, micros_since};
 use crate::worker::Run;
 
+/// How long a connection lives before it is cut: who makes a new one at once is right to be slower when it is lost at
+/// once, too.
+const CALM: Duration = Duration::from_millis(1500);
+
 /// How long it may take before it counts as never.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -37,6 +41,7 @@ pub(super) async fn tidings(run: &Run) {
     let stopwatch = Stopwatch::start();
     let (mut confirms, mut deliveries) = (Vec::new(), Vec::new());
     for number in 1..=run.events {
+        tokio::time::sleep(CALM).await;
         line.cut();
         let cut = Instant::now();
         bus.publish(&numbered(number)).await.expect("the broker confirms");
@@ -58,6 +63,7 @@ pub(super) async fn lapin(run: &Run) {
     let stopwatch = Stopwatch::start();
     let (mut confirms, mut deliveries) = (Vec::new(), Vec::new());
     for number in 1..=run.events {
+        tokio::time::sleep(CALM).await;
         line.cut();
         let cut = Instant::now();
         let (body, properties) = encode(&numbered(number));
