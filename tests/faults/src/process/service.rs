@@ -39,6 +39,8 @@ pub enum Cast {
     Plain,
     /// One that gives it as long as it takes.
     Patient,
+    /// One that keeps the order of each aggregate, across instances.
+    Ordered,
     /// The service as it was before it was changed.
     Old,
     /// The service as it is now: another key, a newer version, one more handler.
@@ -102,6 +104,7 @@ async fn serve(job: Job) -> i32 {
     let app = match job.cast {
         Cast::Plain => app.handlers(handlers![handlers::plain]),
         Cast::Patient => app.handlers(handlers![handlers::patient]),
+        Cast::Ordered => app.handlers(handlers![handlers::ordered]),
         Cast::Old => app.handlers(handlers![super::versions::old::deployed]),
         Cast::New => app.handlers(handlers![
             super::versions::new::deployed,
