@@ -218,6 +218,23 @@ impl Case {
         }
     }
 
+    /// Sends it behind all others of its queue, with what is known of it: returned, it would be counted again up to
+    /// `RabbitMQ` 4.2, and be handed out next.
+    pub(crate) async fn set_aside(&self, returns: u32) -> Carried {
+        telemetry::set_aside(self.worker.name(), &self.queue);
+        let exchange = self.service.names().returns();
+        let to = Destination {
+            exchange: &exchange,
+            routing_key: &self.queue,
+        };
+        let fate = Fate::SetAside {
+            attempt: self.attempt,
+            returns,
+        };
+        self.send_on(to, self.origin.last_error.as_deref(), fate, None)
+            .await
+    }
+
     async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
         let exchange = self.service.names().delay(delay);
         let to = Destination {
@@ -226,7 +243,7 @@ impl Case {
         };
         self.send_on(
             to,
-            error,
+            Some(error),
             Fate::Retry {
                 attempt: next_attempt,
             },
@@ -247,7 +264,7 @@ impl Case {
             attempts: self.attempt,
             at: Timestamp::now(),
         };
-        match self.send_on(to, error, fate, None).await {
+        match self.send_on(to, Some(error), fate, None).await {
             Carried::Settled { .. } => Carried::Settled { dead_lettered: true },
             other => other,
         }
@@ -256,7 +273,7 @@ impl Case {
     async fn send_on(
         &self,
         to: Destination<'_>,
-        error: &str,
+        error: Option<&str>,
         fate: Fate,
         delay: Option<Duration>,
     ) -> Carried {
@@ -267,7 +284,7 @@ impl Case {
             handler: self.worker.name(),
             queue: &self.queue,
             first_received_at: self.first_received_at(),
-            error: Some(error),
+            error,
             redact,
             fate,
         };
