@@ -24,6 +24,7 @@ use crate::wire::republish::{Destination, Details, Fate, republish};
 
 use super::attempt::panic_text;
 use super::outcome::{self, Attempt, BoxError, Outcome, Step};
+use super::retry::rung_at_least;
 use super::service::Service;
 use super::worker::{Counts, Worker};
 
@@ -133,7 +134,10 @@ impl Case {
                 Counts::add(&counts.retried);
                 let error = written(error);
                 telemetry::retried(self, delay, &error);
-                self.delay(delay, next_attempt, &error).await
+                let fate = Fate::Retry {
+                    attempt: next_attempt,
+                };
+                self.delay(delay, fate, Some(&error)).await
             }
             Step::DeadLetter { reason, error } => {
                 Counts::add(&counts.dead_lettered);
@@ -218,38 +222,25 @@ impl Case {
         }
     }
 
-    /// Sends it behind all others of its queue, with what is known of it: returned, it would be counted again up to
-    /// `RabbitMQ` 4.2, and be handed out next.
+    /// Lets it come back behind all others of its queue, with what is known of it. Returned, it would be counted again
+    /// up to RabbitMQ 4.2, and be handed out next; and only after a delay do all who let go of it take care.
     pub(crate) async fn set_aside(&self, returns: u32) -> Carried {
         telemetry::set_aside(self.worker.name(), &self.queue);
-        let exchange = self.service.names().returns();
-        let to = Destination {
-            exchange: &exchange,
-            routing_key: &self.queue,
-        };
         let fate = Fate::SetAside {
             attempt: self.attempt,
             returns,
         };
-        self.send_on(to, self.origin.last_error.as_deref(), fate, None)
-            .await
+        let delay = rung_at_least(self.service.ladder(), Duration::ZERO);
+        self.delay(delay, fate, self.origin.last_error.as_deref()).await
     }
 
-    async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
+    async fn delay(&self, delay: Duration, fate: Fate, error: Option<&str>) -> Carried {
         let exchange = self.service.names().delay(delay);
         let to = Destination {
             exchange: &exchange,
             routing_key: &self.queue,
         };
-        self.send_on(
-            to,
-            Some(error),
-            Fate::Retry {
-                attempt: next_attempt,
-            },
-            Some(delay),
-        )
-        .await
+        self.send_on(to, error, fate, Some(delay)).await
     }
 
     async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {
