@@ -25,6 +25,7 @@ use crate::wire::republish::{Destination, Details, Fate, republish};
 
 use super::attempt::panic_text;
 use super::outcome::{self, Attempt, BoxError, Outcome, Step};
+use super::retry::rung_at_least;
 use super::service::Service;
 use super::worker::{Counts, Worker};
 
@@ -134,7 +135,10 @@ impl Case {
                 Counts::add(&counts.retried);
                 let error = written(error);
                 telemetry::retried(self, delay, &error);
-                self.delay(delay, next_attempt, &error).await
+                let fate = Fate::Retry {
+                    attempt: next_attempt,
+                };
+                self.delay(delay, fate, Some(&error)).await
             }
             Step::DeadLetter { reason, error } => {
                 Counts::add(&counts.dead_lettered);
@@ -219,22 +223,26 @@ impl Case {
         }
     }
 
-    async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
+    /// Lets it come back behind all others of its queue, with what is known of it. Returned, it would be counted again
+    /// up to RabbitMQ 4.2, and be handed out next; and only after a delay do all who let go of it take care.
+    pub(crate) async fn set_aside(&self, returns: u32) -> Carried {
+        telemetry::set_aside(self.worker.name(), &self.queue);
+        let fate = Fate::SetAside {
+            attempt: self.attempt,
+            returns,
+        };
+        let delay = rung_at_least(self.service.ladder(), Duration::ZERO);
+        self.delay(delay, fate, self.origin.last_error.as_deref()).await
+    }
+
+    async fn delay(&self, delay: Duration, fate: Fate, error: Option<&str>) -> Carried {
         let exchange = self.service.names().delays();
         let key = Names::delay(&self.queue, delay);
         let to = Destination {
             exchange: &exchange,
             routing_key: &key,
         };
-        self.send_on(
-            to,
-            error,
-            Fate::Retry {
-                attempt: next_attempt,
-            },
-            Some(delay),
-        )
-        .await
+        self.send_on(to, error, fate, Some(delay)).await
     }
 
     async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {
@@ -249,7 +257,7 @@ impl Case {
             attempts: self.attempt,
             at: Timestamp::now(),
         };
-        match self.send_on(to, error, fate, None).await {
+        match self.send_on(to, Some(error), fate, None).await {
             Carried::Settled { .. } => Carried::Settled { dead_lettered: true },
             other => other,
         }
@@ -258,7 +266,7 @@ impl Case {
     async fn send_on(
         &self,
         to: Destination<'_>,
-        error: &str,
+        error: Option<&str>,
         fate: Fate,
         delay: Option<Duration>,
     ) -> Carried {
@@ -269,7 +277,7 @@ impl Case {
             handler: self.worker.name(),
             queue: &self.queue,
             first_received_at: self.first_received_at(),
-            error: Some(error),
+            error,
             redact,
             fate,
         };
