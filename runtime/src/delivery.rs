@@ -202,6 +202,11 @@ impl Delivery {
         &self.0.facts.queue
     }
 
+    #[cfg(feature = "runtime")]
+    pub(crate) fn shared_queue(&self) -> &Arc<str> {
+        &self.0.facts.queue
+    }
+
     /// Which attempt this is, from 1.
     pub fn attempt(&self) -> u32 {
         self.0.facts.attempt

@@ -20,7 +20,7 @@ use crate::wire::origin::Origin;
 impl Shift<'_> {
     pub(super) fn admit(&mut self, incoming: &Incoming) {
         self.window.delivered(incoming.tag, Instant::now());
-        telemetry::received(&self.consumer.queue);
+        self.received.one();
         let returns = self
             .consumer
             .own_returns
@@ -105,7 +105,7 @@ impl Shift<'_> {
             // The shift may be over; then nobody waits for the news.
             let _ = reporter.send(Report {
                 tag,
-                news: News::Carried(carried),
+                news: News::Carried(carried, None),
             });
         });
         let message = Arc::clone(&incoming.message);
@@ -116,7 +116,6 @@ impl Shift<'_> {
                 task,
                 in_handler: false,
                 message,
-                held: None,
             },
         );
     }

@@ -26,6 +26,7 @@ use super::settle::AckWindow;
 use crate::broker::{Incoming, Subscription};
 use crate::clock::{Awake, Sleep};
 use crate::message::Message;
+use crate::telemetry::Received;
 
 /// How many deliveries are admitted before what they did is settled.
 const BATCH: usize = 64;
@@ -66,6 +67,7 @@ pub(crate) struct Shift<'a> {
     lost: Arc<AtomicBool>,
     unflushed: bool,
     next_hold_check: Instant,
+    received: Received,
 }
 
 struct Running {
@@ -74,8 +76,6 @@ struct Running {
     /// Whether the handler itself still runs: what comes after takes no place of another attempt.
     in_handler: bool,
     message: Arc<Message>,
-    /// Absent for a delivery that was over before a handler saw it.
-    held: Option<Held>,
 }
 
 /// What an attempt's task says.
@@ -87,8 +87,8 @@ struct Report {
 enum News {
     /// The handler is done; its outcome is being carried out.
     Ran,
-    /// The delivery is settled.
-    Carried(Carried),
+    /// The delivery is settled. It comes back to its lane, unless it was over before a handler saw it.
+    Carried(Carried, Option<Held>),
 }
 
 impl<'a> Shift<'a> {
@@ -108,6 +108,7 @@ impl<'a> Shift<'a> {
         let next_hold_check = Instant::now() + consumer.service.bus().config().hold_limit / HOLD_CHECKS;
         Self {
             window: AckWindow::new(prefetch),
+            received: Received::from(&consumer.queue),
             consumer,
             subscription,
             pace,
