@@ -320,7 +320,7 @@ mod tests {
             last_error: None,
             trace,
         };
-        let event = AnyEvent::new(Arc::new(metadata), "order.created".into(), Arc::from(data));
+        let event = AnyEvent::new(Arc::new(metadata), "order.created".into(), data.get().into());
         Delivery::new(event, Arc::new(Message::default()), facts)
     }
 

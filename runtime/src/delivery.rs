@@ -111,7 +111,7 @@ impl Delivery {
             headers,
             ..Message::default()
         };
-        let event = AnyEvent::new(Arc::new(metadata), routing_key, Arc::from(prepared.data));
+        let event = AnyEvent::new(Arc::new(metadata), routing_key, prepared.data.get().into());
         let now = Timestamp::now();
         let facts = DeliveryFacts {
             handler: "fake",

@@ -113,7 +113,8 @@ impl Shift<'_> {
             tag,
             Running {
                 handler,
-                task,
+                begun_here: false,
+                task: Some(task),
                 in_handler: false,
                 message,
             },

@@ -1,12 +1,17 @@
 //! How an attempt starts, and what its task reports.
 
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
 
-use super::{Exit, News, Report, Running, Shift};
+use super::{Done, Exit, News, Report, Running, Shift};
 use crate::consume::attempt;
 use crate::consume::breaker::Change;
 use crate::consume::case::{Carried, Case};
@@ -41,11 +46,18 @@ impl Shift<'_> {
             held,
             probe,
         };
+        let begun_here = self.desks[handler].swift.is_likely();
+        let task = if begun_here {
+            begun(Box::pin(work.run()))
+        } else {
+            Some(tokio::spawn(work.run()))
+        };
         self.running.insert(
             tag,
             Running {
                 handler,
-                task: tokio::spawn(work.run()),
+                begun_here,
+                task,
                 in_handler: true,
                 message,
             },
@@ -62,7 +74,7 @@ impl Shift<'_> {
                     self.desks[running.handler].left(now);
                 }
             }
-            News::Carried(carried, held) => {
+            News::Carried(carried, done) => {
                 // A delivery that was held too long is no longer this shift's.
                 let Some(running) = self.running.remove(&report.tag) else {
                     return;
@@ -71,6 +83,11 @@ impl Shift<'_> {
                 if running.in_handler {
                     desk.left(now);
                 }
+                let waited = running.begun_here && running.task.is_some();
+                let held = done.map(|done| {
+                    desk.swift.took(done.took, waited);
+                    done.held
+                });
                 self.finish(report.tag, running.handler, held, carried, now);
             }
         }
@@ -119,7 +136,17 @@ impl Shift<'_> {
     }
 }
 
-/// One attempt on its way, in a task of its own.
+/// Begins an attempt here and now, and gives it a task of its own when it does not end at once.
+fn begun(mut attempt: Pin<Box<impl Future<Output = ()> + Send + 'static>>) -> Option<JoinHandle<()>> {
+    // Whom this poll would wake need not be known: a new task is polled as soon as it is spawned.
+    let mut nobody = task::Context::from_waker(task::Waker::noop());
+    // The handler's panics are caught further in. What is left to panic, a recorder of metrics, say, would end the
+    // task of that delivery alone, and must not end the shift.
+    let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(&mut nobody)));
+    matches!(polled, Ok(Poll::Pending)).then(|| tokio::spawn(attempt))
+}
+
+/// One attempt on its way.
 struct Work {
     worker: Arc<Worker>,
     lost: Arc<AtomicBool>,
@@ -129,13 +156,14 @@ struct Work {
 }
 
 impl Work {
-    // Each delivery moves this future into its task, so it is kept small: what few deliveries need is boxed when they
+    // Each delivery moves this future to where it runs, so it is kept small: what few deliveries need is boxed when they
     // need it.
     async fn run(self) {
         let started = Instant::now();
         let delivery = &self.held.delivery;
         let outcome = attempt::run(&self.worker, delivery.clone()).await;
-        telemetry::processed(&self.worker.processed, delivery, &outcome, started.elapsed());
+        let took = started.elapsed();
+        telemetry::processed(&self.worker.processed, delivery, &outcome, took);
         let counts = record(&self.worker, delivery, &outcome, self.probe);
         if outcome.takes_publishing() {
             self.report(News::Ran);
@@ -150,7 +178,7 @@ impl Work {
         // The shift may be over; then nobody waits for the news.
         let _ = reporter.send(Report {
             tag: held.tag,
-            news: News::Carried(carried, Some(held)),
+            news: News::Carried(carried, Some(Done { held, took })),
         });
     }
 
