@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -15,7 +16,7 @@ use crate::error::PublishFault;
 use crate::message::Message;
 use crate::reason::Reason;
 use crate::returns::Returned;
-use crate::telemetry;
+use crate::telemetry::{self, Sent};
 use crate::timestamp::Timestamp;
 use crate::topology::Names;
 use crate::wire::error_text;
@@ -78,6 +79,22 @@ impl Case {
             // Sent on to a delay or to the dead letters it would be there twice.
             _ if self.is_lost() => Carried::Abandoned,
             step => self.carry_out(step).await,
+        }
+    }
+
+    /// The same, whatever panics on the way.
+    pub(crate) async fn settle_guarded(self, outcome: Outcome, counts: bool) -> Carried {
+        match AssertUnwindSafe(self.settle(outcome, counts))
+            .catch_unwind()
+            .await
+        {
+            Ok(carried) => carried,
+            // Nothing of the handler's is left that could panic, but who waits for this news waits for ever.
+            Err(panic) => {
+                let text = panic_text(panic);
+                let outcome = Outcome::retry(format!("settling it panicked: {text}"));
+                self.settle(outcome, counts).await
+            }
         }
     }
 
@@ -192,7 +209,7 @@ impl Case {
             let mut last = None;
             for (message, result) in unsent.into_iter().zip(results) {
                 let kind = message.properties.kind.as_deref().unwrap_or_default();
-                telemetry::published(kind, result.as_ref().err());
+                telemetry::published(kind, Sent::other(), result.as_ref().err());
                 if let Err(error) = result {
                     failed.push(message);
                     last = Some(error);

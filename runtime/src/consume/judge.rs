@@ -49,7 +49,7 @@ pub(crate) fn judge(
     service: &Service,
 ) -> Judged {
     let message = &incoming.message;
-    let origin = origin::origin(message, &service.names().returns(), queue);
+    let origin = origin::origin(message, service.returns(), queue);
     let returns = returns.saturating_add(origin.returns);
     let ordered = workers.iter().any(|worker| worker.descriptor.ordered());
     let from = if ordered {
@@ -67,7 +67,7 @@ pub(crate) fn judge(
     if is_crash_loop(returns, ordered, incoming.tag) {
         return over(origin, 0, Ending::CrashLoop(returns));
     }
-    let key = judged_key(&origin).map(str::to_owned);
+    let key = judged_key(&origin);
     match read::read(message, &origin, service.bus().limits()) {
         Ok(event) => match choose(workers, event.event_type(), key.as_deref()) {
             (handler, Match::Takes) => Judged {
@@ -104,9 +104,9 @@ fn is_crash_loop(returns: u32, ordered: bool, tag: u64) -> bool {
 
 /// The key that patterns are held against. A message that was put straight into the queue was addressed to it past
 /// all patterns, unless it says where it came from at first.
-fn judged_key(origin: &Origin) -> Option<&str> {
+fn judged_key(origin: &Origin) -> Option<Arc<str>> {
     let addressed = origin.arrival == Arrival::Redriven && origin.exchange.is_empty();
-    (!addressed).then_some(&*origin.routing_key)
+    (!addressed).then(|| Arc::clone(&origin.routing_key))
 }
 
 fn ending(found: Match, event_type: &str, key: Option<&str>) -> Ending {

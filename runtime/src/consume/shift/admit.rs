@@ -27,7 +27,7 @@ enum Unstarted {
 impl Shift<'_> {
     pub(super) fn admit(&mut self, incoming: &Incoming) {
         self.window.delivered(incoming.tag, Instant::now());
-        telemetry::received(&self.consumer.queue);
+        self.received.one();
         let returns = self
             .consumer
             .own_returns
@@ -131,7 +131,7 @@ impl Shift<'_> {
             // The shift may be over; then nobody waits for the news.
             let _ = reporter.send(Report {
                 tag,
-                news: News::Carried(carried),
+                news: News::Carried(carried, None),
             });
         });
         let message = Arc::clone(&incoming.message);
@@ -139,10 +139,10 @@ impl Shift<'_> {
             tag,
             Running {
                 handler,
-                task,
+                begun_here: false,
+                task: Some(task),
                 in_handler: false,
                 message,
-                held: None,
             },
         );
     }

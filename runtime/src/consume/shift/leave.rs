@@ -98,7 +98,8 @@ impl Shift<'_> {
     }
 
     pub(super) fn abort_all(mut self) -> Exit {
-        self.running.drain().for_each(|(_, running)| running.task.abort());
+        let tasks = self.running.drain().filter_map(|(_, running)| running.task);
+        tasks.for_each(|task| task.abort());
         Exit::Stopped
     }
 
@@ -121,9 +122,11 @@ impl Shift<'_> {
         let mut cancelled = Vec::new();
         for (_, running) in self.running.drain() {
             self.consumer.own_returns.add(&running.message);
-            if self.desks[running.handler].worker.descriptor.ordered() {
-                running.task.abort();
-                cancelled.push(running.task);
+            if self.desks[running.handler].worker.descriptor.ordered()
+                && let Some(task) = running.task
+            {
+                task.abort();
+                cancelled.push(task);
             }
         }
         for desk in &self.desks {

@@ -6,10 +6,12 @@
 mod admit;
 mod desk;
 mod leave;
+mod swift;
 mod work;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::Poll;
@@ -26,6 +28,7 @@ use super::settle::AckWindow;
 use crate::broker::{Incoming, Subscription};
 use crate::clock::{Awake, Sleep};
 use crate::message::Message;
+use crate::telemetry::Received;
 
 /// How many deliveries are admitted before what they did is settled.
 const BATCH: usize = 64;
@@ -55,7 +58,7 @@ pub(crate) struct Shift<'a> {
     window: AckWindow,
     desks: Vec<Desk>,
     /// Every delivery that an attempt or its settlement works on.
-    running: HashMap<u64, Running>,
+    running: HashMap<u64, Running, BuildHasherDefault<TagHasher>>,
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     timer: Option<(Duration, Sleep)>,
@@ -68,16 +71,18 @@ pub(crate) struct Shift<'a> {
     lost: Arc<AtomicBool>,
     unflushed: bool,
     next_hold_check: Instant,
+    received: Received,
 }
 
 struct Running {
     handler: usize,
-    task: JoinHandle<()>,
+    /// Whether it was begun without a task.
+    begun_here: bool,
+    /// Absent for an attempt that was over at its first poll: its reports are on their way.
+    task: Option<JoinHandle<()>>,
     /// Whether the handler itself still runs: what comes after takes no place of another attempt.
     in_handler: bool,
     message: Arc<Message>,
-    /// Absent for a delivery that was over before a handler saw it.
-    held: Option<Held>,
 }
 
 /// What an attempt's task says.
@@ -86,11 +91,17 @@ struct Report {
     news: News,
 }
 
+/// An attempt that is over, and how long it took.
+struct Done {
+    held: Held,
+    took: Duration,
+}
+
 enum News {
     /// The handler is done; its outcome is being carried out.
     Ran,
-    /// The delivery is settled.
-    Carried(Carried),
+    /// The delivery is settled. It comes back to its lane, unless it was over before a handler saw it.
+    Carried(Carried, Option<Done>),
 }
 
 impl<'a> Shift<'a> {
@@ -110,11 +121,12 @@ impl<'a> Shift<'a> {
         let next_hold_check = Instant::now() + consumer.service.bus().config().hold_limit / HOLD_CHECKS;
         Self {
             window: AckWindow::new(prefetch),
+            received: Received::from(&consumer.queue),
             consumer,
             subscription,
             pace,
             desks,
-            running: HashMap::new(),
+            running: HashMap::default(),
             reports,
             reporter,
             timer: None,
@@ -251,6 +263,27 @@ impl<'a> Shift<'a> {
 
     fn elapsed(&self) -> Duration {
         self.consumer.service.bus().broker().clock().elapsed()
+    }
+}
+
+/// Tags come from the broker, each one more than the one before: they are spread well enough by themselves.
+#[derive(Default)]
+struct TagHasher(u64);
+
+impl Hasher for TagHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, tag: u64) {
+        // The table looks at the highest bits, too.
+        self.0 = tag.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
