@@ -18,6 +18,7 @@ mod held;
 mod judge;
 mod lanes;
 pub(crate) mod outcome;
+mod patterns;
 pub(crate) mod retry;
 mod service;
 mod settle;

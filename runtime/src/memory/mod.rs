@@ -18,7 +18,7 @@ mod state;
 mod subscription;
 #[cfg(test)]
 mod tests;
-mod trie;
+pub(crate) mod trie;
 
 use std::sync::Arc;
 use std::time::Duration;
