@@ -32,6 +32,16 @@ pub(crate) fn cpu_of(pid: u32) -> Cpu {
     Cpu((ticks(11) + ticks(12)) / TICKS)
 }
 
+/// The CPU time of this thread, in nanoseconds.
+pub(crate) fn thread_nanos() -> f64 {
+    let schedule = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ran = schedule
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
+    ran.unwrap_or(0.0)
+}
+
 /// The CPU time that all processes together have used.
 pub(crate) fn cpu_of_all() -> Cpu {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();

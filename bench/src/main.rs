@@ -4,6 +4,7 @@
 //! run in a process of its own, round by round.
 
 mod alloc;
+mod alone;
 mod broker;
 mod compile;
 mod contracts;
@@ -34,11 +35,16 @@ usage: cargo run -p bench --release -- <benchmark>
       of 10, 100 and 500 events and handlers, or of so many as named
   contracts [number]
       what a check of 1,000 contracts takes, or of so many as named
+  overhead [--rounds <number>]
+      what a delivery costs beside its decoding and its handler, without a broker
+  dispatch [--rounds <number>]
+      whether it costs more among many patterns, handlers and bindings
   <scenario>... [--broker <version>] [--queue classic|quorum|both] [--rounds <number>] [--events <number>] [--quick]
           [--out <folder>]
       Tidings beside its twins on a RabbitMQ of its own: the installed one, or the version named; on quorum queues
       unless told otherwise. `--quick` is a fifth of everything, to see that it works. Tables go to the screen and,
-      with every run, to target/bench/results or the folder named. `all` is every scenario on both types of queue:
+      with every run, to target/bench/results or the folder named. `all` is every scenario on both types of queue,
+      and `overhead` and `dispatch`:
 
 ";
 
@@ -53,6 +59,10 @@ fn main() -> ExitCode {
             Err(fault) => return misused(&fault),
         },
         ["contracts", rest @ ..] => match contracts::Order::parse(rest) {
+            Ok(order) => order.run().map(|table| print!("{table}")),
+            Err(fault) => return misused(&fault),
+        },
+        [name @ ("overhead" | "dispatch"), rest @ ..] => match alone::Order::parse(name, rest) {
             Ok(order) => order.run().map(|table| print!("{table}")),
             Err(fault) => return misused(&fault),
         },

@@ -33,9 +33,7 @@ pub(crate) trait Broker: Send + Sync + 'static {
     fn has_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, String>>;
 
     /// How long a queue that was just declared is not to be trusted with a message.
-    fn fresh_for(&self) -> Duration {
-        Duration::ZERO
-    }
+    fn fresh_for(&self) -> Duration;
 
     /// Takes a message to publish. It answers through the message's [`Confirm`], and only once it has the message in
     /// every queue that it routes to.

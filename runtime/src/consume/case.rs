@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use crate::bus::Unsent;
 use crate::context::Context;
@@ -219,10 +220,11 @@ impl Case {
     }
 
     async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
-        let exchange = self.service.names().delay(delay);
+        let exchange = self.service.names().delays();
+        let key = Names::delay(&self.queue, delay);
         let to = Destination {
             exchange: &exchange,
-            routing_key: &self.queue,
+            routing_key: &key,
         };
         self.send_on(
             to,
@@ -294,18 +296,24 @@ impl Case {
 
     /// Publishes a message of the runtime's own until it is confirmed: what it needs is declared again when it is not
     /// there, and the delivery stays unsettled meanwhile.
+    ///
+    /// A delay's queue that was just declared is not to be trusted yet, so the delivery stays unsettled until it is. It
+    /// does not wait itself before it is published: its rung would be as much longer. At worst it comes twice.
     async fn send_ours(&self, message: Message, delay: Option<Duration>) -> Carried {
         let message = Arc::new(message);
         let mut wait = FIRST_WAIT;
         while !self.is_lost() {
-            if let Some(delay) = delay
-                && let Err(error) = self.service.declare_delay(delay).await
-            {
-                self.trouble("cannot declare its delay queue", &error);
-            }
+            let since = match delay {
+                Some(delay) => Some(self.delay_declared(delay).await),
+                None => None,
+            };
             match self.service.bus().send(Arc::clone(&message), true, false).await {
                 Ok(()) => {
                     self.worker.set_trouble(None);
+                    if let Some(since) = since {
+                        let fresh_for = self.service.bus().broker().fresh_for();
+                        tokio::time::sleep_until(since + fresh_for).await;
+                    }
                     return Carried::Settled { dead_lettered: false };
                 }
                 Err(Unsent {
@@ -314,6 +322,9 @@ impl Case {
                 }) => return Carried::Abandoned,
                 Err(unsent) => {
                     self.trouble("cannot publish to its delay or dead-letter queue", &unsent.fault);
+                    if let (Some(delay), Some(since)) = (delay, since) {
+                        self.service.doubt_delay(&self.queue, delay, since).await;
+                    }
                     if let Err(error) = self.service.declare_again().await {
                         self.trouble("cannot declare its topology again", &error);
                     }
@@ -325,6 +336,20 @@ impl Case {
         // Whoever gets it next has its own troubles.
         self.worker.set_trouble(None);
         Carried::Abandoned
+    }
+
+    /// Since when the delay's queue is there for sure. Where it cannot be declared it may be there all the same, made by
+    /// another, and no earlier than now for all we know.
+    async fn delay_declared(&self, delay: Duration) -> Instant {
+        match self.service.delay(&self.queue, delay).await {
+            Ok(Some(since)) => since,
+            // Who tried has told.
+            Ok(None) => Instant::now(),
+            Err(error) => {
+                self.trouble("cannot declare its delay queue", &error);
+                Instant::now()
+            }
+        }
     }
 
     fn trouble(&self, what: &str, error: &(dyn std::error::Error + 'static)) {

@@ -1,7 +1,8 @@
 //! The broker is killed at the worst of moments: when all is done and nothing is acknowledged.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidings::{App, Delivery, Event, HandlerError, State, event_handler, handlers};
 use tidings_broker::Node;
@@ -25,6 +26,7 @@ const EVENTS: usize = 1_000;
 struct Gate {
     notebook: Notebook,
     entered: Arc<AtomicUsize>,
+    failed: Arc<Mutex<HashSet<u64>>>,
     open: watch::Receiver<bool>,
 }
 
@@ -54,6 +56,25 @@ async fn failing(
     }
     gate.notebook
         .note("failing", event.number, event.id(), &event.line);
+    Ok(())
+}
+
+/// The same, but an event whose retry is lost does not fail again.
+#[event_handler(
+    "fault.noted",
+    concurrency = 1000,
+    prefetch = 1000,
+    timeout = "5m",
+    retry(rungs = "5m")
+)]
+async fn stumbling(event: Event<Noted>, State(gate): State<Gate>) -> Result<(), HandlerError> {
+    gate.pass().await;
+    let mut failed = gate.failed.lock().unwrap_or_else(PoisonError::into_inner);
+    if !event.number.is_multiple_of(10) && failed.insert(event.number) {
+        return Err(HandlerError::retry("not at first"));
+    }
+    gate.notebook
+        .note("stumbling", event.number, event.id(), &event.line);
     Ok(())
 }
 
@@ -91,6 +112,7 @@ macro_rules! held {
         let gate = Gate {
             notebook: traffic.notebook().clone(),
             entered: Arc::default(),
+            failed: Arc::default(),
             open: opened,
         };
         let bus = load.bus().await;
@@ -116,13 +138,18 @@ macro_rules! held {
 
 impl Held {
     /// Lets the handler go on while its queue hears of nothing; kills the broker once `done`, and starts it again.
-    async fn kill_once(&mut self, handler: &str, mut done: impl AsyncFnMut(&mut Traffic) -> bool) {
+    async fn kill_once(&mut self, handler: &str, done: impl AsyncFnMut(&mut Traffic) -> bool) {
         deafen(
             &self.field.node,
             &self.field.room,
             &format!("{SERVICE}.{handler}"),
         )
         .await;
+        self.kill_when(done).await;
+    }
+
+    /// Lets the handler go on; kills the broker once `done`, and starts it again.
+    async fn kill_when(&mut self, mut done: impl AsyncFnMut(&mut Traffic) -> bool) {
         self.open.send_replace(true);
         until("all is done but the acknowledgements", async || {
             done(&mut self.traffic).await
@@ -138,13 +165,40 @@ pub(super) async fn delay_and_ack(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         let mut held = held!(stage, failing);
         let stranger = Stranger::connect(&held.field.room.url).await;
+        let node = Arc::clone(&held.field.node);
         held.kill_once("failing", async |_| {
-            stranger.depth(&format!("{SERVICE}.delay.15s")).await == u32::try_from(EVENTS / 10 * 9).ok()
+            if !retries_wait(&stranger, "failing").await {
+                return false;
+            }
+            // Their queue was made a moment ago, and is not what this is about.
+            let node = Arc::clone(&node);
+            blocking(move || node.flush().expect("the node writes down its queues")).await;
+            true
         })
         .await;
         all.add(&twice(stage, held).await);
     }
     all
+}
+
+/// The queue of the delay was declared for the first of the retries, a moment ago. A node that is killed then starts it
+/// again empty.
+pub(super) async fn fresh_delay(stage: &Stage) -> Row {
+    let mut all = nothing(stage);
+    for _ in 0..stage.times() {
+        let mut held = held!(stage, stumbling);
+        let stranger = Stranger::connect(&held.field.room.url).await;
+        held.kill_when(async |_| retries_wait(&stranger, "stumbling").await)
+            .await;
+        all.add(&held.traffic.settle().await.into_row(once(stage)));
+    }
+    all
+}
+
+/// Whether all events that fail wait for their next attempt.
+async fn retries_wait(stranger: &Stranger, handler: &str) -> bool {
+    let waiting = stranger.depth(&format!("{SERVICE}.{handler}.delay.15s")).await;
+    waiting == u32::try_from(EVENTS / 10 * 9).ok()
 }
 
 /// Handlers have finished, acknowledgements never arrive.

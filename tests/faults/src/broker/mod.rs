@@ -77,7 +77,7 @@ pub const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "retries-of-a-queue-that-is-full",
-        "a hundred retries wait for a queue that refuses them, and come back once it has room",
+        "a hundred retries wait for a queue that refuses them; another queue's retries come back in time",
         Times { short: 1, full: 3 },
         |stage| Box::pin(retries::of_a_queue_that_is_full(stage)),
     ),
@@ -86,6 +86,12 @@ pub const FAULTS: &[Fault] = &[
         "the broker is killed when 1,000 retries wait in the delay queue and none is acknowledged",
         FIVE,
         |stage| Box::pin(between::delay_and_ack(stage)),
+    ),
+    Fault::new(
+        "killed-after-a-delay-was-declared",
+        "the broker is killed when 1,000 retries wait in a delay queue that was declared for the first of them",
+        FIVE,
+        |stage| Box::pin(between::fresh_delay(stage)),
     ),
     Fault::new(
         "killed-between-handler-and-ack",

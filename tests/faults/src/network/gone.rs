@@ -167,13 +167,13 @@ pub(super) async fn delay_queue(stage: &Stage) -> Row {
         traffic.flows(stage.pick(500, 3_000)).await;
         let window = Window::open(&traffic, &["faltering"]);
         stranger
-            .delete("faults.delay.50ms")
+            .delete("faults.faltering.delay.50ms")
             .await
             .expect("an operator may delete");
         // Retries alone come by here, so what is published from now on waits for the queue and is not excused.
         window.close(&traffic, &mut gone);
         until("a retry declares it again", async || {
-            stranger.depth("faults.delay.50ms").await.is_some()
+            stranger.depth("faults.faltering.delay.50ms").await.is_some()
         })
         .await;
         recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;

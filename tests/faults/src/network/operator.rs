@@ -67,7 +67,7 @@ pub(super) async fn delay_exchange_deleted(stage: &Stage) -> Row {
     let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
-        let exchange = "faults.delay.50ms";
+        let exchange = "faults.delay";
         stranger
             .delete_exchange(exchange)
             .await
