@@ -8,11 +8,11 @@ use tidings::{App, Delivery, Event, HandlerError, State, event_handler, handlers
 use tidings_broker::Node;
 use tokio::sync::watch;
 
+use crate::delays;
 use crate::event::Noted;
 use crate::handlers::SERVICE;
 use crate::notebook::Notebook;
 use crate::row::Row;
-use crate::soak::Field;
 use crate::stage::{Room, Stage};
 use crate::stranger::Stranger;
 use crate::traffic::{Load, Traffic};
@@ -94,7 +94,8 @@ async fn rejecting(_event: Event<Noted>) -> Result<(), HandlerError> {
 
 /// A service with one handler, a thousand events in its hands.
 struct Held {
-    field: Field,
+    node: Arc<Node>,
+    room: Room,
     traffic: Traffic,
     open: watch::Sender<bool>,
 }
@@ -129,7 +130,8 @@ macro_rules! held {
         })
         .await;
         Held {
-            field: Field { node, room },
+            node,
+            room,
             traffic,
             open,
         }
@@ -139,12 +141,7 @@ macro_rules! held {
 impl Held {
     /// Lets the handler go on while its queue hears of nothing; kills the broker once `done`, and starts it again.
     async fn kill_once(&mut self, handler: &str, done: impl AsyncFnMut(&mut Traffic) -> bool) {
-        deafen(
-            &self.field.node,
-            &self.field.room,
-            &format!("{SERVICE}.{handler}"),
-        )
-        .await;
+        deafen(&self.node, &self.room, &format!("{SERVICE}.{handler}")).await;
         self.kill_when(done).await;
     }
 
@@ -155,7 +152,7 @@ impl Held {
             done(&mut self.traffic).await
         })
         .await;
-        super::killed::kill(&self.field).await;
+        super::killed::kill(&self.node).await;
     }
 }
 
@@ -164,8 +161,8 @@ pub(super) async fn delay_and_ack(stage: &Stage) -> Row {
     let mut all = nothing(stage);
     for _ in 0..stage.times() {
         let mut held = held!(stage, failing);
-        let stranger = Stranger::connect(&held.field.room.url).await;
-        let node = Arc::clone(&held.field.node);
+        let stranger = Stranger::connect(&held.room.url).await;
+        let node = Arc::clone(&held.node);
         held.kill_once("failing", async |_| {
             if !retries_wait(&stranger, "failing").await {
                 return false;
@@ -187,7 +184,7 @@ pub(super) async fn fresh_delay(stage: &Stage) -> Row {
     let mut all = nothing(stage);
     for _ in 0..stage.times() {
         let mut held = held!(stage, stumbling);
-        let stranger = Stranger::connect(&held.field.room.url).await;
+        let stranger = Stranger::connect(&held.room.url).await;
         held.kill_when(async |_| retries_wait(&stranger, "stumbling").await)
             .await;
         all.add(&held.traffic.settle().await.into_row(once(stage)));
@@ -197,7 +194,7 @@ pub(super) async fn fresh_delay(stage: &Stage) -> Row {
 
 /// Whether all events that fail wait for their next attempt.
 async fn retries_wait(stranger: &Stranger, handler: &str) -> bool {
-    let waiting = stranger.depth(&format!("{SERVICE}.{handler}.delay.15s")).await;
+    let waiting = stranger.depth(&delays::queue(handler, "15s")).await;
     waiting == u32::try_from(EVENTS / 10 * 9).ok()
 }
 
@@ -247,20 +244,19 @@ pub(super) async fn refused_dead_letters(stage: &Stage) -> Row {
         );
         policy(&node, &room, r#"{"max-length":1,"overflow":"reject-publish"}"#).await;
         traffic.burst(EVENTS).await;
-        let field = Field { node, room };
         let troubled = async || {
             let health = traffic.app().health();
             health.handlers.iter().any(|handler| handler.trouble.is_some())
         };
         until("health says that dead letters are refused", troubled).await;
-        super::killed::kill(&field).await;
+        super::killed::kill(&node).await;
         until("health says so again", async || {
             traffic.app().health().bus.is_ready() && troubled().await
         })
         .await;
         policy(
-            &field.node,
-            &field.room,
+            &node,
+            &room,
             r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
         )
         .await;

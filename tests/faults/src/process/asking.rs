@@ -63,7 +63,7 @@ impl Asking {
             .await
             .expect("a bus connects");
         Self {
-            reader: Notebook::open(&job.notebook()).reader(),
+            reader: Notebook::open(&job.notebook).reader(),
             stranger: Stranger::connect(url).await,
             job,
             bus,

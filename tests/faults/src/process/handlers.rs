@@ -8,6 +8,7 @@ use std::time::Duration;
 use tidings::{Delivery, Event, FromDelivery, HandlerError, Rejection, State, event_handler};
 
 use super::asked::{Asked, Deed};
+use crate::event::Noted;
 use crate::notebook::Notebook;
 use crate::wait::LOOK;
 
@@ -43,6 +44,12 @@ pub(super) async fn patient(
     State(desk): State<Desk>,
 ) -> Result<(), HandlerError> {
     desk.perform(&asked, &delivery).await
+}
+
+/// Finishes every event of the usual traffic at once.
+#[event_handler("fault.noted")]
+pub(super) async fn far(event: Event<Noted>, State(desk): State<Desk>) {
+    desk.notebook.note("far", event.number, event.id(), &event.line);
 }
 
 impl Desk {
