@@ -124,10 +124,13 @@ async fn comes_to_nothing(deed: Deed, said: &str) {
     assert_eq!(heard.recv().await, Some((deed, 1)));
     assert_eq!(heard.recv().await, Some((deed, 2)));
     assert_eq!(heard.recv().await, Some((Deed::Finish, 1)));
-    let dead = bus.dead_letters();
-    assert_eq!(dead.len(), 1, "{dead:?}");
-    assert_eq!((dead[0].attempts, dead[0].reason), (2, Some(Reason::Failed)));
-    assert!(dead[0].error.contains(said), "{}", dead[0].error);
+    let letters = bus.dead_letters();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!(
+        (letters[0].attempts, letters[0].reason),
+        (2, Some(Reason::Failed))
+    );
+    assert!(letters[0].error.contains(said), "{}", letters[0].error);
     let done = bus.published::<Done>();
     assert_eq!(done.len(), 1, "{done:?}");
     timeout(DEADLINE, app.shutdown()).await.expect("in time").unwrap();

@@ -9,6 +9,7 @@ mod broker;
 mod compile;
 mod contracts;
 mod event;
+mod foreign;
 mod generate;
 mod machine;
 mod order;
@@ -17,6 +18,7 @@ mod program;
 mod round;
 mod scenario;
 mod statistics;
+mod stopwatch;
 mod twins;
 mod worker;
 
@@ -37,9 +39,11 @@ usage: cargo run -p bench --release -- <benchmark>
       what a delivery costs beside its decoding and its handler, without a broker
   dispatch [--rounds <number>]
       whether it costs more among many patterns, handlers and bindings
-  <scenario>... [--broker <version>] [--queue classic|quorum] [--rounds <number>] [--events <number>]
+  <scenario>... [--broker <version>] [--queue classic|quorum|both] [--rounds <number>] [--events <number>] [--quick]
+          [--out <folder>]
       Tidings beside its twins on a RabbitMQ of its own: the installed one, or the version named; on quorum queues
-      unless told otherwise; ten rounds. `all` is every scenario:
+      unless told otherwise. `--quick` is a fifth of everything, to see that it works. Tables go to the screen and,
+      with every run, to target/bench/results or the folder named. `all` is every scenario on both types of queue:
 
 ";
 

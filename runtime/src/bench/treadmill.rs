@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -116,6 +117,10 @@ impl Broker for Treadmill {
 
     fn has_queue<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<bool, String>> {
         Box::pin(async { Ok(true) })
+    }
+
+    fn fresh_for(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn send(&self, publish: Publish) {

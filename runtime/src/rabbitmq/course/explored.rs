@@ -84,9 +84,10 @@ impl Linked {
             _ => FIRST_WAIT,
         };
         self.shown = self.course.take(came);
-        let (since, least) = match self.is_young {
-            true => (Duration::ZERO, LASTING),
-            false => (LASTING, Duration::ZERO),
+        let (since, least) = if self.is_young {
+            (Duration::ZERO, LASTING)
+        } else {
+            (LASTING, Duration::ZERO)
         };
         self.duty = self.course.duty(since);
         match &self.duty {

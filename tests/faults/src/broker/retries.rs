@@ -95,7 +95,7 @@ struct Doomed {
 }
 
 impl Doomed {
-    async fn start(stage: &Stage, load: Load) -> Self {
+    async fn start(stage: &Stage, load: Load, hundreds: usize) -> Self {
         let traffic = load.clone().start(stage).await;
         let times = Times {
             notebook: traffic.notebook().clone(),
@@ -113,9 +113,9 @@ impl Doomed {
             stranger,
         };
         let (app, bus) = scene.app(|app| app.handlers(handlers![doomed, prompt])).await;
-        scene.traffic.burst(EVENTS).await;
+        scene.traffic.burst(hundreds * EVENTS).await;
         until("all have failed once", async || {
-            *scene.times.doomed.lock().unwrap_or_else(PoisonError::into_inner) >= RETRIES
+            *scene.times.doomed.lock().unwrap_or_else(PoisonError::into_inner) >= hundreds * RETRIES
         })
         .await;
         // What has failed is on its way to the delay queue: a shutdown waits for it.
@@ -189,7 +189,7 @@ pub(super) async fn of_a_queue_that_is_gone(stage: &Stage) -> Row {
     };
     for _ in 0..stage.times() {
         let room = stage.room(&stage.victim().await).await;
-        let scene = Doomed::start(stage, load(&room.url)).await;
+        let scene = Doomed::start(stage, load(&room.url), 1).await;
         scene
             .stranger
             .delete("faults.doomed")
@@ -215,7 +215,8 @@ pub(super) async fn of_a_queue_that_is_full(stage: &Stage) -> Row {
     try_again_after(&node, "5000").await;
     for _ in 0..stage.times() {
         let room = stage.room(&node).await;
-        let scene = Doomed::start(stage, load(&room.url)).await;
+        // 4.3 lets some dozens into a queue that is full before it refuses those from one sender.
+        let scene = Doomed::start(stage, load(&room.url), 2).await;
         // What is published from now on is for the other handler alone: the publishers would be refused, too.
         let unbound = scene.stranger.unbind("faults.doomed", "fault.noted").await;
         unbound.expect("the queue is unbound");
@@ -229,9 +230,10 @@ pub(super) async fn of_a_queue_that_is_full(stage: &Stage) -> Row {
         .await;
         let (load, times) = (scene.load.clone(), scene.times.clone());
         let mut row = scene.others_are_in_time(once(stage)).await;
-        let waiting = Stranger::connect(&room.url).await.depth("faults.doomed").await;
-        row.check(waiting.is_some_and(|waiting| waiting < 5), || {
-            format!("{waiting:?} are in the queue that was to be full")
+        let taken = Stranger::connect(&room.url).await.depth("faults.doomed").await;
+        let taken = taken.expect("the queue is there") as usize;
+        row.check(taken <= RETRIES, || {
+            format!("the queue that was to be full took {taken} of {}", 2 * RETRIES)
         });
         // The limit goes by and by: a queue that loses both at once never says that it has room again.
         limit(
@@ -243,12 +245,12 @@ pub(super) async fn of_a_queue_that_is_full(stage: &Stage) -> Row {
         times.healed.store(true, Ordering::Relaxed);
         let (app, bus) = app_of(&load, &times, |app| app.handlers(handlers![doomed])).await;
         let come_back = comes(Duration::from_mins(1), async || {
-            times.finished_by_doomed() >= EVENTS
+            times.finished_by_doomed() >= 2 * EVENTS
         })
         .await;
         row.check(come_back, || {
             let finished = times.finished_by_doomed();
-            format!("{finished} of {EVENTS} came back once there was room")
+            format!("{finished} of {} came back once there was room", 2 * EVENTS)
         });
         within("the shutdown", app.shutdown())
             .await
