@@ -106,6 +106,9 @@ pub(crate) trait Subscription: Send {
     /// and after them nothing: it is not an end, which would mean that they can no longer be settled.
     fn cancel(&mut self);
 
+    /// Ends it. Ready once the broker has heard of it, and has back what is unsettled.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
     /// Whether it was cancelled, and all that was under way then has come.
     fn is_drained(&self) -> bool;
 

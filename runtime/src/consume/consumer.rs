@@ -227,7 +227,7 @@ impl Consumer {
         self.workers.len() > 1 || self.is_ordered() || self.is_ephemeral()
     }
 
-    fn is_ephemeral(&self) -> bool {
+    pub(crate) fn is_ephemeral(&self) -> bool {
         matches!(self.source, QueueSource::Ephemeral { .. })
     }
 

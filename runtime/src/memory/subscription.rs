@@ -138,6 +138,11 @@ impl Subscription for MemorySubscription {
         self.shared.with(|state, after| state.cancel(self.id, after));
     }
 
+    /// All is returned when it is dropped.
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     fn is_drained(&self) -> bool {
         self.shared.lock().consumers[self.id].outbox.is_empty()
     }

@@ -40,6 +40,7 @@ pub(super) struct RabbitSubscription {
     deliveries: Consumer,
     settlement: Settlement,
     stage: Stage,
+    closing: Option<Boxed>,
     runtime: Handle,
     states: watch::Receiver<State>,
     connection: u64,
@@ -104,6 +105,7 @@ async fn open(
         deliveries,
         settlement: Settlement::default(),
         stage: Stage::Open,
+        closing: None,
         runtime: Handle::current(),
         states,
         connection: live.number,
@@ -255,6 +257,18 @@ impl Subscription for RabbitSubscription {
             gone: self.gone(),
             has_ended: false,
         };
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let channel = &self.channel;
+        let closing = self.closing.get_or_insert_with(|| {
+            let channel = channel.clone();
+            Box::pin(async move {
+                // An error says that it is gone already.
+                let _ = channel.close(200, "OK".into()).await;
+            })
+        });
+        closing.as_mut().poll(cx)
     }
 
     fn is_drained(&self) -> bool {

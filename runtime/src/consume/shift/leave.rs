@@ -81,6 +81,11 @@ impl Shift<'_> {
         let flush = poll_fn(|cx| self.subscription.poll_flush(cx));
         let _ = tokio::time::timeout(Duration::from_secs(5), flush).await;
         self.note_returns();
+        if self.consumer.is_ordered() && !self.consumer.is_ephemeral() {
+            // What comes after what is returned here must not be handed to the next subscription before it.
+            let close = poll_fn(|cx| self.subscription.poll_close(cx));
+            let _ = tokio::time::timeout(Duration::from_secs(5), close).await;
+        }
         exit
     }
 
