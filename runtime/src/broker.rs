@@ -106,6 +106,9 @@ pub(crate) trait Subscription: Send {
     /// and after them nothing: it is not an end, which would mean that they can no longer be settled.
     fn cancel(&mut self);
 
+    /// Whether it was cancelled, and all that was under way then has come.
+    fn is_drained(&self) -> bool;
+
     /// Says that `count` of the unsettled deliveries wait for the clock alone: nobody works on them, and nobody will
     /// before the clock moves. A broker with a virtual clock has settled when there is nothing else.
     fn set_waiting(&mut self, count: usize);

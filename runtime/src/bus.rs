@@ -20,7 +20,7 @@ use crate::error::{PublishError, PublishFault, Result};
 use crate::headers::Headers;
 use crate::memory::MemoryBroker;
 use crate::message::Message;
-use crate::payload::{self, Payload, Prepared, Unpublishable};
+use crate::payload::{self, Name, Payload, Prepared, Unpublishable};
 use crate::refusal::Refusal;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
@@ -224,9 +224,9 @@ impl Bus {
     pub fn publish_with<T: Payload>(&self, event: &T, options: PublishOptions) -> Publishing<'_> {
         // The event is encoded here and now, so that the future holds no reference to it. Its id, time, correlation and
         // cause are those of the moment and the context in which it is awaited: `context.scope(bus.publish(&event))`.
-        let (prepared, event_type) = (payload::prepare(event), payload::event_type(event));
+        let (prepared, name) = (payload::prepare(event), payload::name(event));
         Publishing(Box::pin(async move {
-            let outgoing = self.encode(prepared, event_type, options)?;
+            let outgoing = self.encode(prepared, name, options)?;
             let first = self.hand_over(&outgoing.sending).await;
             self.conclude(outgoing, first).await
         }))
@@ -244,10 +244,10 @@ impl Bus {
         // Encoded here and now, as a single one is.
         let prepared: Vec<_> = events
             .into_iter()
-            .map(|event| (payload::prepare(event), payload::event_type(event)))
+            .map(|event| (payload::prepare(event), payload::name(event)))
             .collect();
         Publishing(Box::pin(async move {
-            let encode = |(prepared, event_type)| self.encode(prepared, event_type, PublishOptions::new());
+            let encode = |(prepared, name)| self.encode(prepared, name, PublishOptions::new());
             self.hand_over_all(prepared.into_iter().map(encode).collect())
                 .await
         }))
@@ -339,7 +339,7 @@ impl Bus {
     fn encode(
         &self,
         prepared: Result<Prepared, Unpublishable>,
-        event_type: String,
+        name: Name,
         options: PublishOptions,
     ) -> Result<Outgoing> {
         let metadata = self.metadata(options.id);
@@ -347,12 +347,12 @@ impl Bus {
         let event_id = metadata.id;
         match message {
             Ok(message) => Ok(Outgoing {
-                event_type,
+                name,
                 event_id,
                 sending: self.sending(Arc::new(message), options.mandatory, true),
             }),
             Err(fault) => Err(PublishError {
-                event_type,
+                event_type: name.event_type.into_owned(),
                 event_id,
                 fault: PublishFault::Unpublishable(fault),
                 maybe_delivered: false,
@@ -364,17 +364,15 @@ impl Bus {
     /// Waits for the confirm of an event whose message was handed over, and gives its id.
     async fn conclude(&self, outgoing: Outgoing, first: Result<Answer, Unsent>) -> Result<String> {
         let sent = self.confirmed(&outgoing.sending, first).await;
-        telemetry::published(&outgoing.event_type, sent.as_ref().err());
-        let Outgoing {
-            event_type, event_id, ..
-        } = outgoing;
+        let Outgoing { name, event_id, .. } = outgoing;
+        telemetry::published(&name.event_type, name.sent, sent.as_ref().err());
         match sent {
             Ok(()) => Ok(event_id),
             Err(Unsent {
                 fault,
                 maybe_delivered,
             }) => Err(PublishError {
-                event_type,
+                event_type: name.event_type.into_owned(),
                 event_id,
                 fault,
                 maybe_delivered,
@@ -524,7 +522,7 @@ pub(crate) fn given_up(answer: &Answer, fault: PublishFault) -> Unsent {
 
 /// An event in its envelope, on its way out.
 struct Outgoing {
-    event_type: String,
+    name: Name,
     event_id: String,
     sending: Sending,
 }

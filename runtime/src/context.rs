@@ -9,8 +9,8 @@ use tokio::task::futures::TaskLocalFuture;
 use tokio::task::{self, JoinHandle};
 use uuid::Uuid;
 
+use crate::consume::Service;
 use crate::delivery::Delivery;
-use crate::event::Metadata;
 use crate::trace::TraceContext;
 
 tokio::task_local! {
@@ -45,22 +45,23 @@ tokio::task_local! {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Context(Arc<Inner>);
-
-#[derive(Clone)]
-struct Inner {
-    origin: Origin,
-    service: Option<Arc<str>>,
-    trace: Option<TraceContext>,
-}
+pub struct Context(Origin);
 
 /// What set it off.
 #[derive(Clone)]
 enum Origin {
-    /// Something that is not an event, under this correlation id.
-    Outside(Arc<str>),
-    /// An event. Its metadata is shared: a context is made for each delivery, and most are never asked.
-    Event(Arc<Metadata>),
+    /// Something that is not an event.
+    Outside(Arc<Outside>),
+    /// An event. It is asked when it comes to that: a context is made for each delivery, and most are never asked.
+    Delivery(Delivery),
+    /// An event, in another place of a trace.
+    Moved(Delivery, Arc<TraceContext>),
+}
+
+#[derive(Clone)]
+struct Outside {
+    correlation_id: Arc<str>,
+    trace: Option<TraceContext>,
 }
 
 /// The longest correlation id that is taken from outside.
@@ -92,20 +93,15 @@ impl Context {
     }
 
     fn outside(correlation_id: Arc<str>, trace: Option<TraceContext>) -> Self {
-        Self(Arc::new(Inner {
-            origin: Origin::Outside(correlation_id),
-            service: None,
+        Self(Origin::Outside(Arc::new(Outside {
+            correlation_id,
             trace,
-        }))
+        })))
     }
 
     /// The context in which a delivery is handled: what is published there has its event as its cause.
     pub(crate) fn of_delivery(delivery: &Delivery) -> Self {
-        Self(Arc::new(Inner {
-            origin: Origin::Event(delivery.event().shared_metadata()),
-            service: delivery.service().map(|service| Arc::clone(service.name())),
-            trace: delivery.trace().cloned(),
-        }))
+        Self(Origin::Delivery(delivery.clone()))
     }
 
     /// The same context in another place of a trace.
@@ -118,35 +114,49 @@ impl Context {
     /// assert_eq!(context.trace(), Some(&trace));
     /// # Ok::<(), tidings::InvalidCorrelationId>(())
     /// ```
-    pub fn with_trace(mut self, trace: TraceContext) -> Self {
-        Arc::make_mut(&mut self.0).trace = Some(trace);
-        self
+    pub fn with_trace(self, trace: TraceContext) -> Self {
+        Self(match self.0 {
+            Origin::Outside(outside) => Origin::Outside(Arc::new(Outside {
+                correlation_id: Arc::clone(&outside.correlation_id),
+                trace: Some(trace),
+            })),
+            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => {
+                Origin::Moved(delivery, Arc::new(trace))
+            }
+        })
     }
 
     /// What ties together all that one request set off.
     pub fn correlation_id(&self) -> &str {
-        match &self.0.origin {
-            Origin::Outside(correlation_id) => correlation_id,
-            Origin::Event(event) => &event.correlation_id,
+        match &self.0 {
+            Origin::Outside(outside) => &outside.correlation_id,
+            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => delivery.correlation_id(),
         }
     }
 
     /// The id of the event that is being handled: the cause of what is published meanwhile.
     pub fn causation_id(&self) -> Option<&str> {
-        match &self.0.origin {
+        match &self.0 {
             Origin::Outside(_) => None,
-            Origin::Event(event) => Some(&event.id),
+            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => Some(delivery.id()),
         }
     }
 
     /// The service whose handler is running.
     pub fn service(&self) -> Option<&Arc<str>> {
-        self.0.service.as_ref()
+        match &self.0 {
+            Origin::Outside(_) => None,
+            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => delivery.service().map(Service::name),
+        }
     }
 
     /// The place in a trace.
     pub fn trace(&self) -> Option<&TraceContext> {
-        self.0.trace.as_ref()
+        match &self.0 {
+            Origin::Outside(outside) => outside.trace.as_ref(),
+            Origin::Delivery(delivery) => delivery.trace(),
+            Origin::Moved(_, trace) => Some(trace),
+        }
     }
 
     /// Runs a future in this context; one that it is nested in is back afterwards.
@@ -310,7 +320,7 @@ mod tests {
             last_error: None,
             trace,
         };
-        let event = AnyEvent::new(Arc::new(metadata), "order.created".into(), Arc::from(data));
+        let event = AnyEvent::new(Arc::new(metadata), "order.created".into(), data.get().into());
         Delivery::new(event, Arc::new(Message::default()), facts)
     }
 

@@ -111,7 +111,7 @@ impl Delivery {
             headers,
             ..Message::default()
         };
-        let event = AnyEvent::new(Arc::new(metadata), routing_key, Arc::from(prepared.data));
+        let event = AnyEvent::new(Arc::new(metadata), routing_key, prepared.data.get().into());
         let now = Timestamp::now();
         let facts = DeliveryFacts {
             handler: "fake",
@@ -199,6 +199,11 @@ impl Delivery {
 
     /// The queue it came from.
     pub fn queue(&self) -> &str {
+        &self.0.facts.queue
+    }
+
+    #[cfg(feature = "runtime")]
+    pub(crate) fn shared_queue(&self) -> &Arc<str> {
         &self.0.facts.queue
     }
 

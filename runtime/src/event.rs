@@ -7,7 +7,6 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::descriptor::{EventDescriptor, EventSet};
@@ -341,11 +340,11 @@ impl<T> Deref for Event<T> {
 pub struct AnyEvent {
     metadata: Arc<Metadata>,
     routing_key: Arc<str>,
-    data: Arc<RawValue>,
+    data: Arc<str>,
 }
 
 impl AnyEvent {
-    pub(crate) fn new(metadata: Arc<Metadata>, routing_key: Arc<str>, data: Arc<RawValue>) -> Self {
+    pub(crate) fn new(metadata: Arc<Metadata>, routing_key: Arc<str>, data: Arc<str>) -> Self {
         Self {
             metadata,
             routing_key,
@@ -370,7 +369,7 @@ impl AnyEvent {
 
     /// The data as the JSON text it came as.
     pub fn json(&self) -> &str {
-        self.data.get()
+        &self.data
     }
 
     /// Decodes the data as the event `E`, upcasting an older version.

@@ -6,6 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::event::{AnyEvent, DomainEvent, EventFamily, EventVisitor};
 use crate::routing_key::RoutingKeyError;
+#[cfg(feature = "runtime")]
+use crate::telemetry::Sent;
 
 /// An event or a family: what a bus publishes. The derive implements it.
 #[diagnostic::on_unimplemented(
@@ -97,21 +99,35 @@ pub(crate) fn describe<T: Payload>(payload: &T) -> About {
     T::Kind::visit(payload, Describe)
 }
 
-/// The wire name of the event inside.
-pub(crate) fn event_type<T: Payload>(payload: &T) -> String {
-    struct Name;
-    impl EventVisitor for Name {
-        type Output = String;
+/// What the event inside is called, on the wire and where publishes are counted.
+#[cfg(feature = "runtime")]
+pub(crate) struct Name {
+    pub(crate) event_type: Cow<'static, str>,
+    pub(crate) sent: Sent,
+}
 
-        fn event<E: DomainEvent>(self, _: &E) -> String {
-            E::TYPE.to_owned()
+/// The name of the event inside, whether or not it can be encoded.
+#[cfg(feature = "runtime")]
+pub(crate) fn name<T: Payload>(payload: &T) -> Name {
+    struct Names;
+    impl EventVisitor for Names {
+        type Output = Name;
+
+        fn event<E: DomainEvent>(self, _: &E) -> Name {
+            Name {
+                event_type: E::TYPE.into(),
+                sent: Sent::of::<E>(),
+            }
         }
 
-        fn other(self, event: &AnyEvent) -> String {
-            event.event_type().to_owned()
+        fn other(self, event: &AnyEvent) -> Name {
+            Name {
+                event_type: event.event_type().to_owned().into(),
+                sent: Sent::other(),
+            }
         }
     }
-    T::Kind::visit(payload, Name)
+    T::Kind::visit(payload, Names)
 }
 
 /// An event ready to be put into an envelope: everything but the metadata that the moment of publishing gives.

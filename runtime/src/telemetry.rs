@@ -6,18 +6,20 @@
 
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{Key, Label, Level, Metadata, counter, gauge, with_recorder};
 
 use crate::bus::Unsent;
 use crate::consume::case::Case;
 use crate::consume::outcome::Outcome;
 use crate::delivery::Delivery;
+use crate::event::DomainEvent;
 use crate::reason::Reason;
 
 const SENT: &str = "messaging.client.sent.messages";
 const CONSUMED: &str = "messaging.client.consumed.messages";
 const PROCESS_DURATION: &str = "messaging.process.duration";
 const RETRIED: &str = "tidings.retried";
+const SET_ASIDE: &str = "tidings.set_aside";
 const DEAD_LETTERED: &str = "tidings.dead_lettered";
 const IGNORED: &str = "tidings.ignored";
 const ORPHANED: &str = "tidings.orphaned";
@@ -32,10 +34,79 @@ const RESENT: &str = "tidings.resent";
 #[cfg(feature = "rabbitmq")]
 const STALE_ACKS: &str = "tidings.acks.stale";
 
+/// What is counted for every event has its name and labels put together once. Its counter is asked for each time all
+/// the same: who records may be installed after the first event, or for one thread alone.
+const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+
+fn count(key: &Key) {
+    with_recorder(|recorder| recorder.register_counter(key, &METADATA)).increment(1);
+}
+
+/// The labels of publishes of one event type.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent(Option<&'static [Label]>);
+
+impl Sent {
+    /// Of a type that is known to the compiler: they are there before the program starts.
+    pub(crate) const fn of<E: DomainEvent>() -> Self {
+        Self(Some(<Labels<E>>::SENT))
+    }
+
+    /// Of a type that only the event knows.
+    pub(crate) const fn other() -> Self {
+        Self(None)
+    }
+}
+
+struct Labels<E>(std::marker::PhantomData<E>);
+
+impl<E: DomainEvent> Labels<E> {
+    const SENT: &'static [Label] = &[Label::from_static_parts("tidings.event.type", E::TYPE)];
+}
+
+/// What is counted and measured for every delivery of a handler.
+#[derive(Debug)]
+pub(crate) struct Processed {
+    done: Key,
+    failed: Key,
+}
+
+impl Processed {
+    pub(crate) fn by(handler: &'static str) -> Self {
+        let key = |error: &'static str| {
+            let labels = [("tidings.handler", handler), ("error.type", error)];
+            Key::from_parts(PROCESS_DURATION, labels.as_slice())
+        };
+        Self {
+            done: key(""),
+            failed: key("failed"),
+        }
+    }
+}
+
+/// What is counted for every delivery from a queue.
+#[derive(Debug)]
+pub(crate) struct Received(Key);
+
+impl Received {
+    pub(crate) fn from(queue: &str) -> Self {
+        let label = Label::new("messaging.destination.name", queue.to_owned());
+        Self(Key::from_parts(CONSUMED, vec![label]))
+    }
+
+    /// A delivery came.
+    pub(crate) fn one(&self) {
+        count(&self.0);
+    }
+}
+
 /// An event was confirmed, or not.
-pub(crate) fn published(event_type: &str, error: Option<&Unsent>) {
+pub(crate) fn published(event_type: &str, sent: Sent, error: Option<&Unsent>) {
     match error {
-        None => counter!(SENT, "tidings.event.type" => event_type.to_owned()).increment(1),
+        None => match sent.0 {
+            Some(labels) => count(&Key::from_static_parts(SENT, labels)),
+            None => counter!(SENT, "tidings.event.type" => event_type.to_owned()).increment(1),
+        },
         Some(unsent) => {
             let error = unsent.fault.to_string();
             tracing::warn!(
@@ -49,17 +120,10 @@ pub(crate) fn published(event_type: &str, error: Option<&Unsent>) {
     }
 }
 
-/// A delivery came.
-pub(crate) fn received(queue: &str) {
-    counter!(CONSUMED, "messaging.destination.name" => queue.to_owned()).increment(1);
-}
-
 /// A handler has run.
-pub(crate) fn processed(delivery: &Delivery, outcome: &Outcome, took: Duration) {
-    let handler = delivery.handler().to_owned();
-    let error = if outcome.is_done() { "" } else { "failed" };
-    histogram!(PROCESS_DURATION, "tidings.handler" => handler, "error.type" => error)
-        .record(took.as_secs_f64());
+pub(crate) fn processed(by: &Processed, delivery: &Delivery, outcome: &Outcome, took: Duration) {
+    let key = if outcome.is_done() { &by.done } else { &by.failed };
+    with_recorder(|recorder| recorder.register_histogram(key, &METADATA)).record(took.as_secs_f64());
     tracing::debug!(
         handler = delivery.handler(),
         event_type = delivery.event_type(),
@@ -113,6 +177,16 @@ pub(crate) fn breaker(handler: &'static str, open: bool) {
     } else {
         tracing::info!(handler, "a probe succeeded; the breaker is closed");
     }
+}
+
+/// A delivery that may end its process was set aside, to be tried alone.
+pub(crate) fn set_aside(handler: &'static str, queue: &str) {
+    counter!(SET_ASIDE, "tidings.handler" => handler).increment(1);
+    tracing::warn!(
+        handler,
+        queue,
+        "a delivery came back unsettled again; set aside, to be tried alone"
+    );
 }
 
 /// The broker ended a subscription.

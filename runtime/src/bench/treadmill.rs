@@ -235,5 +235,9 @@ impl Subscription for Run {
         self.prefetch = 0;
     }
 
+    fn is_drained(&self) -> bool {
+        self.prefetch == 0
+    }
+
     fn set_waiting(&mut self, _: usize) {}
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -15,7 +16,7 @@ use crate::error::PublishFault;
 use crate::message::Message;
 use crate::reason::Reason;
 use crate::returns::Returned;
-use crate::telemetry;
+use crate::telemetry::{self, Sent};
 use crate::timestamp::Timestamp;
 use crate::topology::Names;
 use crate::wire::error_text;
@@ -25,6 +26,7 @@ use crate::wire::republish::{Destination, Details, Fate, republish};
 
 use super::attempt::panic_text;
 use super::outcome::{self, Attempt, BoxError, Outcome, Step};
+use super::retry::rung_at_least;
 use super::service::Service;
 use super::worker::{Counts, Worker};
 
@@ -77,6 +79,22 @@ impl Case {
             // Sent on to a delay or to the dead letters it would be there twice.
             _ if self.is_lost() => Carried::Abandoned,
             step => self.carry_out(step).await,
+        }
+    }
+
+    /// The same, whatever panics on the way.
+    pub(crate) async fn settle_guarded(self, outcome: Outcome, counts: bool) -> Carried {
+        match AssertUnwindSafe(self.settle(outcome, counts))
+            .catch_unwind()
+            .await
+        {
+            Ok(carried) => carried,
+            // Nothing of the handler's is left that could panic, but who waits for this news waits for ever.
+            Err(panic) => {
+                let text = panic_text(panic);
+                let outcome = Outcome::retry(format!("settling it panicked: {text}"));
+                self.settle(outcome, counts).await
+            }
         }
     }
 
@@ -134,7 +152,10 @@ impl Case {
                 Counts::add(&counts.retried);
                 let error = written(error);
                 telemetry::retried(self, delay, &error);
-                self.delay(delay, next_attempt, &error).await
+                let fate = Fate::Retry {
+                    attempt: next_attempt,
+                };
+                self.delay(delay, fate, Some(&error)).await
             }
             Step::DeadLetter { reason, error } => {
                 Counts::add(&counts.dead_lettered);
@@ -188,7 +209,7 @@ impl Case {
             let mut last = None;
             for (message, result) in unsent.into_iter().zip(results) {
                 let kind = message.properties.kind.as_deref().unwrap_or_default();
-                telemetry::published(kind, result.as_ref().err());
+                telemetry::published(kind, Sent::other(), result.as_ref().err());
                 if let Err(error) = result {
                     failed.push(message);
                     last = Some(error);
@@ -219,22 +240,26 @@ impl Case {
         }
     }
 
-    async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
+    /// Lets it come back behind all others of its queue, with what is known of it. Returned, it would be counted again
+    /// up to RabbitMQ 4.2, and be handed out next; and only after a delay do all who let go of it take care.
+    pub(crate) async fn set_aside(&self, returns: u32) -> Carried {
+        telemetry::set_aside(self.worker.name(), &self.queue);
+        let fate = Fate::SetAside {
+            attempt: self.attempt,
+            returns,
+        };
+        let delay = rung_at_least(self.service.ladder(), Duration::ZERO);
+        self.delay(delay, fate, self.origin.last_error.as_deref()).await
+    }
+
+    async fn delay(&self, delay: Duration, fate: Fate, error: Option<&str>) -> Carried {
         let exchange = self.service.names().delays();
         let key = Names::delay(&self.queue, delay);
         let to = Destination {
             exchange: &exchange,
             routing_key: &key,
         };
-        self.send_on(
-            to,
-            error,
-            Fate::Retry {
-                attempt: next_attempt,
-            },
-            Some(delay),
-        )
-        .await
+        self.send_on(to, error, fate, Some(delay)).await
     }
 
     async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {
@@ -249,7 +274,7 @@ impl Case {
             attempts: self.attempt,
             at: Timestamp::now(),
         };
-        match self.send_on(to, error, fate, None).await {
+        match self.send_on(to, Some(error), fate, None).await {
             Carried::Settled { .. } => Carried::Settled { dead_lettered: true },
             other => other,
         }
@@ -258,7 +283,7 @@ impl Case {
     async fn send_on(
         &self,
         to: Destination<'_>,
-        error: &str,
+        error: Option<&str>,
         fate: Fate,
         delay: Option<Duration>,
     ) -> Carried {
@@ -269,7 +294,7 @@ impl Case {
             handler: self.worker.name(),
             queue: &self.queue,
             first_received_at: self.first_received_at(),
-            error: Some(error),
+            error,
             redact,
             fate,
         };

@@ -194,6 +194,11 @@ impl Outcome {
         }
     }
 
+    /// Whether there is nothing left to do but to acknowledge.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(&self.0, Kind::Done(returned) if returned.events.is_empty())
+    }
+
     /// Whether settling it takes a publish.
     pub(crate) fn takes_publishing(&self) -> bool {
         match &self.0 {

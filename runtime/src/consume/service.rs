@@ -19,6 +19,7 @@ pub(crate) struct Service(Arc<Inner>);
 struct Inner {
     name: Arc<str>,
     names: Names,
+    returns: String,
     bus: Bus,
     plan: Plan,
     ladder: Vec<Duration>,
@@ -30,6 +31,7 @@ impl Service {
     pub(crate) fn new(name: &str, bus: Bus, plan: Plan, stopping: watch::Receiver<bool>) -> Self {
         Self(Arc::new(Inner {
             name: name.into(),
+            returns: Names::of(name).returns(),
             names: Names::of(name),
             ladder: super::retry::ladder(bus.config().speed_up),
             bus,
@@ -45,6 +47,11 @@ impl Service {
 
     pub(crate) fn names(&self) -> &Names {
         &self.0.names
+    }
+
+    /// The exchange through which its retries come back: asked for with every delivery.
+    pub(crate) fn returns(&self) -> &str {
+        &self.0.returns
     }
 
     pub(crate) fn bus(&self) -> &Bus {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::delivery::Delivery;
 use crate::descriptor::EventDescriptor;
 use crate::handler::{HandlerDescriptor, HandlerFuture};
+use crate::telemetry::Processed;
 use crate::topic;
 
 use super::around::Middleware;
@@ -28,6 +29,7 @@ pub(crate) struct Worker {
     breaker: Mutex<Breaker>,
     trouble: Mutex<Option<String>>,
     pub(crate) counts: Counts,
+    pub(crate) processed: Processed,
 }
 
 /// What became of a handler's deliveries since it started.
@@ -85,6 +87,7 @@ impl Worker {
             breaker: Mutex::default(),
             trouble: Mutex::default(),
             counts: Counts::default(),
+            processed: Processed::by(descriptor.name()),
             descriptor,
         }
     }

@@ -1,5 +1,6 @@
 //! The body of a message as text, once it is neither too large nor too deep.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::limits::Limits;
@@ -51,6 +52,11 @@ impl<'a> Body<'a> {
     /// The whole body as one JSON value of any kind.
     pub(crate) fn whole(&self) -> Result<&'a RawValue, Fault> {
         serde_json::from_str(self.text).map_err(|error| self.not_json(error))
+    }
+
+    /// The whole body as a `T`, if it is one.
+    pub(crate) fn plain<T: Deserialize<'a>>(&self) -> Option<T> {
+        serde_json::from_str(self.text).ok()
     }
 
     /// The whole body as a JSON object.

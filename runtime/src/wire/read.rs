@@ -133,7 +133,7 @@ fn complete(found: Found<'_>, message: &Message, origin: &Origin) -> AnyEvent {
     AnyEvent::new(
         Arc::new(metadata),
         Arc::clone(&origin.routing_key),
-        Arc::from(found.data.into_owned()),
+        found.data.get().into(),
     )
 }
 

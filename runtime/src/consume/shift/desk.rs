@@ -8,6 +8,8 @@ use crate::consume::held::Held;
 use crate::consume::lanes::Lanes;
 use crate::consume::worker::Worker;
 
+use super::swift::Swift;
+
 /// A handler's place in a shift.
 pub(super) struct Desk {
     pub(super) worker: Arc<Worker>,
@@ -17,6 +19,7 @@ pub(super) struct Desk {
     /// When the next probe may start, while the breaker is open and the queue is held.
     probe_at: Option<Duration>,
     probing: bool,
+    pub(super) swift: Swift,
 }
 
 impl Desk {
@@ -28,6 +31,7 @@ impl Desk {
             busy: 0,
             probe_at: None,
             probing: false,
+            swift: Swift::default(),
         }
     }
 

@@ -6,10 +6,12 @@
 mod admit;
 mod desk;
 mod leave;
+mod swift;
 mod work;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::Poll;
@@ -26,6 +28,7 @@ use super::settle::AckWindow;
 use crate::broker::{Incoming, Subscription};
 use crate::clock::{Awake, Sleep};
 use crate::message::Message;
+use crate::telemetry::Received;
 
 /// How many deliveries are admitted before what they did is settled.
 const BATCH: usize = 64;
@@ -55,27 +58,31 @@ pub(crate) struct Shift<'a> {
     window: AckWindow,
     desks: Vec<Desk>,
     /// Every delivery that an attempt or its settlement works on.
-    running: HashMap<u64, Running>,
+    running: HashMap<u64, Running, BuildHasherDefault<TagHasher>>,
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     timer: Option<(Duration, Sleep)>,
     /// Kept until what the clock woke has been seen to, and taken up again before the subscription goes.
     awake: &'a mut Option<Awake>,
     leaving: Option<Exit>,
+    /// Up to this delivery an ordered queue is handled one by one: those that came back often may end the process.
+    alone_through: u64,
     /// Set once what was handed out is no longer this shift's: the broker hands it out again.
     lost: Arc<AtomicBool>,
     unflushed: bool,
     next_hold_check: Instant,
+    received: Received,
 }
 
 struct Running {
     handler: usize,
-    task: JoinHandle<()>,
+    /// Whether it was begun without a task.
+    begun_here: bool,
+    /// Absent for an attempt that was over at its first poll: its reports are on their way.
+    task: Option<JoinHandle<()>>,
     /// Whether the handler itself still runs: what comes after takes no place of another attempt.
     in_handler: bool,
     message: Arc<Message>,
-    /// Absent for a delivery that was over before a handler saw it.
-    held: Option<Held>,
 }
 
 /// What an attempt's task says.
@@ -84,11 +91,17 @@ struct Report {
     news: News,
 }
 
+/// An attempt that is over, and how long it took.
+struct Done {
+    held: Held,
+    took: Duration,
+}
+
 enum News {
     /// The handler is done; its outcome is being carried out.
     Ran,
-    /// The delivery is settled.
-    Carried(Carried),
+    /// The delivery is settled. It comes back to its lane, unless it was over before a handler saw it.
+    Carried(Carried, Option<Done>),
 }
 
 impl<'a> Shift<'a> {
@@ -108,16 +121,18 @@ impl<'a> Shift<'a> {
         let next_hold_check = Instant::now() + consumer.service.bus().config().hold_limit / HOLD_CHECKS;
         Self {
             window: AckWindow::new(prefetch),
+            received: Received::from(&consumer.queue),
             consumer,
             subscription,
             pace,
             desks,
-            running: HashMap::new(),
+            running: HashMap::default(),
             reports,
             reporter,
             timer: None,
             awake,
             leaving: None,
+            alone_through: 0,
             lost: Arc::default(),
             unflushed: false,
             next_hold_check,
@@ -144,6 +159,7 @@ impl<'a> Shift<'a> {
             *self.awake = None;
             if let Some(exit) = self.leaving
                 && self.running.is_empty()
+                && !self.has_to_finish()
             {
                 return self.leave(exit).await;
             }
@@ -176,6 +192,7 @@ impl<'a> Shift<'a> {
         let hold_check = self.next_hold_check;
         let subscription = &mut self.subscription;
         let unflushed = self.unflushed;
+        let awaits_the_last = self.leaving == Some(Exit::Pace(Pace::Careful)) && !subscription.is_drained();
         let flush_or_take = poll_fn(|cx| {
             if unflushed && subscription.poll_flush(cx).is_ready() {
                 return Poll::Ready(Turn::Flushed);
@@ -190,6 +207,9 @@ impl<'a> Shift<'a> {
                     }
                     // What came before the end is admitted first; the end is there to be seen on the next turn.
                     Poll::Ready(None) if batch.is_empty() => return Poll::Ready(Turn::Lost),
+                    Poll::Pending if batch.is_empty() && awaits_the_last && subscription.is_drained() => {
+                        return Poll::Ready(Turn::Tick);
+                    }
                     Poll::Pending if batch.is_empty() => return Poll::Pending,
                     Poll::Ready(None) | Poll::Pending => return Poll::Ready(Turn::Deliveries(batch)),
                 }
@@ -216,6 +236,11 @@ impl<'a> Shift<'a> {
     }
 
     fn acknowledge(&mut self) {
+        // Each would make room for another delivery. What the broker sends to a consumer that it has cancelled meanwhile is
+        // not seen here: it would come back with the channel, and look more suspect.
+        if self.finishes() && !self.subscription.is_drained() {
+            return;
+        }
         for ack in self.window.due(Instant::now()) {
             self.subscription.ack(ack.tag, ack.multiple);
             self.unflushed = true;
@@ -238,6 +263,27 @@ impl<'a> Shift<'a> {
 
     fn elapsed(&self) -> Duration {
         self.consumer.service.bus().broker().clock().elapsed()
+    }
+}
+
+/// Tags come from the broker, each one more than the one before: they are spread well enough by themselves.
+#[derive(Default)]
+struct TagHasher(u64);
+
+impl Hasher for TagHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, tag: u64) {
+        // The table looks at the highest bits, too.
+        self.0 = tag.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

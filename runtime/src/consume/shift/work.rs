@@ -1,28 +1,37 @@
 //! How an attempt starts, and what its task reports.
 
-use std::panic::AssertUnwindSafe;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
-use super::{Exit, News, Report, Running, Shift};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+
+use super::{Done, Exit, News, Report, Running, Shift};
 use crate::consume::attempt;
 use crate::consume::breaker::Change;
 use crate::consume::case::{Carried, Case};
 use crate::consume::consumer::Wanted;
 use crate::consume::held::Held;
 use crate::consume::outcome::Outcome;
-use crate::consume::worker::Worker;
+use crate::consume::worker::{Counts, Worker};
 use crate::delivery::Delivery;
 use crate::telemetry;
-use futures_util::FutureExt;
 
 impl Shift<'_> {
     /// Starts every attempt that has an event, a place and, when its breaker is open, its probe's turn.
     pub(super) fn start_what_may(&mut self) {
-        if self.leaving.is_some() {
+        if self.leaving.is_some() && !(self.finishes() && self.has_let_go_of_suspects()) {
             return;
         }
         let now = self.elapsed();
+        if self.alone_through > 0 {
+            return self.start_the_oldest(now);
+        }
         for at in 0..self.desks.len() {
             while let Some((held, probe)) = self.desks[at].next(self.pace, now) {
                 self.start(held, probe);
@@ -30,55 +39,71 @@ impl Shift<'_> {
         }
     }
 
-    fn start(&mut self, held: Held, probe: bool) {
-        let worker = Arc::clone(&self.desks[held.handler].worker);
-        let case = Case {
-            service: self.consumer.service.clone(),
-            worker: Arc::clone(&worker),
-            queue: Arc::clone(&self.consumer.queue),
-            message: Arc::clone(held.delivery.message()),
-            origin: held.origin.clone(),
-            attempt: held.delivery.attempt(),
-            lost: Arc::clone(&self.lost),
-            waited: held.waited,
-            delivery: Some(held.delivery.clone()),
-        };
-        let (tag, handler, reporter) = (held.tag, held.handler, self.reporter.clone());
-        let delivery = held.delivery.clone();
-        let task = tokio::spawn(async move {
-            let started = Instant::now();
-            let outcome = attempt::run(&worker, delivery.clone()).await;
-            telemetry::processed(&delivery, &outcome, started.elapsed());
-            let counts = record(&worker, &delivery, &outcome, probe);
-            if outcome.takes_publishing() {
-                let _ = reporter.send(Report { tag, news: News::Ran });
+    /// Whether what was set aside is out of hand, and nothing else can come: what starts now may end the process, and
+    /// all that is in hand comes back with it.
+    fn has_let_go_of_suspects(&mut self) -> bool {
+        let is_let_go = |running: &Running| running.held.is_some();
+        self.subscription.is_drained() && self.running.values().all(is_let_go) && self.has_acknowledged()
+    }
+
+    /// Whether the broker has heard of all that is settled; sees to it if not.
+    fn has_acknowledged(&mut self) -> bool {
+        for ack in self.window.all() {
+            self.subscription.ack(ack.tag, ack.multiple);
+            self.unflushed = true;
+        }
+        !self.unflushed
+    }
+
+    /// Starts the oldest delivery once all before it are settled, and the broker has heard of that: should it end the
+    /// process, it is the first to come back.
+    fn start_the_oldest(&mut self, now: Duration) {
+        let waits = self.desks.iter().any(|desk| desk.lanes.waits());
+        if !self.has_acknowledged() || waits || !self.running.is_empty() {
+            return;
+        }
+        let ready = self.desks.iter_mut().enumerate();
+        let oldest = ready
+            .filter_map(|(at, desk)| Some((desk.lanes.oldest_first()?, at)))
+            .min();
+        match oldest {
+            Some((tag, _)) if tag > self.alone_through => {
+                self.alone_through = 0;
+                self.start_what_may();
             }
-            let carried = match AssertUnwindSafe(case.settle(outcome, counts))
-                .catch_unwind()
-                .await
-            {
-                Ok(carried) => carried,
-                // Nothing of the handler's is left that could panic, but who waits for this news waits for ever.
-                Err(panic) => {
-                    let text = attempt::panic_text(panic);
-                    case.settle(Outcome::retry(format!("settling it panicked: {text}")), counts)
-                        .await
+            Some((_, at)) => {
+                if let Some((held, probe)) = self.desks[at].next(self.pace, now) {
+                    self.start(held, probe);
                 }
-            };
-            let _ = reporter.send(Report {
-                tag,
-                news: News::Carried(carried),
-            });
-        });
+            }
+            None => {}
+        }
+    }
+
+    fn start(&mut self, held: Held, probe: bool) {
+        let (tag, handler) = (held.tag, held.handler);
         let message = Arc::clone(held.delivery.message());
+        let work = Work {
+            worker: Arc::clone(&self.desks[handler].worker),
+            lost: Arc::clone(&self.lost),
+            reporter: self.reporter.clone(),
+            held,
+            probe,
+        };
+        let begun_here = self.desks[handler].swift.is_likely();
+        let task = if begun_here {
+            begun(Box::pin(work.run()))
+        } else {
+            Some(tokio::spawn(work.run()))
+        };
         self.running.insert(
             tag,
             Running {
                 handler,
+                begun_here,
                 task,
                 in_handler: true,
                 message,
-                held: Some(held),
             },
         );
     }
@@ -93,7 +118,7 @@ impl Shift<'_> {
                     self.desks[running.handler].left(now);
                 }
             }
-            News::Carried(carried) => {
+            News::Carried(carried, done) => {
                 // A delivery that was held too long is no longer this shift's.
                 let Some(running) = self.running.remove(&report.tag) else {
                     return;
@@ -102,14 +127,19 @@ impl Shift<'_> {
                 if running.in_handler {
                     desk.left(now);
                 }
-                self.finish(report.tag, running, carried, now);
+                let waited = running.begun_here && running.task.is_some();
+                let held = done.map(|done| {
+                    desk.swift.took(done.took, waited);
+                    done.held
+                });
+                self.finish(report.tag, running.handler, held, carried, now);
             }
         }
         self.mind_the_breaker();
     }
 
-    fn finish(&mut self, tag: u64, running: Running, carried: Carried, now: Duration) {
-        let desk = &mut self.desks[running.handler];
+    fn finish(&mut self, tag: u64, handler: usize, held: Option<Held>, carried: Carried, now: Duration) {
+        let desk = &mut self.desks[handler];
         match carried {
             Carried::Settled { dead_lettered } => {
                 self.window.finished(tag, Instant::now());
@@ -127,7 +157,7 @@ impl Shift<'_> {
                         runs
                     });
                     self.begin_to_leave(Exit::Paused);
-                } else if let Some(held) = running.held {
+                } else if let Some(held) = held {
                     desk.lanes.finished(held.lane());
                 }
             }
@@ -136,7 +166,7 @@ impl Shift<'_> {
                 next_attempt,
                 error,
             } => {
-                if let Some(mut held) = running.held {
+                if let Some(mut held) = held {
                     if next_attempt > held.delivery.attempt() {
                         held.waited += delay;
                     }
@@ -146,6 +176,73 @@ impl Shift<'_> {
             }
             // Unsettled; it returns to its queue when the shift ends.
             Carried::Abandoned => {}
+        }
+    }
+}
+
+/// Begins an attempt here and now, and gives it a task of its own when it does not end at once.
+fn begun(mut attempt: Pin<Box<impl Future<Output = ()> + Send + 'static>>) -> Option<JoinHandle<()>> {
+    // Whom this poll would wake need not be known: a new task is polled as soon as it is spawned.
+    let mut nobody = task::Context::from_waker(task::Waker::noop());
+    // The handler's panics are caught further in. What is left to panic, a recorder of metrics, say, would end the
+    // task of that delivery alone, and must not end the shift.
+    let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(&mut nobody)));
+    matches!(polled, Ok(Poll::Pending)).then(|| tokio::spawn(attempt))
+}
+
+/// One attempt on its way.
+struct Work {
+    worker: Arc<Worker>,
+    lost: Arc<AtomicBool>,
+    reporter: UnboundedSender<Report>,
+    held: Held,
+    probe: bool,
+}
+
+impl Work {
+    // Each delivery moves this future to where it runs, so it is kept small: what few deliveries need is boxed when they
+    // need it.
+    async fn run(self) {
+        let started = Instant::now();
+        let delivery = &self.held.delivery;
+        let outcome = attempt::run(&self.worker, delivery.clone()).await;
+        let took = started.elapsed();
+        telemetry::processed(&self.worker.processed, delivery, &outcome, took);
+        let counts = record(&self.worker, delivery, &outcome, self.probe);
+        if outcome.takes_publishing() {
+            self.report(News::Ran);
+        }
+        let carried = if outcome.is_plain() && !self.lost.load(Ordering::Relaxed) {
+            Counts::add(&self.worker.counts.handled);
+            Carried::Settled { dead_lettered: false }
+        } else {
+            Box::pin(self.case().settle_guarded(outcome, counts)).await
+        };
+        let Self { reporter, held, .. } = self;
+        // The shift may be over; then nobody waits for the news.
+        let _ = reporter.send(Report {
+            tag: held.tag,
+            news: News::Carried(carried, Some(Done { held, took })),
+        });
+    }
+
+    fn report(&self, news: News) {
+        let tag = self.held.tag;
+        let _ = self.reporter.send(Report { tag, news });
+    }
+
+    fn case(&self) -> Case {
+        let delivery = &self.held.delivery;
+        Case {
+            service: delivery.service().expect("it was made of one").clone(),
+            worker: Arc::clone(&self.worker),
+            queue: Arc::clone(delivery.shared_queue()),
+            message: Arc::clone(delivery.message()),
+            origin: self.held.origin.clone(),
+            attempt: delivery.attempt(),
+            lost: Arc::clone(&self.lost),
+            waited: self.held.waited,
+            delivery: Some(delivery.clone()),
         }
     }
 }

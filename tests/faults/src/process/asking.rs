@@ -86,6 +86,14 @@ impl Asking {
         self.publish(&events).await;
     }
 
+    /// Asks for these deeds, of one aggregate, in order.
+    pub async fn ask_of_line(&mut self, line: &str, deeds: &[Deed]) {
+        for &deed in deeds {
+            let event = Asked::of_line(self.open(deed), line, deed);
+            self.publish(&[event]).await;
+        }
+    }
+
     /// The number of an event that is to end as this deed does.
     pub fn open(&mut self, deed: Deed) -> u64 {
         let number = self.book.open();

@@ -52,6 +52,22 @@ pub(super) async fn far(event: Event<Noted>, State(desk): State<Desk>) {
     desk.notebook.note("far", event.number, event.id(), &event.line);
 }
 
+/// Keeps the order of each aggregate, across instances.
+#[event_handler(
+    "fault.asked",
+    ordered_by = "aggregate_id",
+    single_active,
+    timeout = "10m",
+    retry(attempts = 8, rungs = "1s")
+)]
+pub(super) async fn ordered(
+    asked: Event<Asked>,
+    delivery: Delivery,
+    State(desk): State<Desk>,
+) -> Result<(), HandlerError> {
+    desk.perform(&asked, &delivery).await
+}
+
 impl Desk {
     async fn perform(&self, asked: &Event<Asked>, delivery: &Delivery) -> Result<(), HandlerError> {
         let error = |text: &str| Err(HandlerError::retry(text.to_owned()));

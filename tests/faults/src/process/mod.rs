@@ -11,6 +11,7 @@ mod handlers;
 pub mod instance;
 mod killed;
 mod nonsense;
+mod order;
 pub mod service;
 mod shutdown;
 mod versions;
@@ -60,7 +61,25 @@ pub const FAULTS: &[Fault] = &[
         "crash-loop",
         "a body that ends its process, among 255 that do not",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(crash_loop::ended(stage)),
+        |stage| Box::pin(crash_loop::ended(stage, 1, 1)),
+    ),
+    Fault::new(
+        "crash-loop-few",
+        "three bodies that end their process, among 253 that do not",
+        Times { short: 1, full: 1 },
+        |stage| Box::pin(crash_loop::ended(stage, 3, 1)),
+    ),
+    Fault::new(
+        "crash-loop-many",
+        "ten bodies that end their process, among 246 that do not",
+        Times { short: 1, full: 1 },
+        |stage| Box::pin(crash_loop::ended(stage, 10, 1)),
+    ),
+    Fault::new(
+        "crash-loop-instances",
+        "three bodies that end their process, and six instances that take turns",
+        Times { short: 1, full: 1 },
+        |stage| Box::pin(crash_loop::ended(stage, 3, 6)),
     ),
     Fault::new(
         "dependency-down",
@@ -101,6 +120,12 @@ pub const FAULTS: &[Fault] = &[
         |stage| Box::pin(deploy::deployed(stage)),
     ),
     Fault::new(
+        "deploy-ordered",
+        "six instances with one active are replaced one by one while deliveries wait in their place",
+        Times { short: 2, full: 2 },
+        |stage| Box::pin(deploy::ordered(stage)),
+    ),
+    Fault::new(
         "bodies",
         "generated bodies and header tables, events and nonsense",
         Times {
@@ -110,4 +135,10 @@ pub const FAULTS: &[Fault] = &[
         |stage| Box::pin(bodies::fed(stage)),
     )
     .strike(|field| Box::pin(bodies::feed(field))),
+    Fault::new(
+        "order",
+        "two instances with one active; retries, cut connections, killed processes and a killed broker",
+        Times { short: 1, full: 5 },
+        |stage| Box::pin(order::disturbed(stage)),
+    ),
 ];

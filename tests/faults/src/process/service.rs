@@ -43,6 +43,8 @@ pub enum Cast {
     Patient,
     /// One that finishes every event of the usual traffic at once.
     Far,
+    /// One that keeps the order of each aggregate, across instances.
+    Ordered,
     /// The service as it was before it was changed.
     Old,
     /// The service as it is now: another key, a newer version, one more handler.
@@ -103,6 +105,7 @@ async fn serve(job: Job) -> i32 {
         Cast::Plain => app.handlers(handlers![handlers::plain]),
         Cast::Patient => app.handlers(handlers![handlers::patient]),
         Cast::Far => app.handlers(handlers![handlers::far]),
+        Cast::Ordered => app.handlers(handlers![handlers::ordered]),
         Cast::Old => app.handlers(handlers![super::versions::old::deployed]),
         Cast::New => app.handlers(handlers![
             super::versions::new::deployed,
