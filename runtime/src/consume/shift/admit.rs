@@ -139,6 +139,7 @@ impl Shift<'_> {
             tag,
             Running {
                 handler,
+                is_attempt: false,
                 begun_here: false,
                 task: Some(task),
                 in_handler: false,

@@ -76,6 +76,8 @@ pub(crate) struct Shift<'a> {
 
 struct Running {
     handler: usize,
+    /// Whether its handler was called; else it is settled unseen.
+    is_attempt: bool,
     /// Whether it was begun without a task.
     begun_here: bool,
     /// Absent for an attempt that was over at its first poll: its reports are on their way.

@@ -42,7 +42,7 @@ impl Shift<'_> {
     /// Whether what was set aside is out of hand, and nothing else can come: what starts now may end the process, and
     /// all that is in hand comes back with it.
     fn has_let_go_of_suspects(&mut self) -> bool {
-        let is_let_go = |running: &Running| running.held.is_some();
+        let is_let_go = |running: &Running| running.is_attempt;
         self.subscription.is_drained() && self.running.values().all(is_let_go) && self.has_acknowledged()
     }
 
@@ -100,6 +100,7 @@ impl Shift<'_> {
             tag,
             Running {
                 handler,
+                is_attempt: true,
                 begun_here,
                 task,
                 in_handler: true,
