@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lapin::BasicProperties;
-use tidings::{App, Bus, Delivery, Event, HandlerError, RunningApp, State, event_handler, handlers};
+use tidings::{App, Bus, Event, HandlerError, RunningApp, State, event_handler, handlers};
 
 use tidings_broker::Node;
 
@@ -26,7 +26,7 @@ const RUNG: Duration = Duration::from_secs(5);
 /// How much later a retry may come.
 const LATE: Duration = Duration::from_secs(1);
 /// How many events each handler gets.
-const EVENTS: usize = 112;
+const EVENTS: usize = 208;
 /// How many of them are tried again: how many retries wait in vain, and how many are to come back beside them.
 const RETRIES: usize = 100;
 
@@ -34,6 +34,7 @@ const RETRIES: usize = 100;
 #[derive(Debug, Clone)]
 struct Times {
     notebook: Notebook,
+    seen: Arc<Mutex<HashSet<u64>>>,
     failed: Arc<Mutex<HashMap<u64, Instant>>>,
     waited: Arc<Mutex<HashMap<u64, Duration>>>,
     doomed: Arc<Mutex<usize>>,
@@ -48,10 +49,10 @@ impl Times {
     }
 }
 
-/// Fails until it is healed, but for one event of ten: what never succeeds is not tried any more.
+/// Fails until it is healed, but for every other event: of what never succeeds the breaker takes no more.
 #[event_handler("fault.noted", concurrency = 256, retry(rungs = "15s"))]
 async fn doomed(event: Event<Noted>, State(times): State<Times>) -> Result<(), HandlerError> {
-    if event.number.is_multiple_of(10) || times.healed.load(Ordering::Relaxed) {
+    if event.number.is_multiple_of(2) || times.healed.load(Ordering::Relaxed) {
         times
             .notebook
             .note("doomed", event.number, event.id(), &event.line);
@@ -66,15 +67,12 @@ async fn doomed(event: Event<Noted>, State(times): State<Times>) -> Result<(), H
     Err(HandlerError::retry("never"))
 }
 
-/// Fails each event once, but for one of ten.
+/// Fails every other event once, whatever attempt it is: while a breaker is open none is counted.
 #[event_handler("fault.noted", concurrency = 256, retry(rungs = "5s"))]
-async fn prompt(
-    event: Event<Noted>,
-    delivery: Delivery,
-    State(times): State<Times>,
-) -> Result<(), HandlerError> {
+async fn prompt(event: Event<Noted>, State(times): State<Times>) -> Result<(), HandlerError> {
     let mut failed = times.failed.lock().unwrap_or_else(PoisonError::into_inner);
-    if delivery.attempt() == 1 && !event.number.is_multiple_of(10) {
+    let mut seen = times.seen.lock().unwrap_or_else(PoisonError::into_inner);
+    if !event.number.is_multiple_of(2) && seen.insert(event.number) {
         failed.insert(event.number, Instant::now());
         return Err(HandlerError::retry("not at first"));
     }
@@ -103,6 +101,7 @@ impl Doomed {
         let traffic = load.clone().start(stage).await;
         let times = Times {
             notebook: traffic.notebook().clone(),
+            seen: Arc::default(),
             failed: Arc::default(),
             waited: Arc::default(),
             doomed: Arc::default(),
