@@ -11,8 +11,8 @@ use tidings::error::PublishFault;
 use tidings::health::HandlerState;
 use tidings::testing::{MemoryServer, TestBus};
 use tidings::{
-    App, Bus, Delivery, DomainEvent, Error, Event, FromRef, HandlerError, Outcome, Reason, RunningApp, State,
-    assert_not_published, assert_published, event_handler, handlers,
+    App, Bus, Declare, Delivery, DomainEvent, Error, Event, FromRef, HandlerError, Outcome, Reason,
+    RunningApp, State, assert_not_published, assert_published, event_handler, handlers,
 };
 
 /// An order was placed.
@@ -443,7 +443,7 @@ async fn what_is_published_belongs_to_the_context_in_which_it_is_awaited() {
 
 mod settling {
     use tokio::sync::mpsc;
-    use tokio::time::timeout;
+    use tokio::time::{Instant, timeout};
 
     use super::*;
 
@@ -554,7 +554,7 @@ mod settling {
         if delivery.attempt() == 2 {
             return Ok(());
         }
-        stage.server.refuse_next("shop.delay.1s", 9);
+        stage.server.refuse_next("shop.delay", 9);
         Err(HandlerError::retry("not yet"))
     }
 
@@ -572,7 +572,7 @@ mod settling {
         bus.publish(&placed("o-1", 1)).await.unwrap();
         assert_eq!(hear(&mut heard).await, "attempt 1");
         timeout(Duration::from_mins(5), async {
-            while server.messages("shop.delay.1s").is_empty() {
+            while server.messages("shop.stumble.delay.1s").is_empty() {
                 assert_eq!(
                     server.messages("shop.stumble").len(),
                     1,
@@ -585,6 +585,99 @@ mod settling {
         .expect("it is taken at last");
         assert_eq!(hear(&mut heard).await, "attempt 2");
         app.shutdown().await.unwrap();
+    }
+
+    #[event_handler(name = "again", retry(attempts = 2, rungs = "1s"))]
+    async fn again(_: Placed, delivery: Delivery, State(stage): State<Stage>) -> Result<(), HandlerError> {
+        let attempt = delivery.attempt();
+        stage.told.send(format!("attempt {attempt}")).unwrap();
+        if attempt == 2 {
+            return Ok(());
+        }
+        Err(HandlerError::retry("not yet"))
+    }
+
+    /// A quorum queue whose node is killed right after it was declared comes back empty.
+    #[tokio::test(start_paused = true)]
+    async fn a_delay_is_declared_at_first_use_and_its_delivery_kept_until_it_is_to_be_trusted() {
+        const FRESH: Duration = Duration::from_secs(10);
+        let (told, mut heard) = mpsc::unbounded_channel();
+        let server = MemoryServer::with_fresh_queues_for(FRESH);
+        let stage = Stage {
+            server: server.clone(),
+            told,
+        };
+        let bus = server.bus(Bus::builder());
+        let app = App::new("shop").state(stage).handlers(handlers![again]);
+        let app = app.start(&bus).await.unwrap();
+        assert!(
+            !server.delete_queue("shop.again.delay.1s"),
+            "nothing has failed yet"
+        );
+        let began = Instant::now();
+        let has = async |count: usize| {
+            timeout(DEADLINE, async {
+                while server.messages("shop.again").len() != count {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            })
+            .await
+            .unwrap_or_else(|_| panic!("{count} are held"));
+        };
+        bus.publish(&placed("o-1", 1)).await.unwrap();
+        assert_eq!(hear(&mut heard).await, "attempt 1");
+        assert_eq!(hear(&mut heard).await, "attempt 2");
+        assert!(
+            began.elapsed() < Duration::from_secs(2),
+            "the retry does not wait for it"
+        );
+        has(1).await;
+        assert!(
+            began.elapsed() < Duration::from_secs(2),
+            "the first attempt alone is kept"
+        );
+        has(0).await;
+        assert!(began.elapsed() >= FRESH, "{:?}", began.elapsed());
+
+        let began = Instant::now();
+        bus.publish(&placed("o-2", 2)).await.unwrap();
+        assert_eq!(hear(&mut heard).await, "attempt 1");
+        has(0).await;
+        assert_eq!(server.messages("shop.again.delay.1s").len(), 1);
+        assert!(began.elapsed() < Duration::from_secs(1), "it is old enough now");
+        assert_eq!(hear(&mut heard).await, "attempt 2");
+
+        assert!(server.delete_queue("shop.again.delay.1s"));
+        bus.publish(&placed("o-3", 3)).await.unwrap();
+        assert_eq!(hear(&mut heard).await, "attempt 1");
+        assert_eq!(hear(&mut heard).await, "attempt 2");
+        has(1).await;
+        app.shutdown().await.unwrap();
+        assert!(server.messages("shop.again").is_empty());
+    }
+
+    /// Who makes nothing finds all that a retry may need, or does not start.
+    #[tokio::test(start_paused = true)]
+    async fn delays_that_are_verified_are_declared_before_the_start() {
+        let (stage, mut heard) = stage();
+        let server = stage.server.clone();
+        let app = || App::new("shop").state(stage.clone()).handlers(handlers![again]);
+        let (makes, looks) = (
+            server.bus(Bus::builder()),
+            server.bus(Bus::builder().declare(Declare::Verify)),
+        );
+        app().start(&makes).await.unwrap().shutdown().await.unwrap();
+        let error = app().start(&looks).await.unwrap_err();
+        assert!(error.to_string().contains("`shop.again.delay.1s`"), "{error}");
+        assert!(app().declare(&looks).await.is_err(), "it makes nothing");
+        app().declare(&makes).await.unwrap();
+        for bus in [looks, server.bus(Bus::builder().declare(Declare::Off))] {
+            let app = app().start(&bus).await.unwrap();
+            bus.publish(&placed("o-1", 1)).await.unwrap();
+            assert_eq!(hear(&mut heard).await, "attempt 1");
+            assert_eq!(hear(&mut heard).await, "attempt 2");
+            app.shutdown().await.unwrap();
+        }
     }
 
     #[event_handler(name = "bury")]

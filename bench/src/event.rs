@@ -31,6 +31,11 @@ impl OrderCreated {
             note: "n".repeat(note),
         }
     }
+
+    /// Whether it is number 0 of a run.
+    pub(crate) fn is_first(&self) -> bool {
+        self.order_id == Self::new(0, 0).order_id
+    }
 }
 
 /// The envelope as a hand-written client writes it: the same fields as ours.
@@ -47,16 +52,16 @@ pub(crate) struct Envelope<T> {
     pub(crate) data: T,
 }
 
-impl<'a> Envelope<&'a OrderCreated> {
+impl<'a, T> Envelope<&'a T> {
     /// A new id, the time, and the event: what ours does for every publish.
-    pub(crate) fn around(event: &'a OrderCreated) -> Self {
+    pub(crate) fn around(r#type: &str, aggregate_id: String, event: &'a T) -> Self {
         let id = Uuid::now_v7();
         let now = jiff::Timestamp::now();
         Self {
             id,
-            r#type: "order.created".to_owned(),
+            r#type: r#type.to_owned(),
             timestamp: format!("{now:.3}"),
-            aggregate_id: event.order_id.to_string(),
+            aggregate_id,
             correlation_id: id,
             version: 1,
             source: "bench".to_owned(),

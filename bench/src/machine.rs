@@ -1,6 +1,7 @@
 //! What the machine says of its processes, on Linux: CPU time, peak memory, and what others took.
 
 use std::fs;
+use std::process::Command;
 
 /// What processes have used since they began, in seconds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -9,7 +10,14 @@ pub(crate) struct Cpu(pub(crate) f64);
 /// The kernel counts in hundredths of a second, on every Linux there is.
 const TICKS: f64 = 100.0;
 
-/// The CPU time of a process and all its threads.
+/// The CPU time of this process, to the microsecond.
+pub(crate) fn cpu_of_self() -> Cpu {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    #[allow(clippy::cast_precision_loss)] // Nobody waits for 2^53 seconds.
+    Cpu(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+}
+
+/// The CPU time of another process and all its threads.
 pub(crate) fn cpu_of(pid: u32) -> Cpu {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name before it may hold spaces, and ends with the last parenthesis.
@@ -22,6 +30,16 @@ pub(crate) fn cpu_of(pid: u32) -> Cpu {
             .unwrap_or(0.0)
     };
     Cpu((ticks(11) + ticks(12)) / TICKS)
+}
+
+/// The CPU time of this thread, in nanoseconds.
+pub(crate) fn thread_nanos() -> f64 {
+    let schedule = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ran = schedule
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
+    ran.unwrap_or(0.0)
 }
 
 /// The CPU time that all processes together have used.
@@ -43,6 +61,11 @@ pub(crate) fn peak_kib(pid: u32) -> u64 {
     status(pid, "VmHWM:")
 }
 
+/// The memory that a process has now, in KiB.
+pub(crate) fn resident_kib(pid: u32) -> u64 {
+    status(pid, "VmRSS:")
+}
+
 fn status(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status
@@ -55,7 +78,7 @@ fn status(pid: u32, name: &str) -> u64 {
         .unwrap_or(0)
 }
 
-/// What this machine is, in a line.
+/// What this machine is and what runs on it, a line each.
 pub(crate) fn describe() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -63,9 +86,38 @@ pub(crate) fn describe() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
         .unwrap_or_default();
-    let model = model.trim_start_matches([' ', '\t', ':']).to_owned();
-    format!(
-        "{cores} cores, {}",
-        if model.is_empty() { "unknown model" } else { &model }
-    )
+    let model = model.trim_start_matches([' ', '\t', ':']);
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
+    let memory = memory.lines().next().and_then(kib).unwrap_or(0) / 1024;
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut lines = vec![
+        format!(
+            "{cores} cores of {}, {memory} MiB",
+            if model.is_empty() {
+                "an unknown model"
+            } else {
+                model
+            }
+        ),
+        format!("Linux {}", kernel.trim()),
+    ];
+    for program in ["rustc", "python3", "node"] {
+        let output = Command::new(program).arg("--version").output();
+        let version = output.map_or_else(
+            |_| format!("no {program}"),
+            |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        );
+        lines.push(if program == "node" {
+            format!("Node {version}")
+        } else {
+            version
+        });
+    }
+    let commit = Command::new("git")
+        .args(["describe", "--always", "--dirty"])
+        .output();
+    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    lines.push(format!("Tidings at {}", commit.unwrap_or_default()));
+    lines.join("\n")
 }

@@ -4,10 +4,12 @@
 //! run in a process of its own, round by round.
 
 mod alloc;
+mod alone;
 mod broker;
 mod compile;
 mod contracts;
 mod event;
+mod foreign;
 mod generate;
 mod machine;
 mod order;
@@ -16,6 +18,7 @@ mod program;
 mod round;
 mod scenario;
 mod statistics;
+mod stopwatch;
 mod twins;
 mod worker;
 
@@ -32,9 +35,15 @@ usage: cargo run -p bench --release -- <benchmark>
       of 10, 100 and 500 events and handlers, or of so many as named
   contracts [number]
       what a check of 1,000 contracts takes, or of so many as named
-  <scenario>... [--broker <version>] [--queue classic|quorum] [--rounds <number>] [--events <number>]
+  overhead [--rounds <number>]
+      what a delivery costs beside its decoding and its handler, without a broker
+  dispatch [--rounds <number>]
+      whether it costs more among many patterns, handlers and bindings
+  <scenario>... [--broker <version>] [--queue classic|quorum|both] [--rounds <number>] [--events <number>] [--quick]
+          [--out <folder>]
       Tidings beside its twins on a RabbitMQ of its own: the installed one, or the version named; on quorum queues
-      unless told otherwise; ten rounds. `all` is every scenario:
+      unless told otherwise. `--quick` is a fifth of everything, to see that it works. Tables go to the screen and,
+      with every run, to target/bench/results or the folder named. `all` is every scenario on both types of queue:
 
 ";
 
@@ -49,6 +58,10 @@ fn main() -> ExitCode {
             Err(fault) => return misused(&fault),
         },
         ["contracts", rest @ ..] => match contracts::Order::parse(rest) {
+            Ok(order) => order.run().map(|table| print!("{table}")),
+            Err(fault) => return misused(&fault),
+        },
+        [name @ ("overhead" | "dispatch"), rest @ ..] => match alone::Order::parse(name, rest) {
             Ok(order) => order.run().map(|table| print!("{table}")),
             Err(fault) => return misused(&fault),
         },

@@ -1,35 +1,42 @@
 //! What a command line asks for, and its rounds.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tidings_broker::{Node, Version};
 
 use crate::broker;
 use crate::machine;
-use crate::page::Page;
-use crate::round::{self, Stage};
-use crate::scenario::{self, Queue, Scenario};
+use crate::page::{Page, Pages};
+use crate::round::{self, Extent, Stage};
+use crate::scenario::{self, On, Scenario};
 
 /// What to measure, and on what.
 #[derive(Debug)]
 pub(crate) struct Order {
     scenarios: Vec<&'static Scenario>,
     broker: Option<Version>,
-    queue: &'static str,
-    rounds: usize,
+    queues: Vec<&'static str>,
+    rounds: Option<usize>,
     events: Option<u64>,
+    quick: bool,
+    out: Option<PathBuf>,
 }
+
+const TYPES: [&str; 2] = ["classic", "quorum"];
 
 impl Order {
     pub(crate) fn parse(args: &[&str]) -> Result<Self, String> {
         let mut order = Self {
             scenarios: Vec::new(),
             broker: None,
-            queue: "quorum",
-            rounds: 10,
+            queues: Vec::new(),
+            rounds: None,
             events: None,
+            quick: false,
+            out: None,
         };
+        let mut all = false;
         let mut args = args.iter();
         while let Some(&arg) = args.next() {
             let mut value = || {
@@ -39,21 +46,16 @@ impl Order {
             };
             match arg {
                 "--broker" => order.broker = Some(value()?.parse().map_err(|fault| format!("{fault}"))?),
-                "--queue" => {
-                    order.queue = match value()? {
-                        "classic" => "classic",
-                        "quorum" => "quorum",
-                        other => {
-                            return Err(format!(
-                                "no queue type `{other}`; there are `classic` and `quorum`"
-                            ));
-                        }
-                    }
-                }
-                "--rounds" => order.rounds = number(value()?)?,
+                "--queue" => order.queues.extend(queues(value()?)?),
+                "--rounds" => order.rounds = Some(number(value()?)?),
                 "--events" => order.events = Some(number(value()?)?),
-                "all" => order.scenarios.extend(scenario::ALL),
-                name => match scenario::ALL.iter().find(|scenario| scenario.job.name() == name) {
+                "--quick" => order.quick = true,
+                "--out" => order.out = Some(value()?.into()),
+                "all" => {
+                    all = true;
+                    order.scenarios.extend(scenario::ALL);
+                }
+                name => match scenario::ALL.iter().find(|scenario| scenario.name == name) {
                     Some(scenario) => order.scenarios.push(scenario),
                     None => return Err(format!("no benchmark or option `{name}`")),
                 },
@@ -62,14 +64,14 @@ impl Order {
         if order.scenarios.is_empty() {
             return Err("no benchmark given".to_owned());
         }
+        if order.queues.is_empty() {
+            order.queues.extend(if all { &TYPES[..] } else { &TYPES[1..] });
+        }
         Ok(order)
     }
 
     pub(crate) fn run(self) -> Result<(), String> {
-        let needs_broker = self
-            .scenarios
-            .iter()
-            .any(|scenario| scenario.queue != Queue::None);
+        let needs_broker = self.scenarios.iter().any(|scenario| scenario.on != On::Memory);
         let (node, version) = if needs_broker {
             broker::start(self.broker.as_ref()).map(|(node, version)| (Some(node), version))?
         } else {
@@ -78,23 +80,66 @@ impl Order {
         let stage = Stage {
             url: node.as_ref().map_or_else(|| "memory:".to_owned(), Node::url),
             pid: node.as_ref().and_then(Node::pid),
-            queue: self.queue,
+        };
+        let mut pages = Pages {
+            broker: version,
+            machine: machine::describe(),
+            all: Vec::new(),
         };
         for scenario in &self.scenarios {
-            let measured = round::rounds(scenario, &stage, self.rounds, self.events)?;
-            let page = Page {
-                scenario,
-                broker: &version,
-                queue: self.queue,
-                machine: machine::describe(),
-                measured,
+            let queues = match scenario.on {
+                On::Memory => &["memory"],
+                On::OwnQueues => &TYPES[1..],
+                On::Queues => self.queues.as_slice(),
             };
-            save(&page)?;
-            // As it comes: all of them take a while.
-            print!("{page}");
+            let extent = Extent {
+                queues,
+                rounds: self
+                    .rounds
+                    .unwrap_or(if self.quick { 2 } else { scenario.rounds }),
+                events: self.events,
+                quick: self.quick,
+            };
+            let rounds = round::rounds(scenario, &stage, &extent);
+            for queue in queues {
+                let page = Page::new(scenario, queue, &rounds);
+                // As it comes: all of them take a while.
+                print!("{page}");
+                pages.all.push(page);
+            }
+            // And what is there is kept, should the machine go away.
+            self.save(&pages)?;
         }
+        print!("{}", pages.verdicts());
         Ok(())
     }
+
+    fn save(&self, pages: &Pages) -> Result<(), String> {
+        let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/results");
+        let folder = self.out.as_deref().unwrap_or(&usual);
+        let name = match self.scenarios.as_slice() {
+            [one] => one.name,
+            _ => "all",
+        };
+        let name = format!("{name}-{}", pages.broker.replace(' ', "-"));
+        let write = |ending: &str, text: String| {
+            let file = folder.join(format!("{name}.{ending}"));
+            fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
+        };
+        fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        write("json", pages.json())?;
+        write("md", pages.markdown())
+    }
+}
+
+fn queues(text: &str) -> Result<Vec<&'static str>, String> {
+    if text == "both" {
+        return Ok(TYPES.to_vec());
+    }
+    let found = TYPES.iter().find(|queue| **queue == text);
+    found
+        .map(|queue| vec![*queue])
+        .ok_or_else(|| format!("no queue type `{text}`; there are `classic`, `quorum` and `both`"))
 }
 
 fn number<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
@@ -102,13 +147,4 @@ fn number<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T,
         Ok(number) if number >= T::from(1) => Ok(number),
         _ => Err(format!("`{text}` is not a number from 1 up")),
     }
-}
-
-fn save(page: &Page<'_>) -> Result<(), String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
-    let file = folder.join(page.file_name());
-    let json = serde_json::to_string_pretty(&page.json()).unwrap_or_default();
-    fs::create_dir_all(&folder)
-        .and_then(|()| fs::write(&file, json + "\n"))
-        .map_err(|error| format!("cannot write {}: {error}", file.display()))
 }

@@ -1,43 +1,72 @@
 //! A worker as the process that started it sees it.
 
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
 
+use crate::foreign;
+use crate::stopwatch::{READY, Report};
 use crate::twins::{Job, Twin};
-use crate::worker::{READY, Report, Run};
+use crate::worker::Run;
 
 /// A worker that is ready.
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
     input: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
+    /// The last line of what it wrote to its log, once it has ended.
+    complaint: Receiver<String>,
+    limit: Duration,
 }
 
 impl Program {
-    /// Starts a worker, and waits until it is ready.
-    pub(crate) fn start(twin: Twin, job: Job, run: &Run) -> Result<Self, String> {
+    /// Starts a worker, and waits until it is ready; `limit` is for each step of it.
+    pub(crate) fn start(twin: Twin, job: Job, run: &Run, limit: Duration) -> Result<Self, String> {
         let cannot = |error: std::io::Error| format!("cannot start {}: {error}", twin.name());
-        let own = std::env::current_exe().map_err(cannot)?;
-        let mut child = Command::new(own)
-            .args([
-                "worker",
-                twin.name(),
-                job.name(),
-                &run.url,
-                &run.events.to_string(),
-            ])
+        let mut command = if let Some(command) = foreign::command(twin)? {
+            command
+        } else {
+            let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
+            command.args(["worker", twin.name()]);
+            command
+        };
+        let mut child = command
+            .args([job.name(), &run.url, &run.events.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(cannot)?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(input), Some(output), Some(errors)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
             return Err(format!("cannot talk to {}", twin.name()));
         };
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // Nobody listens any more: it is being ended.
+                let _ = sender.send(line);
+            }
+        });
+        let (sender, complaint) = channel();
+        thread::spawn(move || {
+            let mut said = Vec::new();
+            let mut errors = errors;
+            let _ = errors.read_to_end(&mut said);
+            let said = String::from_utf8_lossy(&said);
+            let last = said.lines().rfind(|line| !line.trim().is_empty());
+            let _ = sender.send(last.unwrap_or_default().to_owned());
+        });
         let mut program = Self {
             child,
             input,
-            lines: BufReader::new(output).lines(),
+            lines,
+            complaint,
+            limit,
         };
         match program.line() {
             Some(line) if line == READY => Ok(program),
@@ -51,28 +80,35 @@ impl Program {
         let line = self.line();
         let report = line.as_deref().and_then(|line| serde_json::from_str(line).ok());
         match (told, report) {
-            (Ok(()), Some(report)) => {
-                // It has said all it has to say.
-                let _ = self.child.wait();
-                Ok(report)
-            }
+            (Ok(()), Some(report)) => Ok(report),
             _ => Err(self.end(twin, line.as_deref())),
         }
     }
 
     fn line(&mut self) -> Option<String> {
-        self.lines.next()?.ok()
+        self.lines.recv_timeout(self.limit).ok()
     }
 
+    /// Ends it, and says why.
     fn end(&mut self, twin: Twin, line: Option<&str>) -> String {
+        let ended = matches!(self.child.try_wait(), Ok(Some(_)));
         let _ = self.child.kill();
-        let status = self.child.wait();
-        format!("{} said {line:?} and ended with {status:?}", twin.name())
+        let _ = self.child.wait();
+        let complaint = self
+            .complaint
+            .recv_timeout(Duration::from_secs(1))
+            .unwrap_or_default();
+        match line {
+            Some(line) => format!("{} said {line:?}: {complaint}", twin.name()),
+            None if ended => format!("{} ended: {complaint}", twin.name()),
+            None => format!("{} said nothing for {:?}: {complaint}", twin.name(), self.limit),
+        }
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
+        // It has said all it has to say.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,6 @@
-//! The rounds of a scenario: every twin once in each, in an order that turns.
+//! The rounds of a scenario: every row once in each, on each type of queue, in an order that turns.
+
+use std::time::{Duration, Instant};
 
 use lapin::ExchangeKind;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
@@ -6,9 +8,10 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use crate::machine;
 use crate::program::Program;
-use crate::scenario::{Queue, Scenario};
-use crate::twins::{self, Twin};
-use crate::worker::{Report, Run};
+use crate::scenario::{Row, Scenario};
+use crate::stopwatch::Report;
+use crate::twins::{self, Job};
+use crate::worker::Run;
 
 /// What the runs of a scenario have in common.
 #[derive(Debug)]
@@ -16,14 +19,25 @@ pub(crate) struct Stage {
     pub(crate) url: String,
     /// The broker's process.
     pub(crate) pid: Option<u32>,
+}
+
+/// How much of a scenario is run.
+#[derive(Debug)]
+pub(crate) struct Extent<'a> {
     /// `classic` or `quorum`.
-    pub(crate) queue: &'static str,
+    pub(crate) queues: &'a [&'static str],
+    pub(crate) rounds: usize,
+    /// A run has so many events whatever its row says.
+    pub(crate) events: Option<u64>,
+    /// A fifth of what the rows say.
+    pub(crate) quick: bool,
 }
 
 /// One run, and what went on around it.
 #[derive(Debug, Clone, serde::Serialize)]
 pub(crate) struct Measured {
-    pub(crate) twin: &'static str,
+    pub(crate) row: &'static str,
+    pub(crate) queue: &'static str,
     pub(crate) round: usize,
     pub(crate) report: Report,
     /// CPU seconds of the broker.
@@ -32,51 +46,86 @@ pub(crate) struct Measured {
     pub(crate) others: f64,
 }
 
-/// Runs all rounds.
-pub(crate) fn rounds(
-    scenario: &Scenario,
-    stage: &Stage,
-    rounds: usize,
-    events: Option<u64>,
-) -> Result<Vec<Measured>, String> {
-    let mut measured = Vec::new();
-    for round in 0..rounds {
-        eprintln!("{}, round {} of {rounds}", scenario.job.name(), round + 1);
+/// What was measured, and what could not be.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    pub(crate) measured: Vec<Measured>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+#[derive(Debug, Clone, serde::Serialize)]
+pub(crate) struct Failure {
+    pub(crate) row: &'static str,
+    pub(crate) queue: &'static str,
+    pub(crate) why: String,
+}
+
+/// Runs all rounds. A row that fails says why in the table, and is left out when it fails at once or twice.
+pub(crate) fn rounds(scenario: &Scenario, stage: &Stage, extent: &Extent<'_>) -> Rounds {
+    let mut all = Rounds::default();
+    for round in 0..extent.rounds {
+        eprintln!("{}, round {} of {}", scenario.name, round + 1, extent.rounds);
         // Who comes first changes: what one leaves behind in the broker falls on another each time.
-        for turn in 0..scenario.twins.len() {
-            let twin = scenario.twins[(turn + round) % scenario.twins.len()];
-            let own = scenario.events_of(twin);
-            let events = events.map_or(own, |events| events.min(own));
-            measured.push(one(scenario, stage, twin, events, round)?);
+        for turn in 0..scenario.rows.len() {
+            let row = &scenario.rows[(turn + round) % scenario.rows.len()];
+            for &queue in extent.queues {
+                let is_this = |failure: &&Failure| failure.row == row.name && failure.queue == queue;
+                // What is not there is not there the next time; what broke gets another chance.
+                let measured = all.measured.iter().any(|run| run.row == row.name);
+                if all.failures.iter().filter(is_this).count() > usize::from(measured) {
+                    continue;
+                }
+                match one(row, stage, queue, extent, round) {
+                    Ok(measured) => all.measured.push(measured),
+                    Err(why) => {
+                        eprintln!("bench: {why}");
+                        let row = row.name;
+                        all.failures.push(Failure { row, queue, why });
+                    }
+                }
+            }
         }
     }
-    Ok(measured)
+    all
 }
 
 fn one(
-    scenario: &Scenario,
+    row: &Row,
     stage: &Stage,
-    twin: Twin,
-    events: u64,
+    queue: &'static str,
+    extent: &Extent<'_>,
     round: usize,
 ) -> Result<Measured, String> {
-    prepare(scenario, stage, events)?;
+    let usual = if extent.quick {
+        (row.events / 5).max(1)
+    } else {
+        row.events
+    };
+    // Whole families are published, and every aggregate's share.
+    let events = extent.events.unwrap_or(usual);
     let run = Run {
         url: stage.url.clone(),
-        events,
+        events: if row.job == Job::Family {
+            events.div_ceil(50) * 50
+        } else {
+            events
+        },
     };
-    let program = Program::start(twin, scenario.job, &run)?;
+    prepare(row.job, stage, queue, run.events)?;
+    let limit = Duration::from_secs(120 + run.events / 500);
+    let program = Program::start(row.twin, row.job, &run, limit)?;
     let broker = || stage.pid.map_or(0.0, |pid| machine::cpu_of(pid).0);
     let (broker_before, all_before) = (broker(), machine::cpu_of_all().0);
-    let started = std::time::Instant::now();
-    let report = program.go(twin)?;
+    let started = Instant::now();
+    let report = program.go(row.twin)?;
     let broker_cpu = broker() - broker_before;
     let all = machine::cpu_of_all().0 - all_before;
     #[allow(clippy::cast_precision_loss)] // Cores are few.
     let capacity =
         started.elapsed().as_secs_f64() * std::thread::available_parallelism().map_or(1, usize::from) as f64;
     Ok(Measured {
-        twin: twin.name(),
+        row: row.name,
+        queue,
         round,
         broker_cpu,
         others: ((all - broker_cpu - report.cpu) / capacity).max(0.0),
@@ -84,9 +133,9 @@ fn one(
     })
 }
 
-/// Makes the queue anew, bound to what is published, and fills it where a run takes from it.
-fn prepare(scenario: &Scenario, stage: &Stage, events: u64) -> Result<(), String> {
-    if scenario.queue == Queue::None {
+/// Makes the queues anew, bound to what is published, and fills the first where a run takes from it.
+fn prepare(job: Job, stage: &Stage, queue: &str, events: u64) -> Result<(), String> {
+    if job.queues().is_empty() {
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -94,47 +143,40 @@ fn prepare(scenario: &Scenario, stage: &Stage, events: u64) -> Result<(), String
         .build()
         .map_err(|error| format!("cannot start a runtime: {error}"))?;
     runtime
-        .block_on(fresh_queue(
-            stage,
-            (scenario.queue == Queue::Full).then_some((events, scenario.job.note())),
-        ))
-        .map_err(|error| format!("cannot prepare the queue: {error}"))
+        .block_on(fresh_queues(job, stage, queue, events))
+        .map_err(|error| format!("cannot prepare the queues: {error}"))
 }
 
-async fn fresh_queue(stage: &Stage, fill: Option<(u64, usize)>) -> lapin::Result<()> {
+async fn fresh_queues(job: Job, stage: &Stage, queue_type: &str, events: u64) -> lapin::Result<()> {
     let (connection, channel) = twins::confirm_channel(&stage.url).await;
     let durable = ExchangeDeclareOptions {
         durable: true,
         ..ExchangeDeclareOptions::default()
     };
-    let (exchange, queue) = (twins::EXCHANGE, twins::QUEUE);
+    let none = FieldTable::default;
     channel
-        .exchange_declare(
-            exchange.into(),
-            ExchangeKind::Topic,
-            durable,
-            FieldTable::default(),
-        )
+        .exchange_declare(twins::EXCHANGE.into(), ExchangeKind::Topic, durable, none())
         .await?;
-    channel
-        .queue_delete(queue.into(), QueueDeleteOptions::default())
-        .await?;
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString(stage.queue.into()));
-    channel
-        .queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments)
-        .await?;
-    channel
-        .queue_bind(
-            queue.into(),
-            exchange.into(),
-            "order.*".into(),
-            QueueBindOptions::default(),
-            FieldTable::default(),
-        )
-        .await?;
-    if let Some((events, note)) = fill {
-        twins::fill(&channel, events, note).await;
+    // What another job left behind would take these events, too.
+    for other in Job::ALL {
+        for &(queue, _) in other.queues() {
+            let gone = QueueDeleteOptions::default();
+            channel.queue_delete(queue.into(), gone).await?;
+        }
+    }
+    for &(queue, pattern) in job.queues() {
+        let mut arguments = none();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString(queue_type.into()));
+        channel
+            .queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments)
+            .await?;
+        let (exchange, bound) = (twins::EXCHANGE, QueueBindOptions::default());
+        channel
+            .queue_bind(queue.into(), exchange.into(), pattern.into(), bound, none())
+            .await?;
+    }
+    if let Some(fill) = job.fill() {
+        twins::fill(&channel, events, fill).await;
     }
     connection.close(200, "ready".into()).await
 }

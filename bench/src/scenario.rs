@@ -1,152 +1,128 @@
 //! What is measured, of whom, and what is to come of it.
 
+use std::fmt;
 use std::fmt::Write as _;
 
 use crate::twins::{Job, Twin};
 
+mod list;
+
+pub(crate) use self::list::ALL;
+
 /// One table.
 #[derive(Debug)]
 pub(crate) struct Scenario {
-    pub(crate) job: Job,
+    pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// How many events a run has.
-    pub(crate) events: u64,
-    /// How many those have who take far longer.
-    pub(crate) slow_events: u64,
     /// Ours first.
-    pub(crate) twins: &'static [Twin],
-    pub(crate) queue: Queue,
+    pub(crate) rows: &'static [Row],
+    pub(crate) on: On,
+    /// How many there are unless told otherwise.
+    pub(crate) rounds: usize,
     pub(crate) targets: &'static [Target],
 }
 
-/// What is in the queue before a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Queue {
-    /// No broker at all.
-    None,
-    Empty,
-    /// As many events as the run has.
-    Full,
+/// Who does what, and with how many events: a second or two of them.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) twin: Twin,
+    pub(crate) job: Job,
+    pub(crate) events: u64,
 }
 
-/// What ours is to hold against a twin.
+/// Where it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum On {
+    /// No broker at all.
+    Memory,
+    /// The service's own queues.
+    OwnQueues,
+    /// Queues of the type asked for.
+    Queues,
+}
+
+/// What a row is to hold, alone or against another.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) figure: Figure,
-    pub(crate) twin: Twin,
+    pub(crate) of: &'static str,
     pub(crate) bound: Bound,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Figure {
+    /// Events a second.
     Rate,
+    /// CPU seconds of the client per 100,000.
     Cpu,
+    /// The middle latency in microseconds.
+    P50,
+    /// Allocations an event.
+    Allocations,
+    /// MiB.
+    Peak,
+    /// What only this job has.
+    Also(&'static str),
 }
 
-/// A ratio, ours to theirs.
+/// Round by round, against the row that it names or alone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Bound {
+    TimesAtLeast(f64, &'static str),
+    TimesAtMost(f64, &'static str),
+    MoreAtMost(f64, &'static str),
     AtLeast(f64),
     AtMost(f64),
 }
 
-const THREE: &[Twin] = &[Twin::Tidings, Twin::LapinBest, Twin::LapinNaive];
-const TWO: &[Twin] = &[Twin::Tidings, Twin::LapinBest];
+impl Bound {
+    pub(crate) fn against(self) -> Option<&'static str> {
+        match self {
+            Self::TimesAtLeast(_, row) | Self::TimesAtMost(_, row) | Self::MoreAtMost(_, row) => Some(row),
+            Self::AtLeast(_) | Self::AtMost(_) => None,
+        }
+    }
 
-const AS_LAPIN: &[Target] = &[
-    Target {
-        figure: Figure::Rate,
-        twin: Twin::LapinBest,
-        bound: Bound::AtLeast(0.95),
-    },
-    Target {
-        figure: Figure::Cpu,
-        twin: Twin::LapinBest,
-        bound: Bound::AtMost(1.15),
-    },
-];
+    /// What is judged, of one round.
+    pub(crate) fn judged(self, ours: f64, theirs: f64) -> f64 {
+        match self {
+            Self::TimesAtLeast(..) | Self::TimesAtMost(..) => ours / theirs,
+            Self::MoreAtMost(..) => ours - theirs,
+            Self::AtLeast(_) | Self::AtMost(_) => ours,
+        }
+    }
 
-pub(crate) const ALL: &[Scenario] = &[
-    Scenario {
-        job: Job::PublishOne,
-        about: "one task publishes and awaits each confirm",
-        events: 3_000,
-        slow_events: 3_000,
-        twins: &[Twin::Tidings, Twin::LapinNaive],
-        queue: Queue::Empty,
-        targets: &[],
-    },
-    Scenario {
-        job: Job::PublishMany,
-        about: "256 tasks publish and await each confirm",
-        events: 60_000,
-        slow_events: 3_000,
-        twins: THREE,
-        queue: Queue::Empty,
-        targets: AS_LAPIN,
-    },
-    Scenario {
-        job: Job::PublishAll,
-        about: "one task publishes a thousand at a time",
-        events: 60_000,
-        slow_events: 3_000,
-        twins: TWO,
-        queue: Queue::Empty,
-        targets: AS_LAPIN,
-    },
-    Scenario {
-        job: Job::PublishBig,
-        about: "256 tasks publish events of 64 kB",
-        events: 4_000,
-        slow_events: 1_000,
-        twins: TWO,
-        queue: Queue::Empty,
-        targets: &[],
-    },
-    Scenario {
-        job: Job::Consume,
-        about: "a handler that does nothing empties a queue",
-        events: 60_000,
-        slow_events: 20_000,
-        twins: THREE,
-        queue: Queue::Full,
-        targets: AS_LAPIN,
-    },
-    Scenario {
-        job: Job::ConsumeSlow,
-        about: "a handler of 5 ms empties a queue, with default settings",
-        events: 20_000,
-        slow_events: 500,
-        twins: TWO,
-        queue: Queue::Full,
-        targets: &[],
-    },
-    Scenario {
-        job: Job::EndToEnd,
-        about: "1,000 events a second, from before the publish to the handler",
-        events: 5_000,
-        slow_events: 5_000,
-        twins: TWO,
-        queue: Queue::Empty,
-        targets: &[],
-    },
-    Scenario {
-        job: Job::Memory,
-        about: "in memory on one core, from the publish to the handler and back",
-        events: 200_000,
-        slow_events: 200_000,
-        twins: &[Twin::Tidings],
-        queue: Queue::None,
-        targets: &[],
-    },
-];
+    pub(crate) fn holds(self, judged: f64) -> bool {
+        match self {
+            Self::TimesAtLeast(bound, _) | Self::AtLeast(bound) => judged >= bound,
+            Self::TimesAtMost(bound, _) | Self::MoreAtMost(bound, _) | Self::AtMost(bound) => judged <= bound,
+        }
+    }
+}
 
-impl Scenario {
-    pub(crate) fn events_of(&self, twin: Twin) -> u64 {
-        if twin == Twin::LapinNaive {
-            self.slow_events
-        } else {
-            self.events
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rate => "rate",
+            Self::Cpu => "CPU",
+            Self::P50 => "p50 in µs",
+            Self::Allocations => "allocations",
+            Self::Peak => "peak in MiB",
+            Self::Also(name) => name,
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}: ", self.figure, self.of)?;
+        match self.bound {
+            Bound::TimesAtLeast(bound, row) => write!(f, "at least {bound} times {row}'s"),
+            Bound::TimesAtMost(bound, row) => write!(f, "at most {bound} times {row}'s"),
+            Bound::MoreAtMost(bound, row) => write!(f, "at most {bound} more than {row}'s"),
+            Bound::AtLeast(bound) => write!(f, "at least {bound}"),
+            Bound::AtMost(bound) => write!(f, "at most {bound}"),
         }
     }
 }
@@ -155,7 +131,7 @@ impl Scenario {
 pub(crate) fn list() -> String {
     ALL.iter().fold(String::new(), |mut list, scenario| {
         // Writing to a string cannot fail.
-        let _ = writeln!(list, "  {:<14} {}", scenario.job.name(), scenario.about);
+        let _ = writeln!(list, "  {:<16} {}", scenario.name, scenario.about);
         list
     })
 }

@@ -8,9 +8,9 @@ pub(crate) struct Summary {
     pub(crate) most: f64,
 }
 
-/// How one figure stands to another, in rounds that had both.
+/// What a figure comes to over the rounds.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub(crate) struct Ratio {
+pub(crate) struct Middle {
     pub(crate) median: f64,
     /// The 95 % interval of the median.
     pub(crate) low: f64,
@@ -27,20 +27,14 @@ pub(crate) fn summary(figures: &[f64]) -> Option<Summary> {
     })
 }
 
-/// The ratios round by round: a round that was slow was so for both.
-pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> Option<Ratio> {
-    let mut ratios: Vec<f64> = ours
-        .iter()
-        .zip(theirs)
-        .filter(|(_, theirs)| **theirs > 0.0)
-        .map(|(ours, theirs)| ours / theirs)
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    let (low, high) = interval(ratios.len());
-    Some(Ratio {
-        median: median(&ratios)?,
-        low: *ratios.get(low)?,
-        high: *ratios.get(high)?,
+/// The middle of what each round came to, a ratio for one: a round that was slow was so for both.
+pub(crate) fn middle(mut figures: Vec<f64>) -> Option<Middle> {
+    figures.sort_by(f64::total_cmp);
+    let (low, high) = interval(figures.len());
+    Some(Middle {
+        median: median(&figures)?,
+        low: *figures.get(low)?,
+        high: *figures.get(high)?,
     })
 }
 
@@ -102,8 +96,9 @@ mod tests {
 
     #[test]
     #[allow(clippy::float_cmp)]
-    fn ratios_are_those_of_the_same_round() {
-        let found = ratio(&[10.0, 30.0, 20.0], &[5.0, 15.0, 10.0]).unwrap();
-        assert_eq!((found.low, found.median, found.high), (2.0, 2.0, 2.0));
+    fn the_middle_stands_within_its_interval() {
+        let found = middle((1..=10).map(f64::from).collect()).unwrap();
+        assert_eq!((found.low, found.median, found.high), (2.0, 5.5, 9.0));
+        assert_eq!(middle(Vec::new()), None);
     }
 }

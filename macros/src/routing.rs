@@ -269,6 +269,12 @@ pub(crate) fn check_name(text: &str) -> Result<(), String> {
             "\"{text}\" is the name of a queue that the service itself has; write another, such as \"my_{text}\""
         ));
     }
+    if let Some((queue, _)) = text.split_once(".delay.") {
+        return Err(format!(
+            "\"{text}\" is the name of a delay of the queue \"{queue}\"; write another, such as \"{}\"",
+            text.replace(".delay.", "_delay.")
+        ));
+    }
     Ok(())
 }
 
@@ -449,11 +455,28 @@ mod tests {
 
     #[test]
     fn a_name_stays_clear_of_the_queues_of_the_service() {
-        for name in ["take_payment", "v2.take-payment", "delayed", "dlq"] {
+        for name in [
+            "take_payment",
+            "v2.take-payment",
+            "delayed",
+            "a.delay",
+            "a.delayed.b",
+            "dlq",
+        ] {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
         for name in [
-            "", "a b", "a/b", ".a", "a..b", "a.dlq", "orphans", "delay", "delay.1s", "é",
+            "",
+            "a b",
+            "a/b",
+            ".a",
+            "a..b",
+            "a.dlq",
+            "orphans",
+            "delay",
+            "delay.1s",
+            "a.delay.1s",
+            "é",
         ] {
             assert!(check_name(name).is_err(), "{name}");
         }

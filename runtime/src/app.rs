@@ -10,7 +10,7 @@ use crate::consume::outcome::Outcome;
 use crate::consume::worker::Call;
 use crate::delivery::Delivery;
 use crate::describe::Description;
-use crate::error::{Result, StartError};
+use crate::error::Result;
 use crate::handler::HandlerList;
 use crate::parts::{Handler, Parts};
 use crate::retired::Retired;
@@ -190,16 +190,38 @@ impl<S: Send + Sync + 'static> App<S> {
     /// [`Error::Start`](crate::Error::Start) with every fault of the handlers at once, and the errors of declaring
     /// and subscribing.
     pub async fn start(self, bus: impl Into<Bus>) -> Result<RunningApp> {
-        let (parts, bus) = (self.parts, bus.into());
-        let faults = parts.faults();
-        if !faults.is_empty() {
-            return Err(StartError {
-                service: parts.service,
-                faults,
-            }
-            .into());
-        }
-        RunningApp::start(parts, bus).await
+        self.parts.checked()?;
+        RunningApp::start(self.parts, bus.into()).await
+    }
+
+    /// Declares all that the app may come to need on the broker, and starts nothing: for the job of a deployment, where
+    /// the service itself runs with [`Declare::Verify`](crate::Declare::Verify) or [`Declare::Off`](crate::Declare::Off).
+    ///
+    /// [`start`](Self::start) leaves the queue of each retry delay to the first retry that needs it. Here each handler
+    /// has one for each of its rungs. A [`retry_after`](crate::HandlerError::retry_after) that is rounded up to another
+    /// needs one more: name its rung in `retry(rungs = ..)`.
+    ///
+    /// ```
+    /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
+    /// # use tidings::{App, Bus, DomainEvent, event_handler, handlers};
+    /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+    /// # #[event(type = "order.created")] struct OrderCreated { order_id: String }
+    /// # #[event_handler("order.created")] async fn charge(order: OrderCreated) {}
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> tidings::Result<()> {
+    /// let bus = Bus::connect("memory:").await?; // as a user who may declare
+    /// App::new("payments").handlers(handlers![charge]).declare(&bus).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Start`](crate::Error::Start) with every fault of the handlers at once, and
+    /// [`Error::Declare`](crate::Error::Declare) with all that the broker refused.
+    pub async fn declare(&self, bus: impl Into<Bus>) -> Result<()> {
+        self.parts.checked()?;
+        let bus = bus.into();
+        let config = bus.config();
+        let plan = self.parts.whole_plan(&config.exchange, config.speed_up);
+        bus.declare(&plan).await
     }
 
     /// Runs the app until SIGTERM or ctrl-c, then drains it: no further deliveries are taken, and running handlers

@@ -33,9 +33,7 @@ pub(crate) trait Broker: Send + Sync + 'static {
     fn has_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, String>>;
 
     /// How long a queue that was just declared is not to be trusted with a message.
-    fn fresh_for(&self) -> Duration {
-        Duration::ZERO
-    }
+    fn fresh_for(&self) -> Duration;
 
     /// Takes a message to publish. It answers through the message's [`Confirm`], and only once it has the message in
     /// every queue that it routes to.
@@ -107,6 +105,9 @@ pub(crate) trait Subscription: Send {
     /// Takes no further deliveries; those handed out stay to be settled. Deliveries already under way may still come,
     /// and after them nothing: it is not an end, which would mean that they can no longer be settled.
     fn cancel(&mut self);
+
+    /// Whether it was cancelled, and all that was under way then has come.
+    fn is_drained(&self) -> bool;
 
     /// Says that `count` of the unsettled deliveries wait for the clock alone: nobody works on them, and nobody will
     /// before the clock moves. A broker with a virtual clock has settled when there is nothing else.

@@ -177,7 +177,7 @@ impl Bus {
         Ok(bus)
     }
 
-    fn on(config: Config, broker: Arc<dyn Broker>) -> Self {
+    pub(crate) fn on(config: Config, broker: Arc<dyn Broker>) -> Self {
         let limits = Limits {
             max_body_bytes: config.max_body_bytes,
             ..Limits::default()

@@ -74,10 +74,12 @@ impl Default for Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Declare {
-    /// Makes what is missing, and fails when something is there with other arguments.
+    /// Makes what is missing, and fails when something is there with other arguments. The queue of a retry delay is made
+    /// when a retry first needs it.
     #[default]
     Auto,
-    /// Makes nothing, and fails when something is missing or has other arguments.
+    /// Makes nothing, and fails when something is missing or has other arguments: [`App::declare`](crate::App::declare)
+    /// makes all, the queue of each delay of each handler included.
     Verify,
     /// Neither makes nor looks.
     Off,

@@ -21,7 +21,7 @@ pub struct Description {
     pub handlers: Vec<HandlerDescription>,
     /// What it had on the broker once, and gives up when it starts.
     pub retired: Vec<RetiredDescription>,
-    /// Every exchange, queue and binding, the delay queues that come with first use included.
+    /// Every exchange, queue and binding, the delay queues that come with their first use included.
     pub plan: Plan,
     /// What its user must be allowed to do on the broker.
     pub permissions: Permissions,

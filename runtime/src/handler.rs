@@ -13,7 +13,7 @@ use crate::input::{HandlerInput, Takes};
 use crate::returns::{IntoOutcome, Returned};
 use crate::wire::decode::DecodeError;
 
-/// The rungs there are: every retry delay is one of them, so that a service's delay queues are few and shared.
+/// The rungs there are: every retry delay is one of them, so that a handler's delay queues are few.
 pub(crate) const RUNGS: [Duration; 7] = [
     Duration::from_secs(1),
     Duration::from_secs(5),

@@ -78,6 +78,11 @@ mod wire;
 #[doc(hidden)]
 pub mod __private;
 
+#[cfg(feature = "__bench")]
+#[doc(hidden)]
+#[path = "bench/mod.rs"]
+pub mod __bench;
+
 #[cfg(fuzzing)]
 #[doc(hidden)]
 #[path = "fuzz.rs"]

@@ -9,6 +9,7 @@ use crate::consume::retry;
 use crate::consume::worker::{Call, Worker};
 use crate::describe::{Description, HandlerDescription, Permissions, RetiredDescription};
 use crate::descriptor::EventDescriptor;
+use crate::error::{Result, StartError};
 use crate::handler::HandlerDescriptor;
 use crate::retired::Retired;
 use crate::topic;
@@ -55,10 +56,9 @@ impl Parts {
         Worker::new(handler.descriptor, Arc::clone(&handler.call), around, speed_up)
     }
 
-    /// All that the service needs on the broker, the delays of its handlers included: a quorum queue that was declared
-    /// half a second ago comes back empty when its node is killed (tried on 3.10.8 and 4.3.6), so none is declared only
-    /// when a delivery is about to depend on it.
-    pub(crate) fn plan(&self, exchange: &str, speed_up: u32) -> Plan {
+    /// All that the service needs on the broker to start. The queues of its retry delays are made when a retry first
+    /// needs one: most handlers never do.
+    pub(crate) fn plan(&self, exchange: &str) -> Plan {
         let names = Names::of(&self.service);
         let mut plan = Plan::domain_exchange(exchange);
         if !self.retired.is_empty()
@@ -83,13 +83,21 @@ impl Parts {
                 single_active,
             ));
         }
+        plan
+    }
+
+    /// All that the service may come to need on the broker: with the delays of its handlers.
+    pub(crate) fn whole_plan(&self, exchange: &str, speed_up: u32) -> Plan {
+        let names = Names::of(&self.service);
+        let mut plan = self.plan(exchange);
         for Handler { descriptor, .. } in &self.handlers {
             // The retries of these wait in place.
             if !descriptor.ephemeral() && !descriptor.ordered() {
+                let queue = names.queue(descriptor.queue());
                 let rungs = scaled_rungs(descriptor, speed_up);
                 rungs
                     .into_iter()
-                    .for_each(|rung| plan.merge(Plan::delay(&names, rung)));
+                    .for_each(|rung| plan.merge(Plan::delay(&names, &queue, rung)));
             }
         }
         plan
@@ -97,7 +105,7 @@ impl Parts {
 
     pub(crate) fn describe(&self, exchange: &str, speed_up: u32) -> Description {
         let names = Names::of(&self.service);
-        let plan = self.plan(exchange, speed_up);
+        let plan = self.whole_plan(exchange, speed_up);
         let mut handlers = Vec::new();
         for Handler { descriptor, .. } in &self.handlers {
             let rungs = scaled_rungs(descriptor, speed_up);
@@ -137,8 +145,21 @@ impl Parts {
             .any(|handler| handler.descriptor.queue() == retired.queue)
     }
 
-    /// Everything that is wrong with the app, found before anything is done.
-    pub(crate) fn faults(&self) -> Vec<String> {
+    /// # Errors
+    /// With everything that is wrong with the app, found before anything is done.
+    pub(crate) fn checked(&self) -> Result<()> {
+        let faults = self.faults();
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(StartError {
+            service: self.service.clone(),
+            faults,
+        }
+        .into())
+    }
+
+    fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if !is_service_name(&self.service) {
             faults.push(format!(
@@ -211,7 +232,7 @@ impl Parts {
                 ));
             }
             let is_ours =
-                queue == "orphans" || queue.starts_with("delay.") || queue.strip_suffix(".dlq").is_some();
+                queue == "orphans" || Names::is_delay(queue) || queue.strip_suffix(".dlq").is_some();
             if is_ours || queue.is_empty() {
                 faults.push(format!(
                     "`{queue}` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
@@ -240,11 +261,10 @@ impl Parts {
                 }
             }
             let full_name = Names::of(&self.service).queue(queue);
-            // The longest name under it is that of its dead letters.
-            let longest = Names::dead_letters(&full_name).len();
+            let longest = Names::longest(&full_name).len();
             if longest > topic::MAX_BYTES {
                 faults.push(format!(
-                    "queue `{full_name}` has too long a name: its dead letters' has {longest} bytes, and {} is the \
+                    "queue `{full_name}` has too long a name: its delays' have up to {longest} bytes, and {} is the \
                      most",
                     topic::MAX_BYTES
                 ));

@@ -46,7 +46,11 @@ impl RunningApp {
     /// Declares what the handlers need, and subscribes them all.
     pub(crate) async fn start(parts: Parts, bus: Bus) -> Result<Self> {
         let config = bus.config();
-        let plan = parts.plan(&config.exchange, config.speed_up);
+        let plan = match config.declare {
+            Declare::Auto => parts.plan(&config.exchange),
+            // Who makes nothing cannot make a delay when a retry needs it.
+            Declare::Verify | Declare::Off => parts.whole_plan(&config.exchange, config.speed_up),
+        };
         bus.declare(&plan).await?;
         let drained = retire(&parts, &bus).await?;
         let (stopping, stops) = watch::channel(false);

@@ -19,6 +19,7 @@ const SENT: &str = "messaging.client.sent.messages";
 const CONSUMED: &str = "messaging.client.consumed.messages";
 const PROCESS_DURATION: &str = "messaging.process.duration";
 const RETRIED: &str = "tidings.retried";
+const SET_ASIDE: &str = "tidings.set_aside";
 const DEAD_LETTERED: &str = "tidings.dead_lettered";
 const IGNORED: &str = "tidings.ignored";
 const ORPHANED: &str = "tidings.orphaned";
@@ -176,6 +177,16 @@ pub(crate) fn breaker(handler: &'static str, open: bool) {
     } else {
         tracing::info!(handler, "a probe succeeded; the breaker is closed");
     }
+}
+
+/// A delivery that may end its process was set aside, to be tried alone.
+pub(crate) fn set_aside(handler: &'static str, queue: &str) {
+    counter!(SET_ASIDE, "tidings.handler" => handler).increment(1);
+    tracing::warn!(
+        handler,
+        queue,
+        "a delivery came back unsettled again; set aside, to be tried alone"
+    );
 }
 
 /// The broker ended a subscription.

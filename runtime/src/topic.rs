@@ -19,13 +19,7 @@ pub const MAX_BYTES: usize = 255;
 /// assert!(!matches("order.*", "order"));
 /// ```
 pub const fn matches(pattern: &str, key: &str) -> bool {
-    meet(
-        pattern.as_bytes(),
-        first(pattern),
-        key.as_bytes(),
-        first(key),
-        false,
-    )
+    covers(pattern.as_bytes(), key.as_bytes(), false)
 }
 
 /// Tells whether some routing key is matched by both patterns.
@@ -36,13 +30,22 @@ pub const fn matches(pattern: &str, key: &str) -> bool {
 /// assert!(!overlap("order.*", "payment.#"));
 /// ```
 pub const fn overlap(left: &str, right: &str) -> bool {
-    meet(left.as_bytes(), first(left), right.as_bytes(), first(right), true)
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    match (has_hash(left), has_hash(right)) {
+        (true, true) => starts_agree(left, right) && ends_agree(left, right),
+        (_, false) => covers(left, right, true),
+        (false, true) => covers(right, left, true),
+    }
 }
 
 // A position is the offset at which a word starts; one past the length means that no word is left. So `a.` has two
 // words, at 0 and 2, and its end is 3.
-const fn first(text: &str) -> usize {
+const fn first(text: &[u8]) -> usize {
     if text.is_empty() { 1 } else { 0 }
+}
+
+const fn next(text: &[u8], start: usize) -> usize {
+    word_end(text, start) + 1
 }
 
 const fn word_end(text: &[u8], start: usize) -> usize {
@@ -53,8 +56,32 @@ const fn word_end(text: &[u8], start: usize) -> usize {
     at
 }
 
+const fn word_start(text: &[u8], end: usize) -> usize {
+    let mut at = end;
+    while at > 0 && text[at - 1] != b'.' {
+        at -= 1;
+    }
+    at
+}
+
 const fn is_word(text: &[u8], start: usize, wildcard: u8) -> bool {
     start < text.len() && text[start] == wildcard && word_end(text, start) == start + 1
+}
+
+const fn has_hash(pattern: &[u8]) -> bool {
+    let mut at = first(pattern);
+    while at <= pattern.len() {
+        if is_word(pattern, at, b'#') {
+            return true;
+        }
+        at = next(pattern, at);
+    }
+    false
+}
+
+/// Whether one word can be both; neither is a `#`.
+const fn words_meet(a: &[u8], a_at: usize, b: &[u8], b_at: usize, b_is_pattern: bool) -> bool {
+    is_word(a, a_at, b'*') || (b_is_pattern && is_word(b, b_at, b'*')) || same_word(a, a_at, b, b_at)
 }
 
 const fn same_word(a: &[u8], a_at: usize, b: &[u8], b_at: usize) -> bool {
@@ -72,29 +99,66 @@ const fn same_word(a: &[u8], a_at: usize, b: &[u8], b_at: usize) -> bool {
     true
 }
 
-const fn meet(a: &[u8], a_at: usize, b: &[u8], b_at: usize, b_is_pattern: bool) -> bool {
-    let (a_over, b_over) = (a_at > a.len(), b_at > b.len());
-    if a_over && b_over {
-        return true;
+/// Whether the pattern covers `other`, in which no `#` is a wildcard.
+// The first place where what follows a `#` fits is as good as any later one, so only the last `#` is ever made to take
+// more: the time is at most the product of both lengths, also where the compiler asks, which counts its steps.
+const fn covers(pattern: &[u8], other: &[u8], other_is_pattern: bool) -> bool {
+    let (mut at, mut other_at) = (first(pattern), first(other));
+    // What follows the last `#` seen, and the first word of the other that this `#` has not taken.
+    let mut last_hash = None;
+    while other_at <= other.len() {
+        if is_word(pattern, at, b'#') {
+            at = next(pattern, at);
+            last_hash = Some((at, other_at));
+        } else if at <= pattern.len() && words_meet(pattern, at, other, other_at, other_is_pattern) {
+            at = next(pattern, at);
+            other_at = next(other, other_at);
+        } else if let Some((after, taken)) = last_hash {
+            at = after;
+            other_at = next(other, taken);
+            last_hash = Some((after, other_at));
+        } else {
+            return false;
+        }
     }
-    if !a_over && is_word(a, a_at, b'#') {
-        return meet(a, word_end(a, a_at) + 1, b, b_at, b_is_pattern)
-            || (!b_over && meet(a, a_at, b, word_end(b, b_at) + 1, b_is_pattern));
+    while is_word(pattern, at, b'#') {
+        at = next(pattern, at);
     }
-    if b_is_pattern && !b_over && is_word(b, b_at, b'#') {
-        return meet(a, a_at, b, word_end(b, b_at) + 1, b_is_pattern)
-            || (!a_over && meet(a, word_end(a, a_at) + 1, b, b_at, b_is_pattern));
+    at > pattern.len()
+}
+
+// Of two patterns that both hold a `#` only what stands before their first and after their last counts: a key that
+// starts and ends as both ask, with the middle of one and then of the other in between, is matched by both.
+
+/// Whether the words before the first `#` of either can be the same; both hold one.
+const fn starts_agree(a: &[u8], b: &[u8]) -> bool {
+    let (mut a_at, mut b_at) = (first(a), first(b));
+    while !is_word(a, a_at, b'#') && !is_word(b, b_at, b'#') {
+        if !words_meet(a, a_at, b, b_at, true) {
+            return false;
+        }
+        (a_at, b_at) = (next(a, a_at), next(b, b_at));
     }
-    if a_over || b_over {
-        return false;
+    true
+}
+
+/// Whether the words after the last `#` of either can be the same; both hold one.
+const fn ends_agree(a: &[u8], b: &[u8]) -> bool {
+    let (mut a_at, mut b_at) = (word_start(a, a.len()), word_start(b, b.len()));
+    while !is_word(a, a_at, b'#') && !is_word(b, b_at, b'#') {
+        if !words_meet(a, a_at, b, b_at, true) {
+            return false;
+        }
+        // There is a word before: the `#` is still to come.
+        (a_at, b_at) = (word_start(a, a_at - 1), word_start(b, b_at - 1));
     }
-    let wild = is_word(a, a_at, b'*') || (b_is_pattern && is_word(b, b_at, b'*'));
-    (wild || same_word(a, a_at, b, b_at))
-        && meet(a, word_end(a, a_at) + 1, b, word_end(b, b_at) + 1, b_is_pattern)
+    true
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use proptest::prelude::*;
 
     use super::{matches, overlap};
@@ -106,6 +170,24 @@ mod tests {
             (["#", rest @ ..], key) => (0..=key.len()).any(|taken| matches_simply(rest, &key[taken..])),
             (["*", rest @ ..], [_, key @ ..]) => matches_simply(rest, key),
             ([word, rest @ ..], [first, key @ ..]) => word == first && matches_simply(rest, key),
+            _ => false,
+        }
+    }
+
+    /// Word by word, every way to share a key between both.
+    fn overlap_simply(left: &[&str], right: &[&str]) -> bool {
+        match (left, right) {
+            ([], []) => true,
+            (["#", rest @ ..], _) => {
+                overlap_simply(rest, right)
+                    || right
+                        .split_first()
+                        .is_some_and(|(_, right)| overlap_simply(left, right))
+            }
+            (_, ["#", ..]) => overlap_simply(right, left),
+            ([a, left @ ..], [b, right @ ..]) => {
+                (a == b || [*a, *b].contains(&"*")) && overlap_simply(left, right)
+            }
             _ => false,
         }
     }
@@ -132,6 +214,11 @@ mod tests {
             pattern in pattern(), key in text(&["a", "b", "", "*", "#", "a*", "é"]),
         ) {
             prop_assert_eq!(matches(&pattern, &key), matches_simply(&words(&pattern), &words(&key)));
+        }
+
+        #[test]
+        fn patterns_overlap_when_a_simple_matcher_says_so(left in pattern(), right in pattern()) {
+            prop_assert_eq!(overlap(&left, &right), overlap_simply(&words(&left), &words(&right)));
         }
 
         #[test]
@@ -185,5 +272,104 @@ mod tests {
         assert!(!overlap("*", ""));
         assert!(!overlap("order.*.paid", "order.paid"));
         assert!(!overlap("order.created", "order.created.*"));
+    }
+    /// Every text of at most so many of the words.
+    fn texts(from: &[&str], longest: usize) -> Vec<String> {
+        let mut texts = vec![String::new()];
+        let mut last: Vec<String> = from.iter().map(|word| (*word).to_owned()).collect();
+        for _ in 0..longest {
+            texts.extend(last.iter().cloned());
+            last = last
+                .iter()
+                .flat_map(|text| from.iter().map(move |word| format!("{text}.{word}")))
+                .collect();
+        }
+        texts
+    }
+
+    #[test]
+    fn patterns_of_three_words_overlap_exactly_when_one_key_is_matched_by_both() {
+        // Of all that both match, one key at least is no longer than both together.
+        let keys = texts(&["a", "b"], 6);
+        let patterns: Vec<(String, u128)> = texts(&["a", "b", "*", "#"], 3)
+            .into_iter()
+            .map(|pattern| {
+                let matched = keys.iter().enumerate().filter(|(_, key)| {
+                    let simply = matches_simply(&words(&pattern), &words(key));
+                    assert_eq!(matches(&pattern, key), simply, "{pattern:?} {key:?}");
+                    simply
+                });
+                let matched = matched.fold(0, |matched, (number, _)| matched | 1 << number);
+                (pattern, matched)
+            })
+            .collect();
+        for (left, by_left) in &patterns {
+            for (right, by_right) in &patterns {
+                assert_eq!(
+                    overlap(left, right),
+                    by_left & by_right != 0,
+                    "{left:?} {right:?}"
+                );
+            }
+        }
+    }
+
+    /// 127 words, as many as a short string holds, all of them `a` but these.
+    const fn long<const N: usize>(others: [(usize, u8); N]) -> [u8; 253] {
+        let mut text = [b'a'; 253];
+        let mut at = 1;
+        while at < text.len() {
+            text[at] = b'.';
+            at += 2;
+        }
+        at = 0;
+        while at < N {
+            text[2 * others[at].0] = others[at].1;
+            at += 1;
+        }
+        text
+    }
+
+    const fn overlaps(left: &[u8], right: &[u8]) -> bool {
+        match (std::str::from_utf8(left), std::str::from_utf8(right)) {
+            (Ok(left), Ok(right)) => overlap(left, right),
+            _ => panic!("not a text"),
+        }
+    }
+
+    // What the macros prove is answered by the compiler, which counts its steps and refuses to take too many.
+    const PATTERNS: [[u8; 253]; 6] = [
+        long([(0, b'#'), (64, b'#'), (126, b'b')]),
+        long([(0, b'#'), (64, b'#'), (126, b'c')]),
+        long([(1, b'#'), (30, b'#'), (126, b'b')]),
+        long([(0, b'b'), (63, b'#'), (65, b'#')]),
+        long([(0, b'#'), (100, b'*'), (126, b'b')]),
+        long([(0, b'#'), (64, b'b')]),
+    ];
+    const KEY: [u8; 253] = long([]);
+    const AT_COMPILE_TIME: [bool; 7] = [
+        overlaps(&PATTERNS[0], &PATTERNS[1]),
+        overlaps(&PATTERNS[0], &PATTERNS[2]),
+        overlaps(&PATTERNS[2], &PATTERNS[3]),
+        overlaps(&PATTERNS[1], &PATTERNS[4]),
+        overlaps(&PATTERNS[0], &KEY),
+        overlaps(&PATTERNS[5], &KEY),
+        overlaps(&PATTERNS[4], &KEY),
+    ];
+
+    #[test]
+    fn patterns_of_127_words_are_held_against_each_other_at_once() {
+        assert_eq!(AT_COMPILE_TIME, [false, true, false, false, false, false, false]);
+        let started = Instant::now();
+        for left in &PATTERNS {
+            for right in PATTERNS.iter().chain([&KEY]) {
+                assert_eq!(overlaps(left, right), overlaps(right, left));
+            }
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            started.elapsed()
+        );
     }
 }

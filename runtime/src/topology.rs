@@ -125,9 +125,25 @@ impl Names {
         queue.strip_suffix(".dlq").is_some()
     }
 
-    /// The exchange and the queue of one retry delay have one name.
-    pub(crate) fn delay(&self, delay: Duration) -> String {
-        format!("{}.delay.{}", self.service, rung_name(delay))
+    /// The exchange through which deliveries go to wait.
+    pub(crate) fn delays(&self) -> String {
+        format!("{}.delay", self.service)
+    }
+
+    /// The queue in which the deliveries of one queue wait for so long.
+    pub(crate) fn delay(queue: &str, delay: Duration) -> String {
+        format!("{queue}.delay.{}", rung_name(delay))
+    }
+
+    /// Whether a queue of this name, with or without its service's, is a delay's. `delay.5s` is as well: the services'
+    /// names come before it.
+    pub(crate) fn is_delay(queue: &str) -> bool {
+        queue.starts_with("delay.") || queue.contains(".delay.")
+    }
+
+    /// The longest name under that of a queue: of a delay, where the rungs are scaled down.
+    pub(crate) fn longest(queue: &str) -> String {
+        Self::delay(queue, Duration::from_millis(3_599_999))
     }
 
     /// The exchange through which retries come back.
@@ -171,7 +187,7 @@ impl Plan {
         }
     }
 
-    /// The return exchange with its orphans, and the exchange of the dead letters.
+    /// The return exchange with its orphans, and the exchanges of the delays and of the dead letters.
     pub(crate) fn service(names: &Names) -> Self {
         let (returns, dead, orphans) = (names.returns(), names.dead(), names.orphans());
         Self {
@@ -186,11 +202,8 @@ impl Plan {
                     kind: ExchangeKind::Direct,
                     alternate: Some(orphans.clone()),
                 },
-                ExchangePlan {
-                    name: dead,
-                    kind: ExchangeKind::Direct,
-                    alternate: None,
-                },
+                direct(dead),
+                direct(names.delays()),
             ],
             queues: vec![QueuePlan {
                 name: orphans.clone(),
@@ -242,30 +255,27 @@ impl Plan {
         }
     }
 
-    /// One retry delay: what waits in its queue comes back through the return exchange under the key it has, its
-    /// handler's queue.
-    pub(crate) fn delay(names: &Names, delay: Duration) -> Self {
-        let name = names.delay(delay);
+    /// One retry delay of one queue: what waits there comes back to it through the return exchange.
+    ///
+    /// Queues share none. The broker's worker that takes out what has waited keeps a window of 32 messages that their
+    /// queue refused, and hands out nothing else for three minutes: shared, one queue that is full would hold up the
+    /// retries of all.
+    pub(crate) fn delay(names: &Names, queue: &str, delay: Duration) -> Self {
+        let (name, delays) = (Names::delay(queue, delay), names.delays());
         let mut arguments = quorum();
         let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         arguments.insert("x-message-ttl", Argument::Number(millis));
         arguments.insert("x-dead-letter-exchange", Argument::Text(names.returns()));
+        arguments.insert("x-dead-letter-routing-key", Argument::Text(queue.to_owned()));
         arguments.insert(
             "x-dead-letter-strategy",
             Argument::Text("at-least-once".to_owned()),
         );
         arguments.insert("x-overflow", Argument::Text("reject-publish".to_owned()));
         Self {
-            exchanges: vec![ExchangePlan {
-                name: name.clone(),
-                kind: ExchangeKind::Fanout,
-                alternate: None,
-            }],
-            queues: vec![QueuePlan {
-                name: name.clone(),
-                arguments,
-            }],
-            bindings: vec![bind(&name, &name, "")],
+            bindings: vec![bind(&delays, &name, &name)],
+            exchanges: vec![direct(delays)],
+            queues: vec![QueuePlan { name, arguments }],
         }
     }
 
@@ -319,6 +329,14 @@ fn kept() -> BTreeMap<&'static str, Argument> {
 
 fn quorum() -> BTreeMap<&'static str, Argument> {
     BTreeMap::from([("x-queue-type", Argument::Text("quorum".to_owned()))])
+}
+
+fn direct(name: String) -> ExchangePlan {
+    ExchangePlan {
+        name,
+        kind: ExchangeKind::Direct,
+        alternate: None,
+    }
 }
 
 fn bind(exchange: &str, queue: &str, pattern: &str) -> BindingPlan {
@@ -379,11 +397,12 @@ mod tests {
 
     #[test]
     fn a_delay_comes_back_at_least_once_through_the_return_exchange() {
-        let plan = Plan::delay(&Names::of("shop"), Duration::from_secs(5));
+        let plan = Plan::delay(&Names::of("shop"), "shop.ship", Duration::from_secs(5));
         assert_eq!(
-            arguments(&plan, "shop.delay.5s"),
+            arguments(&plan, "shop.ship.delay.5s"),
             [
                 "x-dead-letter-exchange=shop.return",
+                "x-dead-letter-routing-key=shop.ship",
                 "x-dead-letter-strategy=at-least-once",
                 "x-message-ttl=5000",
                 "x-overflow=reject-publish",

@@ -97,6 +97,8 @@ suite! {
         a_dead_letter_lets_its_aggregate_go_on,
         a_dead_letter_pauses_a_handler_that_asks_for_it_until_it_is_resumed,
         a_replay_starts_at_an_event_already_seen_and_skips_none,
+        the_order_outlives_any_number_of_returns,
+        an_ordered_event_that_ends_its_process_is_dead_lettered_and_no_other,
         a_lost_connection_cancels_the_event_that_runs_and_goes_on_from_it,
         of_two_instances_with_a_single_active_one_the_other_takes_over_in_order;
     flow:

@@ -12,7 +12,7 @@ use tokio::sync::{Barrier, Notify, mpsc};
 
 use crate::cast::{Hands, Seen, ordered, pausing, placed, single};
 use crate::fixture::Fixture;
-use crate::stage::{Stage, healthy, start, within};
+use crate::stage::{Stage, eventually, healthy, start, within};
 
 async fn publish<F: Fixture>(stage: &Stage<F>, order: &str, numbers: std::ops::RangeInclusive<u32>) {
     for number in numbers {
@@ -173,6 +173,78 @@ pub(crate) async fn a_replay_starts_at_an_event_already_seen_and_skips_none<F: F
         assert_eq!(log.next().await.number, number);
     }
     log.expect_nothing();
+}
+
+pub(crate) async fn the_order_outlives_any_number_of_returns<F: Fixture>(stage: Stage<F>) {
+    let (stuck, mut log) = Hands::new(async |_| pending().await);
+    declare(&stage, &stuck).await;
+    publish(&stage, "a", 1..=6).await;
+    // Whatever takes less at a time than was returned returns it in parts, and a queue keeps the parts in the order in
+    // which they came back.
+    for _ in 0..8 {
+        let app = start!(stage, stuck, [ordered]);
+        assert_eq!(log.next().await.number, 1);
+        drop(app);
+    }
+    let _app = start!(stage, stuck.with_script(async |_| Ok(Vec::new())), [ordered]);
+    for number in 1..=6 {
+        assert_eq!(log.next().await.number, number);
+    }
+    stage.expect_no_dead_letters("ordered").await;
+}
+
+pub(crate) async fn an_ordered_event_that_ends_its_process_is_dead_lettered_and_no_other<F: Fixture>(
+    stage: Stage<F>,
+) {
+    let (stuck, mut log) = Hands::new(async |_| pending().await);
+    declare(&stage, &stuck).await;
+    for number in 1..=3 {
+        for order in ["a", "b", "c"] {
+            stage.bus.publish(&placed(order, number)).await.unwrap();
+        }
+    }
+    let deadly = stuck.with_script(async |seen| match (&*seen.order, seen.number) {
+        ("b", 1) => pending().await,
+        _ => Ok(Vec::new()),
+    });
+    let dead_letters = format!("{}.dlq", stage.queue("ordered"));
+    // At first each of them may be the one.
+    for _ in 0..10 {
+        let app = start!(stage, stuck, [ordered]);
+        log.take(3).await;
+        drop(app);
+    }
+    for _ in 0..8 {
+        let app = start!(stage, deadly, [ordered]);
+        let is_over = eventually("it to strike, or to be dead-lettered", async || {
+            while let Some(seen) = log.try_next() {
+                if (&*seen.order, seen.number) == ("b", 1) {
+                    return Some(false);
+                }
+            }
+            let letters = stage.broker.messages(&dead_letters).await;
+            (!letters.is_empty()).then_some(true)
+        })
+        .await;
+        if is_over {
+            let letter = stage.dead_letter("ordered").await;
+            assert_eq!(letter.reason(), "crash-loop");
+            assert!(letter.body().contains("\"number\":1"), "{}", letter.body());
+            stage.bus.publish(&placed("b", 4)).await.unwrap();
+            while log.next().await.number != 4 {}
+            let letters = stage.broker.messages(&dead_letters).await;
+            assert_eq!(letters.len(), 1, "{letters:?}");
+            return;
+        }
+        drop(app);
+    }
+    panic!("it came again and again");
+}
+
+/// Declares the handler's queue, before there is anything to take.
+async fn publish_to<F: Fixture>(stage: &Stage<F>, hands: &Hands) {
+    let app = start!(stage, hands, [ordered]);
+    within("the shutdown", app.shutdown()).await.unwrap();
 }
 
 pub(crate) async fn a_lost_connection_cancels_the_event_that_runs_and_goes_on_from_it<F: Fixture>(

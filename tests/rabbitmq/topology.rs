@@ -118,6 +118,18 @@ async fn verifying_makes_nothing_and_says_what_is_missing() {
         .start(&ready)
         .await
         .unwrap();
+    let error = App::new("missing")
+        .handlers(handlers![one])
+        .start(&verifying)
+        .await
+        .unwrap_err();
+    let missing = text(&error);
+    assert!(
+        missing.contains("missing.one.delay.1s") && missing.contains("missing.one.delay.15m"),
+        "{missing}"
+    );
+    let whole = App::new("missing").handlers(handlers![one]);
+    whole.declare(&ready).await.unwrap();
     let same = App::new("missing")
         .handlers(handlers![one])
         .start(&verifying)
@@ -149,12 +161,8 @@ async fn hundreds_of_queues_are_declared_in_seconds() {
 async fn who_may_declare_nothing_runs_on_what_is_there() {
     let vhost = vhost().await;
     let ready = bus(&vhost.url()).await;
-    let app = App::new("hosted")
-        .handlers(handlers![one, two])
-        .start(&ready)
-        .await
-        .unwrap();
-    app.shutdown().await.unwrap();
+    let app = App::new("hosted").handlers(handlers![one, two]);
+    app.declare(&ready).await.unwrap();
     let (node, name) = (vhost.node(), vhost.name().to_owned());
     blocking(move || {
         node.add_user("guest-of-the-house", "secret").unwrap();

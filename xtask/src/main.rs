@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask test` runs every test there is and ends with a table.
 
+mod bench_check;
 mod broker;
 mod child;
 mod feature;
@@ -28,6 +29,7 @@ usage: cargo xtask <command>
   broker install [version...]  get a RabbitMQ, as the tests do
   broker start [version]       run one until Ctrl-C; prints where it is
   broker stop                  end those that run
+  bench-check [--write]        count the instructions of the hot paths, and hold them against the figures that are kept
   mutate [mutation...]         break one promise after the other in a copy, and show that a test notices
   messages [--write]           print every compile error with its code; or write docs/mistakes.md anew
 ";
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ["mutate", rest @ ..] => mutate(rest),
         ["soak", rest @ ..] => soak(rest),
         ["messages", rest @ ..] => messages(rest),
+        ["bench-check", rest @ ..] => bench_check(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -94,6 +97,21 @@ fn mutate(args: &[&str]) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(fault) => misused(&fault),
+    }
+}
+
+fn bench_check(args: &[&str]) -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // It names files to look at.
+    let root = root.canonicalize().unwrap_or(root);
+    let order = match bench_check::Order::parse(args) {
+        Ok(order) => order,
+        Err(fault) => return misused(&fault),
+    };
+    match order.run(&root) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(fault) => done(Err(fault)),
     }
 }
 

@@ -137,6 +137,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_patch_fits_the_code_that_it_breaks() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let unfit: Vec<String> = Mutant::all(&root)
+            .unwrap()
+            .iter()
+            .filter_map(|mutant| {
+                let fault = copy::fits(&root, &mutant.patch).err()?;
+                Some(format!("tests/mutations/{}.patch: {fault}", mutant.name))
+            })
+            .collect();
+        assert!(
+            unfit.is_empty(),
+            "make the change again by hand and write `git diff` below the header:\n{}",
+            unfit.join("\n")
+        );
+    }
+
+    #[test]
     fn the_table_says_what_caught_each() {
         let row = |name: &str, verdict| Row {
             name: name.to_owned(),

@@ -9,7 +9,7 @@ use std::{fs, io};
 use crate::broker::{Ask, Kind};
 use crate::feature;
 use crate::step::Step;
-use crate::tool::{C_COMPILER, CARGO, NODE, NPM, OPENSSL, PYTHON, SHELL, Tool};
+use crate::tool::{C_COMPILER, CARGO, GIT, NODE, NPM, OPENSSL, PYTHON, SHELL, Tool};
 
 /// Tests that are named, run and counted together.
 #[derive(Debug)]
@@ -47,13 +47,14 @@ const SUITES: &[Suite] = &[
         name: "unit",
         about: "the unit tests of the macros, the runtime and these commands",
         brokers: &[Kind::None],
-        tools: TOOLS,
+        tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, GIT],
         deadline: BUILD,
         steps: Steps::Fixed(|| {
             vec![
                 Step::tests("-p tidings-macros -p tidings --lib --all-features"),
                 Step::tests("-p tidings-broker --lib"),
-                Step::tests("-p tidings-tests --test runtime"),
+                Step::tests("-p tidings-tests --test runtime --test attempts"),
+                Step::tests("-p tidings-paths --lib"),
                 Step::tests("-p xtask"),
             ]
         }),

@@ -38,6 +38,15 @@ pub(crate) const SHELL: Tool = Tool {
     packages: &[],
 };
 
+/// Applies mutations, or says whether they still fit.
+pub(crate) const GIT: Tool = Tool {
+    name: "git",
+    variable: None,
+    probe: &["--version"],
+    advice: "install git, <https://git-scm.com>",
+    packages: &["git"],
+};
+
 /// Runs the foreign services that are written in JavaScript and TypeScript.
 pub(crate) const NODE: Tool = Tool {
     name: "node",
@@ -93,6 +102,15 @@ pub(crate) const C_COMPILER: Tool = Tool {
     probe: &["--version"],
     advice: "install a C compiler, on Debian `gcc`",
     packages: &["gcc", "libc6-dev"],
+};
+
+/// Counts instructions.
+pub(crate) const VALGRIND: Tool = Tool {
+    name: "valgrind",
+    variable: None,
+    probe: &["--version"],
+    advice: "install valgrind 3.18 or newer, <https://valgrind.org>, on Debian `valgrind`",
+    packages: &["valgrind"],
 };
 
 impl Tool {

@@ -9,14 +9,15 @@ use lapin::types::FieldTable;
 use super::Job;
 use super::lapin_wire::{QUEUE, confirm_channel, confirmed, connect, decode, encode, hand_over};
 use crate::event::OrderCreated;
-use crate::worker::{Run, Stopwatch, micros_since};
+use crate::stopwatch::{Stopwatch, micros_since};
+use crate::worker::Run;
 
 pub(crate) async fn run(job: Job, run: &Run) {
     match job {
         Job::PublishOne | Job::PublishMany | Job::PublishAll | Job::PublishBig => publish(job, run).await,
         Job::Consume => consume(run, Duration::ZERO).await,
-        Job::ConsumeSlow => consume(run, Duration::from_millis(5)).await,
-        Job::EndToEnd | Job::Memory => unreachable!("no scenario asks for it"),
+        Job::Slow => consume(run, Duration::from_millis(5)).await,
+        other => unreachable!("no scenario asks for {other:?}"),
     }
 }
 

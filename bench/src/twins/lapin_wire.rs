@@ -3,6 +3,7 @@
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use serde::Serialize;
 
 use crate::event::{Envelope, OrderCreated};
 
@@ -29,7 +30,16 @@ pub(crate) async fn confirm_channel(url: &str) -> (Connection, Channel) {
 
 /// The body and the properties of one publish.
 pub(crate) fn encode(event: &OrderCreated) -> (Vec<u8>, BasicProperties) {
-    let envelope = Envelope::around(event);
+    encode_as(KEY, event.order_id.to_string(), event)
+}
+
+/// The same of any event.
+pub(crate) fn encode_as<T: Serialize>(
+    r#type: &str,
+    aggregate_id: String,
+    event: &T,
+) -> (Vec<u8>, BasicProperties) {
+    let envelope = Envelope::around(r#type, aggregate_id, event);
     let body = serde_json::to_vec(&envelope).expect("an event is JSON");
     let seconds = jiff::Timestamp::now().as_second();
     let properties = BasicProperties::default()
@@ -49,21 +59,31 @@ pub(crate) async fn hand_over(
     channel: &Channel,
     body: &[u8],
     properties: BasicProperties,
-) -> impl Future<Output = lapin::Result<Confirmation>> + Send + use<> {
+) -> lapin::Result<impl Future<Output = lapin::Result<Confirmation>> + Send + use<>> {
+    hand_over_to(channel, KEY, body, properties).await
+}
+
+/// The same under any key.
+pub(crate) async fn hand_over_to(
+    channel: &Channel,
+    key: &str,
+    body: &[u8],
+    properties: BasicProperties,
+) -> lapin::Result<impl Future<Output = lapin::Result<Confirmation>> + Send + use<>> {
     channel
         .basic_publish(
             EXCHANGE.into(),
-            KEY.into(),
+            key.into(),
             BasicPublishOptions::default(),
             body,
             properties,
         )
         .await
-        .expect("a publish is written")
 }
 
 /// Waits for the broker's word.
-pub(crate) async fn confirmed(confirm: impl Future<Output = lapin::Result<Confirmation>>) {
+pub(crate) async fn confirmed(handed: lapin::Result<impl Future<Output = lapin::Result<Confirmation>>>) {
+    let confirm = handed.expect("a publish is written");
     let confirmation = confirm.await.expect("the broker answers");
     assert!(confirmation.is_ack(), "the broker took the event");
 }

@@ -1,25 +1,24 @@
 //! The in-memory broker, end to end on one core: published, routed, decoded, handled, acknowledged.
 
-use tidings::{App, Bus, Event, State, event_handler, handlers};
+use tidings::{App, Bus, handlers};
 use tokio::task::JoinSet;
 
-use super::tidings::Tally;
+use super::handlers::empty::take;
+use super::many;
+use super::tally::Tally;
 use crate::event::{OrderCreated, SMALL};
-use crate::worker::{Run, Stopwatch};
+use crate::stopwatch::Stopwatch;
+use crate::worker::Run;
 
 const TASKS: u64 = 64;
 
-#[event_handler("order.created")]
-async fn take(order: Event<OrderCreated>, State(tally): State<Tally>) {
-    std::hint::black_box(&order);
-    tally.one();
-}
-
-pub(crate) async fn run(run: &Run) {
+/// With `cold` handlers beside, each of which has 100 patterns that match nothing.
+pub(crate) async fn run(run: &Run, cold: usize) {
     let bus = Bus::in_memory();
     let tally = Tally::new(run.events);
     let app = App::new("bench").state(tally.clone()).handlers(handlers![take]);
-    let app = app.start(&bus).await.expect("memory takes every app");
+    let app = many::cold(app, cold).start(&bus).await;
+    let app = app.expect("memory takes every app");
     let events = run.events;
     let stopwatch = Stopwatch::start();
     let mut publishing = JoinSet::new();
@@ -35,6 +34,6 @@ pub(crate) async fn run(run: &Run) {
     }
     publishing.join_all().await;
     tally.all().await;
-    app.shutdown().await.expect("nothing is left");
     stopwatch.stop(events, Vec::new());
+    app.shutdown().await.expect("nothing is left");
 }

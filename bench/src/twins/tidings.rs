@@ -1,17 +1,18 @@
 //! Tidings as its users write it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tidings::{App, Bus, Declare, Event, State, event_handler, handlers};
-use tokio::sync::Notify;
+use tidings::{App, Bus, Declare, handlers};
 use tokio::task::JoinSet;
 
-use super::{Job, memory};
+use super::handlers::{
+    busy, empty, family, ordered, slow, slow_16, slow_256, slow_1024, slow_timed, stuck, timed,
+};
+use super::tally::Tally;
+use super::{Job, chain, flat, memory, reconnect, start};
 use crate::event::{OrderCreated, now_micros};
-use crate::worker::{Run, Stopwatch, micros_since};
+use crate::stopwatch::{Stopwatch, micros_since};
+use crate::worker::Run;
 
 const TASKS: u64 = 256;
 const AT_ONCE: u64 = 1000;
@@ -21,14 +22,32 @@ pub(crate) async fn run(job: Job, run: &Run) {
         Job::PublishOne => publish_from_tasks(job, run, 1).await,
         Job::PublishMany | Job::PublishBig => publish_from_tasks(job, run, TASKS).await,
         Job::PublishAll => publish_all(job, run).await,
-        Job::Consume => consume(run, |app| app.handlers(handlers![empty::take])).await,
-        Job::ConsumeSlow => consume(run, |app| app.handlers(handlers![slow::take])).await,
-        Job::EndToEnd => end_to_end(run).await,
-        Job::Memory => memory::run(run).await,
+        Job::Consume | Job::ConsumeBig => consume(run, |app| app.handlers(handlers![empty::take])).await,
+        Job::Slow16 => consume(run, |app| app.handlers(handlers![slow_16::take])).await,
+        Job::Slow => consume(run, |app| app.handlers(handlers![slow::take])).await,
+        Job::Slow256 => consume(run, |app| app.handlers(handlers![slow_256::take])).await,
+        Job::Slow1024 => consume(run, |app| app.handlers(handlers![slow_1024::take])).await,
+        Job::Busy => consume(run, |app| app.handlers(handlers![busy::take])).await,
+        Job::Stuck => consume(run, |app| app.handlers(handlers![stuck::take])).await,
+        Job::Family => consume(run, |app| app.handlers(handlers![family::take])).await,
+        Job::Ordered1 | Job::Ordered100 | Job::Ordered100000 => {
+            consume(run, |app| app.handlers(handlers![ordered::take])).await;
+        }
+        Job::Offered => paced(run, 2, |app| app.handlers(handlers![slow_timed::take])).await,
+        Job::EndToEnd => paced(run, 1, |app| app.handlers(handlers![timed::take])).await,
+        Job::EndToEndFull => end_to_end_full(run).await,
+        Job::Chain => chain::tidings(run).await,
+        Job::Memory => memory::run(run, 0).await,
+        Job::Dispatch100 => memory::run(run, 1).await,
+        Job::Dispatch1000 => memory::run(run, 10).await,
+        Job::Dispatch10000 => memory::run(run, 100).await,
+        Job::Reconnect => reconnect::tidings(run).await,
+        Job::Start => start::run(run).await,
+        Job::Flat => flat::run(run).await,
     }
 }
 
-async fn connect(url: &str) -> Bus {
+pub(super) async fn connect(url: &str) -> Bus {
     // The queues are the benchmark's: classic ones, too.
     let bus = Bus::builder().service("bench").declare(Declare::Off).connect(url);
     bus.await.expect("the broker takes connections")
@@ -74,73 +93,6 @@ async fn publish_all(job: Job, run: &Run) {
     stopwatch.stop(run.events, Vec::new());
 }
 
-/// How many are still to come, and who waits for the last; the latencies where they are measured.
-#[derive(Debug, Clone)]
-pub(crate) struct Tally(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    left: AtomicU64,
-    done: Notify,
-    latencies: Mutex<Vec<u32>>,
-}
-
-impl Tally {
-    pub(crate) fn new(events: u64) -> Self {
-        Self(Arc::new(Inner {
-            left: AtomicU64::new(events),
-            done: Notify::new(),
-            latencies: Mutex::default(),
-        }))
-    }
-
-    pub(crate) fn one(&self) {
-        if self.0.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.done.notify_one();
-        }
-    }
-
-    pub(crate) async fn all(&self) {
-        self.0.done.notified().await;
-    }
-
-    fn latency(&self, micros: u64) {
-        let mut latencies = self.0.latencies.lock().unwrap_or_else(PoisonError::into_inner);
-        latencies.push(u32::try_from(micros).unwrap_or(u32::MAX));
-    }
-}
-
-mod empty {
-    use super::{Event, OrderCreated, State, Tally, event_handler};
-
-    #[event_handler("order.created")]
-    pub(crate) async fn take(order: Event<OrderCreated>, State(tally): State<Tally>) {
-        std::hint::black_box(&order);
-        tally.one();
-    }
-}
-
-mod slow {
-    use super::{Duration, Event, OrderCreated, State, Tally, event_handler};
-
-    #[event_handler("order.created")]
-    pub(crate) async fn take(order: Event<OrderCreated>, State(tally): State<Tally>) {
-        std::hint::black_box(&order);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        tally.one();
-    }
-}
-
-mod timed {
-    use super::{Event, OrderCreated, State, Tally, event_handler, now_micros};
-
-    #[event_handler("order.created")]
-    pub(crate) async fn take(order: Event<OrderCreated>, State(tally): State<Tally>) {
-        tally.latency(now_micros().saturating_sub(order.at_micros));
-        tally.one();
-    }
-}
-
 async fn consume(run: &Run, handled: impl Fn(App<Tally>) -> App<Tally>) {
     let bus = connect(&run.url).await;
     let tally = Tally::new(run.events);
@@ -153,18 +105,19 @@ async fn consume(run: &Run, handled: impl Fn(App<Tally>) -> App<Tally>) {
     stopwatch.stop(run.events, Vec::new());
 }
 
-async fn end_to_end(run: &Run) {
+/// So many events every millisecond, from before the publish to the handler.
+async fn paced(run: &Run, each: u64, handled: impl Fn(App<Tally>) -> App<Tally>) {
     let bus = connect(&run.url).await;
     let tally = Tally::new(run.events);
-    let app = App::new("bench")
-        .state(tally.clone())
-        .handlers(handlers![timed::take]);
+    let app = handled(App::new("bench").state(tally.clone()));
     let app = app.start(&bus).await.expect("the queue is there");
     let stopwatch = Stopwatch::start();
     let mut pace = tokio::time::interval(Duration::from_millis(1));
     let mut publishing = JoinSet::new();
     for number in 0..run.events {
-        pace.tick().await;
+        if number % each == 0 {
+            pace.tick().await;
+        }
         let bus = bus.clone();
         publishing.spawn(async move {
             let mut event = OrderCreated::new(number, Job::EndToEnd.note());
@@ -174,7 +127,37 @@ async fn end_to_end(run: &Run) {
         while publishing.try_join_next().is_some() {}
     }
     tally.all().await;
-    let latencies = std::mem::take(&mut *tally.0.latencies.lock().unwrap_or_else(PoisonError::into_inner));
-    stopwatch.stop(run.events, latencies);
+    stopwatch.stop(run.events, tally.take_latencies());
     app.shutdown().await.expect("nothing is left");
+}
+
+/// 256 tasks publish what a handler takes meanwhile.
+async fn end_to_end_full(run: &Run) {
+    let bus = connect(&run.url).await;
+    let tally = Tally::new(run.events);
+    let app = App::new("bench").state(tally.clone());
+    let app = app.handlers(handlers![timed::take]);
+    let app = app.start(&bus).await.expect("the queue is there");
+    let stopwatch = Stopwatch::start();
+    let publishing = publish_timed(&bus, run.events);
+    publishing.join_all().await;
+    tally.all().await;
+    stopwatch.stop(run.events, tally.take_latencies());
+    app.shutdown().await.expect("nothing is left");
+}
+
+/// Lets 256 tasks publish so many events, each with its time.
+pub(super) fn publish_timed(bus: &Bus, events: u64) -> JoinSet<()> {
+    let mut publishing = JoinSet::new();
+    for task in 0..TASKS {
+        let bus = bus.clone();
+        publishing.spawn(async move {
+            for number in (task..events).step_by(256) {
+                let mut event = OrderCreated::new(number, Job::EndToEnd.note());
+                event.at_micros = now_micros();
+                bus.publish(&event).await.expect("the broker confirms");
+            }
+        });
+    }
+    publishing
 }

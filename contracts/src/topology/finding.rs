@@ -126,8 +126,10 @@ impl Comparison<'_> {
     /// itself, dead letters go with their queue and stay for a person, and the orphans go last of all.
     fn handlers_queue<'a>(&self, name: &'a str) -> Option<&'a str> {
         let queue = name.strip_prefix(&self.described.service)?.strip_prefix('.')?;
-        let is_other =
-            queue == "orphans" || queue.starts_with("delay.") || queue.strip_suffix(".dlq").is_some();
+        let is_other = queue == "orphans"
+            || queue.starts_with("delay.")
+            || queue.contains(".delay.")
+            || queue.strip_suffix(".dlq").is_some();
         (!is_other).then_some(queue)
     }
 

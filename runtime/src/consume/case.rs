@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use crate::bus::Unsent;
 use crate::context::Context;
@@ -25,6 +26,7 @@ use crate::wire::republish::{Destination, Details, Fate, republish};
 
 use super::attempt::panic_text;
 use super::outcome::{self, Attempt, BoxError, Outcome, Step};
+use super::retry::rung_at_least;
 use super::service::Service;
 use super::worker::{Counts, Worker};
 
@@ -150,7 +152,10 @@ impl Case {
                 Counts::add(&counts.retried);
                 let error = written(error);
                 telemetry::retried(self, delay, &error);
-                self.delay(delay, next_attempt, &error).await
+                let fate = Fate::Retry {
+                    attempt: next_attempt,
+                };
+                self.delay(delay, fate, Some(&error)).await
             }
             Step::DeadLetter { reason, error } => {
                 Counts::add(&counts.dead_lettered);
@@ -235,21 +240,26 @@ impl Case {
         }
     }
 
-    async fn delay(&self, delay: Duration, next_attempt: u32, error: &str) -> Carried {
-        let exchange = self.service.names().delay(delay);
+    /// Lets it come back behind all others of its queue, with what is known of it. Returned, it would be counted again
+    /// up to RabbitMQ 4.2, and be handed out next; and only after a delay do all who let go of it take care.
+    pub(crate) async fn set_aside(&self, returns: u32) -> Carried {
+        telemetry::set_aside(self.worker.name(), &self.queue);
+        let fate = Fate::SetAside {
+            attempt: self.attempt,
+            returns,
+        };
+        let delay = rung_at_least(self.service.ladder(), Duration::ZERO);
+        self.delay(delay, fate, self.origin.last_error.as_deref()).await
+    }
+
+    async fn delay(&self, delay: Duration, fate: Fate, error: Option<&str>) -> Carried {
+        let exchange = self.service.names().delays();
+        let key = Names::delay(&self.queue, delay);
         let to = Destination {
             exchange: &exchange,
-            routing_key: &self.queue,
+            routing_key: &key,
         };
-        self.send_on(
-            to,
-            error,
-            Fate::Retry {
-                attempt: next_attempt,
-            },
-            Some(delay),
-        )
-        .await
+        self.send_on(to, error, fate, Some(delay)).await
     }
 
     async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {
@@ -264,7 +274,7 @@ impl Case {
             attempts: self.attempt,
             at: Timestamp::now(),
         };
-        match self.send_on(to, error, fate, None).await {
+        match self.send_on(to, Some(error), fate, None).await {
             Carried::Settled { .. } => Carried::Settled { dead_lettered: true },
             other => other,
         }
@@ -273,7 +283,7 @@ impl Case {
     async fn send_on(
         &self,
         to: Destination<'_>,
-        error: &str,
+        error: Option<&str>,
         fate: Fate,
         delay: Option<Duration>,
     ) -> Carried {
@@ -284,7 +294,7 @@ impl Case {
             handler: self.worker.name(),
             queue: &self.queue,
             first_received_at: self.first_received_at(),
-            error: Some(error),
+            error,
             redact,
             fate,
         };
@@ -311,18 +321,24 @@ impl Case {
 
     /// Publishes a message of the runtime's own until it is confirmed: what it needs is declared again when it is not
     /// there, and the delivery stays unsettled meanwhile.
+    ///
+    /// A delay's queue that was just declared is not to be trusted yet, so the delivery stays unsettled until it is. It
+    /// does not wait itself before it is published: its rung would be as much longer. At worst it comes twice.
     async fn send_ours(&self, message: Message, delay: Option<Duration>) -> Carried {
         let message = Arc::new(message);
         let mut wait = FIRST_WAIT;
         while !self.is_lost() {
-            if let Some(delay) = delay
-                && let Err(error) = self.service.declare_delay(delay).await
-            {
-                self.trouble("cannot declare its delay queue", &error);
-            }
+            let since = match delay {
+                Some(delay) => Some(self.delay_declared(delay).await),
+                None => None,
+            };
             match self.service.bus().send(Arc::clone(&message), true, false).await {
                 Ok(()) => {
                     self.worker.set_trouble(None);
+                    if let Some(since) = since {
+                        let fresh_for = self.service.bus().broker().fresh_for();
+                        tokio::time::sleep_until(since + fresh_for).await;
+                    }
                     return Carried::Settled { dead_lettered: false };
                 }
                 Err(Unsent {
@@ -331,6 +347,9 @@ impl Case {
                 }) => return Carried::Abandoned,
                 Err(unsent) => {
                     self.trouble("cannot publish to its delay or dead-letter queue", &unsent.fault);
+                    if let (Some(delay), Some(since)) = (delay, since) {
+                        self.service.doubt_delay(&self.queue, delay, since).await;
+                    }
                     if let Err(error) = self.service.declare_again().await {
                         self.trouble("cannot declare its topology again", &error);
                     }
@@ -342,6 +361,20 @@ impl Case {
         // Whoever gets it next has its own troubles.
         self.worker.set_trouble(None);
         Carried::Abandoned
+    }
+
+    /// Since when the delay's queue is there for sure. Where it cannot be declared it may be there all the same, made by
+    /// another, and no earlier than now for all we know.
+    async fn delay_declared(&self, delay: Duration) -> Instant {
+        match self.service.delay(&self.queue, delay).await {
+            Ok(Some(since)) => since,
+            // Who tried has told.
+            Ok(None) => Instant::now(),
+            Err(error) => {
+                self.trouble("cannot declare its delay queue", &error);
+                Instant::now()
+            }
+        }
     }
 
     fn trouble(&self, what: &str, error: &(dyn std::error::Error + 'static)) {

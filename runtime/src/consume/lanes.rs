@@ -147,6 +147,35 @@ impl Lanes {
         }
     }
 
+    /// Puts the oldest of those that may start in front, and gives its tag.
+    pub(crate) fn oldest_first(&mut self) -> Option<u64> {
+        match &mut self.order {
+            Order::Free { queue, .. } => queue.front().map(|held| held.tag),
+            Order::PerAggregate(order) => {
+                let tag = |lane: &String| {
+                    order
+                        .lanes
+                        .get(lane)
+                        .and_then(VecDeque::front)
+                        .map(|held| held.tag)
+                };
+                let (at, oldest) = (order.ready.iter().map(tag).enumerate())
+                    .filter_map(|(at, tag)| Some((at, tag?)))
+                    .min_by_key(|(_, tag)| *tag)?;
+                order.ready.swap(0, at);
+                Some(oldest)
+            }
+        }
+    }
+
+    /// Whether one waits in its place.
+    pub(crate) fn waits(&self) -> bool {
+        match &self.order {
+            Order::Free { waiting, .. } => !waiting.is_empty(),
+            Order::PerAggregate(order) => !order.waiting.is_empty(),
+        }
+    }
+
     /// How many have not started.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -218,6 +247,7 @@ mod tests {
                 exchange: "domain_events".into(),
                 routing_key: "order.placed".into(),
                 attempt: 1,
+                returns: 0,
                 first_received_at: None,
                 last_error: None,
                 arrival: Arrival::Published,

@@ -1,14 +1,16 @@
 //! What all handlers of one running app share: the bus they publish on, the names of what they own, the way out.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::bus::Bus;
 use crate::error::Result;
 use crate::topology::{Names, Plan};
+
+use super::delays::Delays;
 
 /// What all handlers of one running app share. Cheap to clone.
 #[derive(Clone)]
@@ -21,7 +23,7 @@ struct Inner {
     bus: Bus,
     plan: Plan,
     ladder: Vec<Duration>,
-    declared: Mutex<HashSet<Duration>>,
+    delays: Delays,
     stopping: watch::Receiver<bool>,
 }
 
@@ -34,7 +36,7 @@ impl Service {
             ladder: super::retry::ladder(bus.config().speed_up),
             bus,
             plan,
-            declared: Mutex::default(),
+            delays: Delays::default(),
             stopping,
         }))
     }
@@ -65,34 +67,32 @@ impl Service {
         self.0.stopping.clone()
     }
 
-    /// Declares the queue of one delay, once, unless it is in the plan: that of a `retry_after` which no handler's rungs
-    /// have.
+    /// Since when the queue is there in which what `queue` hands out waits for `delay`. It is declared at its first use;
+    /// `None` when another's attempt at that has failed meanwhile.
     ///
     /// # Errors
     /// When the broker refuses it.
-    pub(crate) async fn declare_delay(&self, delay: Duration) -> Result<()> {
-        let name = self.0.names.delay(delay);
-        if self.0.plan.queues.iter().any(|queue| queue.name == name) || self.declared().contains(&delay) {
-            return Ok(());
-        }
-        let plan = Plan::delay(&self.0.names, delay);
-        self.0.bus.declare(&plan).await?;
-        tokio::time::sleep(self.0.bus.broker().fresh_for()).await;
-        self.declared().insert(delay);
-        Ok(())
+    pub(crate) async fn delay(&self, queue: &str, delay: Duration) -> Result<Option<Instant>> {
+        let declare = async {
+            self.0
+                .bus
+                .declare(&Plan::delay(&self.0.names, queue, delay))
+                .await
+        };
+        self.0.delays.declared(&Names::delay(queue, delay), declare).await
     }
 
-    /// Declares everything again: something that a publish needed was not there any more.
+    /// The delay's queue, there since `since`, did not take a message: it is declared anew at its next use.
+    pub(crate) async fn doubt_delay(&self, queue: &str, delay: Duration, since: Instant) {
+        self.0.delays.doubt(&Names::delay(queue, delay), since).await;
+    }
+
+    /// Declares everything again but the delays: something that a publish needed was not there any more.
     ///
     /// # Errors
     /// When the broker refuses it.
     pub(crate) async fn declare_again(&self) -> Result<()> {
-        let mut plan = self.0.plan.clone();
-        let delays: Vec<Duration> = self.declared().iter().copied().collect();
-        delays
-            .into_iter()
-            .for_each(|delay| plan.merge(Plan::delay(&self.0.names, delay)));
-        self.0.bus.declare(&plan).await
+        self.0.bus.declare(&self.0.plan).await
     }
 
     /// Declares again what one queue needs.
@@ -101,10 +101,6 @@ impl Service {
     /// When the broker refuses it.
     pub(crate) async fn declare_queue_again(&self, queue: &str) -> Result<()> {
         self.0.bus.declare(&self.0.plan.of_queue(queue)).await
-    }
-
-    fn declared(&self) -> std::sync::MutexGuard<'_, HashSet<Duration>> {
-        self.0.declared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

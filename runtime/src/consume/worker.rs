@@ -12,6 +12,7 @@ use crate::topic;
 
 use super::around::Middleware;
 use super::breaker::Breaker;
+use super::patterns::Patterns;
 
 /// The handler's function with its state inside.
 pub(crate) type Call = Arc<dyn Fn(Delivery) -> HandlerFuture + Send + Sync>;
@@ -23,7 +24,7 @@ pub(crate) struct Worker {
     pub(crate) around: Arc<[Middleware]>,
     /// Its delays, as scaled.
     pub(crate) rungs: Vec<Duration>,
-    patterns: Vec<&'static str>,
+    patterns: Patterns,
     types: Vec<&'static str>,
     breaker: Mutex<Breaker>,
     trouble: Mutex<Option<String>>,
@@ -81,7 +82,7 @@ impl Worker {
                 .iter()
                 .map(|&rung| super::retry::scaled(rung, speed_up))
                 .collect(),
-            patterns: descriptor.patterns(),
+            patterns: Patterns::new(descriptor.patterns()),
             types,
             breaker: Mutex::default(),
             trouble: Mutex::default(),
@@ -114,7 +115,7 @@ impl Worker {
     /// How the handler stands to an event of this type under this key; `None` for a key says that the event was
     /// addressed to the queue itself, past all patterns.
     pub(crate) fn matches(&self, event_type: &str, key: Option<&str>) -> Match {
-        if key.is_some_and(|key| !self.patterns.iter().any(|pattern| topic::matches(pattern, key))) {
+        if key.is_some_and(|key| !self.patterns.have(key)) {
             return Match::ForeignKey;
         }
         if self.types.binary_search(&event_type).is_ok() || self.descriptor.takes_any() {

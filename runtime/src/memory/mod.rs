@@ -18,9 +18,10 @@ mod state;
 mod subscription;
 #[cfg(test)]
 mod tests;
-mod trie;
+pub(crate) mod trie;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::capacity::Capacity;
 use self::shared::Shared;
@@ -36,6 +37,7 @@ use crate::topology::{BindingPlan, Plan};
 #[derive(Debug)]
 pub(crate) struct MemoryBroker {
     shared: Arc<Shared>,
+    fresh_for: Duration,
 }
 
 /// How an in-memory broker is to be.
@@ -46,6 +48,7 @@ pub(crate) struct MemoryBrokerBuilder {
     max_messages: usize,
     max_bytes: usize,
     recording: bool,
+    fresh_for: Duration,
 }
 
 impl MemoryBroker {
@@ -61,6 +64,7 @@ impl MemoryBroker {
             max_messages: 100_000,
             max_bytes: 256 << 20,
             recording: false,
+            fresh_for: Duration::ZERO,
         }
     }
 }
@@ -84,12 +88,20 @@ impl MemoryBrokerBuilder {
         self
     }
 
+    /// Has its users believe that a queue is not to be trusted for so long after it was declared, as `RabbitMQ` has them.
+    #[cfg(feature = "testing")]
+    pub(crate) fn fresh_for(mut self, time: Duration) -> Self {
+        self.fresh_for = time;
+        self
+    }
+
     /// The broker.
     pub(crate) fn build(self) -> MemoryBroker {
         let capacity = Capacity::new(self.max_messages, self.max_bytes);
         let state = State::new(self.clock.clone(), capacity, self.recording);
         MemoryBroker {
             shared: Arc::new(Shared::new(state, self.clock)),
+            fresh_for: self.fresh_for,
         }
     }
 }
@@ -121,6 +133,10 @@ impl Broker for MemoryBroker {
             state.reachable()?;
             Ok(state.names.contains_key(name))
         })
+    }
+
+    fn fresh_for(&self) -> Duration {
+        self.fresh_for
     }
 
     fn send(&self, publish: Publish) {

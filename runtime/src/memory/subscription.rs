@@ -138,6 +138,10 @@ impl Subscription for MemorySubscription {
         self.shared.with(|state, after| state.cancel(self.id, after));
     }
 
+    fn is_drained(&self) -> bool {
+        self.shared.lock().consumers[self.id].outbox.is_empty()
+    }
+
     fn set_waiting(&mut self, count: usize) {
         self.shared
             .with(|state, _| state.consumers[self.id].waiting = count);

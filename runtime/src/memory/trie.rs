@@ -11,7 +11,7 @@ use super::slab::Slab;
 
 /// Patterns, each with its values.
 #[derive(Debug)]
-pub(super) struct Trie<T> {
+pub(crate) struct Trie<T> {
     nodes: Slab<Node<T>>,
     root: usize,
     // The number of the current step of a walk, by which a node knows that it was entered.
@@ -80,7 +80,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 impl<T: Copy + PartialEq> Trie<T> {
     /// No patterns.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut nodes = Slab::default();
         let root = nodes.insert(Node::new(false));
         Self {
@@ -93,7 +93,7 @@ impl<T: Copy + PartialEq> Trie<T> {
     }
 
     /// Adds `value` to `pattern`. `false`: it is there already.
-    pub(super) fn insert(&mut self, pattern: &str, value: T) -> bool {
+    pub(crate) fn insert(&mut self, pattern: &str, value: T) -> bool {
         let mut at = self.root;
         for word in words(pattern) {
             at = self.nodes[at].child(word).unwrap_or_else(|| {
@@ -133,7 +133,7 @@ impl<T: Copy + PartialEq> Trie<T> {
     }
 
     /// Adds to `found` the values of every pattern that matches `key`: one that several of them hold, several times.
-    pub(super) fn find(&mut self, key: &str, found: &mut Vec<T>) {
+    pub(crate) fn find(&mut self, key: &str, found: &mut Vec<T>) {
         let (mut here, mut next) = (mem::take(&mut self.here), mem::take(&mut self.next));
         here.clear();
         self.step += 1;

@@ -32,9 +32,6 @@ use crate::telemetry;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// At most one connection is made in this time: one that is lost at once would be made again and again.
-const LASTING: Duration = Duration::from_secs(1);
-
 /// How often a connection is looked at that says nothing.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -249,12 +246,9 @@ impl Supervisor {
         let mut course = Course::from(live);
         let mut since = Instant::now();
         loop {
-            let came = match course.duty() {
+            let came = match course.duty(since.elapsed()) {
                 Duty::Watch(live) => self.watch(&live).await,
-                Duty::Dial { after, number } => {
-                    let after = after.max(LASTING.saturating_sub(since.elapsed()));
-                    self.dial(after, number).await
-                }
+                Duty::Dial { after, number } => self.dial(after, number).await,
                 Duty::End => break,
             };
             match &came {

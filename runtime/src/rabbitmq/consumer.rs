@@ -53,6 +53,8 @@ enum Stage {
     Cancelled {
         cancelling: Option<Boxed>,
         gone: Boxed,
+        /// Whether the deliveries have ended: none is under way any more.
+        has_ended: bool,
     },
     Lost,
 }
@@ -189,7 +191,7 @@ impl Subscription for RabbitSubscription {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         match &mut self.stage {
             Stage::Lost => return Poll::Ready(None),
-            Stage::Cancelled { cancelling, gone } => {
+            Stage::Cancelled { cancelling, gone, .. } => {
                 if gone.as_mut().poll(cx).is_ready() {
                     self.stage = Stage::Lost;
                     return Poll::Ready(None);
@@ -202,10 +204,13 @@ impl Subscription for RabbitSubscription {
         match self.deliveries.poll_next_unpin(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(Self::incoming(delivery))),
-            // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
-            Poll::Ready(None) if matches!(self.stage, Stage::Cancelled { .. }) => Poll::Pending,
             // The first error is the last word: after it the stream may never end.
-            Poll::Ready(Some(Err(_)) | None) => {
+            Poll::Ready(end) => {
+                if let (None, Stage::Cancelled { has_ended, .. }) = (end, &mut self.stage) {
+                    // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
+                    *has_ended = true;
+                    return Poll::Pending;
+                }
                 self.stage = Stage::Lost;
                 Poll::Ready(None)
             }
@@ -248,7 +253,12 @@ impl Subscription for RabbitSubscription {
         self.stage = Stage::Cancelled {
             cancelling: Some(cancelling),
             gone: self.gone(),
+            has_ended: false,
         };
+    }
+
+    fn is_drained(&self) -> bool {
+        matches!(self.stage, Stage::Cancelled { has_ended: true, .. })
     }
 
     fn set_waiting(&mut self, _: usize) {}

@@ -11,6 +11,9 @@ use super::connection::Live;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LAST_WAIT: Duration = Duration::from_secs(15);
 
+/// At most one connection is made in this time: one that is lost at once would be made again and again.
+const LASTING: Duration = Duration::from_secs(1);
+
 /// How a link is, as all who work on it see it. They may miss a state, but never the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State<L = Live> {
@@ -92,12 +95,12 @@ impl<L: Numbered + Clone> Course<L> {
         }
     }
 
-    /// What to do next.
-    pub(super) fn duty(&mut self) -> Duty<L> {
+    /// What to do next, so long after the last connection was made.
+    pub(super) fn duty(&mut self, since: Duration) -> Duty<L> {
         match &self.state {
             State::Up(live) => Duty::Watch(live.clone()),
             State::Down(_) => Duty::Dial {
-                after: self.backoff.wait(),
+                after: self.backoff.wait().max(LASTING.saturating_sub(since)),
                 number: self.number + 1,
             },
             State::Closed => Duty::End,

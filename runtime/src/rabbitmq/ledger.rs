@@ -385,6 +385,7 @@ mod tests {
                 }
             }
         }
+        println!("{orders} orders");
         assert!(orders > 10_000, "{orders}");
     }
 

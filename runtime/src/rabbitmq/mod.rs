@@ -11,6 +11,8 @@ mod course;
 mod fault;
 mod ledger;
 mod outbox;
+#[cfg(feature = "__bench")]
+pub(crate) mod packed;
 mod properties;
 mod publisher;
 mod refusals;

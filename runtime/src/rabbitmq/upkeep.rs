@@ -22,8 +22,11 @@ use crate::wire::error_text::chain;
 /// How long it is from one look to the next, unless a look takes long.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
-/// The part of the time that looks may take: one in so many.
+/// The part of the time that looks may take: one in so many, as long as that is not too seldom.
 const SHARE: u32 = 50;
+
+/// How long it is at most from one look to the next, however long a look takes: so long may bindings be gone unseen.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// How long it is at least between two repairs.
 const BETWEEN_REPAIRS: Duration = Duration::from_millis(100);
@@ -112,10 +115,15 @@ pub(super) async fn keep_up(shared: Arc<Shared>, mut missing: mpsc::UnboundedRec
         }
         let began = Instant::now();
         repair(&shared).await;
-        rest = BETWEEN_LOOKS.max(began.elapsed() * SHARE);
+        rest = rest_after(began.elapsed());
         drop(waiting);
         tokio::time::sleep(BETWEEN_REPAIRS).await;
     }
+}
+
+/// How long it is to the next look after one that took so long.
+fn rest_after(took: Duration) -> Duration {
+    (took * SHARE).clamp(BETWEEN_LOOKS, LONGEST)
 }
 
 /// Which of its connections a link has; none while it has none.
@@ -165,5 +173,17 @@ async fn bind_own(shared: &Shared, live: &Live) {
             // It has gone with its subscription, whose consumer makes another.
             shared.upkeep.kept().own.remove(&queue);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_took_long_is_followed_by_another_within_half_a_minute() {
+        let rests = [0, 100, 200, 10_000].map(|millis| rest_after(Duration::from_millis(millis)).as_secs());
+        // A network that swallowed the look's questions for ten seconds, say, says nothing of how much work it is.
+        assert_eq!(rests, [5, 5, 10, 30]);
     }
 }

@@ -1,6 +1,7 @@
 //! An in-memory broker as someone outside of every service sees it: for the runtime's own suites.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::broker::{Broker, Publish};
 use crate::bus::Bus;
@@ -36,6 +37,12 @@ impl MemoryServer {
     /// An empty one.
     pub fn new() -> Self {
         Self(Arc::new(MemoryBroker::new(Clock::real())))
+    }
+
+    /// An empty one on which a queue is not to be trusted for so long after it was declared, as on RabbitMQ.
+    pub fn with_fresh_queues_for(time: Duration) -> Self {
+        let broker = MemoryBroker::builder(Clock::real()).fresh_for(time);
+        Self(Arc::new(broker.build()))
     }
 
     /// A bus on it, as a service of its own would have.

@@ -43,8 +43,8 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
         ..Limits::default()
     };
     let to = Destination {
-        exchange: "payments.delay.1s",
-        routing_key: QUEUE,
+        exchange: "payments.delay",
+        routing_key: "payments.take_payment.delay.1s",
     };
     let send = |fate| {
         let details = Details {
@@ -76,6 +76,7 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
     };
     let mut retried = send(Fate::Retry { attempt });
     RETURN.clone_into(&mut retried.exchange);
+    QUEUE.clone_into(&mut retried.routing_key);
     let back = origin(&retried, RETURN, QUEUE);
     assert_eq!(
         (back.exchange, back.routing_key),
@@ -89,6 +90,7 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
         at: Timestamp::from_millis(1),
     });
     dead.exchange.clear();
+    QUEUE.clone_into(&mut dead.routing_key);
     let redriven = origin(&dead, RETURN, QUEUE);
     assert_eq!(
         (redriven.exchange, redriven.routing_key),

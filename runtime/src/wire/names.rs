@@ -7,6 +7,8 @@ pub(crate) const PREFIX: &str = "tidings-";
 pub(crate) const ATTEMPT: &str = "tidings-attempt";
 /// How many attempts a dead letter had. Another name than [`ATTEMPT`], so that a redriven dead letter starts at 1.
 pub(crate) const ATTEMPTS: &str = "tidings-attempts";
+/// How often a delivery had come back unsettled when it was set aside, as one that may end its process.
+pub(crate) const RETURNS: &str = "tidings-returns";
 /// When the first attempt was received.
 pub(crate) const FIRST_RECEIVED_AT: &str = "tidings-first-received-at";
 /// What the attempt failed with.

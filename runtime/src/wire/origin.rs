@@ -14,6 +14,8 @@ pub(crate) struct Origin {
     pub(crate) routing_key: Arc<str>,
     /// Which attempt this is, from 1.
     pub(crate) attempt: u32,
+    /// How often it had come back unsettled when it was set aside.
+    pub(crate) returns: u32,
     pub(crate) first_received_at: Option<Timestamp>,
     pub(crate) last_error: Option<String>,
     pub(crate) arrival: Arrival,
@@ -40,6 +42,7 @@ pub(crate) fn origin(message: &Message, return_exchange: &str, queue: &str) -> O
         exchange: message.exchange.as_str().into(),
         routing_key: message.routing_key.as_str().into(),
         attempt: 1,
+        returns: 0,
         first_received_at: None,
         last_error: None,
         arrival,
@@ -57,7 +60,8 @@ pub(crate) fn origin(message: &Message, return_exchange: &str, queue: &str) -> O
         Arrival::Published => published,
         Arrival::Redriven => redriven(published),
         Arrival::Returned => Origin {
-            attempt: attempt(headers).unwrap_or(1),
+            attempt: number(headers, names::ATTEMPT).unwrap_or(1).max(1),
+            returns: number(headers, names::RETURNS).unwrap_or(0),
             first_received_at: headers
                 .text(names::FIRST_RECEIVED_AT)
                 .and_then(|at| at.parse().ok()),
@@ -77,7 +81,7 @@ fn arrival(message: &Message, return_exchange: &str, queue: &str) -> Arrival {
     }
 }
 
-fn attempt(headers: &Headers) -> Option<u32> {
-    let attempt = headers.get(names::ATTEMPT).and_then(HeaderValue::as_i64)?;
-    u32::try_from(attempt).ok().filter(|attempt| *attempt > 0)
+fn number(headers: &Headers, name: &str) -> Option<u32> {
+    let number = headers.get(name).and_then(HeaderValue::as_i64)?;
+    u32::try_from(number).ok()
 }

@@ -36,6 +36,13 @@ pub(crate) enum Fate {
         /// The number of the attempt that is to come.
         attempt: u32,
     },
+    /// It goes behind all others of its queue, to be tried alone: it may end its process.
+    SetAside {
+        /// The number of the attempt that is to come.
+        attempt: u32,
+        /// How often it came back unsettled.
+        returns: u32,
+    },
     DeadLetter {
         reason: Reason,
         /// How many attempts there were.
@@ -136,6 +143,10 @@ fn describe(details: &Details<'_>, headers: &mut Headers) {
     headers.set(names::FIRST_RECEIVED_AT, details.first_received_at.to_string());
     match details.fate {
         Fate::Retry { attempt } => headers.set(names::ATTEMPT, attempt),
+        Fate::SetAside { attempt, returns } => {
+            headers.set(names::ATTEMPT, attempt);
+            headers.set(names::RETURNS, returns);
+        }
         Fate::DeadLetter { reason, attempts, at } => {
             headers.set(names::DEAD_LETTER_REASON, reason.as_str());
             headers.set(names::ATTEMPTS, attempts);

@@ -60,6 +60,7 @@ impl Node {
             fs::create_dir_all(folder.join("mnesia"))?;
             fs::create_dir_all(folder.join("log"))?;
             fs::write(folder.join("rabbitmq.conf"), conf)?;
+            fs::write(folder.join("advanced.config"), setup.advanced_config())?;
             fs::write(folder.join("rabbitmq-env.conf"), "")?;
             fs::write(folder.join("enabled_plugins"), setup.enabled_plugins())
         };
@@ -353,6 +354,7 @@ impl Node {
             ("RABBITMQ_LOG_BASE", path("log")),
             ("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins")),
             ("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf")),
+            ("RABBITMQ_ADVANCED_CONFIG_FILE", path("advanced.config")),
             ("RABBITMQ_CONF_ENV_FILE", path("rabbitmq-env.conf")),
             ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", loopback.to_owned()),
             ("RABBITMQ_CTL_ERL_ARGS", loopback.to_owned()),

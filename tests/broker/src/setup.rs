@@ -16,6 +16,7 @@ pub struct Setup {
     pub(crate) limit: Duration,
     plugins: Vec<String>,
     conf: Vec<String>,
+    advanced: Vec<String>,
     management: bool,
     tls: Option<Tls>,
 }
@@ -51,6 +52,7 @@ impl Setup {
             limit: Duration::from_mins(2),
             plugins: Vec::new(),
             conf: Vec::new(),
+            advanced: Vec::new(),
             management: false,
             tls: None,
         }
@@ -65,6 +67,13 @@ impl Setup {
     /// Adds lines to `rabbitmq.conf`: `consumer_timeout = 5000`.
     pub fn conf(mut self, lines: &str) -> Self {
         self.conf.push(lines.to_owned());
+        self
+    }
+
+    /// Adds a setting of `rabbit`'s to `advanced.config`, for what `rabbitmq.conf` has no name for:
+    /// `{dead_letter_worker_publisher_confirm_timeout, 5000}`.
+    pub fn advanced(mut self, setting: &str) -> Self {
+        self.advanced.push(setting.to_owned());
         self
     }
 
@@ -117,6 +126,11 @@ impl Setup {
     /// The file `enabled_plugins`.
     pub(crate) fn enabled_plugins(&self) -> String {
         format!("[{}].\n", self.plugins.join(","))
+    }
+
+    /// The file `advanced.config`.
+    pub(crate) fn advanced_config(&self) -> String {
+        format!("[{{rabbit, [{}]}}].\n", self.advanced.join(", "))
     }
 
     /// The file `rabbitmq.conf` of one node.

@@ -38,10 +38,12 @@ pub struct Fault {
     pub run: for<'a> fn(&'a Stage) -> Run<'a>,
     /// Does it once to the broker of a soak, which has its own traffic; none where the fault needs a place of its own.
     pub strike: Option<Strike>,
+    /// Whether it runs in a process of its own.
+    pub alone: bool,
 }
 
 /// Does a fault once, and ends when the broker is as it was: what publishes and handles meanwhile is another's.
-pub type Strike = for<'a> fn(&'a Field) -> Run<'a, ()>;
+pub type Strike = for<'a> fn(&'a mut Field) -> Run<'a, ()>;
 
 /// How often a fault is done, in the two forms of the suite.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +68,7 @@ impl Fault {
             times,
             run,
             strike: None,
+            alone: false,
         }
     }
 
@@ -74,15 +77,25 @@ impl Fault {
         self.strike = Some(strike);
         self
     }
+
+    /// Runs it in a process of its own: it measures its process.
+    pub const fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
 }
 
 /// Every fault, in the order of the table.
 pub fn all() -> Vec<Fault> {
+    lanes().concat()
+}
+
+/// The faults by what they share: those of one lane are done to the same broker, and so one after the other; lanes have
+/// nothing to do with each other. In the order of the table.
+pub fn lanes() -> [Vec<Fault>; 3] {
     [
-        crate::broker::FAULTS,
-        crate::cluster::FAULTS,
-        crate::network::FAULTS,
-        crate::process::FAULTS,
+        crate::broker::FAULTS.to_vec(),
+        crate::cluster::FAULTS.to_vec(),
+        [crate::network::FAULTS, crate::process::FAULTS].concat(),
     ]
-    .concat()
 }

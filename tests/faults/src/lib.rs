@@ -26,15 +26,19 @@
 #![allow(clippy::large_futures)]
 
 pub mod account;
+pub mod alone;
 pub mod broker;
 pub mod child;
 pub mod cluster;
+mod delays;
 pub mod event;
 mod fault;
+mod gone;
 pub mod handlers;
 pub mod network;
 pub mod notebook;
 pub mod process;
+mod recovery;
 pub mod relay;
 mod row;
 pub mod settle;
@@ -47,7 +51,7 @@ mod traffic;
 pub mod wait;
 pub mod witness;
 
-pub use crate::fault::{Fault, Run, Strike, Times, all};
+pub use crate::fault::{Fault, Run, Strike, Times, all, lanes};
 pub use crate::row::Row;
 pub use crate::stage::{FORM, Form, Stage};
 pub use crate::table::Table;

@@ -95,6 +95,21 @@ impl Stranger {
             .await
     }
 
+    /// Undoes a binding to `domain_events`.
+    ///
+    /// # Errors
+    /// When the broker refuses it.
+    pub async fn unbind(&self, queue: &str, pattern: &str) -> lapin::Result<()> {
+        self.channel
+            .queue_unbind(
+                queue.into(),
+                "domain_events".into(),
+                pattern.into(),
+                FieldTable::default(),
+            )
+            .await
+    }
+
     /// Whether there is such a topic, direct or fanout exchange.
     pub async fn has_exchange(&self, exchange: &str) -> bool {
         // The broker closes the channel on which one asks in vain.

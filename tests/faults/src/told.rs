@@ -1,6 +1,6 @@
 //! What publishers were told of each event.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,7 +26,8 @@ pub struct Book(Arc<Pages>);
 #[derive(Debug, Default)]
 struct Pages {
     next: AtomicU64,
-    told: Mutex<HashMap<u64, Told>>,
+    confirmed: AtomicU64,
+    told: Mutex<BTreeMap<u64, Told>>,
 }
 
 impl Book {
@@ -45,7 +46,11 @@ impl Book {
             Err(Error::Publish(error)) => Told::No(error.event_id().to_owned()),
             Err(error) => panic!("a publish ends with a publish error and not with: {error}"),
         };
-        self.told().insert(number, told);
+        let is_ok = matches!(told, Told::Ok(_));
+        let before = self.told().insert(number, told);
+        if is_ok && !matches!(before, Some(Told::Ok(_))) {
+            self.0.confirmed.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The number of the next event.
@@ -55,7 +60,22 @@ impl Book {
 
     /// What is in it.
     pub fn read(&self) -> HashMap<u64, Told> {
-        self.told().clone()
+        self.told()
+            .iter()
+            .map(|(number, told)| (*number, told.clone()))
+            .collect()
+    }
+
+    /// How many of its events were confirmed so far.
+    pub fn confirmed(&self) -> usize {
+        usize::try_from(self.0.confirmed.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether one of those from this number on was confirmed.
+    pub fn confirmed_since(&self, number: u64) -> bool {
+        let told = self.told();
+        let mut since = told.range(number..);
+        since.any(|(_, told)| matches!(told, Told::Ok(_)))
     }
 
     /// How many of its events are as asked for: `book.count(|told| matches!(told, Told::Ok(_)))`.
@@ -63,7 +83,7 @@ impl Book {
         self.told().values().filter(|told| is(told)).count()
     }
 
-    fn told(&self) -> MutexGuard<'_, HashMap<u64, Told>> {
+    fn told(&self) -> MutexGuard<'_, BTreeMap<u64, Told>> {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

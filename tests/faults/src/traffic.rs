@@ -13,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 use crate::account::Account;
 use crate::event::Noted;
 use crate::handlers::{HANDLERS, SERVICE, app};
-use crate::notebook::{Notebook, Reader, now};
+use crate::notebook::{Line, Notebook, Reader, now};
 use crate::settle::Settling;
 use crate::stage::Stage;
 use crate::told::Book;
@@ -275,6 +275,11 @@ impl Traffic {
         self.witness.as_ref()
     }
 
+    /// What handlers have finished.
+    pub fn lines(&mut self) -> &[Line] {
+        self.reader.lines()
+    }
+
     /// How many events handlers have finished.
     pub fn finished(&mut self) -> usize {
         self.reader.count()
@@ -305,13 +310,12 @@ impl Traffic {
     /// # Panics
     /// When they are not.
     pub async fn confirms(&mut self, more: usize) {
-        let confirmed = || self.book.count(|told| matches!(told, crate::told::Told::Ok(_)));
-        let before = confirmed();
-        let come = comes(DEADLINE, async || confirmed() >= before + more).await;
+        let before = self.book.confirmed();
+        let come = comes(DEADLINE, async || self.book.confirmed() >= before + more).await;
         assert!(
             come,
             "{DEADLINE:?} passed before {more} more were confirmed, {} were; {}",
-            confirmed() - before,
+            self.book.confirmed() - before,
             self.health()
         );
     }

@@ -1,37 +1,44 @@
-//! Every fault, one after the other, each a test; ends with the table. `TIDINGS_TEST_FAULTS=full` is the long form.
+//! Every fault, each a test; ends with the table. `TIDINGS_TEST_FAULTS=full` is the long form.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tidings_broker::Install;
-use tidings_faults::{Fault, Form, Row, Stage, Table, all};
+use tidings_faults::{Fault, Form, Row, Table, all, alone, lanes};
 
 fn main() -> ExitCode {
     if tidings_faults::child::ran() {
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::from_args();
-    // They share the machine with the brokers that they do things to.
-    arguments.test_threads = Some(1);
-    let table = Arc::new(Mutex::new(Table::default()));
-    let trials = all().into_iter().map(|fault| trial(fault, &table)).collect();
+    let (table, started) = (Arc::new(Mutex::new(Table::default())), Instant::now());
+    let mut trials = Vec::new();
+    for lane in lanes() {
+        let turn = Arc::new(Mutex::new(()));
+        trials.extend(lane.into_iter().map(|fault| trial(fault, &turn, &table)));
+    }
+    // Each waits for its turn in its lane, so that lanes alone are side by side: what rows do is mostly to wait.
+    arguments.test_threads = Some(trials.len());
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let table = table.lock().expect("no test runs any more");
+    let mut table = table.lock().expect("no test runs any more");
     if !table.0.is_empty() {
-        show(&table);
+        let place = |row: &Row| all().iter().position(|fault| fault.name == row.fault);
+        table.0.sort_by_key(place);
+        show(&table, started);
     }
     conclusion.exit_code()
 }
 
-fn trial(fault: Fault, table: &Arc<Mutex<Table>>) -> Trial {
-    let table = Arc::clone(table);
+fn trial(fault: Fault, turn: &Arc<Mutex<()>>, table: &Arc<Mutex<Table>>) -> Trial {
+    let (turn, table) = (Arc::clone(turn), Arc::clone(table));
     Trial::test(fault.name, move || {
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
-        let row = match catch_unwind(AssertUnwindSafe(|| run(&fault))) {
+        let row = match catch_unwind(AssertUnwindSafe(|| alone::run(&fault))) {
             Ok(row) => row,
             Err(panic) => Row {
                 fault: fault.name.to_owned(),
@@ -40,36 +47,18 @@ fn trial(fault: Fault, table: &Arc<Mutex<Table>>) -> Trial {
             },
         };
         println!(
-            "{}{}: {:.0?}",
+            "\n{}\n{}: {:.0?}",
             Table(vec![row.clone()]),
             fault.name,
             started.elapsed()
         );
         let faults = row.faults();
-        table.lock().expect("one test at a time").0.push(row);
+        table.lock().expect("nobody panics with it").0.push(row);
         if faults.is_empty() {
             return Ok(());
         }
         Err(Failed::from(faults.join("\n")))
     })
-}
-
-fn run(fault: &Fault) -> Row {
-    let install = Install::find().expect("a RabbitMQ");
-    let stage = Stage::new(
-        &install,
-        Form::asked(),
-        fault.name,
-        fault.times,
-        fastrand::u64(..),
-    );
-    // Of its own: a bus does not outlive the runtime that it was made on.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on((fault.run)(&stage))
 }
 
 fn text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -78,10 +67,17 @@ fn text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("it panicked: {}", text.unwrap_or_default())
 }
 
-/// Prints the table, and writes it where `cargo xtask` finds it.
-fn show(table: &Table) {
+/// Prints the table, and writes it where it can be taken from, for the documentation.
+fn show(table: &Table, started: Instant) {
     let version = Install::find().expect("a RabbitMQ").version;
-    println!("\nRabbitMQ {version}\n\n{table}");
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{version}.md"));
-    std::fs::write(&path, format!("RabbitMQ {version}\n\n{table}")).expect("the table is written");
+    let form = match Form::asked() {
+        Form::Short => "short",
+        Form::Full => "full",
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let seconds = started.elapsed().as_secs();
+    let text = format!("RabbitMQ {version}, the {form} form, {cores} cores, {seconds} s:\n\n{table}\n");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{version}-{form}.md"));
+    std::fs::write(&path, &text).expect("the table is written");
+    println!("\n{text}\n(also in {})", path.display());
 }

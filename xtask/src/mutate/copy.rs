@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
+use crate::tool::GIT;
+
 /// A copy of everything that git knows of or would take in.
 #[derive(Debug)]
 pub(crate) struct Copy {
@@ -22,7 +24,7 @@ impl Copy {
         let root = root
             .canonicalize()
             .map_err(|error| format!("cannot find the tree: {error}"))?;
-        let mut git = Command::new("git");
+        let mut git = GIT.command();
         git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let listed = said(git.current_dir(&root))?;
         let files = listed
@@ -52,15 +54,7 @@ impl Copy {
     /// # Errors
     /// With what git says of a patch that does not fit.
     pub(crate) fn apply(&self, patch: &Path) -> Result<(), String> {
-        let patch = patch.canonicalize().map_err(|error| error.to_string())?;
-        let mut git = Command::new("git");
-        git.arg("apply").arg(patch).current_dir(&self.place);
-        // Within a repository it would look at its index, and pass over what lies under `target` in silence.
-        git.env(
-            "GIT_CEILING_DIRECTORIES",
-            self.place.parent().unwrap_or(&self.place),
-        );
-        said(&mut git).map(drop)
+        git_apply(&self.place, patch, &[])
     }
 
     /// Makes it again what the tree is.
@@ -101,6 +95,25 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// Whether a patch would apply to the tree as it is.
+///
+/// # Errors
+/// With what git says of a patch that does not fit.
+#[cfg(test)]
+pub(crate) fn fits(root: &Path, patch: &Path) -> Result<(), String> {
+    let root = root.canonicalize().map_err(|error| error.to_string())?;
+    git_apply(&root, patch, &["--check"])
+}
+
+fn git_apply(place: &Path, patch: &Path, more: &[&str]) -> Result<(), String> {
+    let patch = patch.canonicalize().map_err(|error| error.to_string())?;
+    let mut git = GIT.command();
+    git.arg("apply").args(more).arg(patch).current_dir(place);
+    // Within a repository it would look at its index, and pass over what lies under `target` in silence.
+    git.env("GIT_CEILING_DIRECTORIES", place.parent().unwrap_or(place));
+    said(&mut git).map(drop)
 }
 
 /// What a command writes.

@@ -17,6 +17,13 @@ use crate::timestamp::Timestamp;
 use crate::trace::TraceContext;
 use crate::wire::origin::Origin;
 
+/// What becomes of a delivery that no handler sees.
+enum Unstarted {
+    Over(Ending),
+    /// It came back so often.
+    SetAside(Option<u32>),
+}
+
 impl Shift<'_> {
     pub(super) fn admit(&mut self, incoming: &Incoming) {
         self.window.delivered(incoming.tag, Instant::now());
@@ -25,9 +32,8 @@ impl Shift<'_> {
             .consumer
             .own_returns
             .subtract_from(incoming.delivery_count, &incoming.message);
-        self.mind_the_suspect(returns);
-        if self.leaving.is_some() && !self.consumer.is_ordered() {
-            return self.give_back(incoming.tag);
+        if self.leaves_for_others() {
+            return self.give_back(incoming.tag, &incoming.message);
         }
         let consumer = &self.consumer;
         let judged = judge::judge(
@@ -37,7 +43,16 @@ impl Shift<'_> {
             &consumer.workers,
             &consumer.service,
         );
+        let suspect = judged.suspect;
         match judged.verdict {
+            Verdict::Run(_) if self.must_be_set_aside(incoming.tag, suspect) => {
+                self.settle_unstarted(
+                    incoming,
+                    judged.origin,
+                    judged.handler,
+                    Unstarted::SetAside(suspect),
+                );
+            }
             Verdict::Run(event) => {
                 let delivery = self.delivery(event, incoming, &judged.origin, judged.handler);
                 self.desks[judged.handler].lanes.push(Held {
@@ -49,9 +64,11 @@ impl Shift<'_> {
                 });
             }
             Verdict::Over(Ending::Undeclared) => self.ignore(incoming, &judged.origin, judged.handler),
-            Verdict::Over(ending) => self.settle_unstarted(incoming, judged.origin, judged.handler, ending),
+            Verdict::Over(ending) => {
+                self.settle_unstarted(incoming, judged.origin, judged.handler, Unstarted::Over(ending));
+            }
         }
-        self.mind_the_innocent(returns);
+        self.mind_the_innocent(suspect);
     }
 
     fn delivery(&self, event: AnyEvent, incoming: &Incoming, origin: &Origin, handler: usize) -> Delivery {
@@ -87,7 +104,13 @@ impl Shift<'_> {
     }
 
     /// Settles a delivery that no handler sees, in a task: it takes a publish.
-    fn settle_unstarted(&mut self, incoming: &Incoming, origin: Origin, handler: usize, ending: Ending) {
+    fn settle_unstarted(
+        &mut self,
+        incoming: &Incoming,
+        origin: Origin,
+        handler: usize,
+        unstarted: Unstarted,
+    ) {
         let case = Case {
             service: self.consumer.service.clone(),
             worker: Arc::clone(&self.desks[handler].worker),
@@ -101,7 +124,10 @@ impl Shift<'_> {
         };
         let (tag, reporter) = (incoming.tag, self.reporter.clone());
         let task = tokio::spawn(async move {
-            let carried = case.settle(Outcome::of(ending), true).await;
+            let carried = match unstarted {
+                Unstarted::Over(ending) => case.settle(Outcome::of(ending), true).await,
+                Unstarted::SetAside(returns) => case.set_aside(returns.unwrap_or_default()).await,
+            };
             // The shift may be over; then nobody waits for the news.
             let _ = reporter.send(Report {
                 tag,
@@ -113,6 +139,7 @@ impl Shift<'_> {
             tag,
             Running {
                 handler,
+                is_attempt: false,
                 begun_here: false,
                 task: Some(task),
                 in_handler: false,

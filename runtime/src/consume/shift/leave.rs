@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::{Exit, HOLD_CHECKS, Shift};
 use crate::consume::consumer::{Pace, Wanted};
-use crate::consume::judge;
+use crate::message::Message;
 use crate::telemetry;
+
+/// To take one delivery at a time.
+const CAREFULLY: Exit = Exit::Pace(Pace::Careful);
 
 impl Shift<'_> {
     /// Starts to leave when the app wants something else than deliveries.
@@ -19,30 +22,51 @@ impl Shift<'_> {
         }
     }
 
-    /// Takes no further deliveries, and returns those that have not started.
+    /// Takes no further deliveries, and returns those that have not started; before it takes care it handles them.
     pub(super) fn begin_to_leave(&mut self, exit: Exit) {
-        if self.leaving.is_some() && exit != Exit::Stopped {
+        let finishes = self.finishes();
+        let is_urgent = exit == Exit::Stopped || (finishes && exit == Exit::Pace(Pace::Probe));
+        if self.leaving.is_some() && !is_urgent {
             return;
         }
-        if self.leaving.replace(exit).is_some() {
+        if self.leaving.replace(exit).is_some() && !finishes {
             return;
         }
         // Of an ordered queue nothing is returned before the last attempt has ended: another instance would start an
         // event while its predecessor still runs. Leaving then closes the channel, which returns all in one step.
         if !self.consumer.is_ordered() {
             self.subscription.cancel();
+            if self.finishes() {
+                return;
+            }
             let unstarted: Vec<_> = self
                 .desks
                 .iter_mut()
                 .flat_map(|desk| desk.lanes.drain())
                 .collect();
             for held in unstarted {
-                self.give_back(held.tag);
+                self.give_back(held.tag, held.delivery.message());
             }
         }
     }
 
-    pub(super) fn give_back(&mut self, tag: u64) {
+    /// Whether it handles what it holds before it leaves. Returned, it would look more suspect than it is.
+    pub(super) fn finishes(&self) -> bool {
+        self.leaving == Some(CAREFULLY)
+    }
+
+    /// Whether there is something left to handle, or to come.
+    pub(super) fn has_to_finish(&self) -> bool {
+        self.finishes() && (self.waiting() > 0 || !self.subscription.is_drained())
+    }
+
+    /// Whether it leaves to others what it has not started.
+    pub(super) fn leaves_for_others(&self) -> bool {
+        self.leaving.is_some() && !self.finishes() && !self.consumer.is_ordered()
+    }
+
+    pub(super) fn give_back(&mut self, tag: u64, message: &Message) {
+        self.consumer.own_returns.add(message);
         self.window.returned(tag);
         self.subscription.requeue(tag);
         self.unflushed = true;
@@ -129,17 +153,27 @@ impl Shift<'_> {
         }
     }
 
-    /// Slows down when a suspect comes.
-    pub(super) fn mind_the_suspect(&mut self, returns: u32) {
-        if self.pace == Pace::Full && returns >= judge::SUSPECT_FROM {
-            self.begin_to_leave(Exit::Pace(Pace::Careful));
+    /// Slows down when a suspect comes, and says whether it is to be set aside until nothing else is in hand. In an
+    /// ordered queue it stays: what comes behind must not overtake it, nor what came before it come back in parts,
+    /// as it does when less is taken at a time, since a quorum queue puts what comes back behind what came back before.
+    pub(super) fn must_be_set_aside(&mut self, tag: u64, suspect: Option<u32>) -> bool {
+        if suspect.is_none() {
+            return false;
         }
+        if self.consumer.is_ordered() {
+            self.alone_through = tag;
+            return false;
+        }
+        if self.pace == Pace::Full {
+            self.begin_to_leave(CAREFULLY);
+        }
+        self.pace == Pace::Full
     }
 
     /// Speeds up again when one came that is no suspect. That one is started first: given back it would come again as
     /// the first, in front of the next suspect, and none would ever be handled.
-    pub(super) fn mind_the_innocent(&mut self, returns: u32) {
-        if self.pace == Pace::Careful && returns < judge::SUSPECT_FROM {
+    pub(super) fn mind_the_innocent(&mut self, suspect: Option<u32>) {
+        if self.pace == Pace::Careful && suspect.is_none() {
             self.start_what_may();
             self.begin_to_leave(Exit::Pace(Pace::Full));
         }
@@ -147,7 +181,7 @@ impl Shift<'_> {
 
     /// Leaves when a breaker opened whose queue is not held, or when a probe has had its answer.
     pub(super) fn mind_the_breaker(&mut self) {
-        if self.consumer.holds_while_open() || self.leaving.is_some() {
+        if self.consumer.holds_while_open() || (self.leaving.is_some() && !self.finishes()) {
             return;
         }
         let open = self.desks[0].worker.breaker().is_open();

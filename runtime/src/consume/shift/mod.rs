@@ -65,6 +65,8 @@ pub(crate) struct Shift<'a> {
     /// Kept until what the clock woke has been seen to, and taken up again before the subscription goes.
     awake: &'a mut Option<Awake>,
     leaving: Option<Exit>,
+    /// Up to this delivery an ordered queue is handled one by one: those that came back often may end the process.
+    alone_through: u64,
     /// Set once what was handed out is no longer this shift's: the broker hands it out again.
     lost: Arc<AtomicBool>,
     unflushed: bool,
@@ -74,6 +76,8 @@ pub(crate) struct Shift<'a> {
 
 struct Running {
     handler: usize,
+    /// Whether a handler sees it: it was over before otherwise, or is set aside.
+    is_attempt: bool,
     /// Whether it was begun without a task.
     begun_here: bool,
     /// Absent for an attempt that was over at its first poll: its reports are on their way.
@@ -130,6 +134,7 @@ impl<'a> Shift<'a> {
             timer: None,
             awake,
             leaving: None,
+            alone_through: 0,
             lost: Arc::default(),
             unflushed: false,
             next_hold_check,
@@ -156,6 +161,7 @@ impl<'a> Shift<'a> {
             *self.awake = None;
             if let Some(exit) = self.leaving
                 && self.running.is_empty()
+                && !self.has_to_finish()
             {
                 return self.leave(exit).await;
             }
@@ -188,6 +194,7 @@ impl<'a> Shift<'a> {
         let hold_check = self.next_hold_check;
         let subscription = &mut self.subscription;
         let unflushed = self.unflushed;
+        let awaits_the_last = self.leaving == Some(Exit::Pace(Pace::Careful)) && !subscription.is_drained();
         let flush_or_take = poll_fn(|cx| {
             if unflushed && subscription.poll_flush(cx).is_ready() {
                 return Poll::Ready(Turn::Flushed);
@@ -202,6 +209,9 @@ impl<'a> Shift<'a> {
                     }
                     // What came before the end is admitted first; the end is there to be seen on the next turn.
                     Poll::Ready(None) if batch.is_empty() => return Poll::Ready(Turn::Lost),
+                    Poll::Pending if batch.is_empty() && awaits_the_last && subscription.is_drained() => {
+                        return Poll::Ready(Turn::Tick);
+                    }
                     Poll::Pending if batch.is_empty() => return Poll::Pending,
                     Poll::Ready(None) | Poll::Pending => return Poll::Ready(Turn::Deliveries(batch)),
                 }
@@ -228,6 +238,11 @@ impl<'a> Shift<'a> {
     }
 
     fn acknowledge(&mut self) {
+        // Each would make room for another delivery. What the broker sends to a consumer that it has cancelled meanwhile is
+        // not seen here: it would come back with the channel, and look more suspect.
+        if self.finishes() && !self.subscription.is_drained() {
+            return;
+        }
         for ack in self.window.due(Instant::now()) {
             self.subscription.ack(ack.tag, ack.multiple);
             self.unflushed = true;

@@ -25,14 +25,58 @@ use crate::telemetry;
 impl Shift<'_> {
     /// Starts every attempt that has an event, a place and, when its breaker is open, its probe's turn.
     pub(super) fn start_what_may(&mut self) {
-        if self.leaving.is_some() {
+        if self.leaving.is_some() && !(self.finishes() && self.has_let_go_of_suspects()) {
             return;
         }
         let now = self.elapsed();
+        if self.alone_through > 0 {
+            return self.start_the_oldest(now);
+        }
         for at in 0..self.desks.len() {
             while let Some((held, probe)) = self.desks[at].next(self.pace, now) {
                 self.start(held, probe);
             }
+        }
+    }
+
+    /// Whether what was set aside is out of hand, and nothing else can come: what starts now may end the process, and
+    /// all that is in hand comes back with it.
+    fn has_let_go_of_suspects(&mut self) -> bool {
+        let is_let_go = |running: &Running| running.is_attempt;
+        self.subscription.is_drained() && self.running.values().all(is_let_go) && self.has_acknowledged()
+    }
+
+    /// Whether the broker has heard of all that is settled; sees to it if not.
+    fn has_acknowledged(&mut self) -> bool {
+        for ack in self.window.all() {
+            self.subscription.ack(ack.tag, ack.multiple);
+            self.unflushed = true;
+        }
+        !self.unflushed
+    }
+
+    /// Starts the oldest delivery once all before it are settled, and the broker has heard of that: should it end the
+    /// process, it is the first to come back.
+    fn start_the_oldest(&mut self, now: Duration) {
+        let waits = self.desks.iter().any(|desk| desk.lanes.waits());
+        if !self.has_acknowledged() || waits || !self.running.is_empty() {
+            return;
+        }
+        let ready = self.desks.iter_mut().enumerate();
+        let oldest = ready
+            .filter_map(|(at, desk)| Some((desk.lanes.oldest_first()?, at)))
+            .min();
+        match oldest {
+            Some((tag, _)) if tag > self.alone_through => {
+                self.alone_through = 0;
+                self.start_what_may();
+            }
+            Some((_, at)) => {
+                if let Some((held, probe)) = self.desks[at].next(self.pace, now) {
+                    self.start(held, probe);
+                }
+            }
+            None => {}
         }
     }
 
@@ -56,6 +100,7 @@ impl Shift<'_> {
             tag,
             Running {
                 handler,
+                is_attempt: true,
                 begun_here,
                 task,
                 in_handler: true,

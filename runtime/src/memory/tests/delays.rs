@@ -14,7 +14,7 @@ use crate::topology::{Argument, ExchangeKind, Names, Plan};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A service `shop` with one handler queue `shop.pay` and delays of a second and of five.
+/// A service `shop` with one handler queue `shop.pay`, delays of a second and of five, and those of a queue that is gone.
 async fn shop(clock: Clock) -> MemoryBroker {
     let broker = MemoryBroker::new(clock);
     let names = Names::of("shop");
@@ -27,8 +27,10 @@ async fn shop(clock: Clock) -> MemoryBroker {
         &["order.*"],
         false,
     ));
-    plan.merge(Plan::delay(&names, SECOND));
-    plan.merge(Plan::delay(&names, 5 * SECOND));
+    for queue in ["shop.pay", "shop.gone"] {
+        plan.merge(Plan::delay(&names, queue, SECOND));
+        plan.merge(Plan::delay(&names, queue, 5 * SECOND));
+    }
     declare(&broker, plan).await;
     broker
 }
@@ -38,10 +40,10 @@ async fn next_now(broker: &MemoryBroker, queue: &str) -> Incoming {
 }
 
 #[tokio::test]
-async fn a_delayed_message_comes_back_through_the_return_exchange_under_its_key() {
+async fn a_delayed_message_comes_back_to_its_queue_through_the_return_exchange() {
     let broker = shop(Clock::virtual_time()).await;
-    publish(&broker, "shop.delay.5s", "shop.pay", "late").await;
-    publish(&broker, "shop.delay.1s", "shop.pay", "soon").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.5s", "late").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "soon").await;
     assert_eq!(broker.message_count("shop.pay"), Some(0));
 
     assert!(jump(&broker).await);
@@ -65,8 +67,8 @@ async fn a_delayed_message_comes_back_through_the_return_exchange_under_its_key(
         panic!("one death, not {deaths:?}")
     };
     assert_eq!(death.text("reason"), Some("expired"));
-    assert_eq!(death.text("queue"), Some("shop.delay.1s"));
-    assert_eq!(death.text("exchange"), Some("shop.delay.1s"));
+    assert_eq!(death.text("queue"), Some("shop.pay.delay.1s"));
+    assert_eq!(death.text("exchange"), Some("shop.delay"));
     assert_eq!(death.get("count").and_then(HeaderValue::as_i64), Some(1));
 }
 
@@ -75,7 +77,7 @@ async fn all_that_is_due_at_one_time_comes_back_in_order() {
     let broker = shop(Clock::virtual_time()).await;
     let sent: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
     for body in &sent {
-        publish(&broker, "shop.delay.1s", "shop.pay", body).await;
+        publish(&broker, "shop.delay", "shop.pay.delay.1s", body).await;
     }
     assert!(jump(&broker).await);
     assert_eq!(bodies(&broker.queue_messages("shop.pay")), sent);
@@ -84,8 +86,8 @@ async fn all_that_is_due_at_one_time_comes_back_in_order() {
 #[tokio::test]
 async fn a_retry_whose_queue_is_gone_is_an_orphan_and_holds_up_no_other() {
     let broker = shop(Clock::virtual_time()).await;
-    publish(&broker, "shop.delay.1s", "shop.gone", "lost").await;
-    publish(&broker, "shop.delay.1s", "shop.pay", "live").await;
+    publish(&broker, "shop.delay", "shop.gone.delay.1s", "lost").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "live").await;
     jump(&broker).await;
     assert_eq!(bodies(&broker.queue_messages("shop.orphans")), ["lost"]);
     assert_eq!(bodies(&broker.queue_messages("shop.pay")), ["live"]);
@@ -95,7 +97,7 @@ async fn a_retry_whose_queue_is_gone_is_an_orphan_and_holds_up_no_other() {
 async fn an_expired_message_goes_straight_to_a_consumer_that_waits() {
     let broker = shop(Clock::virtual_time()).await;
     let mut subscription = subscribe(&broker, "shop.pay", 1).await;
-    publish(&broker, "shop.delay.1s", "shop.pay", "1").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
     assert!(!broker.is_busy());
     broker.clock().advance_to_next();
     assert!(
@@ -137,8 +139,8 @@ async fn a_message_expires_at_the_head_only() {
 #[tokio::test]
 async fn what_was_handed_out_does_not_expire_before_it_returns() {
     let broker = shop(Clock::virtual_time()).await;
-    publish(&broker, "shop.delay.1s", "shop.pay", "1").await;
-    let consumer = subscribe(&broker, "shop.delay.1s", 1).await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
+    let consumer = subscribe(&broker, "shop.pay.delay.1s", 1).await;
     assert!(
         !jump(&broker).await,
         "no timer for a message that is with its consumer"
@@ -151,10 +153,10 @@ async fn what_was_handed_out_does_not_expire_before_it_returns() {
 #[tokio::test]
 async fn what_is_taken_out_or_deleted_leaves_no_timer() {
     let broker = shop(Clock::virtual_time()).await;
-    publish(&broker, "shop.delay.1s", "shop.pay", "1").await;
-    assert_eq!(bodies(&broker.take("shop.delay.1s")), ["1"]);
-    publish(&broker, "shop.delay.5s", "shop.pay", "2").await;
-    assert!(broker.delete_queue("shop.delay.5s"));
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
+    assert_eq!(bodies(&broker.take("shop.pay.delay.1s")), ["1"]);
+    publish(&broker, "shop.delay", "shop.pay.delay.5s", "2").await;
+    assert!(broker.delete_queue("shop.pay.delay.5s"));
     assert!(!jump(&broker).await);
 }
 
@@ -176,11 +178,11 @@ async fn a_circle_of_expiries_ends() {
 #[tokio::test]
 async fn delays_run_on_the_systems_clock_too() {
     let broker = shop(Clock::real()).await;
-    let mut plan = Plan::delay(&Names::of("shop"), Duration::from_millis(5));
+    let mut plan = Plan::delay(&Names::of("shop"), "shop.pay", Duration::from_millis(5));
     plan.merge(binding("domain_events", "#", "shop.pay"));
     declare(&broker, plan).await;
     let mut subscription = subscribe(&broker, "shop.pay", 1).await;
-    publish(&broker, "shop.delay.5ms", "shop.pay", "1").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.5ms", "1").await;
     super::next(&mut subscription).await;
 }
 
@@ -197,11 +199,11 @@ fn a_broker_needs_no_runtime_before_it_waits_for_something() {
     first.block_on(async {
         let names = Names::of("shop");
         let mut plan = Plan::service(&names);
-        plan.merge(Plan::delay(&names, SECOND));
+        plan.merge(Plan::delay(&names, "shop.gone", SECOND));
         declare(&broker, plan).await;
     });
     // Outside of any runtime a publish is taken, and its delay waits for the next call from inside of one.
-    drop(send(&broker, message("shop.delay.1s", "gone", "1")));
+    drop(send(&broker, message("shop.delay", "shop.gone.delay.1s", "1")));
     first.block_on(async { declare(&broker, Plan::default()).await });
     // The task that waits ends with its runtime; the broker does not.
     drop(first);
@@ -216,7 +218,7 @@ fn a_broker_needs_no_runtime_before_it_waits_for_something() {
 async fn the_task_that_waits_ends_with_the_broker() {
     let clock = Clock::virtual_time();
     let broker = shop(clock.clone()).await;
-    publish(&broker, "shop.delay.1s", "shop.pay", "1").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     assert_eq!(tasks(), 1);
     // It has to be waiting, not about to start.
@@ -236,7 +238,7 @@ async fn a_subscription_that_goes_last_takes_the_task_with_it() {
     let broker = shop(Clock::virtual_time()).await;
     declare(&broker, exchange("events", ExchangeKind::Topic)).await;
     let mut subscription = ephemeral(&broker, "#").await;
-    publish(&broker, "shop.delay.1s", "shop.pay", "1").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
     publish(&broker, "events", "key", "2").await;
     drop(broker);
     assert_eq!(drain(&mut subscription), ["2"]);

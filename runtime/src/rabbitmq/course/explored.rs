@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use super::{Came, Course, Duty, FIRST_WAIT, LAST_WAIT, News, Numbered, State};
+use super::{Came, Course, Duty, FIRST_WAIT, LAST_WAIT, LASTING, News, Numbered, State};
 use crate::explore::{World, exhaust};
 
 /// A connection, by its number alone.
@@ -36,6 +36,8 @@ struct Linked {
     alive: Option<u64>,
     /// How long the next wait is at the most.
     most: Duration,
+    /// Whether the last connection was made less than `LASTING` ago.
+    is_young: bool,
     losses: u8,
     refusals: u8,
     is_wanted: bool,
@@ -49,6 +51,8 @@ enum Step {
     Notice,
     LetIn,
     Refuse,
+    /// The last connection was made a while ago.
+    Age,
     /// The link is not wanted any more.
     Unwant,
     /// The supervisor sees that.
@@ -61,12 +65,13 @@ impl Linked {
     fn new() -> Self {
         let mut course = Course::from(Line(1));
         Self {
-            duty: course.duty(),
+            duty: course.duty(Duration::ZERO),
             course,
             shown: State::Up(Line(1)),
             worker: Worker::Waits,
             alive: Some(1),
             most: FIRST_WAIT,
+            is_young: true,
             losses: 0,
             refusals: 0,
             is_wanted: true,
@@ -79,9 +84,17 @@ impl Linked {
             _ => FIRST_WAIT,
         };
         self.shown = self.course.take(came);
-        self.duty = self.course.duty();
+        let (since, least) = if self.is_young {
+            (Duration::ZERO, LASTING)
+        } else {
+            (LASTING, Duration::ZERO)
+        };
+        self.duty = self.course.duty(since);
         match &self.duty {
-            Duty::Dial { after, .. } if *after > self.most || *after < self.most / 2 => {
+            Duty::Dial { after, .. } if *after < least => {
+                Err(format!("the next connection follows the last after {after:?}"))
+            }
+            Duty::Dial { after, .. } if *after > self.most.max(least) || *after < self.most / 2 => {
                 Err(format!("it waits {after:?}, not about {:?}", self.most))
             }
             Duty::Watch(line) if Some(line.0) != self.alive && self.alive.is_some() => {
@@ -116,6 +129,9 @@ impl World for Linked {
         if self.alive.is_some() && self.losses < 3 {
             steps.push(Step::Cut);
         }
+        if self.is_young {
+            steps.push(Step::Age);
+        }
         match &self.duty {
             Duty::Watch(_) if self.alive.is_none() => steps.push(Step::Notice),
             Duty::Dial { .. } => {
@@ -142,6 +158,10 @@ impl World for Linked {
                 self.losses += 1;
                 Ok(())
             }
+            Step::Age => {
+                self.is_young = false;
+                Ok(())
+            }
             Step::Unwant => {
                 self.is_wanted = false;
                 Ok(())
@@ -149,6 +169,8 @@ impl World for Linked {
             Step::Notice => self.came(Came::Lost("cut".to_owned())),
             Step::Refuse => {
                 self.refusals += 1;
+                // So long it had waited.
+                self.is_young = false;
                 self.came(Came::Refused("no".to_owned()))
             }
             Step::LetIn => {
@@ -162,6 +184,7 @@ impl World for Linked {
                     ));
                 }
                 self.alive = Some(number);
+                self.is_young = true;
                 self.came(Came::In(Line(number)))
             }
             Step::Stop => {
@@ -194,7 +217,7 @@ impl World for Linked {
             State::Down(_) => None,
             State::Closed => Some(u64::MAX),
         };
-        let counts = (self.losses, self.refusals, self.is_wanted);
+        let counts = (self.losses, self.refusals, self.is_wanted, self.is_young);
         (shown, &self.worker, self.alive, self.most, counts)
     }
 

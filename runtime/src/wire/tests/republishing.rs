@@ -13,7 +13,8 @@ use crate::wire::limits::Limits;
 use crate::wire::origin::{Arrival, origin};
 use crate::wire::republish::{Destination, Details, Fate, republish};
 
-const DELAY: &str = "payments.delay.5s";
+const DELAYS: &str = "payments.delay";
+const DELAY: &str = "payments.take_payment.delay.5s";
 const DEAD: &str = "payments.dead";
 const DEAD_LETTERS: &str = "payments.take_payment.dlq";
 
@@ -39,8 +40,8 @@ fn send(message: &Message, to: Destination<'_>, details: &Details<'_>) -> Messag
 
 fn retry_with(message: &Message, attempt: u32, error: Option<&str>) -> Message {
     let to = Destination {
-        exchange: DELAY,
-        routing_key: QUEUE,
+        exchange: DELAYS,
+        routing_key: DELAY,
     };
     send(message, to, &details(Fate::Retry { attempt }, error))
 }
@@ -116,7 +117,7 @@ fn it_goes_where_it_is_sent() {
     let sent = retry(&message("{}"));
     assert_eq!(
         (sent.exchange.as_str(), sent.routing_key.as_str()),
-        (DELAY, QUEUE)
+        (DELAYS, DELAY)
     );
     let sent = dead_letter(&message("{}"));
     assert_eq!(
@@ -406,8 +407,8 @@ fn redacted_by(text: &str, redact: Redact<'_>) -> String {
         ..details(Fate::Retry { attempt: 2 }, Some(text))
     };
     let to = Destination {
-        exchange: DELAY,
-        routing_key: QUEUE,
+        exchange: DELAYS,
+        routing_key: DELAY,
     };
     let sent = send(&message("{}"), to, &details);
     sent.headers.text("tidings-error").unwrap().to_owned()
@@ -444,8 +445,8 @@ fn full(spare: usize, big: &[(&str, usize)]) -> (Message, Limits) {
 
 fn squeezed(message: &Message, limits: &Limits, error: &str) -> Message {
     let to = Destination {
-        exchange: DELAY,
-        routing_key: QUEUE,
+        exchange: DELAYS,
+        routing_key: DELAY,
     };
     let details = details(Fate::Retry { attempt: 2 }, Some(error));
     republish(message, &origin_of(message), to, &details, limits)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidings_broker::Node;
 
-use crate::fault::Run;
+use crate::recovery::says;
 use crate::row::Row;
 use crate::soak::Field;
 use crate::stage::Stage;
@@ -77,12 +77,11 @@ pub(super) async fn alarmed(stage: &Stage, alarm: Alarm) -> Row {
 }
 
 /// Raises the alarm for a while.
-pub(super) fn raise(field: &Field, alarm: Alarm) -> Run<'_, ()> {
-    Box::pin(async move {
-        alarm.ctl(&field.node, alarm.raise).await;
-        tokio::time::sleep(WHILE).await;
-        alarm.ctl(&field.node, alarm.clear).await;
-    })
+pub(super) async fn raise(field: &mut Field, alarm: Alarm) {
+    alarm.ctl(&field.node, alarm.raise).await;
+    says(&field.traffic, &mut field.row, &["takes no publishes"]).await;
+    tokio::time::sleep(WHILE).await;
+    alarm.ctl(&field.node, alarm.clear).await;
 }
 
 impl Alarm {

@@ -1,17 +1,18 @@
 //! The broker is killed at the worst of moments: when all is done and nothing is acknowledged.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidings::{App, Delivery, Event, HandlerError, State, event_handler, handlers};
 use tidings_broker::Node;
 use tokio::sync::watch;
 
+use crate::delays;
 use crate::event::Noted;
 use crate::handlers::SERVICE;
 use crate::notebook::Notebook;
 use crate::row::Row;
-use crate::soak::Field;
 use crate::stage::{Room, Stage};
 use crate::stranger::Stranger;
 use crate::traffic::{Load, Traffic};
@@ -25,6 +26,7 @@ const EVENTS: usize = 1_000;
 struct Gate {
     notebook: Notebook,
     entered: Arc<AtomicUsize>,
+    failed: Arc<Mutex<HashSet<u64>>>,
     open: watch::Receiver<bool>,
 }
 
@@ -57,6 +59,25 @@ async fn failing(
     Ok(())
 }
 
+/// The same, but an event whose retry is lost does not fail again.
+#[event_handler(
+    "fault.noted",
+    concurrency = 1000,
+    prefetch = 1000,
+    timeout = "5m",
+    retry(rungs = "5m")
+)]
+async fn stumbling(event: Event<Noted>, State(gate): State<Gate>) -> Result<(), HandlerError> {
+    gate.pass().await;
+    let mut failed = gate.failed.lock().unwrap_or_else(PoisonError::into_inner);
+    if !event.number.is_multiple_of(10) && failed.insert(event.number) {
+        return Err(HandlerError::retry("not at first"));
+    }
+    gate.notebook
+        .note("stumbling", event.number, event.id(), &event.line);
+    Ok(())
+}
+
 /// Finishes all events together.
 #[event_handler("fault.noted", concurrency = 1000, prefetch = 1000, timeout = "5m")]
 async fn finishing(event: Event<Noted>, State(gate): State<Gate>) {
@@ -73,7 +94,8 @@ async fn rejecting(_event: Event<Noted>) -> Result<(), HandlerError> {
 
 /// A service with one handler, a thousand events in its hands.
 struct Held {
-    field: Field,
+    node: Arc<Node>,
+    room: Room,
     traffic: Traffic,
     open: watch::Sender<bool>,
 }
@@ -91,6 +113,7 @@ macro_rules! held {
         let gate = Gate {
             notebook: traffic.notebook().clone(),
             entered: Arc::default(),
+            failed: Arc::default(),
             open: opened,
         };
         let bus = load.bus().await;
@@ -107,7 +130,8 @@ macro_rules! held {
         })
         .await;
         Held {
-            field: Field { node, room },
+            node,
+            room,
             traffic,
             open,
         }
@@ -116,19 +140,19 @@ macro_rules! held {
 
 impl Held {
     /// Lets the handler go on while its queue hears of nothing; kills the broker once `done`, and starts it again.
-    async fn kill_once(&mut self, handler: &str, mut done: impl AsyncFnMut(&mut Traffic) -> bool) {
-        deafen(
-            &self.field.node,
-            &self.field.room,
-            &format!("{SERVICE}.{handler}"),
-        )
-        .await;
+    async fn kill_once(&mut self, handler: &str, done: impl AsyncFnMut(&mut Traffic) -> bool) {
+        deafen(&self.node, &self.room, &format!("{SERVICE}.{handler}")).await;
+        self.kill_when(done).await;
+    }
+
+    /// Lets the handler go on; kills the broker once `done`, and starts it again.
+    async fn kill_when(&mut self, mut done: impl AsyncFnMut(&mut Traffic) -> bool) {
         self.open.send_replace(true);
         until("all is done but the acknowledgements", async || {
             done(&mut self.traffic).await
         })
         .await;
-        super::killed::kill(&self.field).await;
+        super::killed::kill(&self.node).await;
     }
 }
 
@@ -137,14 +161,41 @@ pub(super) async fn delay_and_ack(stage: &Stage) -> Row {
     let mut all = nothing(stage);
     for _ in 0..stage.times() {
         let mut held = held!(stage, failing);
-        let stranger = Stranger::connect(&held.field.room.url).await;
+        let stranger = Stranger::connect(&held.room.url).await;
+        let node = Arc::clone(&held.node);
         held.kill_once("failing", async |_| {
-            stranger.depth(&format!("{SERVICE}.delay.15s")).await == u32::try_from(EVENTS / 10 * 9).ok()
+            if !retries_wait(&stranger, "failing").await {
+                return false;
+            }
+            // Their queue was made a moment ago, and is not what this is about.
+            let node = Arc::clone(&node);
+            blocking(move || node.flush().expect("the node writes down its queues")).await;
+            true
         })
         .await;
         all.add(&twice(stage, held).await);
     }
     all
+}
+
+/// The queue of the delay was declared for the first of the retries, a moment ago. A node that is killed then starts it
+/// again empty.
+pub(super) async fn fresh_delay(stage: &Stage) -> Row {
+    let mut all = nothing(stage);
+    for _ in 0..stage.times() {
+        let mut held = held!(stage, stumbling);
+        let stranger = Stranger::connect(&held.room.url).await;
+        held.kill_when(async |_| retries_wait(&stranger, "stumbling").await)
+            .await;
+        all.add(&held.traffic.settle().await.into_row(once(stage)));
+    }
+    all
+}
+
+/// Whether all events that fail wait for their next attempt.
+async fn retries_wait(stranger: &Stranger, handler: &str) -> bool {
+    let waiting = stranger.depth(&delays::queue(handler, "15s")).await;
+    waiting == u32::try_from(EVENTS / 10 * 9).ok()
 }
 
 /// Handlers have finished, acknowledgements never arrive.
@@ -193,20 +244,19 @@ pub(super) async fn refused_dead_letters(stage: &Stage) -> Row {
         );
         policy(&node, &room, r#"{"max-length":1,"overflow":"reject-publish"}"#).await;
         traffic.burst(EVENTS).await;
-        let field = Field { node, room };
         let troubled = async || {
             let health = traffic.app().health();
             health.handlers.iter().any(|handler| handler.trouble.is_some())
         };
         until("health says that dead letters are refused", troubled).await;
-        super::killed::kill(&field).await;
+        super::killed::kill(&node).await;
         until("health says so again", async || {
             traffic.app().health().bus.is_ready() && troubled().await
         })
         .await;
         policy(
-            &field.node,
-            &field.room,
+            &node,
+            &room,
             r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
         )
         .await;

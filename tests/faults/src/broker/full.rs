@@ -7,9 +7,12 @@ use tidings::Error;
 use tidings::error::PublishFault;
 
 use crate::row::Row;
+use crate::soak::Field;
 use crate::stage::Stage;
 use crate::stranger::{QUORUM, Stranger, table};
+use crate::told::Told;
 use crate::traffic::Load;
+use crate::wait::until;
 
 /// How often an event reaches the queues that have room: at once, and after 0.2, 1 and 5 seconds.
 const COPIES: usize = 4;
@@ -20,16 +23,7 @@ pub(super) async fn refusing(stage: &Stage) -> Row {
     let room = stage.room(&node).await;
     let stranger = Stranger::connect(&room.url).await;
     let traffic = Load::on(&room.url).publishers(0, 0).start(stage).await;
-    let mut arguments = table(QUORUM);
-    arguments.insert("x-max-length".into(), AMQPValue::LongInt(10));
-    arguments.insert(
-        "x-overflow".into(),
-        AMQPValue::LongString("reject-publish".into()),
-    );
-    stranger
-        .bind("full", "fault.#", arguments)
-        .await
-        .expect("a queue is bound");
+    fill(&stranger).await;
     let mut row = stage.row();
     // It takes a few more than ten before it says that it is full.
     let mut taken = 1;
@@ -70,6 +64,33 @@ pub(super) async fn refusing(stage: &Stage) -> Row {
         format!("{missing} events never reached the queues that had room")
     });
     account.into_row(row)
+}
+
+/// Declares a queue that takes ten messages and refuses the next.
+async fn fill(stranger: &Stranger) {
+    let mut arguments = table(QUORUM);
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(10));
+    arguments.insert(
+        "x-overflow".into(),
+        AMQPValue::LongString("reject-publish".into()),
+    );
+    stranger
+        .bind("full", "fault.#", arguments)
+        .await
+        .expect("a queue is bound");
+}
+
+/// A stranger's queue refuses until some publishers were told so; then it is deleted.
+pub(super) async fn refuse(field: &mut Field) {
+    let stranger = field.stranger().await;
+    let maybe = |field: &Field| field.traffic.book().count(|told| matches!(told, Told::Maybe(_)));
+    let before = maybe(field);
+    fill(&stranger).await;
+    until("publishers are told that a queue refuses", async || {
+        maybe(field) >= before + 20
+    })
+    .await;
+    stranger.delete("full").await.expect("the full queue is deleted");
 }
 
 fn is_refused(told: &tidings::Result<String>) -> bool {

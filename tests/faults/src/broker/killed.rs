@@ -1,8 +1,11 @@
 //! The broker is killed, and started again.
 
+use std::sync::Arc;
+
+use tidings_broker::Node;
+
 use crate::fault::Run;
 use crate::row::Row;
-use crate::soak::Field;
 use crate::stage::Stage;
 use crate::traffic::Load;
 use crate::wait::blocking;
@@ -15,18 +18,17 @@ pub(super) async fn killed(stage: &Stage) -> Row {
         .per_second(stage.pick(1_000, 3_000))
         .start(stage)
         .await;
-    let field = Field { node, room };
     for _ in 0..stage.times() {
         traffic.confirms(stage.pick(500, 10_000)).await;
-        kill(&field).await;
+        kill(&node).await;
     }
     traffic.confirms(500).await;
     traffic.settle().await.into_row(stage.row())
 }
 
 /// Ends the node with SIGKILL, and starts it again.
-pub(super) fn kill(field: &Field) -> Run<'_, ()> {
-    let node = field.node.clone();
+pub(super) fn kill(node: &Arc<Node>) -> Run<'_, ()> {
+    let node = Arc::clone(node);
     Box::pin(blocking(move || {
         node.kill();
         node.start_again().expect("the node comes back");

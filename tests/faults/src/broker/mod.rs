@@ -9,7 +9,6 @@ mod restarted;
 mod retries;
 
 use crate::fault::{Fault, Times};
-use crate::soak::through;
 
 /// Five of each, in the full form.
 const FIVE: Times = Times { short: 1, full: 5 };
@@ -22,21 +21,21 @@ pub const FAULTS: &[Fault] = &[
         Times { short: 2, full: 20 },
         |stage| Box::pin(killed::killed(stage)),
     )
-    .strike(killed::kill),
+    .strike(|field| killed::kill(&field.node)),
     Fault::new(
         "broker-restarted",
         "the broker is stopped in good order and started again",
         FIVE,
-        |stage| Box::pin(through(stage, restarted::restart)),
+        |stage| Box::pin(restarted::through(stage, |node| restarted::restart(node))),
     )
-    .strike(restarted::restart),
+    .strike(|field| restarted::restart(&field.node)),
     Fault::new(
         "app-stopped",
         "RabbitMQ is stopped within its node by `stop_app`, and started again",
         FIVE,
-        |stage| Box::pin(through(stage, restarted::stop_app)),
+        |stage| Box::pin(restarted::through(stage, |node| restarted::stop_app(node))),
     )
-    .strike(restarted::stop_app),
+    .strike(|field| restarted::stop_app(&field.node)),
     Fault::new(
         "broker-away-at-start",
         "a service starts while the broker is away, which comes later",
@@ -48,27 +47,30 @@ pub const FAULTS: &[Fault] = &[
         "3,000 callers publish on while the broker is away",
         Times { short: 1, full: 1 },
         |stage| Box::pin(away::for_long(stage)),
-    ),
+    )
+    .strike(|field| Box::pin(away::for_a_while(field)))
+    .alone(),
     Fault::new(
         "memory-alarm",
         "the broker is short of memory, and takes no publishes",
         FIVE,
         |stage| Box::pin(alarm::alarmed(stage, alarm::MEMORY)),
     )
-    .strike(|field| alarm::raise(field, alarm::MEMORY)),
+    .strike(|field| Box::pin(alarm::raise(field, alarm::MEMORY))),
     Fault::new(
         "disk-alarm",
         "the broker is short of disk, and takes no publishes",
         FIVE,
         |stage| Box::pin(alarm::alarmed(stage, alarm::DISK)),
     )
-    .strike(|field| alarm::raise(field, alarm::DISK)),
+    .strike(|field| Box::pin(alarm::raise(field, alarm::DISK))),
     Fault::new(
         "queue-full",
         "a stranger's queue that is bound to the event, too, is full and refuses",
         FIVE,
         |stage| Box::pin(full::refusing(stage)),
-    ),
+    )
+    .strike(|field| Box::pin(full::refuse(field))),
     Fault::new(
         "retries-of-a-queue-that-is-gone",
         "a hundred retries wait for a queue that was deleted; another queue's retries come back in time",
@@ -77,7 +79,7 @@ pub const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "retries-of-a-queue-that-is-full",
-        "a hundred retries wait for a queue that refuses them, and come back once it has room",
+        "a hundred retries wait for a queue that refuses them; another queue's retries come back in time",
         Times { short: 1, full: 3 },
         |stage| Box::pin(retries::of_a_queue_that_is_full(stage)),
     ),
@@ -86,6 +88,12 @@ pub const FAULTS: &[Fault] = &[
         "the broker is killed when 1,000 retries wait in the delay queue and none is acknowledged",
         FIVE,
         |stage| Box::pin(between::delay_and_ack(stage)),
+    ),
+    Fault::new(
+        "killed-after-a-delay-was-declared",
+        "the broker is killed when 1,000 retries wait in a delay queue that was declared for the first of them",
+        FIVE,
+        |stage| Box::pin(between::fresh_delay(stage)),
     ),
     Fault::new(
         "killed-between-handler-and-ack",

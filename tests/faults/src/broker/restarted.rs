@@ -1,12 +1,31 @@
 //! The broker stops in good order, and starts again.
 
+use std::sync::Arc;
+
+use tidings_broker::Node;
+
 use crate::fault::Run;
-use crate::soak::Field;
+use crate::row::Row;
+use crate::stage::Stage;
+use crate::traffic::Load;
 use crate::wait::blocking;
 
+/// Does a fault as often as the stage says to a node with the usual traffic on it, some events in between.
+pub(super) async fn through(stage: &Stage, strike: fn(&Arc<Node>) -> Run<'_, ()>) -> Row {
+    let node = stage.victim().await;
+    let room = stage.room(&node).await;
+    let mut traffic = Load::on(&room.url).start(stage).await;
+    for _ in 0..stage.times() {
+        traffic.confirms(300).await;
+        strike(&node).await;
+    }
+    traffic.confirms(300).await;
+    traffic.settle().await.into_row(stage.row())
+}
+
 /// Stops the node as an operator would, and starts it again.
-pub(super) fn restart(field: &Field) -> Run<'_, ()> {
-    let node = field.node.clone();
+pub(super) fn restart(node: &Arc<Node>) -> Run<'_, ()> {
+    let node = Arc::clone(node);
     Box::pin(blocking(move || {
         node.stop().expect("the node stops");
         node.start_again().expect("the node comes back");
@@ -14,8 +33,8 @@ pub(super) fn restart(field: &Field) -> Run<'_, ()> {
 }
 
 /// Stops RabbitMQ within a node that goes on to run, and starts it again.
-pub(super) fn stop_app(field: &Field) -> Run<'_, ()> {
-    let node = field.node.clone();
+pub(super) fn stop_app(node: &Arc<Node>) -> Run<'_, ()> {
+    let node = Arc::clone(node);
     Box::pin(blocking(move || {
         node.ctl(&["stop_app"]).expect("the app stops");
         node.ctl(&["start_app"]).expect("the app starts");

@@ -14,13 +14,6 @@ pub(super) struct Members {
     vhost: String,
 }
 
-/// Lets the node's delay queues try again soon what a queue refused. By default they take three minutes, and 3.10 refuses
-/// what comes back from them while a node with a leader is away.
-fn hurry(node: &Node) {
-    let set = "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 5000).";
-    node.ctl(&["eval", set]).expect("the time is set");
-}
-
 /// The queue whose leader is asked for.
 const QUEUE: &str = "faults.plain";
 
@@ -32,22 +25,15 @@ impl Members {
             let vhost = made.nodes()[0].vhost().expect("a virtual host");
             vhost.name().to_owned()
         });
-        let members = Self {
+        Self {
             vhost: vhost.await,
             cluster,
-        };
-        for index in 0..members.len() {
-            members.node(index, hurry).await;
         }
-        members
     }
 
     /// Starts a node again, and waits until every queue has all its members.
     pub(super) async fn bring_back(&self, index: usize) {
-        let start = |node: &Node| {
-            node.start_again().expect("the node comes back");
-            hurry(node);
-        };
+        let start = |node: &Node| node.start_again().expect("the node comes back");
         self.node(index, start).await;
         self.whole().await;
     }

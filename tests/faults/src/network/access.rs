@@ -6,12 +6,12 @@ use tidings::Bus;
 use tidings_broker::Vhost;
 use tokio::time::Instant;
 
-use super::gone::{Gone, PATIENCE, Window};
-use super::operator::{CLOSE_ALL, eval, load};
-use super::recovery::{recovers, says, text};
-use crate::event::Noted;
+use super::operator::{CLOSE_ALL, eval, load, publish};
+use crate::gone::{Gone, PATIENCE, Window};
 use crate::handlers::HANDLERS;
+use crate::recovery::{recovers, says, text};
 use crate::row::Row;
+use crate::soak::{CLERK, Field, PASSWORD, service};
 use crate::stage::Stage;
 use crate::stranger::{QUORUM, Stranger, table};
 use crate::wait::{until, within};
@@ -98,7 +98,7 @@ pub(super) async fn password_changed(stage: &Stage) -> Row {
         let words = ["ACCESS_REFUSED", "check the password of user `clerk-"];
         says(&traffic, &mut row, &words).await;
         clerk.has_password("secret").await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -109,7 +109,7 @@ pub(super) async fn vhost_deleted(stage: &Stage) -> Row {
     let (mut traffic, mut row, mut gone) = (load.start(stage).await, stage.row(), Gone::default());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(300, 3_000)).await;
-        let window = Window::open(&traffic, HANDLERS);
+        let window = Window::open(&mut traffic, HANDLERS);
         let name = vhost.name();
         eval(
             vhost.node(),
@@ -120,7 +120,7 @@ pub(super) async fn vhost_deleted(stage: &Stage) -> Row {
         says(&traffic, &mut row, &["NOT_ALLOWED", &there]).await;
         let added = format!("ok = rabbit_vhost:add(<<\"{name}\">>, <<\"tests\">>)");
         eval(vhost.node(), &[&added, &permit("guest", name, [ALL; 3])]).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
         let stranger = Stranger::connect(&vhost.url()).await;
         until("the witness has its queue again", async || {
             stranger.bind(witness::QUEUE, "#", table(QUORUM)).await.is_ok()
@@ -144,21 +144,13 @@ pub(super) async fn exchange_forbidden(stage: &Stage) -> Row {
             "ACCESS_REFUSED",
             "grant its user the `write` permission on exchange `domain_events`",
         ];
-        let mut told = String::new();
         until("a publisher is told what it lacks", async || {
-            let event = Noted {
-                number: traffic.book().open(),
-                line: "asks".to_owned(),
-                room: String::new(),
-            };
-            let result = within("what the publisher is told", traffic.bus().publish(&event)).await;
-            traffic.book().close(event.number, &result);
-            told = result.map_or_else(|error| text(&error), |_| "Ok".to_owned());
+            let told = publish(&traffic, 0).await;
             words.iter().all(|word| told.contains(word))
         })
         .await;
         clerk.may([ALL; 3]).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -179,12 +171,62 @@ pub(super) async fn queue_forbidden(stage: &Stage) -> Row {
         recovers(
             &mut traffic,
             &mut row,
-            Duration::from_secs(5),
+            Duration::from_secs(15),
             &["faltering", "ordered"],
         )
         .await;
         clerk.may([ALL; 3]).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(8), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
+}
+
+/// Changes the password of a soak's user, and after a while back.
+pub(super) async fn change_password(field: &mut Field) {
+    let to = |password: &str| {
+        format!(
+            "ok = rabbit_auth_backend_internal:change_password(<<\"{CLERK}\">>, <<\"{password}\">>, <<\"tests\">>)"
+        )
+    };
+    field.eval(&[&to("changed"), CLOSE_ALL]).await;
+    says(&field.traffic, &mut field.row, &["ACCESS_REFUSED"]).await;
+    field.eval(&[&to(PASSWORD), CLOSE_ALL]).await;
+}
+
+/// Deletes the virtual host of a soak with all that is in it, and makes it again.
+pub(super) async fn delete_vhost(field: &mut Field) {
+    field.keep_dead_letters().await;
+    let (name, window) = (field.room.vhost.clone(), field.window(service::HANDLERS));
+    let deleted = format!("rabbit_vhost:delete(<<\"{name}\">>, <<\"tests\">>)");
+    field.eval(&[&deleted]).await;
+    says(&field.traffic, &mut field.row, &["NOT_ALLOWED"]).await;
+    let added = format!("ok = rabbit_vhost:add(<<\"{name}\">>, <<\"tests\">>)");
+    let permitted = ["guest", CLERK].map(|user| permit(user, &name, [ALL; 3]));
+    field.eval(&[&added, &permitted[0], &permitted[1]]).await;
+    field.recovers().await;
+    field.bind_witness().await;
+    field.close(window);
+}
+
+/// Takes from a soak's user what it needs to publish, until a publisher is told so.
+pub(super) async fn forbid_exchange(field: &mut Field) {
+    may(field, [ALL, "^faults[.].*$", ALL]).await;
+    until("a publisher is told what it lacks", async || {
+        publish(&field.traffic, 0).await.contains("ACCESS_REFUSED")
+    })
+    .await;
+    may(field, [ALL; 3]).await;
+}
+
+/// Takes from a soak's user what it needs to take from a queue, until health says so.
+pub(super) async fn forbid_queue(field: &mut Field) {
+    may(field, [ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
+    says(&field.traffic, &mut field.row, &["ACCESS_REFUSED"]).await;
+    may(field, [ALL; 3]).await;
+}
+
+/// Lets a soak's user configure, write and read what these match, and closes its connections.
+async fn may(field: &Field, patterns: [&str; 3]) {
+    let permitted = permit(CLERK, &field.room.vhost, patterns);
+    field.eval(&[&permitted, CLOSE_ALL]).await;
 }

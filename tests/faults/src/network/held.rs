@@ -11,9 +11,9 @@ use tidings::{App, Event, State, event_handler, handlers};
 use tokio::sync::watch;
 
 use super::operator::FIRST_NOTEBOOK;
-use super::recovery::recovers;
 use crate::event::Noted;
 use crate::notebook::Notebook;
+use crate::recovery::recovers;
 use crate::row::Row;
 use crate::stage::Stage;
 use crate::traffic::Load;
@@ -89,7 +89,7 @@ pub(super) async fn held(stage: &Stage) -> Row {
             lines.iter().filter(came).count() >= 2
         })
         .await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), &handlers).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), &handlers).await;
     }
     let row = traffic.settle().await.into_row(row);
     app.shutdown().await.expect("the app ends");

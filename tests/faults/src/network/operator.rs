@@ -1,23 +1,22 @@
 //! What an operator does to a broker in use, by which no event goes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tidings::{App, Event, HandlerError, State, event_handler, handlers};
 use tidings_broker::Node;
 use tokio::time::Instant;
 
-use super::gone::{Gone, PATIENCE, Window};
-use super::recovery::{recovers, slowest, text};
+use crate::delays::{self, RETURN_EXCHANGE};
 use crate::event::Noted;
-use crate::fault::Run;
+use crate::gone::{Gone, PATIENCE, Window};
 use crate::handlers::HANDLERS;
 use crate::notebook::Notebook;
+use crate::recovery::{recovers, slowest, text};
 use crate::row::Row;
 use crate::soak::Field;
 use crate::stage::Stage;
 use crate::stranger::Stranger;
-use crate::traffic::Load;
+use crate::traffic::{Load, Traffic};
 use crate::wait::{blocking, until, within};
 
 /// The file that the first traffic of a stage opens: an app that is there before its traffic writes into the same.
@@ -42,12 +41,70 @@ pub(super) async fn eval(node: &'static Node, expressions: &[&str]) {
 }
 
 /// Closes the connections of a soak.
-pub(super) fn close_all(field: &Field) -> Run<'_, ()> {
-    let node = Arc::clone(&field.node);
-    let all = format!("{CLOSE_ALL}, ok.");
-    Box::pin(async {
-        blocking(move || node.ctl(&["eval", &all]).expect("rabbitmqctl does it")).await;
+pub(super) async fn close_all(field: &mut Field) {
+    field.eval(&[CLOSE_ALL]).await;
+}
+
+/// Deletes the exchange of a soak's retries.
+pub(super) async fn delete_delay_exchange(field: &mut Field) {
+    let stranger = field.stranger().await;
+    let exchange = delays::EXCHANGE;
+    stranger
+        .delete_exchange(exchange)
+        .await
+        .expect("an operator may delete");
+    until("a retry declares it again", async || {
+        stranger.has_exchange(exchange).await
     })
+    .await;
+}
+
+/// Deletes the exchange by which a soak's retries come back; those that find it without bindings are kept.
+pub(super) async fn delete_return_exchange(field: &mut Field) {
+    let stranger = field.stranger().await;
+    stranger
+        .delete_exchange(RETURN_EXCHANGE)
+        .await
+        .expect("an operator may delete");
+    until("it is declared again", async || {
+        stranger.has_exchange(RETURN_EXCHANGE).await
+    })
+    .await;
+    field.recovers().await;
+    field.keep_orphans().await;
+}
+
+/// Publishes an event of a soak's that is larger than its broker takes.
+pub(super) async fn publish_too_large(field: &mut Field) {
+    let told = publish(&field.traffic, 200_000).await;
+    field.row.check(told.contains("PRECONDITION_FAILED"), || {
+        format!("the publisher is told {told}")
+    });
+}
+
+/// Deletes a queue of a soak's dead letters; those that were in it are known.
+pub(super) async fn delete_dead_letters(field: &mut Field) {
+    field.keep_dead_letters().await;
+    let (stranger, window) = (field.stranger().await, field.window(&["refusing"]));
+    let queue = "faults.refusing.dlq";
+    stranger.delete(queue).await.expect("an operator may delete");
+    field.close(window);
+    until("a dead letter declares it again", async || {
+        stranger.depth(queue).await.is_some()
+    })
+    .await;
+}
+
+/// Publishes one event with so much room; what its publisher is told.
+pub(super) async fn publish(traffic: &Traffic, room: usize) -> String {
+    let event = Noted {
+        number: traffic.book().open(),
+        line: "asks".to_owned(),
+        room: "x".repeat(room),
+    };
+    let result = within("what the publisher is told", traffic.bus().publish(&event)).await;
+    traffic.book().close(event.number, &result);
+    result.map_or_else(|error| text(&error), |_| "Ok".to_owned())
 }
 
 pub(super) async fn connections_closed(stage: &Stage) -> Row {
@@ -56,7 +113,7 @@ pub(super) async fn connections_closed(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
         eval(vhost.node(), &[CLOSE_ALL]).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -67,7 +124,7 @@ pub(super) async fn delay_exchange_deleted(stage: &Stage) -> Row {
     let (mut traffic, mut row) = (load(stage, &vhost.url()).start(stage).await, stage.row());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
-        let exchange = "faults.delay.50ms";
+        let exchange = delays::EXCHANGE;
         stranger
             .delete_exchange(exchange)
             .await
@@ -76,7 +133,7 @@ pub(super) async fn delay_exchange_deleted(stage: &Stage) -> Row {
             stranger.has_exchange(exchange).await
         })
         .await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -91,7 +148,7 @@ pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
     let (mut traffic, mut row, mut gone) = (load.start(stage).await, stage.row(), Gone::default());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
-        let exchange = "faults.return";
+        let exchange = RETURN_EXCHANGE;
         stranger
             .delete_exchange(exchange)
             .await
@@ -102,8 +159,8 @@ pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
         })
         .await;
         slowest(&mut row, "declared again", began.elapsed());
-        row.check(began.elapsed() < Duration::from_secs(10), || {
-            "it was not declared again within 10 s".to_owned()
+        row.check(began.elapsed() < Duration::from_secs(30), || {
+            "it was not declared again within 30 s".to_owned()
         });
         // Until it has its bindings it sends what comes by to the orphans, who keep it.
         let published = traffic.book().read().len();
@@ -118,7 +175,7 @@ pub(super) async fn return_exchange_deleted(stage: &Stage) -> Row {
         row.notes
             .push(format!("{} retries wait with the orphans", orphans.len()));
         gone.know("faltering", &orphans);
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     gone.into_row(traffic.settle().await, row)
 }
@@ -130,22 +187,12 @@ pub(super) async fn too_large(stage: &Stage) -> Row {
     let (mut traffic, mut row) = (load(stage, &node.url()).start(stage).await, stage.row());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(100, 1_000)).await;
-        let event = Noted {
-            number: traffic.book().open(),
-            line: "large".to_owned(),
-            room: "x".repeat(200_000),
-        };
-        let result = within("what the publisher is told", traffic.bus().publish(&event)).await;
-        traffic.book().close(event.number, &result);
-        let told = match result {
-            Ok(_) => "Ok".to_owned(),
-            Err(error) => text(&error),
-        };
+        let told = publish(&traffic, 200_000).await;
         row.check(
             told.contains("PRECONDITION_FAILED") && told.contains("larger"),
             || format!("the publisher is told {told}"),
         );
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -176,7 +223,7 @@ pub(super) async fn dead_letters_deleted(stage: &Stage) -> Row {
     let (mut traffic, mut row, mut gone) = (load.start(stage).await, stage.row(), Gone::default());
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
-        let window = Window::open(&traffic, &["refusing"]);
+        let window = Window::open(&mut traffic, &["refusing"]);
         let queue = "refusers.refusing.dlq";
         stranger.delete(queue).await.expect("an operator may delete");
         window.close(&traffic, &mut gone);
@@ -184,7 +231,7 @@ pub(super) async fn dead_letters_deleted(stage: &Stage) -> Row {
             stranger.depth(queue).await.is_some_and(|depth| depth > 0)
         })
         .await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), &["refusing"]).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), &["refusing"]).await;
     }
     let row = gone.into_row(traffic.settle().await, row);
     app.shutdown().await.expect("the app ends");

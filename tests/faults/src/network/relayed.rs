@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tidings_broker::Vhost;
 
-use super::recovery::{is_noticed, recovers};
 use crate::handlers::HANDLERS;
+use crate::recovery::{PATIENCE, is_noticed, recovers};
 use crate::relay::{Cut, Mode, Relay, Way};
 use crate::row::Row;
+use crate::soak::Field;
 use crate::stage::Stage;
 use crate::traffic::Load;
 
@@ -16,6 +17,9 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Twice the heartbeat, and a second in which either end looks at the other.
 const NOTICED: Duration = Duration::from_secs(4);
+
+/// How long a network of a soak is bad that nobody has to notice.
+const WHILE: Duration = Duration::from_secs(4);
 
 /// A virtual host behind a relay, and traffic through it.
 async fn behind_relay(stage: &Stage, query: &str) -> (Vhost<'static>, Relay, Load) {
@@ -42,7 +46,7 @@ pub(super) async fn cut(stage: &Stage) -> Row {
         traffic.flows(stage.pick(500, 3_000)).await;
         let cut = relay.cut(if time % 2 == 0 { Cut::Reset } else { Cut::Fin });
         row.check(cut >= 4, || format!("{cut} connections were there to be cut"));
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -55,7 +59,7 @@ pub(super) async fn black_hole(stage: &Stage) -> Row {
         relay.set(Mode::BlackHole);
         is_noticed(&traffic, &mut row, NOTICED).await;
         relay.set(Mode::Forward);
-        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -69,7 +73,7 @@ pub(super) async fn slow(stage: &Stage) -> Row {
         // As long as the fault lasts.
         tokio::time::sleep(Duration::from_secs(stage.pick(4, 15))).await;
         relay.set(Mode::Forward);
-        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -81,7 +85,7 @@ pub(super) async fn late(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         relay.set(Mode::Late(Duration::from_millis(200)));
         traffic.flows(stage.pick(300, 1_000)).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         relay.set(Mode::Forward);
         traffic.flows(stage.pick(300, 1_000)).await;
     }
@@ -104,7 +108,7 @@ pub(super) async fn closes(stage: &Stage) -> Row {
         // Four links, which wait 0.1 s, then 0.2 s and so on, each cut by up to a half.
         row.check((4..=32).contains(&tries), || format!("{tries} tries in 3 s"));
         relay.set(Mode::Forward);
-        recovers(&mut traffic, &mut row, Duration::from_secs(6), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }
@@ -129,8 +133,54 @@ pub(super) async fn half_open(stage: &Stage) -> Row {
                 relay.cut(Cut::BrokerOnly);
                 is_noticed(&traffic, &mut row, NOTICED).await;
             }
-            recovers(&mut traffic, &mut row, Duration::from_secs(10), HANDLERS).await;
+            recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         }
     }
     traffic.settle().await.into_row(row)
+}
+
+/// Cuts all connections of a soak.
+pub(super) async fn cut_off(field: &mut Field) {
+    let how = field.one_of(&[Cut::Fin, Cut::Reset]);
+    field.relay.cut(how);
+}
+
+/// Lets nothing through until it is noticed.
+pub(super) async fn swallow(field: &mut Field) {
+    field.relay.set(Mode::BlackHole);
+    is_noticed(&field.traffic, &mut field.row, PATIENCE).await;
+    field.relay.set(Mode::Forward);
+}
+
+/// Lets a thousand bytes a second through.
+pub(super) async fn slow_down(field: &mut Field) {
+    field.relay.set(Mode::Throttled(1_000));
+    tokio::time::sleep(WHILE).await;
+    field.relay.set(Mode::Forward);
+}
+
+/// Lets everything through later.
+pub(super) async fn delay(field: &mut Field) {
+    field.relay.set(Mode::Late(Duration::from_millis(200)));
+    field.recovers().await;
+    tokio::time::sleep(WHILE).await;
+    field.relay.set(Mode::Forward);
+}
+
+/// Takes connections and closes them.
+pub(super) async fn hang_up(field: &mut Field) {
+    field.relay.set(Mode::CloseNew);
+    field.relay.cut(Cut::Reset);
+    tokio::time::sleep(WHILE).await;
+    field.relay.set(Mode::Forward);
+}
+
+/// Lets one way alone through, or ends the broker's side.
+pub(super) async fn half_close(field: &mut Field) {
+    match field.one_of(&[Some(Way::ToBroker), Some(Way::ToClient), None]) {
+        Some(way) => field.relay.set(Mode::HalfOpen(way)),
+        None => drop(field.relay.cut(Cut::BrokerOnly)),
+    }
+    is_noticed(&field.traffic, &mut field.row, PATIENCE).await;
+    field.relay.set(Mode::Forward);
 }

@@ -9,8 +9,8 @@ use tidings_authority::{Authority, CertificateParams, Signed, date_time_ymd, ser
 use tidings_broker::Node;
 use tokio::time::Instant;
 
-use super::recovery::{recovers, text};
 use crate::handlers::HANDLERS;
+use crate::recovery::{recovers, text};
 use crate::row::Row;
 use crate::stage::Stage;
 use crate::traffic::Load;
@@ -68,7 +68,7 @@ pub(super) async fn trusted(stage: &Stage) -> Row {
     for _ in 0..stage.times() {
         traffic.flows(stage.pick(500, 3_000)).await;
         ctl(&node, &["close_all_connections", "by an operator"]).await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(5), HANDLERS).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.settle().await.into_row(row)
 }

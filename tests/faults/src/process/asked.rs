@@ -75,9 +75,14 @@ impl Deed {
 impl Asked {
     /// An event of an aggregate of its own.
     pub fn new(number: u64, deed: Deed) -> Self {
+        Self::of_line(number, &number.to_string(), deed)
+    }
+
+    /// An event of an aggregate.
+    pub fn of_line(number: u64, line: &str, deed: Deed) -> Self {
         Self {
             number,
-            line: number.to_string(),
+            line: line.to_owned(),
             deed,
         }
     }

@@ -63,7 +63,7 @@ impl Asking {
             .await
             .expect("a bus connects");
         Self {
-            reader: Notebook::open(&job.notebook()).reader(),
+            reader: Notebook::open(&job.notebook).reader(),
             stranger: Stranger::connect(url).await,
             job,
             bus,
@@ -84,6 +84,14 @@ impl Asking {
             })
             .collect();
         self.publish(&events).await;
+    }
+
+    /// Asks for these deeds, of one aggregate, in order.
+    pub async fn ask_of_line(&mut self, line: &str, deeds: &[Deed]) {
+        for &deed in deeds {
+            let event = Asked::of_line(self.open(deed), line, deed);
+            self.publish(&[event]).await;
+        }
     }
 
     /// The number of an event that is to end as this deed does.

@@ -10,6 +10,7 @@ use super::instance::Instance;
 use super::nonsense::{self, Message};
 use super::service::Cast;
 use crate::row::Row;
+use crate::soak::Field;
 use crate::stage::Stage;
 use crate::wait::within;
 
@@ -37,7 +38,8 @@ pub(super) async fn fed(stage: &Stage) -> Row {
         publish(&asking, messages).await;
         left -= many;
     }
-    let settled = asking.settled(Duration::from_mins(2)).await;
+    let patience = stage.pick(Duration::from_mins(2), Duration::from_mins(20));
+    let settled = asking.settled(patience).await;
     let crashed = service.ended();
     service.terminate().await;
     let (status, _) = service.end().await;
@@ -77,5 +79,27 @@ async fn publish(asking: &Asking, messages: Vec<(u64, Message)>) {
         let confirm = within("a confirm", confirm).await.expect("the broker answers");
         assert!(confirm.is_ack(), "the broker takes it");
         asking.was_taken(number, &nonsense::id(number));
+    }
+}
+
+/// How many messages a soak is fed at once.
+const SPOONFUL: u64 = 100;
+
+/// What the broker of a soak takes.
+const TAKEN: usize = 90_000;
+
+/// Numbers that no event of a soak has.
+const FOREIGN: u64 = 1 << 40;
+
+/// Feeds a soak with messages that are none of its events: they are dead letters, and nothing else comes of them.
+pub(super) async fn feed(field: &mut Field) {
+    let (stranger, mut random) = (field.stranger().await, field.random());
+    for number in FOREIGN..FOREIGN + SPOONFUL {
+        let Message { properties, body, .. } = nonsense::message(number, &mut random);
+        // As guest; what claims to be from someone else closes the channel.
+        if body.len() < TAKEN {
+            let taken = stranger.publish("domain_events", "fault.noted", properties, &body);
+            assert!(taken.await.expect("the broker answers"), "the broker takes it");
+        }
     }
 }

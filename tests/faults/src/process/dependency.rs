@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::asked::Deed;
 use super::asking::Asking;
+use super::handler::has;
 use super::instance::Instance;
 use super::service::Cast;
 use crate::row::Row;
+use crate::soak::Field;
+use crate::soak::service::Mood;
 use crate::stage::Stage;
 
 /// Eight attempts last a second and a half here, of half an hour with the usual rungs: the seconds for which the
@@ -32,4 +35,9 @@ pub(super) async fn down(stage: &Stage) -> Row {
         "healthy events were dead-lettered".to_owned()
     });
     row
+}
+
+/// What a handler of a soak needs is down for a while, though not for all of its attempts.
+pub(super) async fn go_down(field: &mut Field) {
+    has(field, Mood::Down).await;
 }

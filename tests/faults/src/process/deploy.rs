@@ -7,6 +7,7 @@ use super::asking::Asking;
 use super::instance::Instance;
 use super::service::{Cast, Job};
 use super::versions::{new, old};
+use crate::notebook::disorder;
 use crate::row::Row;
 use crate::stage::Stage;
 use crate::wait::until;
@@ -78,4 +79,43 @@ async fn publish<T: tidings::Payload>(asking: &mut Asking, many: usize, event: i
     let events: Vec<T> = numbers.iter().map(|&number| event(number)).collect();
     asking.publish_as(&numbers, &events).await;
     numbers.first().copied().unwrap_or_default()
+}
+
+pub(super) async fn ordered(stage: &Stage) -> Row {
+    let vhost = stage.vhost().await;
+    let mut asking = Asking::of(stage, &vhost.url(), Cast::Ordered, &["ordered"]).await;
+    asking.job.speed_up = 1;
+    let mut instances = Vec::new();
+    for _ in 0..6 {
+        instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"], 0).await);
+    }
+    // What they need is down: the first of each line waits in its place, and the others behind it.
+    asking.depend(true);
+    for line in ["a", "b", "c"] {
+        asking.ask_of_line(line, &[Deed::FailWhileDown; 4]).await;
+    }
+    for _ in 0..stage.times() {
+        // The one that was active goes first each time, with all that it holds.
+        for instance in std::mem::take(&mut instances) {
+            until("the queue is in someone's hands", async || {
+                asking.stranger.depth("asked.ordered").await == Some(0)
+            })
+            .await;
+            instance.terminate().await;
+            instance.end().await;
+            instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"], 0).await);
+        }
+    }
+    asking.depend(false);
+    let settled = asking.settled(Duration::from_mins(1)).await;
+    for instance in instances {
+        instance.terminate().await;
+        instance.end().await;
+    }
+    let disorder = disorder(asking.lines(), "ordered");
+    let mut row = asking.row(stage).await;
+    row.failed.extend(disorder);
+    row.check(settled, || "some events came to no end".to_owned());
+    row.check(row.dead_lettered == 0, || "events were dead-lettered".to_owned());
+    row
 }

@@ -7,6 +7,8 @@ use super::asking::Asking;
 use super::instance::Instance;
 use super::service::Cast;
 use crate::row::Row;
+use crate::soak::Field;
+use crate::soak::service::Mood;
 use crate::stage::Stage;
 use crate::wait::until;
 
@@ -82,6 +84,11 @@ pub(super) async fn holds(stage: &Stage) -> Row {
     row.check(disturbed < undisturbed * 3 + Duration::from_secs(5), || {
         format!("{many} events took {undisturbed:?}, and {disturbed:?} beside one that was held")
     });
+    row.notes.push(format!(
+        "{many} events took {:.1} s, and {:.1} s beside one that was held",
+        undisturbed.as_secs_f64(),
+        disturbed.as_secs_f64()
+    ));
     row.check(row.redelivered == 0, || {
         "the subscription was given up".to_owned()
     });
@@ -97,4 +104,30 @@ async fn handled(asking: &mut Asking, many: usize, all: usize) -> Duration {
     })
     .await;
     started.elapsed()
+}
+
+/// How long a handler of a soak misbehaves.
+const WHILE: Duration = Duration::from_secs(3);
+
+/// A handler of a soak misbehaves for a while, in one way.
+pub(super) async fn misbehave(field: &mut Field) {
+    let mood = field.one_of(&[Mood::Errors, Mood::Panics, Mood::Blocks, Mood::Endless]);
+    has(field, mood).await;
+}
+
+/// A handler of a soak holds one event for a while.
+pub(super) async fn hold(field: &mut Field) {
+    has(field, Mood::Holds).await;
+}
+
+/// `unruly` is in this mood for a while, and misbehaves at least once.
+pub(super) async fn has(field: &mut Field, mood: Mood) {
+    let before = field.temper.misdeeds();
+    field.temper.set(mood);
+    tokio::time::sleep(WHILE).await;
+    until("the handler misbehaves", async || {
+        field.temper.misdeeds() > before
+    })
+    .await;
+    field.temper.set(Mood::Well);
 }

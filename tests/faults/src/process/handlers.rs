@@ -8,6 +8,7 @@ use std::time::Duration;
 use tidings::{Delivery, Event, FromDelivery, HandlerError, Rejection, State, event_handler};
 
 use super::asked::{Asked, Deed};
+use crate::event::Noted;
 use crate::notebook::Notebook;
 use crate::wait::LOOK;
 
@@ -38,6 +39,28 @@ pub(super) async fn plain(
 /// Gives it as long as it takes.
 #[event_handler("fault.asked", timeout = "10m", retry(attempts = 8, rungs = "1s, 5s"))]
 pub(super) async fn patient(
+    asked: Event<Asked>,
+    delivery: Delivery,
+    State(desk): State<Desk>,
+) -> Result<(), HandlerError> {
+    desk.perform(&asked, &delivery).await
+}
+
+/// Finishes every event of the usual traffic at once.
+#[event_handler("fault.noted")]
+pub(super) async fn far(event: Event<Noted>, State(desk): State<Desk>) {
+    desk.notebook.note("far", event.number, event.id(), &event.line);
+}
+
+/// Keeps the order of each aggregate, across instances.
+#[event_handler(
+    "fault.asked",
+    ordered_by = "aggregate_id",
+    single_active,
+    timeout = "10m",
+    retry(attempts = 8, rungs = "1s")
+)]
+pub(super) async fn ordered(
     asked: Event<Asked>,
     delivery: Delivery,
     State(desk): State<Desk>,

@@ -7,6 +7,7 @@ use super::asking::Asking;
 use super::instance::Instance;
 use super::service::Cast;
 use crate::row::Row;
+use crate::soak::Field;
 use crate::stage::Stage;
 use crate::wait::until;
 
@@ -28,7 +29,7 @@ pub(super) async fn killed(stage: &Stage) -> Row {
         late += usize::from(asking.finished("plain") == asked);
         service = Instance::start(&asking.job);
     }
-    let settled = asking.settled(Duration::from_mins(3)).await;
+    let settled = asking.settled(Duration::from_mins(5)).await;
     service.terminate().await;
     let (status, _) = service.end().await;
     let mut row = asking.row(stage).await;
@@ -38,4 +39,14 @@ pub(super) async fn killed(stage: &Stage) -> Row {
     row.check(settled, || "some events came to no end".to_owned());
     row.check(status.success(), || format!("the service ended with {status}"));
     row
+}
+
+/// Kills the process of a handler of a soak, and starts it again.
+pub(super) async fn kill(field: &mut Field) {
+    let mut far = field.far();
+    field.row.check(far.ended().is_none(), || {
+        "the process had ended by itself".to_owned()
+    });
+    far.kill().await;
+    field.start_far().await;
 }

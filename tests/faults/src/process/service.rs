@@ -22,8 +22,10 @@ pub struct Job {
     pub url: String,
     /// The service's name.
     pub service: String,
-    /// Where its notebook is, and the files that its handlers wait for.
+    /// Where the files are that its handlers wait for.
     pub folder: PathBuf,
+    /// Where its handlers note what they finish.
+    pub notebook: PathBuf,
     /// Its handlers.
     pub cast: Cast,
     /// What its retry delays are divided by.
@@ -39,6 +41,10 @@ pub enum Cast {
     Plain,
     /// One that gives it as long as it takes.
     Patient,
+    /// One that finishes every event of the usual traffic at once.
+    Far,
+    /// One that keeps the order of each aggregate, across instances.
+    Ordered,
     /// The service as it was before it was changed.
     Old,
     /// The service as it is now: another key, a newer version, one more handler.
@@ -52,15 +58,11 @@ impl Job {
             url: url.to_owned(),
             service: "asked".to_owned(),
             folder: folder.to_owned(),
+            notebook: folder.join("notebook"),
             cast,
             speed_up: 20,
             drain_millis: 30_000,
         }
-    }
-
-    /// Its handlers' notebook.
-    pub fn notebook(&self) -> PathBuf {
-        self.folder.join("notebook")
     }
 }
 
@@ -83,7 +85,7 @@ pub(super) fn run() {
 
 async fn serve(job: Job) -> i32 {
     let builder = Bus::builder()
-        .connect_timeout(Duration::from_secs(20))
+        .connect_timeout(Duration::from_mins(1))
         .speed_up(job.speed_up);
     let bus = match builder.connect(&job.url).await {
         Ok(bus) => bus,
@@ -93,7 +95,7 @@ async fn serve(job: Job) -> i32 {
         }
     };
     let desk = Desk {
-        notebook: Notebook::open(&job.notebook()),
+        notebook: Notebook::open(&job.notebook),
         folder: job.folder.clone(),
     };
     let app = App::new(&job.service)
@@ -102,6 +104,8 @@ async fn serve(job: Job) -> i32 {
     let app = match job.cast {
         Cast::Plain => app.handlers(handlers![handlers::plain]),
         Cast::Patient => app.handlers(handlers![handlers::patient]),
+        Cast::Far => app.handlers(handlers![handlers::far]),
+        Cast::Ordered => app.handlers(handlers![handlers::ordered]),
         Cast::Old => app.handlers(handlers![super::versions::old::deployed]),
         Cast::New => app.handlers(handlers![
             super::versions::new::deployed,

@@ -8,6 +8,7 @@ use super::asking::Asking;
 use super::instance::Instance;
 use super::service::{Cast, UNFINISHED};
 use crate::row::Row;
+use crate::soak::Field;
 use crate::stage::Stage;
 use crate::wait::{blocking, until};
 
@@ -125,7 +126,7 @@ async fn held(
         }
         let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
         let before = asking.stranger.depth(QUEUE).await.unwrap_or(0);
-        let many = stage.pick(600, 2_000);
+        let many = stage.pick(600, 10_000);
         asking.ask(&vec![Deed::Hold; many as usize]).await;
         until("its hands are full", async || {
             asking.stranger.depth(QUEUE).await == Some(before + many - WINDOW)
@@ -147,7 +148,9 @@ fn check_left(row: &mut Row, ended: &[(ExitStatus, Duration)], bound: Duration) 
 
 async fn settle(stage: &Stage, mut asking: Asking, service: Instance) -> Row {
     asking.release();
-    let settled = asking.settled(Duration::from_mins(2)).await;
+    let settled = asking
+        .settled(stage.pick(Duration::from_mins(2), Duration::from_mins(10)))
+        .await;
     service.terminate().await;
     let (status, _) = service.end().await;
     let mut row = asking.row(stage).await;
@@ -157,4 +160,15 @@ async fn settle(stage: &Stage, mut asking: Asking, service: Instance) -> Row {
         "healthy events were dead-lettered".to_owned()
     });
     row
+}
+
+/// Sends SIGTERM to the process of a handler of a soak, and starts it again.
+pub(super) async fn end(field: &mut Field) {
+    let far = field.far();
+    far.terminate().await;
+    let (status, _) = far.end().await;
+    field
+        .row
+        .check(status.success(), || format!("the service ended with {status}"));
+    field.start_far().await;
 }

@@ -6,28 +6,24 @@ use tidings::RunningApp;
 use tokio::time::Instant;
 
 use crate::row::Row;
-use crate::told::Told;
 use crate::traffic::Traffic;
 use crate::wait::comes;
 
 /// How long a step may take before it is given up; its own bound is less.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits until events that are published from now on are confirmed, and finished by every handler; they are to be within
-/// `bound`.
-pub(super) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Duration, handlers: &[&str]) {
+/// `bound`, which is ten times what it takes where the machine has little else to do: it may have much.
+pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Duration, handlers: &[&str]) {
     let began = Instant::now();
-    let from = traffic.book().read().len() as u64;
-    let mut reader = traffic.notebook().reader();
+    let (from, known) = (traffic.book().next(), traffic.finished());
     let well = comes(PATIENCE, async || {
-        let lines = reader.lines();
+        let since = &traffic.lines()[known..];
         let hears = |handler: &&str| {
-            let mut last = lines.iter().rev();
+            let mut last = since.iter().rev();
             last.any(|line| line.handler == **handler && line.number >= from)
         };
-        let told = traffic.book().read();
-        handlers.iter().all(hears)
-            && (told.iter()).any(|(number, told)| *number >= from && matches!(told, Told::Ok(_)))
+        handlers.iter().all(hears) && traffic.book().confirmed_since(from)
     })
     .await;
     let took = began.elapsed();
@@ -38,7 +34,7 @@ pub(super) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Durati
 }
 
 /// Waits until either bus says that it is not connected; both are to within `bound`.
-pub(super) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration) {
+pub(crate) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration) {
     let began = Instant::now();
     let (mut by_publisher, mut by_consumer) = (false, false);
     let noticed = comes(PATIENCE, async || {
@@ -55,7 +51,7 @@ pub(super) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration
 }
 
 /// Notes how long the slowest took.
-pub(super) fn slowest(row: &mut Row, what: &str, took: Duration) {
+pub(crate) fn slowest(row: &mut Row, what: &str, took: Duration) {
     let took = took.as_secs_f64();
     let start = format!("{what} after ");
     let slowest = row.notes.iter_mut().find(|note| note.starts_with(&start));
@@ -73,8 +69,22 @@ pub(super) fn slowest(row: &mut Row, what: &str, took: Duration) {
     }
 }
 
+/// Adds notes to a row; of how long things took it keeps the longest.
+pub(crate) fn join_notes(row: &mut Row, notes: &[String]) {
+    for note in notes {
+        let timed = note
+            .strip_suffix(" s at most")
+            .and_then(|note| note.rsplit_once(" after "));
+        match timed.map(|(what, took)| (what, took.parse())) {
+            Some((what, Ok(took))) => slowest(row, what, Duration::from_secs_f64(took)),
+            _ if !row.notes.contains(note) => row.notes.push(note.clone()),
+            _ => {}
+        }
+    }
+}
+
 /// Waits until the health of the app or its bus says all of `words` as a reason.
-pub(super) async fn says(traffic: &Traffic, row: &mut Row, words: &[&str]) {
+pub(crate) async fn says(traffic: &Traffic, row: &mut Row, words: &[&str]) {
     let mut last = String::new();
     let said = comes(PATIENCE, async || {
         last = reasons(traffic.app(), traffic);
@@ -97,7 +107,7 @@ fn reasons(app: &RunningApp, traffic: &Traffic) -> String {
 }
 
 /// The whole text of an error, causes and all.
-pub(super) fn text(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn text(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -1,0 +1,37 @@
+//! From an event to its message. Nothing writes CloudEvents yet.
+
+use divan::{Bencher, black_box};
+use tidings_paths::event::OrderCreated;
+use tidings_paths::family::OrderEvent;
+use tidings_paths::{bare, wire};
+
+#[divan::bench]
+fn envelope_512(bencher: Bencher<'_, '_>) {
+    let event = OrderCreated::small();
+    bencher.bench(|| wire::of(black_box(&event)));
+}
+
+#[divan::bench]
+fn envelope_64kb(bencher: Bencher<'_, '_>) {
+    let event = OrderCreated::big();
+    bencher.bench(|| wire::of(black_box(&event)));
+}
+
+#[divan::bench]
+fn bare_512(bencher: Bencher<'_, '_>) {
+    let event = OrderCreated::small();
+    bencher.bench(|| bare::encode(black_box(&event)));
+}
+
+#[divan::bench]
+fn bare_64kb(bencher: Bencher<'_, '_>) {
+    let event = OrderCreated::big();
+    bencher.bench(|| bare::encode(black_box(&event)));
+}
+
+/// The last of fifty.
+#[divan::bench]
+fn family(bencher: Bencher<'_, '_>) {
+    let event = OrderEvent::last();
+    bencher.bench(|| wire::of(black_box(&event)));
+}

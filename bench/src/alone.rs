@@ -1,0 +1,344 @@
+//! The runtime alone, without a broker: what one delivery costs beside its decoding, and whether that grows with the
+//! patterns and handlers that there are.
+//!
+//! Everything runs on one thread and is measured in that thread's own CPU time, so that what else the machine does
+//! costs it little.
+
+use std::fmt::{self, Write as _};
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tidings::__bench::{Crowd, Topics, Treadmill};
+use tidings::__private::HandlerList;
+use tidings::{App, NoState, handlers};
+use tidings_paths::event::OrderCreated;
+use tidings_paths::path::{self, BATCH, take};
+use tidings_paths::wire;
+
+use crate::alloc;
+use crate::machine;
+use crate::statistics::{Summary, summary};
+
+/// How many deliveries a round has, where they cost about the same.
+const DELIVERIES: u64 = 200 * BATCH;
+/// How long a round takes, where the cost is what is asked.
+const ROUND_NANOS: f64 = 100e6;
+
+/// What the issue of a delivery's overhead is to be: nanoseconds and allocations.
+const MOST_NANOS: f64 = 1_000.0;
+const MOST_ALLOCATIONS: f64 = 2.0;
+/// How much more a delivery may cost among many than alone.
+const MOST_AMONG_MANY: f64 = 1.15;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Overhead,
+    Dispatch,
+}
+
+/// What to measure, and how often.
+#[derive(Debug)]
+pub(crate) struct Order {
+    what: What,
+    rounds: usize,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Table {
+    name: &'static str,
+    about: String,
+    machine: String,
+    rows: Vec<Row>,
+    targets: Vec<Target>,
+}
+
+/// One thing, a round each.
+#[derive(Debug)]
+struct Row {
+    what: String,
+    nanos: Vec<f64>,
+    allocations: Vec<f64>,
+}
+
+#[derive(Debug)]
+struct Target {
+    about: String,
+    found: f64,
+    most: f64,
+}
+
+impl Order {
+    /// `overhead [--rounds <number>]` or `dispatch [--rounds <number>]`.
+    pub(crate) fn parse(name: &str, args: &[&str]) -> Result<Self, String> {
+        let what = match name {
+            "overhead" => What::Overhead,
+            "dispatch" => What::Dispatch,
+            other => return Err(format!("no benchmark `{other}`")),
+        };
+        let rounds = match args {
+            [] => 10,
+            ["--rounds", rounds] => match rounds.parse() {
+                Ok(rounds) if rounds > 0 => rounds,
+                _ => return Err(format!("`{rounds}` is not a number from 1 up")),
+            },
+            [other, ..] => return Err(format!("no option `{other}` of `{name}`; there is `--rounds`")),
+        };
+        Ok(Self { what, rounds })
+    }
+
+    pub(crate) fn run(self) -> Result<Table, String> {
+        let table = match self.what {
+            What::Overhead => overhead(self.rounds),
+            What::Dispatch => dispatch(self.rounds),
+        };
+        table.save()?;
+        Ok(table)
+    }
+}
+
+/// A delivery as a whole, and its decoding alone, in turn: what is left is the runtime's. The broker is a treadmill and
+/// the handler is empty.
+fn overhead(rounds: usize) -> Table {
+    let wire = wire::of(&OrderCreated::small());
+    let treadmill = Treadmill::new(&wire);
+    let mut all = Row::new("in all");
+    let mut decoding = Row::new("decoding");
+    let mut rest = Row::new("the runtime");
+    on(&treadmill, handlers![take], |turn| {
+        turn(DELIVERIES);
+        for _ in 0..rounds {
+            let whole = measured(DELIVERIES, || turn(DELIVERIES));
+            let part = measured(DELIVERIES, || {
+                for _ in 0..DELIVERIES {
+                    black_box(path::read::<OrderCreated>(black_box(&wire)));
+                }
+            });
+            rest.add((whole.0 - part.0, whole.1 - part.1));
+            all.add(whole);
+            decoding.add(part);
+        }
+    });
+    let targets = vec![
+        Target {
+            about: format!("the runtime: at most {MOST_NANOS:.0} ns a delivery"),
+            found: rest.nanos().median,
+            most: MOST_NANOS,
+        },
+        Target {
+            about: format!("the runtime: at most {MOST_ALLOCATIONS} allocations a delivery"),
+            found: rest.allocations(),
+            most: MOST_ALLOCATIONS,
+        },
+    ];
+    Table {
+        name: "overhead",
+        about: "one delivery of 512 bytes to an empty handler, without a broker".to_owned(),
+        machine: machine::describe(),
+        rows: vec![all, decoding, rest],
+        targets,
+    }
+}
+
+/// The same delivery among more and more that it is not for.
+fn dispatch(rounds: usize) -> Table {
+    let mut table = Table {
+        name: "dispatch",
+        about: "one delivery to an empty handler, which decodes nothing, among many".to_owned(),
+        machine: machine::describe(),
+        rows: Vec::new(),
+        targets: Vec::new(),
+    };
+    table.series(
+        "patterns of a handler",
+        vec![
+            (1, among(Crowd::<1, 1, false>, rounds)),
+            (10, among(Crowd::<1, 10, false>, rounds)),
+            (100, among(Crowd::<1, 100, false>, rounds)),
+            (1_000, among(Crowd::<1, 1_000, false>, rounds)),
+            (10_000, among(Crowd::<1, 10_000, false>, rounds)),
+        ],
+    );
+    table.series(
+        "handlers, a queue each",
+        vec![
+            (1, among(Crowd::<1, 1, false>, rounds)),
+            (10, among(Crowd::<10, 1, false>, rounds)),
+            (100, among(Crowd::<100, 1, false>, rounds)),
+            (1_000, among(Crowd::<1_000, 1, false>, rounds)),
+        ],
+    );
+    table.series(
+        "handlers of one queue",
+        vec![
+            (1, among(Crowd::<1, 1, true>, rounds)),
+            (10, among(Crowd::<10, 1, true>, rounds)),
+            (100, among(Crowd::<100, 1, true>, rounds)),
+            (1_000, among(Crowd::<1_000, 1, true>, rounds)),
+        ],
+    );
+    let sizes = [1, 10, 100, 1_000, 10_000];
+    let bound = sizes.map(|bindings| (bindings, among_bindings(bindings, rounds)));
+    table.series("bindings in memory, the topic alone", bound.into());
+    table
+}
+
+fn among<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
+    crowd: Crowd<HANDLERS, PATTERNS, SHARED>,
+    rounds: usize,
+) -> Row {
+    let mut row = Row::new("");
+    on(&path::to_the_last_of(crowd), crowd, |turn| {
+        row.fill(rounds, |batches| turn(batches * BATCH));
+    });
+    row
+}
+
+fn among_bindings(bindings: usize, rounds: usize) -> Row {
+    let patterns: Vec<String> = (1..=bindings).map(path::pattern).collect();
+    let mut topics = Topics::new(patterns.iter().map(String::as_str));
+    let mut row = Row::new("");
+    row.fill(rounds, |batches| {
+        for _ in 0..batches * BATCH {
+            black_box(topics.find(black_box("order.a001.created")).len());
+        }
+    });
+    row
+}
+
+/// Runs handlers on a treadmill, which `each` turns as often as it likes.
+fn on(treadmill: &Treadmill, handlers: impl HandlerList<NoState>, each: impl FnOnce(&mut dyn FnMut(u64))) {
+    let runtime = path::runtime();
+    let app = runtime.block_on(path::start(
+        App::new("bench").handlers(handlers),
+        &treadmill.bus(),
+    ));
+    each(&mut |deliveries| runtime.block_on(treadmill.turn(deliveries)));
+    runtime.block_on(path::end(app));
+}
+
+/// Nanoseconds and allocations of one of `count` that `work` does.
+#[allow(clippy::cast_precision_loss)] // They are few.
+fn measured(count: u64, work: impl FnOnce()) -> (f64, f64) {
+    let (cpu, allocations) = (machine::thread_nanos(), alloc::count());
+    work();
+    let nanos = machine::thread_nanos() - cpu;
+    let allocations = alloc::count() - allocations;
+    (nanos / count as f64, allocations as f64 / count as f64)
+}
+
+impl Row {
+    fn new(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            nanos: Vec::new(),
+            allocations: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, (nanos, allocations): (f64, f64)) {
+        self.nanos.push(nanos);
+        self.allocations.push(allocations);
+    }
+
+    /// Does `work` in batches, as many as a round has time for.
+    fn fill(&mut self, rounds: usize, mut work: impl FnMut(u64)) {
+        work(1);
+        let (batch, _) = measured(1, || (0..8).for_each(|_| work(1)));
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Between one and a few thousand.
+        let batches = (ROUND_NANOS * 8.0 / batch.max(1.0)).clamp(1.0, 40_000.0) as u64;
+        for _ in 0..rounds {
+            self.add(measured(batches * BATCH, || work(batches)));
+        }
+    }
+
+    fn nanos(&self) -> Summary {
+        summary(&self.nanos).unwrap_or(Summary {
+            median: 0.0,
+            least: 0.0,
+            most: 0.0,
+        })
+    }
+
+    fn allocations(&self) -> f64 {
+        summary(&self.allocations).map_or(0.0, |allocations| allocations.median)
+    }
+}
+
+impl Table {
+    /// Adds a row for each size, and holds the last against the first.
+    fn series(&mut self, what: &str, rows: Vec<(usize, Row)>) {
+        if let (Some((_, first)), Some((most, last))) = (rows.first(), rows.last()) {
+            self.targets.push(Target {
+                about: format!("{most} {what}: at most {MOST_AMONG_MANY} of what one costs"),
+                found: last.nanos().median / first.nanos().median,
+                most: MOST_AMONG_MANY,
+            });
+        }
+        self.rows.extend(rows.into_iter().map(|(size, row)| Row {
+            what: format!("{size} {what}"),
+            ..row
+        }));
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "scenario": self.name,
+            "about": self.about,
+            "machine": self.machine,
+            "rows": self.rows.iter().map(|row| json!({
+                "what": row.what, "nanos": row.nanos, "allocations": row.allocations
+            })).collect::<Vec<_>>(),
+            "targets": self.targets.iter().map(|target| json!({
+                "target": target.about, "found": target.found, "holds": target.holds()
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    fn save(&self) -> Result<(), String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/results");
+        let file = folder.join(format!("{}.json", self.name));
+        let mut text = serde_json::to_string_pretty(&self.json()).unwrap_or_default();
+        let _ = writeln!(text);
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&file, text))
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))
+    }
+}
+
+impl Target {
+    fn holds(&self) -> bool {
+        self.found <= self.most
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n{}: {}\n{}", self.name, self.about, self.machine)?;
+        let width = self.rows.iter().map(|row| row.what.len()).max().unwrap_or(0);
+        writeln!(
+            f,
+            "{:width$}  {:>13}  {:>19}  {:>11}",
+            "", "ns a delivery", "least to most", "allocations"
+        )?;
+        for row in &self.rows {
+            let nanos = row.nanos();
+            writeln!(
+                f,
+                "{:width$}  {:>13.0}  {:>19}  {:>11.1}",
+                row.what,
+                nanos.median,
+                format!("{:.0} to {:.0}", nanos.least, nanos.most),
+                row.allocations()
+            )?;
+        }
+        for target in &self.targets {
+            let word = if target.holds() { "holds" } else { "DOES NOT HOLD" };
+            writeln!(f, "{}: {:.2}, {word}", target.about, target.found)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,307 @@
+//! Every scenario.
+
+use super::Bound::{AtLeast, AtMost, MoreAtMost, TimesAtLeast, TimesAtMost};
+use super::{Bound, Figure, On, Row, Scenario, Target};
+use crate::twins::{Job, Twin};
+
+const fn row(twin: Twin, job: Job, events: u64) -> Row {
+    Row {
+        name: twin.name(),
+        twin,
+        job,
+        events,
+    }
+}
+
+const fn named(name: &'static str, twin: Twin, job: Job, events: u64) -> Row {
+    Row {
+        name,
+        twin,
+        job,
+        events,
+    }
+}
+
+const fn target(figure: Figure, bound: Bound) -> Target {
+    Target {
+        figure,
+        of: "tidings",
+        bound,
+    }
+}
+
+const fn of(of: &'static str, figure: Figure, bound: Bound) -> Target {
+    Target { figure, of, bound }
+}
+
+const PUBLISH: &[Target] = &[
+    target(Figure::Rate, TimesAtLeast(0.95, "lapin-best")),
+    target(Figure::Cpu, TimesAtMost(1.15, "lapin-best")),
+    target(Figure::Rate, TimesAtLeast(4.0, "faststream")),
+    target(Figure::Rate, TimesAtLeast(1.3, "golevelup")),
+    target(Figure::Rate, TimesAtLeast(1.0, "ruststream")),
+    target(Figure::Cpu, TimesAtMost(1.0, "ruststream")),
+];
+
+pub(crate) const ALL: &[Scenario] = &[
+    Scenario {
+        name: "publish-one",
+        about: "one task publishes and awaits each confirm",
+        rows: &[
+            row(Twin::Tidings, Job::PublishOne, 2_000),
+            row(Twin::LapinNaive, Job::PublishOne, 2_000),
+            row(Twin::RustStreamPlain, Job::PublishOne, 2_000),
+            row(Twin::FastStreamPlain, Job::PublishOne, 1_500),
+        ],
+        on: On::Queues,
+        rounds: 5,
+        targets: &[],
+    },
+    Scenario {
+        name: "publish-256",
+        about: "256 tasks publish and await each confirm",
+        rows: &[
+            row(Twin::Tidings, Job::PublishMany, 30_000),
+            row(Twin::LapinBest, Job::PublishMany, 30_000),
+            row(Twin::LapinNaive, Job::PublishMany, 2_000),
+            row(Twin::RustStream, Job::PublishMany, 30_000),
+            row(Twin::FastStream, Job::PublishMany, 6_000),
+            row(Twin::Golevelup, Job::PublishMany, 30_000),
+        ],
+        on: On::Queues,
+        rounds: 10,
+        targets: PUBLISH,
+    },
+    Scenario {
+        name: "publish-all",
+        about: "one task publishes a thousand at a time",
+        rows: &[
+            row(Twin::Tidings, Job::PublishAll, 30_000),
+            row(Twin::LapinBest, Job::PublishAll, 30_000),
+            row(Twin::RustStream, Job::PublishAll, 30_000),
+            row(Twin::FastStream, Job::PublishAll, 6_000),
+            row(Twin::Golevelup, Job::PublishAll, 30_000),
+        ],
+        on: On::Queues,
+        rounds: 10,
+        targets: PUBLISH,
+    },
+    Scenario {
+        name: "publish-64kb",
+        about: "256 tasks publish events of 64 kB",
+        rows: &[
+            row(Twin::Tidings, Job::PublishBig, 3_000),
+            row(Twin::LapinBest, Job::PublishBig, 3_000),
+        ],
+        on: On::Queues,
+        rounds: 4,
+        targets: &[],
+    },
+    Scenario {
+        name: "consume",
+        about: "a handler that does nothing empties a queue",
+        rows: &[
+            row(Twin::Tidings, Job::Consume, 30_000),
+            row(Twin::LapinBest, Job::Consume, 30_000),
+            row(Twin::LapinNaive, Job::Consume, 12_000),
+            row(Twin::RustStream, Job::Consume, 30_000),
+            row(Twin::FastStream, Job::Consume, 5_000),
+            row(Twin::Golevelup, Job::Consume, 40_000),
+        ],
+        on: On::Queues,
+        rounds: 10,
+        targets: &[
+            target(Figure::Rate, TimesAtLeast(0.95, "lapin-best")),
+            target(Figure::Cpu, TimesAtMost(1.15, "lapin-best")),
+            target(Figure::Rate, TimesAtLeast(8.0, "faststream")),
+            target(Figure::Rate, TimesAtLeast(1.0, "golevelup")),
+            target(Figure::Cpu, TimesAtMost(1.0, "golevelup")),
+            target(Figure::Rate, TimesAtLeast(1.0, "ruststream")),
+            target(Figure::Cpu, TimesAtMost(1.0, "ruststream")),
+            // The runtime's own part of a delivery, 1 µs: lapin's row decodes and settles as well.
+            target(Figure::Cpu, MoreAtMost(0.1, "lapin-best")),
+            target(Figure::Allocations, MoreAtMost(2.0, "lapin-best")),
+        ],
+    },
+    Scenario {
+        name: "consume-plain",
+        about: "the same as RustStream and FastStream document it",
+        rows: &[
+            row(Twin::Tidings, Job::Consume, 30_000),
+            row(Twin::RustStreamPlain, Job::Consume, 12_000),
+            row(Twin::FastStreamPlain, Job::Consume, 4_000),
+        ],
+        on: On::Queues,
+        rounds: 3,
+        targets: &[],
+    },
+    Scenario {
+        name: "consume-64kb",
+        about: "a handler that does nothing takes events of 64 kB",
+        rows: &[
+            row(Twin::Tidings, Job::ConsumeBig, 3_000),
+            row(Twin::LapinBest, Job::ConsumeBig, 3_000),
+        ],
+        on: On::Queues,
+        rounds: 3,
+        // 256 of 64 kB, as the wire brings them and once more as they are decoded, beside the process itself.
+        targets: &[target(Figure::Peak, AtMost(64.0))],
+    },
+    Scenario {
+        name: "5ms",
+        about: "a handler of 5 ms empties a queue, so many side by side; 64 are the default",
+        rows: &[
+            named("tidings-16", Twin::Tidings, Job::Slow16, 4_000),
+            named("lapin-16", Twin::LapinBest, Job::Slow16, 4_000),
+            named("tidings-64", Twin::Tidings, Job::Slow, 12_000),
+            named("lapin-64", Twin::LapinBest, Job::Slow, 12_000),
+            named("tidings-256", Twin::Tidings, Job::Slow256, 20_000),
+            named("lapin-256", Twin::LapinBest, Job::Slow256, 20_000),
+            named("tidings-1024", Twin::Tidings, Job::Slow1024, 20_000),
+            named("lapin-1024", Twin::LapinBest, Job::Slow1024, 20_000),
+        ],
+        on: On::Queues,
+        rounds: 4,
+        targets: &[
+            of("tidings-16", Figure::Rate, TimesAtLeast(0.95, "lapin-16")),
+            of("tidings-64", Figure::Rate, TimesAtLeast(0.95, "lapin-64")),
+            of("tidings-64", Figure::Rate, TimesAtLeast(3.5, "tidings-16")),
+            of("tidings-256", Figure::Rate, TimesAtLeast(0.95, "lapin-256")),
+            of("tidings-1024", Figure::Rate, TimesAtLeast(0.95, "lapin-1024")),
+        ],
+    },
+    Scenario {
+        name: "5ms-offered",
+        about: "a handler of 5 ms with default settings is given 2,000 events a second",
+        rows: &[
+            row(Twin::Tidings, Job::Offered, 3_000),
+            row(Twin::LapinBest, Job::Offered, 3_000),
+        ],
+        on: On::Queues,
+        rounds: 6,
+        // To the end of the last of 1.5 seconds, which comes some milliseconds after.
+        targets: &[target(Figure::Rate, AtLeast(1_960.0))],
+    },
+    Scenario {
+        name: "busy",
+        about: "a handler that calculates for some 100 µs, on all cores",
+        rows: &[
+            row(Twin::Tidings, Job::Busy, 10_000),
+            row(Twin::LapinBest, Job::Busy, 10_000),
+        ],
+        on: On::Queues,
+        rounds: 4,
+        targets: &[],
+    },
+    Scenario {
+        name: "stuck",
+        about: "the first of many deliveries ends after all others",
+        rows: &[
+            row(Twin::Tidings, Job::Stuck, 20_000),
+            row(Twin::LapinBest, Job::Stuck, 20_000),
+        ],
+        on: On::Queues,
+        rounds: 3,
+        targets: &[],
+    },
+    Scenario {
+        name: "ordered",
+        about: "in the order of 1, 100 and 100,000 aggregates, beside no order",
+        rows: &[
+            named("ordered-1", Twin::Tidings, Job::Ordered1, 20_000),
+            named("ordered-100", Twin::Tidings, Job::Ordered100, 20_000),
+            named("ordered-100000", Twin::Tidings, Job::Ordered100000, 100_000),
+            named("unordered", Twin::Tidings, Job::Consume, 20_000),
+        ],
+        on: On::Queues,
+        rounds: 3,
+        targets: &[],
+    },
+    Scenario {
+        name: "family",
+        about: "events of 50 types that are one Rust type, beside one type",
+        rows: &[
+            named("family-of-50", Twin::Tidings, Job::Family, 30_000),
+            named("one-type", Twin::Tidings, Job::Consume, 30_000),
+        ],
+        on: On::Queues,
+        rounds: 4,
+        targets: &[],
+    },
+    Scenario {
+        name: "end-to-end",
+        about: "1,000 events a second, from before the publish to the handler",
+        rows: &[
+            row(Twin::Tidings, Job::EndToEnd, 2_000),
+            row(Twin::LapinBest, Job::EndToEnd, 2_000),
+        ],
+        on: On::Queues,
+        rounds: 12,
+        targets: &[target(Figure::P50, MoreAtMost(100.0, "lapin-best"))],
+    },
+    Scenario {
+        name: "end-to-end-full",
+        about: "as many events as there can be, from before the publish to the handler",
+        rows: &[
+            row(Twin::Tidings, Job::EndToEndFull, 30_000),
+            row(Twin::LapinBest, Job::EndToEndFull, 30_000),
+        ],
+        on: On::Queues,
+        rounds: 4,
+        targets: &[],
+    },
+    Scenario {
+        name: "chain",
+        about: "three services, each of which publishes what the next one takes",
+        rows: &[
+            row(Twin::Tidings, Job::Chain, 8_000),
+            row(Twin::LapinBest, Job::Chain, 8_000),
+        ],
+        on: On::Queues,
+        rounds: 4,
+        targets: &[],
+    },
+    Scenario {
+        name: "memory",
+        about: "in memory on one core, end to end, beside 100 to 10,000 patterns that match nothing",
+        rows: &[
+            row(Twin::Tidings, Job::Memory, 300_000),
+            named("100-patterns", Twin::Tidings, Job::Dispatch100, 300_000),
+            named("1000-patterns", Twin::Tidings, Job::Dispatch1000, 300_000),
+            named("10000-patterns", Twin::Tidings, Job::Dispatch10000, 300_000),
+        ],
+        on: On::Memory,
+        rounds: 10,
+        targets: &[
+            target(Figure::Rate, AtLeast(250_000.0)),
+            of("10000-patterns", Figure::Rate, TimesAtLeast(0.95, "tidings")),
+        ],
+    },
+    Scenario {
+        name: "reconnect",
+        about: "a cut connection, from the cut to the next confirmed publish; 3 cuts a run",
+        rows: &[
+            row(Twin::Tidings, Job::Reconnect, 3),
+            row(Twin::LapinBest, Job::Reconnect, 3),
+        ],
+        on: On::Queues,
+        rounds: 3,
+        targets: &[],
+    },
+    Scenario {
+        name: "start",
+        about: "500 handlers start: nothing is there, then (`s-again`) everything is",
+        rows: &[row(Twin::Tidings, Job::Start, 500)],
+        on: On::OwnQueues,
+        rounds: 2,
+        targets: &[],
+    },
+    Scenario {
+        name: "flat",
+        about: "memory over many events, end to end; `--events 10000000` is the long form",
+        rows: &[row(Twin::Tidings, Job::Flat, 150_000)],
+        on: On::Queues,
+        rounds: 2,
+        targets: &[target(Figure::Also("growth"), AtMost(1.1))],
+    },
+];

@@ -1,0 +1,135 @@
+//! The figures that are kept: a path and its instructions a line.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::table::Row;
+
+/// Instructions an event, path by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Figures(Vec<(String, u64)>);
+
+const HEAD: &str = "\
+# Instructions an event, counted by callgrind on x86-64 Linux. `cargo xtask bench-check` fails when a path takes over a
+# tenth more; `cargo xtask bench-check --write` writes this file anew. The paths are in `bench/paths/src/path.rs`.
+";
+
+fn file(root: &Path) -> PathBuf {
+    root.join("bench/instructions.toml")
+}
+
+impl Figures {
+    pub(crate) fn new(figures: Vec<(String, u64)>) -> Self {
+        Self(figures)
+    }
+
+    pub(crate) fn read(root: &Path) -> Result<Self, String> {
+        let file = file(root);
+        let text = fs::read_to_string(&file).map_err(|error| {
+            format!(
+                "cannot read {} ({error}); write it with `cargo xtask bench-check --write`",
+                file.display()
+            )
+        })?;
+        Self::parse(&text)
+    }
+
+    // # A comment.
+    // publish-all = 23_185
+    fn parse(text: &str) -> Result<Self, String> {
+        let lines = text.lines().map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let figures = lines.map(|line| {
+            let (path, figure) = line.split_once('=')?;
+            let figure = figure.trim().replace('_', "").parse().ok()?;
+            Some((path.trim().to_owned(), figure))
+        });
+        figures
+            .collect::<Option<_>>()
+            .map(Self)
+            .ok_or_else(|| "a line of bench/instructions.toml is no `path = instructions`".to_owned())
+    }
+
+    pub(crate) fn write(&self, root: &Path) -> Result<(), String> {
+        let file = file(root);
+        fs::write(&file, self.text()).map_err(|error| format!("cannot write {}: {error}", file.display()))
+    }
+
+    fn text(&self) -> String {
+        self.0.iter().fold(HEAD.to_owned(), |mut text, (path, figure)| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{path} = {}", grouped(*figure, '_'));
+            text
+        })
+    }
+
+    /// The figure of a path.
+    pub(crate) fn of(&self, path: &str) -> Option<u64> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == path)
+            .map(|(_, figure)| *figure)
+    }
+
+    /// The paths that have a figure and were not counted.
+    pub(crate) fn without(&self, rows: &[Row]) -> Vec<String> {
+        let paths = self.0.iter().map(|(path, _)| path);
+        paths
+            .filter(|path| rows.iter().all(|row| row.path != **path))
+            .cloned()
+            .collect()
+    }
+}
+
+/// A number in groups of three digits.
+pub(crate) fn grouped(number: u64, mark: char) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(mark);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let figures = Figures::new(vec![
+            ("publish".to_owned(), 17_652),
+            ("encode-64kb".to_owned(), 1_176_014),
+        ]);
+        assert!(
+            figures.text().ends_with("encode-64kb = 1_176_014\n"),
+            "{}",
+            figures.text()
+        );
+        assert_eq!(Figures::parse(&figures.text()), Ok(figures));
+    }
+
+    #[test]
+    fn a_line_that_is_no_figure_is_an_error() {
+        assert!(Figures::parse("publish: 5\n").is_err());
+        assert!(Figures::parse("publish = many\n").is_err());
+    }
+
+    #[test]
+    fn the_figures_that_are_kept_can_be_read() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let figures = Figures::read(&root).expect("the file is there");
+        assert!(figures.of("publish").is_some_and(|figure| figure > 0));
+    }
+
+    #[test]
+    fn digits_stand_in_threes() {
+        assert_eq!(grouped(7, ','), "7");
+        assert_eq!(grouped(1_736, ','), "1,736");
+        assert_eq!(grouped(695_128, ','), "695,128");
+    }
+}
