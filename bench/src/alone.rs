@@ -284,7 +284,18 @@ impl Table {
         }));
     }
 
-    fn json(&self) -> Value {
+    /// Each target with what was found, and whether it holds.
+    pub(crate) fn verdicts(&self) -> impl Iterator<Item = (&str, f64, bool)> {
+        self.targets
+            .iter()
+            .map(|target| (target.about.as_str(), target.found, target.holds()))
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn json(&self) -> Value {
         json!({
             "scenario": self.name,
             "about": self.about,

@@ -43,7 +43,8 @@ usage: cargo run -p bench --release -- <benchmark>
           [--out <folder>]
       Tidings beside its twins on a RabbitMQ of its own: the installed one, or the version named; on quorum queues
       unless told otherwise. `--quick` is a fifth of everything, to see that it works. Tables go to the screen and,
-      with every run, to target/bench/results or the folder named. `all` is every scenario on both types of queue:
+      with every run, to target/bench/results or the folder named. `all` is every scenario on both types of queue,
+      and `overhead` and `dispatch`:
 
 ";
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tidings_broker::{Node, Version};
 
+use crate::alone;
 use crate::broker;
 use crate::machine;
 use crate::page::{Page, Pages};
@@ -21,6 +22,8 @@ pub(crate) struct Order {
     events: Option<u64>,
     quick: bool,
     out: Option<PathBuf>,
+    /// What is measured without a broker and without twins.
+    alone: &'static [&'static str],
 }
 
 const TYPES: [&str; 2] = ["classic", "quorum"];
@@ -35,8 +38,8 @@ impl Order {
             events: None,
             quick: false,
             out: None,
+            alone: &[],
         };
-        let mut all = false;
         let mut args = args.iter();
         while let Some(&arg) = args.next() {
             let mut value = || {
@@ -52,7 +55,7 @@ impl Order {
                 "--quick" => order.quick = true,
                 "--out" => order.out = Some(value()?.into()),
                 "all" => {
-                    all = true;
+                    order.alone = &["overhead", "dispatch"];
                     order.scenarios.extend(scenario::ALL);
                 }
                 name => match scenario::ALL.iter().find(|scenario| scenario.name == name) {
@@ -65,7 +68,11 @@ impl Order {
             return Err("no benchmark given".to_owned());
         }
         if order.queues.is_empty() {
-            order.queues.extend(if all { &TYPES[..] } else { &TYPES[1..] });
+            order.queues.extend(if order.alone.is_empty() {
+                &TYPES[1..]
+            } else {
+                &TYPES[..]
+            });
         }
         Ok(order)
     }
@@ -85,6 +92,7 @@ impl Order {
             broker: version,
             machine: machine::describe(),
             all: Vec::new(),
+            alone: Vec::new(),
         };
         for scenario in &self.scenarios {
             let queues = match scenario.on {
@@ -108,6 +116,13 @@ impl Order {
                 pages.all.push(page);
             }
             // And what is there is kept, should the machine go away.
+            self.save(&pages)?;
+        }
+        for name in self.alone {
+            let rounds = if self.quick { &["--rounds", "2"][..] } else { &[] };
+            let table = alone::Order::parse(name, rounds)?.run()?;
+            print!("{table}");
+            pages.alone.push(table);
             self.save(&pages)?;
         }
         print!("{}", pages.verdicts());

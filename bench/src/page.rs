@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::{Value, json};
 
+use crate::alone;
 use crate::round::{Failure, Measured, Rounds};
 use crate::scenario::{Bound, Figure, On, Scenario, Target};
 use crate::statistics::{Middle, Summary, middle, summary};
@@ -24,6 +25,8 @@ pub(crate) struct Pages {
     pub(crate) broker: String,
     pub(crate) machine: String,
     pub(crate) all: Vec<Page>,
+    /// The runtime without a broker.
+    pub(crate) alone: Vec<alone::Table>,
 }
 
 /// A target, judged.
@@ -48,6 +51,7 @@ impl Pages {
                 .flat_map(|page| page.failures.iter().map(|failure| json!(failure)))
                 .collect(),
         );
+        add("alone", self.alone.iter().map(alone::Table::json).collect());
         // A run a line, so that two files can be compared.
         text.push_str("\"runs\": [\n");
         let runs = self.all.iter().flat_map(|page| {
@@ -73,6 +77,9 @@ impl Pages {
         text.push_str("\n## Tables\n\n```text");
         for page in &self.all {
             let _ = write!(text, "{page}");
+        }
+        for table in &self.alone {
+            let _ = write!(text, "{table}");
         }
         text.push_str("```\n");
         text
@@ -101,6 +108,17 @@ impl Pages {
                     page.queue,
                     verdict.target,
                     verdict.word()
+                );
+            }
+        }
+        for table in &self.alone {
+            for (target, found, holds) in table.verdicts() {
+                let word = if holds { "holds" } else { "**does not hold**" };
+                let _ = writeln!(
+                    text,
+                    "| {} | - | {target} | {} | - | {word} |",
+                    table.name(),
+                    shown(found)
                 );
             }
         }

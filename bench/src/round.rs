@@ -112,7 +112,7 @@ fn one(
         },
     };
     prepare(row.job, stage, queue, run.events)?;
-    let limit = Duration::from_secs(120 + run.events / 500);
+    let limit = Duration::from_secs(60 + run.events / 1_000);
     let program = Program::start(row.twin, row.job, &run, limit)?;
     let broker = || stage.pid.map_or(0.0, |pid| machine::cpu_of(pid).0);
     let (broker_before, all_before) = (broker(), machine::cpu_of_all().0);

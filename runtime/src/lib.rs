@@ -270,7 +270,7 @@ pub use tidings_macros::DomainEvent;
 /// | `timeout = "30s"` | how long one attempt may take, at most `15m` | 30 seconds |
 /// | `ordered_by = "aggregate_id"` | one at a time for each aggregate, in the order they came | as they come |
 /// | `on_dead_letter = "pause"` | the handler pauses when it gives up on a delivery | it goes on |
-/// | `single_active` | one instance of the service at a time takes from the queue | every instance |
+/// | `single_active` | one instance of the service at a time takes from the queue; with `ordered_by` the order holds across instances | every instance |
 /// | `ephemeral` | each instance has a queue of its own that ends with it | one durable queue |
 /// | `reject_on(Declined, SoldOut)` | errors that no retry helps, wherever they are in the chain of `source()` | none |
 /// | `crate = path` | where `tidings` is, when it goes by another name | `::tidings` |

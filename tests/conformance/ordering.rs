@@ -242,7 +242,7 @@ pub(crate) async fn an_ordered_event_that_ends_its_process_is_dead_lettered_and_
 }
 
 /// Declares the handler's queue, before there is anything to take.
-async fn publish_to<F: Fixture>(stage: &Stage<F>, hands: &Hands) {
+async fn declare<F: Fixture>(stage: &Stage<F>, hands: &Hands) {
     let app = start!(stage, hands, [ordered]);
     within("the shutdown", app.shutdown()).await.unwrap();
 }

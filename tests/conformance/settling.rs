@@ -69,7 +69,7 @@ pub(crate) async fn an_event_that_ends_its_process_is_dead_lettered_and_its_neig
 
     let mut handled = Vec::new();
     // As often as it takes, and no oftener than the guard allows.
-    for _ in 0..4 {
+    for _ in 0..6 {
         let app = start!(stage, deadly, [plain]);
         if killed(&stage, &mut log, &mut handled).await {
             drop(app);

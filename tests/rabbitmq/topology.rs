@@ -125,7 +125,7 @@ async fn verifying_makes_nothing_and_says_what_is_missing() {
         .unwrap_err();
     let missing = text(&error);
     assert!(
-        missing.contains("missing.one.delay.1s") && missing.contains("missing.one.delay.15m"),
+        missing.contains("missing.one.delay.50ms") && missing.contains("missing.one.delay.45s"),
         "{missing}"
     );
     let whole = App::new("missing").handlers(handlers![one]);

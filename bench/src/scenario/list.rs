@@ -118,9 +118,6 @@ pub(crate) const ALL: &[Scenario] = &[
             target(Figure::Cpu, TimesAtMost(1.0, "golevelup")),
             target(Figure::Rate, TimesAtLeast(1.0, "ruststream")),
             target(Figure::Cpu, TimesAtMost(1.0, "ruststream")),
-            // The runtime's own part of a delivery, 1 µs: lapin's row decodes and settles as well.
-            target(Figure::Cpu, MoreAtMost(0.1, "lapin-best")),
-            target(Figure::Allocations, MoreAtMost(2.0, "lapin-best")),
         ],
     },
     Scenario {

@@ -14,8 +14,9 @@ use super::worker::{Match, Worker};
 
 /// From this count of returns on, a delivery is suspected of ending its process, and handled alone.
 const SUSPECT_FROM: u32 = 2;
-/// At this count it is dead-lettered before it runs.
-const CRASH_LOOP_AT: u32 = 5;
+/// At this count it is dead-lettered before it runs. It is more than two that came with others, and three alone: up to
+/// RabbitMQ 4.2 a delivery that is under way when its consumer is cancelled comes back as well, and counts.
+const CRASH_LOOP_AT: u32 = 7;
 /// The same where events are ordered. What is suspect there cannot be moved out of the others' way, so that all that an
 /// instance holds when it ends comes back once more with it; and up to RabbitMQ 4.2 also when it ends in good order. A
 /// dozen instances that are replaced one by one with the same events in hand stay below.

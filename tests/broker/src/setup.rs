@@ -212,6 +212,13 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_the_plain_file_has_no_name_for_go_into_the_other() {
+        assert_eq!(setup().advanced_config(), "[{rabbit, []}].\n");
+        let setup = setup().advanced("{a, 1}").advanced("{b, 2}");
+        assert_eq!(setup.advanced_config(), "[{rabbit, [{a, 1}, {b, 2}]}].\n");
+    }
+
+    #[test]
     fn out_of_the_box_nothing_is_set() {
         let names = ["a".to_owned()];
         let conf = setup().rabbitmq_conf(&particulars("127.0.0.1", &names));

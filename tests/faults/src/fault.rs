@@ -99,3 +99,19 @@ pub fn lanes() -> [Vec<Fault>; 3] {
         [crate::network::FAULTS, crate::process::FAULTS].concat(),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_has_a_name_of_its_own_and_most_can_be_drawn_by_a_soak() {
+        let all = all();
+        let names: HashSet<&str> = all.iter().map(|fault| fault.name).collect();
+        assert_eq!(names.len(), all.len());
+        let drawn = all.iter().filter(|fault| fault.strike.is_some()).count();
+        assert!(drawn >= 30, "{drawn} of {}", all.len());
+    }
+}

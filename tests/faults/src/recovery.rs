@@ -117,3 +117,28 @@ pub(crate) fn text(error: &(dyn std::error::Error + 'static)) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_how_long_things_took_the_longest_is_kept() {
+        let mut row = Row::default();
+        for notes in [
+            ["well again after 1.5 s at most", "3 retries wait"],
+            ["well again after 0.7 s at most", "3 retries wait"],
+            ["well again after 2.0 s at most", "noticed after 0.1 s at most"],
+        ] {
+            join_notes(&mut row, &notes.map(str::to_owned));
+        }
+        assert_eq!(
+            row.notes,
+            [
+                "well again after 2.0 s at most",
+                "3 retries wait",
+                "noticed after 0.1 s at most"
+            ]
+        );
+    }
+}

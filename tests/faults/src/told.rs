@@ -87,3 +87,19 @@ impl Book {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_is_confirmed_counts_once() {
+        let book = Book::default();
+        let (first, second) = (book.open(), book.open());
+        for _ in 0..2 {
+            book.close(first, &Ok("id".to_owned()));
+        }
+        assert_eq!((book.confirmed(), book.next()), (1, 2));
+        assert!(book.confirmed_since(first) && !book.confirmed_since(second));
+    }
+}

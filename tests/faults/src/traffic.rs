@@ -210,7 +210,7 @@ impl Load {
     pub async fn bus(&self) -> Bus {
         let builder = Bus::builder()
             .service(&self.service)
-            .connect_timeout(Duration::from_secs(20))
+            .connect_timeout(DEADLINE)
             .speed_up(20);
         within("a bus", (self.settings.0)(builder).connect(&self.url))
             .await

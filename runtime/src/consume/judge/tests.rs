@@ -101,10 +101,20 @@ fn redriven(headers: &[(&str, &str)], event_type: &str) -> Message {
 
 /// The verdict in a word, the handler it names, and the attempt.
 fn judged(message: Message, returns: u32, workers: &[Arc<Worker>]) -> (String, &'static str, u32) {
+    judged_at(1, message, returns, workers)
+}
+
+/// The same of a delivery of this number.
+fn judged_at(
+    tag: u64,
+    message: Message,
+    returns: u32,
+    workers: &[Arc<Worker>],
+) -> (String, &'static str, u32) {
     let bus = Bus::on_memory(Config::default());
     let service = Service::new("shop", bus, Plan::default(), watch::channel(false).1);
     let incoming = Incoming {
-        tag: 1,
+        tag,
         message: Arc::new(message),
         redelivered: returns > 0,
         delivery_count: returns,
@@ -183,12 +193,60 @@ fn a_declared_event_that_cannot_be_read_is_malformed() {
 }
 
 #[test]
-fn five_returns_are_a_crash_loop_before_anything_is_read() {
+fn seven_returns_are_a_crash_loop_before_anything_is_read() {
     let read = |returns| judged(published("order.placed", "order.placed"), returns, &[wide()]).0;
-    assert_eq!(read(4), "run order.placed");
-    assert_eq!(read(5), "crash loop 5");
+    assert_eq!(read(6), "run order.placed");
+    assert_eq!(read(7), "crash loop 7");
     let broken = broken("order.placed", "\u{0}");
     assert_eq!(judged(broken, 50, &[wide()]).0, "crash loop 50");
+}
+
+#[test]
+fn returns_before_a_delivery_was_set_aside_count_unless_they_are_forged() {
+    let through = |exchange: &str| {
+        let message = Message {
+            exchange: exchange.to_owned(),
+            ..published("order.placed", "order.placed")
+        };
+        let mut message = message;
+        message
+            .headers
+            .set("tidings-original-routing-key", "order.placed");
+        message.headers.set("tidings-returns", 4_u32);
+        judged(message, 3, &[wide()]).0
+    };
+    assert_eq!(through("shop.return"), "crash loop 7");
+    assert_eq!(through("domain_events"), "run order.placed");
+}
+
+#[test]
+fn of_an_ordered_queue_the_first_of_a_subscription_is_a_crash_loop_at_fifteen_returns() {
+    let ordered = || {
+        let descriptor = HandlerDescriptor::new(
+            "ordered",
+            "ordered",
+            &["order.*"],
+            Takes {
+                events: PLACED,
+                any: false,
+            },
+            EventSet::NONE,
+        )
+        .with_order();
+        let call = Arc::new(|_| -> crate::handler::HandlerFuture { unreachable!("it is judged, not run") });
+        Arc::new(Worker::new(descriptor, call, Arc::new([]), 1))
+    };
+    let read = |tag, returns| {
+        let message = published("order.placed", "order.placed");
+        judged_at(tag, message, returns, &[ordered()]).0
+    };
+    assert_eq!(read(1, 14), "run order.placed");
+    assert_eq!(read(1, 15), "crash loop 15");
+    assert_eq!(
+        read(2, 40),
+        "run order.placed",
+        "it came back with the one before it"
+    );
 }
 
 #[test]

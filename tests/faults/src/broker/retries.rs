@@ -19,7 +19,9 @@ use crate::stranger::Stranger;
 use crate::traffic::{Load, Traffic};
 use crate::wait::{blocking, comes, until, within};
 
-/// The rung that both handlers wait.
+/// The rung of the queue that will not have its retries: time enough to delete it, or to let it refuse.
+const DOOMED: Duration = Duration::from_secs(15);
+/// The rung of the other.
 const RUNG: Duration = Duration::from_secs(5);
 /// How much later a retry may come.
 const LATE: Duration = Duration::from_secs(1);
@@ -47,7 +49,7 @@ impl Times {
 }
 
 /// Fails until it is healed, but for one event of ten: what never succeeds is not tried any more.
-#[event_handler("fault.noted", concurrency = 256, retry(rungs = "5s"))]
+#[event_handler("fault.noted", concurrency = 256, retry(rungs = "15s"))]
 async fn doomed(event: Event<Noted>, State(times): State<Times>) -> Result<(), HandlerError> {
     if event.number.is_multiple_of(10) || times.healed.load(Ordering::Relaxed) {
         times
@@ -92,6 +94,8 @@ struct Doomed {
     load: Load,
     times: Times,
     stranger: Stranger,
+    /// When the last of the retries comes back.
+    due: Instant,
 }
 
 impl Doomed {
@@ -106,11 +110,12 @@ impl Doomed {
             healed: Arc::default(),
         };
         let stranger = Stranger::connect(load.url()).await;
-        let scene = Self {
+        let mut scene = Self {
             traffic,
             load,
             times,
             stranger,
+            due: Instant::now(),
         };
         let (app, bus) = scene.app(|app| app.handlers(handlers![doomed, prompt])).await;
         scene.traffic.burst(hundreds * EVENTS).await;
@@ -118,6 +123,7 @@ impl Doomed {
             *scene.times.doomed.lock().unwrap_or_else(PoisonError::into_inner) >= hundreds * RETRIES
         })
         .await;
+        scene.due = Instant::now() + DOOMED;
         // What has failed is on its way to the delay queue: a shutdown waits for it.
         within("the shutdown", app.shutdown())
             .await
@@ -197,9 +203,12 @@ pub(super) async fn of_a_queue_that_is_gone(stage: &Stage) -> Row {
             .expect("the queue is deleted");
         all.add(&scene.others_are_in_time(once(stage)).await);
         let stranger = Stranger::connect(&room.url).await;
-        let orphans = stranger.depth("faults.orphans").await.unwrap_or_default();
-        all.check(orphans as usize >= RETRIES, || {
-            format!("{orphans} of {RETRIES} retries of the queue are kept")
+        let kept = comes(2 * DOOMED, async || {
+            let orphans = stranger.depth("faults.orphans").await.unwrap_or_default();
+            orphans as usize >= RETRIES
+        });
+        all.check(kept.await, || {
+            format!("not all {RETRIES} retries of the queue are kept")
         });
     }
     all
@@ -228,6 +237,8 @@ pub(super) async fn of_a_queue_that_is_full(stage: &Stage) -> Row {
             !publish.await.expect("the broker answers")
         })
         .await;
+        // Their worker has found out by then.
+        tokio::time::sleep_until((scene.due + LATE).into()).await;
         let (load, times) = (scene.load.clone(), scene.times.clone());
         let mut row = scene.others_are_in_time(once(stage)).await;
         let taken = Stranger::connect(&room.url).await.depth("faults.doomed").await;

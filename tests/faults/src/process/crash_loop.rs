@@ -32,7 +32,7 @@ pub(super) async fn ended(stage: &Stage, killers: usize, instances: usize) -> Ro
     let started = Instant::now();
     let mut running: Vec<Instance> = (0..instances).map(|_| Instance::start(&asking.job)).collect();
     let mut deaths = 0;
-    while !asking.is_settled().await && started.elapsed() < Duration::from_mins(1) {
+    while !asking.is_settled().await && started.elapsed() < Duration::from_mins(2) {
         for instance in &mut running {
             if instance.ended().is_some() {
                 deaths += 1;

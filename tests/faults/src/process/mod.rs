@@ -122,7 +122,7 @@ pub const FAULTS: &[Fault] = &[
     Fault::new(
         "deploy-ordered",
         "six instances with one active are replaced one by one while deliveries wait in their place",
-        Times { short: 1, full: 2 },
+        Times { short: 2, full: 2 },
         |stage| Box::pin(deploy::ordered(stage)),
     ),
     Fault::new(
