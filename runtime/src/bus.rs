@@ -8,8 +8,7 @@ use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
-use uuid::Uuid;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::broker::{Broker, BrokerState, Publish};
 use crate::clock::Clock;
@@ -25,6 +24,7 @@ use crate::refusal::Refusal;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 use crate::topology::Plan;
+use crate::wire::ids::new_event_id;
 use crate::wire::limits::Limits;
 use crate::wire::write::{self, OutgoingMetadata};
 
@@ -401,7 +401,7 @@ impl Bus {
 
     /// The metadata of an event that is published now, here.
     pub(crate) fn metadata(&self, id: Option<String>) -> OutgoingMetadata {
-        let id = id.unwrap_or_else(|| Uuid::now_v7().to_string());
+        let id = id.unwrap_or_else(|| new_event_id().to_string());
         let context = Context::current();
         let service = context.as_ref().and_then(|context| context.service().cloned());
         OutgoingMetadata {
@@ -442,13 +442,26 @@ impl Bus {
     /// Hands a message to the broker, once there is a place for it.
     async fn hand_over(&self, sending: &Sending) -> Result<Answer, Unsent> {
         let place = if sending.in_window {
-            let acquired = Arc::clone(&self.shared.window).acquire_owned();
-            let place = within(sending.deadline, acquired).await;
-            let place = place.ok_or_else(|| Unsent::surely(self.timed_out()))?;
-            Some(place.expect("the window is never closed"))
+            // While others wait there is none to be had at once, so nobody is overtaken. Waiting is boxed: every publish
+            // would have to make room for it.
+            match Arc::clone(&self.shared.window).try_acquire_owned() {
+                Ok(place) => Some(place),
+                Err(_) => Some(Box::pin(self.wait_for_place(sending)).await?),
+            }
         } else {
             None
         };
+        Ok(self.hand_over_now(sending, place))
+    }
+
+    async fn wait_for_place(&self, sending: &Sending) -> Result<OwnedSemaphorePermit, Unsent> {
+        let acquired = Arc::clone(&self.shared.window).acquire_owned();
+        let place = within(sending.deadline, acquired).await;
+        let place = place.ok_or_else(|| Unsent::surely(self.timed_out()))?;
+        Ok(place.expect("the window is never closed"))
+    }
+
+    fn hand_over_now(&self, sending: &Sending, place: Option<OwnedSemaphorePermit>) -> Answer {
         let (confirm, answer) = confirm(place);
         let while_handling =
             !sending.in_window || Context::current().is_some_and(|it| it.causation_id().is_some());
@@ -458,19 +471,23 @@ impl Bus {
             while_handling,
             confirm,
         });
-        Ok(answer)
+        answer
     }
 
     /// Waits for the confirm, and hands the message over again when the broker refuses it.
     async fn confirmed(&self, sending: &Sending, first: Result<Answer, Unsent>) -> Result<(), Unsent> {
-        let mut answer = first;
+        match self.answered(sending, first).await {
+            Ok(()) => Ok(()),
+            Err(unsent) => Box::pin(self.again(sending, unsent)).await,
+        }
+    }
+
+    /// Hands a message over again after a refusal, for as long as that may help.
+    async fn again(&self, sending: &Sending, first: Unsent) -> Result<(), Unsent> {
+        let mut unsent = first;
         let mut maybe_delivered = false;
         let mut waits = AFTER_REFUSAL.into_iter();
         loop {
-            let unsent = match self.answered(sending, answer).await {
-                Ok(()) => return Ok(()),
-                Err(unsent) => unsent,
-            };
             maybe_delivered |= unsent.maybe_delivered;
             let again = matches!(unsent.fault, PublishFault::Refused(_)).then(|| waits.next());
             match again.flatten() {
@@ -482,7 +499,11 @@ impl Bus {
                     });
                 }
             }
-            answer = self.hand_over(sending).await;
+            let answer = self.hand_over(sending).await;
+            unsent = match self.answered(sending, answer).await {
+                Ok(()) => return Ok(()),
+                Err(unsent) => unsent,
+            };
         }
     }
 

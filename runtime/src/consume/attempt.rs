@@ -24,8 +24,14 @@ pub(crate) async fn run(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {
 
 async fn within_middleware(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {
     if worker.around.is_empty() {
-        return handle(worker, delivery).await;
+        handle(worker, delivery).await
+    } else {
+        // Boxed, so that only an app that has some makes room for it in every attempt.
+        Box::pin(handle_within(worker, delivery)).await
     }
+}
+
+async fn handle_within(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {
     let inner = Arc::clone(worker);
     let handler = Box::new(move |delivery| async move { handle(&inner, delivery).await }.boxed());
     let next = Next::new(Arc::clone(&worker.around), handler);

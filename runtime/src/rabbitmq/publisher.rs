@@ -229,7 +229,7 @@ impl Desk {
             let returns_as = publish.mandatory.then_some(number);
             match Outgoing::new(&publish.message, returns_as, frame_max) {
                 Ok(message) => {
-                    let way = message.publish(channel.clone(), publish.mandatory, number);
+                    let way = Box::pin(message.publish(channel.clone(), publish.mandatory, number));
                     self.outbox.sent(publish);
                     ways.set_out(way).await;
                 }

@@ -23,7 +23,7 @@ pub(super) enum Seen {
     Lost(Fault),
 }
 
-type Way = Pin<Box<dyn Future<Output = Seen> + Send>>;
+pub(super) type Way = Pin<Box<dyn Future<Output = Seen> + Send>>;
 
 /// The publishes under way on one channel.
 #[derive(Default)]
@@ -31,8 +31,7 @@ pub(super) struct Ways(FuturesUnordered<Way>);
 
 impl Ways {
     /// A publish sets out.
-    pub(super) async fn set_out(&mut self, way: impl Future<Output = Seen> + Send + 'static) {
-        let mut way: Way = Box::pin(way);
+    pub(super) async fn set_out(&mut self, mut way: Way) {
         // The first poll puts the message into the library's line, so they leave in this order; the thread that writes
         // is woken once for all that are polled before this task rests.
         let first = poll_fn(|cx| Poll::Ready(way.as_mut().poll(cx))).await;
@@ -119,7 +118,8 @@ mod tests {
         for mandatory in [false, true] {
             let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
             let (number, answer) = leave(&mut outbox, mandatory);
-            ways.set_out(ready(Seen::Answer(number, Word::Ack, None))).await;
+            ways.set_out(Box::pin(ready(Seen::Answer(number, Word::Ack, None))))
+                .await;
             see_what_is_there(&mut ways, &mut outbox);
             assert_eq!(
                 answer.now_or_never(),
@@ -133,9 +133,9 @@ mod tests {
     async fn a_channel_that_is_lost_before_anyone_looks_takes_all_that_is_under_way_along() {
         let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
         let (_, waiting) = leave(&mut outbox, false);
-        ways.set_out(pending()).await;
+        ways.set_out(Box::pin(pending())).await;
         let (_, lost) = leave(&mut outbox, false);
-        ways.set_out(ready(Seen::Lost(Fault::new("cut")))).await;
+        ways.set_out(Box::pin(ready(Seen::Lost(Fault::new("cut"))))).await;
         let seen = ways.next().now_or_never().expect("it is there to be seen");
         let fault = ways.see_all(seen, &mut outbox).expect_err("it is lost");
         assert_eq!(outbox.channel_lost(&fault), (2, 2));
@@ -148,9 +148,10 @@ mod tests {
         let (first, returned) = leave(&mut outbox, true);
         let (second, taken) = leave(&mut outbox, true);
         // The second one's confirm comes first, and takes the return of the first along.
-        ways.set_out(ready(Seen::Answer(second, Word::Ack, Some(first))))
+        ways.set_out(Box::pin(ready(Seen::Answer(second, Word::Ack, Some(first)))))
             .await;
-        ways.set_out(ready(Seen::Answer(first, Word::Ack, None))).await;
+        ways.set_out(Box::pin(ready(Seen::Answer(first, Word::Ack, None))))
+            .await;
         see_what_is_there(&mut ways, &mut outbox);
         assert_eq!(returned.now_or_never(), Some(Some(Err(Refusal::Unroutable))));
         assert_eq!(taken.now_or_never(), Some(Some(Ok(()))));
