@@ -239,5 +239,9 @@ impl Subscription for Run {
         self.prefetch == 0
     }
 
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     fn set_waiting(&mut self, _: usize) {}
 }
