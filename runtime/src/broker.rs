@@ -2,6 +2,7 @@
 //!
 //! Two brokers stand behind it, the in-memory one and RabbitMQ, and one conformance suite holds both to it.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -72,6 +73,19 @@ pub(crate) struct Subscribe {
     pub(crate) prefetch: u16,
     /// The consumer's name, for people who look at the broker.
     pub(crate) consumer: String,
+    /// What is handed out alone as long as it stands first in the queue: of several that are in hand when the process
+    /// ends, each looks like the one that ended it. A broker whose messages do not outlive the process need not.
+    pub(crate) suspects: Option<Suspects>,
+}
+
+/// Which deliveries may end the process.
+#[derive(Clone)]
+pub(crate) struct Suspects(pub(crate) Arc<dyn Fn(&Incoming) -> bool + Send + Sync>);
+
+impl fmt::Debug for Suspects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suspects").finish_non_exhaustive()
+    }
 }
 
 /// Where deliveries come from.
@@ -127,6 +141,8 @@ pub(crate) struct Incoming {
     pub(crate) redelivered: bool,
     /// How often it came back without being settled (`x-delivery-count`).
     pub(crate) delivery_count: u32,
+    /// Whether nothing else of its queue is in the subscription's hands.
+    pub(crate) alone: bool,
 }
 
 /// How a broker is.

@@ -217,6 +217,7 @@ impl Subscription for Run {
             message: Arc::clone(&self.belt.message),
             redelivered: false,
             delivery_count: 0,
+            alone: false,
         }))
     }
 

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::broker::{QueueSource, Subscribe};
+use crate::broker::{QueueSource, Subscribe, Suspects};
 use crate::clock::{Awake, Clock};
 use crate::error::Error;
 use crate::message::Message;
 use crate::telemetry;
 use crate::wire::error_text;
 
+use super::judge;
 use super::service::Service;
 use super::shift::{Exit, Shift};
 use super::worker::Worker;
@@ -116,6 +117,7 @@ impl Consumer {
             let subscribe = Subscribe {
                 queue: self.source.clone(),
                 prefetch: if pace == Pace::Full { self.prefetch } else { 1 },
+                suspects: (pace == Pace::Full).then(|| self.suspects()).flatten(),
                 consumer: format!("{}.{}", self.service.name(), self.workers[0].name()),
             };
             let subscription = match self.service.bus().broker().subscribe(subscribe).await {
@@ -236,6 +238,22 @@ impl Consumer {
         self.workers.iter().any(|worker| worker.descriptor.ordered())
     }
 
+    /// What is handed out alone as long as it comes first. What came back when a process ended comes first, so one that
+    /// was started again finds out which it was before it takes more.
+    fn suspects(&self) -> Option<Suspects> {
+        let has_one_active = |worker: &Arc<Worker>| worker.descriptor.single_active();
+        // An ordered queue has its own way; one with a single active consumer hands out nothing else.
+        if self.is_ephemeral() || self.is_ordered() || self.workers.iter().any(has_one_active) {
+            return None;
+        }
+        let (queue, service) = (Arc::clone(&self.queue), self.service.clone());
+        let own_returns = self.own_returns.clone();
+        Some(Suspects(Arc::new(move |incoming| {
+            let returns = own_returns.subtract_from(incoming.delivery_count, &incoming.message);
+            judge::is_suspect(incoming, returns, &queue, &service)
+        })))
+    }
+
     /// The broker ended a subscription that lasted so long.
     async fn lost(&self, lasted: Duration, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
         let queue = self.queue.as_ref();
@@ -288,7 +306,7 @@ async fn rest(wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
 
 /// How often this process itself returned a message unsettled: returns of ours are no sign of a crash, yet brokers
 /// count them like one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct OwnReturns(HashMap<u64, u32>);
 
 impl OwnReturns {

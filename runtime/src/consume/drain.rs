@@ -102,6 +102,7 @@ impl Drain {
         let subscribe = Subscribe {
             queue: QueueSource::Named(Arc::clone(&self.queue)),
             prefetch: PREFETCH,
+            suspects: None,
             consumer: format!("{}.drain", self.queue),
         };
         let subscribed = broker.subscribe(subscribe).await;

@@ -93,6 +93,12 @@ pub(crate) fn judge(
     }
 }
 
+/// Whether a delivery of an unordered queue that came back so often, by the broker's count, may end its process.
+pub(crate) fn is_suspect(incoming: &Incoming, returns: u32, queue: &str, service: &Service) -> bool {
+    let origin = origin::origin(&incoming.message, service.returns(), queue);
+    returns.saturating_add(origin.returns) >= SUSPECT_FROM
+}
+
 /// Whether a delivery that came back so often is given up on. Of an ordered queue only the first of a subscription: it
 /// is the one that ran, alone, when the last one ended; those behind it came back with it.
 fn is_crash_loop(returns: u32, ordered: bool, tag: u64) -> bool {

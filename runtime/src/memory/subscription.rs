@@ -58,6 +58,7 @@ impl Consumer {
             message: Arc::clone(&entry.message),
             redelivered: entry.redelivered,
             delivery_count: entry.delivery_count,
+            alone: false,
         });
         self.unsettled.insert(self.last_tag, entry);
         after.wake(&mut self.waker);

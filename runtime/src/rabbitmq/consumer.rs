@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use super::connection::Live;
 use super::course::{News, State};
 use super::fault::Fault;
+use super::foremost::{Foremost, Found};
 use super::properties::{self, short};
 use super::settlement::{Settle, Settlement};
 use crate::broker::{Incoming, QueueSource, Subscribe, Subscription};
@@ -37,7 +38,13 @@ pub(super) struct RabbitSubscription {
     /// Whether the queue is to go with the subscription.
     is_own: bool,
     channel: Channel,
-    deliveries: Consumer,
+    /// Handed out before all else.
+    first: Option<Incoming>,
+    /// There while it takes one by one, and consumes not yet.
+    foremost: Option<Foremost>,
+    /// Tells meanwhile that the channel is gone.
+    watch: Option<Boxed>,
+    deliveries: Option<Consumer>,
     settlement: Settlement,
     stage: Stage,
     closing: Option<Boxed>,
@@ -69,7 +76,20 @@ pub(super) async fn subscribe(
     states: watch::Receiver<State>,
     subscribe: &Subscribe,
 ) -> Result<RabbitSubscription, Fault> {
-    let opening = open(live, states, subscribe);
+    let opening = async {
+        match open(live, states.clone(), subscribe).await {
+            // A queue with a single active consumer can only be consumed, and it may have one without our knowledge.
+            Err(fault) if subscribe.suspects.is_some() => {
+                tracing::debug!("cannot look at the foremost message: {fault}");
+                let subscribe = Subscribe {
+                    suspects: None,
+                    ..subscribe.clone()
+                };
+                open(live, states, &subscribe).await
+            }
+            opened => opened,
+        }
+    };
     let opened = tokio::time::timeout(PATIENCE, opening).await;
     opened.map_err(|_| Fault::new("the broker does not answer"))?
 }
@@ -90,18 +110,25 @@ async fn open(
     channel
         .basic_qos(subscribe.prefetch.max(1), BasicQosOptions::default())
         .await?;
-    let deliveries = channel
-        .basic_consume(
-            name(&queue)?,
-            name(&subscribe.consumer).unwrap_or_default(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        )
-        .await?;
-    Ok(RabbitSubscription {
+    let consumer = name(&subscribe.consumer).unwrap_or_default();
+    let (mut first, mut foremost, mut deliveries) = (None, None, None);
+    match &subscribe.suspects {
+        None => deliveries = Some(consume(&channel, name(&queue)?, consumer).await?),
+        Some(suspects) => {
+            let mut taken = Foremost::of(&channel, name(&queue)?, consumer, suspects.clone());
+            match taken.find().await? {
+                Found::Suspect(suspect) => (first, foremost) = (Some(suspect), Some(taken)),
+                Found::Rest(innocent, rest) => (first, deliveries) = (innocent, Some(rest)),
+            }
+        }
+    }
+    let mut subscription = RabbitSubscription {
         queue,
         is_own,
         channel,
+        first,
+        foremost,
+        watch: None,
         deliveries,
         settlement: Settlement::default(),
         stage: Stage::Open,
@@ -109,7 +136,46 @@ async fn open(
         runtime: Handle::current(),
         states,
         connection: live.number,
-    })
+    };
+    subscription.watch = subscription.foremost.is_some().then(|| subscription.gone());
+    Ok(subscription)
+}
+
+pub(super) async fn consume(
+    channel: &Channel,
+    queue: ShortString,
+    consumer: ShortString,
+) -> Result<Consumer, lapin::Error> {
+    let options = BasicConsumeOptions::default();
+    channel
+        .basic_consume(queue, consumer, options, FieldTable::default())
+        .await
+}
+
+/// A message that the broker handed out.
+pub(super) fn incoming(delivery: Delivery) -> Incoming {
+    let Delivery {
+        delivery_tag,
+        exchange,
+        routing_key,
+        redelivered,
+        properties,
+        data,
+        ..
+    } = delivery;
+    let message = properties::from_amqp(exchange, routing_key, &properties, data);
+    Incoming {
+        tag: delivery_tag,
+        // On the first time the header is the publisher's own, if there is one.
+        delivery_count: if redelivered {
+            properties::delivery_count(&message.headers)
+        } else {
+            0
+        },
+        message: Arc::new(message),
+        redelivered,
+        alone: false,
+    }
 }
 
 fn name(text: &str) -> Result<ShortString, Fault> {
@@ -146,27 +212,28 @@ async fn own_queue(channel: &Channel, exchange: &str, patterns: &[String]) -> Re
 }
 
 impl RabbitSubscription {
-    fn incoming(delivery: Delivery) -> Incoming {
-        let Delivery {
-            delivery_tag,
-            exchange,
-            routing_key,
-            redelivered,
-            properties,
-            data,
-            ..
-        } = delivery;
-        let message = properties::from_amqp(exchange, routing_key, &properties, data);
-        Incoming {
-            tag: delivery_tag,
-            // On the first time the header is the publisher's own, if there is one.
-            delivery_count: if redelivered {
-                properties::delivery_count(&message.headers)
-            } else {
-                0
-            },
-            message: Arc::new(message),
-            redelivered,
+    /// The next of those that are taken one by one, once the last is settled and the broker has heard of that.
+    fn poll_foremost(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        if self.foremost.as_ref().is_some_and(Foremost::is_settled) {
+            ready!(self.poll_flush(cx));
+        }
+        let Some(foremost) = &mut self.foremost else {
+            return Poll::Pending;
+        };
+        match ready!(foremost.poll(cx)) {
+            Ok(Found::Suspect(suspect)) => Poll::Ready(Some(suspect)),
+            Ok(Found::Rest(innocent, rest)) => {
+                self.foremost = None;
+                self.deliveries = Some(rest);
+                match innocent {
+                    Some(innocent) => Poll::Ready(Some(innocent)),
+                    None => self.poll_next(cx),
+                }
+            }
+            Err(_) => {
+                self.stage = Stage::Lost;
+                Poll::Ready(None)
+            }
         }
     }
 
@@ -191,6 +258,9 @@ impl Subscription for RabbitSubscription {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
         match &mut self.stage {
             Stage::Lost => return Poll::Ready(None),
             Stage::Cancelled { cancelling, gone, .. } => {
@@ -201,11 +271,25 @@ impl Subscription for RabbitSubscription {
                 // Nothing here waits for the answer; what is flushed does.
                 let _ = poll_cancelling(cancelling, cx);
             }
+            Stage::Open if self.foremost.is_some() => {
+                if self
+                    .watch
+                    .as_mut()
+                    .is_some_and(|gone| gone.as_mut().poll(cx).is_ready())
+                {
+                    self.stage = Stage::Lost;
+                    return Poll::Ready(None);
+                }
+                return self.poll_foremost(cx);
+            }
             Stage::Open => {}
         }
-        match self.deliveries.poll_next_unpin(cx) {
+        let Some(deliveries) = &mut self.deliveries else {
+            return Poll::Pending;
+        };
+        match deliveries.poll_next_unpin(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(Self::incoming(delivery))),
+            Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(incoming(delivery))),
             // The first error is the last word: after it the stream may never end.
             Poll::Ready(end) => {
                 if let (None, Stage::Cancelled { has_ended, .. }) = (end, &mut self.stage) {
@@ -221,10 +305,16 @@ impl Subscription for RabbitSubscription {
 
     fn ack(&mut self, tag: u64, multiple: bool) {
         self.settlement.ack(tag, multiple);
+        if let Some(foremost) = &mut self.foremost {
+            foremost.settled(tag, multiple);
+        }
     }
 
     fn requeue(&mut self, tag: u64) {
         self.settlement.requeue(tag);
+        if let Some(foremost) = &mut self.foremost {
+            foremost.settled(tag, false);
+        }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -247,15 +337,24 @@ impl Subscription for RabbitSubscription {
         if !matches!(self.stage, Stage::Open) {
             return;
         }
-        let (channel, tag) = (self.channel.clone(), self.deliveries.tag());
+        let (foremost, channel) = (self.foremost.take(), self.channel.clone());
+        let consumer = self.deliveries.as_ref().map(Consumer::tag);
+        let has_ended = consumer.is_none();
         let cancelling: Boxed = Box::pin(async move {
-            // An error says that the channel is gone, and the consumer with it.
-            let _ = channel.basic_cancel(tag, BasicCancelOptions::default()).await;
+            if let Some(foremost) = foremost {
+                foremost.abandon().await;
+            }
+            if let Some(consumer) = consumer {
+                // An error says that the channel is gone, and the consumer with it.
+                let _ = channel
+                    .basic_cancel(consumer, BasicCancelOptions::default())
+                    .await;
+            }
         });
         self.stage = Stage::Cancelled {
             cancelling: Some(cancelling),
             gone: self.gone(),
-            has_ended: false,
+            has_ended,
         };
     }
 

@@ -9,6 +9,7 @@ mod connection;
 mod consumer;
 mod course;
 mod fault;
+mod foremost;
 mod ledger;
 mod outbox;
 #[cfg(feature = "__bench")]

@@ -174,7 +174,10 @@ impl Load {
         let (mut running, mut consumer) = (None, None);
         if self.ours {
             let bus = self.bus().await;
-            let app = within("the start of the app", app(&notebook).start(&bus)).await;
+            let app = app(&notebook);
+            // The delay queues as well: they would be declared by the first retry, which is any time.
+            within("the declaration", app.declare(&bus)).await.expect("all is declared");
+            let app = within("the start of the app", app.start(&bus)).await;
             running = Some(app.expect("the app starts"));
             consumer = Some(bus);
         }

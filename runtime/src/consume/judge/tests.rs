@@ -118,6 +118,7 @@ fn judged_at(
         message: Arc::new(message),
         redelivered: returns > 0,
         delivery_count: returns,
+        alone: false,
     };
     let judged = judge(&incoming, returns, QUEUE, workers, &service);
     let verdict = match judged.verdict {

@@ -45,7 +45,7 @@ impl Shift<'_> {
         );
         let suspect = judged.suspect;
         match judged.verdict {
-            Verdict::Run(_) if self.must_be_set_aside(incoming.tag, suspect) => {
+            Verdict::Run(_) if self.must_be_set_aside(incoming, suspect) => {
                 self.settle_unstarted(
                     incoming,
                     judged.origin,

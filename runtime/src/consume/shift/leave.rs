@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::{Exit, HOLD_CHECKS, Shift};
+use crate::broker::Incoming;
 use crate::consume::consumer::{Pace, Wanted};
 use crate::message::Message;
 use crate::telemetry;
@@ -161,12 +162,12 @@ impl Shift<'_> {
     /// Slows down when a suspect comes, and says whether it is to be set aside until nothing else is in hand. In an
     /// ordered queue it stays: what comes behind must not overtake it, nor what came before it come back in parts,
     /// as it does when less is taken at a time, since a quorum queue puts what comes back behind what came back before.
-    pub(super) fn must_be_set_aside(&mut self, tag: u64, suspect: Option<u32>) -> bool {
-        if suspect.is_none() {
+    pub(super) fn must_be_set_aside(&mut self, incoming: &Incoming, suspect: Option<u32>) -> bool {
+        if suspect.is_none() || incoming.alone {
             return false;
         }
         if self.consumer.is_ordered() {
-            self.alone_through = tag;
+            self.alone_through = incoming.tag;
             return false;
         }
         if self.pace == Pace::Full {

@@ -145,6 +145,7 @@ async fn try_subscribe(
     prefetch: u16,
 ) -> Result<Box<dyn Subscription>, Error> {
     let subscribe = Subscribe {
+        suspects: None,
         queue,
         prefetch,
         consumer: "test".to_owned(),
