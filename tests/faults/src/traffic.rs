@@ -176,7 +176,9 @@ impl Load {
             let bus = self.bus().await;
             let app = app(&notebook);
             // The delay queues as well: they would be declared by the first retry, which is any time.
-            within("the declaration", app.declare(&bus)).await.expect("all is declared");
+            within("the declaration", app.declare(&bus))
+                .await
+                .expect("all is declared");
             let app = within("the start of the app", app.start(&bus)).await;
             running = Some(app.expect("the app starts"));
             consumer = Some(bus);
