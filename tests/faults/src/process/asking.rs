@@ -188,6 +188,11 @@ impl Asking {
         self.stranger = Stranger::connect(url).await;
     }
 
+    /// Makes what comes from now on wait to be let go.
+    pub fn hold(&self) {
+        let _ = fs::remove_file(self.job.folder.join(RELEASE));
+    }
+
     /// Lets go what waits for it.
     pub fn release(&self) {
         fs::write(self.job.folder.join(RELEASE), "").expect("a file is written");

@@ -37,7 +37,8 @@ pub(super) async fn finishes(stage: &Stage) -> Row {
         }
         service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
     }
-    let mut row = settle(stage, asking, service).await;
+    failed.extend(finish(stage, &mut asking, service).await);
+    let mut row = row(stage, asking, &[]).await;
     row.failed.extend(failed);
     // What was in hand was finished and acknowledged.
     row.check(row.redelivered == 0, || {
@@ -55,8 +56,7 @@ pub(super) async fn too_short(stage: &Stage) -> Row {
         service.end().await
     })
     .await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
-    let mut row = settle(stage, asking, service).await;
+    let mut row = row(stage, asking, &ended).await;
     check_left(&mut row, &ended, SLACK);
     row
 }
@@ -75,8 +75,7 @@ pub(super) async fn twice(stage: &Stage) -> Row {
         service.end().await
     })
     .await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
-    let mut row = settle(stage, asking, service).await;
+    let mut row = row(stage, asking, &ended).await;
     check_left(&mut row, &ended, SLACK);
     row
 }
@@ -100,62 +99,83 @@ pub(super) async fn away(stage: &Stage) -> Row {
         ended
     })
     .await;
-    let mut row = Row::default();
-    for (status, took) in &ended {
+    let mut row = row(stage, asking, &ended).await;
+    for Ended { status, took, .. } in &ended {
         row.check(*took < Duration::from_secs(2) + 2 * SLACK, || {
             format!("the service ended with {status} after {took:?}")
         });
     }
-    asking.meet_again(&node.url()).await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
-    let mut settled = settle(stage, asking, service).await;
-    settled.failed.extend(row.failed);
-    settled
+    row
 }
 
-/// Ends services with 64 events in hand that are held, and more in the window and in the queue.
+/// How a service ended with its hands full, and what was wrong with how its successor finished.
+struct Ended {
+    status: ExitStatus,
+    took: Duration,
+    failed: Vec<String>,
+}
+
+/// Ends services with 64 events in hand that are held, and more in the window and in the queue. Each has a successor that
+/// finishes them.
 async fn held(
     stage: &Stage,
     asking: &mut Asking,
     end: impl AsyncFn(Instance, &Asking) -> (ExitStatus, Duration),
-) -> Vec<(ExitStatus, Duration)> {
+) -> Vec<Ended> {
     let mut ended = Vec::new();
-    for time in 0..stage.times() {
-        if time > 0 {
-            asking.meet_again(&asking.job.url.clone()).await;
-        }
+    for _ in 0..stage.times() {
+        asking.hold();
         let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
-        let before = asking.stranger.depth(QUEUE).await.unwrap_or(0);
         let many = stage.pick(600, 10_000);
         asking.ask(&vec![Deed::Hold; many as usize]).await;
         until("its hands are full", async || {
-            asking.stranger.depth(QUEUE).await == Some(before + many - WINDOW)
+            asking.stranger.depth(QUEUE).await == Some(many - WINDOW)
         })
         .await;
-        ended.push(end(service, asking).await);
+        let (status, took) = end(service, asking).await;
+        // The broker may have been away.
+        asking.meet_again(&asking.job.url.clone()).await;
+        let successor = Instance::start(&asking.job);
+        ended.push(Ended {
+            status,
+            took,
+            failed: finish(stage, asking, successor).await,
+        });
     }
     ended
 }
 
 /// They left something behind, said so, and did not take longer than they may.
-fn check_left(row: &mut Row, ended: &[(ExitStatus, Duration)], bound: Duration) {
-    for (status, took) in ended {
+fn check_left(row: &mut Row, ended: &[Ended], bound: Duration) {
+    for Ended { status, took, .. } in ended {
         row.check(status.code() == Some(UNFINISHED) && *took < bound, || {
             format!("the service ended with {status} after {took:?}")
         });
     }
 }
 
-async fn settle(stage: &Stage, mut asking: Asking, service: Instance) -> Row {
+/// Lets a service finish all that there is, and ends it; says what went wrong.
+async fn finish(stage: &Stage, asking: &mut Asking, service: Instance) -> Vec<String> {
     asking.release();
     let settled = asking
         .settled(stage.pick(Duration::from_mins(2), Duration::from_mins(10)))
         .await;
     service.terminate().await;
     let (status, _) = service.end().await;
+    let mut failed = Vec::new();
+    if !settled {
+        failed.push("some events came to no end".to_owned());
+    }
+    if !status.success() {
+        failed.push(format!("the service ended with {status}"));
+    }
+    failed
+}
+
+async fn row(stage: &Stage, asking: Asking, ended: &[Ended]) -> Row {
     let mut row = asking.row(stage).await;
-    row.check(settled, || "some events came to no end".to_owned());
-    row.check(status.success(), || format!("the service ended with {status}"));
+    row.failed
+        .extend(ended.iter().flat_map(|ended| ended.failed.clone()));
     row.check(row.dead_lettered == 0, || {
         "healthy events were dead-lettered".to_owned()
     });
