@@ -1,10 +1,13 @@
 //! Consuming: deliveries, headers, and subscriptions that end.
 
+use std::future::pending;
 use std::time::{Duration, Instant};
 
-use lapin::BasicProperties;
-use lapin::options::{BasicPublishOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel};
 use tidings::{App, Delivery, HandlerError, HeaderValue, State, event_handler, handlers};
 use tokio::sync::mpsc;
 
@@ -29,6 +32,12 @@ async fn fail(_event: Happened, State(count): State<Count>) -> Result<(), Handle
 #[event_handler("thing.happened.*")]
 async fn show(_event: Happened, delivery: Delivery, State(seen): State<mpsc::Sender<Delivery>>) {
     seen.send(delivery).await.unwrap();
+}
+
+#[event_handler("thing.happened.*")]
+async fn hold(_event: Happened, State(count): State<Count>) {
+    count.add();
+    pending().await
 }
 
 #[tokio::test]
@@ -319,4 +328,52 @@ async fn what_an_app_that_was_dropped_held_comes_to_the_next() {
     tokio::time::timeout(Duration::from_secs(20), rest).await.unwrap();
     app.shutdown().await.unwrap();
     again.close().await;
+}
+
+#[tokio::test]
+async fn what_came_back_again_and_again_is_taken_alone() {
+    let vhost = vhost().await;
+    let (bus, taken) = (bus(&vhost.url()).await, Count::default());
+    let start = async || {
+        let app = App::new("holder").state(taken.clone()).handlers(handlers![hold]);
+        app.start(&bus).await.unwrap()
+    };
+    let (_connection, channel) = stranger(&vhost.url()).await;
+    let back = async || {
+        until("all are back", async || depth(&channel, "holder.hold").await == 5).await;
+    };
+    let app = start().await;
+    for number in 0..5 {
+        bus.publish(&Happened::new(number, "a")).await.unwrap();
+    }
+    taken.reaches(5).await;
+    drop(app);
+    back().await;
+    let app = start().await;
+    taken.reaches(10).await;
+    drop(app);
+    back().await;
+    let app = start().await;
+    taken.reaches(11).await;
+    drop(app);
+    back().await;
+    let mut returns = Vec::new();
+    for _ in 0..5 {
+        returns.push(returns_of_first(&channel, "holder.hold").await);
+    }
+    returns.sort_unstable();
+    assert_eq!(returns, [2, 2, 2, 2, 3], "the third time only one was in hand");
+    bus.close().await;
+}
+
+/// Takes the first message of a queue, and says how often it came back before.
+async fn returns_of_first(channel: &Channel, queue: &str) -> i64 {
+    let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
+    let message = got.unwrap().expect("it is there");
+    let headers = message.delivery.properties.headers().as_ref().unwrap();
+    match headers.inner().get("x-delivery-count") {
+        Some(AMQPValue::LongLongInt(count)) => *count,
+        Some(AMQPValue::ShortShortUInt(count)) => (*count).into(),
+        other => panic!("it came back {other:?} times"),
+    }
 }
