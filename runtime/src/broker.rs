@@ -110,6 +110,12 @@ pub(crate) trait Subscription: Send {
     /// Acknowledges the delivery `tag`, or with `multiple` every unsettled one up to it.
     fn ack(&mut self, tag: u64, multiple: bool);
 
+    /// How long an acknowledgement of several waits after the last. Each costs a broker that is elsewhere, and the way to it,
+    /// as much as a delivery does.
+    fn ack_spacing(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Returns the delivery `tag` to its old place in the queue, for another consumer.
     fn requeue(&mut self, tag: u64);
 

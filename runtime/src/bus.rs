@@ -228,7 +228,8 @@ impl Bus {
         Publishing(Box::pin(async move {
             let outgoing = self.encode(prepared, name, options)?;
             let first = self.hand_over(&outgoing.sending).await;
-            self.conclude(outgoing, first).await
+            let sent = self.confirmed(&outgoing.sending, first).await;
+            outgoing.conclude(sent)
         }))
     }
 
@@ -253,7 +254,8 @@ impl Bus {
         }))
     }
 
-    // One after the other, for futures that are polled together overtake one another.
+    // One after the other, for futures that are polled together overtake one another. The confirms come in about that
+    // order, too; who waits for one has most of the others by then.
     async fn hand_over_all(&self, encoded: Vec<Result<Outgoing>>) -> Vec<Result<String>> {
         let mut underway = Vec::with_capacity(encoded.len());
         for outgoing in encoded {
@@ -265,9 +267,27 @@ impl Bus {
                 Err(error) => Err(error),
             });
         }
-        join_all(underway.into_iter().map(|one| async {
-            let (outgoing, first) = one?;
-            self.conclude(outgoing, first).await
+        let mut answered = Vec::with_capacity(underway.len());
+        for one in underway {
+            answered.push(match one {
+                Ok((outgoing, first)) => {
+                    let word = self.answered(&outgoing.sending, first).await;
+                    Ok((outgoing, word))
+                }
+                Err(error) => Err(error),
+            });
+        }
+        if answered.iter().all(|one| !matches!(one, Ok((_, Err(_))))) {
+            let conclude = |(outgoing, sent): (Outgoing, _)| outgoing.conclude(sent);
+            return answered.into_iter().map(|one| one.and_then(conclude)).collect();
+        }
+        join_all(answered.into_iter().map(|one| async {
+            let (outgoing, word) = one?;
+            let sent = match word {
+                Ok(()) => Ok(()),
+                Err(unsent) => self.again(&outgoing.sending, unsent).await,
+            };
+            outgoing.conclude(sent)
         }))
         .await
     }
@@ -356,26 +376,6 @@ impl Bus {
                 event_id,
                 fault: PublishFault::Unpublishable(fault),
                 maybe_delivered: false,
-            }
-            .into()),
-        }
-    }
-
-    /// Waits for the confirm of an event whose message was handed over, and gives its id.
-    async fn conclude(&self, outgoing: Outgoing, first: Result<Answer, Unsent>) -> Result<String> {
-        let sent = self.confirmed(&outgoing.sending, first).await;
-        let Outgoing { name, event_id, .. } = outgoing;
-        telemetry::published(&name.event_type, name.sent, sent.as_ref().err());
-        match sent {
-            Ok(()) => Ok(event_id),
-            Err(Unsent {
-                fault,
-                maybe_delivered,
-            }) => Err(PublishError {
-                event_type: name.event_type.into_owned(),
-                event_id,
-                fault,
-                maybe_delivered,
             }
             .into()),
         }
@@ -546,6 +546,27 @@ struct Outgoing {
     name: Name,
     event_id: String,
     sending: Sending,
+}
+
+impl Outgoing {
+    /// What its publisher is told of an event that was confirmed, or was not.
+    fn conclude(self, sent: Result<(), Unsent>) -> Result<String> {
+        let Self { name, event_id, .. } = self;
+        telemetry::published(&name.event_type, name.sent, sent.as_ref().err());
+        match sent {
+            Ok(()) => Ok(event_id),
+            Err(Unsent {
+                fault,
+                maybe_delivered,
+            }) => Err(PublishError {
+                event_type: name.event_type.into_owned(),
+                event_id,
+                fault,
+                maybe_delivered,
+            }
+            .into()),
+        }
+    }
 }
 
 /// A message on its way out, and how long it has.

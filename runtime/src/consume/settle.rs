@@ -1,8 +1,9 @@
 //! Which deliveries are acknowledged when, and with how many frames.
 //!
-//! The contiguous run of finished deliveries goes with one `multiple`. What is finished above a gap waits until a
-//! quarter of the prefetch or 20 ms have come together, and then goes one by one: a slow delivery must not hold back
-//! the window of its neighbours, and a lone one must not wait.
+//! The contiguous run of finished deliveries goes with one `multiple`: at once when none went for a while, so that a lone
+//! one does not wait, and else when that while is over or a quarter of the prefetch has come together. What is finished
+//! above a gap waits until there is as much of it, or for 20 ms, and then goes one by one: a slow delivery must not hold
+//! back the window of its neighbours.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -33,20 +34,26 @@ pub(crate) struct AckWindow {
     /// The tag of the first entry.
     base: u64,
     entries: VecDeque<(State, Instant)>,
-    finished_above_gap: usize,
+    finished: usize,
     waiting_since: Option<Instant>,
-    /// How many finished ones above a gap are too many.
+    /// How many finished ones are too many.
     batch: usize,
+    /// How long the next run waits after the last.
+    spacing: Duration,
+    last_run: Option<Instant>,
 }
 
 impl AckWindow {
-    pub(crate) fn new(prefetch: u16) -> Self {
+    /// A window of so many deliveries; an acknowledgement follows the last after `spacing`, or when much is finished.
+    pub(crate) fn new(prefetch: u16, spacing: Duration) -> Self {
         Self {
             base: 1,
             entries: VecDeque::new(),
-            finished_above_gap: 0,
+            finished: 0,
             waiting_since: None,
             batch: usize::from(prefetch / 4).max(1),
+            spacing,
+            last_run: None,
         }
     }
 
@@ -59,7 +66,7 @@ impl AckWindow {
     /// A delivery is done with.
     pub(crate) fn finished(&mut self, tag: u64, now: Instant) {
         if self.set(tag, State::Finished) {
-            self.finished_above_gap += 1;
+            self.finished += 1;
             self.waiting_since.get_or_insert(now);
         }
     }
@@ -89,11 +96,14 @@ impl AckWindow {
     /// What is to be acknowledged now.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Ack> {
         let mut acks = Vec::new();
-        self.take_run(&mut acks);
-        let waited = self
-            .waiting_since
-            .is_some_and(|since| now.duration_since(since) >= GAP_WAIT);
-        if self.finished_above_gap >= self.batch || (waited && self.finished_above_gap > 0) {
+        if self.finished >= self.batch || self.run_due().is_none_or(|due| due <= now) {
+            self.take_run(&mut acks);
+            if !acks.is_empty() {
+                self.last_run = Some(now);
+            }
+        }
+        if self.finished >= self.batch || self.gap_due().is_some_and(|due| due <= now) {
+            self.take_run(&mut acks);
             self.take_above_gap(&mut acks);
         }
         acks
@@ -109,8 +119,22 @@ impl AckWindow {
 
     /// When [`due`](Self::due) is to be asked again, if nothing happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        let is_run = self
+            .entries
+            .front()
+            .is_some_and(|(state, _)| *state == State::Finished);
+        if is_run { self.run_due() } else { self.gap_due() }
+    }
+
+    /// When the next run may go.
+    fn run_due(&self) -> Option<Instant> {
+        self.last_run.map(|last| last + self.spacing)
+    }
+
+    /// When what is finished has waited long enough, wherever it stands.
+    fn gap_due(&self) -> Option<Instant> {
         self.waiting_since
-            .filter(|_| self.finished_above_gap > 0)
+            .filter(|_| self.finished > 0)
             .map(|since| since + GAP_WAIT)
     }
 
@@ -148,8 +172,8 @@ impl AckWindow {
                 tag,
                 multiple: count > 1,
             });
-            self.finished_above_gap -= count;
-            if self.finished_above_gap == 0 {
+            self.finished -= count;
+            if self.finished == 0 {
                 self.waiting_since = None;
             }
         }
@@ -165,7 +189,7 @@ impl AckWindow {
                 });
             }
         }
-        self.finished_above_gap = 0;
+        self.finished = 0;
         self.waiting_since = None;
     }
 }
@@ -177,8 +201,10 @@ mod explored;
 mod tests {
     use super::*;
 
+    const SPACING: Duration = Duration::from_millis(1);
+
     fn window(prefetch: u16, deliveries: u64) -> (AckWindow, Instant) {
-        let mut window = AckWindow::new(prefetch);
+        let mut window = AckWindow::new(prefetch, SPACING);
         let now = Instant::now();
         (1..=deliveries).for_each(|tag| window.delivered(tag, now));
         (window, now)
@@ -194,6 +220,39 @@ mod tests {
         window.finished(1, now);
         assert_eq!(window.due(now), [one(1)]);
         assert_eq!(window.unsettled(), 0);
+    }
+
+    #[test]
+    fn a_run_that_follows_another_waits_a_while() {
+        let (mut window, now) = window(256, 4);
+        window.finished(1, now);
+        assert_eq!(window.due(now), [one(1)]);
+        window.finished(2, now);
+        window.finished(3, now);
+        assert_eq!(window.due(now), []);
+        assert_eq!(window.deadline(), Some(now + SPACING));
+        let all = Ack {
+            tag: 3,
+            multiple: true,
+        };
+        assert_eq!(window.due(now + SPACING), [all]);
+        window.finished(4, now + 3 * SPACING);
+        assert_eq!(window.due(now + 3 * SPACING), [one(4)], "a lone one goes at once");
+    }
+
+    #[test]
+    fn a_run_of_a_quarter_of_the_prefetch_does_not_wait() {
+        let (mut window, now) = window(16, 5);
+        window.finished(1, now);
+        assert_eq!(window.due(now), [one(1)]);
+        [2, 3, 4].into_iter().for_each(|tag| window.finished(tag, now));
+        assert_eq!(window.due(now), []);
+        window.finished(5, now);
+        let all = Ack {
+            tag: 5,
+            multiple: true,
+        };
+        assert_eq!(window.due(now), [all]);
     }
 
     #[test]
@@ -231,7 +290,7 @@ mod tests {
         assert_eq!(window.deadline(), None);
         window.finished(1, now);
         assert_eq!(
-            window.due(now),
+            window.due(now + SPACING),
             [one(1)],
             "the one acknowledged above the gap is not acknowledged again"
         );

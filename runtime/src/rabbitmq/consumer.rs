@@ -32,6 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a channel is looked at after its consumer was cancelled: nothing tells of its end then.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long an acknowledgement of several waits after the last: some hundred deliveries of a swift handler, and less than
+/// anyone waits for who looks at the queue.
+const ACK_SPACING: Duration = Duration::from_millis(1);
+
 /// A subscription.
 pub(super) struct RabbitSubscription {
     queue: String,
@@ -308,6 +312,10 @@ impl Subscription for RabbitSubscription {
         if let Some(foremost) = &mut self.foremost {
             foremost.settled(tag, multiple);
         }
+    }
+
+    fn ack_spacing(&self) -> Duration {
+        ACK_SPACING
     }
 
     fn requeue(&mut self, tag: u64) {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Confirmation};
+use lapin::{Channel, PublisherConfirm};
+
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -19,12 +20,11 @@ use super::backoff::Backoff;
 use super::connection::Live;
 use super::course::{News, State};
 use super::fault::Fault;
-use super::ledger::Word;
 use super::outbox::Outbox;
 use super::properties::{self, TooLong, short};
 use super::refusals::Refusals;
 use super::upkeep::Missing;
-use super::ways::{Seen, Ways};
+use super::ways::{Way, Ways};
 use crate::broker::Publish;
 use crate::message::Message;
 use crate::refusal::Refusal;
@@ -229,7 +229,7 @@ impl Desk {
             let returns_as = publish.mandatory.then_some(number);
             match Outgoing::new(&publish.message, returns_as, frame_max) {
                 Ok(message) => {
-                    let way = Box::pin(message.publish(channel.clone(), publish.mandatory, number));
+                    let way = Way::new(number, message.publish(channel.clone(), publish.mandatory));
                     self.outbox.sent(publish);
                     ways.set_out(way).await;
                 }
@@ -332,12 +332,12 @@ impl Outgoing {
         })
     }
 
-    async fn publish(self, channel: Channel, mandatory: bool, number: u64) -> Seen {
+    async fn publish(self, channel: Channel, mandatory: bool) -> lapin::Result<PublisherConfirm> {
         let options = BasicPublishOptions {
             mandatory,
             immediate: false,
         };
-        let written = channel
+        channel
             .basic_publish(
                 self.exchange,
                 self.routing_key,
@@ -345,22 +345,6 @@ impl Outgoing {
                 &self.message.body,
                 self.properties,
             )
-            .await;
-        drop(self.message);
-        let confirmed = match written {
-            Ok(confirm) => confirm.await,
-            Err(error) => Err(error),
-        };
-        let (word, returned) = match confirmed {
-            Ok(Confirmation::Ack(returned)) => (Word::Ack, returned),
-            Ok(Confirmation::Nack(returned)) => (Word::Nack, returned),
-            Ok(Confirmation::NotRequested) => {
-                debug_assert!(false, "the channel confirms");
-                return Seen::Lost(Fault::new("the channel does not confirm"));
-            }
-            Err(error) => return Seen::Lost(Fault::from(error)),
-        };
-        let carried = returned.and_then(|message| properties::publish_number(&message.properties));
-        Seen::Answer(number, word, carried)
+            .await
     }
 }

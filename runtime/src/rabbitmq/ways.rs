@@ -1,15 +1,17 @@
 //! Ways: the publishes under way on one channel, each a future that ends with what is seen of it.
 
-use std::future::{Future, poll_fn, ready};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use lapin::{Confirmation, PublisherConfirm};
 
 use super::fault::Fault;
 use super::ledger::Word;
 use super::outbox::Outbox;
+use super::properties;
 
 /// How much is seen to at one go.
 const BATCH: usize = 64;
@@ -23,7 +25,79 @@ pub(super) enum Seen {
     Lost(Fault),
 }
 
-pub(super) type Way = Pin<Box<dyn Future<Output = Seen> + Send>>;
+type Writing = Pin<Box<dyn Future<Output = lapin::Result<PublisherConfirm>> + Send>>;
+
+/// A publish under way, or a mark among them.
+pub(super) struct Way {
+    number: u64,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The library's future: two kilobytes, let go of as soon as the message is written.
+    Writing(Writing),
+    Written(PublisherConfirm),
+    Seen(Option<Seen>),
+}
+
+impl Way {
+    /// The publish of this number, which sets out when it is first polled.
+    pub(super) fn new(
+        number: u64,
+        writing: impl Future<Output = lapin::Result<PublisherConfirm>> + Send + 'static,
+    ) -> Self {
+        Self {
+            number,
+            stage: Stage::Writing(Box::pin(writing)),
+        }
+    }
+
+    fn ended(seen: Seen) -> Self {
+        Self {
+            number: 0,
+            stage: Stage::Seen(Some(seen)),
+        }
+    }
+}
+
+impl Future for Way {
+    type Output = Seen;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Seen> {
+        loop {
+            let number = self.number;
+            match &mut self.stage {
+                Stage::Writing(writing) => match ready!(writing.as_mut().poll(cx)) {
+                    Ok(confirm) => self.stage = Stage::Written(confirm),
+                    Err(error) => return Poll::Ready(Seen::Lost(Fault::from(error))),
+                },
+                Stage::Written(confirm) => {
+                    return Pin::new(confirm)
+                        .poll(cx)
+                        .map(|confirmed| heard(number, confirmed));
+                }
+                Stage::Seen(seen) => {
+                    return seen.take().map_or(Poll::Pending, Poll::Ready);
+                }
+            }
+        }
+    }
+}
+
+/// What the broker said of a publish.
+fn heard(number: u64, confirmed: lapin::Result<Confirmation>) -> Seen {
+    let (word, returned) = match confirmed {
+        Ok(Confirmation::Ack(returned)) => (Word::Ack, returned),
+        Ok(Confirmation::Nack(returned)) => (Word::Nack, returned),
+        Ok(Confirmation::NotRequested) => {
+            debug_assert!(false, "the channel confirms");
+            return Seen::Lost(Fault::new("the channel does not confirm"));
+        }
+        Err(error) => return Seen::Lost(Fault::from(error)),
+    };
+    let carried = returned.and_then(|message| properties::publish_number(&message.properties));
+    Seen::Answer(number, word, carried)
+}
 
 /// The publishes under way on one channel.
 #[derive(Default)]
@@ -34,12 +108,12 @@ impl Ways {
     pub(super) async fn set_out(&mut self, mut way: Way) {
         // The first poll puts the message into the library's line, so they leave in this order; the thread that writes
         // is woken once for all that are polled before this task rests.
-        let first = poll_fn(|cx| Poll::Ready(way.as_mut().poll(cx))).await;
+        let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut way).poll(cx))).await;
         self.0.push(match first {
             Poll::Pending => way,
             // The library's thread can be done before this one has looked. The answer takes the same way as every
             // other: seen here alone, it would be told to the caller only with the next one, which may never come.
-            Poll::Ready(seen) => Box::pin(ready(seen)),
+            Poll::Ready(seen) => Way::ended(seen),
         });
     }
 
@@ -65,7 +139,7 @@ impl Ways {
         }
         if let Some(mark) = outbox.mark() {
             // What was woken before is handed out before: the set keeps those that are ready in a line.
-            self.0.push(Box::pin(ready(Seen::Mark(mark))));
+            self.0.push(Way::ended(Seen::Mark(mark)));
         }
         outbox.tell();
         Ok(())
@@ -118,7 +192,7 @@ mod tests {
         for mandatory in [false, true] {
             let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
             let (number, answer) = leave(&mut outbox, mandatory);
-            ways.set_out(Box::pin(ready(Seen::Answer(number, Word::Ack, None))))
+            ways.set_out(Way::ended(Seen::Answer(number, Word::Ack, None)))
                 .await;
             see_what_is_there(&mut ways, &mut outbox);
             assert_eq!(
@@ -133,9 +207,9 @@ mod tests {
     async fn a_channel_that_is_lost_before_anyone_looks_takes_all_that_is_under_way_along() {
         let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
         let (_, waiting) = leave(&mut outbox, false);
-        ways.set_out(Box::pin(pending())).await;
+        ways.set_out(Way::new(1, pending())).await;
         let (_, lost) = leave(&mut outbox, false);
-        ways.set_out(Box::pin(ready(Seen::Lost(Fault::new("cut"))))).await;
+        ways.set_out(Way::ended(Seen::Lost(Fault::new("cut")))).await;
         let seen = ways.next().now_or_never().expect("it is there to be seen");
         let fault = ways.see_all(seen, &mut outbox).expect_err("it is lost");
         assert_eq!(outbox.channel_lost(&fault), (2, 2));
@@ -148,9 +222,9 @@ mod tests {
         let (first, returned) = leave(&mut outbox, true);
         let (second, taken) = leave(&mut outbox, true);
         // The second one's confirm comes first, and takes the return of the first along.
-        ways.set_out(Box::pin(ready(Seen::Answer(second, Word::Ack, Some(first)))))
+        ways.set_out(Way::ended(Seen::Answer(second, Word::Ack, Some(first))))
             .await;
-        ways.set_out(Box::pin(ready(Seen::Answer(first, Word::Ack, None))))
+        ways.set_out(Way::ended(Seen::Answer(first, Word::Ack, None)))
             .await;
         see_what_is_there(&mut ways, &mut outbox);
         assert_eq!(returned.now_or_never(), Some(Some(Err(Refusal::Unroutable))));

@@ -122,7 +122,7 @@ impl<'a> Shift<'a> {
         let prefetch = if pace == Pace::Full { consumer.prefetch } else { 1 };
         let next_hold_check = Instant::now() + consumer.service.bus().config().hold_limit / HOLD_CHECKS;
         Self {
-            window: AckWindow::new(prefetch),
+            window: AckWindow::new(prefetch, subscription.ack_spacing()),
             received: Received::from(&consumer.queue),
             consumer,
             subscription,

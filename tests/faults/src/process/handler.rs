@@ -32,15 +32,17 @@ pub(super) async fn misbehaves(stage: &Stage) -> Row {
     let vhost = stage.vhost().await;
     let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
     let service = Instance::start_on(&asking.job, &asking.stranger, &["plain"], 0).await;
+    let mut settled = true;
     for _ in 0..stage.times() {
-        // So many good ones to a bad one that the breaker has no reason to open.
+        // So many good ones to a bad one that the breaker has no reason to open; and no more bad ones at a time, since
+        // those that are tried again are the last to be done, and among themselves.
         for &misdeed in MISDEEDS {
             let mut deeds = vec![Deed::Note; stage.pick(30, 80)];
             deeds.push(misdeed);
             asking.ask(&deeds).await;
         }
+        settled &= asking.settled(Duration::from_mins(1)).await;
     }
-    let settled = asking.settled(Duration::from_mins(1)).await;
     service.terminate().await;
     let (status, _) = service.end().await;
     let letters = asking.dead("plain").await.len();
