@@ -141,14 +141,14 @@ impl Doomed {
 
     /// Publishes on, to the other handler alone; whether its retries came back in time.
     async fn others_are_in_time(mut self, row: Row) -> Row {
-        let (app, bus) = self.app(|app| app.handlers(handlers![prompt])).await;
-        self.traffic.attach(app, bus);
-        // Those of the first hundred that came back while nobody was there to take them are not measured.
+        // Those of before came back while nobody was there to take them, and are not measured.
         self.times
             .failed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+        let (app, bus) = self.app(|app| app.handlers(handlers![prompt])).await;
+        self.traffic.attach(app, bus);
         self.traffic.burst(EVENTS).await;
         let account = self.traffic.settle().await;
         let orphans = account.orphans;
