@@ -392,7 +392,7 @@ impl Bus {
         write::message(
             prepared,
             metadata,
-            self.config().exchange.as_ref(),
+            Arc::clone(&self.config().exchange),
             headers,
             trace.as_ref(),
             self.limits(),

@@ -106,8 +106,8 @@ impl Delivery {
         };
         let routing_key: Arc<str> = prepared.routing_key.as_ref().into();
         let message = Message {
-            exchange: "domain_events".to_owned(),
-            routing_key: routing_key.to_string(),
+            exchange: "domain_events".into(),
+            routing_key: Arc::clone(&routing_key),
             headers,
             ..Message::default()
         };

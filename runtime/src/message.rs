@@ -1,14 +1,16 @@
 //! A message: what a broker carries. Bytes with an address, properties and headers; it knows nothing of events.
 
+use std::sync::Arc;
+
 use crate::headers::Headers;
 
 /// One message as a broker took it or gives it out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Message {
     /// The exchange it was published to; empty for the default exchange.
-    pub(crate) exchange: String,
+    pub(crate) exchange: Arc<str>,
     /// Its routing key.
-    pub(crate) routing_key: String,
+    pub(crate) routing_key: Arc<str>,
     /// Its properties.
     pub(crate) properties: Properties,
     /// Its headers.

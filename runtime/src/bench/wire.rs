@@ -54,8 +54,8 @@ impl Wire {
     /// A message of someone else's.
     pub fn foreign(routing_key: &str, properties: Properties, headers: Headers, body: Vec<u8>) -> Self {
         Self::of(Message {
-            exchange: "domain_events".to_owned(),
-            routing_key: routing_key.to_owned(),
+            exchange: "domain_events".into(),
+            routing_key: routing_key.into(),
             properties,
             headers,
             body,
@@ -65,7 +65,7 @@ impl Wire {
     /// The same under another key.
     pub fn with_key(&self, routing_key: &str) -> Self {
         Self::of(Message {
-            routing_key: routing_key.to_owned(),
+            routing_key: routing_key.into(),
             ..(*self.message).clone()
         })
     }

@@ -65,7 +65,7 @@ impl State {
             return;
         };
         let name = Arc::clone(&queue.name);
-        let key = rule.routing_key.as_ref().unwrap_or(&entry.message.routing_key);
+        let key = rule.routing_key.as_deref().unwrap_or(&entry.message.routing_key);
         let mut targets = Vec::new();
         self.route(&rule.exchange, key, &[], &mut targets);
         if targets.is_empty() && rule.at_least_once {
@@ -79,9 +79,9 @@ impl State {
         if !targets.is_empty() {
             let mut message = Arc::unwrap_or_clone(entry.message);
             note_death(&mut message, &name, reason, self.clock.now());
-            message.exchange.clone_from(&rule.exchange);
+            message.exchange = rule.exchange.as_str().into();
             if let Some(key) = &rule.routing_key {
-                message.routing_key.clone_from(key);
+                message.routing_key = key.as_str().into();
             }
             self.enqueue(&Arc::new(message), &targets, after);
         }
@@ -149,8 +149,8 @@ fn death(message: &Message, queue: &str, reason: Reason, now: Timestamp) -> Head
     death.set("queue", queue);
     let seconds = u64::try_from(now.as_millis() / 1_000).unwrap_or(0);
     death.set("time", HeaderValue::Timestamp(seconds));
-    death.set("exchange", message.exchange.as_str());
-    let keys = vec![HeaderValue::from(message.routing_key.as_str())];
+    death.set("exchange", &*message.exchange);
+    let keys = vec![HeaderValue::from(&*message.routing_key)];
     death.set("routing-keys", HeaderValue::List(keys));
     if let Some(expiration) = &message.properties.expiration {
         death.set("original-expiration", expiration.as_str());

@@ -174,7 +174,7 @@ fn is_blamed(fault: &Fault, message: &Message) -> bool {
     (fault.is_missing() || fault.is_forbidden())
         && fault
             .thing()
-            .is_some_and(|thing| thing.kind == "exchange" && thing.name == message.exchange)
+            .is_some_and(|thing| thing.kind == "exchange" && thing.name == &*message.exchange)
 }
 
 fn refusal(fault: &Fault) -> Refusal {

@@ -109,8 +109,8 @@ pub(super) fn from_amqp(
 ) -> Message {
     let text = |text: &Option<ShortString>| text.as_ref().map(|text| text.as_str().to_owned());
     Message {
-        exchange: exchange.into(),
-        routing_key: routing_key.into(),
+        exchange: exchange.as_str().into(),
+        routing_key: routing_key.as_str().into(),
         headers: properties.headers().as_ref().map(from_table).unwrap_or_default(),
         properties: Properties {
             content_type: text(properties.content_type()),
@@ -267,8 +267,8 @@ mod tests {
     fn every_property_comes_back_as_it_was() {
         let some = |text: &str| Some(text.to_owned());
         let message = Message {
-            exchange: "e".to_owned(),
-            routing_key: "k".to_owned(),
+            exchange: "e".into(),
+            routing_key: "k".into(),
             properties: Properties {
                 content_type: some("a"),
                 content_encoding: some("b"),

@@ -161,8 +161,8 @@ impl TestBus {
         body: impl Into<Vec<u8>>,
     ) {
         let message = Message {
-            exchange: self.bus.config().exchange.to_string(),
-            routing_key: routing_key.to_owned(),
+            exchange: Arc::clone(&self.bus.config().exchange),
+            routing_key: routing_key.into(),
             properties,
             headers,
             body: body.into(),

@@ -62,8 +62,8 @@ impl MemoryServer {
         let (confirm, answer) = confirm(None);
         self.0.send(Publish {
             message: Arc::new(Message {
-                exchange: exchange.to_owned(),
-                routing_key: routing_key.to_owned(),
+                exchange: exchange.into(),
+                routing_key: routing_key.into(),
                 properties,
                 headers,
                 body: body.to_owned(),
@@ -82,8 +82,8 @@ impl MemoryServer {
             .map(|message| {
                 let message = Arc::unwrap_or_clone(message);
                 QueuedMessage {
-                    exchange: message.exchange,
-                    routing_key: message.routing_key,
+                    exchange: message.exchange.to_string(),
+                    routing_key: message.routing_key.to_string(),
                     properties: message.properties,
                     headers: message.headers,
                     body: message.body,

@@ -75,8 +75,8 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
         sent
     };
     let mut retried = send(Fate::Retry { attempt });
-    RETURN.clone_into(&mut retried.exchange);
-    QUEUE.clone_into(&mut retried.routing_key);
+    retried.exchange = RETURN.into();
+    retried.routing_key = QUEUE.into();
     let back = origin(&retried, RETURN, QUEUE);
     assert_eq!(
         (back.exchange, back.routing_key),
@@ -89,8 +89,8 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
         attempts: attempt,
         at: Timestamp::from_millis(1),
     });
-    dead.exchange.clear();
-    QUEUE.clone_into(&mut dead.routing_key);
+    dead.exchange = "".into();
+    dead.routing_key = QUEUE.into();
     let redriven = origin(&dead, RETURN, QUEUE);
     assert_eq!(
         (redriven.exchange, redriven.routing_key),

@@ -39,8 +39,8 @@ pub(crate) fn origin(message: &Message, return_exchange: &str, queue: &str) -> O
     let headers = &message.headers;
     let arrival = arrival(message, return_exchange, queue);
     let published = Origin {
-        exchange: message.exchange.as_str().into(),
-        routing_key: message.routing_key.as_str().into(),
+        exchange: Arc::clone(&message.exchange),
+        routing_key: Arc::clone(&message.routing_key),
         attempt: 1,
         returns: 0,
         first_received_at: None,
@@ -72,9 +72,9 @@ pub(crate) fn origin(message: &Message, return_exchange: &str, queue: &str) -> O
 }
 
 fn arrival(message: &Message, return_exchange: &str, queue: &str) -> Arrival {
-    if !return_exchange.is_empty() && message.exchange == return_exchange {
+    if !return_exchange.is_empty() && *message.exchange == *return_exchange {
         Arrival::Returned
-    } else if message.exchange.is_empty() && message.routing_key == queue {
+    } else if message.exchange.is_empty() && *message.routing_key == *queue {
         Arrival::Redriven
     } else {
         Arrival::Published

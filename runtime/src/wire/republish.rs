@@ -71,8 +71,8 @@ pub(crate) fn republish(
     describe(details, &mut headers);
     fit(&mut headers, limits.max_header_bytes);
     Message {
-        exchange: to.exchange.to_owned(),
-        routing_key: to.routing_key.to_owned(),
+        exchange: to.exchange.into(),
+        routing_key: to.routing_key.into(),
         properties: kept(&message.properties),
         headers,
         body: message.body.clone(),

@@ -1,5 +1,7 @@
 //! Writing: from an event to the message that carries it.
 
+use std::sync::Arc;
+
 use super::cloudevents;
 use super::envelope::Envelope;
 use super::limits::Limits;
@@ -65,15 +67,15 @@ pub(crate) fn write(
 pub(crate) fn message(
     prepared: &Prepared,
     metadata: &OutgoingMetadata,
-    exchange: &str,
+    exchange: impl Into<Arc<str>>,
     headers: Headers,
     trace: Option<&TraceContext>,
     limits: &Limits,
 ) -> Result<Message, Unpublishable> {
     let body = write(prepared, metadata, limits)?;
     Ok(Message {
-        exchange: exchange.to_owned(),
-        routing_key: prepared.routing_key.as_ref().to_owned(),
+        exchange: exchange.into(),
+        routing_key: prepared.routing_key.as_ref().into(),
         properties: properties(prepared, metadata),
         headers: with_trace(allowed(headers)?, trace, limits)?,
         body,

@@ -76,8 +76,8 @@ fn any() -> Arc<Worker> {
 /// A message as it comes, published under `key` with this type in its envelope.
 fn published(key: &str, event_type: &str) -> Message {
     Message {
-        exchange: "domain_events".to_owned(),
-        routing_key: key.to_owned(),
+        exchange: "domain_events".into(),
+        routing_key: key.into(),
         body: format!(r#"{{"type":"{event_type}","data":{{}}}}"#).into_bytes(),
         ..Message::default()
     }
@@ -93,7 +93,7 @@ fn broken(key: &str, body: &str) -> Message {
 /// Put straight into the queue, as a shovel does.
 fn redriven(headers: &[(&str, &str)], event_type: &str) -> Message {
     Message {
-        exchange: String::new(),
+        exchange: "".into(),
         headers: headers.iter().map(|(name, value)| (*name, *value)).collect(),
         ..published(QUEUE, event_type)
     }
@@ -206,7 +206,7 @@ fn seven_returns_are_a_crash_loop_before_anything_is_read() {
 fn returns_before_a_delivery_was_set_aside_count_unless_they_are_forged() {
     let through = |exchange: &str| {
         let message = Message {
-            exchange: exchange.to_owned(),
+            exchange: exchange.into(),
             ..published("order.placed", "order.placed")
         };
         let mut message = message;
@@ -308,7 +308,7 @@ fn what_is_put_straight_into_the_queue_is_judged_by_where_it_came_from_at_first(
 fn an_attempt_is_believed_on_what_comes_back_through_our_own_exchange_alone() {
     let attempt = |exchange: &str| {
         let mut message = published(QUEUE, "order.placed");
-        exchange.clone_into(&mut message.exchange);
+        message.exchange = exchange.into();
         message.headers.set("tidings-attempt", HeaderValue::I64(7));
         message
             .headers

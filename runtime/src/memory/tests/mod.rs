@@ -63,7 +63,7 @@ fn queue<const N: usize>(name: &str, arguments: [(&'static str, Argument); N]) -
 
 fn binding(exchange: &str, pattern: &str, queue: &str) -> Plan {
     let binding = BindingPlan {
-        exchange: exchange.to_owned(),
+        exchange: exchange.into(),
         queue: queue.to_owned(),
         pattern: pattern.to_owned(),
     };
@@ -92,8 +92,8 @@ async fn declare(broker: &MemoryBroker, plan: Plan) {
 
 fn message(exchange: &str, key: &str, body: &str) -> Message {
     Message {
-        exchange: exchange.to_owned(),
-        routing_key: key.to_owned(),
+        exchange: exchange.into(),
+        routing_key: key.into(),
         body: body.into(),
         ..Message::default()
     }
@@ -160,7 +160,7 @@ async fn subscribe(broker: &MemoryBroker, queue: &str, prefetch: u16) -> Box<dyn
 
 async fn ephemeral(broker: &MemoryBroker, pattern: &str) -> Box<dyn Subscription> {
     let queue = QueueSource::Ephemeral {
-        exchange: "events".to_owned(),
+        exchange: "events".into(),
         patterns: vec![pattern.to_owned()],
     };
     try_subscribe(broker, queue, 0).await.unwrap()

@@ -192,7 +192,7 @@ async fn a_subscription_needs_its_queue_or_its_exchange() {
     assert_eq!(error.to_string(), "cannot take from queue `missing`");
     assert_eq!(error.source().unwrap().to_string(), "it does not exist");
     let missing = QueueSource::Ephemeral {
-        exchange: "missing".to_owned(),
+        exchange: "missing".into(),
         patterns: vec!["a".to_owned(), "b".to_owned()],
     };
     let error = try_subscribe(&broker, missing, 1).await.err().unwrap();

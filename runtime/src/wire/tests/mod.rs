@@ -27,8 +27,8 @@ const QUEUE: &str = "payments.take_payment";
 /// A message as it arrives from a publisher that sets nothing but exchange, key and body.
 fn message(body: impl AsRef<[u8]>) -> Message {
     Message {
-        exchange: EXCHANGE.to_owned(),
-        routing_key: KEY.to_owned(),
+        exchange: EXCHANGE.into(),
+        routing_key: KEY.into(),
         body: body.as_ref().to_vec(),
         ..Message::default()
     }

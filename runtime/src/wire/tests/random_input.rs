@@ -151,8 +151,8 @@ fn envelope_around(body: Vec<u8>) -> impl Strategy<Value = Message> {
     ]);
     (address, headers(), properties()).prop_map(move |((exchange, routing_key), headers, properties)| {
         Message {
-            exchange: exchange.to_owned(),
-            routing_key: routing_key.to_owned(),
+            exchange: exchange.into(),
+            routing_key: routing_key.into(),
             properties,
             headers,
             body: body.clone(),

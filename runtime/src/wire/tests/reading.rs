@@ -50,8 +50,8 @@ fn the_type_is_the_bodys_then_the_propertys_then_the_keys() {
 #[test]
 fn a_retry_is_judged_by_its_original_key() {
     let mut message = message(r#"{"data":{}}"#);
-    RETURN.clone_into(&mut message.exchange);
-    QUEUE.clone_into(&mut message.routing_key);
+    message.exchange = RETURN.into();
+    message.routing_key = QUEUE.into();
     message.headers.set("tidings-original-exchange", EXCHANGE);
     message.headers.set("tidings-original-routing-key", "order.paid");
     assert_eq!(
@@ -64,7 +64,7 @@ fn a_retry_is_judged_by_its_original_key() {
 fn without_any_type_there_is_no_event() {
     for body in [r#"{"data":{}}"#, r#"{"orderId":"o-1"}"#] {
         let mut message = message(body);
-        message.routing_key.clear();
+        message.routing_key = "".into();
         assert_eq!(
             refusal(&message),
             "missing `type`; write it into the body, the AMQP property `type` or the routing key"
@@ -168,8 +168,8 @@ fn an_event_without_any_id_gets_one_derived_from_exchange_key_and_body() {
     assert!(read(&first).metadata().id_is_derived);
     // The same at another handler, and when it comes back as a retry.
     let mut retried = first.clone();
-    RETURN.clone_into(&mut retried.exchange);
-    QUEUE.clone_into(&mut retried.routing_key);
+    retried.exchange = RETURN.into();
+    retried.routing_key = QUEUE.into();
     retried.headers = Headers::from_iter([
         ("tidings-original-exchange", EXCHANGE),
         ("tidings-original-routing-key", KEY),
@@ -237,7 +237,7 @@ fn without_any_timestamp_it_is_when_the_event_was_first_received() {
         assert!((before..=Timestamp::now()).contains(&read));
     }
     let mut retried = message(r#"{"data":1}"#);
-    RETURN.clone_into(&mut retried.exchange);
+    retried.exchange = RETURN.into();
     retried
         .headers
         .set("tidings-first-received-at", "2026-11-23T10:00:00.123Z");
@@ -426,7 +426,7 @@ fn a_body_over_the_limit_is_refused_and_its_type_known_from_outside() {
     large.properties.kind = Some("order.shipped".to_owned());
     assert_eq!(try_read(&large).unwrap_err().type_hint(), Some("order.shipped"));
     large.properties.kind = None;
-    large.routing_key.clear();
+    large.routing_key = "".into();
     assert_eq!(try_read(&large).unwrap_err().type_hint(), None);
 }
 

@@ -65,8 +65,8 @@ fn dead_letter(message: &Message) -> Message {
 
 /// As the broker hands out what waited in a delay queue.
 fn returned(mut message: Message) -> Message {
-    RETURN.clone_into(&mut message.exchange);
-    QUEUE.clone_into(&mut message.routing_key);
+    message.exchange = RETURN.into();
+    message.routing_key = QUEUE.into();
     message.headers.set("x-death", HeaderValue::List(Vec::new()));
     message.headers.set("x-first-death-queue", DELAY);
     message.headers.set("x-last-death-reason", "expired");
@@ -115,15 +115,9 @@ fn the_body_stays_byte_for_byte() {
 #[test]
 fn it_goes_where_it_is_sent() {
     let sent = retry(&message("{}"));
-    assert_eq!(
-        (sent.exchange.as_str(), sent.routing_key.as_str()),
-        (DELAYS, DELAY)
-    );
+    assert_eq!((&*sent.exchange, &*sent.routing_key), (DELAYS, DELAY));
     let sent = dead_letter(&message("{}"));
-    assert_eq!(
-        (sent.exchange.as_str(), sent.routing_key.as_str()),
-        (DEAD, DEAD_LETTERS)
-    );
+    assert_eq!((&*sent.exchange, &*sent.routing_key), (DEAD, DEAD_LETTERS));
 }
 
 #[test]
@@ -287,19 +281,19 @@ fn nobody_on_the_domain_exchange_can_forge_an_attempt() {
 #[test]
 fn another_services_return_exchange_is_not_believed() {
     let mut message = returned(retry(&message("{}")));
-    message.exchange = "shipping.return".to_owned();
+    message.exchange = "shipping.return".into();
     assert_eq!(origin_of(&message).arrival, Arrival::Published);
     assert_eq!(origin(&message, "", QUEUE).arrival, Arrival::Published);
-    message.exchange.clear();
-    message.routing_key = "another.queue".to_owned();
+    message.exchange = "".into();
+    message.routing_key = "another.queue".into();
     assert_eq!(origin(&message, "", QUEUE).arrival, Arrival::Published);
 }
 
 #[test]
 fn a_shovelled_dead_letter_starts_at_attempt_1_under_its_original_key() {
     let mut shovelled = dead_letter(&returned(retry(&with_everything())));
-    shovelled.exchange.clear();
-    QUEUE.clone_into(&mut shovelled.routing_key);
+    shovelled.exchange = "".into();
+    shovelled.routing_key = QUEUE.into();
     shovelled.headers.set("tidings-attempt", 7_i64);
     let origin = origin_of(&shovelled);
     assert_eq!(

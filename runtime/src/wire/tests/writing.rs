@@ -61,10 +61,7 @@ fn the_properties_are_those_that_other_services_look_for() {
         Some("vendor=1"),
     );
     let sent = publish(Headers::from_iter([("tenant", "acme")]), trace.as_ref()).unwrap();
-    assert_eq!(
-        (sent.exchange.as_str(), sent.routing_key.as_str()),
-        (EXCHANGE, KEY)
-    );
+    assert_eq!((&*sent.exchange, &*sent.routing_key), (EXCHANGE, KEY));
     let properties = &sent.properties;
     assert!(properties.persistent);
     assert_eq!(properties.content_type.as_deref(), Some("application/json"));

@@ -178,7 +178,7 @@ impl Publishing {
         let mut message = Message::default();
         message.properties.message_id = Some(at.to_string());
         if caller.kind == Kind::ToGoing {
-            message.exchange = "going".to_owned();
+            message.exchange = "going".into();
         }
         let publish = Publish {
             message: Arc::new(message),
