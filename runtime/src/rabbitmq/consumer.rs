@@ -167,7 +167,7 @@ pub(super) fn incoming(delivery: Delivery) -> Incoming {
         data,
         ..
     } = delivery;
-    let message = properties::from_amqp(exchange, routing_key, &properties, data);
+    let message = properties::from_amqp(exchange.as_str(), routing_key.as_str(), &properties, data);
     Incoming {
         tag: delivery_tag,
         // On the first time the header is the publisher's own, if there is one.

@@ -28,7 +28,11 @@ impl Packed {
 
     /// The message of a delivery. What the library hands over by value is copied first.
     pub(crate) fn message(&self, body: Vec<u8>) -> Message {
-        let (exchange, routing_key) = (self.exchange.clone(), self.routing_key.clone());
-        from_amqp(exchange, routing_key, &self.properties, body)
+        from_amqp(
+            self.exchange.as_str(),
+            self.routing_key.as_str(),
+            &self.properties,
+            body,
+        )
     }
 }

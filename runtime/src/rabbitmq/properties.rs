@@ -102,15 +102,15 @@ pub(super) fn publish_number(properties: &BasicProperties) -> Option<u64> {
 
 /// The message of a delivery.
 pub(super) fn from_amqp(
-    exchange: ShortString,
-    routing_key: ShortString,
+    exchange: &str,
+    routing_key: &str,
     properties: &BasicProperties,
     body: Vec<u8>,
 ) -> Message {
     let text = |text: &Option<ShortString>| text.as_ref().map(|text| text.as_str().to_owned());
     Message {
-        exchange: exchange.as_str().into(),
-        routing_key: routing_key.as_str().into(),
+        exchange: exchange.into(),
+        routing_key: routing_key.into(),
         headers: properties.headers().as_ref().map(from_table).unwrap_or_default(),
         properties: Properties {
             content_type: text(properties.content_type()),
@@ -288,7 +288,7 @@ mod tests {
         };
         let properties = to_amqp(&message, Some(u64::MAX), 131_072).unwrap();
         assert_eq!(publish_number(&properties), Some(u64::MAX));
-        let back = from_amqp("e".into(), "k".into(), &properties, vec![1]);
+        let back = from_amqp("e", "k", &properties, vec![1]);
         assert_eq!(back, message, "and its number does not show");
     }
 

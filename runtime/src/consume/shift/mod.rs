@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use self::desk::Desk;
+use self::work::Beginning;
 use super::case::Carried;
 use super::consumer::{Consumer, Pace, Wanted};
 use super::held::Held;
@@ -59,6 +60,9 @@ pub(crate) struct Shift<'a> {
     desks: Vec<Desk>,
     /// Every delivery that an attempt or its settlement works on.
     running: HashMap<u64, Running, BuildHasherDefault<TagHasher>>,
+    beginning: Box<dyn Beginning>,
+    /// What was handed out last, its room kept for what comes next.
+    batch: Vec<Incoming>,
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     timer: Option<(Duration, Sleep)>,
@@ -129,6 +133,8 @@ impl<'a> Shift<'a> {
             pace,
             desks,
             running: HashMap::default(),
+            beginning: work::beginning(),
+            batch: Vec::new(),
             reports,
             reporter,
             timer: None,
@@ -168,7 +174,11 @@ impl<'a> Shift<'a> {
             match self.next_turn(wanted).await {
                 Turn::Wanted => called = true,
                 Turn::Abort => return self.abort_all(),
-                Turn::Deliveries(deliveries) => deliveries.iter().for_each(|one| self.admit(one)),
+                Turn::Deliveries => {
+                    let mut batch = std::mem::take(&mut self.batch);
+                    batch.drain(..).for_each(|one| self.admit(&one));
+                    self.batch = batch;
+                }
                 Turn::Lost => return self.lost().await,
                 Turn::Report(report) => {
                     self.take_report(report);
@@ -192,20 +202,19 @@ impl<'a> Shift<'a> {
     async fn next_turn(&mut self, wanted: &mut watch::Receiver<Wanted>) -> Turn {
         let ack_at = self.window.deadline();
         let hold_check = self.next_hold_check;
-        let subscription = &mut self.subscription;
+        let (subscription, batch) = (&mut self.subscription, &mut self.batch);
         let unflushed = self.unflushed;
         let awaits_the_last = self.leaving == Some(Exit::Pace(Pace::Careful)) && !subscription.is_drained();
         let flush_or_take = poll_fn(|cx| {
             if unflushed && subscription.poll_flush(cx).is_ready() {
                 return Poll::Ready(Turn::Flushed);
             }
-            let mut batch = Vec::new();
             loop {
                 match subscription.poll_next(cx) {
                     Poll::Ready(Some(incoming)) if batch.len() + 1 < BATCH => batch.push(incoming),
                     Poll::Ready(Some(incoming)) => {
                         batch.push(incoming);
-                        return Poll::Ready(Turn::Deliveries(batch));
+                        return Poll::Ready(Turn::Deliveries);
                     }
                     // What came before the end is admitted first; the end is there to be seen on the next turn.
                     Poll::Ready(None) if batch.is_empty() => return Poll::Ready(Turn::Lost),
@@ -213,7 +222,7 @@ impl<'a> Shift<'a> {
                         return Poll::Ready(Turn::Tick);
                     }
                     Poll::Pending if batch.is_empty() => return Poll::Pending,
-                    Poll::Ready(None) | Poll::Pending => return Poll::Ready(Turn::Deliveries(batch)),
+                    Poll::Ready(None) | Poll::Pending => return Poll::Ready(Turn::Deliveries),
                 }
             }
         });
@@ -293,7 +302,8 @@ impl Hasher for TagHasher {
 enum Turn {
     Wanted,
     Abort,
-    Deliveries(Vec<Incoming>),
+    /// They are in the batch.
+    Deliveries,
     Lost,
     Report(Report),
     Clock(Awake),

@@ -1,6 +1,6 @@
 //! How an attempt starts, and what its task reports.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl Shift<'_> {
         };
         let begun_here = self.desks[handler].swift.is_likely();
         let task = if begun_here {
-            begun(Box::pin(work.run()))
+            self.beginning.begin(work)
         } else {
             Some(tokio::spawn(work.run()))
         };
@@ -181,18 +181,56 @@ impl Shift<'_> {
     }
 }
 
-/// Begins an attempt here and now, and gives it a task of its own when it does not end at once.
-fn begun(mut attempt: Pin<Box<impl Future<Output = ()> + Send + 'static>>) -> Option<JoinHandle<()>> {
-    // Whom this poll would wake need not be known: a new task is polled as soon as it is spawned.
-    let mut nobody = task::Context::from_waker(task::Waker::noop());
-    // The handler's panics are caught further in. What is left to panic, a recorder of metrics, say, would end the
-    // task of that delivery alone, and must not end the shift.
-    let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(&mut nobody)));
-    matches!(polled, Ok(Poll::Pending)).then(|| tokio::spawn(attempt))
+/// Where attempts are begun without a task, one after the other in the same place.
+pub(super) trait Beginning: Send {
+    /// Begins an attempt here and now, and gives it a task of its own when it does not end at once.
+    fn begin(&mut self, work: Work) -> Option<JoinHandle<()>>;
+}
+
+/// A place for attempts to be begun.
+pub(super) fn beginning() -> Box<dyn Beginning> {
+    Box::new(Place {
+        set_out: Work::run,
+        attempt: Box::pin(None),
+    })
+}
+
+/// An attempt needs more room than the allocator has at hand at once, so those that end at once have one for all.
+struct Place<F, S> {
+    set_out: S,
+    attempt: Pin<Box<Option<F>>>,
+}
+
+impl<F, S> Beginning for Place<F, S>
+where
+    F: Future<Output = ()> + Send + 'static,
+    S: Fn(Work) -> F + Send,
+{
+    fn begin(&mut self, work: Work) -> Option<JoinHandle<()>> {
+        self.attempt.set(Some((self.set_out)(work)));
+        // Whom this poll would wake need not be known: a new task is polled as soon as it is spawned.
+        let mut nobody = task::Context::from_waker(task::Waker::noop());
+        let attempt = &mut self.attempt;
+        // The handler's panics are caught further in. What is left to panic, a recorder of metrics, say, would end the
+        // task of that delivery alone, and must not end the shift.
+        let polled = catch_unwind(AssertUnwindSafe(|| poll_it(attempt.as_mut(), &mut nobody)));
+        if let Ok(Poll::Pending) = polled {
+            let mut attempt = std::mem::replace(&mut self.attempt, Box::pin(None));
+            return Some(tokio::spawn(poll_fn(move |cx| poll_it(attempt.as_mut(), cx))));
+        }
+        self.attempt.set(None);
+        None
+    }
+}
+
+fn poll_it(attempt: Pin<&mut Option<impl Future<Output = ()>>>, cx: &mut task::Context<'_>) -> Poll<()> {
+    attempt
+        .as_pin_mut()
+        .map_or(Poll::Ready(()), |attempt| attempt.poll(cx))
 }
 
 /// One attempt on its way.
-struct Work {
+pub(super) struct Work {
     worker: Arc<Worker>,
     lost: Arc<AtomicBool>,
     reporter: UnboundedSender<Report>,
