@@ -37,7 +37,7 @@ async fn show(_event: Happened, delivery: Delivery, State(seen): State<mpsc::Sen
 #[event_handler("thing.happened.*")]
 async fn hold(_event: Happened, State(count): State<Count>) {
     count.add();
-    pending().await
+    pending::<()>().await;
 }
 
 #[tokio::test]

@@ -257,7 +257,7 @@ pub(crate) struct Job {
 pub(crate) enum Form {
     /// What every change has to pass.
     Short,
-    /// What fills the tables of the documentation, in hours.
+    /// What fills the tables of the documentation, in most of an hour a broker.
     Full,
 }
 
@@ -330,6 +330,12 @@ pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
         if asks.is_empty() && !names.is_empty() {
             return Err(format!("suite `{}` does not run on memory", suite.name));
         }
+        // The others have one form.
+        let form = if ONLY_NAMED.contains(&suite.name) {
+            form
+        } else {
+            Form::Short
+        };
         jobs.push(Job { suite, form, asks });
     }
     Ok(jobs)
@@ -340,7 +346,7 @@ usage: cargo xtask test [--broker <broker>]... [--full] [suite...]
 
 Suites that run on RabbitMQ run on the one at hand and on the newest 4; those that run in memory, too, there as well.
 `--broker memory`, `--broker 4`, `--broker 3.10`, any version, once or more often, names others. `--full` does each of
-the faults many times, with many events, which takes hours; it says nothing to the other suites.
+the faults many times, with many events, which takes most of an hour a broker; it says nothing to the other suites.
 
 A RabbitMQ that is not there is got: from Docker where its engine runs; else, as root on Debian and Ubuntu, the
 distribution's package, whose own server is not started; a newer one as root on Debian, unpacked from a newer suite

@@ -21,7 +21,7 @@ pub const FORM: &str = "TIDINGS_TEST_FAULTS";
 pub enum Form {
     /// Each fault a few times, with few events: minutes.
     Short,
-    /// What the tables of the documentation show: hours.
+    /// What the tables of the documentation show: most of an hour.
     Full,
 }
 
