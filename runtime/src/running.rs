@@ -15,6 +15,7 @@ use crate::consume::Service;
 use crate::consume::consumer::{Consumer, ConsumerState, OwnReturns, Status, Wanted};
 use crate::consume::drain::Drain;
 use crate::consume::worker::Worker;
+use crate::consume::workers::Workers;
 use crate::describe::Description;
 use crate::error::{ConfigError, Result, ShutdownError};
 use crate::health::{HandlerHealth, HandlerState, Health};
@@ -110,7 +111,7 @@ impl RunningApp {
                 .map(|handler| handler.descriptor.prefetch())
                 .max()
                 .unwrap_or(1),
-            workers: workers.clone(),
+            workers: Workers::new(workers.clone()),
             wanted: watch::Sender::new(Wanted::Run),
             status: Arc::default(),
             own_returns: OwnReturns::default(),

@@ -18,6 +18,7 @@ use super::judge;
 use super::service::Service;
 use super::shift::{Exit, Shift};
 use super::worker::Worker;
+use super::workers::Workers;
 
 /// How long a failed subscription waits before the next try: from the first to the last, doubling.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -32,7 +33,7 @@ pub(crate) struct Consumer {
     pub(crate) queue: Arc<str>,
     pub(crate) source: QueueSource,
     pub(crate) prefetch: u16,
-    pub(crate) workers: Vec<Arc<Worker>>,
+    pub(crate) workers: Workers,
     pub(crate) wanted: watch::Sender<Wanted>,
     pub(crate) status: Arc<Status>,
     pub(crate) own_returns: OwnReturns,
@@ -235,7 +236,7 @@ impl Consumer {
 
     /// Whether any handler of the queue is ordered.
     pub(crate) fn is_ordered(&self) -> bool {
-        self.workers.iter().any(|worker| worker.descriptor.ordered())
+        self.workers.ordered()
     }
 
     /// What is handed out alone as long as it comes first. What came back when a process ended comes first, so one that

@@ -10,7 +10,8 @@ use crate::wire::read;
 
 use super::outcome::Ending;
 use super::service::Service;
-use super::worker::{Match, Worker};
+use super::worker::Match;
+use super::workers::Workers;
 
 /// From this count of returns on, a delivery is suspected of ending its process, and handled alone.
 const SUSPECT_FROM: u32 = 2;
@@ -46,13 +47,13 @@ pub(crate) fn judge(
     incoming: &Incoming,
     returns: u32,
     queue: &str,
-    workers: &[Arc<Worker>],
+    workers: &Workers,
     service: &Service,
 ) -> Judged {
     let message = &incoming.message;
     let origin = origin::origin(message, service.returns(), queue);
     let returns = returns.saturating_add(origin.returns);
-    let ordered = workers.iter().any(|worker| worker.descriptor.ordered());
+    let ordered = workers.ordered();
     let from = if ordered {
         ORDERED_SUSPECT_FROM
     } else {
@@ -70,7 +71,7 @@ pub(crate) fn judge(
     }
     let key = judged_key(&origin);
     match read::read(message, &origin, service.bus().limits()) {
-        Ok(event) => match choose(workers, event.event_type(), key.as_deref()) {
+        Ok(event) => match workers.choose(event.event_type(), key.as_deref()) {
             (handler, Match::Takes) => Judged {
                 origin,
                 handler,
@@ -81,7 +82,7 @@ pub(crate) fn judge(
         },
         // What no handler declares disturbs no handler, even when it is broken.
         Err(malformed) => match malformed.type_hint() {
-            Some(hint) => match choose(workers, hint, key.as_deref()) {
+            Some(hint) => match workers.choose(hint, key.as_deref()) {
                 (handler, found @ (Match::Undeclared | Match::ForeignKey)) => {
                     let ending = ending(found, hint, key.as_deref());
                     over(origin, handler, ending)
@@ -122,20 +123,6 @@ fn ending(found: Match, event_type: &str, key: Option<&str>) -> Ending {
         Match::ForeignKey => Ending::ForeignKey(key.unwrap_or_default().to_owned()),
         Match::Undeclared | Match::Takes => Ending::Undeclared,
     }
-}
-
-/// The handler that takes the event, or the one that comes closest to it.
-fn choose(workers: &[Arc<Worker>], event_type: &str, key: Option<&str>) -> (usize, Match) {
-    let mut best = (0, Match::ForeignKey);
-    for (at, worker) in workers.iter().enumerate() {
-        match worker.matches(event_type, key) {
-            Match::Takes => return (at, Match::Takes),
-            Match::WrongType => best = (at, Match::WrongType),
-            Match::Undeclared if best.1 == Match::ForeignKey => best = (at, Match::Undeclared),
-            _ => {}
-        }
-    }
-    best
 }
 
 #[cfg(test)]

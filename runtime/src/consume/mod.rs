@@ -24,5 +24,6 @@ mod service;
 mod settle;
 mod shift;
 pub(crate) mod worker;
+pub(crate) mod workers;
 
 pub(crate) use service::Service;

@@ -18,6 +18,15 @@ impl Patterns {
         Self { keys, wild }
     }
 
+    /// Those without a wildcard, in order.
+    pub(crate) fn keys(&self) -> &[&'static str] {
+        &self.keys
+    }
+
+    pub(crate) fn has_wildcards(&self) -> bool {
+        !self.wild.is_empty()
+    }
+
     /// Whether one of them has the key. Wildcards are tried one by one: a few say what a list of keys would.
     pub(crate) fn have(&self, key: &str) -> bool {
         self.keys.binary_search(&key).is_ok() || self.wild.iter().any(|pattern| topic::matches(pattern, key))

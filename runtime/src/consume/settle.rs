@@ -93,20 +93,18 @@ impl AckWindow {
             .map(|(_, since)| *since)
     }
 
-    /// What is to be acknowledged now.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<Ack> {
-        let mut acks = Vec::new();
+    /// Puts what is to be acknowledged now into `acks`, which is empty.
+    pub(crate) fn due(&mut self, now: Instant, acks: &mut Vec<Ack>) {
         if self.finished >= self.batch || self.run_due().is_none_or(|due| due <= now) {
-            self.take_run(&mut acks);
+            self.take_run(acks);
             if !acks.is_empty() {
                 self.last_run = Some(now);
             }
         }
         if self.finished >= self.batch || self.gap_due().is_some_and(|due| due <= now) {
-            self.take_run(&mut acks);
-            self.take_above_gap(&mut acks);
+            self.take_run(acks);
+            self.take_above_gap(acks);
         }
-        acks
     }
 
     /// Everything that is finished, whatever it waits for.
@@ -210,6 +208,12 @@ mod tests {
         (window, now)
     }
 
+    fn due(window: &mut AckWindow, now: Instant) -> Vec<Ack> {
+        let mut acks = Vec::new();
+        window.due(now, &mut acks);
+        acks
+    }
+
     fn one(tag: u64) -> Ack {
         Ack { tag, multiple: false }
     }
@@ -218,7 +222,7 @@ mod tests {
     fn a_lone_delivery_is_acknowledged_at_once() {
         let (mut window, now) = window(256, 1);
         window.finished(1, now);
-        assert_eq!(window.due(now), [one(1)]);
+        assert_eq!(due(&mut window, now), [one(1)]);
         assert_eq!(window.unsettled(), 0);
     }
 
@@ -226,33 +230,37 @@ mod tests {
     fn a_run_that_follows_another_waits_a_while() {
         let (mut window, now) = window(256, 4);
         window.finished(1, now);
-        assert_eq!(window.due(now), [one(1)]);
+        assert_eq!(due(&mut window, now), [one(1)]);
         window.finished(2, now);
         window.finished(3, now);
-        assert_eq!(window.due(now), []);
+        assert_eq!(due(&mut window, now), []);
         assert_eq!(window.deadline(), Some(now + SPACING));
         let all = Ack {
             tag: 3,
             multiple: true,
         };
-        assert_eq!(window.due(now + SPACING), [all]);
+        assert_eq!(due(&mut window, now + SPACING), [all]);
         window.finished(4, now + 3 * SPACING);
-        assert_eq!(window.due(now + 3 * SPACING), [one(4)], "a lone one goes at once");
+        assert_eq!(
+            due(&mut window, now + 3 * SPACING),
+            [one(4)],
+            "a lone one goes at once"
+        );
     }
 
     #[test]
     fn a_run_of_a_quarter_of_the_prefetch_does_not_wait() {
         let (mut window, now) = window(16, 5);
         window.finished(1, now);
-        assert_eq!(window.due(now), [one(1)]);
+        assert_eq!(due(&mut window, now), [one(1)]);
         [2, 3, 4].into_iter().for_each(|tag| window.finished(tag, now));
-        assert_eq!(window.due(now), []);
+        assert_eq!(due(&mut window, now), []);
         window.finished(5, now);
         let all = Ack {
             tag: 5,
             multiple: true,
         };
-        assert_eq!(window.due(now), [all]);
+        assert_eq!(due(&mut window, now), [all]);
     }
 
     #[test]
@@ -260,7 +268,7 @@ mod tests {
         let (mut window, now) = window(256, 5);
         [3, 1, 2].into_iter().for_each(|tag| window.finished(tag, now));
         assert_eq!(
-            window.due(now),
+            due(&mut window, now),
             [Ack {
                 tag: 3,
                 multiple: true
@@ -274,23 +282,23 @@ mod tests {
         let (mut window, now) = window(16, 16);
         for tag in [2, 3, 4] {
             window.finished(tag, now);
-            assert_eq!(window.due(now), []);
+            assert_eq!(due(&mut window, now), []);
         }
         window.finished(6, now);
-        assert_eq!(window.due(now), [one(2), one(3), one(4), one(6)]);
+        assert_eq!(due(&mut window, now), [one(2), one(3), one(4), one(6)]);
     }
 
     #[test]
     fn what_is_finished_above_a_gap_waits_twenty_milliseconds_at_most() {
         let (mut window, now) = window(256, 3);
         window.finished(2, now);
-        assert_eq!(window.due(now), []);
+        assert_eq!(due(&mut window, now), []);
         assert_eq!(window.deadline(), Some(now + GAP_WAIT));
-        assert_eq!(window.due(now + GAP_WAIT), [one(2)]);
+        assert_eq!(due(&mut window, now + GAP_WAIT), [one(2)]);
         assert_eq!(window.deadline(), None);
         window.finished(1, now);
         assert_eq!(
-            window.due(now + SPACING),
+            due(&mut window, now + SPACING),
             [one(1)],
             "the one acknowledged above the gap is not acknowledged again"
         );
@@ -306,7 +314,7 @@ mod tests {
             let tag = (step * 37) % 64 + 1;
             window.finished(tag, now);
             finished.insert(tag);
-            for ack in window.due(now) {
+            for ack in due(&mut window, now) {
                 let covered = if ack.multiple {
                     1..=ack.tag
                 } else {
@@ -331,7 +339,7 @@ mod tests {
         window.finished(1, now);
         window.finished(3, now);
         assert_eq!(
-            window.due(now),
+            due(&mut window, now),
             [Ack {
                 tag: 3,
                 multiple: true

@@ -96,6 +96,10 @@ impl Worker {
         self.descriptor.name()
     }
 
+    pub(crate) fn patterns(&self) -> &Patterns {
+        &self.patterns
+    }
+
     pub(crate) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }

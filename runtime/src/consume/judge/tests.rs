@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::bus::Bus;
 use crate::config::Config;
+use crate::consume::worker::Worker;
 use crate::descriptor::{EventDescriptor, EventSet};
 use crate::event::DomainEvent;
 use crate::handler::HandlerDescriptor;
@@ -120,7 +121,13 @@ fn judged_at(
         delivery_count: returns,
         alone: false,
     };
-    let judged = judge(&incoming, returns, QUEUE, workers, &service);
+    let judged = judge(
+        &incoming,
+        returns,
+        QUEUE,
+        &Workers::new(workers.to_vec()),
+        &service,
+    );
     let verdict = match judged.verdict {
         Verdict::Run(event) => format!("run {}", event.event_type()),
         Verdict::Over(Ending::Undeclared) => "undeclared".to_owned(),
@@ -322,4 +329,50 @@ fn an_attempt_is_believed_on_what_comes_back_through_our_own_exchange_alone() {
         (format!("foreign key {QUEUE}"), "wide", 1),
         "neither its attempt nor its key is believed"
     );
+}
+
+#[test]
+fn the_handler_found_by_its_patterns_is_the_one_that_asking_each_in_turn_finds() {
+    let each = vec![
+        paid(),
+        worker("spelled", &["order.placed"], PAID, false),
+        wide(),
+        worker("again", &["order.placed", "order.placed"], PLACED, false),
+        any(),
+        worker("all", &["audit.seen", "#"], PLACED, false),
+        worker("last", &["audit.seen", "order.*"], EventSet::NONE, true),
+    ];
+    let asked = |workers: &[Arc<Worker>], event_type, key| {
+        let mut best = (0, Match::ForeignKey);
+        for (at, worker) in workers.iter().enumerate() {
+            match worker.matches(event_type, key) {
+                Match::Takes => return (at, Match::Takes),
+                Match::WrongType => best = (at, Match::WrongType),
+                Match::Undeclared if best.1 == Match::ForeignKey => best = (at, Match::Undeclared),
+                _ => {}
+            }
+        }
+        best
+    };
+    let keys = [
+        "order.placed",
+        "order.sent",
+        "payment.settled",
+        "audit.seen",
+        "audit",
+        "",
+    ];
+    for from in 0..each.len() {
+        let some = each[from..].to_vec();
+        let workers = Workers::new(some.clone());
+        for key in keys.map(Some).into_iter().chain([None]) {
+            for event_type in ["order.placed", "payment.settled", "other"] {
+                assert_eq!(
+                    workers.choose(event_type, key),
+                    asked(&some, event_type, key),
+                    "{event_type} under {key:?} from {from}"
+                );
+            }
+        }
+    }
 }

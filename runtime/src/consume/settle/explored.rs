@@ -164,7 +164,8 @@ impl World for Settling {
             }
             Step::Acknowledge => {
                 self.stirred = false;
-                let acks = self.window.due(self.now);
+                let mut acks = Vec::new();
+                self.window.due(self.now, &mut acks);
                 self.write(acks);
                 if self
                     .window

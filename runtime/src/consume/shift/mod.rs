@@ -25,7 +25,7 @@ use self::work::Beginning;
 use super::case::Carried;
 use super::consumer::{Consumer, Pace, Wanted};
 use super::held::Held;
-use super::settle::AckWindow;
+use super::settle::{Ack, AckWindow};
 use crate::broker::{Incoming, Subscription};
 use crate::clock::{Awake, Sleep};
 use crate::message::Message;
@@ -63,6 +63,8 @@ pub(crate) struct Shift<'a> {
     beginning: Box<dyn Beginning>,
     /// What was handed out last, its room kept for what comes next.
     batch: Vec<Incoming>,
+    /// Empty but for its room.
+    acks: Vec<Ack>,
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     timer: Option<(Duration, Sleep)>,
@@ -135,6 +137,7 @@ impl<'a> Shift<'a> {
             running: HashMap::default(),
             beginning: work::beginning(),
             batch: Vec::new(),
+            acks: Vec::new(),
             reports,
             reporter,
             timer: None,
@@ -252,7 +255,8 @@ impl<'a> Shift<'a> {
         if self.finishes() && !self.subscription.is_drained() {
             return;
         }
-        for ack in self.window.due(Instant::now()) {
+        self.window.due(Instant::now(), &mut self.acks);
+        for ack in self.acks.drain(..) {
             self.subscription.ack(ack.tag, ack.multiple);
             self.unflushed = true;
         }
