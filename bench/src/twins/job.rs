@@ -8,6 +8,10 @@ pub(crate) enum Job {
     PublishOne,
     /// 256 tasks do.
     PublishMany,
+    /// 1,024 tasks do, which is as many under way as lapin at its best has.
+    Publish1024,
+    /// 256 are under way, of those that have more at their best.
+    PublishNoMore,
     /// One task publishes a thousand at a time.
     PublishAll,
     /// Events of 64 kB from 256 tasks.
@@ -66,9 +70,11 @@ pub(crate) struct Fill {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::PublishOne,
         Self::PublishMany,
+        Self::Publish1024,
+        Self::PublishNoMore,
         Self::PublishAll,
         Self::PublishBig,
         Self::Consume,
@@ -100,6 +106,8 @@ impl Job {
         match self {
             Self::PublishOne => "publish-one",
             Self::PublishMany => "publish-256",
+            Self::Publish1024 => "publish-1024",
+            Self::PublishNoMore => "publish-no-more",
             Self::PublishAll => "publish-all",
             Self::PublishBig => "publish-64kb",
             Self::Consume => "consume",

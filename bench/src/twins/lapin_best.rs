@@ -27,12 +27,13 @@ const PREFETCH: u16 = 256;
 
 pub(crate) async fn run(job: Job, run: &Run) {
     match job {
-        Job::PublishOne | Job::PublishMany | Job::PublishAll | Job::PublishBig => {
+        Job::PublishOne | Job::PublishMany | Job::PublishNoMore | Job::PublishAll | Job::PublishBig => {
             let (_connection, channel) = confirm_channel(&run.url).await;
             let stopwatch = Stopwatch::start();
             let note = job.note();
             let made = |number| encode(&OrderCreated::new(number, note));
-            let latencies = publish(&channel, run.events, KEY, made).await;
+            let window = if job == Job::PublishNoMore { 256 } else { WINDOW };
+            let latencies = publish(&channel, run.events, KEY, window, made).await;
             stopwatch.stop(run.events, latencies);
         }
         Job::Consume | Job::ConsumeBig => consume(run).await,
@@ -55,7 +56,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
 pub(crate) async fn fill(channel: &Channel, events: u64, fill: Fill) {
     if fill.types == 1 {
         let made = |number| encode(&OrderCreated::new(number % fill.aggregates, fill.note));
-        publish(channel, events, KEY, made).await;
+        publish(channel, events, KEY, WINDOW, made).await;
         return;
     }
     for at in 0..fill.types {
@@ -64,18 +65,19 @@ pub(crate) async fn fill(channel: &Channel, events: u64, fill: Fill) {
             let event = OrderCreated::new(number, fill.note);
             encode_as(&key, event.order_id.to_string(), &event)
         };
-        publish(channel, events / fill.types, &key, made).await;
+        publish(channel, events / fill.types, &key, WINDOW, made).await;
     }
 }
 
-/// Publishes so many events, and gives how long each confirm took in microseconds.
+/// Publishes so many events, at most `most` unconfirmed, and gives how long each confirm took in microseconds.
 async fn publish(
     channel: &Channel,
     events: u64,
     key: &str,
+    most: usize,
     made: impl Fn(u64) -> (Vec<u8>, BasicProperties),
 ) -> Vec<u32> {
-    let mut window = VecDeque::with_capacity(WINDOW);
+    let mut window = VecDeque::with_capacity(most);
     let mut latencies = Vec::with_capacity(usize::try_from(events).unwrap_or_default());
     let mut number = 0;
     while number < events {
@@ -88,7 +90,7 @@ async fn publish(
         let handed = join_all(handed).await.into_iter();
         window.extend(handed.map(|confirm| (begun, confirm.expect("a publish is written"))));
         number = end;
-        while window.len() + usize::try_from(TOGETHER).unwrap_or_default() > WINDOW {
+        while window.len() + usize::try_from(TOGETHER).unwrap_or_default() > most {
             settle(&mut window, TOGETHER, &mut latencies).await;
         }
     }
@@ -297,7 +299,7 @@ async fn end_to_end_full(run: &Run) {
         event.at_micros = now_micros();
         encode(&event)
     };
-    publish(&sender, run.events, KEY, made).await;
+    publish(&sender, run.events, KEY, WINDOW, made).await;
     let latencies = consumer.await.expect("the consumer ends");
     stopwatch.stop(run.events, latencies);
 }

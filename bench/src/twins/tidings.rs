@@ -21,6 +21,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
     match job {
         Job::PublishOne => publish_from_tasks(job, run, 1).await,
         Job::PublishMany | Job::PublishBig => publish_from_tasks(job, run, TASKS).await,
+        Job::Publish1024 => publish_from_tasks(job, run, 1024).await,
         Job::PublishAll => publish_all(job, run).await,
         Job::Consume | Job::ConsumeBig => consume(run, |app| app.handlers(handlers![empty::take])).await,
         Job::Slow16 => consume(run, |app| app.handlers(handlers![slow_16::take])).await,
@@ -44,6 +45,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
         Job::Reconnect => reconnect::tidings(run).await,
         Job::Start => start::run(run).await,
         Job::Flat => flat::run(run).await,
+        other @ Job::PublishNoMore => unreachable!("no scenario asks for {other:?}"),
     }
 }
 
