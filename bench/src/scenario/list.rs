@@ -64,7 +64,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::Tidings, Job::PublishMany, 30_000),
             row(Twin::LapinBest, Job::PublishMany, 30_000),
             named("tidings-1024", Twin::Tidings, Job::Publish1024, 30_000),
-            named("lapin-256", Twin::LapinBest, Job::PublishNoMore, 30_000),
+            named("lapin-tasks", Twin::LapinBest, Job::PublishFromTasks, 30_000),
             row(Twin::LapinNaive, Job::PublishMany, 2_000),
             row(Twin::RustStream, Job::PublishMany, 30_000),
             row(Twin::FastStream, Job::PublishMany, 6_000),

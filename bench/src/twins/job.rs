@@ -10,8 +10,8 @@ pub(crate) enum Job {
     PublishMany,
     /// 1,024 tasks do, which is as many under way as lapin at its best has.
     Publish1024,
-    /// 256 are under way, of those that have more at their best.
-    PublishNoMore,
+    /// 256 tasks do, of those that are at their best in one.
+    PublishFromTasks,
     /// One task publishes a thousand at a time.
     PublishAll,
     /// Events of 64 kB from 256 tasks.
@@ -74,7 +74,7 @@ impl Job {
         Self::PublishOne,
         Self::PublishMany,
         Self::Publish1024,
-        Self::PublishNoMore,
+        Self::PublishFromTasks,
         Self::PublishAll,
         Self::PublishBig,
         Self::Consume,
@@ -107,7 +107,7 @@ impl Job {
             Self::PublishOne => "publish-one",
             Self::PublishMany => "publish-256",
             Self::Publish1024 => "publish-1024",
-            Self::PublishNoMore => "publish-no-more",
+            Self::PublishFromTasks => "publish-from-tasks",
             Self::PublishAll => "publish-all",
             Self::PublishBig => "publish-64kb",
             Self::Consume => "consume",

@@ -23,19 +23,20 @@ use crate::worker::Run;
 
 const WINDOW: usize = 1024;
 const TOGETHER: u64 = 64;
+const TASKS: u64 = 256;
 const PREFETCH: u16 = 256;
 
 pub(crate) async fn run(job: Job, run: &Run) {
     match job {
-        Job::PublishOne | Job::PublishMany | Job::PublishNoMore | Job::PublishAll | Job::PublishBig => {
+        Job::PublishOne | Job::PublishMany | Job::PublishAll | Job::PublishBig => {
             let (_connection, channel) = confirm_channel(&run.url).await;
             let stopwatch = Stopwatch::start();
             let note = job.note();
             let made = |number| encode(&OrderCreated::new(number, note));
-            let window = if job == Job::PublishNoMore { 256 } else { WINDOW };
-            let latencies = publish(&channel, run.events, KEY, window, made).await;
+            let latencies = publish(&channel, run.events, KEY, made).await;
             stopwatch.stop(run.events, latencies);
         }
+        Job::PublishFromTasks => publish_from_tasks(run).await,
         Job::Consume | Job::ConsumeBig => consume(run).await,
         Job::Slow16 => side_by_side(run, 16, Work::Wait).await,
         Job::Slow => side_by_side(run, 64, Work::Wait).await,
@@ -52,11 +53,34 @@ pub(crate) async fn run(job: Job, run: &Run) {
     }
 }
 
+/// Publishes from 256 tasks, each of which awaits its confirm: what a service does that has lapin and many requests.
+async fn publish_from_tasks(run: &Run) {
+    let (_connection, channel) = confirm_channel(&run.url).await;
+    let events = run.events;
+    let stopwatch = Stopwatch::start();
+    let mut publishing = JoinSet::new();
+    for task in 0..TASKS {
+        let channel = channel.clone();
+        publishing.spawn(async move {
+            let mut latencies = Vec::new();
+            for number in (task..events).step_by(usize::try_from(TASKS).unwrap_or(1)) {
+                let begun = Instant::now();
+                let (body, properties) = encode(&OrderCreated::new(number, Job::PublishMany.note()));
+                confirmed(hand_over_to(&channel, KEY, &body, properties).await).await;
+                latencies.push(micros_since(begun));
+            }
+            latencies
+        });
+    }
+    let latencies = publishing.join_all().await.concat();
+    stopwatch.stop(events, latencies);
+}
+
 /// What a queue is to hold.
 pub(crate) async fn fill(channel: &Channel, events: u64, fill: Fill) {
     if fill.types == 1 {
         let made = |number| encode(&OrderCreated::new(number % fill.aggregates, fill.note));
-        publish(channel, events, KEY, WINDOW, made).await;
+        publish(channel, events, KEY, made).await;
         return;
     }
     for at in 0..fill.types {
@@ -65,19 +89,18 @@ pub(crate) async fn fill(channel: &Channel, events: u64, fill: Fill) {
             let event = OrderCreated::new(number, fill.note);
             encode_as(&key, event.order_id.to_string(), &event)
         };
-        publish(channel, events / fill.types, &key, WINDOW, made).await;
+        publish(channel, events / fill.types, &key, made).await;
     }
 }
 
-/// Publishes so many events, at most `most` unconfirmed, and gives how long each confirm took in microseconds.
+/// Publishes so many events and gives how long each confirm took in microseconds.
 async fn publish(
     channel: &Channel,
     events: u64,
     key: &str,
-    most: usize,
     made: impl Fn(u64) -> (Vec<u8>, BasicProperties),
 ) -> Vec<u32> {
-    let mut window = VecDeque::with_capacity(most);
+    let mut window = VecDeque::with_capacity(WINDOW);
     let mut latencies = Vec::with_capacity(usize::try_from(events).unwrap_or_default());
     let mut number = 0;
     while number < events {
@@ -90,7 +113,7 @@ async fn publish(
         let handed = join_all(handed).await.into_iter();
         window.extend(handed.map(|confirm| (begun, confirm.expect("a publish is written"))));
         number = end;
-        while window.len() + usize::try_from(TOGETHER).unwrap_or_default() > most {
+        while window.len() + usize::try_from(TOGETHER).unwrap_or_default() > WINDOW {
             settle(&mut window, TOGETHER, &mut latencies).await;
         }
     }
@@ -299,7 +322,7 @@ async fn end_to_end_full(run: &Run) {
         event.at_micros = now_micros();
         encode(&event)
     };
-    publish(&sender, run.events, KEY, WINDOW, made).await;
+    publish(&sender, run.events, KEY, made).await;
     let latencies = consumer.await.expect("the consumer ends");
     stopwatch.stop(run.events, latencies);
 }
