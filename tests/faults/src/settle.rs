@@ -1,8 +1,9 @@
 //! Waiting until all that was confirmed is handled or dead-lettered.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use lapin::BasicProperties;
 use tokio::time::Instant;
 
 use crate::notebook::Reader;
@@ -22,6 +23,8 @@ pub struct Settling {
     service: String,
     url: String,
     dead: HashMap<String, Vec<(u64, String)>>,
+    /// How many dead letters say what, each with its handler.
+    reasons: BTreeMap<String, usize>,
     read: usize,
 }
 
@@ -42,6 +45,7 @@ impl Settling {
             service: service.to_owned(),
             url: url.to_owned(),
             dead: HashMap::new(),
+            reasons: BTreeMap::new(),
             read: 0,
         }
     }
@@ -73,6 +77,14 @@ impl Settling {
     /// What each handler's dead letters held, by the handler's name.
     pub fn into_dead(self) -> HashMap<String, Vec<(u64, String)>> {
         self.dead
+    }
+
+    /// Why there are dead letters, a sentence for each handler and reason.
+    pub fn reasons(&self) -> Vec<String> {
+        let reasons = self.reasons.iter();
+        reasons
+            .map(|(reason, times)| format!("{times} dead letters of {reason}"))
+            .collect()
     }
 
     /// How many retries found no queue to come back to.
@@ -107,6 +119,8 @@ impl Settling {
             let queue = format!("{}.{handler}.dlq", self.service);
             for message in stranger.take(&queue).await.unwrap_or_default() {
                 taken += 1;
+                let reason = format!("{handler}: {}", reason(&message.delivery.properties));
+                *self.reasons.entry(reason).or_default() += 1;
                 if let Some((number, id)) = number_and_id(&message.delivery.data) {
                     outstanding.remove(&number);
                     self.dead.entry(handler.clone()).or_default().push((number, id));
@@ -115,4 +129,18 @@ impl Settling {
         }
         taken
     }
+}
+
+/// What a dead letter says of itself.
+fn reason(properties: &BasicProperties) -> String {
+    let headers = properties.headers().as_ref();
+    let said = |name| {
+        let value = headers.and_then(|headers| headers.inner().get(name))?;
+        value.as_long_string().map(ToString::to_string)
+    };
+    ["tidings-dead-letter-reason", "tidings-error"]
+        .into_iter()
+        .filter_map(said)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

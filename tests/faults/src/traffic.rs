@@ -395,6 +395,10 @@ impl Traffic {
         for bus in [Some(&self.bus), self.consumer.as_ref()].into_iter().flatten() {
             within("the end of a bus", bus.close()).await;
         }
+        if self.load.ours {
+            // The usual handlers give up on nothing.
+            failed.extend(settling.reasons());
+        }
         let orphans = settling.orphans().await;
         if orphans > 0 && !self.load.orphans {
             failed.push(format!("{orphans} retries found no queue"));
