@@ -45,7 +45,7 @@ impl Workers {
     /// event was addressed to the queue itself, past all patterns.
     pub(crate) fn choose(&self, event_type: &str, key: Option<&str>) -> (usize, Match) {
         let mut best = (0, Match::ForeignKey);
-        let mut takes = |at: usize| {
+        let mut ask = |at: usize| {
             match self.all[at].matches(event_type, key) {
                 Match::Takes => return Some((at, Match::Takes)),
                 Match::WrongType => best = (at, Match::WrongType),
@@ -54,11 +54,11 @@ impl Workers {
             }
             None
         };
-        let taker = match key {
-            Some(key) => self.that_may_have(key).find_map(&mut takes),
-            None => (0..self.all.len()).find_map(&mut takes),
+        let found = match key {
+            Some(key) => self.that_may_have(key).find_map(&mut ask),
+            None => (0..self.all.len()).find_map(&mut ask),
         };
-        taker.unwrap_or(best)
+        found.unwrap_or(best)
     }
 
     /// Those of which a pattern may have the key, in order: the key is foreign to the others.

@@ -333,7 +333,7 @@ fn an_attempt_is_believed_on_what_comes_back_through_our_own_exchange_alone() {
 
 #[test]
 fn the_handler_found_by_its_patterns_is_the_one_that_asking_each_in_turn_finds() {
-    let each = vec![
+    let each = [
         paid(),
         worker("spelled", &["order.placed"], PAID, false),
         wide(),
