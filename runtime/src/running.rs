@@ -12,7 +12,7 @@ use crate::broker::QueueSource;
 use crate::bus::Bus;
 use crate::config::Declare;
 use crate::consume::Service;
-use crate::consume::consumer::{Consumer, ConsumerState, OwnReturns, Status, Wanted};
+use crate::consume::consumer::{Consumer, ConsumerState, HarmlessReturns, Status, Wanted};
 use crate::consume::drain::Drain;
 use crate::consume::worker::Worker;
 use crate::consume::workers::Workers;
@@ -114,7 +114,7 @@ impl RunningApp {
             workers: Workers::new(workers.clone()),
             wanted: watch::Sender::new(Wanted::Run),
             status: Arc::default(),
-            own_returns: OwnReturns::default(),
+            harmless_returns: HarmlessReturns::default(),
         };
         let (wanted, status) = (consumer.wanted.clone(), Arc::clone(&consumer.status));
         self.queues.push(Queue {

@@ -36,7 +36,7 @@ pub(crate) struct Consumer {
     pub(crate) workers: Workers,
     pub(crate) wanted: watch::Sender<Wanted>,
     pub(crate) status: Arc<Status>,
-    pub(crate) own_returns: OwnReturns,
+    pub(crate) harmless_returns: HarmlessReturns,
 }
 
 /// What the app wants of a consumer.
@@ -248,9 +248,9 @@ impl Consumer {
             return None;
         }
         let (queue, service) = (Arc::clone(&self.queue), self.service.clone());
-        let own_returns = self.own_returns.clone();
+        let harmless_returns = self.harmless_returns.clone();
         Some(Suspects(Arc::new(move |incoming| {
-            let returns = own_returns.subtract_from(incoming.delivery_count, &incoming.message);
+            let returns = harmless_returns.subtract_from(incoming.delivery_count, &incoming.message);
             judge::is_suspect(incoming, returns, &queue, &service)
         })))
     }
@@ -305,23 +305,36 @@ async fn rest(wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
     *wait = (*wait * 2).min(LAST_WAIT);
 }
 
-/// How often this process itself returned a message unsettled: returns of ours are no sign of a crash, yet brokers
-/// count them like one.
+/// How often a message came back though it ended no process: this one returned it unsettled, or saw it through and is
+/// still there. Brokers count all returns alike.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct OwnReturns(HashMap<u64, u32>);
+pub(crate) struct HarmlessReturns(HashMap<u64, u32>);
 
-impl OwnReturns {
+impl HarmlessReturns {
     /// More than a consumer can hold; past it the memory starts afresh, and a message merely looks more suspect.
     const MOST: usize = 10_000;
 
     pub(crate) fn add(&mut self, message: &Message) {
-        if self.0.len() >= Self::MOST {
-            self.0.clear();
-        }
+        self.make_room();
         *self.0.entry(Self::key(message)).or_default() += 1;
     }
 
-    /// The broker's count without ours.
+    fn make_room(&mut self) {
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+    }
+
+    /// A message that had come back `count` times is done with. Should it come back once more, the broker has not taken
+    /// its acknowledgement: a cluster that thinks one of its nodes away hands out again what a consumer there holds, as
+    /// often as it thinks so.
+    pub(crate) fn seen_through(&mut self, message: &Message, count: u32) {
+        self.make_room();
+        let known = self.0.entry(Self::key(message)).or_default();
+        *known = (*known).max(count.saturating_add(1));
+    }
+
+    /// The broker's count without those.
     pub(crate) fn subtract_from(&self, count: u32, message: &Message) -> u32 {
         if count == 0 || self.0.is_empty() {
             return count;
@@ -353,7 +366,7 @@ mod tests {
 
     #[test]
     fn what_this_process_returned_itself_is_no_sign_of_a_crash() {
-        let mut returns = OwnReturns::default();
+        let mut returns = HarmlessReturns::default();
         let (ours, other) = (message("ours"), message("other"));
         returns.add(&ours);
         returns.add(&ours);
@@ -367,13 +380,32 @@ mod tests {
     }
 
     #[test]
+    fn what_this_process_saw_through_is_no_suspect_however_often_it_came_back() {
+        let mut returns = HarmlessReturns::default();
+        let message = message("a");
+        for count in 1..20 {
+            assert!(
+                returns.subtract_from(count, &message) <= 1,
+                "{count} returns, each survived"
+            );
+            returns.seen_through(&message, count);
+        }
+        assert_eq!(
+            returns.subtract_from(20, &message),
+            0,
+            "its acknowledgement was lost"
+        );
+        assert_eq!(returns.subtract_from(23, &message), 3, "those came after");
+    }
+
+    #[test]
     fn it_remembers_no_more_than_its_bound() {
-        let mut returns = OwnReturns::default();
-        for number in 0..=OwnReturns::MOST {
+        let mut returns = HarmlessReturns::default();
+        for number in 0..=HarmlessReturns::MOST {
             returns.add(&message(&number.to_string()));
         }
-        assert!(returns.0.len() <= OwnReturns::MOST);
-        let last = message(&OwnReturns::MOST.to_string());
+        assert!(returns.0.len() <= HarmlessReturns::MOST);
+        let last = message(&HarmlessReturns::MOST.to_string());
         assert_eq!(returns.subtract_from(1, &last), 0, "the last one is still known");
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Held {
     pub(crate) handler: usize,
     pub(crate) origin: Origin,
     pub(crate) delivery: Delivery,
+    /// How often it came back by the broker's count, if it came back at all.
+    pub(crate) came_back: Option<u32>,
     /// How long it has waited in its place for retries.
     pub(crate) waited: Duration,
 }

@@ -241,6 +241,7 @@ mod tests {
             trace: None,
         };
         Held {
+            came_back: None,
             tag,
             handler: 0,
             origin: Origin {

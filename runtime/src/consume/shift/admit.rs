@@ -30,7 +30,7 @@ impl Shift<'_> {
         self.received.one();
         let returns = self
             .consumer
-            .own_returns
+            .harmless_returns
             .subtract_from(incoming.delivery_count, &incoming.message);
         if self.leaves_for_others() {
             return self.give_back(incoming.tag, &incoming.message);
@@ -55,11 +55,13 @@ impl Shift<'_> {
             }
             Verdict::Run(event) => {
                 let delivery = self.delivery(event, incoming, &judged.origin, judged.handler);
+                let ever_came_back = incoming.delivery_count > 0 || judged.origin.returns > 0;
                 self.desks[judged.handler].lanes.push(Held {
                     tag: incoming.tag,
                     handler: judged.handler,
                     origin: judged.origin,
                     delivery,
+                    came_back: ever_came_back.then_some(incoming.delivery_count),
                     waited: Duration::ZERO,
                 });
             }
@@ -144,6 +146,7 @@ impl Shift<'_> {
                 task: Some(task),
                 in_handler: false,
                 message,
+                came_back: None,
             },
         );
     }

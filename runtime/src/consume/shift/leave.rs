@@ -67,7 +67,7 @@ impl Shift<'_> {
     }
 
     pub(super) fn give_back(&mut self, tag: u64, message: &Message) {
-        self.consumer.own_returns.add(message);
+        self.consumer.harmless_returns.add(message);
         self.window.returned(tag);
         self.subscription.requeue(tag);
         self.unflushed = true;
@@ -94,7 +94,7 @@ impl Shift<'_> {
     fn note_returns(&mut self) {
         for desk in &mut self.desks {
             for held in desk.lanes.drain() {
-                self.consumer.own_returns.add(held.delivery.message());
+                self.consumer.harmless_returns.add(held.delivery.message());
             }
         }
     }
@@ -127,7 +127,7 @@ impl Shift<'_> {
         self.lost.store(true, Ordering::Relaxed);
         let mut cancelled = Vec::new();
         for (_, running) in self.running.drain() {
-            self.consumer.own_returns.add(&running.message);
+            self.consumer.harmless_returns.add(&running.message);
             if self.desks[running.handler].worker.descriptor.ordered()
                 && let Some(task) = running.task
             {

@@ -91,6 +91,8 @@ struct Running {
     /// Whether the handler itself still runs: what comes after takes no place of another attempt.
     in_handler: bool,
     message: Arc<Message>,
+    /// As of [`Held`].
+    came_back: Option<u32>,
 }
 
 /// What an attempt's task says.

@@ -82,7 +82,7 @@ impl Shift<'_> {
 
     fn start(&mut self, held: Held, probe: bool) {
         let (tag, handler) = (held.tag, held.handler);
-        let message = Arc::clone(held.delivery.message());
+        let (message, came_back) = (Arc::clone(held.delivery.message()), held.came_back);
         let work = Work {
             worker: Arc::clone(&self.desks[handler].worker),
             lost: Arc::clone(&self.lost),
@@ -105,6 +105,7 @@ impl Shift<'_> {
                 task,
                 in_handler: true,
                 message,
+                came_back,
             },
         );
     }
@@ -124,6 +125,11 @@ impl Shift<'_> {
                 let Some(running) = self.running.remove(&report.tag) else {
                     return;
                 };
+                if let (Carried::Settled { .. }, Some(count)) = (&carried, running.came_back) {
+                    self.consumer
+                        .harmless_returns
+                        .seen_through(&running.message, count);
+                }
                 let desk = &mut self.desks[running.handler];
                 if running.in_handler {
                     desk.left(now);
