@@ -93,7 +93,7 @@ pub(crate) async fn fill(channel: &Channel, events: u64, fill: Fill) {
     }
 }
 
-/// Publishes so many events and gives how long each confirm took in microseconds.
+/// Publishes so many events, and gives how long each confirm took in microseconds.
 async fn publish(
     channel: &Channel,
     events: u64,
