@@ -7,7 +7,7 @@ use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel};
+use lapin::{BasicProperties, Channel, Connection};
 use tidings::{App, Delivery, HandlerError, HeaderValue, State, event_handler, handlers};
 use tokio::sync::mpsc;
 
@@ -364,6 +364,53 @@ async fn what_came_back_again_and_again_is_taken_alone() {
     returns.sort_unstable();
     assert_eq!(returns, [2, 2, 2, 2, 3], "the third time only one was in hand");
     bus.close().await;
+}
+
+#[tokio::test]
+async fn what_was_handled_is_no_crash_loop_when_it_comes_back() {
+    let vhost = vhost().await;
+    let (bus, handled) = (bus(&vhost.url()).await, Count::default());
+    let app = App::new("counter")
+        .state(handled.clone())
+        .handlers(handlers![count])
+        .start(&bus)
+        .await
+        .unwrap();
+    let (connection, channel) = stranger(&vhost.url()).await;
+    // The second time it is what the broker hands out when it has not taken the acknowledgement of the first.
+    for (times, returns) in [(1, 6), (2, 12)] {
+        app.pause("count").unwrap();
+        let body = br#"{"id":"one","type":"thing.happened","data":{"number":1,"kind":"a"}}"#;
+        let published = channel
+            .basic_publish(
+                "domain_events".into(),
+                "thing.happened.a".into(),
+                BasicPublishOptions::default(),
+                body,
+                BasicProperties::default(),
+            )
+            .await;
+        drop(published.unwrap());
+        come_back(&connection, "counter.count", returns).await;
+        app.resume("count").unwrap();
+        handled.reaches(times).await;
+    }
+    app.shutdown().await.unwrap();
+    assert_eq!(depth(&channel, "counter.count.dlq").await, 0);
+    bus.close().await;
+}
+
+/// Takes the one message of a queue so often, and lets it come back with the channel.
+async fn come_back(connection: &Connection, queue: &str, times: u32) {
+    for _ in 0..times {
+        let channel = connection.create_channel().await.unwrap();
+        until("it is there to be taken", async || {
+            let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
+            got.unwrap().is_some()
+        })
+        .await;
+        channel.close(200, "OK".into()).await.unwrap();
+    }
 }
 
 /// Takes the first message of a queue, and says how often it came back before.

@@ -16,6 +16,7 @@ use super::lapin_wire::{
     KEY, QUEUE, confirm_channel, confirmed, connect, decode, encode, encode_as, hand_over, hand_over_to,
 };
 use super::tally::Tally;
+use super::tasks::publish_from;
 use super::{Fill, Job, chain, reconnect};
 use crate::event::{OrderCreated, now_micros};
 use crate::stopwatch::{Stopwatch, micros_since};
@@ -56,24 +57,16 @@ pub(crate) async fn run(job: Job, run: &Run) {
 /// Publishes from 256 tasks, each of which awaits its confirm: what a service does that has lapin and many requests.
 async fn publish_from_tasks(run: &Run) {
     let (_connection, channel) = confirm_channel(&run.url).await;
-    let events = run.events;
     let stopwatch = Stopwatch::start();
-    let mut publishing = JoinSet::new();
-    for task in 0..TASKS {
+    let publish = move |number| {
         let channel = channel.clone();
-        publishing.spawn(async move {
-            let mut latencies = Vec::new();
-            for number in (task..events).step_by(usize::try_from(TASKS).unwrap_or(1)) {
-                let begun = Instant::now();
-                let (body, properties) = encode(&OrderCreated::new(number, Job::PublishMany.note()));
-                confirmed(hand_over_to(&channel, KEY, &body, properties).await).await;
-                latencies.push(micros_since(begun));
-            }
-            latencies
-        });
-    }
-    let latencies = publishing.join_all().await.concat();
-    stopwatch.stop(events, latencies);
+        async move {
+            let (body, properties) = encode(&OrderCreated::new(number, Job::PublishFromTasks.note()));
+            confirmed(hand_over_to(&channel, KEY, &body, properties).await).await;
+        }
+    };
+    let latencies = publish_from(TASKS, run.events, publish).await;
+    stopwatch.stop(run.events, latencies);
 }
 
 /// What a queue is to hold.

@@ -13,6 +13,7 @@ mod memory;
 mod reconnect;
 mod start;
 mod tally;
+mod tasks;
 mod tidings;
 
 pub(crate) use self::job::{Fill, Job};

@@ -1,6 +1,6 @@
 //! Tidings as its users write it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tidings::{App, Bus, Declare, handlers};
 use tokio::task::JoinSet;
@@ -9,9 +9,10 @@ use super::handlers::{
     busy, empty, family, ordered, slow, slow_16, slow_256, slow_1024, slow_timed, stuck, timed,
 };
 use super::tally::Tally;
+use super::tasks::publish_from;
 use super::{Job, chain, flat, memory, reconnect, start};
 use crate::event::{OrderCreated, now_micros};
-use crate::stopwatch::{Stopwatch, micros_since};
+use crate::stopwatch::Stopwatch;
 use crate::worker::Run;
 
 const TASKS: u64 = 256;
@@ -57,25 +58,18 @@ pub(super) async fn connect(url: &str) -> Bus {
 
 async fn publish_from_tasks(job: Job, run: &Run, tasks: u64) {
     let bus = connect(&run.url).await;
-    let (events, note) = (run.events, job.note());
+    let note = job.note();
     let stopwatch = Stopwatch::start();
-    let mut publishing = JoinSet::new();
-    for task in 0..tasks {
+    let publish = move |number| {
         let bus = bus.clone();
-        publishing.spawn(async move {
-            let mut latencies = Vec::new();
-            for number in (task..events).step_by(usize::try_from(tasks).unwrap_or(1)) {
-                let begun = Instant::now();
-                bus.publish(&OrderCreated::new(number, note))
-                    .await
-                    .expect("the broker confirms");
-                latencies.push(micros_since(begun));
-            }
-            latencies
-        });
-    }
-    let latencies = publishing.join_all().await.concat();
-    stopwatch.stop(events, latencies);
+        async move {
+            bus.publish(&OrderCreated::new(number, note))
+                .await
+                .expect("the broker confirms");
+        }
+    };
+    let latencies = publish_from(tasks, run.events, publish).await;
+    stopwatch.stop(run.events, latencies);
 }
 
 async fn publish_all(job: Job, run: &Run) {
