@@ -1,0 +1,189 @@
+//! The app: what is reported before it starts, its state, its description, what is retired.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tidings::testing::{MemoryServer, TestBus};
+use tidings::{App, Bus, Delivery, Error, Event, FromRef, State, event_handler, handlers};
+
+use crate::world::{Placed, World, every, patient, ping, placed, pong};
+
+#[event_handler("order.placed", name = "ping")]
+async fn twin(_: Placed) {}
+
+#[event_handler("order.placed", queue = "ping")]
+async fn lodger(_: Placed) {}
+
+#[tokio::test]
+async fn every_fault_is_reported_at_once_across_the_lists() {
+    let app = App::new("the.shop")
+        .handlers(handlers![ping])
+        .handlers(handlers![twin, pong])
+        .handlers(handlers![lodger])
+        .around_handler("nobody", async |delivery: Delivery, next: tidings::Next| {
+            next.run(delivery).await
+        });
+    let Err(Error::Start(error)) = app.start(Bus::in_memory()).await else {
+        panic!("it must not start");
+    };
+    let faults = error.faults().join("\n");
+    for part in [
+        "`the.shop` is no service name",
+        "two handlers are named `ping`",
+        "both take \"order.placed\" from queue `ping`",
+        "no handler `nobody`",
+    ] {
+        assert!(faults.contains(part), "{part} is missing:\n{faults}");
+    }
+    let text = error.to_string();
+    assert!(
+        error.faults().iter().all(|fault| text.contains(fault)),
+        "the text has them all: {text}"
+    );
+}
+
+#[derive(Clone)]
+struct Gateway(&'static str);
+
+#[derive(Clone)]
+struct Tariff(u32);
+
+struct Parts {
+    gateway: Gateway,
+    tariff: Tariff,
+    seen: Arc<AtomicU32>,
+}
+
+impl FromRef<Parts> for Gateway {
+    fn from_ref(parts: &Parts) -> Self {
+        parts.gateway.clone()
+    }
+}
+
+impl FromRef<Parts> for Tariff {
+    fn from_ref(parts: &Parts) -> Self {
+        parts.tariff.clone()
+    }
+}
+
+impl FromRef<Parts> for Arc<AtomicU32> {
+    fn from_ref(parts: &Parts) -> Self {
+        Arc::clone(&parts.seen)
+    }
+}
+
+#[event_handler]
+async fn charge(
+    event: Event<Placed>,
+    State(gateway): State<Gateway>,
+    State(Tariff(each)): State<Tariff>,
+    State(seen): State<Arc<AtomicU32>>,
+) {
+    assert_eq!(gateway.0, "bank");
+    seen.fetch_add(each * event.number, Ordering::SeqCst);
+}
+
+#[tokio::test]
+async fn a_handler_takes_the_parts_of_the_one_state() {
+    let (bus, seen) = (TestBus::new(), Arc::new(AtomicU32::new(0)));
+    let parts = Parts {
+        gateway: Gateway("bank"),
+        tariff: Tariff(10),
+        seen: Arc::clone(&seen),
+    };
+    let _app = App::new("shop")
+        .state(parts)
+        .handlers(handlers![charge])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&placed("a", 7)).await.unwrap();
+    bus.settled().await;
+    assert_eq!(seen.load(Ordering::SeqCst), 70);
+}
+
+#[test]
+fn a_description_is_a_page_for_people() {
+    let app = App::new("shop")
+        .state(World::default())
+        .handlers(handlers![patient, every]);
+    insta::assert_snapshot!(app.describe().to_string());
+}
+
+#[test]
+fn a_description_names_what_is_retired() {
+    let app = App::new("shop")
+        .handlers(handlers![ping])
+        .retired("cashier", ["order.placed", "order.#"])
+        .retired("ping", ["order.*"]);
+    let description = app.describe();
+    let text = description.to_string();
+    for line in [
+        "\nretired shop.cashier, unbound from order.placed, order.#, drained to the orphans\n",
+        "\nretired shop.ping, unbound from order.*\n",
+    ] {
+        assert!(text.contains(line), "{line} is missing:\n{text}");
+    }
+    assert_eq!(description.retired[0].queue, "shop.cashier");
+    assert!(description.retired[0].drained && !description.retired[1].drained);
+    assert!(
+        !description
+            .plan
+            .queues
+            .iter()
+            .any(|queue| queue.name == "shop.cashier")
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_retired_is_a_fault() {
+    let app = App::new("shop")
+        .handlers(handlers![ping])
+        .retired("ping", ["order.placed"])
+        .retired("cashier", Vec::<String>::new())
+        .retired("orphans", ["#"])
+        .retired("ping.dlq", ["#"]);
+    let Err(Error::Start(error)) = app.start(Bus::in_memory()).await else {
+        panic!("it must not start");
+    };
+    assert_eq!(
+        error.faults(),
+        [
+            "pattern \"order.placed\" of queue `ping` is retired, and handler `ping` still has it",
+            "retired queue `cashier` names no patterns; write those it was bound by, as in `.retired(\"cashier\", \
+             [\"order.created\"])`",
+            "`orphans` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
+             without the service's name",
+            "`ping.dlq` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
+             without the service's name",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_service_whose_last_handler_is_retired_still_starts_and_ends() {
+    let server = MemoryServer::new();
+    let before = App::new("shop").handlers(handlers![ping]);
+    let before = before.start(server.bus(Bus::builder())).await.unwrap();
+    before.shutdown().await.unwrap();
+    let bus = server.bus(Bus::builder());
+    bus.publish(&placed("a", 1)).await.unwrap();
+    // Where others lay out the topology nothing is unbound, and nothing is taken.
+    let careful = server.bus(Bus::builder().declare(tidings::Declare::Verify));
+    let app = App::new("shop").retired("ping", ["order.placed"]);
+    app.start(careful).await.unwrap().shutdown().await.unwrap();
+    assert_eq!(server.messages("shop.ping").len(), 1);
+    let app = App::new("shop").retired("ping", ["order.placed"]);
+    let app = app.start(&bus).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), async {
+        while server.messages("shop.orphans").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    assert!(app.health().is_ready());
+    app.shutdown().await.unwrap();
+    assert!(server.messages("shop.ping").is_empty());
+}

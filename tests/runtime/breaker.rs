@@ -1,0 +1,61 @@
+//! The breaker: a handler that fails again and again is left in peace, and loses nothing.
+
+use std::time::Duration;
+
+use tidings::RunningApp;
+use tidings::health::HandlerState;
+use tidings::testing::TestBus;
+
+use crate::world::{World, every, ordered, placed, plain, start};
+
+/// Publishes 25 events to a broken handler, and mends it when it has been tried for a while.
+async fn breaks(bus: &TestBus, app: &RunningApp, handler: &str, world: &World) {
+    for number in 1..=25 {
+        bus.publish(&placed(&format!("order-{number}"), number))
+            .await
+            .unwrap();
+    }
+    let looking = async {
+        while app.health().handler(handler).unwrap().state != HandlerState::BreakerOpen {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), looking)
+        .await
+        .expect("the breaker opens");
+    world.mend();
+    bus.settled().await;
+    let mut numbers: Vec<u32> = world.seen().iter().map(|(number, _)| *number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers, (1..=25).collect::<Vec<_>>());
+    assert!(bus.dead_letters().is_empty());
+    let health = app.health();
+    assert!(health.is_ready(), "{health:?}");
+    assert_eq!(health.handler(handler).unwrap().handled, 25);
+    assert!(
+        bus.elapsed() >= Duration::from_secs(1),
+        "the first probe waits a second"
+    );
+}
+
+#[tokio::test]
+async fn an_unordered_handler_returns_what_it_cannot_handle_and_then_handles_it() {
+    let (bus, world) = (TestBus::new(), World::broken());
+    let app = start!(&bus, world, [plain]);
+    breaks(&bus, &app, "plain", &world).await;
+}
+
+#[tokio::test]
+async fn an_ordered_handler_holds_what_it_cannot_handle_and_waits_without_spinning() {
+    let (bus, world) = (TestBus::new(), World::broken());
+    let app = start!(&bus, world, [ordered]);
+    breaks(&bus, &app, "ordered", &world).await;
+}
+
+#[tokio::test]
+async fn an_ephemeral_handler_keeps_its_queue_while_it_is_open() {
+    let (bus, world) = (TestBus::new(), World::broken());
+    let app = start!(&bus, world, [every]);
+    breaks(&bus, &app, "every", &world).await;
+}

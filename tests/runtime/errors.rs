@@ -1,0 +1,39 @@
+//! Errors that cannot say what they are.
+
+use tidings::testing::TestBus;
+use tidings::{App, Reason, event_handler, handlers};
+
+use crate::world::{Placed, placed};
+
+/// An error that cannot say what it is.
+#[derive(Debug)]
+struct Mute;
+
+impl std::fmt::Display for Mute {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("no words")
+    }
+}
+
+impl std::error::Error for Mute {}
+
+#[event_handler(retry(attempts = 2, rungs = "1s"))]
+async fn charge(_order: Placed) -> Result<(), Mute> {
+    Err(Mute)
+}
+
+#[tokio::test]
+async fn an_error_that_panics_when_it_is_written_is_retried_and_dead_lettered_like_any_other() {
+    let bus = TestBus::new();
+    let _app = App::new("shop")
+        .handlers(handlers![charge])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&placed("o-1", 1)).await.unwrap();
+    bus.settled().await;
+    let dead = bus.dead_letters();
+    assert_eq!(dead.len(), 1, "{dead:?}");
+    assert_eq!((dead[0].attempts, dead[0].reason), (2, Some(Reason::Failed)));
+    assert!(dead[0].error.contains("panicked"), "{}", dead[0].error);
+}

@@ -1,0 +1,22 @@
+//! The runtime as its users see it, without a broker.
+
+mod app;
+mod breaker;
+mod context;
+mod errors;
+mod middleware;
+mod publishing;
+mod settling;
+mod test_bus;
+mod world;
+
+#[test]
+fn the_readme_shows_the_quickstart_as_it_is() {
+    let readme = include_str!("../../README.md");
+    let quickstart = include_str!("../../examples/quickstart/src/main.rs");
+    let code = quickstart.split_once("\n\n").expect("a comment, then the code").1;
+    assert!(
+        readme.contains(code),
+        "copy examples/quickstart/src/main.rs into README.md"
+    );
+}

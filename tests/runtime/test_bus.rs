@@ -1,0 +1,132 @@
+//! The bus of the tests: its time, what it lists, when it has settled.
+
+use std::future::pending;
+use std::time::{Duration, Instant};
+
+use tidings::testing::TestBus;
+use tidings::{App, Reason, assert_not_published, assert_published, event_handler, handlers};
+
+use crate::world::{Paid, Placed, World, paid, patient, ping, placed, plain, pong, start};
+
+#[tokio::test]
+async fn a_rung_of_five_minutes_takes_no_time() {
+    let (bus, world) = (TestBus::new(), World::broken());
+    let _app = start!(&bus, world, [patient]);
+    let began = Instant::now();
+    bus.publish(&placed("a", 1)).await.unwrap();
+    bus.settled().await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(bus.elapsed() >= Duration::from_mins(10), "{:?}", bus.elapsed());
+    assert_eq!(world.seen(), [(1, 1), (1, 2), (1, 3)]);
+    let dead = bus.dead_letters();
+    assert_eq!(dead.len(), 1);
+    assert_eq!((dead[0].reason, dead[0].attempts), (Some(Reason::Failed), 3));
+    assert_eq!(dead[0].error, "the gateway is down");
+    assert_eq!(dead[0].routing_key, "order.placed");
+    assert_not_published!(bus, Paid { .. });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_handler_returned_is_published_when_it_has_settled() {
+    for _ in 0..50 {
+        let (bus, world) = (TestBus::new(), World::default());
+        let _app = start!(&bus, world, [patient]);
+        bus.publish(&placed("a", 7)).await.unwrap();
+        bus.settled().await;
+        assert_published!(bus, Paid { number: 7, .. });
+    }
+}
+
+#[tokio::test]
+async fn a_ping_pong_ends_with_its_budget() {
+    let bus = TestBus::new();
+    let _app = App::new("shop")
+        .handlers(handlers![ping, pong])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&placed("a", 1)).await.unwrap();
+    let error = bus
+        .settled_within(100, Duration::from_secs(10))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("100 is the budget") && error.contains("order.paid"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_handler_that_waits_for_ever_ends_with_the_deadline() {
+    #[event_handler]
+    async fn stuck(_: Placed) {
+        pending::<()>().await;
+    }
+    let bus = TestBus::new();
+    let _app = App::new("shop")
+        .handlers(handlers![stuck])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&placed("a", 1)).await.unwrap();
+    let error = bus
+        .settled_within(100, Duration::from_millis(50))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("still at work after 50ms"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failing_assertion_lists_what_was_published_the_nearest_first() {
+    let bus = TestBus::new();
+    bus.publish_raw("weather.turned", r#"{"type":"weather.turned","data":{}}"#)
+        .await;
+    bus.publish(&paid("a", 1)).await.unwrap();
+    bus.publish(&placed("a", 2)).await.unwrap();
+    let failing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        assert_published!(bus, Placed { number: 3, .. });
+    }));
+    let text = *failing.unwrap_err().downcast::<String>().unwrap();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    assert!(
+        lines[0].contains("no `order.placed`") && lines[0].contains("number: 3"),
+        "{text}"
+    );
+    assert!(lines[1].starts_with("order.placed {"), "{text}");
+    assert!(lines[2].starts_with("order.paid {"), "{text}");
+    assert!(lines[3].starts_with("weather.turned {"), "{text}");
+}
+
+#[tokio::test]
+async fn what_a_wildcard_caught_and_no_one_takes_is_listed_as_ignored() {
+    #[event_handler("order.*")]
+    async fn wild(_: Placed) {}
+    let bus = TestBus::new();
+    let _app = App::new("shop")
+        .handlers(handlers![wild])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&paid("a", 1)).await.unwrap();
+    bus.settled().await;
+    let ignored = bus.ignored();
+    assert_eq!(
+        (ignored[0].handler, &*ignored[0].routing_key),
+        ("wild", "order.paid")
+    );
+}
+
+#[tokio::test]
+async fn a_resumed_handler_is_at_work_before_it_has_settled() {
+    let (bus, world) = (TestBus::new(), World::default());
+    let app = start!(&bus, world, [plain]);
+    app.pause("plain").unwrap();
+    bus.publish(&placed("a", 1)).await.unwrap();
+    bus.settled().await;
+    assert_eq!(world.seen(), []);
+    app.resume("plain").unwrap();
+    bus.settled().await;
+    assert_eq!(world.seen(), [(1, 1)]);
+}
