@@ -1,7 +1,10 @@
 //! A broker that goes away under a running app, and a queue that does.
 
+use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::Arc;
 
+use tidings::HandlerError;
 use tidings::health::HandlerState;
 use tokio::sync::Notify;
 
@@ -47,7 +50,7 @@ pub(crate) async fn an_attempt_that_fails_after_the_connection_was_lost_leaves_n
         async move {
             if seen.number == 1 && !seen.delivery.redelivered() {
                 waits.notified().await;
-                return Err(tidings::HandlerError::reject("it is no one's any more"));
+                return Err(HandlerError::reject("it is no one's any more"));
             }
             Ok(Vec::new())
         }
@@ -120,4 +123,30 @@ pub(crate) async fn an_ephemeral_handler_subscribes_again_after_a_loss<F: Fixtur
     })
     .await;
     assert!(seen.number > 1 || seen.delivery.redelivered());
+}
+
+pub(crate) async fn events_that_fail_as_they_come_back_together_open_no_breaker<F: Fixture>(stage: Stage<F>) {
+    let (hands, mut log) = Hands::new(async |seen| match (seen.attempt(), seen.delivery.redelivered()) {
+        (1, false) => pending().await,
+        (1, true) => Err(HandlerError::retry("it falters")),
+        _ => Ok(Vec::new()),
+    });
+    let app = start!(stage, hands, [plain]);
+    let events: Vec<_> = (1..=60).map(|number| placed("a", number)).collect();
+    for published in stage.bus.publish_all(&events).await {
+        published.unwrap();
+    }
+    log.take(events.len()).await;
+    stage.broker.cut_connections().await;
+    healthy(&app, "all to be handled", |health| {
+        health.handlers[0].handled == 60
+    })
+    .await;
+    // While a breaker is open no attempt counts, so that the same one comes a second time.
+    let mut attempts = BTreeMap::<_, u32>::new();
+    while let Some(seen) = log.try_next() {
+        *attempts.entry((seen.number, seen.attempt())).or_default() += 1;
+    }
+    let twice: Vec<_> = attempts.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(twice.is_empty(), "(number, attempt): {twice:?}");
 }

@@ -146,5 +146,6 @@ suite! {
         an_attempt_that_fails_after_the_connection_was_lost_leaves_no_second_copy,
         events_published_while_the_connection_is_lost_arrive,
         a_queue_that_is_deleted_in_use_is_declared_and_taken_from_again,
-        an_ephemeral_handler_subscribes_again_after_a_loss;
+        an_ephemeral_handler_subscribes_again_after_a_loss,
+        events_that_fail_as_they_come_back_together_open_no_breaker;
 }

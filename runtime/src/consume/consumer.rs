@@ -1,7 +1,5 @@
 //! A consumer: one queue and its handlers, from start to shutdown, through as many subscriptions as it takes.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,10 +8,10 @@ use tokio::sync::{oneshot, watch};
 use crate::broker::{QueueSource, Subscribe, Suspects};
 use crate::clock::{Awake, Clock};
 use crate::error::Error;
-use crate::message::Message;
 use crate::telemetry;
 use crate::wire::error_text;
 
+use super::harmless_returns::HarmlessReturns;
 use super::judge;
 use super::service::Service;
 use super::shift::{Exit, Shift};
@@ -303,109 +301,4 @@ async fn rest(wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
         () = tokio::time::sleep(*wait) => {}
     }
     *wait = (*wait * 2).min(LAST_WAIT);
-}
-
-/// How often a message came back though it ended no process: this one returned it unsettled, or saw it through and is
-/// still there. Brokers count all returns alike.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct HarmlessReturns(HashMap<u64, u32>);
-
-impl HarmlessReturns {
-    /// More than a consumer can hold; past it the memory starts afresh, and a message merely looks more suspect.
-    const MOST: usize = 10_000;
-
-    pub(crate) fn add(&mut self, message: &Message) {
-        self.make_room();
-        *self.0.entry(Self::key(message)).or_default() += 1;
-    }
-
-    fn make_room(&mut self) {
-        if self.0.len() >= Self::MOST {
-            self.0.clear();
-        }
-    }
-
-    /// A message that had come back `count` times is done with. Should it come back once more, the broker has not taken
-    /// its acknowledgement: a cluster that thinks one of its nodes away hands out again what a consumer there holds, as
-    /// often as it thinks so.
-    pub(crate) fn seen_through(&mut self, message: &Message, count: u32) {
-        self.make_room();
-        let known = self.0.entry(Self::key(message)).or_default();
-        *known = (*known).max(count.saturating_add(1));
-    }
-
-    /// The broker's count without those.
-    pub(crate) fn subtract_from(&self, count: u32, message: &Message) -> u32 {
-        if count == 0 || self.0.is_empty() {
-            return count;
-        }
-        count.saturating_sub(self.0.get(&Self::key(message)).copied().unwrap_or(0))
-    }
-
-    fn key(message: &Message) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (
-            &message.routing_key,
-            &message.properties.message_id,
-            &message.body,
-        )
-            .hash(&mut hasher);
-        hasher.finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(id: &str) -> Message {
-        let mut message = Message::default();
-        message.properties.message_id = Some(id.to_owned());
-        message
-    }
-
-    #[test]
-    fn what_this_process_returned_itself_is_no_sign_of_a_crash() {
-        let mut returns = HarmlessReturns::default();
-        let (ours, other) = (message("ours"), message("other"));
-        returns.add(&ours);
-        returns.add(&ours);
-        assert_eq!(returns.subtract_from(5, &ours), 3);
-        assert_eq!(
-            returns.subtract_from(1, &ours),
-            0,
-            "another broker may not have counted it"
-        );
-        assert_eq!(returns.subtract_from(5, &other), 5);
-    }
-
-    #[test]
-    fn what_this_process_saw_through_is_no_suspect_however_often_it_came_back() {
-        let mut returns = HarmlessReturns::default();
-        let message = message("a");
-        for count in 1..20 {
-            assert!(
-                returns.subtract_from(count, &message) <= 1,
-                "{count} returns, each survived"
-            );
-            returns.seen_through(&message, count);
-        }
-        assert_eq!(
-            returns.subtract_from(20, &message),
-            0,
-            "its acknowledgement was lost"
-        );
-        assert_eq!(returns.subtract_from(23, &message), 3, "those came after");
-    }
-
-    #[test]
-    fn it_remembers_no_more_than_its_bound() {
-        let mut returns = HarmlessReturns::default();
-        for number in 0..=HarmlessReturns::MOST {
-            returns.add(&message(&number.to_string()));
-        }
-        assert!(returns.0.len() <= HarmlessReturns::MOST);
-        let last = message(&HarmlessReturns::MOST.to_string());
-        assert_eq!(returns.subtract_from(1, &last), 0, "the last one is still known");
-    }
 }

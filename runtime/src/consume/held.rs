@@ -21,6 +21,11 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// Whether it came back, and has not been tried since. It may have been tried before.
+    pub(crate) fn is_back(&self) -> bool {
+        self.delivery.redelivered() && self.delivery.attempt() == self.origin.attempt
+    }
+
     /// The lane it stands in: its aggregate, or a lane of its own when it names none.
     pub(crate) fn lane(&self) -> &str {
         match self.delivery.aggregate_id() {

@@ -19,7 +19,6 @@ use crate::consume::consumer::Wanted;
 use crate::consume::held::Held;
 use crate::consume::outcome::Outcome;
 use crate::consume::worker::{Counts, Worker};
-use crate::delivery::Delivery;
 use crate::telemetry;
 
 impl Shift<'_> {
@@ -253,7 +252,7 @@ impl Work {
         let outcome = attempt::run(&self.worker, delivery.clone()).await;
         let took = started.elapsed();
         telemetry::processed(&self.worker.processed, delivery, &outcome, took);
-        let counts = record(&self.worker, delivery, &outcome, self.probe);
+        let counts = record(&self.worker, &self.held, &outcome, self.probe);
         if outcome.takes_publishing() {
             self.report(News::Ran);
         }
@@ -293,12 +292,17 @@ impl Work {
 }
 
 /// Tells the breaker how an attempt went, and says whether the attempt counts.
-fn record(worker: &Worker, delivery: &Delivery, outcome: &Outcome, probe: bool) -> bool {
+fn record(worker: &Worker, held: &Held, outcome: &Outcome, probe: bool) -> bool {
     let Some(succeeded) = outcome.health() else {
         return true;
     };
     let mut breaker = worker.breaker();
-    let change = breaker.record(delivery.id(), succeeded);
+    // Those that fail are longer in hand than others, so that they come back together: no sign that all others fail.
+    let change = if succeeded || !held.is_back() {
+        breaker.record(held.delivery.id(), succeeded)
+    } else {
+        Change::None
+    };
     if probe && !succeeded {
         breaker.probe_failed();
     }
