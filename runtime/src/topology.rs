@@ -300,6 +300,16 @@ impl Plan {
         }
     }
 
+    /// By what way events come to its queues, without these.
+    #[cfg(feature = "rabbitmq")]
+    pub(crate) fn routes(&self) -> Self {
+        Self {
+            exchanges: self.exchanges.clone(),
+            queues: Vec::new(),
+            bindings: self.bindings.clone(),
+        }
+    }
+
     /// Adds what `other` has and this plan has not.
     pub(crate) fn merge(&mut self, other: Self) {
         fn add<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {

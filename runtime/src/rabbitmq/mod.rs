@@ -11,6 +11,7 @@ mod course;
 mod fault;
 mod foremost;
 mod ledger;
+mod looks;
 mod outbox;
 #[cfg(feature = "__bench")]
 pub(crate) mod packed;

@@ -2,7 +2,8 @@
 //!
 //! The broker says nothing to those who consume when an exchange is deleted, and with it every binding of their queues:
 //! they stay subscribed and hear nothing more. Nor does it tell anyone that a queue is gone which nobody consumes, such
-//! as that of a retry delay. So all is declared again from time to time, which changes nothing that is there.
+//! as that of a retry delay. So all is declared again from time to time, which changes nothing that is there: exchanges
+//! and bindings often, for what is published meanwhile is gone; queues as often as a busy broker bears it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,19 +15,11 @@ use tokio::time::Instant;
 use super::Shared;
 use super::connection::Live;
 use super::course::State;
+use super::looks::{Look, Looks};
 use super::topology::{self, Mode};
 use crate::error::DeclareError;
 use crate::topology::{BindingPlan, Plan};
 use crate::wire::error_text::chain;
-
-/// How long it is from one look to the next, unless a look takes long.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
-
-/// The part of the time that looks may take: one in so many, as long as that is not too seldom.
-const SHARE: u32 = 50;
-
-/// How long it is at most from one look to the next, however long a look takes: so long may bindings be gone unseen.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// How long it is at least between two repairs.
 const BETWEEN_REPAIRS: Duration = Duration::from_millis(100);
@@ -92,38 +85,38 @@ impl Upkeep {
     }
 }
 
-/// Declares all again: when a publish finds its exchange gone, when the connection is a new one, from time to time.
+/// Looks after what was declared: when a publish finds its exchange gone, when the connection is a new one, from time to
+/// time.
 pub(super) async fn keep_up(shared: Arc<Shared>, mut missing: mpsc::UnboundedReceiver<oneshot::Sender<()>>) {
     let mut states = shared.consuming.states();
     let mut seen = number(&states.borrow());
-    let mut rest = BETWEEN_LOOKS;
+    let mut looks = Looks::after(Instant::now());
     loop {
         let mut waiting = Vec::new();
+        let (due, mut look) = looks.next();
         tokio::select! {
             asked = missing.recv() => match asked {
                 Some(asked) => waiting.push(asked),
                 None => return,
             },
             new = states.wait_for(|state| number(state) > seen) => match new {
-                Ok(state) => seen = number(&state),
+                Ok(state) => (seen, look) = (number(&state), Look::All),
                 Err(_) => return,
             },
-            () = tokio::time::sleep(rest) => {}
+            () = tokio::time::sleep_until(due) => {}
         }
         while let Ok(asked) = missing.try_recv() {
             waiting.push(asked);
         }
+        if !waiting.is_empty() {
+            look = Look::All;
+        }
         let began = Instant::now();
-        repair(&shared).await;
-        rest = rest_after(began.elapsed());
+        let look = repair(&shared, look).await;
+        looks.looked(look, began, Instant::now());
         drop(waiting);
         tokio::time::sleep(BETWEEN_REPAIRS).await;
     }
-}
-
-/// How long it is to the next look after one that took so long.
-fn rest_after(took: Duration) -> Duration {
-    (took * SHARE).clamp(BETWEEN_LOOKS, LONGEST)
 }
 
 /// Which of its connections a link has; none while it has none.
@@ -134,11 +127,39 @@ fn number(state: &State) -> Option<u64> {
     }
 }
 
-async fn repair(shared: &Shared) {
+/// Makes what is missing, and says what was looked at in the end.
+async fn repair(shared: &Shared, look: Look) -> Look {
     let Ok(live) = shared.live().await else {
         // Health says so already.
-        return;
+        return look;
     };
+    let look = match look {
+        Look::Routes if routes_are_there(shared).await => Look::Routes,
+        // Something is missing that they need: a queue, say.
+        Look::Routes | Look::All => {
+            repair_all(shared, &live).await;
+            Look::All
+        }
+    };
+    if number(&shared.consuming.state()) == Some(live.number) {
+        bind_own(shared, &live).await;
+    }
+    look
+}
+
+/// Whether exchanges and bindings are there, or again. Of what is in trouble all is to be looked at.
+async fn routes_are_there(shared: &Shared) -> bool {
+    let routes = {
+        let kept = shared.upkeep.kept();
+        kept.trouble.is_none().then(|| kept.declared.routes())
+    };
+    match routes {
+        Some(routes) => shared.declare(&routes, Mode::Declare).await.is_ok(),
+        None => false,
+    }
+}
+
+async fn repair_all(shared: &Shared, live: &Live) {
     let (declared, expected) = {
         let kept = shared.upkeep.kept();
         (kept.declared.clone(), kept.expected.clone())
@@ -151,7 +172,6 @@ async fn repair(shared: &Shared) {
     // What fails for want of a connection says nothing of what is there.
     if number(&shared.consuming.state()) == Some(live.number) {
         shared.upkeep.set_trouble(trouble.map(|error| chain(&error)));
-        bind_own(shared, &live).await;
     }
 }
 
@@ -173,17 +193,5 @@ async fn bind_own(shared: &Shared, live: &Live) {
             // It has gone with its subscription, whose consumer makes another.
             shared.upkeep.kept().own.remove(&queue);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_look_that_took_long_is_followed_by_another_within_half_a_minute() {
-        let rests = [0, 100, 200, 10_000].map(|millis| rest_after(Duration::from_millis(millis)).as_secs());
-        // A network that swallowed the look's questions for ten seconds, say, says nothing of how much work it is.
-        assert_eq!(rests, [5, 5, 10, 30]);
     }
 }
