@@ -49,7 +49,8 @@ impl Setup {
     pub fn new(install: &Install) -> Self {
         Self {
             install: install.clone(),
-            limit: Duration::from_mins(2),
+            // Three nodes of one cluster and three of another may be starting on two cores.
+            limit: Duration::from_mins(5),
             plugins: Vec::new(),
             conf: Vec::new(),
             advanced: Vec::new(),
@@ -89,7 +90,7 @@ impl Setup {
         self
     }
 
-    /// How long the start of a node may take, two minutes unless told otherwise.
+    /// How long the start of a node may take, five minutes unless told otherwise.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
