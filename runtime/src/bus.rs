@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{self, Poll};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
@@ -223,7 +224,7 @@ impl Bus {
         // cause are those of the moment and the context in which it is awaited: `context.scope(bus.publish(&event))`.
         let (prepared, name) = (payload::prepare(event), payload::name(event));
         Publishing(Box::pin(async move {
-            let outgoing = self.encode(prepared, name, options)?;
+            let outgoing = self.encode(prepared, name, options, self.deadline())?;
             let first = self.hand_over(&outgoing.sending).await;
             let sent = self.confirmed(&outgoing.sending, first).await;
             outgoing.conclude(sent)
@@ -245,15 +246,19 @@ impl Bus {
             .map(|event| (payload::prepare(event), payload::name(event)))
             .collect();
         Publishing(Box::pin(async move {
-            let encode = |(prepared, name)| self.encode(prepared, name, PublishOptions::new());
-            self.hand_over_all(prepared.into_iter().map(encode).collect())
-                .await
+            let deadline = self.deadline();
+            let encode = |(prepared, name)| self.encode(prepared, name, PublishOptions::new(), deadline);
+            self.hand_over_all(prepared.into_iter().map(encode)).await
         }))
     }
 
-    // One after the other, for futures that are polled together overtake one another. The confirms come in about that
-    // order, too; who waits for one has most of the others by then.
-    async fn hand_over_all(&self, encoded: Vec<Result<Outgoing>>) -> Vec<Result<String>> {
+    // One after the other, for futures that are polled together overtake one another. Each is put into its envelope when
+    // its turn comes: made all at once, the first would be out of the processor's reach when they leave. The confirms
+    // come in about that order, too; who waits for one has most of the others by then.
+    async fn hand_over_all(
+        &self,
+        encoded: impl ExactSizeIterator<Item = Result<Outgoing>>,
+    ) -> Vec<Result<String>> {
         let mut underway = Vec::with_capacity(encoded.len());
         for outgoing in encoded {
             underway.push(match outgoing {
@@ -352,12 +357,13 @@ impl Bus {
         }
     }
 
-    /// Puts an event into its envelope, and starts its time.
+    /// Puts an event into its envelope.
     fn encode(
         &self,
         prepared: Result<Prepared, Unpublishable>,
         name: Name,
         options: PublishOptions,
+        deadline: Instant,
     ) -> Result<Outgoing> {
         let metadata = self.metadata(options.id);
         let message = prepared.and_then(|prepared| self.message(&prepared, &metadata, options.headers));
@@ -366,7 +372,7 @@ impl Bus {
             Ok(message) => Ok(Outgoing {
                 name,
                 event_id,
-                sending: self.sending(Arc::new(message), options.mandatory, true),
+                sending: Sending::new(Arc::new(message), options.mandatory, true, deadline),
             }),
             Err(fault) => Err(PublishError {
                 event_type: name.event_type.into_owned(),

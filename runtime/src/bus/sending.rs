@@ -31,6 +31,17 @@ pub(super) struct Sending {
     deadline: Instant,
 }
 
+impl Sending {
+    pub(super) fn new(message: Arc<Message>, mandatory: bool, in_window: bool, deadline: Instant) -> Self {
+        Self {
+            message,
+            mandatory,
+            in_window,
+            deadline,
+        }
+    }
+}
+
 async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
     tokio::time::timeout_at(deadline.into(), future).await.ok()
 }
@@ -44,18 +55,14 @@ impl Bus {
         mandatory: bool,
         in_window: bool,
     ) -> Result<(), Unsent> {
-        let sending = self.sending(message, mandatory, in_window);
+        let sending = Sending::new(message, mandatory, in_window, self.deadline());
         let first = self.hand_over(&sending).await;
         self.confirmed(&sending, first).await
     }
 
-    pub(super) fn sending(&self, message: Arc<Message>, mandatory: bool, in_window: bool) -> Sending {
-        Sending {
-            message,
-            mandatory,
-            in_window,
-            deadline: Instant::now() + self.config().publish_timeout,
-        }
+    /// By when what is published now is confirmed, or has failed.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.config().publish_timeout
     }
 
     /// Hands a message to the broker, once there is a place for it.
