@@ -218,7 +218,7 @@ impl Desk {
     }
 
     /// Writes what waits, as far as it may leave now.
-    async fn write(&mut self, channel: &Channel, live: &Live, ways: &mut Ways) {
+    async fn write<'a>(&mut self, channel: &'a Channel, live: &Live, ways: &mut Ways<'a>) {
         let frame_max = live.connection.configuration().frame_max();
         for _ in 0..BATCH {
             let is_blocked = self.is_blocked();
@@ -229,7 +229,7 @@ impl Desk {
             let returns_as = publish.mandatory.then_some(number);
             match Outgoing::new(&publish.message, returns_as, frame_max) {
                 Ok(message) => {
-                    let way = Way::new(number, message.publish(channel.clone(), publish.mandatory));
+                    let way = Way::new(number, message.publish(channel, publish.mandatory));
                     self.outbox.sent(publish);
                     ways.set_out(way).await;
                 }
@@ -332,7 +332,7 @@ impl Outgoing {
         })
     }
 
-    async fn publish(self, channel: Channel, mandatory: bool) -> lapin::Result<PublisherConfirm> {
+    async fn publish(self, channel: &Channel, mandatory: bool) -> lapin::Result<PublisherConfirm> {
         let options = BasicPublishOptions {
             mandatory,
             immediate: false,

@@ -25,26 +25,26 @@ pub(super) enum Seen {
     Lost(Fault),
 }
 
-type Writing = Pin<Box<dyn Future<Output = lapin::Result<PublisherConfirm>> + Send>>;
+type Writing<'a> = Pin<Box<dyn Future<Output = lapin::Result<PublisherConfirm>> + Send + 'a>>;
 
 /// A publish under way, or a mark among them.
-pub(super) struct Way {
+pub(super) struct Way<'a> {
     number: u64,
-    stage: Stage,
+    stage: Stage<'a>,
 }
 
-enum Stage {
+enum Stage<'a> {
     /// The library's future: two kilobytes, let go of as soon as the message is written.
-    Writing(Writing),
+    Writing(Writing<'a>),
     Written(PublisherConfirm),
     Seen(Option<Seen>),
 }
 
-impl Way {
+impl<'a> Way<'a> {
     /// The publish of this number, which sets out when it is first polled.
     pub(super) fn new(
         number: u64,
-        writing: impl Future<Output = lapin::Result<PublisherConfirm>> + Send + 'static,
+        writing: impl Future<Output = lapin::Result<PublisherConfirm>> + Send + 'a,
     ) -> Self {
         Self {
             number,
@@ -60,7 +60,7 @@ impl Way {
     }
 }
 
-impl Future for Way {
+impl Future for Way<'_> {
     type Output = Seen;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Seen> {
@@ -101,11 +101,11 @@ fn heard(number: u64, confirmed: lapin::Result<Confirmation>) -> Seen {
 
 /// The publishes under way on one channel.
 #[derive(Default)]
-pub(super) struct Ways(FuturesUnordered<Way>);
+pub(super) struct Ways<'a>(FuturesUnordered<Way<'a>>);
 
-impl Ways {
+impl<'a> Ways<'a> {
     /// A publish sets out.
-    pub(super) async fn set_out(&mut self, mut way: Way) {
+    pub(super) async fn set_out(&mut self, mut way: Way<'a>) {
         // The first poll puts the message into the library's line, so they leave in this order; the thread that writes
         // is woken once for all that are polled before this task rests.
         let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut way).poll(cx))).await;
