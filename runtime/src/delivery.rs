@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::event::{AnyEvent, Metadata};
 use crate::headers::Headers;
-use crate::message::{Message, Properties};
+use crate::message::Message;
+use crate::properties::Properties;
 use crate::timestamp::Timestamp;
 use crate::trace::TraceContext;
 

@@ -1,7 +1,8 @@
 //! The door of the fuzz targets (`fuzz/`): messages of any kind, read and sent on. It is there for them alone.
 
 use crate::headers::Headers;
-use crate::message::{Message, Properties};
+use crate::message::Message;
+use crate::properties::Properties;
 use crate::wire::look;
 
 /// The names by which a message comes back through the service's own exchange, or straight into the queue.

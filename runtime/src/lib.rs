@@ -49,6 +49,7 @@ mod payload;
 #[cfg(feature = "contracts")]
 mod probe;
 mod proofs;
+mod properties;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 mod reason;
@@ -111,8 +112,8 @@ pub use extract::{FromDelivery, FromRef, Rejection, State};
 pub use handler::HandlerDescriptor;
 pub use handler_error::{HandlerError, HandlerVerdict};
 pub use headers::{HeaderValue, Headers};
-pub use message::Properties;
 pub use payload::{Payload, Unpublishable};
+pub use properties::Properties;
 pub use reason::{Reason, UnknownReason};
 pub use routing_key::RoutingKeyError;
 #[cfg(feature = "runtime")]

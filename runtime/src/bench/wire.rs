@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::event::AnyEvent;
 use crate::headers::Headers;
-use crate::message::{Message, Properties};
+use crate::message::Message;
 use crate::payload::{self, Payload};
+use crate::properties::Properties;
 use crate::timestamp::Timestamp;
 use crate::wire::limits::Limits;
 use crate::wire::write::{self, OutgoingMetadata};

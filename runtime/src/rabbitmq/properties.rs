@@ -4,7 +4,8 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, DecimalValue, FieldTable, ShortString};
 
 use crate::headers::{HeaderValue, Headers};
-use crate::message::{Message, Properties};
+use crate::message::Message;
+use crate::properties::Properties;
 
 /// The number of a mandatory publish, by which the broker's return of it is told from those of others. The event's id
 /// would not do: an event that is published twice is two publishes with one id. Readers do not get to see it, and a

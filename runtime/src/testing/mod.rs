@@ -23,7 +23,8 @@ use crate::confirm::confirm;
 use crate::event::{AnyEvent, DomainEvent, Event};
 use crate::headers::Headers;
 use crate::memory::MemoryBroker;
-use crate::message::{Message, Properties};
+use crate::message::Message;
+use crate::properties::Properties;
 use crate::topology::Names;
 use crate::wire::{origin, read};
 

@@ -10,7 +10,8 @@ use crate::config::BusBuilder;
 use crate::confirm::confirm;
 use crate::headers::Headers;
 use crate::memory::MemoryBroker;
-use crate::message::{Message, Properties};
+use crate::message::Message;
+use crate::properties::Properties;
 use crate::refusal::Refusal;
 
 /// An in-memory broker on the system's clock, which several buses can share as services share a server.

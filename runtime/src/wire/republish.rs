@@ -5,7 +5,8 @@ use super::limits::Limits;
 use super::names;
 use super::origin::{Arrival, Origin};
 use crate::headers::{HeaderValue, Headers};
-use crate::message::{Message, Properties};
+use crate::message::Message;
+use crate::properties::Properties;
 use crate::reason::Reason;
 use crate::timestamp::Timestamp;
 

@@ -7,8 +7,9 @@ use super::envelope::Envelope;
 use super::limits::Limits;
 use super::names;
 use crate::headers::Headers;
-use crate::message::{Message, Properties};
+use crate::message::Message;
 use crate::payload::{Prepared, Unpublishable};
+use crate::properties::Properties;
 use crate::timestamp::Timestamp;
 use crate::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 

@@ -2,7 +2,8 @@
 
 use super::{KEY, message, read, refusal};
 use crate::headers::{HeaderValue, Headers};
-use crate::message::{Message, Properties};
+use crate::message::Message;
+use crate::properties::Properties;
 
 const ENVELOPE: &str = r#"{"id":"i-1","type":"order.created","data":{"total":7}}"#;
 

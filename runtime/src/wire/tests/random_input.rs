@@ -6,8 +6,9 @@ use proptest::sample::Index;
 
 use super::{EXCHANGE, QUEUE, RETURN, message, prepared, read};
 use crate::headers::{HeaderValue, Headers};
-use crate::message::{Message, Properties};
+use crate::message::Message;
 use crate::payload::Prepared;
+use crate::properties::Properties;
 use crate::timestamp::Timestamp;
 use crate::wire::limits::Limits;
 use crate::wire::look;

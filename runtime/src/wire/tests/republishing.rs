@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::{EXCHANGE, KEY, QUEUE, RETURN, message, origin_of};
 use crate::headers::{HeaderValue, Headers};
-use crate::message::{Message, Properties};
+use crate::message::Message;
+use crate::properties::Properties;
 use crate::reason::Reason;
 use crate::timestamp::Timestamp;
 use crate::wire::error_text::{Redact, chain};
