@@ -30,8 +30,8 @@ impl Raw {
     fn message(self) -> Message {
         let (exchange, routing_key) = self.address;
         Message {
-            exchange,
-            routing_key,
+            exchange: exchange.into(),
+            routing_key: routing_key.into(),
             properties: self.properties,
             headers: self.headers,
             body: self.body,
