@@ -1,7 +1,7 @@
 //! A delivery: one attempt to hand one envelope to one handler, and all there is to know of it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::event::{AnyEvent, Metadata};
 use crate::headers::Headers;
@@ -30,6 +30,8 @@ pub struct Delivery(Arc<Inner>);
 struct Inner {
     event: AnyEvent,
     message: Arc<Message>,
+    /// The message's properties as users see them, once someone has looked.
+    properties: OnceLock<Box<Properties>>,
     facts: DeliveryFacts,
     #[cfg(feature = "runtime")]
     service: Option<crate::consume::Service>,
@@ -55,6 +57,7 @@ impl Delivery {
         Self(Arc::new(Inner {
             event,
             message,
+            properties: OnceLock::new(),
             facts,
             #[cfg(feature = "runtime")]
             service: None,
@@ -71,6 +74,7 @@ impl Delivery {
         Self(Arc::new(Inner {
             event,
             message,
+            properties: OnceLock::new(),
             facts,
             service: Some(service),
         }))
@@ -185,7 +189,8 @@ impl Delivery {
 
     /// The properties of the message.
     pub fn properties(&self) -> &Properties {
-        &self.0.message.properties
+        let of_message = || Box::new(Properties::from(&self.0.message.properties));
+        self.0.properties.get_or_init(of_message)
     }
 
     /// The body as it came.
@@ -260,6 +265,7 @@ impl Delivery {
         Self(Arc::new(Inner {
             event: self.0.event.clone(),
             message: Arc::clone(&self.0.message),
+            properties: OnceLock::new(),
             facts,
             service: self.0.service.clone(),
         }))

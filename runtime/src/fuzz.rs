@@ -32,7 +32,7 @@ impl Raw {
         Message {
             exchange: exchange.into(),
             routing_key: routing_key.into(),
-            properties: self.properties,
+            properties: self.properties.into(),
             headers: self.headers,
             body: self.body,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::headers::Headers;
-use crate::properties::Properties;
+use crate::properties::CompactProperties;
 
 /// One message as a broker took it or gives it out.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,7 +13,7 @@ pub(crate) struct Message {
     /// Its routing key.
     pub(crate) routing_key: Arc<str>,
     /// Its properties.
-    pub(crate) properties: Properties,
+    pub(crate) properties: CompactProperties,
     /// Its headers.
     pub(crate) headers: Headers,
     /// Its body.

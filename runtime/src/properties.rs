@@ -1,5 +1,9 @@
 //! The properties of a message: what AMQP says of it beside its address, its headers and its body.
 
+mod compact;
+
+pub(crate) use compact::{BorrowedProperties, CompactProperties};
+
 /// The properties of a message, as AMQP 0-9-1 names them
 /// (<https://www.rabbitmq.com/docs/publishers#message-properties>). Any of them may be absent.
 #[derive(Debug, Clone, Default, PartialEq)]

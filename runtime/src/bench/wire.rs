@@ -57,7 +57,7 @@ impl Wire {
         Self::of(Message {
             exchange: "domain_events".into(),
             routing_key: routing_key.into(),
-            properties,
+            properties: properties.into(),
             headers,
             body,
         })

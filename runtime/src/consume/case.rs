@@ -208,7 +208,7 @@ impl Case {
             let mut failed = Vec::new();
             let mut last = None;
             for (message, result) in unsent.into_iter().zip(results) {
-                let kind = message.properties.kind.as_deref().unwrap_or_default();
+                let kind = message.properties.kind().unwrap_or_default();
                 telemetry::published(kind, Sent::other(), result.as_ref().err());
                 if let Err(error) = result {
                     failed.push(message);

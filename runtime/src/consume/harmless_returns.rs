@@ -60,7 +60,7 @@ fn key(message: &Message) -> u64 {
     let mut hasher = DefaultHasher::new();
     (
         &message.routing_key,
-        &message.properties.message_id,
+        message.properties.message_id(),
         &message.body,
     )
         .hash(&mut hasher);
@@ -73,7 +73,9 @@ mod tests {
 
     fn message(id: &str) -> Message {
         let mut message = Message::default();
-        message.properties.message_id = Some(id.to_owned());
+        message
+            .properties
+            .change(|it| it.message_id = Some(id.to_owned()));
         message
     }
 

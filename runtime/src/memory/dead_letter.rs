@@ -8,6 +8,7 @@ use super::queue::Entry;
 use super::state::State;
 use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
+use crate::properties::BorrowedProperties;
 use crate::timestamp::Timestamp;
 
 /// Why a queue gave a message up.
@@ -131,7 +132,11 @@ fn note_death(message: &mut Message, queue: &str, reason: Reason, now: Timestamp
         }
     }
     // It has done what it was for; kept, it would delete the dead letter.
-    message.properties.expiration = None;
+    let without = BorrowedProperties {
+        expiration: None,
+        ..message.properties.borrowed()
+    };
+    message.properties = without.into();
 }
 
 fn counted_again(mut death: HeaderValue) -> HeaderValue {
@@ -152,8 +157,8 @@ fn death(message: &Message, queue: &str, reason: Reason, now: Timestamp) -> Head
     death.set("exchange", &*message.exchange);
     let keys = vec![HeaderValue::from(&*message.routing_key)];
     death.set("routing-keys", HeaderValue::List(keys));
-    if let Some(expiration) = &message.properties.expiration {
-        death.set("original-expiration", expiration.as_str());
+    if let Some(expiration) = message.properties.expiration() {
+        death.set("original-expiration", expiration);
     }
     death
 }

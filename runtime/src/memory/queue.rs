@@ -147,7 +147,7 @@ impl Queue {
 
     /// Puts a message at the end. It expires after the queue's time or its own, whichever is shorter.
     pub(super) fn push(&mut self, message: Arc<Message>, size: usize, now: impl FnOnce() -> Duration) {
-        let own = message.properties.expiration.as_deref();
+        let own = message.properties.expiration();
         let own = own.and_then(|millis| Some(Duration::from_millis(millis.parse().ok()?)));
         let ttl = [self.rules.ttl, own].into_iter().flatten().min();
         self.taken += 1;

@@ -5,7 +5,7 @@ use lapin::types::{AMQPValue, DecimalValue, FieldTable, ShortString};
 
 use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
-use crate::properties::Properties;
+use crate::properties::BorrowedProperties;
 
 /// The number of a mandatory publish, by which the broker's return of it is told from those of others. The event's id
 /// would not do: an event that is published twice is two publishes with one id. Readers do not get to see it, and a
@@ -46,41 +46,41 @@ pub(super) fn to_amqp(
     }
     let from = &message.properties;
     let mut to = BasicProperties::default();
-    let text = |what: &str, text: &Option<String>| text.as_deref().map(|text| short(what, text)).transpose();
-    if let Some(content_type) = text("content type", &from.content_type)? {
+    let text = |what: &str, text: Option<&str>| text.map(|text| short(what, text)).transpose();
+    if let Some(content_type) = text("content type", from.content_type())? {
         to = to.with_content_type(content_type);
     }
-    if let Some(encoding) = text("content encoding", &from.content_encoding)? {
+    if let Some(encoding) = text("content encoding", from.content_encoding())? {
         to = to.with_content_encoding(encoding);
     }
-    if from.persistent {
+    if from.persistent() {
         to = to.with_delivery_mode(PERSISTENT);
     }
-    if let Some(priority) = from.priority {
+    if let Some(priority) = from.priority() {
         to = to.with_priority(priority);
     }
-    if let Some(id) = text("correlation id", &from.correlation_id)? {
+    if let Some(id) = text("correlation id", from.correlation_id())? {
         to = to.with_correlation_id(id);
     }
-    if let Some(reply_to) = text("reply-to", &from.reply_to)? {
+    if let Some(reply_to) = text("reply-to", from.reply_to())? {
         to = to.with_reply_to(reply_to);
     }
-    if let Some(expiration) = text("expiration", &from.expiration)? {
+    if let Some(expiration) = text("expiration", from.expiration())? {
         to = to.with_expiration(expiration);
     }
-    if let Some(id) = text("message id", &from.message_id)? {
+    if let Some(id) = text("message id", from.message_id())? {
         to = to.with_message_id(id);
     }
-    if let Some(timestamp) = from.timestamp {
+    if let Some(timestamp) = from.timestamp() {
         to = to.with_timestamp(timestamp);
     }
-    if let Some(kind) = text("type", &from.kind)? {
+    if let Some(kind) = text("type", from.kind())? {
         to = to.with_type(kind);
     }
-    if let Some(user) = text("user id", &from.user_id)? {
+    if let Some(user) = text("user id", from.user_id())? {
         to = to.with_user_id(user);
     }
-    if let Some(app) = text("app id", &from.app_id)? {
+    if let Some(app) = text("app id", from.app_id())? {
         to = to.with_app_id(app);
     }
     if number.is_some() || !message.headers.is_empty() {
@@ -108,25 +108,28 @@ pub(super) fn from_amqp(
     properties: &BasicProperties,
     body: Vec<u8>,
 ) -> Message {
-    let text = |text: &Option<ShortString>| text.as_ref().map(|text| text.as_str().to_owned());
+    fn text(text: Option<&ShortString>) -> Option<&str> {
+        text.map(ShortString::as_str)
+    }
     Message {
         exchange: exchange.into(),
         routing_key: routing_key.into(),
         headers: properties.headers().as_ref().map(from_table).unwrap_or_default(),
-        properties: Properties {
-            content_type: text(properties.content_type()),
-            content_encoding: text(properties.content_encoding()),
+        properties: BorrowedProperties {
+            content_type: text(properties.content_type().as_ref()),
+            content_encoding: text(properties.content_encoding().as_ref()),
             persistent: *properties.delivery_mode() == Some(PERSISTENT),
             priority: *properties.priority(),
-            correlation_id: text(properties.correlation_id()),
-            reply_to: text(properties.reply_to()),
-            expiration: text(properties.expiration()),
-            message_id: text(properties.message_id()),
+            correlation_id: text(properties.correlation_id().as_ref()),
+            reply_to: text(properties.reply_to().as_ref()),
+            expiration: text(properties.expiration().as_ref()),
+            message_id: text(properties.message_id().as_ref()),
             timestamp: *properties.timestamp(),
-            kind: text(properties.kind()),
-            user_id: text(properties.user_id()),
-            app_id: text(properties.app_id()),
-        },
+            kind: text(properties.kind().as_ref()),
+            user_id: text(properties.user_id().as_ref()),
+            app_id: text(properties.app_id().as_ref()),
+        }
+        .into(),
         body,
     }
 }
@@ -223,6 +226,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::properties::{CompactProperties, Properties};
 
     fn any_value() -> impl Strategy<Value = HeaderValue> {
         let leaf = prop_oneof![
@@ -266,24 +270,24 @@ mod tests {
 
     #[test]
     fn every_property_comes_back_as_it_was() {
-        let some = |text: &str| Some(text.to_owned());
         let message = Message {
             exchange: "e".into(),
             routing_key: "k".into(),
-            properties: Properties {
-                content_type: some("a"),
-                content_encoding: some("b"),
+            properties: BorrowedProperties {
+                content_type: Some("a"),
+                content_encoding: Some("b"),
                 persistent: true,
                 priority: Some(3),
-                correlation_id: some("c"),
-                reply_to: some("d"),
-                expiration: some("5"),
-                message_id: some("f"),
+                correlation_id: Some("c"),
+                reply_to: Some("d"),
+                expiration: Some("5"),
+                message_id: Some("f"),
                 timestamp: Some(7),
-                kind: some("g"),
-                user_id: some("h"),
-                app_id: some("i"),
-            },
+                kind: Some("g"),
+                user_id: Some("h"),
+                app_id: Some("i"),
+            }
+            .into(),
             headers: [("x", HeaderValue::U16(1))].into_iter().collect(),
             body: vec![1],
         };
@@ -296,7 +300,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_never_reaches_the_connection() {
         let long = |properties| Message {
-            properties,
+            properties: CompactProperties::from(properties),
             ..Message::default()
         };
         let message = long(Properties {

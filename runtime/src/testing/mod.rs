@@ -164,7 +164,7 @@ impl TestBus {
         let message = Message {
             exchange: Arc::clone(&self.bus.config().exchange),
             routing_key: routing_key.into(),
-            properties,
+            properties: properties.into(),
             headers,
             body: body.into(),
         };

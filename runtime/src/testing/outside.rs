@@ -65,7 +65,7 @@ impl MemoryServer {
             message: Arc::new(Message {
                 exchange: exchange.into(),
                 routing_key: routing_key.into(),
-                properties,
+                properties: properties.into(),
                 headers,
                 body: body.to_owned(),
             }),
@@ -85,7 +85,7 @@ impl MemoryServer {
                 QueuedMessage {
                     exchange: message.exchange.to_string(),
                     routing_key: message.routing_key.to_string(),
-                    properties: message.properties,
+                    properties: (&message.properties).into(),
                     headers: message.headers,
                     body: message.body,
                 }

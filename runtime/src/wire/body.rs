@@ -33,7 +33,7 @@ impl<'a> Body<'a> {
         let before = bytes.len() - marked.map_or(bytes.len(), <[u8]>::len);
         let text = std::str::from_utf8(marked.unwrap_or(bytes)).map_err(|error| Fault::NotUtf8 {
             at: before + error.valid_up_to(),
-            encoding: message.properties.content_encoding.clone(),
+            encoding: message.properties.content_encoding().map(ToOwned::to_owned),
         })?;
         match limits.too_deep_at(text.as_bytes()) {
             Some(at) => Err(Fault::TooDeep {

@@ -35,7 +35,7 @@ pub(crate) enum Form<'a> {
 
 impl<'a> Form<'a> {
     pub(crate) fn of(message: &'a Message) -> Result<Self, Fault> {
-        if let Some(content_type) = message.properties.content_type.as_deref()
+        if let Some(content_type) = message.properties.content_type()
             && let Some(rest) = strip_prefix_ignoring_case(content_type.trim_start(), MEDIA_TYPE)
         {
             return Self::of_media_type(content_type, rest);

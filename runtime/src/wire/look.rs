@@ -65,10 +65,10 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
         assert_eq!(sent.body, message.body);
         let unset = &sent.properties;
         assert_eq!(
-            (&unset.expiration, &unset.user_id, &unset.reply_to),
-            (&None, &None, &None)
+            (unset.expiration(), unset.user_id(), unset.reply_to()),
+            (None, None, None)
         );
-        assert_eq!((unset.priority, unset.persistent), (None, true));
+        assert_eq!((unset.priority(), unset.persistent()), (None, true));
         for name in ["CC", "BCC", "x-death"] {
             assert!(sent.headers.get(name).is_none(), "{name} is set");
         }

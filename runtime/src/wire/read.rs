@@ -89,7 +89,7 @@ fn find<'a>(
 
 /// The type that stands outside the body: the AMQP property, else the original routing key.
 fn outer_type<'a>(message: &'a Message, origin: &'a Origin) -> Option<&'a str> {
-    let property = message.properties.kind.as_deref();
+    let property = message.properties.kind();
     property
         .into_iter()
         .chain([&*origin.routing_key])
@@ -107,7 +107,7 @@ fn complete(found: Found<'_>, message: &Message, origin: &Origin) -> AnyEvent {
     let given = found
         .id
         .map(Cow::into_owned)
-        .or_else(|| some_text(properties.message_id.as_deref()));
+        .or_else(|| some_text(properties.message_id()));
     let id_is_derived = given.is_none();
     let id = given.unwrap_or_else(|| {
         derived_event_id(&origin.exchange, &origin.routing_key, &message.body).to_string()
@@ -115,14 +115,14 @@ fn complete(found: Found<'_>, message: &Message, origin: &Origin) -> AnyEvent {
     let correlation_id = found.correlation_id.map(Cow::into_owned);
     let metadata = Metadata {
         correlation_id: correlation_id
-            .or_else(|| some_text(properties.correlation_id.as_deref()))
+            .or_else(|| some_text(properties.correlation_id()))
             .unwrap_or_else(|| id.clone()),
         id,
         event_type: found.event_type.into_owned(),
         version: found.version.unwrap_or(1),
         timestamp: found
             .timestamp
-            .or_else(|| properties.timestamp.and_then(time_by_magnitude))
+            .or_else(|| properties.timestamp().and_then(time_by_magnitude))
             .or(origin.first_received_at)
             .unwrap_or_else(Timestamp::now),
         aggregate_id: found.aggregate_id.map(Cow::into_owned).unwrap_or_default(),

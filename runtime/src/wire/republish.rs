@@ -6,7 +6,7 @@ use super::names;
 use super::origin::{Arrival, Origin};
 use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
-use crate::properties::Properties;
+use crate::properties::{BorrowedProperties, CompactProperties};
 use crate::reason::Reason;
 use crate::timestamp::Timestamp;
 
@@ -81,15 +81,16 @@ pub(crate) fn republish(
 }
 
 /// The properties that a copy may have.
-fn kept(properties: &Properties) -> Properties {
-    Properties {
+fn kept(properties: &CompactProperties) -> CompactProperties {
+    BorrowedProperties {
         persistent: true,
         priority: None,
         reply_to: None,
         expiration: None,
         user_id: None,
-        ..properties.clone()
+        ..properties.borrowed()
     }
+    .into()
 }
 
 /// The headers that are neither ours nor the broker's.
@@ -105,15 +106,15 @@ fn originals(message: &Message, origin: &Origin, headers: &mut Headers) {
     headers.set(names::ORIGINAL_EXCHANGE, &*origin.exchange);
     headers.set(names::ORIGINAL_ROUTING_KEY, &*origin.routing_key);
     for (name, value) in [
-        (names::ORIGINAL_USER_ID, &properties.user_id),
-        (names::ORIGINAL_EXPIRATION, &properties.expiration),
-        (names::ORIGINAL_REPLY_TO, &properties.reply_to),
+        (names::ORIGINAL_USER_ID, properties.user_id()),
+        (names::ORIGINAL_EXPIRATION, properties.expiration()),
+        (names::ORIGINAL_REPLY_TO, properties.reply_to()),
     ] {
         if let Some(value) = value {
-            headers.set(name, value.as_str());
+            headers.set(name, value);
         }
     }
-    if let Some(priority) = properties.priority {
+    if let Some(priority) = properties.priority() {
         headers.set(names::ORIGINAL_PRIORITY, HeaderValue::U8(priority));
     }
     for (name, value) in [

@@ -9,7 +9,7 @@ use super::names;
 use crate::headers::Headers;
 use crate::message::Message;
 use crate::payload::{Prepared, Unpublishable};
-use crate::properties::Properties;
+use crate::properties::{BorrowedProperties, CompactProperties};
 use crate::timestamp::Timestamp;
 use crate::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 
@@ -83,17 +83,18 @@ pub(crate) fn message(
     })
 }
 
-fn properties(prepared: &Prepared, metadata: &OutgoingMetadata) -> Properties {
-    Properties {
-        content_type: Some("application/json".to_owned()),
+fn properties(prepared: &Prepared, metadata: &OutgoingMetadata) -> CompactProperties {
+    BorrowedProperties {
+        content_type: Some("application/json"),
         persistent: true,
         message_id: short(&metadata.id),
         correlation_id: short(&metadata.correlation_id),
         timestamp: u64::try_from(metadata.timestamp.as_millis().div_euclid(1000)).ok(),
         kind: short(&prepared.event_type),
         app_id: metadata.source.as_deref().and_then(short),
-        ..Properties::default()
+        ..BorrowedProperties::default()
     }
+    .into()
 }
 
 /// The most bytes of a property or a header's name: AMQP writes their length as one byte.
@@ -101,8 +102,8 @@ const SHORT_BYTES: usize = 255;
 
 /// The text when it fits into a property. One that does not is in the envelope all the same: an id of another service,
 /// which may be any text, must not make what follows from its event unpublishable.
-fn short(text: &str) -> Option<String> {
-    (text.len() <= SHORT_BYTES).then(|| text.to_owned())
+fn short(text: &str) -> Option<&str> {
+    (text.len() <= SHORT_BYTES).then_some(text)
 }
 
 fn allowed(headers: Headers) -> Result<Headers, Unpublishable> {

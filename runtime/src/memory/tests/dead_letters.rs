@@ -39,7 +39,9 @@ async fn what_fails_more_often_than_the_limit_is_dead_lettered_with_its_reason()
     dead_letters(&broker).await;
     limited(&broker, 2, "at-least-once").await;
     let mut poison = message("", "limited", "poison");
-    poison.properties.expiration = Some("60000".to_owned());
+    poison
+        .properties
+        .change(|it| it.expiration = Some("60000".to_owned()));
     soon(send(&broker, poison)).await.unwrap().unwrap();
     for _ in 0..2 {
         fail(&broker, "limited", 1).await;
@@ -52,7 +54,8 @@ async fn what_fails_more_often_than_the_limit_is_dead_lettered_with_its_reason()
     assert_eq!((&*dead.exchange, &*dead.routing_key), ("dead", "limited.dlq"));
     assert_eq!(dead.body, b"poison");
     assert_eq!(
-        dead.properties.expiration, None,
+        dead.properties.expiration(),
+        None,
         "it would delete the dead letter"
     );
     let Some(HeaderValue::List(deaths)) = dead.headers.get("x-death") else {

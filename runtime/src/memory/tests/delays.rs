@@ -115,7 +115,9 @@ async fn an_expired_message_goes_straight_to_a_consumer_that_waits() {
 async fn a_message_of_its_own_expiration_is_gone_when_no_one_takes_its_dead_letters() {
     let broker = broker_with_queue().await;
     let mut short = message("events", "key", "1");
-    short.properties.expiration = Some("250".to_owned());
+    short
+        .properties
+        .change(|it| it.expiration = Some("250".to_owned()));
     soon(send(&broker, short)).await.unwrap().unwrap();
     assert!(jump(&broker).await);
     assert_eq!(broker.clock().elapsed(), Duration::from_millis(250));
@@ -127,7 +129,9 @@ async fn a_message_expires_at_the_head_only() {
     let broker = broker_with_queue().await;
     for (body, expiration) in [("slow", "2000"), ("fast", "1000")] {
         let mut message = message("events", "key", body);
-        message.properties.expiration = Some(expiration.to_owned());
+        message
+            .properties
+            .change(|it| it.expiration = Some(expiration.to_owned()));
         soon(send(&broker, message)).await.unwrap().unwrap();
     }
     assert!(jump(&broker).await);

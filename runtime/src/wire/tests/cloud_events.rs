@@ -11,7 +11,9 @@ const STRUCTURED: &str = r#"{"specversion":"1.0","id":"i-1","source":"/orders","
 
 fn structured(body: &str) -> Message {
     let mut message = message(body);
-    message.properties.content_type = Some("application/cloudevents+json".to_owned());
+    message
+        .properties
+        .change(|it| it.content_type = Some("application/cloudevents+json".to_owned()));
     message
 }
 
@@ -48,7 +50,9 @@ fn a_structured_event_is_read_by_its_content_type() {
         " application/cloudevents+json",
     ] {
         let mut message = structured(STRUCTURED);
-        message.properties.content_type = Some(content_type.to_owned());
+        message
+            .properties
+            .change(|it| it.content_type = Some(content_type.to_owned()));
         let event = read(&message);
         let metadata = event.metadata();
         assert_eq!(event.json(), r#"{"total":7}"#, "{content_type}");
@@ -210,7 +214,9 @@ fn another_major_version_is_not_read() {
 #[test]
 fn a_batch_is_not_read() {
     let mut message = message("[]");
-    message.properties.content_type = Some("application/cloudevents-batch+json".to_owned());
+    message
+        .properties
+        .change(|it| it.content_type = Some("application/cloudevents-batch+json".to_owned()));
     assert_eq!(
         refusal(&message),
         "the body is a batch of CloudEvents; send each event as a message of its own"
@@ -221,7 +227,9 @@ fn a_batch_is_not_read() {
 #[test]
 fn a_format_other_than_json_is_not_read() {
     let mut message = message("<event/>");
-    message.properties.content_type = Some("application/cloudevents+xml; charset=utf-8".to_owned());
+    message
+        .properties
+        .change(|it| it.content_type = Some("application/cloudevents+xml; charset=utf-8".to_owned()));
     assert_eq!(
         refusal(&message),
         "CloudEvents as `application/cloudevents+xml; charset=utf-8` are not read; write `application/cloudevents+json`"
@@ -294,15 +302,17 @@ fn binary_data_may_be_of_any_json_kind_and_must_be_json() {
 #[test]
 fn what_a_cloud_event_leaves_out_comes_from_the_message() {
     let mut message = binary("ce-", &REQUIRED, "1");
-    message.properties.correlation_id = Some("of property".to_owned());
-    message.properties.timestamp = Some(1_763_892_000);
+    message
+        .properties
+        .change(|it| it.correlation_id = Some("of property".to_owned()));
+    message.properties.change(|it| it.timestamp = Some(1_763_892_000));
     let event = read(&message);
     assert_eq!(event.metadata().correlation_id, "of property");
     assert_eq!(
         event.metadata().timestamp,
         Timestamp::from_millis(1_763_892_000_000)
     );
-    message.properties.correlation_id = None;
+    message.properties.change(|it| it.correlation_id = None);
     assert_eq!(read(&message).metadata().correlation_id, "i-1");
     assert_eq!(read(&message).metadata().aggregate_id, "");
 }

@@ -3,7 +3,7 @@
 use super::{KEY, message, read, refusal};
 use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
-use crate::properties::Properties;
+use crate::properties::{BorrowedProperties, CompactProperties};
 
 const ENVELOPE: &str = r#"{"id":"i-1","type":"order.created","data":{"total":7}}"#;
 
@@ -65,7 +65,9 @@ fn the_content_type_decides_nothing() {
         Some("é"),
     ] {
         let mut message = message(ENVELOPE);
-        message.properties.content_type = content_type.map(ToOwned::to_owned);
+        message
+            .properties
+            .change(|it| it.content_type = content_type.map(ToOwned::to_owned));
         assert_eq!(read(&message).json(), r#"{"total":7}"#, "{content_type:?}");
     }
 }
@@ -73,7 +75,7 @@ fn the_content_type_decides_nothing() {
 #[test]
 fn a_message_without_any_property_is_read() {
     let message = message(r#"{"data":1}"#);
-    assert_eq!(message.properties, Properties::default());
+    assert_eq!(message.properties, CompactProperties::default());
     assert_eq!((read(&message).event_type(), read(&message).json()), (KEY, "1"));
 }
 
@@ -89,22 +91,23 @@ fn headers_of_every_type_are_let_through() {
 
 #[test]
 fn every_property_at_once_disturbs_nothing() {
-    let text = || Some("anything".to_owned());
+    let text = Some("anything");
     let odd = Message {
-        properties: Properties {
-            content_type: text(),
-            content_encoding: text(),
+        properties: BorrowedProperties {
+            content_type: text,
+            content_encoding: text,
             persistent: false,
             priority: Some(255),
-            correlation_id: text(),
-            reply_to: text(),
-            expiration: text(),
-            message_id: text(),
+            correlation_id: text,
+            reply_to: text,
+            expiration: text,
+            message_id: text,
             timestamp: Some(u64::MAX),
-            kind: text(),
-            user_id: text(),
-            app_id: text(),
-        },
+            kind: text,
+            user_id: text,
+            app_id: text,
+        }
+        .into(),
         ..message(ENVELOPE)
     };
     assert_eq!(

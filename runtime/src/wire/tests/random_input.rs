@@ -154,7 +154,7 @@ fn envelope_around(body: Vec<u8>) -> impl Strategy<Value = Message> {
         Message {
             exchange: exchange.into(),
             routing_key: routing_key.into(),
-            properties,
+            properties: properties.into(),
             headers,
             body: body.clone(),
         }

@@ -31,7 +31,9 @@ fn every_field_of_an_envelope_is_read() {
 #[test]
 fn the_type_is_the_bodys_then_the_propertys_then_the_keys() {
     let mut message = message(r#"{"type":"of.body","data":{}}"#);
-    message.properties.kind = Some("of.property".to_owned());
+    message
+        .properties
+        .change(|it| it.kind = Some("of.property".to_owned()));
     assert_eq!(read(&message).event_type(), "of.body");
     for body in [
         r#"{"data":{}}"#,
@@ -41,9 +43,9 @@ fn the_type_is_the_bodys_then_the_propertys_then_the_keys() {
         message.body = body.into();
         assert_eq!(read(&message).event_type(), "of.property", "{body}");
     }
-    message.properties.kind = None;
+    message.properties.change(|it| it.kind = None);
     assert_eq!(read(&message).event_type(), KEY);
-    message.properties.kind = Some(String::new());
+    message.properties.change(|it| it.kind = Some(String::new()));
     assert_eq!(read(&message).event_type(), KEY);
 }
 
@@ -116,7 +118,9 @@ fn a_bare_object_is_the_data_when_its_type_comes_from_elsewhere() {
         (read(&message).event_type(), read(&message).json()),
         (KEY, body.trim())
     );
-    message.properties.kind = Some("order.shipped".to_owned());
+    message
+        .properties
+        .change(|it| it.kind = Some("order.shipped".to_owned()));
     assert_eq!(
         (read(&message).event_type(), read(&message).json()),
         ("order.shipped", body.trim())
@@ -150,7 +154,9 @@ fn null_is_as_good_as_absent() {
 fn an_absent_id_is_the_message_id() {
     for body in [r#"{"data":1}"#, r#"{"id":"","data":1}"#] {
         let mut message = message(body);
-        message.properties.message_id = Some("not a uuid".to_owned());
+        message
+            .properties
+            .change(|it| it.message_id = Some("not a uuid".to_owned()));
         let event = read(&message);
         assert_eq!(
             (event.metadata().id.as_str(), event.metadata().id_is_derived),
@@ -181,18 +187,24 @@ fn an_event_without_any_id_gets_one_derived_from_exchange_key_and_body() {
 #[test]
 fn an_absent_correlation_id_is_the_property_and_else_the_events_own_id() {
     let mut message = message(r#"{"id":"i-1","correlationId":"of body","data":1}"#);
-    message.properties.correlation_id = Some("of property".to_owned());
+    message
+        .properties
+        .change(|it| it.correlation_id = Some("of property".to_owned()));
     assert_eq!(read(&message).metadata().correlation_id, "of body");
     for body in [
         r#"{"id":"i-1","data":1}"#,
         r#"{"id":"i-1","correlationId":"","data":1}"#,
     ] {
         message.body = body.into();
-        message.properties.correlation_id = Some("of property".to_owned());
+        message
+            .properties
+            .change(|it| it.correlation_id = Some("of property".to_owned()));
         assert_eq!(read(&message).metadata().correlation_id, "of property");
-        message.properties.correlation_id = None;
+        message.properties.change(|it| it.correlation_id = None);
         assert_eq!(read(&message).metadata().correlation_id, "i-1");
-        message.properties.correlation_id = Some(String::new());
+        message
+            .properties
+            .change(|it| it.correlation_id = Some(String::new()));
         assert_eq!(read(&message).metadata().correlation_id, "i-1");
     }
 }
@@ -219,7 +231,7 @@ fn ids_are_texts_of_any_form_and_numbers_are_taken_as_text() {
 fn an_absent_timestamp_is_the_property_in_seconds_or_milliseconds() {
     let mut message = message(r#"{"data":1}"#);
     for property in [1_763_892_000, 1_763_892_000_000] {
-        message.properties.timestamp = Some(property);
+        message.properties.change(|it| it.timestamp = Some(property));
         assert_eq!(
             read(&message).metadata().timestamp,
             Timestamp::from_millis(1_763_892_000_000)
@@ -232,7 +244,7 @@ fn without_any_timestamp_it_is_when_the_event_was_first_received() {
     let before = Timestamp::now();
     for property in [None, Some(u64::MAX)] {
         let mut message = message(r#"{"data":1}"#);
-        message.properties.timestamp = property;
+        message.properties.change(|it| it.timestamp = property);
         let read = read(&message).metadata().timestamp;
         assert!((before..=Timestamp::now()).contains(&read));
     }
@@ -402,7 +414,9 @@ fn an_empty_body_is_no_event() {
 #[test]
 fn a_compressed_body_is_refused_by_its_encoding() {
     let mut message = message(b"\x1f\x8b\x08\x00");
-    message.properties.content_encoding = Some("gzip".to_owned());
+    message
+        .properties
+        .change(|it| it.content_encoding = Some("gzip".to_owned()));
     assert_eq!(
         refusal(&message),
         "the body is not UTF-8 at byte 1; its content encoding is `gzip`, and only plain text is read"
@@ -423,9 +437,11 @@ fn a_body_over_the_limit_is_refused_and_its_type_known_from_outside() {
     let mut large = of(limit + 1);
     assert_eq!(refusal(&large), "the body has 1048577 bytes; 1048576 is the most");
     assert_eq!(try_read(&large).unwrap_err().type_hint(), Some(KEY));
-    large.properties.kind = Some("order.shipped".to_owned());
+    large
+        .properties
+        .change(|it| it.kind = Some("order.shipped".to_owned()));
     assert_eq!(try_read(&large).unwrap_err().type_hint(), Some("order.shipped"));
-    large.properties.kind = None;
+    large.properties.change(|it| it.kind = None);
     large.routing_key = "".into();
     assert_eq!(try_read(&large).unwrap_err().type_hint(), None);
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::{EXCHANGE, KEY, QUEUE, RETURN, message, origin_of};
 use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
-use crate::properties::Properties;
+use crate::properties::{BorrowedProperties, CompactProperties};
 use crate::reason::Reason;
 use crate::timestamp::Timestamp;
 use crate::wire::error_text::{Redact, chain};
@@ -76,22 +76,22 @@ fn returned(mut message: Message) -> Message {
 }
 
 fn with_everything() -> Message {
-    let text = |text: &str| Some(text.to_owned());
     Message {
-        properties: Properties {
-            content_type: text("text/plain"),
-            content_encoding: text("identity"),
+        properties: BorrowedProperties {
+            content_type: Some("text/plain"),
+            content_encoding: Some("identity"),
             persistent: false,
             priority: Some(7),
-            correlation_id: text("c-1"),
-            reply_to: text("amq.rabbitmq.reply-to"),
-            expiration: text("60000"),
-            message_id: text("m-1"),
+            correlation_id: Some("c-1"),
+            reply_to: Some("amq.rabbitmq.reply-to"),
+            expiration: Some("60000"),
+            message_id: Some("m-1"),
             timestamp: Some(1_763_892_000),
-            kind: text("order.created"),
-            user_id: text("guest"),
-            app_id: text("orders"),
-        },
+            kind: Some("order.created"),
+            user_id: Some("guest"),
+            app_id: Some("orders"),
+        }
+        .into(),
         headers: Headers::from_iter([
             ("tenant", HeaderValue::from("acme")),
             (
@@ -136,8 +136,8 @@ fn what_the_broker_would_act_on_is_carried_and_not_set() {
         dead_letter(&returned(retry(&with_everything()))),
     ] {
         let properties = &sent.properties;
-        assert_eq!((&properties.user_id, &properties.expiration), (&None, &None));
-        assert_eq!((&properties.priority, &properties.reply_to), (&None, &None));
+        assert_eq!((properties.user_id(), properties.expiration()), (None, None));
+        assert_eq!((properties.priority(), properties.reply_to()), (None, None));
         assert_eq!((sent.headers.get("CC"), sent.headers.get("BCC")), (None, None));
         for (name, value) in [
             ("user-id", HeaderValue::from("guest")),
@@ -160,16 +160,17 @@ fn what_the_broker_would_act_on_is_carried_and_not_set() {
 
 #[test]
 fn the_other_properties_are_kept_and_it_is_persistent() {
-    let sent = retry(&with_everything());
-    let expected = Properties {
+    let everything = with_everything();
+    let sent = retry(&everything);
+    let kept = BorrowedProperties {
         persistent: true,
         priority: None,
         reply_to: None,
         expiration: None,
         user_id: None,
-        ..with_everything().properties
+        ..everything.properties.borrowed()
     };
-    assert_eq!(sent.properties, expected);
+    assert_eq!(sent.properties, CompactProperties::from(kept));
 }
 
 #[test]

@@ -176,7 +176,9 @@ impl Publishing {
         let (confirm, answer) = confirm(place);
         (caller.came, caller.answer) = (true, Some(answer));
         let mut message = Message::default();
-        message.properties.message_id = Some(at.to_string());
+        message
+            .properties
+            .change(|it| it.message_id = Some(at.to_string()));
         if caller.kind == Kind::ToGoing {
             message.exchange = "going".into();
         }
@@ -287,12 +289,7 @@ impl Publishing {
 }
 
 fn id(publish: &Publish) -> usize {
-    let id = publish
-        .message
-        .properties
-        .message_id
-        .as_deref()
-        .unwrap_or_default();
+    let id = publish.message.properties.message_id().unwrap_or_default();
     id.parse().expect("the id that it came with")
 }
 
