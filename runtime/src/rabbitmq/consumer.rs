@@ -21,6 +21,7 @@ use super::connection::Live;
 use super::course::{News, State};
 use super::fault::Fault;
 use super::foremost::{Foremost, Found};
+use super::last_address::LastAddress;
 use super::properties::{self, short};
 use super::settlement::{Settle, Settlement};
 use crate::broker::{Incoming, QueueSource, Subscribe, Subscription};
@@ -49,6 +50,7 @@ pub(super) struct RabbitSubscription {
     /// Tells meanwhile that the channel is gone.
     watch: Option<Boxed>,
     deliveries: Option<Consumer>,
+    last_address: LastAddress,
     settlement: Settlement,
     stage: Stage,
     closing: Option<Boxed>,
@@ -134,6 +136,7 @@ async fn open(
         foremost,
         watch: None,
         deliveries,
+        last_address: LastAddress::default(),
         settlement: Settlement::default(),
         stage: Stage::Open,
         closing: None,
@@ -156,8 +159,8 @@ pub(super) async fn consume(
         .await
 }
 
-/// A message that the broker handed out.
-pub(super) fn incoming(delivery: Delivery) -> Incoming {
+/// A message that the broker handed out after the one to `last_address`.
+pub(super) fn incoming(delivery: Delivery, last_address: &mut LastAddress) -> Incoming {
     let Delivery {
         delivery_tag,
         exchange,
@@ -167,7 +170,9 @@ pub(super) fn incoming(delivery: Delivery) -> Incoming {
         data,
         ..
     } = delivery;
-    let message = properties::from_amqp(exchange.as_str(), routing_key.as_str(), &properties, data);
+    let exchange = last_address.exchange(exchange.as_str());
+    let routing_key = last_address.routing_key(routing_key.as_str());
+    let message = properties::from_amqp(exchange, routing_key, &properties, data);
     Incoming {
         tag: delivery_tag,
         // On the first time the header is the publisher's own, if there is one.
@@ -293,7 +298,7 @@ impl Subscription for RabbitSubscription {
         };
         match deliveries.poll_next_unpin(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(incoming(delivery))),
+            Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(incoming(delivery, &mut self.last_address))),
             // The first error is the last word: after it the stream may never end.
             Poll::Ready(end) => {
                 if let (None, Stage::Cancelled { has_ended, .. }) = (end, &mut self.stage) {

@@ -14,6 +14,7 @@ use lapin::types::ShortString;
 use lapin::{Channel, Consumer};
 
 use super::consumer::{consume, incoming};
+use super::last_address::LastAddress;
 use crate::broker::{Incoming, Suspects};
 
 type Looking = Pin<Box<dyn Future<Output = Result<Found, lapin::Error>> + Send>>;
@@ -100,7 +101,9 @@ impl Foremost {
             let got = channel
                 .basic_get(queue.clone(), BasicGetOptions::default())
                 .await?;
-            match got.map(|got| incoming(got.delivery)) {
+            // Few are taken one by one: it is not worth it to keep the last address for the next of them.
+            let mut last_address = LastAddress::default();
+            match got.map(|got| incoming(got.delivery, &mut last_address)) {
                 Some(first) if (suspects.0)(&first) => Ok(Found::Suspect(Incoming { alone: true, ..first })),
                 first => Ok(Found::Rest(first, consume(&channel, queue, consumer).await?)),
             }

@@ -10,6 +10,7 @@ mod consumer;
 mod course;
 mod fault;
 mod foremost;
+mod last_address;
 mod ledger;
 mod looks;
 mod outbox;

@@ -1,8 +1,11 @@
 //! A message as the client library takes and gives it, for the benchmarks.
 
+use std::cell::RefCell;
+
 use lapin::BasicProperties;
 use lapin::types::ShortString;
 
+use super::last_address::LastAddress;
 use super::properties::{from_amqp, short, to_amqp};
 use crate::message::Message;
 
@@ -15,6 +18,7 @@ pub struct Packed {
     exchange: ShortString,
     routing_key: ShortString,
     properties: BasicProperties,
+    last_address: RefCell<LastAddress>,
 }
 
 impl Packed {
@@ -23,16 +27,15 @@ impl Packed {
             exchange: short("exchange", &message.exchange).expect("it is short"),
             routing_key: short("routing key", &message.routing_key).expect("it is short"),
             properties: to_amqp(message, None, FRAME_MAX).expect("it fits into a frame"),
+            last_address: RefCell::default(),
         }
     }
 
-    /// The message of a delivery. What the library hands over by value is copied first.
+    /// The message of a delivery, of several with the same address. What the library hands over by value is copied first.
     pub(crate) fn message(&self, body: Vec<u8>) -> Message {
-        from_amqp(
-            self.exchange.as_str(),
-            self.routing_key.as_str(),
-            &self.properties,
-            body,
-        )
+        let mut last = self.last_address.borrow_mut();
+        let exchange = last.exchange(self.exchange.as_str());
+        let routing_key = last.routing_key(self.routing_key.as_str());
+        from_amqp(exchange, routing_key, &self.properties, body)
     }
 }

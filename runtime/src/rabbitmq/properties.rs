@@ -1,5 +1,7 @@
 //! A message as the client library has it, and as we have it.
 
+use std::sync::Arc;
+
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, DecimalValue, FieldTable, ShortString};
 
@@ -103,8 +105,8 @@ pub(super) fn publish_number(properties: &BasicProperties) -> Option<u64> {
 
 /// The message of a delivery.
 pub(super) fn from_amqp(
-    exchange: &str,
-    routing_key: &str,
+    exchange: Arc<str>,
+    routing_key: Arc<str>,
     properties: &BasicProperties,
     body: Vec<u8>,
 ) -> Message {
@@ -112,8 +114,8 @@ pub(super) fn from_amqp(
         text.map(ShortString::as_str)
     }
     Message {
-        exchange: exchange.into(),
-        routing_key: routing_key.into(),
+        exchange,
+        routing_key,
         headers: properties.headers().as_ref().map(from_table).unwrap_or_default(),
         properties: BorrowedProperties {
             content_type: text(properties.content_type().as_ref()),
@@ -293,7 +295,7 @@ mod tests {
         };
         let properties = to_amqp(&message, Some(u64::MAX), 131_072).unwrap();
         assert_eq!(publish_number(&properties), Some(u64::MAX));
-        let back = from_amqp("e", "k", &properties, vec![1]);
+        let back = from_amqp("e".into(), "k".into(), &properties, vec![1]);
         assert_eq!(back, message, "and its number does not show");
     }
 
