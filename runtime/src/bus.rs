@@ -365,9 +365,8 @@ impl Bus {
         options: PublishOptions,
         deadline: Instant,
     ) -> Result<Outgoing> {
-        let metadata = self.metadata(options.id);
-        let message = prepared.and_then(|prepared| self.message(&prepared, &metadata, options.headers));
-        let event_id = metadata.id;
+        let event_id = options.id.unwrap_or_else(|| new_event_id().to_string());
+        let message = prepared.and_then(|prepared| self.message(&prepared, &event_id, options.headers));
         match message {
             Ok(message) => Ok(Outgoing {
                 name,
@@ -384,40 +383,32 @@ impl Bus {
         }
     }
 
-    /// The message of a prepared event.
+    /// The message of a prepared event that is published under `id` now, here.
     pub(crate) fn message(
         &self,
         prepared: &Prepared,
-        metadata: &OutgoingMetadata,
+        id: &str,
         headers: Headers,
     ) -> Result<Message, Unpublishable> {
-        let trace = Context::current().and_then(|context| context.trace().map(crate::TraceContext::child));
+        let context = Context::current();
+        let context = context.as_ref();
+        let service = self.service.as_ref().or(context.and_then(Context::service));
+        let metadata = OutgoingMetadata {
+            id,
+            timestamp: Timestamp::now(),
+            correlation_id: context.map_or(id, Context::correlation_id),
+            causation_id: context.and_then(Context::causation_id),
+            source: service.map(|name| &**name),
+        };
+        let trace = context.and_then(Context::trace).map(crate::TraceContext::child);
         write::message(
             prepared,
-            metadata,
+            &metadata,
             Arc::clone(&self.config().exchange),
             headers,
             trace.as_ref(),
             self.limits(),
         )
-    }
-
-    /// The metadata of an event that is published now, here.
-    pub(crate) fn metadata(&self, id: Option<String>) -> OutgoingMetadata {
-        let id = id.unwrap_or_else(|| new_event_id().to_string());
-        let context = Context::current();
-        let service = context.as_ref().and_then(|context| context.service().cloned());
-        OutgoingMetadata {
-            correlation_id: context
-                .as_ref()
-                .map_or_else(|| id.clone(), |it| it.correlation_id().to_owned()),
-            causation_id: context
-                .as_ref()
-                .and_then(|it| it.causation_id().map(str::to_owned)),
-            id,
-            timestamp: Timestamp::now(),
-            source: self.service.clone().or(service).map(|name| name.to_string()),
-        }
     }
 }
 

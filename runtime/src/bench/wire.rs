@@ -32,11 +32,11 @@ impl Wire {
     /// When the event cannot be written.
     pub fn written<T: Payload>(event: &T) -> Self {
         let metadata = OutgoingMetadata {
-            id: ID.to_owned(),
+            id: ID,
             timestamp: Timestamp::from_millis(MILLIS),
-            correlation_id: ID.to_owned(),
+            correlation_id: ID,
             causation_id: None,
-            source: Some("bench".to_owned()),
+            source: Some("bench"),
         };
         let limits = Limits::default();
         let message = payload::prepare(event).and_then(|prepared| {

@@ -185,8 +185,8 @@ impl Case {
                 .enumerate()
                 .map(|(ordinal, event)| {
                     let id = returned_event_id(delivery.id(), &self.queue, &event.event_type, ordinal);
-                    let metadata = bus.metadata(Some(id.to_string()));
-                    bus.message(event, &metadata, crate::Headers::new()).map(Arc::new)
+                    bus.message(event, &id.to_string(), crate::Headers::new())
+                        .map(Arc::new)
                 })
                 .collect::<Result<Vec<_>, _>>()
         });

@@ -14,15 +14,15 @@ use crate::timestamp::Timestamp;
 use crate::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 
 /// What the moment of publishing adds to an event.
-#[derive(Debug, Clone)]
-pub(crate) struct OutgoingMetadata {
-    pub(crate) id: String,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutgoingMetadata<'a> {
+    pub(crate) id: &'a str,
     pub(crate) timestamp: Timestamp,
     /// The event's own id, when it is the first of its kind.
-    pub(crate) correlation_id: String,
-    pub(crate) causation_id: Option<String>,
+    pub(crate) correlation_id: &'a str,
+    pub(crate) causation_id: Option<&'a str>,
     /// The service.
-    pub(crate) source: Option<String>,
+    pub(crate) source: Option<&'a str>,
 }
 
 /// About what an envelope takes beside its data, so that the body is seldom moved.
@@ -34,18 +34,18 @@ const METADATA_BYTES: usize = 384;
 /// When it is over a limit.
 pub(crate) fn write(
     prepared: &Prepared,
-    metadata: &OutgoingMetadata,
+    metadata: &OutgoingMetadata<'_>,
     limits: &Limits,
 ) -> Result<Vec<u8>, Unpublishable> {
     let envelope = Envelope {
-        id: &metadata.id,
+        id: metadata.id,
         r#type: &prepared.event_type,
         timestamp: metadata.timestamp,
         aggregate_id: &prepared.aggregate_id,
-        correlation_id: &metadata.correlation_id,
-        causation_id: metadata.causation_id.as_deref(),
+        correlation_id: metadata.correlation_id,
+        causation_id: metadata.causation_id,
         version: prepared.version,
-        source: metadata.source.as_deref(),
+        source: metadata.source,
         data: &prepared.data,
     };
     let mut body = Vec::with_capacity(prepared.data.get().len() + METADATA_BYTES);
@@ -67,7 +67,7 @@ pub(crate) fn write(
 /// When it is over a limit, or `headers` holds one that is not the user's to set.
 pub(crate) fn message(
     prepared: &Prepared,
-    metadata: &OutgoingMetadata,
+    metadata: &OutgoingMetadata<'_>,
     exchange: impl Into<Arc<str>>,
     headers: Headers,
     trace: Option<&TraceContext>,
@@ -83,15 +83,15 @@ pub(crate) fn message(
     })
 }
 
-fn properties(prepared: &Prepared, metadata: &OutgoingMetadata) -> CompactProperties {
+fn properties(prepared: &Prepared, metadata: &OutgoingMetadata<'_>) -> CompactProperties {
     BorrowedProperties {
         content_type: Some("application/json"),
         persistent: true,
-        message_id: short(&metadata.id),
-        correlation_id: short(&metadata.correlation_id),
+        message_id: short(metadata.id),
+        correlation_id: short(metadata.correlation_id),
         timestamp: u64::try_from(metadata.timestamp.as_millis().div_euclid(1000)).ok(),
         kind: short(&prepared.event_type),
-        app_id: metadata.source.as_deref().and_then(short),
+        app_id: metadata.source.and_then(short),
         ..BorrowedProperties::default()
     }
     .into()

@@ -64,12 +64,12 @@ fn prepared(data: &str) -> Prepared {
     }
 }
 
-fn root() -> OutgoingMetadata {
+fn root() -> OutgoingMetadata<'static> {
     OutgoingMetadata {
-        id: "0193-a".to_owned(),
+        id: "0193-a",
         timestamp: Timestamp::from_millis(1_763_892_000_123),
-        correlation_id: "0193-a".to_owned(),
+        correlation_id: "0193-a",
         causation_id: None,
-        source: Some("orders".to_owned()),
+        source: Some("orders"),
     }
 }

@@ -200,12 +200,13 @@ proptest! {
     ) {
         let (id, correlation_id, causation_id, source) = ids;
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let (causation_id, source) = (some(causation_id), some(source));
         let metadata = OutgoingMetadata {
-            id,
+            id: &id,
             timestamp: Timestamp::from_millis(millis),
-            correlation_id,
-            causation_id: some(causation_id),
-            source: some(source),
+            correlation_id: &correlation_id,
+            causation_id: causation_id.as_deref(),
+            source: source.as_deref(),
         };
         let prepared = Prepared { event_type: event_type.into(), version, aggregate_id, ..prepared(&data) };
         let sent = write::message(&prepared, &metadata, EXCHANGE, Headers::new(), None, &Limits::default()).unwrap();
@@ -214,9 +215,9 @@ proptest! {
         prop_assert_eq!(event.json(), data);
         prop_assert_eq!(event.event_type(), &prepared.event_type);
         prop_assert_eq!((known.version, &known.aggregate_id), (version, &prepared.aggregate_id));
-        prop_assert_eq!((&known.id, known.timestamp), (&metadata.id, metadata.timestamp));
-        prop_assert_eq!(&known.correlation_id, &metadata.correlation_id);
-        prop_assert_eq!((&known.causation_id, &known.source), (&metadata.causation_id, &metadata.source));
+        prop_assert_eq!((&*known.id, known.timestamp), (metadata.id, metadata.timestamp));
+        prop_assert_eq!(&known.correlation_id, metadata.correlation_id);
+        prop_assert_eq!((known.causation_id.as_deref(), known.source.as_deref()), (metadata.causation_id, metadata.source));
     }
 
     #[test]
