@@ -3,6 +3,7 @@
 //! The broker closes the channel at the first thing it refuses, and ignores what was written after it; so what follows a
 //! refusal is written again, on a new channel, and all faults are told at once.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -51,32 +52,35 @@ type Declaring = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 /// With everything that the broker refused.
 pub(super) async fn declare(live: &Live, plan: &Plan, mode: Mode) -> Result<(), DeclareError> {
     let mut faults = Vec::new();
-    for steps in phases(plan, mode) {
-        let mut rest = steps.as_slice();
-        while let Some((done, fault)) = first_fault(live, rest, mode).await {
-            faults.push(declare_error(rest[done], fault, live, plan));
-            rest = &rest[done + 1..];
-            if faults.len() >= MOST_FAULTS || !live.connection.status().connected() {
-                return told(faults);
-            }
+    let steps = steps(plan, mode);
+    let mut rest = steps.as_slice();
+    while let Some((done, fault)) = first_fault(live, rest, mode).await {
+        faults.push(declare_error(rest[done], fault, live, plan));
+        rest = &rest[done + 1..];
+        if faults.len() >= MOST_FAULTS || !live.connection.status().connected() {
+            break;
         }
     }
     told(faults)
 }
 
-/// What needs nothing of each other goes together: a binding needs both its ends.
-fn phases(plan: &Plan, mode: Mode) -> Vec<Vec<Step<'_>>> {
-    let things = plan
-        .exchanges
-        .iter()
-        .map(Step::Exchange)
-        .chain(plan.queues.iter().map(Step::Queue))
-        .collect();
-    match mode {
-        Mode::Declare => vec![things, plan.bindings.iter().map(Step::Binding).collect()],
-        // There is no way to look for a binding.
-        Mode::Look => vec![things],
+/// The steps of a plan, in their order. A binding needs both its ends; and it comes right behind its queue, for as soon as
+/// that is there someone may take from it and believe that all is well again.
+fn steps(plan: &Plan, mode: Mode) -> Vec<Step<'_>> {
+    let mut bindings: BTreeMap<&str, Vec<Step<'_>>> = BTreeMap::new();
+    // There is no way to look for a binding.
+    for binding in plan.bindings.iter().filter(|_| mode == Mode::Declare) {
+        let of_queue = bindings.entry(&binding.queue).or_default();
+        of_queue.push(Step::Binding(binding));
     }
+    let mut steps: Vec<_> = plan.exchanges.iter().map(Step::Exchange).collect();
+    for queue in &plan.queues {
+        steps.push(Step::Queue(queue));
+        steps.extend(bindings.remove(queue.name.as_str()).into_iter().flatten());
+    }
+    // Those of queues that are there already.
+    steps.extend(bindings.into_values().flatten());
+    steps
 }
 
 /// The first step that fails, and why.
@@ -367,5 +371,45 @@ impl std::error::Error for Several {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         // The text has it already; a program that looks for the drift finds it here.
         self.first.downcast_ref::<Drift>().map(|drift| drift as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(queues: &[&str], bound: &[&str]) -> Plan {
+        let queue = |name: &&str| QueuePlan {
+            name: (*name).to_owned(),
+            arguments: BTreeMap::new(),
+        };
+        let binding = |queue: &&str| BindingPlan {
+            exchange: "domain_events".to_owned(),
+            queue: (*queue).to_owned(),
+            pattern: format!("to.{queue}"),
+        };
+        Plan {
+            queues: queues.iter().map(queue).collect(),
+            bindings: bound.iter().map(binding).collect(),
+            ..Plan::domain_exchange("domain_events")
+        }
+    }
+
+    fn names(plan: &Plan, mode: Mode) -> Vec<String> {
+        let steps = steps(plan, mode);
+        steps.iter().map(|step| step.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_queue_is_bound_before_any_other_is_declared() {
+        let plan = plan(&["a", "b", "c"], &["c", "a", "there", "a"]);
+        let declared = ["domain_events", "a", "to.a", "to.a", "b", "c", "to.c", "to.there"];
+        assert_eq!(names(&plan, Mode::Declare), declared);
+    }
+
+    #[test]
+    fn bindings_are_not_looked_for() {
+        let plan = plan(&["a", "b"], &["a", "b"]);
+        assert_eq!(names(&plan, Mode::Look), ["domain_events", "a", "b"]);
     }
 }
