@@ -267,7 +267,7 @@ impl Consumer {
             *wait = FIRST_WAIT;
         }
         // The queue may have been deleted, and may be there again by another's hand with a binding less than it needs.
-        self.declare_again(wanted).await;
+        self.declare_again(wanted, wait).await;
     }
 
     async fn failed(&self, error: &Error, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
@@ -275,22 +275,32 @@ impl Consumer {
         tracing::warn!(queue = self.queue.as_ref(), "{text}");
         self.status.set(ConsumerState::Failing(text));
         rest(wanted, wait).await;
-        self.declare_again(wanted).await;
+        self.declare_again(wanted, wait).await;
     }
 
     /// Declares what the queue needs, unless something else is wanted first: what is there already stays as it is.
-    async fn declare_again(&self, wanted: &mut watch::Receiver<Wanted>) {
+    async fn declare_again(&self, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
+        // A queue that is just being deleted is there for the declaration and gone for its bindings; and by the time we
+        // subscribe a retry may have made it again, without them yet: what comes by until then would be missed.
+        if self.try_to_declare(wanted).await.is_err() {
+            rest(wanted, wait).await;
+            let _ = self.try_to_declare(wanted).await;
+        }
+    }
+
+    async fn try_to_declare(&self, wanted: &mut watch::Receiver<Wanted>) -> Result<(), Error> {
         let declared = tokio::select! {
-            _ = wanted.changed() => return,
+            _ = wanted.changed() => return Ok(()),
             declared = self.service.declare_queue_again(&self.queue) => declared,
         };
-        if let Err(error) = declared {
+        if let Err(error) = &declared {
             tracing::warn!(
                 queue = self.queue.as_ref(),
                 "{}",
-                error_text::chain(&error).replace('\n', ": ")
+                error_text::chain(error).replace('\n', ": ")
             );
         }
+        declared
     }
 }
 
