@@ -400,17 +400,73 @@ async fn what_was_handled_is_no_crash_loop_when_it_comes_back() {
     bus.close().await;
 }
 
-/// Takes the one message of a queue so often, and lets it come back with the channel.
+#[tokio::test]
+async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
+    let vhost = vhost().await;
+    let (bus, handled) = (bus(&vhost.url()).await, Count::default());
+    let app = App::new("counter")
+        .state(handled.clone())
+        .handlers(handlers![count])
+        .start(&bus)
+        .await
+        .unwrap();
+    let (connection, channel) = stranger(&vhost.url()).await;
+    let publish = async |id: &str| {
+        let body = format!(r#"{{"id":"{id}","type":"thing.happened","data":{{"number":1,"kind":"a"}}}}"#);
+        let published = channel
+            .basic_publish(
+                "domain_events".into(),
+                "thing.happened.a".into(),
+                BasicPublishOptions::default(),
+                body.as_bytes(),
+                BasicProperties::default(),
+            )
+            .await;
+        drop(published.unwrap());
+    };
+    app.pause("count").unwrap();
+    // Only what comes behind another, and so not alone, is set aside. What comes back goes behind what came back before.
+    publish("innocent").await;
+    let holder = connection.create_channel().await.unwrap();
+    take(&holder, "counter.count").await;
+    publish("suspect").await;
+    come_back(&connection, "counter.count", 5).await;
+    holder.close(200, "OK".into()).await.unwrap();
+    until("both are there", async || {
+        depth(&channel, "counter.count").await == 2
+    })
+    .await;
+    come_back(&connection, "counter.count", 1).await;
+    app.resume("count").unwrap();
+    handled.reaches(2).await;
+
+    app.pause("count").unwrap();
+    // It is what the broker hands out when it has not taken the acknowledgement.
+    publish("suspect").await;
+    come_back(&connection, "counter.count", 12).await;
+    app.resume("count").unwrap();
+    handled.reaches(3).await;
+    app.shutdown().await.unwrap();
+    assert_eq!(depth(&channel, "counter.count.dlq").await, 0);
+    bus.close().await;
+}
+
+/// Takes the first message of a queue so often, and lets it come back with the channel.
 async fn come_back(connection: &Connection, queue: &str, times: u32) {
     for _ in 0..times {
         let channel = connection.create_channel().await.unwrap();
-        until("it is there to be taken", async || {
-            let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
-            got.unwrap().is_some()
-        })
-        .await;
+        take(&channel, queue).await;
         channel.close(200, "OK".into()).await.unwrap();
     }
+}
+
+/// Takes the first message of a queue, and keeps it for as long as the channel lives.
+async fn take(channel: &Channel, queue: &str) {
+    until("it is there to be taken", async || {
+        let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
+        got.unwrap().is_some()
+    })
+    .await;
 }
 
 /// Takes the first message of a queue, and says how often it came back before.

@@ -26,9 +26,9 @@ impl HarmlessReturns {
         self.remember(key, known.saturating_add(1));
     }
 
-    /// A message that had come back `count` times is done with. Should it come back once more, the broker has not taken
-    /// its acknowledgement: a cluster that thinks one of its nodes away hands out again what a consumer there holds, as
-    /// often as it thinks so.
+    /// A message that had come back `count` times is done with, handled or set aside as another that is to be handled
+    /// alone. Should it come back once more, the broker has not taken its acknowledgement: a cluster that thinks one of its
+    /// nodes away hands out again what a consumer there holds, as often as it thinks so.
     pub(crate) fn seen_through(&mut self, message: &Message, count: u32) {
         let key = key(message);
         let known = self.known(key);

@@ -125,6 +125,11 @@ impl Shift<'_> {
             delivery: None,
         };
         let (tag, reporter) = (incoming.tag, self.reporter.clone());
+        // A crash loop that comes back is one still: the process is there because it did not run.
+        let came_back = match unstarted {
+            Unstarted::SetAside(_) => Some(incoming.delivery_count),
+            Unstarted::Over(_) => None,
+        };
         let task = tokio::spawn(async move {
             let carried = match unstarted {
                 Unstarted::Over(ending) => case.settle(Outcome::of(ending), true).await,
@@ -146,7 +151,7 @@ impl Shift<'_> {
                 task: Some(task),
                 in_handler: false,
                 message,
-                came_back: None,
+                came_back,
             },
         );
     }
