@@ -7,6 +7,7 @@ mod errors;
 mod middleware;
 mod publishing;
 mod settling;
+mod subscribing;
 mod test_bus;
 mod world;
 

@@ -106,8 +106,10 @@ impl State {
 
     fn declare_binding(&mut self, plan: &BindingPlan) -> Result<bool, DeclareError> {
         let bound = match self.names.get(plan.queue.as_str()) {
-            Some(&queue) => self.bind(&plan.exchange, queue, &plan.pattern),
-            None => Err(format!("queue `{}` does not exist", plan.queue)),
+            Some(&queue) if !self.unbindable.remove(&plan.queue) => {
+                self.bind(&plan.exchange, queue, &plan.pattern)
+            }
+            _ => Err(format!("queue `{}` does not exist", plan.queue)),
         };
         bound.map_err(|why| DeclareError {
             thing: "binding",

@@ -13,6 +13,13 @@ impl MemoryBroker {
         });
     }
 
+    /// Refuses the next binding of a queue, as RabbitMQ does when the queue is deleted between its declaration and that.
+    pub(crate) fn refuse_next_binding(&self, queue: &str) {
+        self.shared.with(|state, _| {
+            state.unbindable.insert(queue.to_owned());
+        });
+    }
+
     /// Goes away, as a broker whose connection is lost: subscriptions end, publishes wait until it is back. What it
     /// holds it keeps, and delays run on.
     pub(crate) fn go_down(&self) {

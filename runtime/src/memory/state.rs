@@ -1,6 +1,6 @@
 //! The broker's whole state, and the way of a message into its queues.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) recording: Option<Vec<Arc<Message>>>,
     /// How many of the next publishes to an exchange are refused, and why.
     pub(super) refusals: HashMap<String, (usize, Refusal)>,
+    /// The queues whose next binding is refused.
+    pub(super) unbindable: HashSet<String>,
     /// How many deliveries were handed out.
     pub(super) deliveries: u64,
     /// The queues that wait for the clock.
@@ -85,6 +87,7 @@ impl State {
             parked: VecDeque::new(),
             recording: recording.then(Vec::new),
             refusals: HashMap::new(),
+            unbindable: HashSet::new(),
             deliveries: 0,
             due: BTreeSet::new(),
             timer: Timer::default(),

@@ -112,6 +112,11 @@ impl MemoryServer {
     pub fn refuse_next(&self, exchange: &str, count: usize) {
         self.0.refuse_next(exchange, count, Refusal::Nacked);
     }
+
+    /// Refuses the next binding of a queue, as RabbitMQ does when the queue is deleted between its declaration and that.
+    pub fn refuse_next_binding(&self, queue: &str) {
+        self.0.refuse_next_binding(queue);
+    }
 }
 
 impl Default for MemoryServer {

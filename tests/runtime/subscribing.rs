@@ -1,0 +1,42 @@
+//! What becomes of a handler whose subscription the broker ended.
+
+use std::time::Duration;
+
+use tidings::health::HandlerState;
+use tidings::testing::MemoryServer;
+use tidings::{Bus, RunningApp};
+use tokio::time::timeout;
+
+use crate::world::{World, placed, plain, start};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+async fn eventually(what: &str, is: impl Fn() -> bool) {
+    timeout(DEADLINE, async {
+        while !is() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap_or_else(|_| panic!("{what}"));
+}
+
+fn runs(app: &RunningApp) -> bool {
+    app.health().handler("plain").unwrap().state == HandlerState::Running
+}
+
+/// On RabbitMQ a queue that is just being deleted is there for its declaration and gone for its binding, and may be there
+/// again, unbound, by the time someone subscribes.
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_was_there_without_its_binding_is_bound_before_it_is_taken_from() {
+    let (server, world) = (MemoryServer::new(), World::default());
+    let bus = server.bus(Bus::builder());
+    let app = start!(&bus, world, [plain]);
+    server.refuse_next_binding("shop.plain");
+    assert!(server.delete_queue("shop.plain"));
+    eventually("its subscription ends", || !runs(&app)).await;
+    eventually("it subscribes again", || runs(&app)).await;
+    bus.publish(&placed("o-1", 1)).await.unwrap();
+    eventually("the event is handled", || world.seen() == [(1, 1)]).await;
+    app.shutdown().await.unwrap();
+}
