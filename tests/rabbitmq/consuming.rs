@@ -380,17 +380,7 @@ async fn what_was_handled_is_no_crash_loop_when_it_comes_back() {
     // The second time it is what the broker hands out when it has not taken the acknowledgement of the first.
     for (times, returns) in [(1, 6), (2, 12)] {
         app.pause("count").unwrap();
-        let body = br#"{"id":"one","type":"thing.happened","data":{"number":1,"kind":"a"}}"#;
-        let published = channel
-            .basic_publish(
-                "domain_events".into(),
-                "thing.happened.a".into(),
-                BasicPublishOptions::default(),
-                body,
-                BasicProperties::default(),
-            )
-            .await;
-        drop(published.unwrap());
+        happen(&channel, "one").await;
         come_back(&connection, "counter.count", returns).await;
         app.resume("count").unwrap();
         handled.reaches(times).await;
@@ -411,25 +401,12 @@ async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
         .await
         .unwrap();
     let (connection, channel) = stranger(&vhost.url()).await;
-    let publish = async |id: &str| {
-        let body = format!(r#"{{"id":"{id}","type":"thing.happened","data":{{"number":1,"kind":"a"}}}}"#);
-        let published = channel
-            .basic_publish(
-                "domain_events".into(),
-                "thing.happened.a".into(),
-                BasicPublishOptions::default(),
-                body.as_bytes(),
-                BasicProperties::default(),
-            )
-            .await;
-        drop(published.unwrap());
-    };
     app.pause("count").unwrap();
     // Only what comes behind another, and so not alone, is set aside. What comes back goes behind what came back before.
-    publish("innocent").await;
+    happen(&channel, "innocent").await;
     let holder = connection.create_channel().await.unwrap();
     take(&holder, "counter.count").await;
-    publish("suspect").await;
+    happen(&channel, "suspect").await;
     come_back(&connection, "counter.count", 5).await;
     holder.close(200, "OK".into()).await.unwrap();
     until("both are there", async || {
@@ -442,13 +419,28 @@ async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
 
     app.pause("count").unwrap();
     // It is what the broker hands out when it has not taken the acknowledgement.
-    publish("suspect").await;
+    happen(&channel, "suspect").await;
     come_back(&connection, "counter.count", 12).await;
     app.resume("count").unwrap();
     handled.reaches(3).await;
     app.shutdown().await.unwrap();
     assert_eq!(depth(&channel, "counter.count.dlq").await, 0);
     bus.close().await;
+}
+
+/// Publishes an event of this id as a stranger does.
+async fn happen(channel: &Channel, id: &str) {
+    let body = format!(r#"{{"id":"{id}","type":"thing.happened","data":{{"number":1,"kind":"a"}}}}"#);
+    let published = channel
+        .basic_publish(
+            "domain_events".into(),
+            "thing.happened.a".into(),
+            BasicPublishOptions::default(),
+            body.as_bytes(),
+            BasicProperties::default(),
+        )
+        .await;
+    drop(published.unwrap());
 }
 
 /// Takes the first message of a queue so often, and lets it come back with the channel.
