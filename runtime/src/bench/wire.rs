@@ -103,7 +103,7 @@ impl Wire {
     /// # Panics
     /// When there is none.
     pub fn read(&self) -> AnyEvent {
-        let origin = origin::origin(&self.message, RETURNS, QUEUE);
+        let origin = origin::origin(&self.message, RETURNS, QUEUE, Timestamp::now());
         read::read(&self.message, &origin, &self.limits).expect("there is an event in it")
     }
 }

@@ -293,7 +293,7 @@ impl Case {
             service: self.service.name(),
             handler: self.worker.name(),
             queue: &self.queue,
-            first_received_at: self.first_received_at(),
+            first_received_at: self.origin.first_received_at,
             error,
             redact,
             fate,
@@ -303,15 +303,6 @@ impl Case {
             delay,
         )
         .await
-    }
-
-    /// When the first attempt was received: on the first, when the handler was given it, however long ago that is.
-    fn first_received_at(&self) -> Timestamp {
-        match (&self.origin.first_received_at, &self.delivery) {
-            (Some(at), _) => *at,
-            (None, Some(delivery)) => delivery.first_received_at(),
-            (None, None) => Timestamp::now(),
-        }
     }
 
     /// The text of an error as it may be kept.

@@ -181,7 +181,7 @@ async fn move_one(service: &Service, queue: &Arc<str>, incoming: Incoming) -> Op
 /// The message as it lies in the orphans: like a retry that came back and found its queue gone.
 fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
     let (names, bus) = (service.names(), service.bus());
-    let origin = origin(message, &names.returns(), queue);
+    let origin = origin(message, &names.returns(), queue, Timestamp::now());
     let exchange = names.orphans();
     let to = Destination {
         exchange: &exchange,
@@ -192,7 +192,7 @@ fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
         service: service.name(),
         handler,
         queue,
-        first_received_at: origin.first_received_at.unwrap_or_else(Timestamp::now),
+        first_received_at: origin.first_received_at,
         error: origin.last_error.as_deref(),
         redact: bus.config().redact.as_deref(),
         fate: Fate::Retry {

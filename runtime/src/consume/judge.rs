@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::broker::Incoming;
 use crate::event::AnyEvent;
+use crate::timestamp::Timestamp;
 use crate::wire::origin::{self, Arrival, Origin};
 use crate::wire::read;
 
@@ -41,17 +42,18 @@ pub(crate) enum Verdict {
     Over(Ending),
 }
 
-/// Judges a delivery from `queue`. `returns` is how often it came back unsettled through no doing of ours, by the
+/// Judges a delivery from `queue`, received at `received_at`. `returns` is how often it came back unsettled through no doing of ours, by the
 /// broker's count; what it was set aside with is added.
 pub(crate) fn judge(
     incoming: &Incoming,
+    received_at: Timestamp,
     returns: u32,
     queue: &str,
     workers: &Workers,
     service: &Service,
 ) -> Judged {
     let message = &incoming.message;
-    let origin = origin::origin(message, service.returns(), queue);
+    let origin = origin::origin(message, service.returns(), queue, received_at);
     let returns = returns.saturating_add(origin.returns);
     let ordered = workers.ordered();
     let from = if ordered {
@@ -96,7 +98,7 @@ pub(crate) fn judge(
 
 /// Whether a delivery of an unordered queue that came back so often, by the broker's count, may end its process.
 pub(crate) fn is_suspect(incoming: &Incoming, returns: u32, queue: &str, service: &Service) -> bool {
-    let origin = origin::origin(&incoming.message, service.returns(), queue);
+    let origin = origin::origin(&incoming.message, service.returns(), queue, Timestamp::now());
     returns.saturating_add(origin.returns) >= SUSPECT_FROM
 }
 

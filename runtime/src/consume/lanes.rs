@@ -249,7 +249,7 @@ mod tests {
                 routing_key: "order.placed".into(),
                 attempt: 1,
                 returns: 0,
-                first_received_at: None,
+                first_received_at: Timestamp::now(),
                 last_error: None,
                 arrival: Arrival::Published,
             },

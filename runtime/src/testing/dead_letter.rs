@@ -6,6 +6,7 @@ use crate::event::AnyEvent;
 use crate::headers::Headers;
 use crate::message::Message;
 use crate::reason::Reason;
+use crate::timestamp::Timestamp;
 use crate::wire::limits::Limits;
 use crate::wire::{names, origin, read};
 
@@ -41,7 +42,7 @@ impl DeadLetter {
             .and_then(crate::HeaderValue::as_i64)
             .unwrap_or(0);
         // Its own key and exchange are the dead letters'; those it was published under stand in its headers.
-        let origin = origin::origin(message, &message.exchange, "");
+        let origin = origin::origin(message, &message.exchange, "", Timestamp::now());
         Self {
             handler: text(names::HANDLER),
             queue: text(names::QUEUE),

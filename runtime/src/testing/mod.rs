@@ -25,6 +25,7 @@ use crate::headers::Headers;
 use crate::memory::MemoryBroker;
 use crate::message::Message;
 use crate::properties::Properties;
+use crate::timestamp::Timestamp;
 use crate::topology::Names;
 use crate::wire::{origin, read};
 
@@ -192,7 +193,7 @@ impl TestBus {
     }
 
     fn event_of(&self, message: &Message) -> Option<AnyEvent> {
-        let origin = origin::origin(message, "", "");
+        let origin = origin::origin(message, "", "", Timestamp::now());
         read::read(message, &origin, self.bus.limits()).ok()
     }
 }

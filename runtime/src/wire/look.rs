@@ -20,7 +20,7 @@ pub(crate) const QUEUE: &str = "payments.take_payment";
 /// # Panics
 /// When it does not hold.
 pub(crate) fn reading(message: &Message) {
-    let origin = origin(message, RETURN, QUEUE);
+    let origin = origin(message, RETURN, QUEUE, Timestamp::from_millis(0));
     match read::read(message, &origin, &Limits::default()) {
         Ok(event) => {
             assert!(!event.event_type().is_empty() && !event.metadata().id.is_empty());
@@ -37,7 +37,7 @@ pub(crate) fn reading(message: &Message) {
 /// # Panics
 /// When it does not hold.
 pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_header_bytes: usize) {
-    let before = origin(message, RETURN, QUEUE);
+    let before = origin(message, RETURN, QUEUE, Timestamp::from_millis(0));
     let limits = Limits {
         max_header_bytes,
         ..Limits::default()
@@ -77,7 +77,7 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
     let mut retried = send(Fate::Retry { attempt });
     retried.exchange = RETURN.into();
     retried.routing_key = QUEUE.into();
-    let back = origin(&retried, RETURN, QUEUE);
+    let back = origin(&retried, RETURN, QUEUE, Timestamp::from_millis(0));
     assert_eq!(
         (back.exchange, back.routing_key),
         (before.exchange.clone(), before.routing_key.clone())
@@ -91,7 +91,7 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
     });
     dead.exchange = "".into();
     dead.routing_key = QUEUE.into();
-    let redriven = origin(&dead, RETURN, QUEUE);
+    let redriven = origin(&dead, RETURN, QUEUE, Timestamp::from_millis(0));
     assert_eq!(
         (redriven.exchange, redriven.routing_key),
         (before.exchange.clone(), before.routing_key.clone())

@@ -16,7 +16,7 @@ pub(crate) struct Origin {
     pub(crate) attempt: u32,
     /// How often it had come back unsettled when it was set aside.
     pub(crate) returns: u32,
-    pub(crate) first_received_at: Option<Timestamp>,
+    pub(crate) first_received_at: Timestamp,
     pub(crate) last_error: Option<String>,
     pub(crate) arrival: Arrival,
 }
@@ -34,8 +34,13 @@ pub(crate) enum Arrival {
     Redriven,
 }
 
-/// Where `message`, taken from `queue`, came from at first.
-pub(crate) fn origin(message: &Message, return_exchange: &str, queue: &str) -> Origin {
+/// Where `message`, taken from `queue` at `received_at`, came from at first.
+pub(crate) fn origin(
+    message: &Message,
+    return_exchange: &str,
+    queue: &str,
+    received_at: Timestamp,
+) -> Origin {
     let headers = &message.headers;
     let arrival = arrival(message, return_exchange, queue);
     let published = Origin {
@@ -43,7 +48,7 @@ pub(crate) fn origin(message: &Message, return_exchange: &str, queue: &str) -> O
         routing_key: Arc::clone(&message.routing_key),
         attempt: 1,
         returns: 0,
-        first_received_at: None,
+        first_received_at: received_at,
         last_error: None,
         arrival,
     };
@@ -64,7 +69,8 @@ pub(crate) fn origin(message: &Message, return_exchange: &str, queue: &str) -> O
             returns: number(headers, names::RETURNS).unwrap_or(0),
             first_received_at: headers
                 .text(names::FIRST_RECEIVED_AT)
-                .and_then(|at| at.parse().ok()),
+                .and_then(|at| at.parse().ok())
+                .unwrap_or(received_at),
             last_error: headers.text(names::ERROR).map(ToOwned::to_owned),
             ..redriven(published)
         },

@@ -100,7 +100,7 @@ fn outer_type<'a>(message: &'a Message, origin: &'a Origin) -> Option<&'a str> {
 ///
 /// - id: the `message_id` property, else one derived from exchange, key and body, so that it is the same each time.
 /// - correlation id: the property, else the event's own id.
-/// - timestamp: the property, else when it was first received, else now.
+/// - timestamp: the property, else when it was first received.
 /// - version: 1.
 fn complete(found: Found<'_>, message: &Message, origin: &Origin) -> AnyEvent {
     let properties = &message.properties;
@@ -123,8 +123,7 @@ fn complete(found: Found<'_>, message: &Message, origin: &Origin) -> AnyEvent {
         timestamp: found
             .timestamp
             .or_else(|| properties.timestamp().and_then(time_by_magnitude))
-            .or(origin.first_received_at)
-            .unwrap_or_else(Timestamp::now),
+            .unwrap_or(origin.first_received_at),
         aggregate_id: found.aggregate_id.map(Cow::into_owned).unwrap_or_default(),
         causation_id: found.causation_id.map(Cow::into_owned),
         source: found.source.map(Cow::into_owned),

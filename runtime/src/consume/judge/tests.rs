@@ -123,6 +123,7 @@ fn judged_at(
     };
     let judged = judge(
         &incoming,
+        Timestamp::now(),
         returns,
         QUEUE,
         &Workers::new(workers.to_vec()),

@@ -26,6 +26,7 @@ enum Unstarted {
 
 impl Shift<'_> {
     pub(super) fn admit(&mut self, incoming: &Incoming) {
+        let received_at = Timestamp::now();
         self.window.delivered(incoming.tag, Instant::now());
         self.received.one();
         let returns = self
@@ -38,6 +39,7 @@ impl Shift<'_> {
         let consumer = &self.consumer;
         let judged = judge::judge(
             incoming,
+            received_at,
             returns,
             &consumer.queue,
             &consumer.workers,
@@ -54,7 +56,7 @@ impl Shift<'_> {
                 );
             }
             Verdict::Run(event) => {
-                let delivery = self.delivery(event, incoming, &judged.origin, judged.handler);
+                let delivery = self.delivery(event, incoming, received_at, &judged.origin, judged.handler);
                 let ever_came_back = incoming.delivery_count > 0 || judged.origin.returns > 0;
                 self.desks[judged.handler].lanes.push(Held {
                     tag: incoming.tag,
@@ -73,16 +75,22 @@ impl Shift<'_> {
         self.mind_the_innocent(suspect);
     }
 
-    fn delivery(&self, event: AnyEvent, incoming: &Incoming, origin: &Origin, handler: usize) -> Delivery {
-        let now = Timestamp::now();
+    fn delivery(
+        &self,
+        event: AnyEvent,
+        incoming: &Incoming,
+        received_at: Timestamp,
+        origin: &Origin,
+        handler: usize,
+    ) -> Delivery {
         let facts = DeliveryFacts {
             handler: self.desks[handler].worker.name(),
             queue: Arc::clone(&self.consumer.queue),
             exchange: Arc::clone(&origin.exchange),
             attempt: origin.attempt,
             redelivered: incoming.redelivered,
-            first_received_at: origin.first_received_at.unwrap_or(now),
-            received_at: now,
+            first_received_at: origin.first_received_at,
+            received_at,
             last_error: origin.last_error.clone(),
             trace: TraceContext::from_headers(&incoming.message.headers),
         };

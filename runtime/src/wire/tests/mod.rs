@@ -34,8 +34,13 @@ fn message(body: impl AsRef<[u8]>) -> Message {
     }
 }
 
+/// When every message of these tests is taken from its queue.
+fn received_at() -> Timestamp {
+    Timestamp::from_millis(1_763_900_000_456)
+}
+
 fn origin_of(message: &Message) -> Origin {
-    origin(message, RETURN, QUEUE)
+    origin(message, RETURN, QUEUE, received_at())
 }
 
 fn try_read(message: &Message) -> Result<AnyEvent, Malformed> {

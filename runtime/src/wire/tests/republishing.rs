@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::{EXCHANGE, KEY, QUEUE, RETURN, message, origin_of};
+use super::{EXCHANGE, KEY, QUEUE, RETURN, message, origin_of, received_at};
 use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
 use crate::properties::{BorrowedProperties, CompactProperties};
@@ -208,7 +208,7 @@ fn a_retry_knows_its_attempt_and_what_the_last_one_failed_with() {
     let origin = origin_of(&message);
     assert_eq!((&*origin.exchange, &*origin.routing_key), (EXCHANGE, KEY));
     assert_eq!(origin.attempt, 3);
-    assert_eq!(origin.first_received_at, Some(first_received_at()));
+    assert_eq!(origin.first_received_at, first_received_at());
     assert_eq!(origin.last_error.as_deref(), Some("the gateway is down"));
     assert_eq!(origin.arrival, Arrival::Returned);
 }
@@ -266,7 +266,10 @@ fn nobody_on_the_domain_exchange_can_forge_an_attempt() {
     forged.headers.set("tidings-attempt", 7_i64);
     let origin = origin_of(&forged);
     assert_eq!((&*origin.routing_key, origin.attempt), (KEY, 1));
-    assert_eq!((&origin.first_received_at, &origin.last_error), (&None, &None));
+    assert_eq!(
+        (origin.first_received_at, &origin.last_error),
+        (received_at(), &None)
+    );
     assert_eq!(origin.arrival, Arrival::Published);
     let sent = retry_with(&forged, 2, None);
     assert_eq!(sent.headers.text("tidings-original-routing-key"), Some(KEY));
@@ -285,10 +288,16 @@ fn another_services_return_exchange_is_not_believed() {
     let mut message = returned(retry(&message("{}")));
     message.exchange = "shipping.return".into();
     assert_eq!(origin_of(&message).arrival, Arrival::Published);
-    assert_eq!(origin(&message, "", QUEUE).arrival, Arrival::Published);
+    assert_eq!(
+        origin(&message, "", QUEUE, received_at()).arrival,
+        Arrival::Published
+    );
     message.exchange = "".into();
     message.routing_key = "another.queue".into();
-    assert_eq!(origin(&message, "", QUEUE).arrival, Arrival::Published);
+    assert_eq!(
+        origin(&message, "", QUEUE, received_at()).arrival,
+        Arrival::Published
+    );
 }
 
 #[test]
@@ -302,7 +311,10 @@ fn a_shovelled_dead_letter_starts_at_attempt_1_under_its_original_key() {
         (&*origin.exchange, &*origin.routing_key, origin.attempt),
         (EXCHANGE, KEY, 1)
     );
-    assert_eq!((&origin.first_received_at, &origin.last_error), (&None, &None));
+    assert_eq!(
+        (origin.first_received_at, &origin.last_error),
+        (received_at(), &None)
+    );
     assert_eq!(origin.arrival, Arrival::Redriven);
     let again = retry(&shovelled);
     assert_eq!(again.headers.text("tidings-original-routing-key"), Some(KEY));
@@ -335,7 +347,11 @@ fn headers_of_ours_that_make_no_sense_are_as_good_as_absent() {
             message.headers.set(name, value.clone());
         }
         let origin = origin_of(&message);
-        assert_eq!((origin.attempt, origin.first_received_at), (1, None), "{value:?}");
+        assert_eq!(
+            (origin.attempt, origin.first_received_at),
+            (1, received_at()),
+            "{value:?}"
+        );
     }
 }
 
