@@ -116,7 +116,7 @@ impl Delivery {
             headers,
             ..Message::default()
         };
-        let event = AnyEvent::new(Arc::new(metadata), routing_key, prepared.data.get().into());
+        let event = AnyEvent::new(Arc::new(metadata), routing_key, prepared.data.into());
         let now = Timestamp::now();
         let facts = DeliveryFacts {
             handler: "fake",

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use crate::event::{AnyEvent, DomainEvent, EventFamily, EventVisitor};
 use crate::routing_key::RoutingKeyError;
@@ -137,7 +137,8 @@ pub(crate) struct Prepared {
     pub(crate) version: u32,
     pub(crate) routing_key: Cow<'static, str>,
     pub(crate) aggregate_id: String,
-    pub(crate) data: Box<RawValue>,
+    /// JSON.
+    pub(crate) data: String,
 }
 
 /// Why an event cannot be put on the wire, however often it is tried.
@@ -246,7 +247,7 @@ pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable
                 version: E::VERSION,
                 routing_key: event.routing_key().map_err(Unpublishable::RoutingKey)?,
                 aggregate_id: event.aggregate_id(),
-                data: serde_json::value::to_raw_value(event).map_err(Unpublishable::Serialize)?,
+                data: to_json(event).map_err(Unpublishable::Serialize)?,
             })
         }
 
@@ -257,9 +258,18 @@ pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable
                 version: known.version,
                 routing_key: event.routing_key().to_owned().into(),
                 aggregate_id: known.aggregate_id.clone(),
-                data: RawValue::from_string(event.json().to_owned()).map_err(Unpublishable::Serialize)?,
+                data: event.json().to_owned(),
             })
         }
     }
     T::Kind::visit(payload, Prepare)
+}
+
+/// Most events fit into so many bytes; the buffer of a larger one grows.
+const DATA_BYTES: usize = 512;
+
+fn to_json(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut json = Vec::with_capacity(DATA_BYTES);
+    serde_json::to_writer(&mut json, value)?;
+    Ok(String::from_utf8(json).expect("JSON is UTF-8"))
 }

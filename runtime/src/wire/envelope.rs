@@ -13,10 +13,11 @@ use super::object::{Name, Object, Scalar};
 use super::read::Found;
 use crate::timestamp::Timestamp;
 
-/// An envelope as it is written: the keys in this order, and nothing for what is absent.
+/// An envelope as it is written, but for the data, which comes last: the keys in this order, and nothing for what is
+/// absent.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Envelope<'a> {
+pub(crate) struct EnvelopeHead<'a> {
     pub(crate) id: &'a str,
     pub(crate) r#type: &'a str,
     pub(crate) timestamp: Timestamp,
@@ -28,7 +29,6 @@ pub(crate) struct Envelope<'a> {
     pub(crate) version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<&'a str>,
-    pub(crate) data: &'a RawValue,
 }
 
 /// The keys that are read. `pattern` is the type in what Nest's own transport writes.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cloudevents;
-use super::envelope::Envelope;
+use super::envelope::EnvelopeHead;
 use super::limits::Limits;
 use super::names;
 use crate::headers::Headers;
@@ -37,7 +37,7 @@ pub(crate) fn write(
     metadata: &OutgoingMetadata<'_>,
     limits: &Limits,
 ) -> Result<Vec<u8>, Unpublishable> {
-    let envelope = Envelope {
+    let head = EnvelopeHead {
         id: metadata.id,
         r#type: &prepared.event_type,
         timestamp: metadata.timestamp,
@@ -46,10 +46,14 @@ pub(crate) fn write(
         causation_id: metadata.causation_id,
         version: prepared.version,
         source: metadata.source,
-        data: &prepared.data,
     };
-    let mut body = Vec::with_capacity(prepared.data.get().len() + METADATA_BYTES);
-    serde_json::to_writer(&mut body, &envelope).map_err(Unpublishable::Serialize)?;
+    let mut body = Vec::with_capacity(prepared.data.len() + METADATA_BYTES);
+    serde_json::to_writer(&mut body, &head).map_err(Unpublishable::Serialize)?;
+    // The data is JSON already, and becomes the last member.
+    body.pop();
+    body.extend_from_slice(b",\"data\":");
+    body.extend_from_slice(prepared.data.as_bytes());
+    body.push(b'}');
     let (bytes, limit) = (body.len(), limits.max_body_bytes);
     if bytes > limit {
         return Err(Unpublishable::TooLarge { bytes, limit });

@@ -8,8 +8,6 @@ mod reading;
 mod republishing;
 mod writing;
 
-use serde_json::value::RawValue;
-
 use super::limits::Limits;
 use super::malformed::Malformed;
 use super::origin::{Origin, origin};
@@ -65,7 +63,7 @@ fn prepared(data: &str) -> Prepared {
         version: 1,
         routing_key: KEY.into(),
         aggregate_id: "o-1".to_owned(),
-        data: RawValue::from_string(data.to_owned()).unwrap(),
+        data: data.to_owned(),
     }
 }
 
