@@ -65,6 +65,11 @@ const RUSTSTREAM: Recipe = Recipe {
     start: &["release/bench-ruststream"],
 };
 
+/// Whether `twin` is a program of its own.
+pub(crate) fn is(twin: Twin) -> bool {
+    !matches!(twin, Twin::Tidings | Twin::LapinNaive | Twin::LapinBest)
+}
+
 /// How to start `twin`, or nothing where it is part of this program; it is made ready first.
 pub(crate) fn command(twin: Twin) -> Result<Option<Command>, String> {
     static READY: [OnceLock<Result<PathBuf, String>>; 3] = [const { OnceLock::new() }; 3];

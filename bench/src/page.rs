@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use serde_json::{Value, json};
 
 use crate::alone;
-use crate::round::{Failure, Measured, Rounds};
+use crate::round::{Counted, Failure, Measured, Rounds};
 use crate::scenario::{Bound, Figure, On, Scenario, Target};
 use crate::statistics::{Middle, Summary, middle, summary};
 
@@ -16,6 +16,7 @@ pub(crate) struct Page {
     scenario: &'static Scenario,
     queue: &'static str,
     measured: Vec<Measured>,
+    counted: Vec<Counted>,
     failures: Vec<Failure>,
 }
 
@@ -52,6 +53,11 @@ impl Pages {
                 .collect(),
         );
         add("alone", self.alone.iter().map(alone::Table::json).collect());
+        let counted = self.all.iter().flat_map(|page| {
+            let named = |counted| json!({ "scenario": page.scenario.name, "counted": counted });
+            page.counted.iter().map(named)
+        });
+        add("allocations", counted.collect());
         // A run a line, so that two files can be compared.
         text.push_str("\"runs\": [\n");
         let runs = self.all.iter().flat_map(|page| {
@@ -129,11 +135,13 @@ impl Pages {
 impl Page {
     pub(crate) fn new(scenario: &'static Scenario, queue: &'static str, rounds: &Rounds) -> Self {
         let measured = rounds.measured.iter().filter(|run| run.queue == queue);
+        let counted = rounds.counted.iter().filter(|row| row.queue == queue);
         let failures = rounds.failures.iter().filter(|failure| failure.queue == queue);
         Self {
             scenario,
             queue,
             measured: measured.cloned().collect(),
+            counted: counted.cloned().collect(),
             failures: failures.cloned().collect(),
         }
     }
@@ -178,6 +186,14 @@ impl Page {
         summary(&runs.filter_map(figure).collect::<Vec<_>>())
     }
 
+    /// For each event.
+    fn allocations(&self, row: &str) -> Option<f64> {
+        let mut counted = self.counted.iter();
+        counted
+            .find(|counted| counted.row == row)
+            .map(|it| it.allocations)
+    }
+
     fn row(&self, f: &mut fmt::Formatter<'_>, row: &str) -> fmt::Result {
         let Some(rate) = self.summary(row, |run| Figure::Rate.of(run)) else {
             return Ok(());
@@ -198,7 +214,7 @@ impl Page {
             shown(middle(&|run| run.report.p50), 0),
             shown(middle(&|run| run.report.p99), 0),
             shown(middle(&|run| run.report.p999), 0),
-            shown(middle(&|run| Figure::Allocations.of(run)), 1),
+            shown(self.allocations(row), 1),
             shown(middle(&|run| Figure::Peak.of(run)), 0),
         )?;
         let runs = self.measured.iter().filter(|run| run.row == row);
@@ -260,7 +276,6 @@ impl Figure {
             Self::Rate => Some(run.report.events as f64 / run.report.seconds),
             Self::Cpu => Some(per_100_000(run.report.cpu, run)),
             Self::P50 => run.report.p50,
-            Self::Allocations => Some(run.report.allocations? as f64 / run.report.events as f64),
             Self::Peak => Some(run.report.peak_kib as f64 / 1024.0),
             Self::Also(name) => run.report.also.get(name).copied(),
         }

@@ -1,11 +1,13 @@
 //! A worker as the process that started it sees it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use crate::alloc;
 use crate::foreign;
 use crate::stopwatch::{READY, Report};
 use crate::twins::{Job, Twin};
@@ -25,21 +27,37 @@ pub(crate) struct Program {
 impl Program {
     /// Starts a worker, and waits until it is ready; `limit` is for each step of it.
     pub(crate) fn start(twin: Twin, job: Job, run: &Run, limit: Duration) -> Result<Self, String> {
-        let cannot = |error: std::io::Error| format!("cannot start {}: {error}", twin.name());
-        let mut command = if let Some(command) = foreign::command(twin)? {
-            command
-        } else {
-            let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
-            command.args(["worker", twin.name()]);
-            command
+        let command = match foreign::command(twin)? {
+            Some(command) => command,
+            None => worker(
+                twin,
+                std::env::current_exe().map_err(|error| cannot(twin, &error))?,
+            ),
         };
+        Self::spawn(command, twin, job, run, limit)
+    }
+
+    /// The same of a worker that counts its allocations; none for a program of another language.
+    pub(crate) fn start_counting(
+        twin: Twin,
+        job: Job,
+        run: &Run,
+        limit: Duration,
+    ) -> Result<Option<Self>, String> {
+        if foreign::is(twin) {
+            return Ok(None);
+        }
+        Self::spawn(worker(twin, alloc::program()?), twin, job, run, limit).map(Some)
+    }
+
+    fn spawn(mut command: Command, twin: Twin, job: Job, run: &Run, limit: Duration) -> Result<Self, String> {
         let mut child = command
             .args([job.name(), &run.url, &run.events.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(cannot)?;
+            .map_err(|error| cannot(twin, &error))?;
         let (Some(input), Some(output), Some(errors)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -104,6 +122,16 @@ impl Program {
             None => format!("{} said nothing for {:?}: {complaint}", twin.name(), self.limit),
         }
     }
+}
+
+fn worker(twin: Twin, program: PathBuf) -> Command {
+    let mut command = Command::new(program);
+    command.args(["worker", twin.name()]);
+    command
+}
+
+fn cannot(twin: Twin, error: &std::io::Error) -> String {
+    format!("cannot start {}: {error}", twin.name())
 }
 
 impl Drop for Program {

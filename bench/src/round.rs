@@ -46,10 +46,20 @@ pub(crate) struct Measured {
     pub(crate) others: f64,
 }
 
+/// Allocations, counted in a run that is not timed.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(crate) struct Counted {
+    pub(crate) row: &'static str,
+    pub(crate) queue: &'static str,
+    /// For each event.
+    pub(crate) allocations: f64,
+}
+
 /// What was measured, and what could not be.
 #[derive(Debug, Default)]
 pub(crate) struct Rounds {
     pub(crate) measured: Vec<Measured>,
+    pub(crate) counted: Vec<Counted>,
     pub(crate) failures: Vec<Failure>,
 }
 
@@ -60,7 +70,7 @@ pub(crate) struct Failure {
     pub(crate) why: String,
 }
 
-/// Runs all rounds. A row that fails says why in the table, and is left out when it fails at once or twice.
+/// Runs all rounds, and counts allocations after them. A row that fails says why in the table, and is left out when it fails at once or twice.
 pub(crate) fn rounds(scenario: &Scenario, stage: &Stage, extent: &Extent<'_>) -> Rounds {
     let mut all = Rounds::default();
     for round in 0..extent.rounds {
@@ -86,7 +96,69 @@ pub(crate) fn rounds(scenario: &Scenario, stage: &Stage, extent: &Extent<'_>) ->
             }
         }
     }
+    for (row, &queue) in scenario
+        .rows
+        .iter()
+        .flat_map(|row| extent.queues.iter().map(move |queue| (row, queue)))
+    {
+        // What did not run needs no count.
+        if all
+            .measured
+            .iter()
+            .any(|run| run.row == row.name && run.queue == queue)
+        {
+            match counted(row, stage, queue, extent) {
+                Ok(counted) => all.counted.extend(counted),
+                Err(why) => eprintln!("bench: {why}"),
+            }
+        }
+    }
     all
+}
+
+/// Counts the allocations of a row, over a fifth of its events.
+fn counted(
+    row: &Row,
+    stage: &Stage,
+    queue: &'static str,
+    extent: &Extent<'_>,
+) -> Result<Option<Counted>, String> {
+    let events = extent.events.map(|events| (events / 5).max(1));
+    let run = run(row, stage, events, true);
+    prepare(row.job, stage, queue, run.events)?;
+    let Some(program) = Program::start_counting(row.twin, row.job, &run, limit(&run))? else {
+        return Ok(None);
+    };
+    let report = program.go(row.twin)?;
+    #[allow(clippy::cast_precision_loss)] // Nobody publishes 2^53 events.
+    let of_each = |allocations| allocations as f64 / report.events as f64;
+    Ok(report.allocations.map(|allocations| Counted {
+        row: row.name,
+        queue,
+        allocations: of_each(allocations),
+    }))
+}
+
+fn run(row: &Row, stage: &Stage, events: Option<u64>, quick: bool) -> Run {
+    let usual = if quick {
+        (row.events / 5).max(1)
+    } else {
+        row.events
+    };
+    // Whole families are published, and every aggregate's share.
+    let events = events.unwrap_or(usual);
+    Run {
+        url: stage.url.clone(),
+        events: if row.job == Job::Family {
+            events.div_ceil(50) * 50
+        } else {
+            events
+        },
+    }
+}
+
+fn limit(run: &Run) -> Duration {
+    Duration::from_secs(60 + run.events / 1_000)
 }
 
 fn one(
@@ -96,24 +168,9 @@ fn one(
     extent: &Extent<'_>,
     round: usize,
 ) -> Result<Measured, String> {
-    let usual = if extent.quick {
-        (row.events / 5).max(1)
-    } else {
-        row.events
-    };
-    // Whole families are published, and every aggregate's share.
-    let events = extent.events.unwrap_or(usual);
-    let run = Run {
-        url: stage.url.clone(),
-        events: if row.job == Job::Family {
-            events.div_ceil(50) * 50
-        } else {
-            events
-        },
-    };
+    let run = run(row, stage, extent.events, extent.quick);
     prepare(row.job, stage, queue, run.events)?;
-    let limit = Duration::from_secs(60 + run.events / 1_000);
-    let program = Program::start(row.twin, row.job, &run, limit)?;
+    let program = Program::start(row.twin, row.job, &run, limit(&run))?;
     let broker = || stage.pid.map_or(0.0, |pid| machine::cpu_of(pid).0);
     let (broker_before, all_before) = (broker(), machine::cpu_of_all().0);
     let started = Instant::now();

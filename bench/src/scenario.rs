@@ -58,8 +58,6 @@ pub(crate) enum Figure {
     Cpu,
     /// The middle latency in microseconds.
     P50,
-    /// Allocations an event.
-    Allocations,
     /// MiB.
     Peak,
     /// What only this job has.
@@ -107,7 +105,6 @@ impl fmt::Display for Figure {
             Self::Rate => "rate",
             Self::Cpu => "CPU",
             Self::P50 => "p50 in µs",
-            Self::Allocations => "allocations",
             Self::Peak => "peak in MiB",
             Self::Also(name) => name,
         })

@@ -36,7 +36,7 @@ pub(crate) struct Report {
 pub(crate) struct Stopwatch {
     started: Instant,
     cpu: Cpu,
-    allocations: u64,
+    allocations: Option<u64>,
     also: BTreeMap<String, f64>,
     /// What it took, when that was to be known before the end.
     taken: Option<Taken>,
@@ -46,7 +46,7 @@ pub(crate) struct Stopwatch {
 struct Taken {
     seconds: f64,
     cpu: f64,
-    allocations: u64,
+    allocations: Option<u64>,
 }
 
 /// What a worker prints when it is ready.
@@ -71,7 +71,7 @@ impl Stopwatch {
     fn taken(&self) -> Taken {
         self.taken.unwrap_or_else(|| Taken {
             seconds: self.started.elapsed().as_secs_f64(),
-            allocations: alloc::count() - self.allocations,
+            allocations: alloc::since(self.allocations),
             cpu: machine::cpu_of_self().0 - self.cpu.0,
         })
     }
@@ -99,7 +99,7 @@ impl Stopwatch {
             p50: percentile(&micros, 0.5),
             p99: percentile(&micros, 0.99),
             p999: percentile(&micros, 0.999),
-            allocations: Some(taken.allocations),
+            allocations: taken.allocations,
             peak_kib: machine::peak_kib(std::process::id()),
             also: self.also,
         };

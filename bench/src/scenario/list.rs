@@ -76,10 +76,11 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "publish-all",
-        about: "one task publishes a thousand at a time",
+        about: "one task publishes ten thousand at a time",
         rows: &[
             row(Twin::Tidings, Job::PublishAll, 30_000),
             row(Twin::LapinBest, Job::PublishAll, 30_000),
+            named("tidings-1000", Twin::Tidings, Job::PublishThousands, 30_000),
             row(Twin::RustStream, Job::PublishAll, 30_000),
             row(Twin::FastStream, Job::PublishAll, 6_000),
             row(Twin::Golevelup, Job::PublishAll, 30_000),

@@ -12,8 +12,10 @@ pub(crate) enum Job {
     Publish1024,
     /// 256 tasks do, of those that are at their best in one.
     PublishFromTasks,
-    /// One task publishes a thousand at a time.
+    /// One task publishes ten thousand at a time.
     PublishAll,
+    /// One task publishes a thousand at a time, and waits for the last of them before the next.
+    PublishThousands,
     /// Events of 64 kB from 256 tasks.
     PublishBig,
     /// A handler that does nothing takes what waits in a queue.
@@ -70,12 +72,13 @@ pub(crate) struct Fill {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::PublishOne,
         Self::PublishMany,
         Self::Publish1024,
         Self::PublishFromTasks,
         Self::PublishAll,
+        Self::PublishThousands,
         Self::PublishBig,
         Self::Consume,
         Self::ConsumeBig,
@@ -109,6 +112,7 @@ impl Job {
             Self::Publish1024 => "publish-1024",
             Self::PublishFromTasks => "publish-from-tasks",
             Self::PublishAll => "publish-all",
+            Self::PublishThousands => "publish-thousands",
             Self::PublishBig => "publish-64kb",
             Self::Consume => "consume",
             Self::ConsumeBig => "consume-64kb",

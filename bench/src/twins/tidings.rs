@@ -16,14 +16,14 @@ use crate::stopwatch::Stopwatch;
 use crate::worker::Run;
 
 const TASKS: u64 = 256;
-const AT_ONCE: u64 = 1000;
 
 pub(crate) async fn run(job: Job, run: &Run) {
     match job {
         Job::PublishOne => publish_from_tasks(job, run, 1).await,
         Job::PublishMany | Job::PublishBig => publish_from_tasks(job, run, TASKS).await,
         Job::Publish1024 => publish_from_tasks(job, run, 1024).await,
-        Job::PublishAll => publish_all(job, run).await,
+        Job::PublishAll => publish_all(job, run, 10_000).await,
+        Job::PublishThousands => publish_all(job, run, 1_000).await,
         Job::Consume | Job::ConsumeBig => consume(run, |app| app.handlers(handlers![empty::take])).await,
         Job::Slow16 => consume(run, |app| app.handlers(handlers![slow_16::take])).await,
         Job::Slow => consume(run, |app| app.handlers(handlers![slow::take])).await,
@@ -72,12 +72,12 @@ async fn publish_from_tasks(job: Job, run: &Run, tasks: u64) {
     stopwatch.stop(run.events, latencies);
 }
 
-async fn publish_all(job: Job, run: &Run) {
+async fn publish_all(job: Job, run: &Run, at_once: u64) {
     let bus = connect(&run.url).await;
     let stopwatch = Stopwatch::start();
     let mut number = 0;
     while number < run.events {
-        let end = (number + AT_ONCE).min(run.events);
+        let end = (number + at_once).min(run.events);
         let events: Vec<OrderCreated> = (number..end)
             .map(|number| OrderCreated::new(number, job.note()))
             .collect();
