@@ -25,9 +25,8 @@ enum Unstarted {
 }
 
 impl Shift<'_> {
-    pub(super) fn admit(&mut self, incoming: &Incoming) {
-        let received_at = Timestamp::now();
-        self.window.delivered(incoming.tag, Instant::now());
+    pub(super) fn admit(&mut self, incoming: &Incoming, now: Instant, received_at: Timestamp) {
+        self.window.delivered(incoming.tag, now);
         self.received.one();
         let returns = self
             .consumer
@@ -67,7 +66,7 @@ impl Shift<'_> {
                     waited: Duration::ZERO,
                 });
             }
-            Verdict::Over(Ending::Undeclared) => self.ignore(incoming, &judged.origin, judged.handler),
+            Verdict::Over(Ending::Undeclared) => self.ignore(incoming, &judged.origin, judged.handler, now),
             Verdict::Over(ending) => {
                 self.settle_unstarted(incoming, judged.origin, judged.handler, Unstarted::Over(ending));
             }
@@ -102,7 +101,7 @@ impl Shift<'_> {
         )
     }
 
-    fn ignore(&mut self, incoming: &Incoming, origin: &Origin, handler: usize) {
+    fn ignore(&mut self, incoming: &Incoming, origin: &Origin, handler: usize, now: Instant) {
         let worker = &self.desks[handler].worker;
         Counts::add(&worker.counts.ignored);
         telemetry::ignored(worker.name());
@@ -110,7 +109,7 @@ impl Shift<'_> {
             .service
             .bus()
             .record_ignored(worker.name(), &origin.routing_key);
-        self.window.finished(incoming.tag, Instant::now());
+        self.window.finished(incoming.tag, now);
     }
 
     /// Settles a delivery that no handler sees, in a task: it takes a publish.

@@ -30,6 +30,7 @@ use crate::broker::{Incoming, Subscription};
 use crate::clock::{Awake, Sleep};
 use crate::message::Message;
 use crate::telemetry::Received;
+use crate::timestamp::Timestamp;
 
 /// How many deliveries are admitted before what they did is settled.
 const BATCH: usize = 64;
@@ -181,14 +182,19 @@ impl<'a> Shift<'a> {
                 Turn::Abort => return self.abort_all(),
                 Turn::Deliveries => {
                     let mut batch = std::mem::take(&mut self.batch);
-                    batch.drain(..).for_each(|one| self.admit(&one));
+                    let now = Instant::now();
+                    let received_at = Timestamp::now();
+                    for one in batch.drain(..) {
+                        self.admit(&one, now, received_at);
+                    }
                     self.batch = batch;
                 }
                 Turn::Lost => return self.lost().await,
                 Turn::Report(report) => {
-                    self.take_report(report);
+                    let now = self.now();
+                    self.take_report(report, now);
                     while let Ok(report) = self.reports.try_recv() {
-                        self.take_report(report);
+                        self.take_report(report, now);
                     }
                 }
                 Turn::Clock(awake) => {
@@ -278,6 +284,13 @@ impl<'a> Shift<'a> {
         }
     }
 
+    fn now(&self) -> Now {
+        Now {
+            instant: Instant::now(),
+            elapsed: self.elapsed(),
+        }
+    }
+
     fn elapsed(&self) -> Duration {
         self.consumer.service.bus().broker().clock().elapsed()
     }
@@ -302,6 +315,14 @@ impl Hasher for TagHasher {
     fn finish(&self) -> u64 {
         self.0
     }
+}
+
+/// The time of a turn, read once for all that it sees to: a reading is a good part of what a delivery costs.
+#[derive(Clone, Copy)]
+struct Now {
+    instant: Instant,
+    /// By the broker's clock.
+    elapsed: Duration,
 }
 
 /// What woke a shift.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
-use super::{Done, Exit, News, Report, Running, Shift};
+use super::{Done, Exit, News, Now, Report, Running, Shift};
 use crate::consume::attempt;
 use crate::consume::breaker::Change;
 use crate::consume::case::{Carried, Case};
@@ -109,14 +109,13 @@ impl Shift<'_> {
         );
     }
 
-    pub(super) fn take_report(&mut self, report: Report) {
-        let now = self.elapsed();
+    pub(super) fn take_report(&mut self, report: Report, now: Now) {
         match report.news {
             News::Ran => {
                 if let Some(running) = self.running.get_mut(&report.tag)
                     && std::mem::take(&mut running.in_handler)
                 {
-                    self.desks[running.handler].left(now);
+                    self.desks[running.handler].left(now.elapsed);
                 }
             }
             News::Carried(carried, done) => {
@@ -131,7 +130,7 @@ impl Shift<'_> {
                 }
                 let desk = &mut self.desks[running.handler];
                 if running.in_handler {
-                    desk.left(now);
+                    desk.left(now.elapsed);
                 }
                 let waited = running.begun_here && running.task.is_some();
                 let held = done.map(|done| {
@@ -144,11 +143,11 @@ impl Shift<'_> {
         self.mind_the_breaker();
     }
 
-    fn finish(&mut self, tag: u64, handler: usize, held: Option<Held>, carried: Carried, now: Duration) {
+    fn finish(&mut self, tag: u64, handler: usize, held: Option<Held>, carried: Carried, now: Now) {
         let desk = &mut self.desks[handler];
         match carried {
             Carried::Settled { dead_lettered } => {
-                self.window.finished(tag, Instant::now());
+                self.window.finished(tag, now.instant);
                 if dead_lettered && desk.worker.descriptor.pauses_on_dead_letter() {
                     let name = desk.worker.name();
                     tracing::warn!(
@@ -177,7 +176,7 @@ impl Shift<'_> {
                         held.waited += delay;
                     }
                     held.delivery = held.delivery.again(next_attempt, error);
-                    desk.lanes.wait(held, now + delay);
+                    desk.lanes.wait(held, now.elapsed + delay);
                 }
             }
             // Unsettled; it returns to its queue when the shift ends.
