@@ -29,6 +29,8 @@ pub(crate) async fn run(run: &Run) {
     let app = app.start(&bus).await.expect("everything is there");
     let again = begun.elapsed().as_secs_f64();
     app.shutdown().await.expect("nothing is left");
+    // A bus that lives declares again what it finds gone.
+    bus.close().await;
     clean(&run.url, &service).await;
     stopwatch.also("s-again", again).stop(HANDLERS, Vec::new());
 }
@@ -40,6 +42,7 @@ async fn clean(url: &str, service: &str) {
         let queue = format!("{service}.start{at}");
         [format!("{queue}.dlq"), queue]
     });
+    let queues = queues.chain([format!("{service}.orphans")]);
     stream::iter(queues)
         .for_each_concurrent(64, |queue| {
             let deleted = channel.queue_delete(queue.into(), QueueDeleteOptions::default());
