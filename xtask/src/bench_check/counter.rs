@@ -10,6 +10,8 @@ use crate::tool::{CARGO, VALGRIND};
 
 /// How often a path is taken, the shorter and the longer time.
 const TIMES: (u64, u64) = (256, 768);
+/// How often what seems to be too much is counted.
+const TRIES: usize = 3;
 /// A path takes seconds; one that hangs is to end all the same.
 const DEADLINE: Duration = Duration::from_mins(5);
 const BUILD: Duration = Duration::from_mins(30);
@@ -58,9 +60,22 @@ impl Counter {
         Ok(lines.lines().map(str::to_owned).collect())
     }
 
-    /// Instructions an event.
-    pub(crate) fn count(&self, path: &str) -> Result<u64, String> {
-        let (short, long) = (self.taken(path, TIMES.0)?, self.taken(path, TIMES.1)?);
+    /// Instructions an event. What seems to be over `most` is counted again: on a machine that stands still for a moment
+    /// the timers of a thousand consumers go off, which adds to a run and takes nothing away, so that the least is right.
+    pub(crate) fn count(&self, path: &str, most: Option<u64>) -> Result<u64, String> {
+        let mut least = (self.taken(path, TIMES.0)?, self.taken(path, TIMES.1)?);
+        for _ in 1..TRIES {
+            let now = Self::an_event(path, least)?;
+            if most.is_none_or(|most| now <= most) {
+                break;
+            }
+            least.0 = least.0.min(self.taken(path, TIMES.0)?);
+            least.1 = least.1.min(self.taken(path, TIMES.1)?);
+        }
+        Self::an_event(path, least)
+    }
+
+    fn an_event(path: &str, (short, long): (u64, u64)) -> Result<u64, String> {
         long.checked_sub(short)
             .map(|more| more / (TIMES.1 - TIMES.0))
             .filter(|figure| *figure > 0)
