@@ -116,7 +116,8 @@ impl Delivery {
             headers,
             ..Message::default()
         };
-        let event = AnyEvent::new(Arc::new(metadata), routing_key, prepared.data.into());
+        let data = String::from_utf8_lossy(&prepared.data).into();
+        let event = AnyEvent::new(Arc::new(metadata), routing_key, data);
         let now = Timestamp::now();
         let facts = DeliveryFacts {
             handler: "fake",

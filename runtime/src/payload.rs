@@ -138,7 +138,7 @@ pub(crate) struct Prepared {
     pub(crate) routing_key: Cow<'static, str>,
     pub(crate) aggregate_id: String,
     /// JSON.
-    pub(crate) data: String,
+    pub(crate) data: Vec<u8>,
 }
 
 /// Why an event cannot be put on the wire, however often it is tried.
@@ -258,7 +258,7 @@ pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable
                 version: known.version,
                 routing_key: event.routing_key().to_owned().into(),
                 aggregate_id: known.aggregate_id.clone(),
-                data: event.json().to_owned(),
+                data: event.json().into(),
             })
         }
     }
@@ -268,8 +268,8 @@ pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable
 /// Most events fit into so many bytes; the buffer of a larger one grows.
 const DATA_BYTES: usize = 512;
 
-fn to_json(value: &impl Serialize) -> serde_json::Result<String> {
+fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut json = Vec::with_capacity(DATA_BYTES);
     serde_json::to_writer(&mut json, value)?;
-    Ok(String::from_utf8(json).expect("JSON is UTF-8"))
+    Ok(json)
 }

@@ -42,8 +42,8 @@ pub(crate) enum Verdict {
     Over(Ending),
 }
 
-/// Judges a delivery from `queue`, received at `received_at`. `returns` is how often it came back unsettled through no doing of ours, by the
-/// broker's count; what it was set aside with is added.
+/// Judges a delivery from `queue`, received at `received_at`. `returns` is how often it came back unsettled through no
+/// doing of ours, by the broker's count; what it was set aside with is added.
 pub(crate) fn judge(
     incoming: &Incoming,
     received_at: Timestamp,

@@ -52,7 +52,7 @@ pub(crate) fn write(
     // The data is JSON already, and becomes the last member.
     body.pop();
     body.extend_from_slice(b",\"data\":");
-    body.extend_from_slice(prepared.data.as_bytes());
+    body.extend_from_slice(&prepared.data);
     body.push(b'}');
     let (bytes, limit) = (body.len(), limits.max_body_bytes);
     if bytes > limit {

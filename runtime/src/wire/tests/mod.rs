@@ -63,7 +63,7 @@ fn prepared(data: &str) -> Prepared {
         version: 1,
         routing_key: KEY.into(),
         aggregate_id: "o-1".to_owned(),
-        data: data.to_owned(),
+        data: data.into(),
     }
 }
 
