@@ -67,19 +67,14 @@ const RUSTSTREAM: Recipe = Recipe {
 
 /// Whether `twin` is a program of its own.
 pub(crate) fn is(twin: Twin) -> bool {
-    !matches!(twin, Twin::Tidings | Twin::LapinNaive | Twin::LapinBest)
+    recipe(twin).is_some()
 }
 
 /// How to start `twin`, or nothing where it is part of this program; it is made ready first.
 pub(crate) fn command(twin: Twin) -> Result<Option<Command>, String> {
     static READY: [OnceLock<Result<PathBuf, String>>; 3] = [const { OnceLock::new() }; 3];
-    let (recipe, variant) = match twin {
-        Twin::RustStream => (&RUSTSTREAM, "tuned"),
-        Twin::RustStreamPlain => (&RUSTSTREAM, "documented"),
-        Twin::FastStream => (&FASTSTREAM, "tuned"),
-        Twin::FastStreamPlain => (&FASTSTREAM, "default"),
-        Twin::Golevelup => (&GOLEVELUP, "tuned"),
-        Twin::Tidings | Twin::LapinNaive | Twin::LapinBest => return Ok(None),
+    let Some((recipe, variant)) = recipe(twin) else {
+        return Ok(None);
     };
     let home = READY[recipe.at].get_or_init(|| recipe.ready()).clone()?;
     let [program, rest @ ..] = recipe.start else {
@@ -88,6 +83,18 @@ pub(crate) fn command(twin: Twin) -> Result<Option<Command>, String> {
     let mut command = Command::new(located(&home, program));
     command.args(rest).arg(variant).current_dir(home);
     Ok(Some(command))
+}
+
+/// The program of a twin, and which variant of it.
+fn recipe(twin: Twin) -> Option<(&'static Recipe, &'static str)> {
+    match twin {
+        Twin::RustStream => Some((&RUSTSTREAM, "tuned")),
+        Twin::RustStreamPlain => Some((&RUSTSTREAM, "documented")),
+        Twin::FastStream => Some((&FASTSTREAM, "tuned")),
+        Twin::FastStreamPlain => Some((&FASTSTREAM, "default")),
+        Twin::Golevelup => Some((&GOLEVELUP, "tuned")),
+        Twin::Tidings | Twin::LapinNaive | Twin::LapinBest => None,
+    }
 }
 
 impl Recipe {

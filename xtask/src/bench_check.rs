@@ -62,7 +62,7 @@ impl Order {
         let mut rows = Vec::new();
         for path in counter.paths()? {
             let kept = kept.of(&path);
-            let now = counter.count(&path, kept.map(most))?;
+            let now = counter.count(&path, |now| kept.is_none() || table::holds(kept, now))?;
             rows.push(Row { path, kept, now });
         }
         let table = Table {
@@ -79,17 +79,6 @@ impl Order {
             Self::Write => table.figures().write(root).map(|()| true),
         }
     }
-}
-
-/// The most that a path with this figure may take.
-fn most(kept: u64) -> u64 {
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )] // Some millions.
-    let most = (kept.max(1) as f64 * MOST) as u64;
-    most
 }
 
 /// Whether the figures are for this machine.

@@ -15,14 +15,23 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    #[allow(clippy::cast_precision_loss)] // No path takes 2^53 instructions.
     fn ratio(&self) -> Option<f64> {
-        self.kept.map(|kept| self.now as f64 / kept.max(1) as f64)
+        ratio(self.kept, self.now)
     }
 
     fn holds(&self) -> bool {
-        self.ratio().is_some_and(|ratio| ratio <= MOST)
+        holds(self.kept, self.now)
     }
+}
+
+#[allow(clippy::cast_precision_loss)] // No path takes 2^53 instructions.
+fn ratio(kept: Option<u64>, now: u64) -> Option<f64> {
+    kept.map(|kept| now as f64 / kept.max(1) as f64)
+}
+
+/// Whether a path that has a figure costs no more than it may.
+pub(crate) fn holds(kept: Option<u64>, now: u64) -> bool {
+    ratio(kept, now).is_some_and(|ratio| ratio <= MOST)
 }
 
 #[derive(Debug)]
