@@ -9,14 +9,16 @@ use std::fs;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tidings::__bench::{Crowd, Topics, Treadmill};
 use tidings::__private::HandlerList;
-use tidings::{App, NoState, handlers};
+use tidings::{App, NoState, RunningApp, handlers};
 use tidings_paths::event::OrderCreated;
 use tidings_paths::path::{self, BATCH, take};
 use tidings_paths::wire;
+use tokio::runtime::Runtime;
 
 use crate::alloc;
 use crate::machine;
@@ -25,7 +27,7 @@ use crate::statistics::{Summary, summary};
 /// How many deliveries a round has, where they cost about the same.
 const DELIVERIES: u64 = 200 * BATCH;
 /// How long a round takes, where the cost is what is asked.
-const ROUND_NANOS: f64 = 100e6;
+const ROUND: Duration = Duration::from_millis(100);
 
 /// What the runtime may add to a delivery: nanoseconds and allocations.
 const MOST_NANOS: f64 = 1_000.0;
@@ -140,27 +142,25 @@ impl What {
 /// the handler is empty.
 fn overhead(rounds: usize) -> Table {
     let wire = wire::of(&OrderCreated::small());
-    let treadmill = Treadmill::new(&wire);
+    let track = Track::new(Treadmill::new(&wire), handlers![take]);
     let mut all = Row::new("in all");
     let mut decoding = Row::new("decoding");
     let mut rest = Row::new("the runtime");
-    on(&treadmill, handlers![take], |turn| {
-        turn(DELIVERIES);
-        for _ in 0..rounds {
-            let whole = measured(DELIVERIES, || turn(DELIVERIES));
-            let part = measured(DELIVERIES, || {
-                for _ in 0..DELIVERIES {
-                    black_box(path::read::<OrderCreated>(black_box(&wire)));
-                }
-            });
-            rest.add((
-                whole.0 - part.0,
-                whole.1.zip(part.1).map(|(whole, part)| whole - part),
-            ));
-            all.add(whole);
-            decoding.add(part);
-        }
-    });
+    track.turn(DELIVERIES);
+    for _ in 0..rounds {
+        let whole = measured(DELIVERIES, || track.turn(DELIVERIES));
+        let part = measured(DELIVERIES, || {
+            for _ in 0..DELIVERIES {
+                black_box(path::read::<OrderCreated>(black_box(&wire)));
+            }
+        });
+        rest.add((
+            whole.0 - part.0,
+            whole.1.zip(part.1).map(|(whole, part)| whole - part),
+        ));
+        all.add(whole);
+        decoding.add(part);
+    }
     Table {
         name: What::Overhead.name(),
         about: "one delivery of 512 bytes to an empty handler, without a broker".to_owned(),
@@ -181,71 +181,92 @@ fn dispatch(rounds: usize) -> Table {
     };
     table.series(
         "patterns of a handler",
+        rounds,
         vec![
-            (1, among(Crowd::<1, 1, false>, rounds)),
-            (10, among(Crowd::<1, 10, false>, rounds)),
-            (100, among(Crowd::<1, 100, false>, rounds)),
-            (1_000, among(Crowd::<1, 1_000, false>, rounds)),
-            (10_000, among(Crowd::<1, 10_000, false>, rounds)),
+            (1, among(Crowd::<1, 1, false>)),
+            (10, among(Crowd::<1, 10, false>)),
+            (100, among(Crowd::<1, 100, false>)),
+            (1_000, among(Crowd::<1, 1_000, false>)),
+            (10_000, among(Crowd::<1, 10_000, false>)),
         ],
     );
     table.series(
         "handlers, a queue each",
+        rounds,
         vec![
-            (1, among(Crowd::<1, 1, false>, rounds)),
-            (10, among(Crowd::<10, 1, false>, rounds)),
-            (100, among(Crowd::<100, 1, false>, rounds)),
-            (1_000, among(Crowd::<1_000, 1, false>, rounds)),
+            (1, among(Crowd::<1, 1, false>)),
+            (10, among(Crowd::<10, 1, false>)),
+            (100, among(Crowd::<100, 1, false>)),
+            (1_000, among(Crowd::<1_000, 1, false>)),
         ],
     );
     table.series(
         "handlers of one queue",
+        rounds,
         vec![
-            (1, among(Crowd::<1, 1, true>, rounds)),
-            (10, among(Crowd::<10, 1, true>, rounds)),
-            (100, among(Crowd::<100, 1, true>, rounds)),
-            (1_000, among(Crowd::<1_000, 1, true>, rounds)),
+            (1, among(Crowd::<1, 1, true>)),
+            (10, among(Crowd::<10, 1, true>)),
+            (100, among(Crowd::<100, 1, true>)),
+            (1_000, among(Crowd::<1_000, 1, true>)),
         ],
     );
     let sizes = [1, 10, 100, 1_000, 10_000];
-    let bound = sizes.map(|bindings| (bindings, among_bindings(bindings, rounds)));
-    table.series("bindings in memory, the topic alone", bound.into());
+    let bound = sizes.map(|bindings| (bindings, among_bindings(bindings)));
+    table.series("bindings in memory, the topic alone", rounds, bound.into());
     table
 }
 
+/// Does so many batches.
+type Work = Box<dyn FnMut(u64)>;
+
 fn among<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
     crowd: Crowd<HANDLERS, PATTERNS, SHARED>,
-    rounds: usize,
-) -> Row {
-    let mut row = Row::new("");
-    on(&path::to_the_last_of(crowd), crowd, |turn| {
-        row.fill(rounds, |batches| turn(batches * BATCH));
-    });
-    row
+) -> Work {
+    let track = Track::new(path::to_the_last_of(crowd), crowd);
+    Box::new(move |batches| track.turn(batches * BATCH))
 }
 
-fn among_bindings(bindings: usize, rounds: usize) -> Row {
+fn among_bindings(bindings: usize) -> Work {
     // And one with wildcards, which even one binding has beside it: each hundredth is such.
     let patterns: Vec<String> = (0..=bindings).map(path::pattern).collect();
     let mut topics = Topics::new(patterns.iter().map(String::as_str));
-    let mut row = Row::new("");
-    row.fill(rounds, |batches| {
+    Box::new(move |batches| {
         for _ in 0..batches * BATCH {
             black_box(topics.find(black_box("order.a001.created")).len());
         }
-    });
-    row
+    })
 }
 
-/// Runs handlers on a treadmill, which `each` turns as often as it likes.
-fn on(treadmill: &Treadmill, handlers: impl HandlerList<NoState>, each: impl FnOnce(&mut dyn FnMut(u64))) {
-    let runtime = path::runtime();
-    let app = runtime.block_on(path::start(
-        App::new("bench").handlers(handlers),
-        &treadmill.bus(),
-    ));
-    each(&mut |deliveries| runtime.block_on(treadmill.turn(deliveries)));
-    runtime.block_on(path::end(app));
+/// Handlers on a treadmill.
+struct Track {
+    runtime: Runtime,
+    treadmill: Treadmill,
+    app: Option<RunningApp>,
+}
+
+impl Track {
+    fn new(treadmill: Treadmill, handlers: impl HandlerList<NoState>) -> Self {
+        let runtime = path::runtime();
+        let app = App::new("bench").handlers(handlers);
+        let app = Some(runtime.block_on(path::start(app, &treadmill.bus())));
+        Self {
+            runtime,
+            treadmill,
+            app,
+        }
+    }
+
+    fn turn(&self, deliveries: u64) {
+        self.runtime.block_on(self.treadmill.turn(deliveries));
+    }
+}
+
+impl Drop for Track {
+    fn drop(&mut self) {
+        if let Some(app) = self.app.take() {
+            self.runtime.block_on(path::end(app));
+        }
+    }
 }
 
 /// Nanoseconds and, where they are counted, allocations of one of `count` that `work` does.
@@ -257,6 +278,19 @@ fn measured(count: u64, work: impl FnOnce()) -> (f64, Option<f64>) {
     let allocations = alloc::since(allocations);
     let of_each = |allocations| allocations as f64 / count as f64;
     (nanos / count as f64, allocations.map(of_each))
+}
+
+/// How many batches of `work` a round has time for. By the wall clock: that of a thread may move in steps of milliseconds.
+fn batches_of(work: &mut Work) -> u64 {
+    let mut batches = 1;
+    loop {
+        let started = Instant::now();
+        work(batches);
+        if started.elapsed() >= ROUND / 2 {
+            return batches;
+        }
+        batches *= 2;
+    }
 }
 
 impl Row {
@@ -271,17 +305,6 @@ impl Row {
     fn add(&mut self, (nanos, allocations): (f64, Option<f64>)) {
         self.nanos.push(nanos);
         self.allocations.extend(allocations);
-    }
-
-    /// Does `work` in batches, as many as a round has time for.
-    fn fill(&mut self, rounds: usize, mut work: impl FnMut(u64)) {
-        work(1);
-        let (batch, _) = measured(1, || (0..8).for_each(|_| work(1)));
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Between one and a few thousand.
-        let batches = (ROUND_NANOS * 8.0 / batch.max(1.0)).clamp(1.0, 40_000.0) as u64;
-        for _ in 0..rounds {
-            self.add(measured(batches * BATCH, || work(batches)));
-        }
     }
 
     fn nanos(&self) -> Summary {
@@ -323,19 +346,34 @@ impl Table {
         ];
     }
 
-    /// Adds a row for each size, and holds the last against the first.
-    fn series(&mut self, what: &str, rows: Vec<(usize, Row)>) {
-        if let (Some((_, first)), Some((most, last))) = (rows.first(), rows.last()) {
+    /// Measures the work of each size in turn, and holds the last against the first, round by round.
+    fn series(&mut self, what: &str, rounds: usize, mut works: Vec<(usize, Work)>) {
+        let batches: Vec<u64> = works.iter_mut().map(|(_, work)| batches_of(work)).collect();
+        let mut rows: Vec<Row> = works
+            .iter()
+            .map(|(size, _)| Row::new(format!("{size} {what}")))
+            .collect();
+        for round in 0..rounds {
+            for turn in 0..works.len() {
+                let at = (round + turn) % works.len();
+                let (work, batches) = (&mut works[at].1, batches[at]);
+                rows[at].add(measured(batches * BATCH, || work(batches)));
+            }
+        }
+        if let (Some(first), Some(last), Some((most, _))) = (rows.first(), rows.last(), works.last()) {
+            let ratios: Vec<f64> = last
+                .nanos
+                .iter()
+                .zip(&first.nanos)
+                .map(|(last, first)| last / first)
+                .collect();
             self.targets.push(Target {
                 about: format!("{most} {what}: at most {MOST_AMONG_MANY} of what one costs"),
-                found: last.nanos().median / first.nanos().median,
+                found: summary(&ratios).map_or(f64::NAN, |ratio| ratio.median),
                 most: MOST_AMONG_MANY,
             });
         }
-        self.rows.extend(rows.into_iter().map(|(size, row)| Row {
-            what: format!("{size} {what}"),
-            ..row
-        }));
+        self.rows.extend(rows);
     }
 
     /// Each target with what was found, and whether it holds.

@@ -55,8 +55,9 @@ impl Workers {
             None
         };
         let found = match key {
-            Some(key) => self.that_may_have(key).find_map(&mut ask),
-            None => (0..self.all.len()).find_map(&mut ask),
+            Some(key) if self.all.len() > 1 => self.that_may_have(key).find_map(&mut ask),
+            // A handler alone knows its own patterns.
+            _ => (0..self.all.len()).find_map(&mut ask),
         };
         found.unwrap_or(best)
     }

@@ -65,6 +65,7 @@ impl Shift<'_> {
                     came_back: ever_came_back.then_some(incoming.delivery_count),
                     waited: Duration::ZERO,
                 });
+                self.occupy(judged.handler);
             }
             Verdict::Over(Ending::Undeclared) => self.ignore(incoming, &judged.origin, judged.handler, now),
             Verdict::Over(ending) => {

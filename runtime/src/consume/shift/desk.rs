@@ -14,6 +14,8 @@ use super::swift::Swift;
 pub(super) struct Desk {
     pub(super) worker: Arc<Worker>,
     pub(super) lanes: Lanes,
+    /// Whether it is looked at for what it holds.
+    pub(super) is_occupied: bool,
     /// How many attempts run.
     busy: usize,
     /// When the next probe may start, while the breaker is open and the queue is held.
@@ -28,6 +30,7 @@ impl Desk {
         Self {
             worker,
             lanes,
+            is_occupied: false,
             busy: 0,
             probe_at: None,
             probing: false,

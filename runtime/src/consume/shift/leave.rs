@@ -192,7 +192,7 @@ impl Shift<'_> {
         }
         let open = self.desks[0].worker.breaker().is_open();
         match self.pace {
-            Pace::Probe if self.running.is_empty() => {
+            Pace::Probe if self.is_idle() => {
                 self.begin_to_leave(Exit::Pace(if open { Pace::Probe } else { Pace::Full }));
             }
             Pace::Full | Pace::Careful if open => self.begin_to_leave(Exit::Pace(Pace::Probe)),

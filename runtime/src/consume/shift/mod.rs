@@ -59,9 +59,13 @@ pub(crate) struct Shift<'a> {
     pace: Pace,
     window: AckWindow,
     desks: Vec<Desk>,
+    /// The desks that hold something, in the order in which they came to do so; of a thousand most hold nothing.
+    occupied: Vec<usize>,
     /// Every delivery that an attempt or its settlement works on.
     running: HashMap<u64, Running, BuildHasherDefault<TagHasher>>,
     beginning: Box<dyn Beginning>,
+    /// What attempts came to that were over where they were begun.
+    over: Vec<Ended>,
     /// What was handed out last, its room kept for what comes next.
     batch: Vec<Incoming>,
     /// Empty but for its room.
@@ -85,9 +89,9 @@ struct Running {
     handler: usize,
     /// Whether a handler has it, rather than that it is set aside or given up without one.
     is_attempt: bool,
-    /// Whether it was begun without a task.
+    /// Whether it was begun without a task, and then needed one.
     begun_here: bool,
-    /// Absent for an attempt that was over at its first poll: its reports are on their way.
+    /// Absent for an attempt that ended in a panic of ours, of which no report comes.
     task: Option<JoinHandle<()>>,
     /// Whether the handler itself still runs: what comes after takes no place of another attempt.
     in_handler: bool,
@@ -96,10 +100,17 @@ struct Running {
     came_back: Option<u32>,
 }
 
-/// What an attempt's task says.
+/// What an attempt says.
 struct Report {
     tag: u64,
     news: News,
+}
+
+/// What an attempt came to.
+struct Ended {
+    tag: u64,
+    carried: Carried,
+    done: Done,
 }
 
 /// An attempt that is over, and how long it took.
@@ -137,8 +148,10 @@ impl<'a> Shift<'a> {
             subscription,
             pace,
             desks,
+            occupied: Vec::new(),
             running: HashMap::default(),
             beginning: work::beginning(),
+            over: Vec::new(),
             batch: Vec::new(),
             acks: Vec::new(),
             reports,
@@ -172,12 +185,17 @@ impl<'a> Shift<'a> {
             self.subscription.set_waiting(self.waiting());
             *self.awake = None;
             if let Some(exit) = self.leaving
-                && self.running.is_empty()
+                && self.is_idle()
                 && !self.has_to_finish()
             {
                 return self.leave(exit).await;
             }
-            match self.next_turn(wanted).await {
+            let turn = if self.over.is_empty() {
+                self.next_turn(wanted).await
+            } else {
+                Turn::Over
+            };
+            match turn {
                 Turn::Wanted => called = true,
                 Turn::Abort => return self.abort_all(),
                 Turn::Deliveries => {
@@ -196,6 +214,12 @@ impl<'a> Shift<'a> {
                     while let Ok(report) = self.reports.try_recv() {
                         self.take_report(report, now);
                     }
+                }
+                Turn::Over => {
+                    // Attempts and deliveries may always be there at once, and others have a turn, too.
+                    tokio::task::coop::consume_budget().await;
+                    let now = self.now();
+                    self.take_what_is_over(now);
                 }
                 Turn::Clock(awake) => {
                     self.timer = None;
@@ -270,13 +294,29 @@ impl<'a> Shift<'a> {
         }
     }
 
+    /// Whether no attempt is under way, and none is over that has not been seen to.
+    fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.over.is_empty()
+    }
+
+    fn occupied(&self) -> impl Iterator<Item = &Desk> {
+        self.occupied.iter().map(|at| &self.desks[*at])
+    }
+
+    /// Has a desk looked at as long as it holds something.
+    fn occupy(&mut self, at: usize) {
+        if !std::mem::replace(&mut self.desks[at].is_occupied, true) {
+            self.occupied.push(at);
+        }
+    }
+
     /// How many deliveries wait for nothing but the clock, or for those that run.
     fn waiting(&self) -> usize {
-        self.desks.iter().map(|desk| desk.lanes.len()).sum()
+        self.occupied().map(|desk| desk.lanes.len()).sum()
     }
 
     fn set_timer(&mut self) {
-        let due = self.desks.iter().filter_map(Desk::next_due).min();
+        let due = self.occupied().filter_map(Desk::next_due).min();
         if due != self.timer.as_ref().map(|(due, _)| *due) {
             let now = self.elapsed();
             let clock = self.consumer.service.bus().broker().clock();
@@ -333,6 +373,8 @@ enum Turn {
     Deliveries,
     Lost,
     Report(Report),
+    /// Attempts were over where they were begun.
+    Over,
     Clock(Awake),
     Flushed,
     HoldCheck,

@@ -13,6 +13,9 @@ const SWIFT: Duration = Duration::from_micros(10);
 const SLOW: Duration = Duration::from_micros(50);
 /// How many attempts in a row must have been swift.
 const IN_A_ROW: u32 = 16;
+/// After so many in a row a single one that was not is taken for the machine's doing, and not for the handler's: the next
+/// attempt tells.
+const LONG: u32 = 256;
 
 /// How swift a handler was of late.
 #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ impl Swift {
     /// An attempt took so long; `waited` when it was begun without a task and then needed one.
     pub(super) fn took(&mut self, took: Duration, waited: bool) {
         if took >= SLOW || waited {
-            self.in_a_row = 0;
+            self.in_a_row = if self.in_a_row >= LONG { IN_A_ROW - 1 } else { 0 };
         } else if took < SWIFT {
             self.in_a_row = self.in_a_row.saturating_add(1);
         }
@@ -58,6 +61,19 @@ mod tests {
     fn one_slow_attempt_and_it_is_swift_no_more() {
         let mut swift = swift();
         swift.took(SLOW, false);
+        assert!(!swift.is_likely());
+    }
+
+    #[test]
+    fn after_a_long_row_one_slow_attempt_is_forgiven_and_a_second_is_not() {
+        let mut swift = swift();
+        (IN_A_ROW..LONG).for_each(|_| swift.took(Duration::from_micros(1), false));
+        swift.took(SLOW, false);
+        assert!(!swift.is_likely());
+        swift.took(Duration::from_micros(1), false);
+        assert!(swift.is_likely());
+        swift.took(SLOW, false);
+        swift.took(Duration::from_micros(1), false);
         assert!(!swift.is_likely());
     }
 

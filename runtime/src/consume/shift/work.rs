@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
-use super::{Done, Exit, News, Now, Report, Running, Shift};
+use super::{Done, Ended, Exit, News, Now, Report, Running, Shift};
 use crate::consume::attempt;
 use crate::consume::breaker::Change;
 use crate::consume::case::{Carried, Case};
@@ -19,6 +19,7 @@ use crate::consume::consumer::Wanted;
 use crate::consume::held::Held;
 use crate::consume::outcome::Outcome;
 use crate::consume::worker::{Counts, Worker};
+use crate::message::Message;
 use crate::telemetry;
 
 impl Shift<'_> {
@@ -31,11 +32,17 @@ impl Shift<'_> {
         if self.alone_through > 0 {
             return self.start_the_oldest(now);
         }
-        for at in 0..self.desks.len() {
+        // A start puts nothing into a desk, so none is added meanwhile.
+        let mut occupied = std::mem::take(&mut self.occupied);
+        occupied.retain(|&at| {
             while let Some((held, probe)) = self.desks[at].next(self.pace, now) {
                 self.start(held, probe);
             }
-        }
+            let desk = &mut self.desks[at];
+            desk.is_occupied = desk.lanes.len() > 0;
+            desk.is_occupied
+        });
+        self.occupied = occupied;
     }
 
     /// Whether what was set aside is out of hand, and nothing else can come: what starts now may end the process, and
@@ -58,7 +65,7 @@ impl Shift<'_> {
     /// process, it is the first to come back.
     fn start_the_oldest(&mut self, now: Duration) {
         let waits = self.desks.iter().any(|desk| desk.lanes.waits());
-        if !self.has_acknowledged() || waits || !self.running.is_empty() {
+        if !self.has_acknowledged() || waits || !self.is_idle() {
             return;
         }
         let ready = self.desks.iter_mut().enumerate();
@@ -91,9 +98,13 @@ impl Shift<'_> {
         };
         let begun_here = self.desks[handler].swift.is_likely();
         let task = if begun_here {
-            self.beginning.begin(work)
+            match self.beginning.begin(work, &self.reporter) {
+                Begun::Over(ended) => return self.over.push(ended),
+                Begun::Waits(task) => Some(task),
+                Begun::Panicked => None,
+            }
         } else {
-            Some(tokio::spawn(work.run()))
+            Some(tokio::spawn(work.run_and_report()))
         };
         self.running.insert(
             tag,
@@ -123,11 +134,7 @@ impl Shift<'_> {
                 let Some(running) = self.running.remove(&report.tag) else {
                     return;
                 };
-                if let (Carried::Settled { .. }, Some(count)) = (&carried, running.came_back) {
-                    self.consumer
-                        .harmless_returns
-                        .seen_through(&running.message, count);
-                }
+                self.note_if_seen_through(&carried, running.came_back, &running.message);
                 let desk = &mut self.desks[running.handler];
                 if running.in_handler {
                     desk.left(now.elapsed);
@@ -141,6 +148,28 @@ impl Shift<'_> {
             }
         }
         self.mind_the_breaker();
+    }
+
+    /// Sees to the attempts that were over where they were begun.
+    pub(super) fn take_what_is_over(&mut self, now: Now) {
+        let mut over = std::mem::take(&mut self.over);
+        for Ended { tag, carried, done } in over.drain(..) {
+            let Done { held, took } = done;
+            let handler = held.handler;
+            self.note_if_seen_through(&carried, held.came_back, held.delivery.message());
+            let desk = &mut self.desks[handler];
+            desk.left(now.elapsed);
+            desk.swift.took(took, false);
+            self.finish(tag, handler, Some(held), carried, now);
+            self.mind_the_breaker();
+        }
+        self.over = over;
+    }
+
+    fn note_if_seen_through(&mut self, carried: &Carried, came_back: Option<u32>, message: &Message) {
+        if let (Carried::Settled { .. }, Some(count)) = (carried, came_back) {
+            self.consumer.harmless_returns.seen_through(message, count);
+        }
     }
 
     fn finish(&mut self, tag: u64, handler: usize, held: Option<Held>, carried: Carried, now: Now) {
@@ -177,6 +206,7 @@ impl Shift<'_> {
                     }
                     held.delivery = held.delivery.again(next_attempt, error);
                     desk.lanes.wait(held, now.elapsed + delay);
+                    self.occupy(handler);
                 }
             }
             // Unsettled; it returns to its queue when the shift ends.
@@ -188,7 +218,16 @@ impl Shift<'_> {
 /// Where attempts are begun without a task, one after the other in the same place.
 pub(super) trait Beginning: Send {
     /// Begins an attempt here and now, and gives it a task of its own when it does not end at once.
-    fn begin(&mut self, work: Work) -> Option<JoinHandle<()>>;
+    fn begin(&mut self, work: Work, reporter: &UnboundedSender<Report>) -> Begun;
+}
+
+/// What became of an attempt at its first poll.
+pub(super) enum Begun {
+    Over(Ended),
+    /// It goes on in a task, which reports.
+    Waits(JoinHandle<()>),
+    /// In what is not the handler's own.
+    Panicked,
 }
 
 /// A place for attempts to be begun.
@@ -207,10 +246,10 @@ struct Place<F, S> {
 
 impl<F, S> Beginning for Place<F, S>
 where
-    F: Future<Output = ()> + Send + 'static,
+    F: Future<Output = Ended> + Send + 'static,
     S: Fn(Work) -> F + Send,
 {
-    fn begin(&mut self, work: Work) -> Option<JoinHandle<()>> {
+    fn begin(&mut self, work: Work, reporter: &UnboundedSender<Report>) -> Begun {
         self.attempt.set(Some((self.set_out)(work)));
         // Whom this poll would wake need not be known: a new task is polled as soon as it is spawned.
         let mut nobody = task::Context::from_waker(task::Waker::noop());
@@ -220,17 +259,28 @@ where
         let polled = catch_unwind(AssertUnwindSafe(|| poll_it(attempt.as_mut(), &mut nobody)));
         if let Ok(Poll::Pending) = polled {
             let mut attempt = std::mem::replace(&mut self.attempt, Box::pin(None));
-            return Some(tokio::spawn(poll_fn(move |cx| poll_it(attempt.as_mut(), cx))));
+            let reporter = reporter.clone();
+            return Begun::Waits(tokio::spawn(async move {
+                if let Some(ended) = poll_fn(|cx| poll_it(attempt.as_mut(), cx)).await {
+                    ended.report(&reporter);
+                }
+            }));
         }
         self.attempt.set(None);
-        None
+        match polled {
+            Ok(Poll::Ready(Some(ended))) => Begun::Over(ended),
+            _ => Begun::Panicked,
+        }
     }
 }
 
-fn poll_it(attempt: Pin<&mut Option<impl Future<Output = ()>>>, cx: &mut task::Context<'_>) -> Poll<()> {
+fn poll_it<T>(
+    attempt: Pin<&mut Option<impl Future<Output = T>>>,
+    cx: &mut task::Context<'_>,
+) -> Poll<Option<T>> {
     attempt
         .as_pin_mut()
-        .map_or(Poll::Ready(()), |attempt| attempt.poll(cx))
+        .map_or(Poll::Ready(None), |attempt| attempt.poll(cx).map(Some))
 }
 
 /// One attempt on its way.
@@ -245,7 +295,7 @@ pub(super) struct Work {
 impl Work {
     // Each delivery moves this future to where it runs, so it is kept small: what few deliveries need is boxed when they
     // need it.
-    async fn run(self) {
+    async fn run(self) -> Ended {
         let started = Instant::now();
         let delivery = &self.held.delivery;
         let outcome = attempt::run(&self.worker, delivery.clone()).await;
@@ -261,12 +311,17 @@ impl Work {
         } else {
             Box::pin(self.case().settle_guarded(outcome, counts)).await
         };
-        let Self { reporter, held, .. } = self;
-        // The shift may be over; then nobody waits for the news.
-        let _ = reporter.send(Report {
+        let held = self.held;
+        Ended {
             tag: held.tag,
-            news: News::Carried(carried, Some(Done { held, took })),
-        });
+            carried,
+            done: Done { held, took },
+        }
+    }
+
+    async fn run_and_report(self) {
+        let reporter = self.reporter.clone();
+        self.run().await.report(&reporter);
     }
 
     fn report(&self, news: News) {
@@ -287,6 +342,17 @@ impl Work {
             waited: self.held.waited,
             delivery: Some(delivery.clone()),
         }
+    }
+}
+
+impl Ended {
+    fn report(self, reporter: &UnboundedSender<Report>) {
+        let Self { tag, carried, done } = self;
+        // The shift may be over; then nobody waits for the news.
+        let _ = reporter.send(Report {
+            tag,
+            news: News::Carried(carried, Some(done)),
+        });
     }
 }
 
