@@ -219,6 +219,10 @@ impl<'a> Shift<'a> {
                     // Attempts and deliveries may always be there at once, and others have a turn, too.
                     tokio::task::coop::consume_budget().await;
                     let now = self.now();
+                    // What an attempt said on its way counts before what it came to: tried again, it has the same tag.
+                    while let Ok(report) = self.reports.try_recv() {
+                        self.take_report(report, now);
+                    }
                     self.take_what_is_over(now);
                 }
                 Turn::Clock(awake) => {
