@@ -4,32 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::body::Body;
 use super::malformed::{Fault, Malformed};
 use super::object::{Name, Object, Scalar};
 use super::read::Found;
-use crate::timestamp::Timestamp;
-
-/// An envelope as it is written, but for the data, which comes last: the keys in this order, and nothing for what is
-/// absent.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct EnvelopeHead<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) r#type: &'a str,
-    pub(crate) timestamp: Timestamp,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(crate) aggregate_id: &'a str,
-    pub(crate) correlation_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) causation_id: Option<&'a str>,
-    pub(crate) version: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) source: Option<&'a str>,
-}
 
 /// The keys that are read. `pattern` is the type in what Nest's own transport writes.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -63,9 +44,22 @@ impl Name for Key {
 // {"pattern":"order.created","data":{…}}
 // {"orderId":"o-1"}                         the data alone, when its type comes from elsewhere
 pub(crate) fn read<'a>(body: &Body<'a>, outer_type: Option<&'a str>) -> Result<Found<'a>, Malformed> {
-    if let Some(found) = body.plain().and_then(Plain::found) {
-        return Ok(found);
+    match read_plainly(body) {
+        Some(found) => Ok(found),
+        None => read_thoroughly(body, outer_type),
     }
+}
+
+/// A plain envelope; nothing where it is none.
+pub(super) fn read_plainly<'a>(body: &Body<'a>) -> Option<Found<'a>> {
+    body.plain().and_then(Plain::found)
+}
+
+/// Any envelope, and what is wrong with one.
+pub(super) fn read_thoroughly<'a>(
+    body: &Body<'a>,
+    outer_type: Option<&'a str>,
+) -> Result<Found<'a>, Malformed> {
     let members: Object<'a, Key> = body.object()?;
     let Some(data) = members.raw(&Key::Data) else {
         return bare(body, &members, outer_type);

@@ -1,5 +1,7 @@
 //! What holds of every message there is: said once, for the tests and the fuzz targets, which bring the messages.
 
+use super::body::Body;
+use super::envelope;
 use super::error_text::chain;
 use super::limits::Limits;
 use super::origin::origin;
@@ -15,7 +17,7 @@ pub(crate) const RETURN: &str = "payments.return";
 /// The queue that the message comes from.
 pub(crate) const QUEUE: &str = "payments.take_payment";
 
-/// Reads, and looks at all that reading gives.
+/// Reads, and looks at all that reading gives, the plain way and the thorough one.
 ///
 /// # Panics
 /// When it does not hold.
@@ -28,6 +30,12 @@ pub(crate) fn reading(message: &Message) {
             assert!(serde_json::from_str::<serde::de::IgnoredAny>(event.json()).is_ok());
         }
         Err(malformed) => assert!(!chain(&malformed).is_empty()),
+    }
+    if let Ok(body) = Body::of(message, &Limits::default())
+        && let Some(plain) = envelope::read_plainly(&body)
+    {
+        let thorough = envelope::read_thoroughly(&body, None);
+        assert_eq!(format!("{:?}", Some(plain)), format!("{:?}", thorough.ok()));
     }
     let _ = TraceContext::from_headers(&message.headers);
 }

@@ -6,6 +6,7 @@ mod cloudevents;
 pub(crate) mod decode;
 mod envelope;
 pub(crate) mod error_text;
+mod head;
 pub(crate) mod ids;
 pub(crate) mod limits;
 #[cfg(any(test, fuzzing))]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cloudevents;
-use super::envelope::EnvelopeHead;
+use super::head::EnvelopeHead;
 use super::limits::Limits;
 use super::names;
 use crate::headers::Headers;
@@ -39,7 +39,7 @@ pub(crate) fn write(
 ) -> Result<Vec<u8>, Unpublishable> {
     let head = EnvelopeHead {
         id: metadata.id,
-        r#type: &prepared.event_type,
+        event_type: &prepared.event_type,
         timestamp: metadata.timestamp,
         aggregate_id: &prepared.aggregate_id,
         correlation_id: metadata.correlation_id,
@@ -48,10 +48,8 @@ pub(crate) fn write(
         source: metadata.source,
     };
     let mut body = Vec::with_capacity(prepared.data.len() + METADATA_BYTES);
-    serde_json::to_writer(&mut body, &head).map_err(Unpublishable::Serialize)?;
+    head.write(&mut body).map_err(Unpublishable::Serialize)?;
     // The data is JSON already, and becomes the last member.
-    body.pop();
-    body.extend_from_slice(b",\"data\":");
     body.extend_from_slice(&prepared.data);
     body.push(b'}');
     let (bytes, limit) = (body.len(), limits.max_body_bytes);

@@ -14,9 +14,9 @@ use crate::wire::limits::Limits;
 use crate::wire::look;
 use crate::wire::write::{self, OutgoingMetadata};
 
-/// JSON of any shape, a few levels deep.
-fn json() -> impl Strategy<Value = String> {
-    let name = prop_oneof![
+/// The name of a member, quoted.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
         prop::sample::select(vec![
             "id",
             "type",
@@ -36,7 +36,11 @@ fn json() -> impl Strategy<Value = String> {
         ])
         .prop_map(|name| format!("\"{name}\"")),
         any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
-    ];
+    ]
+}
+
+/// JSON of any shape, a few levels deep.
+fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
         any::<bool>().prop_map(|value| value.to_string()),
@@ -46,12 +50,29 @@ fn json() -> impl Strategy<Value = String> {
         "\"(\\\\u[0-9a-f]{4}|\\\\n|[a-z])*\"",
     ];
     leaf.prop_recursive(4, 32, 6, move |inner| {
-        let member = (name.clone(), inner.clone()).prop_map(|(name, value)| format!("{name}:{value}"));
+        let member = (name(), inner.clone()).prop_map(|(name, value)| format!("{name}:{value}"));
         prop_oneof![
             vec(inner, 0..6).prop_map(|values| format!("[{}]", values.join(","))),
             vec(member, 0..12).prop_map(|members| format!("{{{}}}", members.join(","))),
         ]
     })
+}
+
+/// A member of an envelope: mostly as it should be, and then anything.
+fn member() -> impl Strategy<Value = (String, String)> {
+    let text = prop_oneof![
+        Just(String::new()),
+        Just("2026-11-23T10:00:00.123Z".to_owned()),
+        "[a-zé\u{1f600}. -]{0,12}",
+        any::<String>(),
+    ];
+    let value = prop_oneof![
+        4 => text.prop_map(|text| serde_json::to_string(&text).unwrap()),
+        1 => "0{0,2}[0-9]{1,11}(\\.0)?",
+        1 => Just("null".to_owned()),
+        1 => json(),
+    ];
+    (name(), value)
 }
 
 fn header_value() -> impl Strategy<Value = HeaderValue> {
@@ -218,6 +239,23 @@ proptest! {
         prop_assert_eq!((&*known.id, known.timestamp), (metadata.id, metadata.timestamp));
         prop_assert_eq!(&known.correlation_id, metadata.correlation_id);
         prop_assert_eq!((known.causation_id.as_deref(), known.source.as_deref()), (metadata.causation_id, metadata.source));
+    }
+
+    #[test]
+    fn what_is_read_the_plain_way_is_what_the_thorough_way_reads(
+        members in vec(member(), 0..10), gap in "[ \\t\\n\\r\\x0c]?", end in "[ x}]?",
+        at in any::<Index>(), byte in prop::option::weighted(0.3, any::<u8>()),
+    ) {
+        let members: Vec<String> = members
+            .iter()
+            .map(|(name, value)| format!("{gap}{name}{gap}:{gap}{value}{gap}"))
+            .collect();
+        let mut body = format!("{gap}{{{}}}{end}", members.join(",")).into_bytes();
+        if let Some(byte) = byte {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        look::reading(&message(body));
     }
 
     #[test]
