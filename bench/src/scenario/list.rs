@@ -263,9 +263,10 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "memory",
-        about: "in memory on one core, end to end, beside 100 to 10,000 patterns that match nothing",
+        about: "in memory on one core, end to end, from one task and from 64, and beside 100 to 10,000 patterns that match nothing",
         rows: &[
             row(Twin::Tidings, Job::Memory, 300_000),
+            named("64-tasks", Twin::Tidings, Job::MemoryMany, 300_000),
             named("100-patterns", Twin::Tidings, Job::Dispatch100, 300_000),
             named("1000-patterns", Twin::Tidings, Job::Dispatch1000, 300_000),
             named("10000-patterns", Twin::Tidings, Job::Dispatch10000, 300_000),

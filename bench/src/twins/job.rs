@@ -48,6 +48,8 @@ pub(crate) enum Job {
     Chain,
     /// As many as there can be, from the publish to the handler, in memory and on one core.
     Memory,
+    /// The same, published by 64 tasks, which run ahead of the handler.
+    MemoryMany,
     /// The same beside handlers with so many patterns that do not match.
     Dispatch100,
     Dispatch1000,
@@ -72,7 +74,7 @@ pub(crate) struct Fill {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::PublishOne,
         Self::PublishMany,
         Self::Publish1024,
@@ -97,6 +99,7 @@ impl Job {
         Self::EndToEndFull,
         Self::Chain,
         Self::Memory,
+        Self::MemoryMany,
         Self::Dispatch100,
         Self::Dispatch1000,
         Self::Dispatch10000,
@@ -131,6 +134,7 @@ impl Job {
             Self::EndToEndFull => "end-to-end-full",
             Self::Chain => "chain",
             Self::Memory => "memory",
+            Self::MemoryMany => "memory-64",
             Self::Dispatch100 => "dispatch-100",
             Self::Dispatch1000 => "dispatch-1000",
             Self::Dispatch10000 => "dispatch-10000",
@@ -147,7 +151,7 @@ impl Job {
     pub(crate) fn is_on_one_core(self) -> bool {
         matches!(
             self,
-            Self::Memory | Self::Dispatch100 | Self::Dispatch1000 | Self::Dispatch10000
+            Self::Memory | Self::MemoryMany | Self::Dispatch100 | Self::Dispatch1000 | Self::Dispatch10000
         )
     }
 
@@ -196,7 +200,12 @@ impl Job {
     /// The queues that a run needs, each with its pattern.
     pub(crate) fn queues(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Memory | Self::Dispatch100 | Self::Dispatch1000 | Self::Dispatch10000 | Self::Start => &[],
+            Self::Memory
+            | Self::MemoryMany
+            | Self::Dispatch100
+            | Self::Dispatch1000
+            | Self::Dispatch10000
+            | Self::Start => &[],
             Self::Family => &[(super::QUEUE, "family.*")],
             Self::Chain => &[
                 ("payments.settle", "order.created"),

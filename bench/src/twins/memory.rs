@@ -10,10 +10,8 @@ use crate::event::{OrderCreated, SMALL};
 use crate::stopwatch::Stopwatch;
 use crate::worker::Run;
 
-const TASKS: u64 = 64;
-
-/// With `cold` handlers beside, each of which has 100 patterns that match nothing.
-pub(crate) async fn run(run: &Run, cold: usize) {
+/// From so many tasks, and with `cold` handlers beside, each of which has 100 patterns that match nothing.
+pub(crate) async fn run(run: &Run, tasks: u64, cold: usize) {
     let bus = Bus::in_memory();
     let tally = Tally::new(run.events);
     let app = App::new("bench").state(tally.clone()).handlers(handlers![take]);
@@ -22,10 +20,10 @@ pub(crate) async fn run(run: &Run, cold: usize) {
     let events = run.events;
     let stopwatch = Stopwatch::start();
     let mut publishing = JoinSet::new();
-    for task in 0..TASKS {
+    for task in 0..tasks {
         let bus = bus.clone();
         publishing.spawn(async move {
-            for number in (task..events).step_by(usize::try_from(TASKS).unwrap_or(1)) {
+            for number in (task..events).step_by(usize::try_from(tasks).unwrap_or(1)) {
                 bus.publish(&OrderCreated::new(number, SMALL))
                     .await
                     .expect("memory confirms");
