@@ -65,6 +65,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::LapinBest, Job::PublishMany, 100_000),
             named("tidings-1024", Twin::Tidings, Job::Publish1024, 100_000),
             named("lapin-tasks", Twin::LapinBest, Job::PublishFromTasks, 100_000),
+            named("lapin-owner", Twin::LapinBest, Job::PublishByOwner, 100_000),
             row(Twin::LapinNaive, Job::PublishMany, 2_000),
             row(Twin::RustStream, Job::PublishMany, 100_000),
             row(Twin::FastStream, Job::PublishMany, 6_000),

@@ -12,6 +12,8 @@ pub(crate) enum Job {
     Publish1024,
     /// 256 tasks do, of those that are at their best in one.
     PublishFromTasks,
+    /// From 256 tasks that hand over to the one which owns the channel.
+    PublishByOwner,
     /// One task publishes ten thousand at a time.
     PublishAll,
     /// One task publishes a thousand at a time, and waits for the last of them before the next.
@@ -74,11 +76,12 @@ pub(crate) struct Fill {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::PublishOne,
         Self::PublishMany,
         Self::Publish1024,
         Self::PublishFromTasks,
+        Self::PublishByOwner,
         Self::PublishAll,
         Self::PublishThousands,
         Self::PublishBig,
@@ -114,6 +117,7 @@ impl Job {
             Self::PublishMany => "publish-256",
             Self::Publish1024 => "publish-1024",
             Self::PublishFromTasks => "publish-from-tasks",
+            Self::PublishByOwner => "publish-by-owner",
             Self::PublishAll => "publish-all",
             Self::PublishThousands => "publish-thousands",
             Self::PublishBig => "publish-64kb",

@@ -17,14 +17,14 @@ use super::lapin_wire::{
 };
 use super::tally::Tally;
 use super::tasks::publish_from;
-use super::{Fill, Job, chain, reconnect};
+use super::{Fill, Job, chain, owner, reconnect};
 use crate::event::{OrderCreated, now_micros};
 use crate::stopwatch::{Stopwatch, micros_since};
 use crate::worker::Run;
 
 const WINDOW: usize = 1024;
 const TOGETHER: u64 = 64;
-const TASKS: u64 = 256;
+pub(super) const TASKS: u64 = 256;
 const PREFETCH: u16 = 256;
 
 pub(crate) async fn run(job: Job, run: &Run) {
@@ -38,6 +38,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
             stopwatch.stop(run.events, latencies);
         }
         Job::PublishFromTasks => publish_from_tasks(run).await,
+        Job::PublishByOwner => owner::publish(run).await,
         Job::Consume | Job::ConsumeBig => consume(run).await,
         Job::Slow16 => side_by_side(run, 16, Work::Wait).await,
         Job::Slow => side_by_side(run, 64, Work::Wait).await,
@@ -54,7 +55,8 @@ pub(crate) async fn run(job: Job, run: &Run) {
     }
 }
 
-/// Publishes from 256 tasks, each of which awaits its confirm: what a service does that has lapin and many requests.
+/// Publishes from 256 tasks on one channel, each of which awaits its confirm: what a service does that has lapin and many
+/// requests. The library may then give one task the answer of another.
 async fn publish_from_tasks(run: &Run) {
     let (_connection, channel) = confirm_channel(&run.url).await;
     let stopwatch = Stopwatch::start();

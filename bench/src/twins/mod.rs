@@ -10,6 +10,7 @@ mod lapin_naive;
 mod lapin_wire;
 mod many;
 mod memory;
+mod owner;
 mod reconnect;
 mod start;
 mod tally;

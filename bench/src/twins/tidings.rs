@@ -47,7 +47,9 @@ pub(crate) async fn run(job: Job, run: &Run) {
         Job::Reconnect => reconnect::tidings(run).await,
         Job::Start => start::run(run).await,
         Job::Flat => flat::run(run).await,
-        other @ Job::PublishFromTasks => unreachable!("no scenario asks for {other:?}"),
+        other @ (Job::PublishFromTasks | Job::PublishByOwner) => {
+            unreachable!("no scenario asks for {other:?}")
+        }
     }
 }
 
