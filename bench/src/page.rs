@@ -236,7 +236,7 @@ impl Page {
             return Ok(());
         };
         let ours = rest.iter().filter(|row| row.twin == first.twin).count();
-        if ours != 0 && ours != rest.len() {
+        if ours != 0 && ours + 1 == rest.len() - ours {
             // Pairs: their targets say what they come to.
             return Ok(());
         }

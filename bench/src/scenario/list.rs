@@ -54,7 +54,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::FastStreamPlain, Job::PublishOne, 1_500),
         ],
         on: On::Queues,
-        rounds: 5,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -98,7 +98,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::LapinBest, Job::PublishBig, 3_000),
         ],
         on: On::Queues,
-        rounds: 4,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -133,7 +133,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::FastStreamPlain, Job::Consume, 4_000),
         ],
         on: On::Queues,
-        rounds: 3,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -144,7 +144,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::LapinBest, Job::ConsumeBig, 3_000),
         ],
         on: On::Queues,
-        rounds: 3,
+        rounds: 10,
         // 256 of 64 kB, as the wire brings them and once more as they are decoded, beside the process itself.
         targets: &[target(Figure::Peak, AtMost(64.0))],
     },
@@ -162,7 +162,7 @@ pub(crate) const ALL: &[Scenario] = &[
             named("lapin-1024", Twin::LapinBest, Job::Slow1024, 20_000),
         ],
         on: On::Queues,
-        rounds: 4,
+        rounds: 10,
         targets: &[
             of("tidings-16", Figure::Rate, TimesAtLeast(0.95, "lapin-16")),
             of("tidings-64", Figure::Rate, TimesAtLeast(0.95, "lapin-64")),
@@ -179,7 +179,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::LapinBest, Job::Offered, 3_000),
         ],
         on: On::Queues,
-        rounds: 6,
+        rounds: 10,
         // To the end of the last of 1.5 seconds, which comes some milliseconds after.
         targets: &[target(Figure::Rate, AtLeast(1_960.0))],
     },
@@ -191,7 +191,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::LapinBest, Job::Busy, 10_000),
         ],
         on: On::Queues,
-        rounds: 4,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -202,7 +202,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::LapinBest, Job::Stuck, 20_000),
         ],
         on: On::Queues,
-        rounds: 3,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -215,7 +215,7 @@ pub(crate) const ALL: &[Scenario] = &[
             named("unordered", Twin::Tidings, Job::Consume, 20_000),
         ],
         on: On::Queues,
-        rounds: 3,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -226,7 +226,7 @@ pub(crate) const ALL: &[Scenario] = &[
             named("one-type", Twin::Tidings, Job::Consume, 30_000),
         ],
         on: On::Queues,
-        rounds: 4,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -248,7 +248,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::LapinBest, Job::EndToEndFull, 30_000),
         ],
         on: On::Queues,
-        rounds: 4,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -259,7 +259,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::LapinBest, Job::Chain, 8_000),
         ],
         on: On::Queues,
-        rounds: 4,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -287,7 +287,7 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Twin::LapinBest, Job::Reconnect, 3),
         ],
         on: On::Queues,
-        rounds: 3,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -295,7 +295,7 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "500 handlers start: nothing is there, then (`s-again`) everything is",
         rows: &[row(Twin::Tidings, Job::Start, 500)],
         on: On::OwnQueues,
-        rounds: 2,
+        rounds: 10,
         targets: &[],
     },
     Scenario {
@@ -303,7 +303,7 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "memory over many events, end to end; `--events 10000000` is the long form",
         rows: &[row(Twin::Tidings, Job::Flat, 150_000)],
         on: On::Queues,
-        rounds: 2,
+        rounds: 10,
         targets: &[target(Figure::Also("growth"), AtMost(1.1))],
     },
 ];
