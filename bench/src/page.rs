@@ -236,8 +236,9 @@ impl Page {
             return Ok(());
         };
         let ours = rest.iter().filter(|row| row.twin == first.twin).count();
-        if ours != 0 && ours + 1 == rest.len() - ours {
-            // Pairs: their targets say what they come to.
+        let others = rest.len() - ours;
+        if ours != 0 && others == ours + 1 {
+            // As many rows of ours as of others are pairs: their targets say what they come to.
             return Ok(());
         }
         for row in rest {
