@@ -40,6 +40,11 @@ pub(crate) trait Broker: Send + Sync + 'static {
     /// every queue that it routes to.
     fn send(&self, publish: Publish);
 
+    /// Takes messages to publish, in their order.
+    fn send_all(&self, publishes: Vec<Publish>) {
+        publishes.into_iter().for_each(|publish| self.send(publish));
+    }
+
     /// Starts to take deliveries from a queue.
     fn subscribe(&self, subscribe: Subscribe) -> BoxFuture<'_, Result<Box<dyn Subscription>, Error>>;
 

@@ -16,11 +16,12 @@ use sending::Sending;
 
 pub(crate) use sending::Unsent;
 #[cfg(test)]
-pub(crate) use sending::{given_up, told};
+pub(crate) use sending::told;
 
 use crate::broker::{Broker, BrokerState};
 use crate::clock::Clock;
 use crate::config::{BusBuilder, Config, Declare};
+use crate::confirm::TOGETHER;
 use crate::context::Context;
 use crate::error::{PublishError, PublishFault, Result};
 use crate::headers::Headers;
@@ -248,36 +249,37 @@ impl Bus {
         Publishing(Box::pin(async move {
             let deadline = self.deadline();
             let encode = |(prepared, name)| self.encode(prepared, name, PublishOptions::new(), deadline);
-            self.hand_over_all(prepared.into_iter().map(encode)).await
+            self.hand_over_all(prepared.into_iter().map(encode), deadline)
+                .await
         }))
     }
 
-    // One after the other, for futures that are polled together overtake one another. Each is put into its envelope when
-    // its turn comes: made all at once, the first would be out of the processor's reach when they leave. The confirms
-    // come in about that order, too; who waits for one has most of the others by then.
+    // Some together, and one lot after the other: futures that are polled side by side overtake one another. Each is put into
+    // its envelope when its turn comes: made all at once, the first would be out of the processor's reach when they
+    // leave. The confirms come in about that order, too; who waits for one lot has most of the others by then.
     async fn hand_over_all(
         &self,
-        encoded: impl ExactSizeIterator<Item = Result<Outgoing>>,
+        mut encoded: impl ExactSizeIterator<Item = Result<Outgoing>>,
+        deadline: Instant,
     ) -> Vec<Result<String>> {
-        let mut underway = Vec::with_capacity(encoded.len());
-        for outgoing in encoded {
-            underway.push(match outgoing {
-                Ok(outgoing) => {
-                    let first = self.hand_over(&outgoing.sending).await;
-                    Ok((outgoing, first))
-                }
-                Err(error) => Err(error),
-            });
+        let mut answered = Vec::with_capacity(encoded.len());
+        let mut underway = Vec::with_capacity(encoded.len().div_ceil(TOGETHER));
+        while encoded.len() > 0 {
+            let together: Vec<_> = encoded.by_ref().take(TOGETHER).collect();
+            let sendings = together.iter().flatten().map(|outgoing| &outgoing.sending);
+            let answers = self.hand_over_together(sendings, deadline).await;
+            underway.push((together, answers));
         }
-        let mut answered = Vec::with_capacity(underway.len());
-        for one in underway {
-            answered.push(match one {
-                Ok((outgoing, first)) => {
-                    let word = self.answered(&outgoing.sending, first).await;
-                    Ok((outgoing, word))
-                }
-                Err(error) => Err(error),
-            });
+        for (together, mut answers) in underway {
+            self.decided(&mut answers, deadline).await;
+            let mut places = 0..;
+            let mut tell = |outgoing| {
+                (
+                    outgoing,
+                    self.told(answers.as_ref(), places.next().unwrap_or_default()),
+                )
+            };
+            answered.extend(together.into_iter().map(|one| one.map(&mut tell)));
         }
         if answered.iter().all(|one| !matches!(one, Ok((_, Err(_))))) {
             let conclude = |(outgoing, sent): (Outgoing, _)| outgoing.conclude(sent);

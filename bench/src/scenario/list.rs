@@ -81,6 +81,7 @@ pub(crate) const ALL: &[Scenario] = &[
         rows: &[
             row(Twin::Tidings, Job::PublishAll, 100_000),
             row(Twin::LapinBest, Job::PublishAll, 100_000),
+            named("lapin-calls", Twin::LapinBest, Job::PublishInCalls, 100_000),
             named("tidings-1000", Twin::Tidings, Job::PublishThousands, 100_000),
             row(Twin::RustStream, Job::PublishAll, 100_000),
             row(Twin::FastStream, Job::PublishAll, 6_000),

@@ -16,6 +16,8 @@ pub(crate) enum Job {
     PublishByOwner,
     /// One task publishes ten thousand at a time.
     PublishAll,
+    /// One task makes ten thousand, publishes them and waits for the last of them before the next.
+    PublishInCalls,
     /// One task publishes a thousand at a time, and waits for the last of them before the next.
     PublishThousands,
     /// Events of 64 kB from 256 tasks.
@@ -76,13 +78,14 @@ pub(crate) struct Fill {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 32] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::PublishOne,
         Self::PublishMany,
         Self::Publish1024,
         Self::PublishFromTasks,
         Self::PublishByOwner,
         Self::PublishAll,
+        Self::PublishInCalls,
         Self::PublishThousands,
         Self::PublishBig,
         Self::Consume,
@@ -119,6 +122,7 @@ impl Job {
             Self::PublishFromTasks => "publish-from-tasks",
             Self::PublishByOwner => "publish-by-owner",
             Self::PublishAll => "publish-all",
+            Self::PublishInCalls => "publish-in-calls",
             Self::PublishThousands => "publish-thousands",
             Self::PublishBig => "publish-64kb",
             Self::Consume => "consume",

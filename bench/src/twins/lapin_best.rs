@@ -39,6 +39,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
         }
         Job::PublishFromTasks => publish_from_tasks(run).await,
         Job::PublishByOwner => owner::publish(run).await,
+        Job::PublishInCalls => publish_in_calls(run).await,
         Job::Consume | Job::ConsumeBig => consume(run).await,
         Job::Slow16 => side_by_side(run, 16, Work::Wait).await,
         Job::Slow => side_by_side(run, 64, Work::Wait).await,
@@ -68,6 +69,25 @@ async fn publish_from_tasks(run: &Run) {
         }
     };
     let latencies = publish_from(TASKS, run.events, publish).await;
+    stopwatch.stop(run.events, latencies);
+}
+
+/// Publishes ten thousand a call, all of which are there before it: no call has the confirms of another to wait for
+/// meanwhile.
+async fn publish_in_calls(run: &Run) {
+    const AT_ONCE: u64 = 10_000;
+    let (_connection, channel) = confirm_channel(&run.url).await;
+    let stopwatch = Stopwatch::start();
+    let mut latencies = Vec::new();
+    let mut number = 0;
+    while number < run.events {
+        let end = (number + AT_ONCE).min(run.events);
+        let made = |number| OrderCreated::new(number, Job::PublishInCalls.note());
+        let events: Vec<OrderCreated> = (number..end).map(made).collect();
+        let encoded = |at| encode(&events[usize::try_from(at).unwrap_or_default()]);
+        latencies.extend(publish(&channel, end - number, KEY, encoded).await);
+        number = end;
+    }
     stopwatch.stop(run.events, latencies);
 }
 

@@ -47,7 +47,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
         Job::Reconnect => reconnect::tidings(run).await,
         Job::Start => start::run(run).await,
         Job::Flat => flat::run(run).await,
-        other @ (Job::PublishFromTasks | Job::PublishByOwner) => {
+        other @ (Job::PublishFromTasks | Job::PublishByOwner | Job::PublishInCalls) => {
             unreachable!("no scenario asks for {other:?}")
         }
     }

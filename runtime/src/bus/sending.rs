@@ -8,7 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Bus;
 use crate::broker::Publish;
-use crate::confirm::{Answer, confirm};
+use crate::confirm::{Answers, Confirm, confirm_together};
 use crate::context::Context;
 use crate::error::PublishFault;
 use crate::message::Message;
@@ -40,6 +40,15 @@ impl Sending {
             deadline,
         }
     }
+
+    fn publish(&self, while_handling: bool, confirm: Confirm) -> Publish {
+        Publish {
+            message: Arc::clone(&self.message),
+            mandatory: self.mandatory,
+            while_handling,
+            confirm,
+        }
+    }
 }
 
 async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
@@ -66,46 +75,68 @@ impl Bus {
     }
 
     /// Hands a message to the broker, once there is a place for it.
-    pub(super) async fn hand_over(&self, sending: &Sending) -> Result<Answer, Unsent> {
+    pub(super) async fn hand_over(&self, sending: &Sending) -> Option<Answers> {
         let place = if sending.in_window {
-            // While others wait there is none to be had at once, so nobody is overtaken. Waiting is boxed: every publish
-            // would have to make room for it.
-            match Arc::clone(&self.shared.window).try_acquire_owned() {
-                Ok(place) => Some(place),
-                Err(_) => Some(Box::pin(self.wait_for_place(sending)).await?),
-            }
+            Some(self.places(1, sending.deadline).await?)
         } else {
             None
         };
-        Ok(self.hand_over_now(sending, place))
+        let (confirms, answers) = confirm_together(1, place);
+        let while_handling = !sending.in_window || is_handling();
+        for confirm in confirms {
+            self.shared.broker.send(sending.publish(while_handling, confirm));
+        }
+        Some(answers)
     }
 
-    async fn wait_for_place(&self, sending: &Sending) -> Result<OwnedSemaphorePermit, Unsent> {
-        let acquired = Arc::clone(&self.shared.window).acquire_owned();
-        let place = within(sending.deadline, acquired).await;
-        let place = place.ok_or_else(|| Unsent::surely(self.timed_out()))?;
-        Ok(place.expect("the window is never closed"))
+    /// Hands messages to the broker that stand in the window, once there is a place for each.
+    pub(super) async fn hand_over_together(
+        &self,
+        sendings: impl Iterator<Item = &Sending> + Clone,
+        deadline: Instant,
+    ) -> Option<Answers> {
+        let count = sendings.clone().count();
+        let places = self.places(count, deadline).await?;
+        let (confirms, answers) = confirm_together(count, Some(places));
+        let while_handling = is_handling();
+        let publishes = sendings.zip(confirms);
+        let publishes = publishes.map(|(sending, confirm)| sending.publish(while_handling, confirm));
+        self.shared.broker.send_all(publishes.collect());
+        Some(answers)
     }
 
-    fn hand_over_now(&self, sending: &Sending, place: Option<OwnedSemaphorePermit>) -> Answer {
-        let (confirm, answer) = confirm(place);
-        let while_handling =
-            !sending.in_window || Context::current().is_some_and(|it| it.causation_id().is_some());
-        self.shared.broker.send(Publish {
-            message: Arc::clone(&sending.message),
-            mandatory: sending.mandatory,
-            while_handling,
-            confirm,
-        });
-        answer
+    /// So many places in the window; `None` when they are not to be had in time. While others wait there are none to be
+    /// had at once, so nobody is overtaken.
+    async fn places(&self, count: usize, deadline: Instant) -> Option<OwnedSemaphorePermit> {
+        let count = u32::try_from(count).expect("what is handed over together is few");
+        let window = || Arc::clone(&self.shared.window);
+        match window().try_acquire_many_owned(count) {
+            Ok(places) => Some(places),
+            // Boxed, for every publish would have to make room for it.
+            Err(_) => Box::pin(within(deadline, window().acquire_many_owned(count)))
+                .await
+                .map(|places| places.expect("the window is never closed")),
+        }
+    }
+
+    /// Waits until each of those that were handed over together is decided, or for as long as they have. What is late is
+    /// told one by one.
+    pub(super) async fn decided(&self, answers: &mut Option<Answers>, deadline: Instant) {
+        if let Some(answers) = answers {
+            let _ = within(deadline, answers).await;
+        }
+    }
+
+    /// What its caller is told of the publish at this place among those that were handed over together.
+    pub(super) fn told(&self, answers: Option<&Answers>, at: usize) -> Result<(), Unsent> {
+        match answers {
+            Some(answers) => told(answers, at, self.timed_out()),
+            None => Err(Unsent::surely(self.timed_out())),
+        }
     }
 
     /// Waits for the confirm, and hands the message over again when the broker refuses it.
-    pub(super) async fn confirmed(
-        &self,
-        sending: &Sending,
-        first: Result<Answer, Unsent>,
-    ) -> Result<(), Unsent> {
+    pub(super) async fn confirmed(&self, sending: &Sending, first: Option<Answers>) -> Result<(), Unsent> {
         match self.answered(sending, first).await {
             Ok(()) => Ok(()),
             Err(unsent) => Box::pin(self.again(sending, unsent)).await,
@@ -137,16 +168,9 @@ impl Bus {
         }
     }
 
-    pub(super) async fn answered(
-        &self,
-        sending: &Sending,
-        answer: Result<Answer, Unsent>,
-    ) -> Result<(), Unsent> {
-        let mut answer = answer?;
-        match within(sending.deadline, &mut answer).await {
-            Some(word) => told(&answer, word),
-            None => Err(given_up(&answer, self.timed_out())),
-        }
+    async fn answered(&self, sending: &Sending, mut answers: Option<Answers>) -> Result<(), Unsent> {
+        self.decided(&mut answers, sending.deadline).await;
+        self.told(answers.as_ref(), 0)
     }
 
     fn timed_out(&self) -> PublishFault {
@@ -154,25 +178,31 @@ impl Bus {
     }
 }
 
-/// What a caller is told of the broker's word; `None` says that none will come.
-pub(crate) fn told(answer: &Answer, word: Option<Result<(), Refusal>>) -> Result<(), Unsent> {
-    match word {
+/// What its caller is told of a publish; why it waits no longer, if there is no word yet and it does not.
+pub(crate) fn told(answers: &Answers, at: usize, late: PublishFault) -> Result<(), Unsent> {
+    // Looked at before the word is: one that comes between the two counts.
+    let fault = if answers.are_decided() {
+        PublishFault::Closed
+    } else {
+        late
+    };
+    match answers.word(at) {
         Some(Ok(())) => Ok(()),
         Some(Err(refusal)) => {
             let mut unsent = Unsent::from(refusal);
-            unsent.maybe_delivered |= answer.was_lost();
+            unsent.maybe_delivered |= answers.was_lost(at);
             Err(unsent)
         }
-        None => Err(given_up(answer, PublishFault::Closed)),
+        None => Err(Unsent {
+            fault,
+            maybe_delivered: answers.give_up(at),
+        }),
     }
 }
 
-/// What a caller is told who waits no longer.
-pub(crate) fn given_up(answer: &Answer, fault: PublishFault) -> Unsent {
-    Unsent {
-        fault,
-        maybe_delivered: answer.give_up(),
-    }
+/// Whether a delivery is being handled here.
+fn is_handling() -> bool {
+    Context::current().is_some_and(|it| it.causation_id().is_some())
 }
 
 /// A message that was not confirmed.

@@ -13,15 +13,23 @@
 //! - Confirms are seen soon after they came, but not in their order. A *mark* that is put behind those which came so far
 //!   says when all of them have been seen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::refusal::Refusal;
+
+/// How many of the last that left stand in a row. A publish that is confirmed long after those behind it, for its queue
+/// has no majority, say, is not to keep their places.
+const ROW: usize = if cfg!(test) { 2 } else { 4096 };
 
 /// The publishes of one channel that are under way.
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Ledger<T> {
     next: u64,
-    entries: BTreeMap<u64, Entry<T>>,
+    /// Those that left last, in a row; `None` where one is decided.
+    row: VecDeque<Option<Entry<T>>>,
+    /// Those from before the row that are undecided.
+    stragglers: BTreeMap<u64, Entry<T>>,
+    undecided: usize,
     /// The mandatory publishes that have no confirm yet.
     unconfirmed: BTreeSet<u64>,
     /// The confirmed ones that wait.
@@ -64,7 +72,9 @@ impl<T> Default for Ledger<T> {
     fn default() -> Self {
         Self {
             next: 1,
-            entries: BTreeMap::new(),
+            row: VecDeque::new(),
+            stragglers: BTreeMap::new(),
+            undecided: 0,
             unconfirmed: BTreeSet::new(),
             parked: Vec::new(),
             next_mark: 0,
@@ -89,8 +99,38 @@ impl<T> Ledger<T> {
             returned: false,
             stage: Stage::Sent,
         };
-        self.entries.insert(self.next, entry);
+        if self.row.len() >= ROW {
+            let first = self.row.pop_front().flatten();
+            let number = self.next - self.row.len() as u64 - 1;
+            self.stragglers.extend(first.map(|entry| (number, entry)));
+        }
+        self.row.push_back(Some(entry));
+        self.undecided += 1;
         self.next += 1;
+    }
+
+    /// Where the publish stands in the row; `None` when it left before all of those.
+    fn place(&self, number: u64) -> Option<usize> {
+        let behind = usize::try_from(self.next.checked_sub(number)?).ok()?;
+        self.row.len().checked_sub(behind)
+    }
+
+    fn entry(&mut self, number: u64) -> Option<&mut Entry<T>> {
+        match self.place(number) {
+            Some(place) => self.row.get_mut(place)?.as_mut(),
+            None => self.stragglers.get_mut(&number),
+        }
+    }
+
+    fn take(&mut self, number: u64) -> Option<Entry<T>> {
+        let Some(place) = self.place(number) else {
+            return self.stragglers.remove(&number);
+        };
+        let entry = self.row.get_mut(place)?.take();
+        while let Some(None) = self.row.front() {
+            self.row.pop_front();
+        }
+        entry
     }
 
     /// The broker confirmed or refused the publish `number`; with its word came the return of the publish `carried`.
@@ -99,7 +139,8 @@ impl<T> Ledger<T> {
             self.returned(carried);
         }
         let was_mandatory = self.unconfirmed.remove(&number);
-        let Some(entry) = self.entries.get_mut(&number) else {
+        let next = self.next;
+        let Some(entry) = self.entry(number) else {
             return;
         };
         match word {
@@ -108,7 +149,7 @@ impl<T> Ledger<T> {
             Word::Ack if entry.returned => self.settle(number, Err(Refusal::Unroutable)),
             Word::Ack => {
                 entry.stage = match carried {
-                    Some(_) => Stage::Behind(self.next),
+                    Some(_) => Stage::Behind(next),
                     None => Stage::Unmarked,
                 };
                 self.parked.push(number);
@@ -121,7 +162,7 @@ impl<T> Ledger<T> {
 
     /// A return of the publish came, with its confirm or another's.
     fn returned(&mut self, number: u64) {
-        if let Some(entry) = self.entries.get_mut(&number) {
+        if let Some(entry) = self.entry(number) {
             entry.returned = true;
             if entry.stage != Stage::Sent {
                 self.settle(number, Err(Refusal::Unroutable));
@@ -156,7 +197,7 @@ impl<T> Ledger<T> {
     /// The mark was seen, and with it every confirm that came before it was put.
     pub(super) fn marked(&mut self, mark: u64) {
         for number in std::mem::take(&mut self.parked) {
-            match self.entries.get(&number).map(|entry| entry.stage) {
+            match self.entry(number).map(|entry| entry.stage) {
                 Some(Stage::Marked(its)) if its == mark => self.settle(number, Ok(())),
                 Some(_) => self.parked.push(number),
                 None => {}
@@ -165,16 +206,18 @@ impl<T> Ledger<T> {
     }
 
     fn each_parked(&mut self, mut change: impl FnMut(&mut Stage)) {
-        let entries = &mut self.entries;
-        self.parked.retain(|number| {
-            let entry = entries.get_mut(number);
+        let mut parked = std::mem::take(&mut self.parked);
+        parked.retain(|number| {
+            let entry = self.entry(*number);
             entry.map(|entry| change(&mut entry.stage)).is_some()
         });
+        self.parked = parked;
     }
 
     fn settle(&mut self, number: u64, result: Result<(), Refusal>) {
-        if let Some(entry) = self.entries.remove(&number) {
+        if let Some(entry) = self.take(number) {
             self.settled.push((entry.publish, result));
+            self.undecided -= 1;
         }
     }
 
@@ -188,39 +231,46 @@ impl<T> Ledger<T> {
     pub(super) fn lost(&mut self) -> Vec<T> {
         self.unconfirmed.clear();
         self.parked.clear();
-        let entries = std::mem::take(&mut self.entries);
-        entries.into_values().map(|entry| entry.publish).collect()
+        self.undecided = 0;
+        let stragglers = std::mem::take(&mut self.stragglers).into_values();
+        let row = std::mem::take(&mut self.row).into_iter().flatten();
+        stragglers.chain(row).map(|entry| entry.publish).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.undecided == 0
     }
 
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.undecided
     }
 
     /// All that tells it from another ledger, but for how many publishes and marks there have been.
     #[cfg(test)]
     pub(super) fn shape<K>(&self, of: impl Fn(&T) -> K) -> (Vec<Shape<K>>, Vec<(K, bool)>) {
-        let entry = |(number, entry): (&u64, &Entry<T>)| {
+        let entry = |(behind, entry): (u64, &Entry<T>)| {
             let stage = match entry.stage {
                 Stage::Sent => (0, 0),
                 Stage::Behind(below) => (1, self.next - below),
                 Stage::Unmarked => (2, 0),
                 Stage::Marked(mark) => (3, self.next_mark - mark),
             };
-            (self.next - number, of(&entry.publish), entry.returned, stage)
+            (behind, of(&entry.publish), entry.returned, stage)
         };
         let settled = self
             .settled
             .iter()
             .map(|(publish, result)| (of(publish), result.is_ok()));
-        (self.entries.iter().map(entry).collect(), settled.collect())
+        let stragglers = self.stragglers.iter();
+        let stragglers = stragglers.map(|(number, entry)| (self.next - number, entry));
+        let row = (1..=self.row.len() as u64).rev().zip(&self.row);
+        let row = row.filter_map(|(behind, entry)| Some((behind, entry.as_ref()?)));
+        (stragglers.chain(row).map(entry).collect(), settled.collect())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.entries.values().map(|entry| &entry.publish)
+        let row = self.row.iter().flatten();
+        self.stragglers.values().chain(row).map(|entry| &entry.publish)
     }
 }
 

@@ -254,6 +254,10 @@ impl Broker for RabbitBroker {
         self.publisher.send(publish);
     }
 
+    fn send_all(&self, publishes: Vec<Publish>) {
+        self.publisher.send_all(publishes);
+    }
+
     fn subscribe(&self, subscribe: Subscribe) -> BoxFuture<'_, Result<Box<dyn Subscription>, Error>> {
         Box::pin(async move {
             let subscribed = self.shared.subscribe(&subscribe).await;

@@ -51,7 +51,7 @@ impl Outbox {
     pub(super) fn next(&mut self, is_blocked: bool) -> Option<Publish> {
         // What is given to the library while the broker blocks has left as far as we can tell; what waits here has
         // not, and its caller can be told so.
-        while !is_blocked && (self.one_by_one == 0 || self.ledger.is_empty()) {
+        while self.may_leave(is_blocked) {
             let publish = self.waiting.pop_front()?;
             self.one_by_one = self.one_by_one.saturating_sub(1);
             if publish.confirm.take() {
@@ -59,6 +59,11 @@ impl Outbox {
             }
         }
         None
+    }
+
+    /// Whether a message that waits may leave now.
+    pub(super) fn may_leave(&self, is_blocked: bool) -> bool {
+        !is_blocked && !self.waiting.is_empty() && (self.one_by_one == 0 || self.ledger.is_empty())
     }
 
     /// The number that the next message leaves under.

@@ -51,8 +51,21 @@ pub(super) struct Publisher {
 #[derive(Debug)]
 enum Order {
     Publish(Publish),
+    PublishAll(Vec<Publish>),
     /// Take nothing more; answer when all is confirmed or refused.
     Close(oneshot::Sender<()>),
+}
+
+impl Order {
+    /// The bus is closed.
+    fn refuse(self) {
+        let refuse = |publish: Publish| publish.confirm.finish(Err(Refusal::Closed));
+        match self {
+            Self::Publish(publish) => refuse(publish),
+            Self::PublishAll(publishes) => publishes.into_iter().for_each(refuse),
+            Self::Close(_) => {}
+        }
+    }
 }
 
 impl Publisher {
@@ -75,9 +88,15 @@ impl Publisher {
 
     /// Takes a message. The inbox has no bound of its own: the bus's window and the consumers' prefetch are the bound.
     pub(super) fn send(&self, publish: Publish) {
-        if let Err(mpsc::error::SendError(Order::Publish(publish))) = self.inbox.send(Order::Publish(publish))
-        {
-            publish.confirm.finish(Err(Refusal::Closed));
+        if let Err(mpsc::error::SendError(order)) = self.inbox.send(Order::Publish(publish)) {
+            order.refuse();
+        }
+    }
+
+    /// Takes messages, in their order.
+    pub(super) fn send_all(&self, publishes: Vec<Publish>) {
+        if let Err(mpsc::error::SendError(order)) = self.inbox.send(Order::PublishAll(publishes)) {
+            order.refuse();
         }
     }
 
@@ -184,6 +203,7 @@ impl Desk {
                 return End::Closed;
             }
             let sweep = self.next_sweep;
+            let may_write = !self.refusals.is_leaving() && self.outbox.may_leave(self.is_blocked());
             tokio::select! {
                 biased;
                 seen = ways.next() => {
@@ -198,6 +218,8 @@ impl Desk {
                     }
                     inbox.drain(..).for_each(|order| self.take(Some(order)));
                 }
+                // What came as one order may be more than is written in one go. The library's thread has its turn.
+                () = tokio::task::yield_now(), if may_write => {}
                 changed = states.changed() => match changed.map(|()| states.borrow().news(live.number)) {
                     Ok(News::Same) => {}
                     Ok(News::Lost(why)) => return End::Lost(Fault::new(why)),
@@ -264,6 +286,11 @@ impl Desk {
     fn take(&mut self, order: Option<Order>) {
         match order {
             Some(Order::Publish(publish)) => self.outbox.take(publish),
+            Some(Order::PublishAll(publishes)) => {
+                publishes
+                    .into_iter()
+                    .for_each(|publish| self.outbox.take(publish));
+            }
             Some(Order::Close(closed)) => {
                 self.outbox.close();
                 self.closing = Some(closed);
@@ -293,9 +320,7 @@ impl Desk {
     fn refuse_all(mut self) {
         self.orders.close();
         while let Ok(order) = self.orders.try_recv() {
-            if let Order::Publish(publish) = order {
-                publish.confirm.finish(Err(Refusal::Closed));
-            }
+            order.refuse();
         }
         self.outbox.refuse_all();
         if let Some(closed) = self.closing {

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use tokio::sync::Semaphore;
 
 use super::super::Outbox;
 use crate::broker::Publish;
-use crate::bus::{Unsent, given_up, told};
-use crate::confirm::{Answer, confirm};
+use crate::bus::{Unsent, told};
+use crate::confirm::{Answers, confirm_together};
 use crate::error::PublishFault;
 use crate::explore::World;
 use crate::message::Message;
@@ -63,7 +63,7 @@ enum Told {
 struct Caller {
     kind: Kind,
     came: bool,
-    answer: Option<Answer>,
+    answer: Option<Answers>,
     told: Option<Told>,
     /// The channel it was last sent on.
     sent_on: Option<u8>,
@@ -173,7 +173,8 @@ impl Publishing {
         };
         let caller = &mut self.callers[at];
         let place = Arc::clone(&self.window).try_acquire_owned().ok();
-        let (confirm, answer) = confirm(place);
+        let (mut confirms, answer) = confirm_together(1, place);
+        let confirm = confirms.next().expect("it is one");
         (caller.came, caller.answer) = (true, Some(answer));
         let mut message = Message::default();
         message
@@ -274,8 +275,9 @@ impl Publishing {
             let Some(answer) = &mut caller.answer else {
                 continue;
             };
-            if let Poll::Ready(word) = Pin::new(&mut *answer).poll(&mut Context::from_waker(Waker::noop())) {
-                let result = told(answer, word);
+            let mut context = Context::from_waker(Waker::noop());
+            if Pin::new(&mut *answer).poll(&mut context).is_ready() {
+                let result = told(answer, 0, PublishFault::Closed);
                 check_answer(at, caller, &result, is_closing)?;
                 tell(at, caller, &result)?;
             }
@@ -475,9 +477,9 @@ impl World for Publishing {
                 self.room.give_ups -= 1;
                 let caller = &mut self.callers[at];
                 if let Some(answer) = caller.answer.take() {
-                    let unsent = given_up(&answer, PublishFault::Closed);
+                    let given_up = told(&answer, 0, PublishFault::Closed);
                     drop(answer);
-                    tell(at, caller, &Err(unsent))?;
+                    tell(at, caller, &given_up)?;
                 }
             }
             Step::Sweep => {
