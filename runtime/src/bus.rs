@@ -2,6 +2,7 @@
 
 mod sending;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +22,7 @@ pub(crate) use sending::told;
 use crate::broker::{Broker, BrokerState};
 use crate::clock::Clock;
 use crate::config::{BusBuilder, Config, Declare};
-use crate::confirm::TOGETHER;
+use crate::confirm::{Answers, TOGETHER};
 use crate::context::Context;
 use crate::error::{PublishError, PublishFault, Result};
 use crate::headers::Headers;
@@ -255,45 +256,55 @@ impl Bus {
     }
 
     // Some together, and one lot after the other: futures that are polled side by side overtake one another. Each is put into
-    // its envelope when its turn comes: made all at once, the first would be out of the processor's reach when they
-    // leave. The confirms come in about that order, too; who waits for one lot has most of the others by then.
+    // its envelope when its turn comes, and let go of when it is decided: of many thousands no more than the window are
+    // held, and those who come later find memory that the processor still has at hand.
     async fn hand_over_all(
         &self,
         mut encoded: impl ExactSizeIterator<Item = Result<Outgoing>>,
         deadline: Instant,
     ) -> Vec<Result<String>> {
-        let mut answered = Vec::with_capacity(encoded.len());
-        let mut underway = Vec::with_capacity(encoded.len().div_ceil(TOGETHER));
+        let mut ends = Vec::with_capacity(encoded.len());
+        let mut underway = VecDeque::new();
         while encoded.len() > 0 {
             let together: Vec<_> = encoded.by_ref().take(TOGETHER).collect();
             let sendings = together.iter().flatten().map(|outgoing| &outgoing.sending);
             let answers = self.hand_over_together(sendings, deadline).await;
-            underway.push((together, answers));
+            underway.push_back((together, answers));
+            while let Some((together, answers)) =
+                underway.pop_front_if(|(_, answers)| is_decided(answers.as_ref()))
+            {
+                self.end_together(together, answers.as_ref(), &mut ends);
+            }
         }
         for (together, mut answers) in underway {
             self.decided(&mut answers, deadline).await;
-            let mut places = 0..;
-            let mut tell = |outgoing| {
-                (
-                    outgoing,
-                    self.told(answers.as_ref(), places.next().unwrap_or_default()),
-                )
-            };
-            answered.extend(together.into_iter().map(|one| one.map(&mut tell)));
+            self.end_together(together, answers.as_ref(), &mut ends);
         }
-        if answered.iter().all(|one| !matches!(one, Ok((_, Err(_))))) {
-            let conclude = |(outgoing, sent): (Outgoing, _)| outgoing.conclude(sent);
-            return answered.into_iter().map(|one| one.and_then(conclude)).collect();
+        if ends.iter().all(|end| matches!(end, End::Told(_))) {
+            return ends.into_iter().filter_map(End::told).collect();
         }
-        join_all(answered.into_iter().map(|one| async {
-            let (outgoing, word) = one?;
-            let sent = match word {
-                Ok(()) => Ok(()),
-                Err(unsent) => self.again(&outgoing.sending, unsent).await,
-            };
-            outgoing.conclude(sent)
+        join_all(ends.into_iter().map(|end| async {
+            match end {
+                End::Told(told) => told,
+                End::Unsent(outgoing, unsent) => {
+                    let sent = self.again(&outgoing.sending, unsent).await;
+                    outgoing.conclude(sent)
+                }
+            }
         }))
         .await
+    }
+
+    /// Tells what became of those that were handed over together.
+    fn end_together(&self, together: Vec<Result<Outgoing>>, answers: Option<&Answers>, ends: &mut Vec<End>) {
+        let mut places = 0..;
+        ends.extend(together.into_iter().map(|one| match one {
+            Ok(outgoing) => match self.told(answers, places.next().unwrap_or_default()) {
+                Ok(()) => End::Told(outgoing.conclude(Ok(()))),
+                Err(unsent) => End::Unsent(outgoing, unsent),
+            },
+            Err(error) => End::Told(Err(error)),
+        }));
     }
 
     /// How the broker is.
@@ -440,6 +451,27 @@ impl Outgoing {
             .into()),
         }
     }
+}
+
+/// What became of one event of several.
+enum End {
+    Told(Result<String>),
+    /// It may be tried again.
+    Unsent(Outgoing, Unsent),
+}
+
+impl End {
+    fn told(self) -> Option<Result<String>> {
+        match self {
+            Self::Told(told) => Some(told),
+            Self::Unsent(..) => None,
+        }
+    }
+}
+
+/// Whether those that were handed over together are all decided: also when there was no place for them in time.
+fn is_decided(answers: Option<&Answers>) -> bool {
+    answers.is_none_or(Answers::are_decided)
 }
 
 /// How a bus is, for a readiness probe.

@@ -99,3 +99,32 @@ fn a_bus_that_closes_answers_everyone_and_the_window_bounds_what_it_holds() {
         Publishing::new(&[Kind::Plain, Kind::Mandatory, Kind::Plain], room)
     });
 }
+
+#[test]
+fn those_published_together_get_an_answer_each_and_give_their_places_back_together() {
+    let room = Room {
+        cuts: 1,
+        nacks: 1,
+        give_ups: 1,
+        ..QUIET
+    };
+    for lots in [
+        [&[Kind::Plain, Kind::Plain][..], &[Kind::Mandatory]],
+        [&[Kind::Plain], &[Kind::Plain, Kind::Plain]],
+        [&[Kind::Plain, Kind::Poison], &[Kind::Plain]],
+        [&[Kind::ToGoing, Kind::Plain], &[Kind::Plain]],
+    ] {
+        exhaust(500, || Publishing::in_lots(&lots, room));
+    }
+    let room = Room {
+        cuts: 1,
+        give_ups: 1,
+        blocks: 1,
+        closes: true,
+        window: 2,
+        ..QUIET
+    };
+    exhaust(500, || {
+        Publishing::in_lots(&[&[Kind::Plain, Kind::Plain], &[Kind::Plain]], room)
+    });
+}

@@ -62,8 +62,9 @@ enum Told {
 
 struct Caller {
     kind: Kind,
+    /// Which of the lots it is of, and where in it.
+    lot: (usize, usize),
     came: bool,
-    answer: Option<Answers>,
     told: Option<Told>,
     /// The channel it was last sent on.
     sent_on: Option<u8>,
@@ -85,6 +86,8 @@ struct Way {
 pub(super) struct Publishing {
     outbox: Option<Outbox>,
     callers: Vec<Caller>,
+    /// The answers of those that come together, while they are waited for.
+    lots: Vec<Option<Answers>>,
     window: Arc<Semaphore>,
     room: Room,
     /// Which channel is open, and how many there have been.
@@ -106,7 +109,7 @@ pub(super) struct Publishing {
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// The next caller publishes.
+    /// The next lot is published.
     Come,
     /// The driver writes one message.
     Leave,
@@ -127,7 +130,7 @@ pub(super) enum Step {
     SeeFault,
     /// A channel is opened.
     Open,
-    /// A caller's time is up.
+    /// A lot's time is up.
     GiveUp(usize),
     Sweep,
     Block,
@@ -139,20 +142,34 @@ pub(super) enum Step {
 }
 
 impl Publishing {
+    /// Each comes alone.
     pub(super) fn new(kinds: &[Kind], room: Room) -> Self {
-        let caller = |kind: &Kind| Caller {
-            kind: *kind,
+        Self::in_lots(&kinds.iter().map(std::slice::from_ref).collect::<Vec<_>>(), room)
+    }
+
+    /// Those of a lot come together, and are answered together.
+    pub(super) fn in_lots(lots: &[&[Kind]], room: Room) -> Self {
+        let caller = |kind: Kind, lot: (usize, usize)| Caller {
+            kind,
+            lot,
             came: false,
-            answer: None,
             told: None,
             sent_on: None,
             fate: Fate::Unknown,
             heard: false,
             ever_taken: false,
         };
+        let in_lot = |(lot, kinds): (usize, &&[Kind])| {
+            let kinds = kinds.iter().enumerate();
+            kinds
+                .map(|(at, kind)| caller(*kind, (lot, at)))
+                .collect::<Vec<_>>()
+        };
+        let callers = lots.iter().enumerate().flat_map(in_lot);
         Self {
             outbox: Some(Outbox::default()),
-            callers: kinds.iter().map(caller).collect(),
+            callers: callers.collect(),
+            lots: lots.iter().map(|_| None).collect(),
             window: Arc::new(Semaphore::new(room.window)),
             room,
             channel: Some(1),
@@ -167,31 +184,41 @@ impl Publishing {
         }
     }
 
+    /// The lot that comes next, and how many it is.
+    fn next_lot(&self) -> Option<(usize, usize)> {
+        let (lot, _) = self.callers.iter().find(|caller| !caller.came)?.lot;
+        Some((lot, self.callers.iter().filter(|it| it.lot.0 == lot).count()))
+    }
+
     fn come(&mut self) {
-        let Some(at) = self.callers.iter().position(|caller| !caller.came) else {
+        let Some((lot, count)) = self.next_lot() else {
             return;
         };
-        let caller = &mut self.callers[at];
-        let place = Arc::clone(&self.window).try_acquire_owned().ok();
-        let (mut confirms, answer) = confirm_together(1, place);
-        let confirm = confirms.next().expect("it is one");
-        (caller.came, caller.answer) = (true, Some(answer));
-        let mut message = Message::default();
-        message
-            .properties
-            .change(|it| it.message_id = Some(at.to_string()));
-        if caller.kind == Kind::ToGoing {
-            message.exchange = "going".into();
-        }
-        let publish = Publish {
-            message: Arc::new(message),
-            mandatory: caller.kind == Kind::Mandatory,
-            while_handling: false,
-            confirm,
-        };
-        match &mut self.outbox {
-            Some(outbox) => outbox.take(publish),
-            None => publish.confirm.finish(Err(Refusal::Closed)),
+        let places = u32::try_from(count).unwrap_or(u32::MAX);
+        let places = Arc::clone(&self.window).try_acquire_many_owned(places).ok();
+        let (confirms, answers) = confirm_together(count, places);
+        self.lots[lot] = Some(answers);
+        let callers = self.callers.iter_mut().enumerate();
+        let callers = callers.filter(|(_, caller)| caller.lot.0 == lot);
+        for ((id, caller), confirm) in callers.zip(confirms) {
+            caller.came = true;
+            let mut message = Message::default();
+            message
+                .properties
+                .change(|it| it.message_id = Some(id.to_string()));
+            if caller.kind == Kind::ToGoing {
+                message.exchange = "going".into();
+            }
+            let publish = Publish {
+                message: Arc::new(message),
+                mandatory: caller.kind == Kind::Mandatory,
+                while_handling: false,
+                confirm,
+            };
+            match &mut self.outbox {
+                Some(outbox) => outbox.take(publish),
+                None => publish.confirm.finish(Err(Refusal::Closed)),
+            }
         }
     }
 
@@ -268,19 +295,43 @@ impl Publishing {
         }
     }
 
-    /// Every caller looks for its answer.
+    /// Every caller looks for its answers.
     fn hear(&mut self) -> Result<(), String> {
-        let is_closing = self.outbox.as_ref().is_none_or(Outbox::is_closing);
-        for (at, caller) in self.callers.iter_mut().enumerate() {
-            let Some(answer) = &mut caller.answer else {
+        for lot in 0..self.lots.len() {
+            let Some(answers) = &mut self.lots[lot] else {
                 continue;
             };
             let mut context = Context::from_waker(Waker::noop());
-            if Pin::new(&mut *answer).poll(&mut context).is_ready() {
-                let result = told(answer, 0, PublishFault::Closed);
-                check_answer(at, caller, &result, is_closing)?;
-                tell(at, caller, &result)?;
+            if Pin::new(answers).poll(&mut context).is_ready() {
+                self.tell(lot)?;
             }
+        }
+        Ok(())
+    }
+
+    /// The caller of a lot waits no longer.
+    fn tell(&mut self, lot: usize) -> Result<(), String> {
+        let is_closing = self.outbox.as_ref().is_none_or(Outbox::is_closing);
+        let Some(answers) = self.lots[lot].take() else {
+            return Ok(());
+        };
+        let is_decided = answers.are_decided();
+        let callers = self.callers.iter_mut().enumerate();
+        let results: Vec<_> = callers
+            .filter(|(_, caller)| caller.lot.0 == lot)
+            .map(|(id, caller)| {
+                let (_, at) = caller.lot;
+                let is_answered = is_decided || answers.word(at).is_some();
+                (id, is_answered, told(&answers, at, PublishFault::Closed))
+            })
+            .collect();
+        drop(answers);
+        for (id, is_answered, result) in results {
+            let caller = &mut self.callers[id];
+            if is_answered {
+                check_answer(id, caller, &result, is_closing)?;
+            }
+            tell(id, caller, &result)?;
         }
         Ok(())
     }
@@ -296,7 +347,6 @@ fn id(publish: &Publish) -> usize {
 }
 
 fn tell(at: usize, caller: &mut Caller, result: &Result<(), Unsent>) -> Result<(), String> {
-    caller.answer = None;
     let told = match result {
         Ok(()) => Told::Yes,
         Err(unsent) => Told::No {
@@ -356,16 +406,15 @@ impl World for Publishing {
 
     fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        if self.callers.iter().any(|caller| !caller.came) && self.window.available_permits() > 0 {
+        if self
+            .next_lot()
+            .is_some_and(|(_, count)| self.window.available_permits() >= count)
+        {
             steps.push(Step::Come);
         }
         if self.room.give_ups > 0 {
-            let waiting = self
-                .callers
-                .iter()
-                .enumerate()
-                .filter(|(_, caller)| caller.answer.is_some());
-            steps.extend(waiting.map(|(at, _)| Step::GiveUp(at)));
+            let waiting = self.lots.iter().enumerate().filter(|(_, lot)| lot.is_some());
+            steps.extend(waiting.map(|(lot, _)| Step::GiveUp(lot)));
         }
         let Some(outbox) = &self.outbox else {
             return steps;
@@ -473,14 +522,9 @@ impl World for Publishing {
                     return Err("channels are opened again and again".to_owned());
                 }
             }
-            Step::GiveUp(at) => {
+            Step::GiveUp(lot) => {
                 self.room.give_ups -= 1;
-                let caller = &mut self.callers[at];
-                if let Some(answer) = caller.answer.take() {
-                    let given_up = told(&answer, 0, PublishFault::Closed);
-                    drop(answer);
-                    tell(at, caller, &given_up)?;
-                }
+                self.tell(lot)?;
             }
             Step::Sweep => {
                 if let Some(outbox) = &mut self.outbox {
@@ -544,7 +588,12 @@ impl World for Publishing {
             .iter()
             .map(|it| {
                 let sent = it.sent_on.map(|channel| self.channels - channel);
-                (it.came, it.told, sent, it.fate, it.heard, it.ever_taken)
+                let (lot, at) = it.lot;
+                // A word that its lot still waits with.
+                let word = self.lots[lot]
+                    .as_ref()
+                    .map(|it| (it.word(at).is_some(), it.was_lost(at)));
+                (it.came, it.told, sent, it.fate, it.heard, it.ever_taken, word)
             })
             .collect();
         let ago = |way: &Way| (next - way.number, way.caller);
