@@ -101,7 +101,7 @@ fn a_bus_that_closes_answers_everyone_and_the_window_bounds_what_it_holds() {
 }
 
 #[test]
-fn those_published_together_get_an_answer_each_and_give_their_places_back_together() {
+fn those_published_together_get_an_answer_each_and_give_back_a_place_each() {
     let room = Room {
         cuts: 1,
         nacks: 1,
