@@ -36,6 +36,12 @@ pub(crate) trait Broker: Send + Sync + 'static {
     /// How long a queue that was just declared is not to be trusted with a message.
     fn fresh_for(&self) -> Duration;
 
+    /// Whether what is published to it is what it hands out, the very message: who makes one looks at its body then, and
+    /// not each of its readers.
+    fn hands_out_its_own(&self) -> bool {
+        false
+    }
+
     /// Takes a message to publish. It answers through the message's [`Confirm`], and only once it has the message in
     /// every queue that it routes to.
     fn send(&self, publish: Publish);

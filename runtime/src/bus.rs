@@ -414,14 +414,18 @@ impl Bus {
             source: service.map(|name| &**name),
         };
         let trace = context.and_then(Context::trace).map(crate::TraceContext::child);
-        write::message(
+        let mut message = write::message(
             prepared,
             &metadata,
             Arc::clone(&self.config().exchange),
             headers,
             trace.as_ref(),
             self.limits(),
-        )
+        )?;
+        if self.broker().hands_out_its_own() {
+            message.body.look();
+        }
+        Ok(message)
     }
 }
 

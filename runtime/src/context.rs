@@ -283,7 +283,6 @@ mod tests {
     use super::{Context, InvalidCorrelationId};
     use crate::delivery::{Delivery, DeliveryFacts};
     use crate::event::{AnyEvent, Metadata};
-    use crate::message::Message;
     use crate::timestamp::Timestamp;
     use crate::trace::TraceContext;
 
@@ -308,7 +307,6 @@ mod tests {
             source: None,
             id_is_derived: false,
         };
-        let data = serde_json::value::RawValue::from_string("{}".to_owned()).unwrap();
         let facts = DeliveryFacts {
             handler: "bill",
             queue: "billing.bill".into(),
@@ -320,8 +318,8 @@ mod tests {
             last_error: None,
             trace,
         };
-        let event = AnyEvent::new(Arc::new(metadata), "order.created".into(), data.get().into());
-        Delivery::new(event, Arc::new(Message::default()), facts)
+        let event = AnyEvent::new(Arc::new(metadata), "order.created".into(), Arc::default(), "{}");
+        Delivery::new(event, facts)
     }
 
     #[test]

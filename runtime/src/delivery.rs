@@ -29,7 +29,6 @@ pub struct Delivery(Arc<Inner>);
 
 struct Inner {
     event: AnyEvent,
-    message: Arc<Message>,
     /// The message's properties as users see them, once someone has looked.
     properties: OnceLock<Box<Properties>>,
     facts: DeliveryFacts,
@@ -53,10 +52,9 @@ pub(crate) struct DeliveryFacts {
 
 impl Delivery {
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn new(event: AnyEvent, message: Arc<Message>, facts: DeliveryFacts) -> Self {
+    pub(crate) fn new(event: AnyEvent, facts: DeliveryFacts) -> Self {
         Self(Arc::new(Inner {
             event,
-            message,
             properties: OnceLock::new(),
             facts,
             #[cfg(feature = "runtime")]
@@ -67,13 +65,11 @@ impl Delivery {
     #[cfg(feature = "runtime")]
     pub(crate) fn of_service(
         event: AnyEvent,
-        message: Arc<Message>,
         facts: DeliveryFacts,
         service: crate::consume::Service,
     ) -> Self {
         Self(Arc::new(Inner {
             event,
-            message,
             properties: OnceLock::new(),
             facts,
             service: Some(service),
@@ -116,8 +112,8 @@ impl Delivery {
             headers,
             ..Message::default()
         };
-        let data = String::from_utf8_lossy(&prepared.data).into();
-        let event = AnyEvent::new(Arc::new(metadata), routing_key, data);
+        let data = String::from_utf8_lossy(&prepared.data);
+        let event = AnyEvent::new(Arc::new(metadata), routing_key, Arc::new(message), &data);
         let now = Timestamp::now();
         let facts = DeliveryFacts {
             handler: "fake",
@@ -130,7 +126,7 @@ impl Delivery {
             last_error: None,
             trace: None,
         };
-        Self::new(event, Arc::new(message), facts)
+        Self::new(event, facts)
     }
 
     /// The event, its data still JSON.
@@ -185,18 +181,18 @@ impl Delivery {
 
     /// The headers, the runtime's own included.
     pub fn headers(&self) -> &Headers {
-        &self.0.message.headers
+        &self.message().headers
     }
 
     /// The properties of the message.
     pub fn properties(&self) -> &Properties {
-        let of_message = || Box::new(Properties::from(&self.0.message.properties));
+        let of_message = || Box::new(Properties::from(&self.message().properties));
         self.0.properties.get_or_init(of_message)
     }
 
     /// The body as it came.
     pub fn body(&self) -> &[u8] {
-        &self.0.message.body
+        &self.message().body
     }
 
     /// The handler's name.
@@ -265,16 +261,14 @@ impl Delivery {
         };
         Self(Arc::new(Inner {
             event: self.0.event.clone(),
-            message: Arc::clone(&self.0.message),
             properties: OnceLock::new(),
             facts,
             service: self.0.service.clone(),
         }))
     }
 
-    #[cfg(feature = "runtime")]
     pub(crate) fn message(&self) -> &Arc<Message> {
-        &self.0.message
+        self.0.event.message()
     }
 }
 

@@ -1,7 +1,8 @@
 //! An event: a fact as a Rust type, its families, and the event with its metadata as a handler takes it.
 
 use std::borrow::Cow;
-use std::ops::Deref;
+use std::fmt;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::descriptor::{EventDescriptor, EventSet};
+use crate::message::Message;
 use crate::routing_key::RoutingKeyError;
 use crate::timestamp::Timestamp;
 use crate::wire::decode::{self, DecodeError};
@@ -335,19 +337,36 @@ impl<T> Deref for Event<T> {
     }
 }
 
-/// An event of any type, its data still the JSON it came as.
-#[derive(Debug, Clone)]
+/// An event of any type, its data still the JSON it came as. It is cheap to clone, and keeps the message it came in.
+#[derive(Clone)]
 pub struct AnyEvent {
     metadata: Arc<Metadata>,
     routing_key: Arc<str>,
-    data: Arc<str>,
+    message: Arc<Message>,
+    data: Data,
+}
+
+/// The data of an event.
+#[derive(Clone)]
+enum Data {
+    /// A part of the message's body.
+    Lent(Range<usize>),
+    Own(Arc<str>),
 }
 
 impl AnyEvent {
-    pub(crate) fn new(metadata: Arc<Metadata>, routing_key: Arc<str>, data: Arc<str>) -> Self {
+    pub(crate) fn new(
+        metadata: Arc<Metadata>,
+        routing_key: Arc<str>,
+        message: Arc<Message>,
+        data: &str,
+    ) -> Self {
+        let lent = message.body.place_of(data);
+        let data = lent.map_or_else(|| Data::Own(data.into()), Data::Lent);
         Self {
             metadata,
             routing_key,
+            message,
             data,
         }
     }
@@ -369,7 +388,10 @@ impl AnyEvent {
 
     /// The data as the JSON text it came as.
     pub fn json(&self) -> &str {
-        &self.data
+        match &self.data {
+            Data::Lent(place) => &self.message.body.text().expect("it lent the data")[place.clone()],
+            Data::Own(data) => data,
+        }
     }
 
     /// Decodes the data as the event `E`, upcasting an older version.
@@ -382,5 +404,20 @@ impl AnyEvent {
 
     pub(crate) fn shared_metadata(&self) -> Arc<Metadata> {
         Arc::clone(&self.metadata)
+    }
+
+    /// The message it came in.
+    pub(crate) fn message(&self) -> &Arc<Message> {
+        &self.message
+    }
+}
+
+impl fmt::Debug for AnyEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyEvent")
+            .field("metadata", &self.metadata)
+            .field("routing_key", &self.routing_key)
+            .field("data", &self.json())
+            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! The door of the fuzz targets (`fuzz/`): messages of any kind, read and sent on. It is there for them alone.
 
 use crate::headers::Headers;
-use crate::message::Message;
+use crate::message::{Content, Message};
 use crate::properties::Properties;
 use crate::wire::look;
 
@@ -34,7 +34,7 @@ impl Raw {
             routing_key: routing_key.into(),
             properties: self.properties.into(),
             headers: self.headers,
-            body: self.body,
+            body: Content::received(self.body),
         }
     }
 

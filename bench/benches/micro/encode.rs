@@ -1,20 +1,21 @@
 //! From an event to its message. Nothing writes CloudEvents yet.
 
 use divan::{Bencher, black_box};
+use tidings::__bench::Wire;
+use tidings_paths::bare;
 use tidings_paths::event::OrderCreated;
 use tidings_paths::family::OrderEvent;
-use tidings_paths::{bare, wire};
 
 #[divan::bench]
 fn envelope_512(bencher: Bencher<'_, '_>) {
     let event = OrderCreated::small();
-    bencher.bench(|| wire::of(black_box(&event)));
+    bencher.bench(|| Wire::written(black_box(&event)));
 }
 
 #[divan::bench]
 fn envelope_64kb(bencher: Bencher<'_, '_>) {
     let event = OrderCreated::big();
-    bencher.bench(|| wire::of(black_box(&event)));
+    bencher.bench(|| Wire::written(black_box(&event)));
 }
 
 #[divan::bench]
@@ -33,5 +34,5 @@ fn bare_64kb(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn family(bencher: Bencher<'_, '_>) {
     let event = OrderEvent::last();
-    bencher.bench(|| wire::of(black_box(&event)));
+    bencher.bench(|| Wire::written(black_box(&event)));
 }

@@ -278,7 +278,7 @@ pub fn read_family(wire: &Wire) -> OrderEvent {
 
 fn encode(events: u64, event: &OrderCreated) {
     for _ in 0..events {
-        black_box(wire::of(black_box(event)));
+        black_box(Wire::written(black_box(event)));
     }
 }
 

@@ -7,9 +7,9 @@ use tidings::{Headers, Properties};
 
 use crate::event::OrderCreated;
 
-/// The envelope around it.
+/// The envelope around it, as a broker gives it out.
 pub fn of<T: Payload>(event: &T) -> Wire {
-    Wire::written(event)
+    Wire::written(event).received()
 }
 
 /// A CloudEvent that is one JSON object.
@@ -29,7 +29,7 @@ pub fn structured(event: &OrderCreated) -> Wire {
         ..Properties::default()
     };
     let body = body.to_string().into_bytes();
-    Wire::foreign("order.created", properties, Headers::new(), body)
+    Wire::foreign("order.created", properties, Headers::new(), body).received()
 }
 
 /// A CloudEvent whose attributes are headers.
@@ -49,5 +49,5 @@ pub fn binary(event: &OrderCreated) -> Wire {
         ..Properties::default()
     };
     let body = json!(event).to_string().into_bytes();
-    Wire::foreign("order.created", properties, headers, body)
+    Wire::foreign("order.created", properties, headers, body).received()
 }

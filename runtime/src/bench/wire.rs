@@ -59,8 +59,15 @@ impl Wire {
             routing_key: routing_key.into(),
             properties: properties.into(),
             headers,
-            body,
+            body: body.into(),
         })
+    }
+
+    /// The same as a broker gives it out: known to be text.
+    #[must_use]
+    pub fn received(mut self) -> Self {
+        Arc::make_mut(&mut self.message).body.look();
+        self
     }
 
     /// The same under another key.
@@ -95,7 +102,7 @@ impl Wire {
     /// From what the client library gives, with this one's body.
     #[cfg(feature = "rabbitmq")]
     pub fn unpacked(&self, packed: &super::Packed) -> Self {
-        Self::of(packed.message(self.message.body.clone()))
+        Self::of(packed.message(self.message.body.to_vec()))
     }
 
     /// The event in it, its data still JSON.

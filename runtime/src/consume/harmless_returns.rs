@@ -61,7 +61,7 @@ fn key(message: &Message) -> u64 {
     (
         &message.routing_key,
         message.properties.message_id(),
-        &message.body,
+        &*message.body,
     )
         .hash(&mut hasher);
     hasher.finish()

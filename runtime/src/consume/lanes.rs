@@ -228,7 +228,7 @@ mod tests {
             source: None,
             id_is_derived: false,
         };
-        let event = AnyEvent::new(metadata.into(), "order.placed".into(), "{}".into());
+        let event = AnyEvent::new(metadata.into(), "order.placed".into(), Arc::default(), "{}");
         let facts = crate::delivery::DeliveryFacts {
             handler: "ordered",
             queue: "shop.ordered".into(),
@@ -253,7 +253,7 @@ mod tests {
                 last_error: None,
                 arrival: Arrival::Published,
             },
-            delivery: Delivery::new(event, Arc::default(), facts),
+            delivery: Delivery::new(event, facts),
             waited: Duration::ZERO,
         }
     }

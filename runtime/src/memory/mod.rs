@@ -139,6 +139,10 @@ impl Broker for MemoryBroker {
         self.fresh_for
     }
 
+    fn hands_out_its_own(&self) -> bool {
+        true
+    }
+
     fn send(&self, publish: Publish) {
         self.shared.with(|state, after| state.publish(publish, after));
     }

@@ -6,7 +6,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, DecimalValue, FieldTable, ShortString};
 
 use crate::headers::{HeaderValue, Headers};
-use crate::message::Message;
+use crate::message::{Content, Message};
 use crate::properties::BorrowedProperties;
 
 /// The number of a mandatory publish, by which the broker's return of it is told from those of others. The event's id
@@ -132,7 +132,7 @@ pub(super) fn from_amqp(
             app_id: text(properties.app_id().as_ref()),
         }
         .into(),
-        body,
+        body: Content::received(body),
     }
 }
 
@@ -291,7 +291,7 @@ mod tests {
             }
             .into(),
             headers: [("x", HeaderValue::U16(1))].into_iter().collect(),
-            body: vec![1],
+            body: vec![1].into(),
         };
         let properties = to_amqp(&message, Some(u64::MAX), 131_072).unwrap();
         assert_eq!(publish_number(&properties), Some(u64::MAX));

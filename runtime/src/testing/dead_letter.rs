@@ -1,6 +1,7 @@
 //! A dead letter as a test sees it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::event::AnyEvent;
 use crate::headers::Headers;
@@ -34,7 +35,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    pub(super) fn of(message: &Message, limits: &Limits) -> Self {
+    pub(super) fn of(message: &Arc<Message>, limits: &Limits) -> Self {
         let headers = message.headers.clone();
         let text = |name| headers.text(name).unwrap_or_default().to_owned();
         let attempts = headers
@@ -53,7 +54,7 @@ impl DeadLetter {
             attempts: u32::try_from(attempts).unwrap_or(0),
             routing_key: origin.routing_key.to_string(),
             event: read::read(message, &origin, limits).ok(),
-            body: message.body.clone(),
+            body: message.body.to_vec(),
             headers,
         }
     }

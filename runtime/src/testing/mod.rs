@@ -167,7 +167,7 @@ impl TestBus {
             routing_key: routing_key.into(),
             properties: properties.into(),
             headers,
-            body: body.into(),
+            body: body.into().into(),
         };
         let (confirm, answer) = confirm(None);
         self.memory.send(Publish {
@@ -192,7 +192,7 @@ impl TestBus {
         self.bus.clone()
     }
 
-    fn event_of(&self, message: &Message) -> Option<AnyEvent> {
+    fn event_of(&self, message: &Arc<Message>) -> Option<AnyEvent> {
         let origin = origin::origin(message, "", "", Timestamp::now());
         read::read(message, &origin, self.bus.limits()).ok()
     }

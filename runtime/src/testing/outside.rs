@@ -67,7 +67,7 @@ impl MemoryServer {
                 routing_key: routing_key.into(),
                 properties: properties.into(),
                 headers,
-                body: body.to_owned(),
+                body: body.to_owned().into(),
             }),
             mandatory: false,
             while_handling: false,
@@ -87,7 +87,7 @@ impl MemoryServer {
                     routing_key: message.routing_key.to_string(),
                     properties: (&message.properties).into(),
                     headers: message.headers,
-                    body: message.body,
+                    body: message.body.into(),
                 }
             })
             .collect()

@@ -16,12 +16,12 @@ pub(crate) struct Body<'a> {
     before: usize,
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl<'a> Body<'a> {
     /// Judges the body of `message`; it may still be empty, and no JSON.
     pub(crate) fn of(message: &'a Message, limits: &Limits) -> Result<Self, Fault> {
-        let bytes = message.body.as_slice();
+        let bytes = &*message.body;
         let limit = limits.max_body_bytes;
         if bytes.len() > limit {
             return Err(Fault::TooLarge {
@@ -29,12 +29,15 @@ impl<'a> Body<'a> {
                 limit,
             });
         }
-        let marked = bytes.strip_prefix(BYTE_ORDER_MARK);
-        let before = bytes.len() - marked.map_or(bytes.len(), <[u8]>::len);
-        let text = std::str::from_utf8(marked.unwrap_or(bytes)).map_err(|error| Fault::NotUtf8 {
-            at: before + error.valid_up_to(),
-            encoding: message.properties.content_encoding().map(ToOwned::to_owned),
-        })?;
+        let all = match message.body.text() {
+            Some(text) => text,
+            None => std::str::from_utf8(bytes).map_err(|error| Fault::NotUtf8 {
+                at: error.valid_up_to(),
+                encoding: message.properties.content_encoding().map(ToOwned::to_owned),
+            })?,
+        };
+        let text = all.strip_prefix(BYTE_ORDER_MARK).unwrap_or(all);
+        let before = all.len() - text.len();
         match limits.too_deep_at(text.as_bytes()) {
             Some(at) => Err(Fault::TooDeep {
                 at: before + at,

@@ -1,5 +1,7 @@
 //! What holds of every message there is: said once, for the tests and the fuzz targets, which bring the messages.
 
+use std::sync::Arc;
+
 use super::body::Body;
 use super::envelope;
 use super::error_text::chain;
@@ -23,7 +25,7 @@ pub(crate) const QUEUE: &str = "payments.take_payment";
 /// When it does not hold.
 pub(crate) fn reading(message: &Message) {
     let origin = origin(message, RETURN, QUEUE, Timestamp::from_millis(0));
-    match read::read(message, &origin, &Limits::default()) {
+    match read::read(&Arc::new(message.clone()), &origin, &Limits::default()) {
         Ok(event) => {
             assert!(!event.event_type().is_empty() && !event.metadata().id.is_empty());
             assert!(!event.metadata().correlation_id.is_empty());

@@ -64,7 +64,7 @@ impl<'a> Found<'a> {
 ///
 /// # Errors
 /// When there is no event in it, or one over the limits; the error says what is wrong and where.
-pub(crate) fn read(message: &Message, origin: &Origin, limits: &Limits) -> Result<AnyEvent, Malformed> {
+pub(crate) fn read(message: &Arc<Message>, origin: &Origin, limits: &Limits) -> Result<AnyEvent, Malformed> {
     let outer_type = outer_type(message, origin);
     find(message, outer_type, limits)
         .map(|found| complete(found, message, origin))
@@ -102,7 +102,7 @@ fn outer_type<'a>(message: &'a Message, origin: &'a Origin) -> Option<&'a str> {
 /// - correlation id: the property, else the event's own id.
 /// - timestamp: the property, else when it was first received.
 /// - version: 1.
-fn complete(found: Found<'_>, message: &Message, origin: &Origin) -> AnyEvent {
+fn complete(found: Found<'_>, message: &Arc<Message>, origin: &Origin) -> AnyEvent {
     let properties = &message.properties;
     let given = found
         .id
@@ -132,7 +132,8 @@ fn complete(found: Found<'_>, message: &Message, origin: &Origin) -> AnyEvent {
     AnyEvent::new(
         Arc::new(metadata),
         Arc::clone(&origin.routing_key),
-        found.data.get().into(),
+        Arc::clone(message),
+        found.data.get(),
     )
 }
 

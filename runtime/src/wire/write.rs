@@ -81,7 +81,7 @@ pub(crate) fn message(
         routing_key: prepared.routing_key.as_ref().into(),
         properties: properties(prepared, metadata),
         headers: with_trace(allowed(headers)?, trace, limits)?,
-        body,
+        body: body.into(),
     })
 }
 

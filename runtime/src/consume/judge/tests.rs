@@ -79,14 +79,16 @@ fn published(key: &str, event_type: &str) -> Message {
     Message {
         exchange: "domain_events".into(),
         routing_key: key.into(),
-        body: format!(r#"{{"type":"{event_type}","data":{{}}}}"#).into_bytes(),
+        body: format!(r#"{{"type":"{event_type}","data":{{}}}}"#)
+            .into_bytes()
+            .into(),
         ..Message::default()
     }
 }
 
 fn broken(key: &str, body: &str) -> Message {
     Message {
-        body: body.as_bytes().to_vec(),
+        body: body.into(),
         ..published(key, "")
     }
 }

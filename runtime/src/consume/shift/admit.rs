@@ -94,12 +94,7 @@ impl Shift<'_> {
             last_error: origin.last_error.clone(),
             trace: TraceContext::from_headers(&incoming.message.headers),
         };
-        Delivery::of_service(
-            event,
-            Arc::clone(&incoming.message),
-            facts,
-            self.consumer.service.clone(),
-        )
+        Delivery::of_service(event, facts, self.consumer.service.clone())
     }
 
     fn ignore(&mut self, incoming: &Incoming, origin: &Origin, handler: usize, now: Instant) {

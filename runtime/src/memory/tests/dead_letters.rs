@@ -52,7 +52,7 @@ async fn what_fails_more_often_than_the_limit_is_dead_lettered_with_its_reason()
 
     let dead = &broker.queue_messages("limited.dlq")[0];
     assert_eq!((&*dead.exchange, &*dead.routing_key), ("dead", "limited.dlq"));
-    assert_eq!(dead.body, b"poison");
+    assert_eq!(*dead.body, *b"poison");
     assert_eq!(
         dead.properties.expiration(),
         None,

@@ -192,7 +192,7 @@ fn has_ended(subscription: &mut Box<dyn Subscription>) -> bool {
 }
 
 fn body(message: &Message) -> String {
-    String::from_utf8(message.body.clone()).unwrap()
+    String::from_utf8(message.body.to_vec()).unwrap()
 }
 
 fn bodies(messages: &[Arc<Message>]) -> Vec<String> {

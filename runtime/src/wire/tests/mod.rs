@@ -8,12 +8,14 @@ mod reading;
 mod republishing;
 mod writing;
 
+use std::sync::Arc;
+
 use super::limits::Limits;
 use super::malformed::Malformed;
 use super::origin::{Origin, origin};
 use super::write::OutgoingMetadata;
 use crate::event::AnyEvent;
-use crate::message::Message;
+use crate::message::{Content, Message};
 use crate::payload::Prepared;
 use crate::timestamp::Timestamp;
 
@@ -27,7 +29,7 @@ fn message(body: impl AsRef<[u8]>) -> Message {
     Message {
         exchange: EXCHANGE.into(),
         routing_key: KEY.into(),
-        body: body.as_ref().to_vec(),
+        body: Content::received(body.as_ref().to_vec()),
         ..Message::default()
     }
 }
@@ -42,7 +44,21 @@ fn origin_of(message: &Message) -> Origin {
 }
 
 fn try_read(message: &Message) -> Result<AnyEvent, Malformed> {
-    super::read::read(message, &origin_of(message), &Limits::default())
+    let try_read = |body| {
+        let with_body = Message {
+            body,
+            ..message.clone()
+        };
+        super::read::read(&Arc::new(with_body), &origin_of(message), &Limits::default())
+    };
+    let received = try_read(Content::received(message.body.to_vec()));
+    let unknown = try_read(message.body.to_vec().into());
+    assert_eq!(
+        format!("{received:?}"),
+        format!("{unknown:?}"),
+        "known to be text or not"
+    );
+    received
 }
 
 fn read(message: &Message) -> AnyEvent {

@@ -6,7 +6,7 @@ use proptest::sample::Index;
 
 use super::{EXCHANGE, QUEUE, RETURN, message, prepared, read};
 use crate::headers::{HeaderValue, Headers};
-use crate::message::Message;
+use crate::message::{Content, Message};
 use crate::payload::Prepared;
 use crate::properties::Properties;
 use crate::timestamp::Timestamp;
@@ -171,15 +171,23 @@ fn envelope_around(body: Vec<u8>) -> impl Strategy<Value = Message> {
         ("", QUEUE),
         ("", ""),
     ]);
-    (address, headers(), properties()).prop_map(move |((exchange, routing_key), headers, properties)| {
-        Message {
-            exchange: exchange.into(),
-            routing_key: routing_key.into(),
-            properties: properties.into(),
-            headers,
-            body: body.clone(),
-        }
-    })
+    let parts = (address, headers(), properties(), any::<bool>());
+    parts.prop_map(
+        move |((exchange, routing_key), headers, properties, is_received)| {
+            let body = if is_received {
+                Content::received(body.clone())
+            } else {
+                body.clone().into()
+            };
+            Message {
+                exchange: exchange.into(),
+                routing_key: routing_key.into(),
+                properties: properties.into(),
+                headers,
+                body,
+            }
+        },
+    )
 }
 
 fn any_message() -> impl Strategy<Value = Message> {
