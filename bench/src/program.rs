@@ -34,7 +34,7 @@ impl Program {
                 std::env::current_exe().map_err(|error| cannot(twin, &error))?,
             ),
         };
-        Self::spawn(command, twin, job, run, limit)
+        Self::spawn(&command, twin, job, run, limit)
     }
 
     /// The same of a worker that counts its allocations; none for a program of another language.
@@ -47,17 +47,20 @@ impl Program {
         if foreign::is(twin) {
             return Ok(None);
         }
-        Self::spawn(worker(twin, alloc::program()?), twin, job, run, limit).map(Some)
+        Self::spawn(&worker(twin, alloc::program()?), twin, job, run, limit).map(Some)
     }
 
-    fn spawn(mut command: Command, twin: Twin, job: Job, run: &Run, limit: Duration) -> Result<Self, String> {
-        let mut child = command
+    fn spawn(command: &Command, twin: Twin, job: Job, run: &Run, limit: Duration) -> Result<Self, String> {
+        let mut child = in_its_own_session(command)
             .args([job.name(), &run.url, &run.events.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| cannot(twin, &error))?;
+            .map_err(|error| {
+                let why = cannot(twin, &error);
+                format!("{why}; it needs `setsid` and `setpriv`, of util-linux")
+            })?;
         let (Some(input), Some(output), Some(errors)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -128,6 +131,27 @@ fn worker(twin: Twin, program: PathBuf) -> Command {
     let mut command = Command::new(program);
     command.args(["worker", twin.name()]);
     command
+}
+
+/// The same command in a session of its own, which ends with us. Linux shares the processor among sessions first
+/// (`autogroup` in sched(7)), as it does among services: in the broker's own, a program would have to wait until the
+/// broker rests, which no service has to that is not the broker's.
+fn in_its_own_session(command: &Command) -> Command {
+    let mut alone = Command::new("setsid");
+    alone
+        .args(["setpriv", "--pdeathsig", "KILL", "--"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => alone.env(name, value),
+            None => alone.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        alone.current_dir(folder);
+    }
+    alone
 }
 
 fn cannot(twin: Twin, error: &std::io::Error) -> String {
