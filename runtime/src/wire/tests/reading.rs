@@ -1,5 +1,7 @@
 //! What is read of an envelope, sentence by sentence, and what is said of one that cannot be.
 
+use std::sync::Arc;
+
 use super::{EXCHANGE, KEY, QUEUE, RETURN, message, origin_of, read, received_at, refusal, try_read};
 use crate::headers::Headers;
 use crate::message::Message;
@@ -9,6 +11,13 @@ use crate::wire::limits::Limits;
 
 const FULL: &str = r#"{"id":"i-1","type":"order.created","timestamp":"2026-11-23T11:00:00.1239+01:00","aggregateId":"o-1",
     "correlationId":"c-1","causationId":"k-1","version":2,"source":"orders","data":{"total":7}}"#;
+
+#[test]
+fn the_data_of_what_a_broker_gave_out_is_lent_and_not_copied() {
+    let message = Arc::new(message(r#"{"data":{"total":7},"type":"order.created"}"#));
+    let event = crate::wire::read::read(&message, &origin_of(&message), &Limits::default()).unwrap();
+    assert_eq!(message.body.place_of(event.json()), Some(8..19));
+}
 
 #[test]
 fn every_field_of_an_envelope_is_read() {
