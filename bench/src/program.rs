@@ -134,8 +134,7 @@ fn worker(twin: Twin, program: PathBuf) -> Command {
 }
 
 /// The same command in a session of its own, which ends with us. Linux shares the processor among sessions first
-/// (`autogroup` in sched(7)), as it does among services: in the broker's own, a program would have to wait until the
-/// broker rests, which no service has to that is not the broker's.
+/// (`autogroup` in sched(7)), as it does among services: in the broker's own, a program would have no share of its own.
 fn in_its_own_session(command: &Command) -> Command {
     let mut alone = Command::new("setsid");
     alone
