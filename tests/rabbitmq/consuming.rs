@@ -8,10 +8,10 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection};
-use tidings::{App, Delivery, HandlerError, HeaderValue, State, event_handler, handlers};
+use tidings::{App, Delivery, HandlerError, HeaderValue, RunningApp, State, event_handler, handlers};
 use tokio::sync::mpsc;
 
-use crate::place::{Count, DEADLINE, Happened, bus, depth, stranger, until, vhost};
+use crate::place::{Count, DEADLINE, Happened, bus, consumers, depth, stranger, until, vhost};
 
 #[event_handler("thing.happened.*")]
 async fn count(_event: Happened, State(count): State<Count>) {
@@ -379,7 +379,7 @@ async fn what_was_handled_is_no_crash_loop_when_it_comes_back() {
     let (connection, channel) = stranger(&vhost.url()).await;
     // The second time it is what the broker hands out when it has not taken the acknowledgement of the first.
     for (times, returns) in [(1, 6), (2, 12)] {
-        app.pause("count").unwrap();
+        pause_count(&app, &channel).await;
         happen(&channel, "one").await;
         come_back(&connection, "counter.count", returns).await;
         app.resume("count").unwrap();
@@ -401,7 +401,7 @@ async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
         .await
         .unwrap();
     let (connection, channel) = stranger(&vhost.url()).await;
-    app.pause("count").unwrap();
+    pause_count(&app, &channel).await;
     // Only what comes behind another, and so not alone, is set aside. What comes back goes behind what came back before.
     happen(&channel, "innocent").await;
     let holder = connection.create_channel().await.unwrap();
@@ -417,7 +417,7 @@ async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
     app.resume("count").unwrap();
     handled.reaches(2).await;
 
-    app.pause("count").unwrap();
+    pause_count(&app, &channel).await;
     // It is what the broker hands out when it has not taken the acknowledgement.
     happen(&channel, "suspect").await;
     come_back(&connection, "counter.count", 12).await;
@@ -426,6 +426,15 @@ async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
     app.shutdown().await.unwrap();
     assert_eq!(depth(&channel, "counter.count.dlq").await, 0);
     bus.close().await;
+}
+
+/// Pauses `count` of `counter` between two deliveries. One that was under way to it, or about to be taken, would come back
+/// with its subscription, and brokers count that.
+async fn pause_count(app: &RunningApp, channel: &Channel) {
+    let consuming = async || consumers(channel, "counter.count").await;
+    until("it consumes", async || consuming().await == 1).await;
+    app.pause("count").unwrap();
+    until("it has stopped", async || consuming().await == 0).await;
 }
 
 /// Publishes an event of this id as a stranger does.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lapin::options::{QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::{Channel, Connection, ConnectionProperties, Queue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::{Bus, BusBuilder, DomainEvent};
@@ -93,12 +93,20 @@ pub(crate) async fn bind(channel: &Channel, queue: &str, pattern: &str, argument
 
 /// How many messages a queue has that are ready.
 pub(crate) async fn depth(channel: &Channel, queue: &str) -> u32 {
+    look_at(channel, queue).await.message_count()
+}
+
+/// How many consume from a queue.
+pub(crate) async fn consumers(channel: &Channel, queue: &str) -> u32 {
+    look_at(channel, queue).await.consumer_count()
+}
+
+async fn look_at(channel: &Channel, queue: &str) -> Queue {
     let options = QueueDeclareOptions::durable().passive();
-    let queue = channel
+    channel
         .queue_declare(queue.into(), options, FieldTable::default())
         .await
-        .unwrap();
-    queue.message_count()
+        .unwrap()
 }
 
 /// A count that can be waited for.
