@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{EXCHANGE, KEY, QUEUE, RETURN, message, origin_of, read, received_at, refusal, try_read};
+use super::{
+    EXCHANGE, KEY, QUEUE, RETURN, message, origin_of, prepared, read, received_at, refusal, try_read,
+};
 use crate::headers::Headers;
 use crate::message::Message;
 use crate::timestamp::Timestamp;
@@ -17,6 +19,16 @@ fn the_data_of_what_a_broker_gave_out_is_lent_and_not_copied() {
     let message = Arc::new(message(r#"{"data":{"total":7},"type":"order.created"}"#));
     let event = crate::wire::read::read(&message, &origin_of(&message), &Limits::default()).unwrap();
     assert_eq!(message.body.place_of(event.json()), Some(8..19));
+}
+
+#[tokio::test]
+async fn so_is_the_data_of_what_the_in_memory_broker_hands_out() {
+    let bus = crate::Bus::in_memory();
+    let made = bus.message(&prepared(r#"{"total":7}"#), "i-1", crate::Headers::new());
+    let message = Arc::new(made.unwrap());
+    let event = crate::wire::read::read(&message, &origin_of(&message), &Limits::default()).unwrap();
+    assert_eq!(event.json(), r#"{"total":7}"#);
+    assert!(message.body.place_of(event.json()).is_some());
 }
 
 #[test]
