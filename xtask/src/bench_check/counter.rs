@@ -11,7 +11,7 @@ use crate::tool::{CARGO, VALGRIND};
 /// How often a path is taken, the shorter and the longer time.
 const TIMES: (u64, u64) = (256, 768);
 /// How often what seems to be too much is counted.
-const TRIES: usize = 3;
+const TRIES: usize = 10;
 /// A path takes seconds; one that hangs is to end all the same.
 const DEADLINE: Duration = Duration::from_mins(5);
 const BUILD: Duration = Duration::from_mins(30);
@@ -87,8 +87,9 @@ impl Counter {
     }
 }
 
-/// Instructions an event of the fewest that a shorter and a longer run took: on a machine that stands still for a moment
-/// timers go off, which adds to a run and takes nothing away.
+/// Instructions an event of the fewest that a shorter and a longer run took. On a machine that stands still for a moment timers
+/// go off, and on one that is slow for some seconds attempts take so long that they have tasks of their own: both add to a
+/// run and take nothing away.
 fn fewest(
     path: &str,
     mut counted: impl FnMut() -> Result<(u64, u64), String>,
