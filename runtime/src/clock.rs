@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::timestamp::Timestamp;
+use crate::message::timestamp::Timestamp;
 
 // Where `elapsed` counts from; only differences matter.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);

@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::payload::Unpublishable;
-use crate::refusal::Refusal;
+use crate::bus::refusal::Refusal;
+use crate::event::payload::Unpublishable;
 
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

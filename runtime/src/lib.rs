@@ -2,125 +2,84 @@
 // Without the runtime nobody calls what is there for it alone.
 #![cfg_attr(not(feature = "runtime"), allow(dead_code))]
 
-#[cfg(feature = "runtime")]
 mod app;
+#[cfg(feature = "rabbitmq")]
+mod backoff;
 #[cfg(feature = "runtime")]
 #[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone needs of it.
 mod broker;
 #[cfg(feature = "runtime")]
+#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone needs of it.
 mod bus;
-mod classify;
 #[cfg(feature = "runtime")]
 #[cfg_attr(not(feature = "testing"), allow(dead_code))] // Only a test moves a clock.
 mod clock;
 #[cfg(feature = "runtime")]
-mod config;
-#[cfg(feature = "runtime")]
-#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone needs of it.
-mod confirm;
-#[cfg(feature = "runtime")]
 mod consume;
-#[cfg(feature = "runtime")]
 mod context;
-mod delivery;
-pub mod describe;
-mod descriptor;
 #[cfg(feature = "runtime")]
 pub mod error;
 mod event;
-#[cfg(test)]
-mod explore;
-mod extract;
 mod handler;
-mod handler_error;
-mod headers;
-#[cfg(feature = "runtime")]
-pub mod health;
-#[cfg(feature = "tower")]
-pub mod http;
-mod input;
-#[cfg(feature = "runtime")]
-#[allow(dead_code)] // The faults it can pretend are for tests.
-mod memory;
 mod message;
-#[cfg(feature = "runtime")]
-mod parts;
-mod payload;
-#[cfg(feature = "contracts")]
-mod probe;
-mod proofs;
-mod properties;
-#[cfg(feature = "rabbitmq")]
-mod rabbitmq;
-mod reason;
-#[cfg(feature = "runtime")]
-#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone says.
-mod refusal;
-#[cfg(feature = "runtime")]
-mod retired;
-mod returns;
-mod routing_key;
-#[cfg(feature = "runtime")]
-mod running;
-mod schema;
-#[cfg(feature = "runtime")]
-mod signal;
-mod stub;
+mod private;
+mod retry;
+#[cfg(test)]
+mod state_explorer;
 #[cfg(feature = "runtime")]
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod timestamp;
-pub mod topic;
 pub mod topology;
-mod trace;
 mod wire;
 
-#[doc(hidden)]
-pub mod __private;
-
-#[cfg(feature = "__bench")]
-#[doc(hidden)]
-#[path = "bench/mod.rs"]
-pub mod __bench;
-
-#[cfg(fuzzing)]
-#[doc(hidden)]
-#[path = "fuzz.rs"]
-pub mod __fuzz;
-
+pub use app::describe;
+#[cfg(feature = "runtime")]
+pub use app::health;
+#[cfg(feature = "runtime")]
+pub use app::running::RunningApp;
 #[cfg(feature = "runtime")]
 pub use app::{App, NoState};
 #[cfg(feature = "runtime")]
+pub use bus::config::{BusBuilder, Declare};
+#[cfg(feature = "runtime")]
 pub use bus::{Bus, BusHealth, PublishOptions, Publishing};
 #[cfg(feature = "runtime")]
-pub use config::{BusBuilder, Declare};
-#[cfg(feature = "runtime")]
-pub use consume::around::Next;
+pub use consume::middleware::Next;
 #[cfg(feature = "runtime")]
 pub use consume::outcome::Outcome;
+#[cfg(feature = "tower")]
+pub use context::http;
+pub use context::trace::TraceContext;
 #[cfg(feature = "runtime")]
 pub use context::{Context, InvalidCorrelationId, spawn, spawn_blocking};
-pub use delivery::Delivery;
-pub use descriptor::EventDescriptor;
 #[cfg(feature = "runtime")]
 pub use error::{Error, Result};
+pub use event::decode::DecodeError;
+pub use event::descriptor::EventDescriptor;
+pub use event::payload::{Payload, Unpublishable};
 pub use event::{AnyEvent, DomainEvent, Event, EventFamily, Metadata};
-#[cfg(feature = "runtime")]
-pub use extract::Shutdown;
-pub use extract::{FromDelivery, FromRef, Rejection, State};
 pub use handler::HandlerDescriptor;
-pub use handler_error::{HandlerError, HandlerVerdict};
-pub use headers::{HeaderValue, Headers};
-pub use payload::{Payload, Unpublishable};
-pub use properties::Properties;
-pub use reason::{Reason, UnknownReason};
-pub use routing_key::RoutingKeyError;
+pub use handler::delivery::Delivery;
+pub use handler::error::{HandlerError, HandlerVerdict};
 #[cfg(feature = "runtime")]
-pub use running::RunningApp;
-pub use timestamp::{InvalidTimestamp, Timestamp};
-pub use trace::TraceContext;
-pub use wire::decode::DecodeError;
+pub use handler::extract::Shutdown;
+pub use handler::extract::{FromDelivery, FromRef, Rejection, State};
+pub use message::headers::{HeaderValue, Headers};
+pub use message::properties::Properties;
+pub use message::reason::{Reason, UnknownReason};
+pub use message::routing_key::RoutingKeyError;
+pub use message::timestamp::{InvalidTimestamp, Timestamp};
+pub use message::topic;
+
+#[cfg(feature = "__bench")]
+#[doc(hidden)]
+pub use private::benchmarks as __bench;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use private::fuzzing as __fuzz;
+#[doc(hidden)]
+pub use private::generated as __private;
 
 /// Makes a struct an event, or an enum a family of events.
 ///

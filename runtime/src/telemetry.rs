@@ -9,11 +9,11 @@ use std::time::Duration;
 use metrics::{Key, Label, Level, Metadata, counter, gauge, with_recorder};
 
 use crate::bus::Unsent;
-use crate::consume::case::Case;
 use crate::consume::outcome::Outcome;
-use crate::delivery::Delivery;
+use crate::consume::settle::Case;
 use crate::event::DomainEvent;
-use crate::reason::Reason;
+use crate::handler::delivery::Delivery;
+use crate::message::reason::Reason;
 
 const SENT: &str = "messaging.client.sent.messages";
 const CONSUMED: &str = "messaging.client.consumed.messages";

@@ -8,12 +8,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Bus;
 use crate::broker::Publish;
-use crate::confirm::{Answers, Confirm, confirm_together};
+use crate::bus::confirm::{Answers, Confirm, confirm_together};
+use crate::bus::refusal::Refusal;
 use crate::context::Context;
 use crate::error::PublishFault;
+use crate::event::payload::Unpublishable;
 use crate::message::Message;
-use crate::payload::Unpublishable;
-use crate::refusal::Refusal;
 
 /// After a refusal it is tried again this much later: a cluster that lost a leader refuses for some hundred
 /// milliseconds. Not for ever, since each attempt reaches the queues that are well again.

@@ -9,12 +9,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use crate::context::Context;
-use crate::delivery::Delivery;
 use crate::handler::Failure;
+use crate::handler::delivery::Delivery;
 
-use super::around::Next;
+use super::bound_handler::Worker;
+use super::middleware::Next;
 use super::outcome::{Ending, Outcome};
-use super::worker::Worker;
 
 /// Runs the handler of `worker` on `delivery`, once.
 pub(crate) async fn run(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {

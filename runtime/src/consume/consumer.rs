@@ -11,12 +11,12 @@ use crate::error::Error;
 use crate::telemetry;
 use crate::wire::error_text;
 
-use super::harmless_returns::HarmlessReturns;
-use super::judge;
+use super::bound_handler::Worker;
+use super::queue_handlers::Workers;
+use super::redelivery_tracker::HarmlessReturns;
+use super::route;
 use super::service::Service;
-use super::shift::{Exit, Shift};
-use super::worker::Worker;
-use super::workers::Workers;
+use super::session::{Exit, Shift};
 
 /// How long a failed subscription waits before the next try: from the first to the last, doubling.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -249,7 +249,7 @@ impl Consumer {
         let harmless_returns = self.harmless_returns.clone();
         Some(Suspects(Arc::new(move |incoming| {
             let returns = harmless_returns.subtract_from(incoming.delivery_count, &incoming.message);
-            judge::is_suspect(incoming, returns, &queue, &service)
+            route::is_suspect(incoming, returns, &queue, &service)
         })))
     }
 

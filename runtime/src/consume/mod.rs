@@ -7,24 +7,23 @@
 //!
 //! A [`consumer`] owns a queue, a [`shift`] one subscription of it.
 
-pub(crate) mod around;
+mod ack_window;
 mod attempt;
+pub(crate) mod bound_handler;
 mod breaker;
-pub(crate) mod case;
 pub(crate) mod consumer;
-mod delays;
-pub(crate) mod drain;
-pub(crate) mod harmless_returns;
-mod held;
-mod judge;
-mod lanes;
+mod delay_queues;
+mod delivery_queue;
+pub(crate) mod middleware;
 pub(crate) mod outcome;
 mod patterns;
-pub(crate) mod retry;
+mod pending_delivery;
+pub(crate) mod queue_handlers;
+pub(crate) mod redelivery_tracker;
+pub(crate) mod retired_queue;
+mod route;
 mod service;
-mod settle;
-mod shift;
-pub(crate) mod worker;
-pub(crate) mod workers;
+mod session;
+pub(crate) mod settle;
 
 pub(crate) use service::Service;

@@ -4,13 +4,13 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::extract::Rejection;
+use crate::event::decode::DecodeError;
+use crate::event::payload::Unpublishable;
 use crate::handler::Failure;
-use crate::handler_error::{HandlerError, Verdict};
-use crate::payload::Unpublishable;
-use crate::reason::Reason;
-use crate::returns::Returned;
-use crate::wire::decode::DecodeError;
+use crate::handler::error::{HandlerError, Verdict};
+use crate::handler::extract::Rejection;
+use crate::handler::returns::Returned;
+use crate::message::reason::Reason;
 use crate::wire::malformed::Malformed;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
@@ -265,8 +265,8 @@ impl Attempt<'_> {
         }
         let delay = match wanted {
             Some(wanted) if self.in_place => wanted,
-            Some(wanted) => super::retry::rung_at_least(self.ladder, wanted),
-            None => super::retry::rung_after(self.rungs, self.number),
+            Some(wanted) => crate::retry::rung_at_least(self.ladder, wanted),
+            None => crate::retry::rung_after(self.rungs, self.number),
         };
         (!self.in_place || delay <= self.place_left || !self.counts).then_some(delay)
     }

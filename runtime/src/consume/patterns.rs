@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::topic;
+use crate::message::topic;
 
 /// With more keys than so many a hash is found sooner than a place in their order.
 const FEW: usize = 16;

@@ -10,7 +10,7 @@ use crate::bus::Bus;
 use crate::error::Result;
 use crate::topology::{Names, Plan};
 
-use super::delays::Delays;
+use super::delay_queues::Delays;
 
 /// What all handlers of one running app share. Cheap to clone.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Service {
             name: name.into(),
             returns: Names::of(name).returns(),
             names: Names::of(name),
-            ladder: super::retry::ladder(bus.config().speed_up),
+            ladder: crate::retry::ladder(bus.config().speed_up),
             bus,
             plan,
             delays: Delays::default(),

@@ -1,360 +1,387 @@
-//! Which deliveries are acknowledged when, and with how many frames.
-//!
-//! The contiguous run of finished deliveries goes with one `multiple`: at once when none went for a while, so that a lone
-//! one does not wait, and else when that while is over or a quarter of the prefetch has come together. What is finished
-//! above a gap waits until there is as much of it, or for 20 ms, and then goes one by one: a slow delivery must not hold
-//! back the window of its neighbours.
+//! A delivery on its way to being settled: the step that its outcome asks for, carried out.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// How long what is finished above a gap may wait.
-pub(crate) const GAP_WAIT: Duration = Duration::from_millis(20);
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use tokio::time::Instant;
 
-/// One acknowledgement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ack {
-    pub(crate) tag: u64,
-    pub(crate) multiple: bool,
+use crate::bus::Unsent;
+use crate::context::Context;
+use crate::error::PublishFault;
+use crate::handler::delivery::Delivery;
+use crate::handler::returns::Returned;
+use crate::message::Message;
+use crate::message::reason::Reason;
+use crate::message::timestamp::Timestamp;
+use crate::telemetry::{self, Sent};
+use crate::topology::Names;
+use crate::wire::error_text;
+use crate::wire::ids::returned_event_id;
+use crate::wire::origin::Origin;
+use crate::wire::republish::{Destination, Details, Fate, republish};
+
+use super::attempt::panic_text;
+use super::bound_handler::{Counts, Worker};
+use super::outcome::{self, Attempt, BoxError, Outcome, Step};
+use super::service::Service;
+use crate::retry::rung_at_least;
+
+/// How long a failed publish of ours waits before it is tried again: from the first to the last, doubling.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LAST_WAIT: Duration = Duration::from_secs(15);
+
+/// A delivery with all that settling it needs.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) service: Service,
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) queue: Arc<str>,
+    pub(crate) message: Arc<Message>,
+    pub(crate) origin: Origin,
+    /// Which attempt it is: that of the origin, or a later one in place.
+    pub(crate) attempt: u32,
+    /// Whether the broker hands the delivery out again, whatever becomes of it here.
+    pub(crate) lost: Arc<AtomicBool>,
+    /// How long it has waited in place.
+    pub(crate) waited: Duration,
+    /// The delivery, unless it never came to be one.
+    pub(crate) delivery: Option<Delivery>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(test, derive(Hash))]
-enum State {
-    Unsettled,
-    Finished,
-    /// Acknowledged or returned on its own.
-    Gone,
-}
-
-/// The deliveries of one subscription between the first unsettled one and the last that came.
+/// How a step ended.
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct AckWindow {
-    /// The tag of the first entry.
-    base: u64,
-    entries: VecDeque<(State, Instant)>,
-    finished: usize,
-    waiting_since: Option<Instant>,
-    /// How many finished ones are too many.
-    batch: usize,
-    /// How long the next run waits after the last.
-    spacing: Duration,
-    last_run: Option<Instant>,
+pub(crate) enum Carried {
+    /// The broker may forget the delivery.
+    Settled { dead_lettered: bool },
+    /// It stays here, for another attempt after the delay.
+    Waits {
+        delay: Duration,
+        next_attempt: u32,
+        error: String,
+    },
+    /// It is left to the broker, which hands it out again.
+    Abandoned,
 }
 
-impl AckWindow {
-    /// A window of so many deliveries; an acknowledgement follows the last after `spacing`, or when much is finished.
-    pub(crate) fn new(prefetch: u16, spacing: Duration) -> Self {
-        Self {
-            base: 1,
-            entries: VecDeque::new(),
-            finished: 0,
-            waiting_since: None,
-            batch: usize::from(prefetch / 4).max(1),
-            spacing,
-            last_run: None,
+/// How long a delivery may wait in place in all: well within the time a consumer may hold it.
+const LONGEST_IN_PLACE: Duration = Duration::from_mins(10);
+
+impl Case {
+    /// Decides the step for an outcome, and carries it out.
+    pub(crate) async fn settle(&self, outcome: Outcome, counts: bool) -> Carried {
+        let step = outcome.at(self.judged_attempt(counts));
+        match step {
+            Step::Publish(returned) => self.publish(returned, counts).await,
+            // Sent on to a delay or to the dead letters it would be there twice.
+            _ if self.is_lost() => Carried::Abandoned,
+            step => self.carry_out(step).await,
         }
     }
 
-    /// A delivery came. Tags rise by one.
-    pub(crate) fn delivered(&mut self, tag: u64, now: Instant) {
-        debug_assert_eq!(tag, self.base + self.entries.len() as u64, "tags rise by one");
-        self.entries.push_back((State::Unsettled, now));
-    }
-
-    /// A delivery is done with.
-    pub(crate) fn finished(&mut self, tag: u64, now: Instant) {
-        if self.set(tag, State::Finished) {
-            self.finished += 1;
-            self.waiting_since.get_or_insert(now);
-        }
-    }
-
-    /// A delivery was returned to its queue.
-    pub(crate) fn returned(&mut self, tag: u64) {
-        self.set(tag, State::Gone);
-    }
-
-    /// How many deliveries are neither acknowledged nor returned.
-    #[cfg(test)]
-    pub(crate) fn unsettled(&self) -> usize {
-        self.entries
-            .iter()
-            .filter(|(state, _)| *state != State::Gone)
-            .count()
-    }
-
-    /// When the oldest delivery came that is not settled.
-    pub(crate) fn oldest(&self) -> Option<Instant> {
-        self.entries
-            .iter()
-            .find(|(state, _)| *state == State::Unsettled)
-            .map(|(_, since)| *since)
-    }
-
-    /// Puts what is to be acknowledged now into `acks`, which is empty.
-    pub(crate) fn due(&mut self, now: Instant, acks: &mut Vec<Ack>) {
-        if self.finished >= self.batch || self.run_due().is_none_or(|due| due <= now) {
-            self.take_run(acks);
-            if !acks.is_empty() {
-                self.last_run = Some(now);
-            }
-        }
-        if self.finished >= self.batch || self.gap_due().is_some_and(|due| due <= now) {
-            self.take_run(acks);
-            self.take_above_gap(acks);
-        }
-    }
-
-    /// Everything that is finished, whatever it waits for.
-    pub(crate) fn all(&mut self) -> Vec<Ack> {
-        let mut acks = Vec::new();
-        self.take_run(&mut acks);
-        self.take_above_gap(&mut acks);
-        acks
-    }
-
-    /// When [`due`](Self::due) is to be asked again, if nothing happens before.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let is_run = self
-            .entries
-            .front()
-            .is_some_and(|(state, _)| *state == State::Finished);
-        if is_run { self.run_due() } else { self.gap_due() }
-    }
-
-    /// When the next run may go.
-    fn run_due(&self) -> Option<Instant> {
-        self.last_run.map(|last| last + self.spacing)
-    }
-
-    /// When what is finished has waited long enough, wherever it stands.
-    fn gap_due(&self) -> Option<Instant> {
-        self.waiting_since
-            .filter(|_| self.finished > 0)
-            .map(|since| since + GAP_WAIT)
-    }
-
-    fn set(&mut self, tag: u64, state: State) -> bool {
-        let Some(at) = tag.checked_sub(self.base).and_then(|at| usize::try_from(at).ok()) else {
-            return false;
-        };
-        match self.entries.get_mut(at) {
-            Some(entry) if entry.0 == State::Unsettled => {
-                entry.0 = state;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The finished run at the front, with one acknowledgement of its last unacknowledged delivery.
-    fn take_run(&mut self, acks: &mut Vec<Ack>) {
-        let mut last = None;
-        let mut count = 0;
-        while let Some((state, _)) = self
-            .entries
-            .front()
-            .filter(|(state, _)| *state != State::Unsettled)
+    /// The same, whatever panics on the way.
+    pub(crate) async fn settle_guarded(self, outcome: Outcome, counts: bool) -> Carried {
+        match AssertUnwindSafe(self.settle(outcome, counts))
+            .catch_unwind()
+            .await
         {
-            if *state == State::Finished {
-                last = Some(self.base);
-                count += 1;
-            }
-            self.entries.pop_front();
-            self.base += 1;
-        }
-        if let Some(tag) = last {
-            acks.push(Ack {
-                tag,
-                multiple: count > 1,
-            });
-            self.finished -= count;
-            if self.finished == 0 {
-                self.waiting_since = None;
+            Ok(carried) => carried,
+            // Nothing of the handler's is left that could panic, but who waits for this news waits for ever.
+            Err(panic) => {
+                let text = panic_text(panic);
+                let outcome = Outcome::retry(format!("settling it panicked: {text}"));
+                self.settle(outcome, counts).await
             }
         }
     }
 
-    fn take_above_gap(&mut self, acks: &mut Vec<Ack>) {
-        for (at, (state, _)) in self.entries.iter_mut().enumerate() {
-            if *state == State::Finished {
-                *state = State::Gone;
-                acks.push(Ack {
-                    tag: self.base + at as u64,
-                    multiple: false,
-                });
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn judged_attempt(&self, counts: bool) -> Attempt<'_> {
+        let handler = &self.worker.descriptor;
+        Attempt {
+            number: self.attempt,
+            // An ephemeral queue has no name that a delayed delivery could come back under.
+            most: if handler.ephemeral() && self.delivery.is_none() {
+                0
+            } else {
+                handler.attempts()
+            },
+            rungs: &self.worker.rungs,
+            ladder: self.service.ladder(),
+            // What no handler has seen waits nowhere in particular: it climbs the ladder like any other.
+            in_place: (handler.ordered() || handler.ephemeral()) && self.delivery.is_some(),
+            place_left: LONGEST_IN_PLACE.saturating_sub(self.waited),
+            keeps_dead_letters: !handler.ephemeral(),
+            counts,
+        }
+    }
+
+    async fn carry_out(&self, step: Step) -> Carried {
+        let counts = &self.worker.counts;
+        match step {
+            Step::Acknowledge => {
+                Counts::add(&counts.handled);
+                Carried::Settled { dead_lettered: false }
             }
-        }
-        self.finished = 0;
-        self.waiting_since = None;
-    }
-}
-
-#[cfg(test)]
-mod explored;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SPACING: Duration = Duration::from_millis(1);
-
-    fn window(prefetch: u16, deliveries: u64) -> (AckWindow, Instant) {
-        let mut window = AckWindow::new(prefetch, SPACING);
-        let now = Instant::now();
-        (1..=deliveries).for_each(|tag| window.delivered(tag, now));
-        (window, now)
-    }
-
-    fn due(window: &mut AckWindow, now: Instant) -> Vec<Ack> {
-        let mut acks = Vec::new();
-        window.due(now, &mut acks);
-        acks
-    }
-
-    fn one(tag: u64) -> Ack {
-        Ack { tag, multiple: false }
-    }
-
-    #[test]
-    fn a_lone_delivery_is_acknowledged_at_once() {
-        let (mut window, now) = window(256, 1);
-        window.finished(1, now);
-        assert_eq!(due(&mut window, now), [one(1)]);
-        assert_eq!(window.unsettled(), 0);
-    }
-
-    #[test]
-    fn a_run_that_follows_another_waits_a_while() {
-        let (mut window, now) = window(256, 4);
-        window.finished(1, now);
-        assert_eq!(due(&mut window, now), [one(1)]);
-        window.finished(2, now);
-        window.finished(3, now);
-        assert_eq!(due(&mut window, now), []);
-        assert_eq!(window.deadline(), Some(now + SPACING));
-        let all = Ack {
-            tag: 3,
-            multiple: true,
-        };
-        assert_eq!(due(&mut window, now + SPACING), [all]);
-        window.finished(4, now + 3 * SPACING);
-        assert_eq!(
-            due(&mut window, now + 3 * SPACING),
-            [one(4)],
-            "a lone one goes at once"
-        );
-    }
-
-    #[test]
-    fn a_run_of_a_quarter_of_the_prefetch_does_not_wait() {
-        let (mut window, now) = window(16, 5);
-        window.finished(1, now);
-        assert_eq!(due(&mut window, now), [one(1)]);
-        [2, 3, 4].into_iter().for_each(|tag| window.finished(tag, now));
-        assert_eq!(due(&mut window, now), []);
-        window.finished(5, now);
-        let all = Ack {
-            tag: 5,
-            multiple: true,
-        };
-        assert_eq!(due(&mut window, now), [all]);
-    }
-
-    #[test]
-    fn a_contiguous_run_goes_with_one_acknowledgement() {
-        let (mut window, now) = window(256, 5);
-        [3, 1, 2].into_iter().for_each(|tag| window.finished(tag, now));
-        assert_eq!(
-            due(&mut window, now),
-            [Ack {
-                tag: 3,
-                multiple: true
-            }]
-        );
-        assert_eq!(window.deadline(), None);
-    }
-
-    #[test]
-    fn what_is_finished_above_a_gap_waits_for_a_quarter_of_the_prefetch() {
-        let (mut window, now) = window(16, 16);
-        for tag in [2, 3, 4] {
-            window.finished(tag, now);
-            assert_eq!(due(&mut window, now), []);
-        }
-        window.finished(6, now);
-        assert_eq!(due(&mut window, now), [one(2), one(3), one(4), one(6)]);
-    }
-
-    #[test]
-    fn what_is_finished_above_a_gap_waits_twenty_milliseconds_at_most() {
-        let (mut window, now) = window(256, 3);
-        window.finished(2, now);
-        assert_eq!(due(&mut window, now), []);
-        assert_eq!(window.deadline(), Some(now + GAP_WAIT));
-        assert_eq!(due(&mut window, now + GAP_WAIT), [one(2)]);
-        assert_eq!(window.deadline(), None);
-        window.finished(1, now);
-        assert_eq!(
-            due(&mut window, now + SPACING),
-            [one(1)],
-            "the one acknowledged above the gap is not acknowledged again"
-        );
-    }
-
-    #[test]
-    fn a_multiple_never_covers_a_delivery_that_is_not_finished() {
-        let (mut window, now) = window(4, 64);
-        let mut settled = std::collections::HashSet::new();
-        let mut finished = std::collections::HashSet::new();
-        // A fixed scatter of finishing orders: 37 and 64 have no common divisor, so every tag comes once.
-        for step in 0..64_u64 {
-            let tag = (step * 37) % 64 + 1;
-            window.finished(tag, now);
-            finished.insert(tag);
-            for ack in due(&mut window, now) {
-                let covered = if ack.multiple {
-                    1..=ack.tag
-                } else {
-                    ack.tag..=ack.tag
-                };
-                for tag in covered {
-                    assert!(finished.contains(&tag), "{tag} acknowledged before it finished");
-                    settled.insert(tag);
+            Step::Publish(_) => unreachable!("publishing is settled before"),
+            Step::WaitInPlace {
+                delay,
+                next_attempt,
+                error,
+            } => {
+                Counts::add(&counts.retried);
+                let error = written(error);
+                telemetry::retried(self, delay, &error);
+                Carried::Waits {
+                    delay,
+                    next_attempt,
+                    error,
                 }
             }
+            Step::Delay {
+                delay,
+                next_attempt,
+                error,
+            } => {
+                Counts::add(&counts.retried);
+                let error = written(error);
+                telemetry::retried(self, delay, &error);
+                let fate = Fate::Retry {
+                    attempt: next_attempt,
+                };
+                self.delay(delay, fate, Some(&error)).await
+            }
+            Step::DeadLetter { reason, error } => {
+                Counts::add(&counts.dead_lettered);
+                let error = written(error);
+                telemetry::dead_lettered(self, reason, &error);
+                self.dead_letter(reason, &error).await
+            }
+            Step::Drop { reason, error } => {
+                Counts::add(&counts.dead_lettered);
+                telemetry::dead_lettered(self, reason, &written(error));
+                Carried::Settled { dead_lettered: false }
+            }
         }
-        window.all().iter().for_each(|ack| {
-            settled.insert(ack.tag);
+    }
+
+    /// Publishes the handler's events, each under an id that follows from the delivery: a handler that runs twice
+    /// publishes the same facts twice, not two facts.
+    async fn publish(&self, returned: Returned, counts: bool) -> Carried {
+        let Some(delivery) = &self.delivery else {
+            return Carried::Settled { dead_lettered: false };
+        };
+        let bus = self.service.bus();
+        let messages = Context::of_delivery(delivery).sync_scope(|| {
+            returned
+                .events
+                .iter()
+                .enumerate()
+                .map(|(ordinal, event)| {
+                    let id = returned_event_id(delivery.id(), &self.queue, &event.event_type, ordinal);
+                    bus.message(event, &id.to_string(), crate::Headers::new())
+                        .map(Arc::new)
+                })
+                .collect::<Result<Vec<_>, _>>()
         });
-        assert_eq!(settled.len(), 64);
+        let mut unsent = match messages {
+            Ok(messages) => messages,
+            Err(fault) => {
+                let step = outcome::unpublishable(fault).at(self.judged_attempt(counts));
+                return self.carry_out(step).await;
+            }
+        };
+        let mut wait = FIRST_WAIT;
+        loop {
+            let results = join_all(
+                unsent
+                    .iter()
+                    .map(|message| bus.send(Arc::clone(message), false, false)),
+            )
+            .await;
+            let mut failed = Vec::new();
+            let mut last = None;
+            for (message, result) in unsent.into_iter().zip(results) {
+                let kind = message.properties.kind().unwrap_or_default();
+                telemetry::published(kind, Sent::other(), result.as_ref().err());
+                if let Err(error) = result {
+                    failed.push(message);
+                    last = Some(error);
+                }
+            }
+            match last {
+                None => {
+                    self.worker.set_trouble(None);
+                    Counts::add(&self.worker.counts.handled);
+                    return Carried::Settled { dead_lettered: false };
+                }
+                Some(Unsent {
+                    fault: PublishFault::Closed,
+                    ..
+                }) => return Carried::Abandoned,
+                Some(Unsent {
+                    fault: PublishFault::Unpublishable(fault),
+                    ..
+                }) => {
+                    let step = outcome::unpublishable(fault).at(self.judged_attempt(counts));
+                    return self.carry_out(step).await;
+                }
+                Some(error) => self.trouble("cannot publish the events that it returned", &error.fault),
+            }
+            unsent = failed;
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LAST_WAIT);
+        }
     }
 
-    #[test]
-    fn a_returned_delivery_is_never_acknowledged() {
-        let (mut window, now) = window(256, 3);
-        window.returned(2);
-        window.finished(1, now);
-        window.finished(3, now);
-        assert_eq!(
-            due(&mut window, now),
-            [Ack {
-                tag: 3,
-                multiple: true
-            }]
-        );
-        window.finished(2, now);
-        assert_eq!(window.all(), []);
+    /// Lets it come back behind all others of its queue, with what is known of it. Returned, it would be counted again
+    /// up to RabbitMQ 4.2, and be handed out next; and only after a delay do all who let go of it take care.
+    pub(crate) async fn set_aside(&self, returns: u32) -> Carried {
+        telemetry::set_aside(self.worker.name(), &self.queue);
+        let fate = Fate::SetAside {
+            attempt: self.attempt,
+            returns,
+        };
+        let delay = rung_at_least(self.service.ladder(), Duration::ZERO);
+        self.delay(delay, fate, self.origin.last_error.as_deref()).await
     }
 
-    #[test]
-    fn a_delivery_settles_once_however_often_it_finishes() {
-        let (mut window, now) = window(256, 2);
-        window.finished(2, now);
-        window.finished(2, now);
-        assert_eq!(window.all(), [one(2)]);
-        assert_eq!(window.all(), []);
+    async fn delay(&self, delay: Duration, fate: Fate, error: Option<&str>) -> Carried {
+        let exchange = self.service.names().delays();
+        let key = Names::delay(&self.queue, delay);
+        let to = Destination {
+            exchange: &exchange,
+            routing_key: &key,
+        };
+        self.send_on(to, error, fate, Some(delay)).await
     }
+
+    async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {
+        let exchange = self.service.names().dead();
+        let key = Names::dead_letters(&self.queue);
+        let to = Destination {
+            exchange: &exchange,
+            routing_key: &key,
+        };
+        let fate = Fate::DeadLetter {
+            reason,
+            attempts: self.attempt,
+            at: Timestamp::now(),
+        };
+        match self.send_on(to, Some(error), fate, None).await {
+            Carried::Settled { .. } => Carried::Settled { dead_lettered: true },
+            other => other,
+        }
+    }
+
+    async fn send_on(
+        &self,
+        to: Destination<'_>,
+        error: Option<&str>,
+        fate: Fate,
+        delay: Option<Duration>,
+    ) -> Carried {
+        let bus = self.service.bus();
+        let redact = bus.config().redact.as_deref();
+        let details = Details {
+            service: self.service.name(),
+            handler: self.worker.name(),
+            queue: &self.queue,
+            first_received_at: self.origin.first_received_at,
+            error,
+            redact,
+            fate,
+        };
+        self.send_ours(
+            republish(&self.message, &self.origin, to, &details, bus.limits()),
+            delay,
+        )
+        .await
+    }
+
+    /// The text of an error as it may be kept.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        error_text::redacted(text, self.service.bus().config().redact.as_deref())
+    }
+
+    /// Publishes a message of the runtime's own until it is confirmed: what it needs is declared again when it is not
+    /// there, and the delivery stays unsettled meanwhile.
+    ///
+    /// A delay's queue that was just declared is not to be trusted yet, so the delivery stays unsettled until it is. It
+    /// does not wait itself before it is published: its rung would be as much longer. At worst it comes twice.
+    async fn send_ours(&self, message: Message, delay: Option<Duration>) -> Carried {
+        let message = Arc::new(message);
+        let mut wait = FIRST_WAIT;
+        while !self.is_lost() {
+            let since = match delay {
+                Some(delay) => Some(self.delay_declared(delay).await),
+                None => None,
+            };
+            match self.service.bus().send(Arc::clone(&message), true, false).await {
+                Ok(()) => {
+                    self.worker.set_trouble(None);
+                    if let Some(since) = since {
+                        let fresh_for = self.service.bus().broker().fresh_for();
+                        tokio::time::sleep_until(since + fresh_for).await;
+                    }
+                    return Carried::Settled { dead_lettered: false };
+                }
+                Err(Unsent {
+                    fault: PublishFault::Closed,
+                    ..
+                }) => return Carried::Abandoned,
+                Err(unsent) => {
+                    self.trouble("cannot publish to its delay or dead-letter queue", &unsent.fault);
+                    if let (Some(delay), Some(since)) = (delay, since) {
+                        self.service.doubt_delay(&self.queue, delay, since).await;
+                    }
+                    if let Err(error) = self.service.declare_again().await {
+                        self.trouble("cannot declare its topology again", &error);
+                    }
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LAST_WAIT);
+        }
+        // Whoever gets it next has its own troubles.
+        self.worker.set_trouble(None);
+        Carried::Abandoned
+    }
+
+    /// Since when the delay's queue is there for sure. Where it cannot be declared it may be there all the same, made by
+    /// another, and no earlier than now for all we know.
+    async fn delay_declared(&self, delay: Duration) -> Instant {
+        match self.service.delay(&self.queue, delay).await {
+            Ok(Some(since)) => since,
+            // Who tried has told.
+            Ok(None) => Instant::now(),
+            Err(error) => {
+                self.trouble("cannot declare its delay queue", &error);
+                Instant::now()
+            }
+        }
+    }
+
+    fn trouble(&self, what: &str, error: &(dyn std::error::Error + 'static)) {
+        let text = error_text::chain(error).replace('\n', ": ");
+        tracing::warn!(handler = self.worker.name(), "{what}: {text}");
+        self.worker.set_trouble(Some(format!("{what}: {text}")));
+    }
+}
+
+/// The text of an error with its causes. The error is the handler's own, and may panic when it is written, and again
+/// when it is dropped: before anything is published, so that nothing is published twice.
+fn written(error: BoxError) -> String {
+    let quietly = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).map_err(panic_text);
+    let mut text = "the handler's error panicked when it was written".to_owned();
+    let _ = quietly(&mut || text = error_text::chain(error.as_ref()));
+    let mut error = Some(error);
+    let _ = quietly(&mut || drop(error.take()));
+    text
 }

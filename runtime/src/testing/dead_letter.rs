@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::event::AnyEvent;
-use crate::headers::Headers;
 use crate::message::Message;
-use crate::reason::Reason;
-use crate::timestamp::Timestamp;
+use crate::message::headers::Headers;
+use crate::message::reason::Reason;
+use crate::message::timestamp::Timestamp;
 use crate::wire::limits::Limits;
 use crate::wire::{names, origin, read};
 

@@ -15,17 +15,17 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::broker::memory::MemoryBroker;
 use crate::broker::{Broker, Publish};
 use crate::bus::Bus;
+use crate::bus::config::{BusBuilder, Ignored};
+use crate::bus::confirm::confirm;
 use crate::clock::Clock;
-use crate::config::{BusBuilder, Ignored};
-use crate::confirm::confirm;
 use crate::event::{AnyEvent, DomainEvent, Event};
-use crate::headers::Headers;
-use crate::memory::MemoryBroker;
 use crate::message::Message;
-use crate::properties::Properties;
-use crate::timestamp::Timestamp;
+use crate::message::headers::Headers;
+use crate::message::properties::Properties;
+use crate::message::timestamp::Timestamp;
 use crate::topology::Names;
 use crate::wire::{origin, read};
 

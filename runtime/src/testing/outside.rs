@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broker::memory::MemoryBroker;
 use crate::broker::{Broker, Publish};
 use crate::bus::Bus;
+use crate::bus::config::BusBuilder;
+use crate::bus::confirm::confirm;
+use crate::bus::refusal::Refusal;
 use crate::clock::Clock;
-use crate::config::BusBuilder;
-use crate::confirm::confirm;
-use crate::headers::Headers;
-use crate::memory::MemoryBroker;
 use crate::message::Message;
-use crate::properties::Properties;
-use crate::refusal::Refusal;
+use crate::message::headers::Headers;
+use crate::message::properties::Properties;
 
 /// An in-memory broker on the system's clock, which several buses can share as services share a server.
 #[derive(Debug, Clone)]

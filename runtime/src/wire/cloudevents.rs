@@ -14,9 +14,9 @@ use super::limits::Limits;
 use super::malformed::{Fault, Malformed};
 use super::object::{Name, Object, Scalar};
 use super::read::Found;
-use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
-use crate::timestamp::Timestamp;
+use crate::message::headers::{HeaderValue, Headers};
+use crate::message::timestamp::Timestamp;
 
 const MEDIA_TYPE: &str = "application/cloudevents";
 const PREFIXES: [&str; 3] = ["cloudEvents_", "cloudEvents:", "ce-"];

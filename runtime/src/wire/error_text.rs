@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::handler_error;
+use crate::handler::error;
 
 /// The most bytes of error text in a header.
 pub(crate) const MAX_BYTES: usize = 2048;
@@ -16,7 +16,7 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     // More than any real chain; a `source` that answers with itself must not go on for ever.
     const MOST_CAUSES: usize = 32;
     let mut text = String::new();
-    for cause in handler_error::chain(error).take(1 + MOST_CAUSES) {
+    for cause in error::chain(error).take(1 + MOST_CAUSES) {
         let cause = cause.to_string();
         if text.is_empty() {
             text = cause;

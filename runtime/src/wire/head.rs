@@ -1,6 +1,6 @@
 //! The head of an envelope as it is written: all of it but the data.
 
-use crate::timestamp::Timestamp;
+use crate::message::timestamp::Timestamp;
 
 /// What stands before the data. Nothing is written for what is absent.
 #[derive(Debug)]

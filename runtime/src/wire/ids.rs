@@ -28,7 +28,7 @@ const COUNT_BITS: u32 = 16;
 pub(crate) fn new_event_id() -> Uuid {
     static LAST: AtomicU64 = AtomicU64::new(0);
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    let millis = u64::try_from(crate::timestamp::Timestamp::now().as_millis()).unwrap_or(0);
+    let millis = u64::try_from(crate::message::timestamp::Timestamp::now().as_millis()).unwrap_or(0);
     let first = millis << COUNT_BITS;
     let next = |last: u64| first.max(last + 1);
     let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
@@ -77,7 +77,7 @@ mod tests {
     use uuid::{Variant, Version};
 
     use super::new_event_id;
-    use crate::timestamp::Timestamp;
+    use crate::message::timestamp::Timestamp;
 
     #[test]
     fn new_ids_are_of_version_7_and_of_now() {

@@ -3,14 +3,13 @@
 mod base64;
 mod body;
 mod cloudevents;
-pub(crate) mod decode;
 mod envelope;
 pub(crate) mod error_text;
 mod head;
 pub(crate) mod ids;
-pub(crate) mod limits;
 #[cfg(any(test, fuzzing))]
-pub(crate) mod look;
+pub(crate) mod invariants;
+pub(crate) mod limits;
 pub(crate) mod malformed;
 pub(crate) mod names;
 mod object;

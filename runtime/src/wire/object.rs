@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::malformed::Fault;
-use crate::timestamp::Timestamp;
+use crate::message::timestamp::Timestamp;
 
 /// The names an object is searched for.
 pub(crate) trait Name: for<'de> Deserialize<'de> {

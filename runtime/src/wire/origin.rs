@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::names;
-use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
-use crate::timestamp::Timestamp;
+use crate::message::headers::{HeaderValue, Headers};
+use crate::message::timestamp::Timestamp;
 
 /// Where a message was published to at first, and what its attempts came to so far.
 #[derive(Debug, Clone, PartialEq)]

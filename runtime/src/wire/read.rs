@@ -15,7 +15,7 @@ use super::object::time_by_magnitude;
 use super::origin::Origin;
 use crate::event::{AnyEvent, Metadata};
 use crate::message::Message;
-use crate::timestamp::Timestamp;
+use crate::message::timestamp::Timestamp;
 
 /// What a body (or the headers of a binary CloudEvent) says of its event. The rest comes from the message.
 #[derive(Debug)]

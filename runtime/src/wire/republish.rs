@@ -4,11 +4,11 @@ use super::error_text::{Redact, cut, for_header};
 use super::limits::Limits;
 use super::names;
 use super::origin::{Arrival, Origin};
-use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
-use crate::properties::{BorrowedProperties, CompactProperties};
-use crate::reason::Reason;
-use crate::timestamp::Timestamp;
+use crate::message::headers::{HeaderValue, Headers};
+use crate::message::properties::{BorrowedProperties, CompactProperties};
+use crate::message::reason::Reason;
+use crate::message::timestamp::Timestamp;
 
 /// Where a delivery is sent on to.
 #[derive(Debug, Clone, Copy)]

@@ -6,12 +6,12 @@ use super::cloudevents;
 use super::head::EnvelopeHead;
 use super::limits::Limits;
 use super::names;
-use crate::headers::Headers;
+use crate::context::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+use crate::event::payload::{Prepared, Unpublishable};
 use crate::message::Message;
-use crate::payload::{Prepared, Unpublishable};
-use crate::properties::{BorrowedProperties, CompactProperties};
-use crate::timestamp::Timestamp;
-use crate::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+use crate::message::headers::Headers;
+use crate::message::properties::{BorrowedProperties, CompactProperties};
+use crate::message::timestamp::Timestamp;
 
 /// What the moment of publishing adds to an event.
 #[derive(Debug, Clone, Copy)]

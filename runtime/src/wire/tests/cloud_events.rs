@@ -1,9 +1,9 @@
 //! CloudEvents in every form they arrive in.
 
 use super::{KEY, message, read, refusal, try_read};
-use crate::headers::HeaderValue;
 use crate::message::Message;
-use crate::timestamp::Timestamp;
+use crate::message::headers::HeaderValue;
+use crate::message::timestamp::Timestamp;
 
 const STRUCTURED: &str = r#"{"specversion":"1.0","id":"i-1","source":"/orders","type":"order.shipped","subject":"o-1",
     "time":"2026-11-23T11:00:00+01:00","datacontenttype":"application/json","correlationid":"c-1","causationid":"k-1",

@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{message, read};
-use crate::descriptor::EventDescriptor;
+use crate::event::decode::{DecodeError, older};
+use crate::event::descriptor::EventDescriptor;
 use crate::event::{DomainEvent, UpcastFrom as _};
-use crate::routing_key::RoutingKeyError;
-use crate::wire::decode::{DecodeError, older};
+use crate::message::routing_key::RoutingKeyError;
 use crate::wire::error_text::chain;
 
 /// What the derive writes.

@@ -15,9 +15,9 @@ use super::malformed::Malformed;
 use super::origin::{Origin, origin};
 use super::write::OutgoingMetadata;
 use crate::event::AnyEvent;
+use crate::event::payload::Prepared;
+use crate::message::timestamp::Timestamp;
 use crate::message::{Content, Message};
-use crate::payload::Prepared;
-use crate::timestamp::Timestamp;
 
 const EXCHANGE: &str = "domain_events";
 const KEY: &str = "order.created";

@@ -1,9 +1,9 @@
 //! What clients of other languages were seen to send.
 
 use super::{KEY, message, read, refusal};
-use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
-use crate::properties::{BorrowedProperties, CompactProperties};
+use crate::message::headers::{HeaderValue, Headers};
+use crate::message::properties::{BorrowedProperties, CompactProperties};
 
 const ENVELOPE: &str = r#"{"id":"i-1","type":"order.created","data":{"total":7}}"#;
 
@@ -85,7 +85,10 @@ fn headers_of_every_type_are_let_through() {
         let mut message = message(ENVELOPE);
         message.headers = headers;
         assert_eq!(read(&message).metadata().id, "i-1", "{:?}", message.headers);
-        assert_eq!(crate::trace::TraceContext::from_headers(&message.headers), None);
+        assert_eq!(
+            crate::context::trace::TraceContext::from_headers(&message.headers),
+            None
+        );
     }
 }
 

@@ -5,13 +5,13 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{EXCHANGE, QUEUE, RETURN, message, prepared, read};
-use crate::headers::{HeaderValue, Headers};
+use crate::event::payload::Prepared;
+use crate::message::headers::{HeaderValue, Headers};
+use crate::message::properties::Properties;
+use crate::message::timestamp::Timestamp;
 use crate::message::{Content, Message};
-use crate::payload::Prepared;
-use crate::properties::Properties;
-use crate::timestamp::Timestamp;
+use crate::wire::invariants;
 use crate::wire::limits::Limits;
-use crate::wire::look;
 use crate::wire::write::{self, OutgoingMetadata};
 
 /// The name of a member, quoted.
@@ -198,7 +198,7 @@ fn any_message() -> impl Strategy<Value = Message> {
 proptest! {
     #[test]
     fn no_message_makes_reading_panic(message in any_message()) {
-        look::reading(&message);
+        invariants::reading(&message);
     }
 
     #[test]
@@ -208,14 +208,14 @@ proptest! {
         let mut body = format!(r#"{{"type":"a","data":{json},"id":"é"}}"#).into_bytes();
         let at = at.index(body.len());
         if cut { body.truncate(at) } else { body[at] = byte }
-        look::reading(&message(body));
+        invariants::reading(&message(body));
     }
 
     #[test]
     fn whatever_comes_can_be_sent_on_and_fits_the_frame(
         message in any_message(), error in any::<String>(), attempt in 1_u32..100, limit in 2000_usize..4000,
     ) {
-        look::sending_on(&message, &error, attempt, limit);
+        invariants::sending_on(&message, &error, attempt, limit);
     }
 
     #[test]
@@ -263,7 +263,7 @@ proptest! {
             let at = at.index(body.len());
             body[at] = byte;
         }
-        look::reading(&message(body));
+        invariants::reading(&message(body));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{
     EXCHANGE, KEY, QUEUE, RETURN, message, origin_of, prepared, read, received_at, refusal, try_read,
 };
-use crate::headers::Headers;
 use crate::message::Message;
-use crate::timestamp::Timestamp;
+use crate::message::headers::Headers;
+use crate::message::timestamp::Timestamp;
 use crate::wire::ids::derived_event_id;
 use crate::wire::limits::Limits;
 

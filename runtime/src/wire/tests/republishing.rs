@@ -4,11 +4,11 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::{EXCHANGE, KEY, QUEUE, RETURN, message, origin_of, received_at};
-use crate::headers::{HeaderValue, Headers};
 use crate::message::Message;
-use crate::properties::{BorrowedProperties, CompactProperties};
-use crate::reason::Reason;
-use crate::timestamp::Timestamp;
+use crate::message::headers::{HeaderValue, Headers};
+use crate::message::properties::{BorrowedProperties, CompactProperties};
+use crate::message::reason::Reason;
+use crate::message::timestamp::Timestamp;
 use crate::wire::error_text::{Redact, chain};
 use crate::wire::limits::Limits;
 use crate::wire::origin::{Arrival, origin};

@@ -1,11 +1,11 @@
 //! What is written.
 
 use super::{EXCHANGE, KEY, QUEUE, prepared, read, root};
-use crate::headers::Headers;
+use crate::context::trace::TraceContext;
+use crate::event::payload::Unpublishable;
 use crate::message::Message;
-use crate::payload::Unpublishable;
-use crate::timestamp::Timestamp;
-use crate::trace::TraceContext;
+use crate::message::headers::Headers;
+use crate::message::timestamp::Timestamp;
 use crate::wire::ids::{derived_event_id, returned_event_id};
 use crate::wire::limits::Limits;
 use crate::wire::write::{OutgoingMetadata, message, write};

@@ -1,0 +1,123 @@
+//! How much the broker holds, and who waits when it is full.
+
+use super::{binding, bodies, declare, drain, exchange, is_parked, message, queue, send, soon, subscribe};
+use crate::broker::memory::{MemoryBroker, MemoryBrokerBuilder};
+use crate::broker::{Broker, BrokerState, Publish};
+use crate::bus::confirm::confirm;
+use crate::bus::refusal::Refusal;
+use crate::clock::Clock;
+use crate::topology::ExchangeKind;
+use std::sync::Arc;
+
+async fn full(builder: MemoryBrokerBuilder) -> MemoryBroker {
+    let broker = builder.recording().build();
+    declare(&broker, exchange("events", ExchangeKind::Topic)).await;
+    declare(&broker, exchange("delay", ExchangeKind::Fanout)).await;
+    for name in ["q", "delayed"] {
+        declare(&broker, queue(name, [])).await;
+    }
+    declare(&broker, binding("events", "#", "q")).await;
+    declare(&broker, binding("delay", "", "delayed")).await;
+    broker
+}
+
+/// A broker that holds two messages, and has them.
+async fn full_of_two() -> MemoryBroker {
+    let broker = full(MemoryBroker::builder(Clock::virtual_time()).max_messages(2)).await;
+    for text in ["1", "2"] {
+        soon(send(&broker, message("events", "key", text)))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    broker
+}
+
+#[tokio::test]
+async fn a_publisher_waits_while_the_broker_is_full_and_is_served_in_turn() {
+    let broker = full_of_two().await;
+    assert!(matches!(broker.state(), BrokerState::Blocked(_)));
+    let mut third = send(&broker, message("events", "key", "3"));
+    let mut fourth = send(&broker, message("events", "key", "4"));
+    assert!(is_parked(&mut third) && is_parked(&mut fourth));
+    assert!(!broker.is_busy(), "waiting for room is not work");
+
+    let mut subscription = subscribe(&broker, "q", 1).await;
+    assert_eq!(drain(&mut subscription), ["1"]);
+    assert!(is_parked(&mut third), "handed out is not gone");
+    subscription.ack(1, false);
+    soon(third).await.unwrap().unwrap();
+    assert!(is_parked(&mut fourth));
+    subscription.ack(2, false);
+    soon(fourth).await.unwrap().unwrap();
+    assert_eq!(bodies(&broker.queue_messages("q")), ["3", "4"]);
+    assert_eq!(bodies(&broker.recorded()), ["1", "2", "3", "4"]);
+}
+
+#[tokio::test]
+async fn a_publish_whose_caller_gave_up_is_never_published() {
+    let broker = full_of_two().await;
+    let third = send(&broker, message("events", "key", "3"));
+    let fourth = send(&broker, message("events", "key", "4"));
+    assert!(!third.give_up());
+    broker.take("q");
+    soon(fourth).await.unwrap().unwrap();
+    assert_eq!(bodies(&broker.queue_messages("q")), ["4"]);
+}
+
+#[tokio::test]
+async fn the_runtimes_own_publishes_are_taken_by_a_full_broker() {
+    let broker = full_of_two().await;
+    let _parked = send(&broker, message("events", "key", "3"));
+    soon(send(&broker, message("delay", "key", "late")))
+        .await
+        .unwrap()
+        .unwrap();
+    soon(send(&broker, message("", "q", "redriven")))
+        .await
+        .unwrap()
+        .unwrap();
+    let (confirm, answer) = confirm(None);
+    broker.send(Publish {
+        message: Arc::new(message("events", "key", "returned by a handler")),
+        mandatory: false,
+        while_handling: true,
+        confirm,
+    });
+    soon(answer).await.unwrap().unwrap();
+    assert_eq!(broker.message_count("delayed"), Some(1), "and counts");
+    assert_eq!(broker.message_count("q"), Some(4));
+}
+
+#[tokio::test]
+async fn bytes_are_bounded_too_and_one_that_is_too_large_for_all_of_it_still_passes() {
+    let broker = full(MemoryBroker::builder(Clock::virtual_time()).max_bytes(1_000)).await;
+    let large = "x".repeat(2_000);
+    soon(send(&broker, message("events", "key", &large)))
+        .await
+        .unwrap()
+        .unwrap();
+    let mut second = send(&broker, message("events", "key", &large));
+    assert!(is_parked(&mut second));
+    broker.take("q");
+    soon(second).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn deleting_a_queue_or_dropping_a_message_makes_room() {
+    let broker = full_of_two().await;
+    let third = send(&broker, message("events", "key", "3"));
+    let mut subscription = subscribe(&broker, "q", 1).await;
+    drain(&mut subscription);
+    assert!(broker.delete_queue("q"));
+    soon(third).await.unwrap().unwrap();
+    assert_eq!(broker.state(), BrokerState::Up);
+}
+
+#[tokio::test]
+async fn closing_refuses_what_waits() {
+    let broker = full_of_two().await;
+    let third = send(&broker, message("events", "key", "3"));
+    broker.close().await;
+    assert_eq!(soon(third).await, Some(Err(Refusal::Closed)));
+}

@@ -1,0 +1,148 @@
+//! Messages that a queue gives up.
+
+use super::{
+    binding, bodies, broker_with_queue, declare, exchange, jump, message, next, publish, queue, send, soon,
+    subscribe, text,
+};
+use crate::broker::Broker;
+use crate::broker::memory::MemoryBroker;
+use crate::message::headers::HeaderValue;
+use crate::topology::{Argument, ExchangeKind};
+
+/// A queue `limited` that gives up after `limit` failed deliveries, into `dead` under the key `limited.dlq`.
+async fn limited(broker: &MemoryBroker, limit: i64, strategy: &str) {
+    let arguments = [
+        ("x-queue-type", text("quorum")),
+        ("x-delivery-limit", Argument::Number(limit)),
+        ("x-dead-letter-exchange", text("dead")),
+        ("x-dead-letter-routing-key", text("limited.dlq")),
+        ("x-dead-letter-strategy", text(strategy)),
+    ];
+    declare(broker, queue("limited", arguments)).await;
+}
+
+async fn dead_letters(broker: &MemoryBroker) {
+    declare(broker, exchange("dead", ExchangeKind::Direct)).await;
+    declare(broker, queue("limited.dlq", [])).await;
+    declare(broker, binding("dead", "limited.dlq", "limited.dlq")).await;
+}
+
+/// Takes what is there and goes without settling it.
+async fn fail(broker: &MemoryBroker, queue: &str, prefetch: u16) {
+    let mut subscription = subscribe(broker, queue, prefetch).await;
+    next(&mut subscription).await;
+}
+
+#[tokio::test]
+async fn what_fails_more_often_than_the_limit_is_dead_lettered_with_its_reason() {
+    let broker = broker_with_queue().await;
+    dead_letters(&broker).await;
+    limited(&broker, 2, "at-least-once").await;
+    let mut poison = message("", "limited", "poison");
+    poison
+        .properties
+        .change(|it| it.expiration = Some("60000".to_owned()));
+    soon(send(&broker, poison)).await.unwrap().unwrap();
+    for _ in 0..2 {
+        fail(&broker, "limited", 1).await;
+        assert_eq!(broker.message_count("limited"), Some(1));
+    }
+    fail(&broker, "limited", 1).await;
+    assert_eq!(broker.message_count("limited"), Some(0));
+
+    let dead = &broker.queue_messages("limited.dlq")[0];
+    assert_eq!((&*dead.exchange, &*dead.routing_key), ("dead", "limited.dlq"));
+    assert_eq!(*dead.body, *b"poison");
+    assert_eq!(
+        dead.properties.expiration(),
+        None,
+        "it would delete the dead letter"
+    );
+    let Some(HeaderValue::List(deaths)) = dead.headers.get("x-death") else {
+        panic!("no x-death in {:?}", dead.headers)
+    };
+    let HeaderValue::Table(death) = &deaths[0] else {
+        panic!("a table, not {deaths:?}")
+    };
+    assert_eq!(death.text("reason"), Some("delivery_limit"));
+    assert_eq!(death.text("queue"), Some("limited"));
+    assert_eq!(death.text("exchange"), Some(""));
+    assert_eq!(death.text("original-expiration"), Some("60000"));
+    let keys = HeaderValue::List(vec!["limited".into()]);
+    assert_eq!(death.get("routing-keys"), Some(&keys));
+    assert_eq!(dead.headers.text("x-first-death-queue"), Some("limited"));
+    assert_eq!(dead.headers.text("x-last-death-reason"), Some("delivery_limit"));
+}
+
+#[tokio::test]
+async fn a_limit_hits_the_neighbours_in_the_window_too() {
+    let broker = broker_with_queue().await;
+    dead_letters(&broker).await;
+    limited(&broker, 0, "at-least-once").await;
+    for text in ["1", "2", "3"] {
+        publish(&broker, "", "limited", text).await;
+    }
+    fail(&broker, "limited", 2).await;
+    assert_eq!(bodies(&broker.queue_messages("limited.dlq")), ["1", "2"]);
+    assert_eq!(bodies(&broker.queue_messages("limited")), ["3"]);
+}
+
+#[tokio::test]
+async fn a_quorum_queue_without_a_limit_has_rabbitmqs_own() {
+    let broker = broker_with_queue().await;
+    declare(&broker, queue("quorum", [("x-queue-type", text("quorum"))])).await;
+    for name in ["quorum", "q"] {
+        publish(&broker, "", name, "1").await;
+        for _ in 0..20 {
+            fail(&broker, name, 1).await;
+        }
+        assert_eq!(broker.message_count(name), Some(1));
+        fail(&broker, name, 1).await;
+    }
+    assert_eq!(broker.message_count("quorum"), Some(0));
+    assert_eq!(broker.message_count("q"), Some(1));
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_no_queue_takes_stays_and_is_tried_again() {
+    let broker = broker_with_queue().await;
+    limited(&broker, 0, "at-least-once").await;
+    publish(&broker, "", "limited", "1").await;
+    fail(&broker, "limited", 1).await;
+    assert_eq!(bodies(&broker.queue_messages("limited")), ["1"]);
+    limited(&broker, 0, "at-least-once").await;
+    assert!(
+        !jump(&broker).await,
+        "as long as nothing new is declared, trying again changes nothing"
+    );
+
+    declare(&broker, exchange("dead", ExchangeKind::Direct)).await;
+    assert!(jump(&broker).await);
+    assert_eq!(broker.clock().elapsed().as_secs(), 180);
+    assert_eq!(
+        bodies(&broker.queue_messages("limited")),
+        ["1"],
+        "an exchange without a queue is not enough"
+    );
+
+    dead_letters(&broker).await;
+    assert_eq!(
+        broker.message_count("limited.dlq"),
+        Some(0),
+        "not at once, as on RabbitMQ"
+    );
+    assert!(jump(&broker).await);
+    assert_eq!(broker.clock().elapsed().as_secs(), 360);
+    assert_eq!(bodies(&broker.queue_messages("limited.dlq")), ["1"]);
+    assert_eq!(broker.message_count("limited"), Some(0));
+    assert!(!jump(&broker).await);
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_no_queue_takes_is_lost_at_most_once() {
+    let broker = broker_with_queue().await;
+    limited(&broker, 0, "at-most-once").await;
+    publish(&broker, "", "limited", "1").await;
+    fail(&broker, "limited", 1).await;
+    assert_eq!(broker.message_count("limited"), Some(0));
+}

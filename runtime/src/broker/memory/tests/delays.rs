@@ -1,0 +1,249 @@
+//! Messages whose time runs out, on a clock that is moved by hand.
+
+use std::time::Duration;
+
+use super::{
+    binding, bodies, broker, broker_with_queue, declare, drain, ephemeral, exchange, jump, message, publish,
+    queue, send, soon, subscribe, text,
+};
+use crate::broker::memory::MemoryBroker;
+use crate::broker::{Broker, Incoming};
+use crate::clock::Clock;
+use crate::message::headers::HeaderValue;
+use crate::topology::{Argument, ExchangeKind, Names, Plan};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A service `shop` with one handler queue `shop.pay`, delays of a second and of five, and those of a queue that is gone.
+async fn shop(clock: Clock) -> MemoryBroker {
+    let broker = MemoryBroker::new(clock);
+    let names = Names::of("shop");
+    let mut plan = Plan::domain_exchange("domain_events");
+    plan.merge(Plan::service(&names));
+    plan.merge(Plan::queue(
+        &names,
+        "domain_events",
+        "shop.pay",
+        &["order.*"],
+        false,
+    ));
+    for queue in ["shop.pay", "shop.gone"] {
+        plan.merge(Plan::delay(&names, queue, SECOND));
+        plan.merge(Plan::delay(&names, queue, 5 * SECOND));
+    }
+    declare(&broker, plan).await;
+    broker
+}
+
+async fn next_now(broker: &MemoryBroker, queue: &str) -> Incoming {
+    super::next(&mut subscribe(broker, queue, 1).await).await
+}
+
+#[tokio::test]
+async fn a_delayed_message_comes_back_to_its_queue_through_the_return_exchange() {
+    let broker = shop(Clock::virtual_time()).await;
+    publish(&broker, "shop.delay", "shop.pay.delay.5s", "late").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "soon").await;
+    assert_eq!(broker.message_count("shop.pay"), Some(0));
+
+    assert!(jump(&broker).await);
+    assert_eq!(broker.clock().elapsed(), SECOND);
+    assert_eq!(bodies(&broker.queue_messages("shop.pay")), ["soon"]);
+
+    assert!(jump(&broker).await);
+    assert_eq!(broker.clock().elapsed(), 5 * SECOND);
+    assert_eq!(bodies(&broker.queue_messages("shop.pay")), ["soon", "late"]);
+    assert!(!jump(&broker).await, "nothing waits any more");
+
+    let back = next_now(&broker, "shop.pay").await;
+    assert_eq!(
+        (&*back.message.exchange, &*back.message.routing_key),
+        ("shop.return", "shop.pay")
+    );
+    let Some(HeaderValue::List(deaths)) = back.message.headers.get("x-death") else {
+        panic!("no x-death in {:?}", back.message.headers)
+    };
+    let [HeaderValue::Table(death)] = &deaths[..] else {
+        panic!("one death, not {deaths:?}")
+    };
+    assert_eq!(death.text("reason"), Some("expired"));
+    assert_eq!(death.text("queue"), Some("shop.pay.delay.1s"));
+    assert_eq!(death.text("exchange"), Some("shop.delay"));
+    assert_eq!(death.get("count").and_then(HeaderValue::as_i64), Some(1));
+}
+
+#[tokio::test]
+async fn all_that_is_due_at_one_time_comes_back_in_order() {
+    let broker = shop(Clock::virtual_time()).await;
+    let sent: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
+    for body in &sent {
+        publish(&broker, "shop.delay", "shop.pay.delay.1s", body).await;
+    }
+    assert!(jump(&broker).await);
+    assert_eq!(bodies(&broker.queue_messages("shop.pay")), sent);
+}
+
+#[tokio::test]
+async fn a_retry_whose_queue_is_gone_is_an_orphan_and_holds_up_no_other() {
+    let broker = shop(Clock::virtual_time()).await;
+    publish(&broker, "shop.delay", "shop.gone.delay.1s", "lost").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "live").await;
+    jump(&broker).await;
+    assert_eq!(bodies(&broker.queue_messages("shop.orphans")), ["lost"]);
+    assert_eq!(bodies(&broker.queue_messages("shop.pay")), ["live"]);
+}
+
+#[tokio::test]
+async fn an_expired_message_goes_straight_to_a_consumer_that_waits() {
+    let broker = shop(Clock::virtual_time()).await;
+    let mut subscription = subscribe(&broker, "shop.pay", 1).await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
+    assert!(!broker.is_busy());
+    broker.clock().advance_to_next();
+    assert!(
+        broker.is_busy(),
+        "until it is handed out, and then until it is settled"
+    );
+    let incoming = super::next(&mut subscription).await;
+    assert!(broker.is_busy());
+    subscription.ack(incoming.tag, false);
+    jump(&broker).await;
+    assert!(!broker.is_busy());
+}
+
+#[tokio::test]
+async fn a_message_of_its_own_expiration_is_gone_when_no_one_takes_its_dead_letters() {
+    let broker = broker_with_queue().await;
+    let mut short = message("events", "key", "1");
+    short
+        .properties
+        .change(|it| it.expiration = Some("250".to_owned()));
+    soon(send(&broker, short)).await.unwrap().unwrap();
+    assert!(jump(&broker).await);
+    assert_eq!(broker.clock().elapsed(), Duration::from_millis(250));
+    assert_eq!(broker.message_count("q"), Some(0));
+}
+
+#[tokio::test]
+async fn a_message_expires_at_the_head_only() {
+    let broker = broker_with_queue().await;
+    for (body, expiration) in [("slow", "2000"), ("fast", "1000")] {
+        let mut message = message("events", "key", body);
+        message
+            .properties
+            .change(|it| it.expiration = Some(expiration.to_owned()));
+        soon(send(&broker, message)).await.unwrap().unwrap();
+    }
+    assert!(jump(&broker).await);
+    assert_eq!(broker.clock().elapsed(), 2 * SECOND);
+    assert_eq!(broker.message_count("q"), Some(0));
+    assert!(!jump(&broker).await);
+}
+
+#[tokio::test]
+async fn what_was_handed_out_does_not_expire_before_it_returns() {
+    let broker = shop(Clock::virtual_time()).await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
+    let consumer = subscribe(&broker, "shop.pay.delay.1s", 1).await;
+    assert!(
+        !jump(&broker).await,
+        "no timer for a message that is with its consumer"
+    );
+    drop(consumer);
+    assert!(jump(&broker).await);
+    assert_eq!(bodies(&broker.queue_messages("shop.pay")), ["1"]);
+}
+
+#[tokio::test]
+async fn what_is_taken_out_or_deleted_leaves_no_timer() {
+    let broker = shop(Clock::virtual_time()).await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
+    assert_eq!(bodies(&broker.take("shop.pay.delay.1s")), ["1"]);
+    publish(&broker, "shop.delay", "shop.pay.delay.5s", "2").await;
+    assert!(broker.delete_queue("shop.pay.delay.5s"));
+    assert!(!jump(&broker).await);
+}
+
+#[tokio::test]
+async fn a_circle_of_expiries_ends() {
+    let broker = broker();
+    declare(&broker, exchange("e", ExchangeKind::Fanout)).await;
+    let arguments = [
+        ("x-message-ttl", Argument::Number(0)),
+        ("x-dead-letter-exchange", text("e")),
+    ];
+    declare(&broker, queue("circle", arguments)).await;
+    declare(&broker, binding("e", "", "circle")).await;
+    publish(&broker, "e", "key", "1").await;
+    jump(&broker).await;
+    assert_eq!(broker.message_count("circle"), Some(0));
+}
+
+#[tokio::test]
+async fn delays_run_on_the_systems_clock_too() {
+    let broker = shop(Clock::real()).await;
+    let mut plan = Plan::delay(&Names::of("shop"), "shop.pay", Duration::from_millis(5));
+    plan.merge(binding("domain_events", "#", "shop.pay"));
+    declare(&broker, plan).await;
+    let mut subscription = subscribe(&broker, "shop.pay", 1).await;
+    publish(&broker, "shop.delay", "shop.pay.delay.5ms", "1").await;
+    super::next(&mut subscription).await;
+}
+
+#[test]
+fn a_broker_needs_no_runtime_before_it_waits_for_something() {
+    let broker = MemoryBroker::new(Clock::virtual_time());
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap()
+    };
+    let first = runtime();
+    first.block_on(async {
+        let names = Names::of("shop");
+        let mut plan = Plan::service(&names);
+        plan.merge(Plan::delay(&names, "shop.gone", SECOND));
+        declare(&broker, plan).await;
+    });
+    // Outside of any runtime a publish is taken, and its delay waits for the next call from inside of one.
+    drop(send(&broker, message("shop.delay", "shop.gone.delay.1s", "1")));
+    first.block_on(async { declare(&broker, Plan::default()).await });
+    // The task that waits ends with its runtime; the broker does not.
+    drop(first);
+    runtime().block_on(async {
+        declare(&broker, Plan::default()).await;
+        assert!(jump(&broker).await);
+        assert_eq!(broker.message_count("shop.orphans"), Some(1));
+    });
+}
+
+#[tokio::test]
+async fn the_task_that_waits_ends_with_the_broker() {
+    let clock = Clock::virtual_time();
+    let broker = shop(clock.clone()).await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(tasks(), 1);
+    // It has to be waiting, not about to start.
+    tokio::task::yield_now().await;
+    drop(broker);
+    soon(async {
+        while tasks() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(!clock.advance_to_next(), "and its timer with it");
+}
+
+#[tokio::test]
+async fn a_subscription_that_goes_last_takes_the_task_with_it() {
+    let broker = shop(Clock::virtual_time()).await;
+    declare(&broker, exchange("events", ExchangeKind::Topic)).await;
+    let mut subscription = ephemeral(&broker, "#").await;
+    publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
+    publish(&broker, "events", "key", "2").await;
+    drop(broker);
+    assert_eq!(drain(&mut subscription), ["2"]);
+}

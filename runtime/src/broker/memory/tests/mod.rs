@@ -1,0 +1,216 @@
+//! What the in-memory broker promises, rule by rule.
+
+mod bounds;
+mod dead_letters;
+mod declaring;
+mod delays;
+mod faults;
+mod invariants;
+mod looking_in;
+mod routing;
+mod subscriptions;
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::MemoryBroker;
+use crate::broker::{Broker, Incoming, Publish, QueueSource, Subscribe, Subscription};
+use crate::bus::confirm::{Answer, confirm};
+use crate::bus::refusal::Refusal;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::message::Message;
+use crate::topology::{Argument, BindingPlan, ExchangeKind, ExchangePlan, Plan, QueuePlan};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Waits for something that must come.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, what)
+        .await
+        .expect("it comes within the deadline")
+}
+
+fn broker() -> MemoryBroker {
+    MemoryBroker::builder(Clock::virtual_time()).recording().build()
+}
+
+fn exchange(name: &str, kind: ExchangeKind) -> Plan {
+    let exchange = ExchangePlan {
+        name: name.to_owned(),
+        kind,
+        alternate: None,
+    };
+    Plan {
+        exchanges: vec![exchange],
+        ..Plan::default()
+    }
+}
+
+fn queue<const N: usize>(name: &str, arguments: [(&'static str, Argument); N]) -> Plan {
+    let queue = QueuePlan {
+        name: name.to_owned(),
+        arguments: BTreeMap::from(arguments),
+    };
+    Plan {
+        queues: vec![queue],
+        ..Plan::default()
+    }
+}
+
+fn binding(exchange: &str, pattern: &str, queue: &str) -> Plan {
+    let binding = BindingPlan {
+        exchange: exchange.into(),
+        queue: queue.to_owned(),
+        pattern: pattern.to_owned(),
+    };
+    Plan {
+        bindings: vec![binding],
+        ..Plan::default()
+    }
+}
+
+fn text(text: &str) -> Argument {
+    Argument::Text(text.to_owned())
+}
+
+/// A topic exchange `events` and a plain queue `q` that takes all of it.
+async fn broker_with_queue() -> MemoryBroker {
+    let broker = broker();
+    declare(&broker, exchange("events", ExchangeKind::Topic)).await;
+    declare(&broker, queue("q", [])).await;
+    declare(&broker, binding("events", "#", "q")).await;
+    broker
+}
+
+async fn declare(broker: &MemoryBroker, plan: Plan) {
+    broker.declare(&plan).await.unwrap();
+}
+
+fn message(exchange: &str, key: &str, body: &str) -> Message {
+    Message {
+        exchange: exchange.into(),
+        routing_key: key.into(),
+        body: body.into(),
+        ..Message::default()
+    }
+}
+
+fn send(broker: &MemoryBroker, message: Message) -> Answer {
+    let (confirm, answer) = confirm(None);
+    broker.send(Publish {
+        message: Arc::new(message),
+        mandatory: false,
+        while_handling: false,
+        confirm,
+    });
+    answer
+}
+
+async fn send_mandatory(broker: &MemoryBroker, message: Message) -> Result<(), Refusal> {
+    let (confirm, answer) = confirm(None);
+    broker.send(Publish {
+        message: Arc::new(message),
+        mandatory: true,
+        while_handling: false,
+        confirm,
+    });
+    soon(answer).await.expect("an answer")
+}
+
+/// Publishes to `exchange` and has it confirmed.
+async fn publish(broker: &MemoryBroker, exchange: &str, key: &str, body: &str) {
+    let answer = send(broker, message(exchange, key, body));
+    soon(answer).await.expect("an answer").expect("a confirm");
+}
+
+/// Publishes these bodies to `events`.
+async fn publish_all(broker: &MemoryBroker, bodies: &[&str]) {
+    for body in bodies {
+        publish(broker, "events", "key", body).await;
+    }
+}
+
+fn is_parked(answer: &mut Answer) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    std::pin::pin!(answer).poll(&mut cx).is_pending()
+}
+
+async fn try_subscribe(
+    broker: &MemoryBroker,
+    queue: QueueSource,
+    prefetch: u16,
+) -> Result<Box<dyn Subscription>, Error> {
+    let subscribe = Subscribe {
+        suspects: None,
+        queue,
+        prefetch,
+        consumer: "test".to_owned(),
+    };
+    broker.subscribe(subscribe).await
+}
+
+async fn subscribe(broker: &MemoryBroker, queue: &str, prefetch: u16) -> Box<dyn Subscription> {
+    let queue = QueueSource::Named(queue.into());
+    try_subscribe(broker, queue, prefetch).await.unwrap()
+}
+
+async fn ephemeral(broker: &MemoryBroker, pattern: &str) -> Box<dyn Subscription> {
+    let queue = QueueSource::Ephemeral {
+        exchange: "events".into(),
+        patterns: vec![pattern.to_owned()],
+    };
+    try_subscribe(broker, queue, 0).await.unwrap()
+}
+
+/// The next delivery, which must come.
+async fn next(subscription: &mut Box<dyn Subscription>) -> Incoming {
+    soon(poll_fn(|cx| subscription.poll_next(cx)))
+        .await
+        .expect("a delivery")
+}
+
+/// What is there right now.
+fn now(subscription: &mut Box<dyn Subscription>) -> Poll<Option<Incoming>> {
+    subscription.poll_next(&mut Context::from_waker(Waker::noop()))
+}
+
+/// The bodies of all that is handed out right now.
+fn drain(subscription: &mut Box<dyn Subscription>) -> Vec<String> {
+    std::iter::from_fn(|| match now(subscription) {
+        Poll::Ready(Some(incoming)) => Some(body(&incoming.message)),
+        _ => None,
+    })
+    .collect()
+}
+
+fn has_ended(subscription: &mut Box<dyn Subscription>) -> bool {
+    matches!(now(subscription), Poll::Ready(None))
+}
+
+fn body(message: &Message) -> String {
+    String::from_utf8(message.body.to_vec()).unwrap()
+}
+
+fn bodies(messages: &[Arc<Message>]) -> Vec<String> {
+    messages.iter().map(|message| body(message)).collect()
+}
+
+/// Moves the clock to what it waits for next, and waits until that has had its effect.
+async fn jump(broker: &MemoryBroker) -> bool {
+    let moved = broker.clock().advance_to_next();
+    soon(async {
+        loop {
+            let changed = broker.changed();
+            if broker.clock().pending() == 0 {
+                break;
+            }
+            changed.await;
+        }
+    })
+    .await;
+    moved
+}

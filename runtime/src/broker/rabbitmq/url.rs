@@ -1,0 +1,217 @@
+//! Where the brokers are: from `TIDINGS_URL` to what the client connects to.
+//!
+//! Accepted forms:
+//! - `amqp://user:password@host:5672/vhost?heartbeat=30`: all but the scheme and the host may be left out.
+//! - `amqps://…`, with the features for TLS.
+//! - several of those with commas between, tried in turn; a comma in a password is written `%2C`.
+
+use std::fmt;
+
+use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
+
+use crate::bus::config::redacted;
+use crate::error::ConfigError;
+
+/// What is asked for unless the URL says otherwise: a dead peer is noticed after twice this many seconds.
+const HEARTBEAT: u16 = 10;
+
+/// One broker. Its `Debug` and `Display` hold no password.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) uri: AMQPUri,
+    has_password: bool,
+    shown: String,
+}
+
+impl Server {
+    pub(super) fn is_tls(&self) -> bool {
+        self.uri.scheme == AMQPScheme::AMQPS
+    }
+
+    /// Who connects is whom the client's certificate names, unless the URL holds a password or says otherwise.
+    pub(super) fn by_certificate(&mut self) {
+        if self.is_tls() && !self.has_password {
+            self.uri
+                .query
+                .auth_mechanism
+                .get_or_insert(SASLMechanism::External);
+        }
+    }
+
+    pub(super) fn is_by_certificate(&self) -> bool {
+        self.uri.query.auth_mechanism == Some(SASLMechanism::External)
+    }
+
+    pub(super) fn user(&self) -> &str {
+        &self.uri.authority.userinfo.username
+    }
+
+    pub(super) fn vhost(&self) -> &str {
+        &self.uri.vhost
+    }
+
+    fn parse(url: &str) -> Result<Self, ConfigError> {
+        let shown = redacted(url);
+        // The parser's own words may repeat the URL, password and all.
+        let mut uri: AMQPUri = url
+            .parse()
+            .map_err(|_: String| ConfigError::new(not_a_url(&shown)))?;
+        if let Some(host) = ip6_host(&shown) {
+            // The parser takes an IPv6 address for no host, and `localhost` for none.
+            host.clone_into(&mut uri.authority.host);
+        }
+        if uri.authority.host.is_empty() {
+            return Err(ConfigError::new(not_a_url(&shown)));
+        }
+        if uri.vhost.is_empty() {
+            // `amqp://host/` is the virtual host without a name to the letter, and no one has one.
+            uri.vhost.push('/');
+        }
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        Ok(Self {
+            uri,
+            has_password: has_password(url),
+            shown,
+        })
+    }
+}
+
+// amqps://user:password@host
+fn has_password(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':'))
+}
+
+/// Every broker that `url` names.
+///
+/// # Errors
+/// When one of them is no URL; the text holds no password.
+pub(super) fn servers(url: &str) -> Result<Vec<Server>, ConfigError> {
+    url.split(',')
+        .map(str::trim)
+        .map(|one| {
+            if one.starts_with("amqp://") || one.starts_with("amqps://") {
+                Server::parse(one)
+            } else {
+                Err(ConfigError::new(not_a_url(&redacted(one))))
+            }
+        })
+        .collect()
+}
+
+fn not_a_url(shown: &str) -> String {
+    format!(
+        "`{shown}` names no broker; write amqp://user:password@host:5672/vhost, and %2C for a comma in a password"
+    )
+}
+
+/// The host between `[` and `]`.
+fn ip6_host(shown: &str) -> Option<&str> {
+    let (_, rest) = shown.split_once("://[")?;
+    rest.split_once(']').map(|(host, _)| host)
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(&self.shown).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(url: &str) -> AMQPUri {
+        servers(url).unwrap().remove(0).uri
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let uri = one("amqp://host");
+        assert_eq!(
+            (
+                uri.authority.host.as_str(),
+                uri.authority.port,
+                uri.vhost.as_str()
+            ),
+            ("host", 5672, "/")
+        );
+        assert_eq!(uri.authority.userinfo.username, "guest");
+        assert_eq!(uri.query.heartbeat, Some(HEARTBEAT));
+        assert_eq!(one("amqps://host").authority.port, 5671);
+        assert_eq!(one("amqp://host/").vhost, "/");
+    }
+
+    #[test]
+    fn what_the_url_says_stands() {
+        let uri = one("amqp://us%40er:pa%2Css@host:1234/my%2Fhost?heartbeat=60");
+        assert_eq!(uri.authority.userinfo.username, "us@er");
+        assert_eq!(uri.authority.userinfo.password, "pa,ss");
+        assert_eq!((uri.authority.port, uri.vhost.as_str()), (1234, "my/host"));
+        assert_eq!(uri.query.heartbeat, Some(60));
+        assert_eq!(one("amqp://host?heartbeat=0").query.heartbeat, Some(0));
+    }
+
+    #[test]
+    fn an_address_of_either_kind_is_a_host() {
+        assert_eq!(one("amqp://127.0.0.1:1/v").authority.host, "127.0.0.1");
+        let uri = one("amqp://user:secret@[::1]:5673/v");
+        assert_eq!((uri.authority.host.as_str(), uri.authority.port), ("::1", 5673));
+    }
+
+    #[test]
+    fn a_certificate_says_who_connects_unless_the_url_does() {
+        for (url, by_certificate) in [
+            ("amqps://host", true),
+            ("amqps://[::1]:5671/v", true),
+            ("amqps://orders@host/a:b@c", true),
+            ("amqps://user:secret@host", false),
+            ("amqps://host?auth_mechanism=plain", false),
+            ("amqps://user:secret@host?auth_mechanism=external", true),
+            ("amqp://host", false),
+        ] {
+            let mut server = servers(url).unwrap().remove(0);
+            server.by_certificate();
+            assert_eq!(server.is_by_certificate(), by_certificate, "{url}");
+        }
+    }
+
+    #[test]
+    fn several_keep_their_order() {
+        let all = servers("amqp://a, amqps://b:1/v,amqp://c").unwrap();
+        let hosts: Vec<_> = all
+            .iter()
+            .map(|server| server.uri.authority.host.as_str())
+            .collect();
+        assert_eq!(hosts, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn no_password_shows() {
+        for url in [
+            "amqp://user:secret@host/v",
+            "amqp://user:secret@host:port/v",
+            "amqp://user:secret@",
+            "amqp://a,user:secret@host",
+            "amqp://user:sec,ret@host/v",
+            "amqp://user:secret@host?heartbeat=often",
+        ] {
+            let shown = match servers(url) {
+                Ok(servers) => format!("{servers:?} {}", servers[0]),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            assert!(
+                !shown.contains("secret") && !shown.contains("sec,"),
+                "{url}: {shown}"
+            );
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What ties together all that one request set off: correlation, cause and trace.
+
+#[cfg(feature = "runtime")]
+mod current;
+#[cfg(feature = "tower")]
+pub mod http;
+pub(crate) mod trace;
+
+#[cfg(feature = "runtime")]
+pub use current::{Context, InvalidCorrelationId, spawn, spawn_blocking};

@@ -1,0 +1,175 @@
+//! What is known of an event type at compile time: name, version, key, schemas, words of its author.
+
+use std::fmt;
+
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
+
+use crate::event::DomainEvent;
+use crate::event::schema;
+
+/// Everything that is known of one version of an event type without an event at hand.
+///
+/// ```
+/// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, EventDescriptor};
+/// /// A customer placed an order.
+/// #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+/// #[event(type = "order.created")]
+/// struct OrderCreated { order_id: String }
+///
+/// const ORDER_CREATED: EventDescriptor = EventDescriptor::of::<OrderCreated>();
+/// assert_eq!(ORDER_CREATED.event_type(), "order.created");
+/// assert_eq!(ORDER_CREATED.description(), Some("A customer placed an order."));
+/// ```
+#[derive(Clone, Copy)]
+pub struct EventDescriptor {
+    event_type: &'static str,
+    version: u32,
+    routing_key: &'static str,
+    key_pattern: &'static str,
+    rust_type: &'static str,
+    description: Option<&'static str>,
+    deprecated: Option<&'static str>,
+    older: Option<&'static EventDescriptor>,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+    #[cfg(feature = "contracts")]
+    probe: crate::event::introspect::Probe,
+}
+
+impl EventDescriptor {
+    /// Describes the event `E`.
+    pub const fn of<E: DomainEvent>() -> Self {
+        Self {
+            event_type: E::TYPE,
+            version: E::VERSION,
+            routing_key: E::ROUTING_KEY,
+            key_pattern: E::KEY_PATTERN,
+            rust_type: E::RUST_TYPE,
+            description: E::DESCRIPTION,
+            deprecated: E::DEPRECATED,
+            older: E::OLDER,
+            schema: SchemaGenerator::subschema_for::<E>,
+            #[cfg(feature = "contracts")]
+            probe: crate::event::introspect::Probe::of::<E>(),
+        }
+    }
+
+    /// The wire name, `order.created`.
+    pub const fn event_type(&self) -> &'static str {
+        self.event_type
+    }
+
+    /// The version; 1 unless said otherwise.
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The routing key as it was written, with its `{field}`s.
+    pub const fn routing_key(&self) -> &'static str {
+        self.routing_key
+    }
+
+    /// The pattern of every routing key the event can have: `*` in place of each `{field}`.
+    pub const fn key_pattern(&self) -> &'static str {
+        self.key_pattern
+    }
+
+    /// The Rust type with its module, as in `shop::events::OrderCreated`.
+    pub const fn rust_type(&self) -> &'static str {
+        self.rust_type
+    }
+
+    /// The doc comment.
+    pub const fn description(&self) -> Option<&'static str> {
+        self.description
+    }
+
+    /// The note of `#[deprecated]`; empty when it has none, absent when the event is not deprecated.
+    pub const fn deprecated(&self) -> Option<&'static str> {
+        self.deprecated
+    }
+
+    /// The version that this one is upcast from.
+    pub const fn older(&self) -> Option<&'static EventDescriptor> {
+        self.older
+    }
+
+    /// The JSON Schema (2020-12) of what this service writes.
+    pub fn writer_schema(&self) -> Schema {
+        schema::root(self, SchemaSettings::draft2020_12().for_serialize())
+    }
+
+    /// The JSON Schema (2020-12) of what this service accepts.
+    pub fn reader_schema(&self) -> Schema {
+        schema::root(self, SchemaSettings::draft2020_12().for_deserialize())
+    }
+
+    /// The schema as `generator` makes it: a reference into its definitions, as that of any other type.
+    #[doc(hidden)]
+    pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.schema)(generator)
+    }
+
+    /// What the contract of this event asks of its type.
+    #[cfg(feature = "contracts")]
+    #[doc(hidden)]
+    pub const fn probe(&self) -> crate::event::introspect::Probe {
+        self.probe
+    }
+
+    /// This version and every older one it is upcast from, newest first.
+    pub fn versions(&self) -> impl Iterator<Item = &EventDescriptor> {
+        std::iter::successors(Some(self), |newer| newer.older)
+    }
+}
+
+impl fmt::Debug for EventDescriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} v{} ({})", self.event_type, self.version, self.rust_type)
+    }
+}
+
+/// The event types that a handler takes or returns: a tree, since constants of generic types cannot be joined.
+#[derive(Debug, Clone, Copy)]
+#[doc(hidden)]
+pub enum EventSet {
+    /// Leaves.
+    Events(&'static [EventDescriptor]),
+    /// Branches.
+    Sets(&'static [EventSet]),
+}
+
+impl EventSet {
+    /// No event.
+    pub const NONE: Self = Self::Events(&[]);
+
+    /// Those of an event whose attribute is wrong: one whose type is empty, which the proofs pass over, and whose pattern
+    /// meets every other.
+    pub const STUB: Self = Self::Events(&[EventDescriptor {
+        event_type: "",
+        version: 1,
+        routing_key: "",
+        key_pattern: "#",
+        rust_type: "",
+        description: None,
+        deprecated: None,
+        older: None,
+        schema: SchemaGenerator::subschema_for::<()>,
+        #[cfg(feature = "contracts")]
+        probe: crate::event::introspect::Probe::STUB,
+    }]);
+
+    /// Every event of the tree, from left to right.
+    pub fn iter(&self) -> impl Iterator<Item = &'static EventDescriptor> {
+        let mut found = Vec::new();
+        self.collect_into(&mut found);
+        found.into_iter()
+    }
+
+    fn collect_into(&self, found: &mut Vec<&'static EventDescriptor>) {
+        match self {
+            Self::Events(events) => found.extend(events.iter()),
+            Self::Sets(sets) => sets.iter().for_each(|set| set.collect_into(found)),
+        }
+    }
+}

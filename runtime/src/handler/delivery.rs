@@ -1,0 +1,284 @@
+//! A delivery: one attempt to hand one envelope to one handler, and all there is to know of it.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::context::trace::TraceContext;
+use crate::event::{AnyEvent, Metadata};
+use crate::message::Message;
+use crate::message::headers::Headers;
+use crate::message::properties::Properties;
+use crate::message::timestamp::Timestamp;
+
+/// One attempt to hand one event to one handler. It is cheap to clone.
+///
+/// ```
+/// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
+/// # use tidings::{DomainEvent, event_handler};
+/// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+/// # #[event(type = "order.created")] struct OrderCreated { order_id: String }
+/// use tidings::Delivery;
+///
+/// #[event_handler("order.created")]
+/// async fn audit(order: OrderCreated, delivery: Delivery) {
+///     println!("{} came as {}, attempt {}", order.order_id, delivery.id(), delivery.attempt());
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Delivery(Arc<Inner>);
+
+struct Inner {
+    event: AnyEvent,
+    /// The message's properties as users see them, once someone has looked.
+    properties: OnceLock<Box<Properties>>,
+    facts: DeliveryFacts,
+    #[cfg(feature = "runtime")]
+    service: Option<crate::consume::Service>,
+}
+
+/// What the runtime knows of a delivery beside its message.
+#[derive(Debug, Clone)]
+pub(crate) struct DeliveryFacts {
+    pub(crate) handler: &'static str,
+    pub(crate) queue: Arc<str>,
+    pub(crate) exchange: Arc<str>,
+    pub(crate) attempt: u32,
+    pub(crate) redelivered: bool,
+    pub(crate) first_received_at: Timestamp,
+    pub(crate) received_at: Timestamp,
+    pub(crate) last_error: Option<String>,
+    pub(crate) trace: Option<TraceContext>,
+}
+
+impl Delivery {
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn new(event: AnyEvent, facts: DeliveryFacts) -> Self {
+        Self(Arc::new(Inner {
+            event,
+            properties: OnceLock::new(),
+            facts,
+            #[cfg(feature = "runtime")]
+            service: None,
+        }))
+    }
+
+    #[cfg(feature = "runtime")]
+    pub(crate) fn of_service(
+        event: AnyEvent,
+        facts: DeliveryFacts,
+        service: crate::consume::Service,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            event,
+            properties: OnceLock::new(),
+            facts,
+            service: Some(service),
+        }))
+    }
+
+    /// A delivery of `event` as a broker would make it on the first attempt, for a test that calls a handler or an
+    /// extractor directly. The bus and the shutdown signal cannot be taken from it.
+    ///
+    /// # Panics
+    /// When the event cannot be encoded: a field breaks its routing key, or its `Serialize` fails.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn fake<T: crate::event::payload::Payload>(event: &T) -> Self {
+        Self::fake_with_headers(event, Headers::new())
+    }
+
+    /// The same as [`fake`](Self::fake), with headers.
+    ///
+    /// # Panics
+    /// When the event cannot be encoded.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn fake_with_headers<T: crate::event::payload::Payload>(event: &T, headers: Headers) -> Self {
+        let prepared = crate::event::payload::prepare(event).expect("the event can be encoded");
+        let id = uuid::Uuid::now_v7().to_string();
+        let metadata = Metadata {
+            correlation_id: id.clone(),
+            id,
+            event_type: prepared.event_type.into_owned(),
+            version: prepared.version,
+            timestamp: Timestamp::now(),
+            aggregate_id: prepared.aggregate_id,
+            causation_id: None,
+            source: None,
+            id_is_derived: false,
+        };
+        let routing_key: Arc<str> = prepared.routing_key.as_ref().into();
+        let message = Message {
+            exchange: "domain_events".into(),
+            routing_key: Arc::clone(&routing_key),
+            headers,
+            ..Message::default()
+        };
+        let data = String::from_utf8_lossy(&prepared.data);
+        let event = AnyEvent::new(Arc::new(metadata), routing_key, Arc::new(message), &data);
+        let now = Timestamp::now();
+        let facts = DeliveryFacts {
+            handler: "fake",
+            queue: "fake.queue".into(),
+            exchange: "domain_events".into(),
+            attempt: 1,
+            redelivered: false,
+            first_received_at: now,
+            received_at: now,
+            last_error: None,
+            trace: None,
+        };
+        Self::new(event, facts)
+    }
+
+    /// The event, its data still JSON.
+    pub fn event(&self) -> &AnyEvent {
+        &self.0.event
+    }
+
+    /// All the metadata of the event.
+    pub fn metadata(&self) -> &Metadata {
+        self.0.event.metadata()
+    }
+
+    /// The event's id.
+    pub fn id(&self) -> &str {
+        &self.metadata().id
+    }
+
+    /// The wire name of the event's type.
+    pub fn event_type(&self) -> &str {
+        &self.metadata().event_type
+    }
+
+    /// The version of the event's type.
+    pub fn version(&self) -> u32 {
+        self.metadata().version
+    }
+
+    /// The id of the thing the event is about.
+    pub fn aggregate_id(&self) -> &str {
+        &self.metadata().aggregate_id
+    }
+
+    /// What ties together all that one request set off.
+    pub fn correlation_id(&self) -> &str {
+        &self.metadata().correlation_id
+    }
+
+    /// The id of the event that caused this one.
+    pub fn causation_id(&self) -> Option<&str> {
+        self.metadata().causation_id.as_deref()
+    }
+
+    /// The exchange the event was published to at first, however often it was retried since.
+    pub fn exchange(&self) -> &str {
+        &self.0.facts.exchange
+    }
+
+    /// The routing key the event was published under at first, however often it was retried since.
+    pub fn routing_key(&self) -> &str {
+        self.0.event.routing_key()
+    }
+
+    /// The headers, the runtime's own included.
+    pub fn headers(&self) -> &Headers {
+        &self.message().headers
+    }
+
+    /// The properties of the message.
+    pub fn properties(&self) -> &Properties {
+        let of_message = || Box::new(Properties::from(&self.message().properties));
+        self.0.properties.get_or_init(of_message)
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> &[u8] {
+        &self.message().body
+    }
+
+    /// The handler's name.
+    pub fn handler(&self) -> &str {
+        self.0.facts.handler
+    }
+
+    /// The queue it came from.
+    pub fn queue(&self) -> &str {
+        &self.0.facts.queue
+    }
+
+    #[cfg(feature = "runtime")]
+    pub(crate) fn shared_queue(&self) -> &Arc<str> {
+        &self.0.facts.queue
+    }
+
+    /// Which attempt this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.0.facts.attempt
+    }
+
+    /// Whether the broker handed it out before without hearing what became of it.
+    pub fn redelivered(&self) -> bool {
+        self.0.facts.redelivered
+    }
+
+    /// When the event happened.
+    pub fn occurred_at(&self) -> Timestamp {
+        self.metadata().timestamp
+    }
+
+    /// When the first attempt was received.
+    pub fn first_received_at(&self) -> Timestamp {
+        self.0.facts.first_received_at
+    }
+
+    /// When this attempt was received.
+    pub fn received_at(&self) -> Timestamp {
+        self.0.facts.received_at
+    }
+
+    /// What the attempt before this one failed with.
+    pub fn last_error(&self) -> Option<&str> {
+        self.0.facts.last_error.as_deref()
+    }
+
+    /// The trace that the event is part of.
+    pub fn trace(&self) -> Option<&TraceContext> {
+        self.0.facts.trace.as_ref()
+    }
+
+    #[cfg(feature = "runtime")]
+    pub(crate) fn service(&self) -> Option<&crate::consume::Service> {
+        self.0.service.as_ref()
+    }
+
+    /// The same delivery, attempted again without having left.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn again(&self, attempt: u32, last_error: String) -> Self {
+        let facts = DeliveryFacts {
+            attempt,
+            last_error: Some(last_error),
+            received_at: Timestamp::now(),
+            ..self.0.facts.clone()
+        };
+        Self(Arc::new(Inner {
+            event: self.0.event.clone(),
+            properties: OnceLock::new(),
+            facts,
+            service: self.0.service.clone(),
+        }))
+    }
+
+    pub(crate) fn message(&self) -> &Arc<Message> {
+        self.0.event.message()
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("id", &self.id())
+            .field("event_type", &self.event_type())
+            .field("handler", &self.handler())
+            .field("attempt", &self.attempt())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,179 @@
+//! What generated code proves in constants: that patterns meet their events, and that the entries of a list agree.
+//!
+//! Each proof is a `const _: () = …` of its own, spanned at the token it judges, and `#[track_caller]` puts the error
+//! there. It is `const` items rather than inline `const {}` blocks because `cargo check` skips the latter.
+
+mod contested;
+mod list;
+mod text;
+
+use text::{Text, last_segment, same};
+
+pub use list::{Fault, count_events, event_faults, handler_faults};
+
+use crate::event::descriptor::{EventDescriptor, EventSet};
+use crate::handler::input::{self, Takes};
+use crate::message::topic;
+
+/// Proves that `pattern` can match an event of what a handler takes.
+#[track_caller]
+pub const fn pattern_meets(takes: Takes, pattern: &str) {
+    let events = &takes.events;
+    if takes.any || input::pattern_meets(pattern, events) {
+        return;
+    }
+    let text = Text::new().quoted("pattern ", pattern).add(" can never match ");
+    if let EventSet::Events([event]) = events {
+        text.quoted("", event.key_pattern())
+            .add(", the routing key of this handler's event; write ")
+            .quoted("", event.key_pattern())
+            .panic();
+    }
+    keys(
+        events,
+        text.add("an event of this handler's family; their routing keys are "),
+        true,
+    )
+    .0
+    .panic();
+}
+
+/// Proves that each event of what a handler takes is matched by one of `patterns`.
+#[track_caller]
+pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
+    // A pattern that meets nothing is told where it stands.
+    if takes.any || !all_meet(&takes.events, patterns) {
+        return;
+    }
+    if let Some(event) = unmet(&takes.events, patterns) {
+        let text = Text::new()
+            .quoted("no pattern of this handler matches ", event.key_pattern())
+            .add(", the routing key of `")
+            .add(last_segment(event.rust_type()))
+            .quoted("`; add ", event.key_pattern());
+        match takes.events {
+            EventSet::Events([_]) => text.panic(),
+            _ => text.add(", or take a family without it").panic(),
+        }
+    }
+}
+
+/// Proves that the patterns of a handler follow from the events it takes.
+#[track_caller]
+pub const fn patterns_follow(takes: Takes) {
+    if takes.any {
+        Text::new()
+            .add("this handler takes any event, so it must name its patterns; write #[event_handler(\"order.#\")], ")
+            .add("or #[event_handler(\"#\")] for every event there is")
+            .panic();
+    }
+}
+
+const fn all_meet(events: &EventSet, patterns: &[&str]) -> bool {
+    let mut at = 0;
+    while at < patterns.len() {
+        if !input::pattern_meets(patterns[at], events) {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+const fn unmet(events: &EventSet, patterns: &[&str]) -> Option<&'static EventDescriptor> {
+    let mut at = 0;
+    match *events {
+        EventSet::Events(events) => {
+            while at < events.len() {
+                let mut pattern = 0;
+                while pattern < patterns.len() && !topic::overlap(patterns[pattern], events[at].key_pattern())
+                {
+                    pattern += 1;
+                }
+                if pattern == patterns.len() {
+                    return Some(&events[at]);
+                }
+                at += 1;
+            }
+        }
+        EventSet::Sets(sets) => {
+            while at < sets.len() {
+                if let Some(event) = unmet(&sets[at], patterns) {
+                    return Some(event);
+                }
+                at += 1;
+            }
+        }
+    }
+    None
+}
+
+const fn keys(events: &EventSet, mut text: Text, mut first: bool) -> (Text, bool) {
+    let mut at = 0;
+    match *events {
+        EventSet::Events(events) => {
+            while at < events.len() {
+                text = text.quoted(if first { "" } else { ", " }, events[at].key_pattern());
+                first = false;
+                at += 1;
+            }
+        }
+        EventSet::Sets(sets) => {
+            while at < sets.len() {
+                (text, first) = keys(&sets[at], text, first);
+                at += 1;
+            }
+        }
+    }
+    (text, first)
+}
+
+/// Proves that `newer` can be upcast from `older`: one event type, and a lower version.
+#[track_caller]
+pub const fn upcast(older: (&str, u32), newer: (&str, u32)) {
+    // A stub in place of an event whose own attribute is wrong: one mistake is enough.
+    if older.0.is_empty() || newer.0.is_empty() {
+        return;
+    }
+    if !same(older.0, newer.0) {
+        Text::new()
+            .quoted(
+                "an event is upcast from an older version of itself; this one is ",
+                newer.0,
+            )
+            .quoted(" and that one ", older.0)
+            .panic();
+    }
+    if older.1 >= newer.1 {
+        Text::new()
+            .quoted(
+                "an event is upcast from an older version of itself; this ",
+                newer.0,
+            )
+            .add(" is version ")
+            .number(newer.1)
+            .add(" and that one version ")
+            .number(older.1)
+            .add("; raise `version` here to ")
+            .number(older.1 + 1)
+            .panic();
+    }
+}
+
+/// Proves that variant number `at` of a family has an event type of its own.
+#[track_caller]
+pub const fn variant_is_alone(events: EventSet, at: usize) {
+    let EventSet::Events(events) = events else {
+        return;
+    };
+    let mut before = 0;
+    while before < at {
+        if !events[at].event_type().is_empty() && same(events[before].event_type(), events[at].event_type()) {
+            Text::new()
+                .quoted("two variants of this family hold the event ", events[at].event_type())
+                .add("; a family has one variant for each event type, and an older version goes to `upcast_from`")
+                .panic();
+        }
+        before += 1;
+    }
+}

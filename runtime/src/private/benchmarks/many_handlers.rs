@@ -1,0 +1,73 @@
+//! Many handlers, or many patterns: a list that `handlers![..]` would take hours to spell.
+
+use std::sync::Arc;
+
+use crate::event::descriptor::EventSet;
+use crate::handler::delivery::Delivery;
+use crate::handler::input::Takes;
+use crate::handler::returns::Returned;
+use crate::handler::{HandlerDescriptor, HandlerFuture, HandlerList, Registration};
+
+/// So many handlers with so many patterns each, none in common. They take any event, decode nothing and do nothing.
+/// `SHARED` says that all take from one queue, instead of one each.
+#[derive(Debug, Clone, Copy)]
+pub struct Crowd<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>;
+
+impl<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool> Crowd<HANDLERS, PATTERNS, SHARED> {
+    /// The key that only the last pattern of the last handler has.
+    pub fn last_key(self) -> String {
+        key(HANDLERS - 1, PATTERNS - 1)
+    }
+
+    /// The name of its queue, in a service called `bench`.
+    pub fn last_queue(self) -> String {
+        if SHARED {
+            "bench.crowd".to_owned()
+        } else {
+            format!("bench.{}", name(HANDLERS - 1))
+        }
+    }
+
+    fn descriptor(handler: usize) -> HandlerDescriptor {
+        // A handler's names last as long as the program, and so do these.
+        let name: &'static str = name(handler).leak();
+        let patterns: Vec<&'static str> = (0..PATTERNS)
+            .map(|pattern| &*key(handler, pattern).leak())
+            .collect();
+        let takes = Takes {
+            events: EventSet::NONE,
+            any: true,
+        };
+        let descriptor = HandlerDescriptor::new(name, name, patterns.leak(), takes, EventSet::NONE);
+        if SHARED {
+            descriptor.with_queue("crowd")
+        } else {
+            descriptor
+        }
+    }
+}
+
+fn name(handler: usize) -> String {
+    format!("crowd-{handler:06}")
+}
+
+fn key(handler: usize, pattern: usize) -> String {
+    format!("order.h{handler:06}.p{pattern:06}")
+}
+
+impl<S, const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool> HandlerList<S>
+    for Crowd<HANDLERS, PATTERNS, SHARED>
+{
+    fn each(add: &mut dyn FnMut(Registration<S>)) {
+        for handler in 0..HANDLERS {
+            add(Registration {
+                descriptor: Self::descriptor(handler),
+                handle: nothing,
+            });
+        }
+    }
+}
+
+fn nothing<S>(_: Delivery, _: Arc<S>) -> HandlerFuture {
+    Box::pin(async { Ok(Returned::default()) })
+}

@@ -1,0 +1,248 @@
+//! A broker that costs next to nothing: what is left is the runtime.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::wire::Wire;
+use crate::broker::{
+    BoxFuture, Broker, BrokerState, Incoming, Publish, QueueSource, Subscribe, Subscription,
+};
+use crate::bus::Bus;
+use crate::bus::config::Config;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::message::Message;
+use crate::topology::{BindingPlan, Plan};
+
+/// A broker that confirms what it is sent at once, forgets it, and hands out one message as often as it is told to.
+#[derive(Debug, Clone)]
+pub struct Treadmill(Arc<Belt>);
+
+#[derive(Debug)]
+struct Belt {
+    message: Arc<Message>,
+    /// The only queue that it comes from; any, unless said.
+    queue: Option<String>,
+    clock: Clock,
+    /// How often the message is still to be handed out.
+    left: AtomicU64,
+    unsettled: AtomicU64,
+    all_settled: Notify,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl Treadmill {
+    /// One that hands out this message. It comes to whichever handler of the bus's apps subscribes first.
+    pub fn new(wire: &Wire) -> Self {
+        Self::of(wire, None)
+    }
+
+    /// One that hands it out to those alone who subscribe to this queue.
+    pub fn at_queue(queue: &str, wire: &Wire) -> Self {
+        Self::of(wire, Some(queue.to_owned()))
+    }
+
+    fn of(wire: &Wire, queue: Option<String>) -> Self {
+        Self(Arc::new(Belt {
+            message: Arc::clone(&wire.message),
+            queue,
+            clock: Clock::real(),
+            left: AtomicU64::new(0),
+            unsettled: AtomicU64::new(0),
+            all_settled: Notify::new(),
+            wakers: Mutex::default(),
+        }))
+    }
+
+    /// A bus on it.
+    pub fn bus(&self) -> Bus {
+        Bus::on(Config::default(), Arc::new(self.clone()))
+    }
+
+    /// Hands the message out so often, and waits until every delivery is acknowledged.
+    pub async fn turn(&self, deliveries: u64) {
+        let belt = &self.0;
+        belt.unsettled.fetch_add(deliveries, Ordering::AcqRel);
+        belt.left.fetch_add(deliveries, Ordering::AcqRel);
+        belt.wakers().drain(..).for_each(Waker::wake);
+        while belt.unsettled.load(Ordering::Acquire) > 0 {
+            belt.all_settled.notified().await;
+        }
+    }
+}
+
+impl Belt {
+    fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self, waker: &Waker) {
+        let mut wakers = self.wakers();
+        if wakers.last().is_none_or(|last| !last.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+    }
+
+    fn take(&self) -> bool {
+        let less = |left: u64| left.checked_sub(1);
+        self.left
+            .try_update(Ordering::AcqRel, Ordering::Acquire, less)
+            .is_ok()
+    }
+
+    fn settled(&self, deliveries: u64) {
+        if self.unsettled.fetch_sub(deliveries, Ordering::AcqRel) == deliveries {
+            self.all_settled.notify_one();
+        }
+    }
+}
+
+impl Broker for Treadmill {
+    fn declare<'a>(&'a self, _: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn verify<'a>(&'a self, _: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn unbind<'a>(&'a self, _: &'a BindingPlan) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn has_queue<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn fresh_for(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn send(&self, publish: Publish) {
+        if publish.confirm.take() {
+            publish.confirm.finish(Ok(()));
+        }
+    }
+
+    fn subscribe(&self, subscribe: Subscribe) -> BoxFuture<'_, Result<Box<dyn Subscription>, Error>> {
+        let is_served = match (&self.0.queue, &subscribe.queue) {
+            (Some(only), QueueSource::Named(queue)) => **only == **queue,
+            (Some(_), QueueSource::Ephemeral { .. }) => false,
+            (None, _) => true,
+        };
+        Box::pin(async move {
+            let run: Box<dyn Subscription> = Box::new(Run {
+                belt: Arc::clone(&self.0),
+                prefetch: if is_served {
+                    usize::from(subscribe.prefetch)
+                } else {
+                    0
+                },
+                last_tag: 0,
+                first: 1,
+                unsettled: VecDeque::with_capacity(usize::from(subscribe.prefetch)),
+            });
+            Ok(run)
+        })
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    fn state(&self) -> BrokerState {
+        BrokerState::Up
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
+
+/// A subscription.
+#[derive(Debug)]
+struct Run {
+    belt: Arc<Belt>,
+    prefetch: usize,
+    last_tag: u64,
+    /// The tag that the first of `unsettled` is about.
+    first: u64,
+    /// Whether each tag from `first` on is still to be settled.
+    unsettled: VecDeque<bool>,
+}
+
+impl Run {
+    fn settle(&mut self, tag: u64) {
+        let at = tag
+            .checked_sub(self.first)
+            .and_then(|at| usize::try_from(at).ok());
+        if let Some(open) = at.and_then(|at| self.unsettled.get_mut(at))
+            && std::mem::take(open)
+        {
+            self.belt.settled(1);
+        }
+        while self.unsettled.front() == Some(&false) {
+            self.unsettled.pop_front();
+            self.first += 1;
+        }
+    }
+}
+
+impl Subscription for Run {
+    fn queue(&self) -> &'static str {
+        "treadmill"
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        if self.unsettled.len() >= self.prefetch {
+            // An acknowledgement makes room, and whoever acknowledges polls again.
+            return Poll::Pending;
+        }
+        if !self.belt.take() {
+            self.belt.wait(cx.waker());
+            // Between the two looks someone may have laid more on.
+            if !self.belt.take() {
+                return Poll::Pending;
+            }
+        }
+        self.last_tag += 1;
+        self.unsettled.push_back(true);
+        Poll::Ready(Some(Incoming {
+            tag: self.last_tag,
+            message: Arc::clone(&self.belt.message),
+            redelivered: false,
+            delivery_count: 0,
+            alone: false,
+        }))
+    }
+
+    fn ack(&mut self, tag: u64, multiple: bool) {
+        let from = if multiple { self.first } else { tag };
+        (from..=tag).for_each(|tag| self.settle(tag));
+    }
+
+    fn requeue(&mut self, _: u64) {}
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    fn cancel(&mut self) {
+        self.prefetch = 0;
+    }
+
+    fn is_drained(&self) -> bool {
+        self.prefetch == 0
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    fn set_waiting(&mut self, _: usize) {}
+}

@@ -1,0 +1,116 @@
+//! What travels: an event written, and read again, without a broker between.
+
+use std::sync::Arc;
+
+use crate::event::AnyEvent;
+use crate::event::payload::{self, Payload};
+use crate::message::Message;
+use crate::message::headers::Headers;
+use crate::message::properties::Properties;
+use crate::message::timestamp::Timestamp;
+use crate::wire::limits::Limits;
+use crate::wire::write::{self, OutgoingMetadata};
+use crate::wire::{origin, read};
+
+const RETURNS: &str = "bench.return";
+const QUEUE: &str = "bench.take";
+/// One that every run has.
+const ID: &str = "01935a1c-2b3c-7d4e-8f50-617283940a1b";
+const MILLIS: i64 = 1_763_892_000_123;
+
+/// A message.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    pub(super) message: Arc<Message>,
+    limits: Limits,
+}
+
+impl Wire {
+    /// The event as it is published, under an id and at a time that are always the same.
+    ///
+    /// # Panics
+    /// When the event cannot be written.
+    pub fn written<T: Payload>(event: &T) -> Self {
+        let metadata = OutgoingMetadata {
+            id: ID,
+            timestamp: Timestamp::from_millis(MILLIS),
+            correlation_id: ID,
+            causation_id: None,
+            source: Some("bench"),
+        };
+        let limits = Limits::default();
+        let message = payload::prepare(event).and_then(|prepared| {
+            write::message(
+                &prepared,
+                &metadata,
+                "domain_events",
+                Headers::new(),
+                None,
+                &limits,
+            )
+        });
+        Self::of(message.expect("the event can be written"))
+    }
+
+    /// A message of someone else's.
+    pub fn foreign(routing_key: &str, properties: Properties, headers: Headers, body: Vec<u8>) -> Self {
+        Self::of(Message {
+            exchange: "domain_events".into(),
+            routing_key: routing_key.into(),
+            properties: properties.into(),
+            headers,
+            body: body.into(),
+        })
+    }
+
+    /// The same as a broker gives it out: known to be text.
+    #[must_use]
+    pub fn received(mut self) -> Self {
+        Arc::make_mut(&mut self.message).body.look();
+        self
+    }
+
+    /// The same under another key.
+    pub fn with_key(&self, routing_key: &str) -> Self {
+        Self::of(Message {
+            routing_key: routing_key.into(),
+            ..(*self.message).clone()
+        })
+    }
+
+    fn of(message: Message) -> Self {
+        Self {
+            message: Arc::new(message),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Its body.
+    pub fn body(&self) -> &[u8] {
+        &self.message.body
+    }
+
+    /// As the client library takes it.
+    ///
+    /// # Panics
+    /// When it cannot be packed.
+    #[cfg(feature = "rabbitmq")]
+    pub fn packed(&self) -> super::Packed {
+        super::Packed::new(&self.message)
+    }
+
+    /// From what the client library gives, with this one's body.
+    #[cfg(feature = "rabbitmq")]
+    pub fn unpacked(&self, packed: &super::Packed) -> Self {
+        Self::of(packed.message(self.message.body.to_vec()))
+    }
+
+    /// The event in it, its data still JSON.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn read(&self) -> AnyEvent {
+        let origin = origin::origin(&self.message, RETURNS, QUEUE, Timestamp::now());
+        read::read(&self.message, &origin, &self.limits).expect("there is an event in it")
+    }
+}

@@ -1,0 +1,29 @@
+//! What generated code reaches into. Nothing here is for people, and none of it is stable.
+
+pub use crate::event::decode::wrong_type;
+pub use crate::event::descriptor::EventSet;
+#[cfg(feature = "contracts")]
+pub use crate::event::introspect::Probe;
+pub use crate::event::payload::{FamilyOfEvents, Payload, PayloadKind, SingleEvent};
+pub use crate::event::schema::document;
+pub use crate::event::{AggregateId, EventVisitor, KnownEvent, OtherEvent, UpcastFrom};
+pub use crate::handler::classify::{
+    Classify, IsOfType, OfAnything, OfErased, OfError, OfHandlerError, OfPointer, RejectedError,
+};
+pub use crate::handler::error::Verdict;
+pub use crate::handler::input::{HandlerInput, InputShape, OneEvent, OneOfFamily, Takes};
+pub use crate::handler::returns::{IntoOutcome, ReturnShape, Returned, ReturnsEvent, ReturnsFamily};
+pub use crate::handler::stub::Stub;
+pub use crate::handler::{
+    Branch, Failure, Handle, HandlerFuture, HandlerList, Handlers, Registered, Registration, descriptor,
+    extract,
+};
+pub use crate::message::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
+
+pub mod proofs {
+    //! The proofs of constants.
+    pub use crate::handler::proofs::{
+        Fault, count_events, event_faults, handler_faults, pattern_meets, patterns_cover, patterns_follow,
+        upcast, variant_is_alone,
+    };
+}
