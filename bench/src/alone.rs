@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tidings::__bench::{Crowd, Topics, Treadmill};
+use tidings::__bench::{ManyHandlers, NullBroker, Topics};
 use tidings::__private::HandlerList;
 use tidings::{App, NoState, RunningApp, handlers};
 use tidings_paths::event::OrderCreated;
@@ -142,7 +142,7 @@ impl What {
 /// the handler is empty.
 fn overhead(rounds: usize) -> Table {
     let wire = wire::of(&OrderCreated::small());
-    let track = Track::new(Treadmill::new(&wire), handlers![take]);
+    let track = Track::new(NullBroker::new(&wire), handlers![take]);
     let mut all = Row::new("in all");
     let mut decoding = Row::new("decoding");
     let mut rest = Row::new("the runtime");
@@ -183,31 +183,31 @@ fn dispatch(rounds: usize) -> Table {
         "patterns of a handler",
         rounds,
         vec![
-            (1, among(Crowd::<1, 1, false>)),
-            (10, among(Crowd::<1, 10, false>)),
-            (100, among(Crowd::<1, 100, false>)),
-            (1_000, among(Crowd::<1, 1_000, false>)),
-            (10_000, among(Crowd::<1, 10_000, false>)),
+            (1, among(ManyHandlers::<1, 1, false>)),
+            (10, among(ManyHandlers::<1, 10, false>)),
+            (100, among(ManyHandlers::<1, 100, false>)),
+            (1_000, among(ManyHandlers::<1, 1_000, false>)),
+            (10_000, among(ManyHandlers::<1, 10_000, false>)),
         ],
     );
     table.series(
         "handlers, a queue each",
         rounds,
         vec![
-            (1, among(Crowd::<1, 1, false>)),
-            (10, among(Crowd::<10, 1, false>)),
-            (100, among(Crowd::<100, 1, false>)),
-            (1_000, among(Crowd::<1_000, 1, false>)),
+            (1, among(ManyHandlers::<1, 1, false>)),
+            (10, among(ManyHandlers::<10, 1, false>)),
+            (100, among(ManyHandlers::<100, 1, false>)),
+            (1_000, among(ManyHandlers::<1_000, 1, false>)),
         ],
     );
     table.series(
         "handlers of one queue",
         rounds,
         vec![
-            (1, among(Crowd::<1, 1, true>)),
-            (10, among(Crowd::<10, 1, true>)),
-            (100, among(Crowd::<100, 1, true>)),
-            (1_000, among(Crowd::<1_000, 1, true>)),
+            (1, among(ManyHandlers::<1, 1, true>)),
+            (10, among(ManyHandlers::<10, 1, true>)),
+            (100, among(ManyHandlers::<100, 1, true>)),
+            (1_000, among(ManyHandlers::<1_000, 1, true>)),
         ],
     );
     let sizes = [1, 10, 100, 1_000, 10_000];
@@ -220,7 +220,7 @@ fn dispatch(rounds: usize) -> Table {
 type Work = Box<dyn FnMut(u64)>;
 
 fn among<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
-    crowd: Crowd<HANDLERS, PATTERNS, SHARED>,
+    crowd: ManyHandlers<HANDLERS, PATTERNS, SHARED>,
 ) -> Work {
     let track = Track::new(path::to_the_last_of(crowd), crowd);
     Box::new(move |batches| track.turn(batches * BATCH))
@@ -240,12 +240,12 @@ fn among_bindings(bindings: usize) -> Work {
 /// Handlers on a treadmill.
 struct Track {
     runtime: Runtime,
-    treadmill: Treadmill,
+    treadmill: NullBroker,
     app: Option<RunningApp>,
 }
 
 impl Track {
-    fn new(treadmill: Treadmill, handlers: impl HandlerList<NoState>) -> Self {
+    fn new(treadmill: NullBroker, handlers: impl HandlerList<NoState>) -> Self {
         let runtime = path::runtime();
         let app = App::new("bench").handlers(handlers);
         let app = Some(runtime.block_on(path::start(app, &treadmill.bus())));

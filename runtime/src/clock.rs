@@ -117,14 +117,14 @@ pub(crate) struct VirtualClock {
 }
 
 /// When a timer is due, and its number among those due at that time.
-type Key = (Duration, u64);
+type TimerKey = (Duration, u64);
 
 #[derive(Debug, Default)]
 struct Timers {
     skipped: Duration,
     started: u64,
     // The timers that have not fired. One that is no longer here has.
-    waiting: BTreeMap<Key, Option<Waker>>,
+    waiting: BTreeMap<TimerKey, Option<Waker>>,
     pending: usize,
 }
 
@@ -133,7 +133,7 @@ impl VirtualClock {
         self.timers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start(&self, delay: Duration) -> Key {
+    fn start(&self, delay: Duration) -> TimerKey {
         let mut timers = self.timers();
         timers.started += 1;
         let key = (timers.skipped.saturating_add(delay), timers.started);
@@ -161,7 +161,7 @@ impl VirtualClock {
     }
 
     /// `true` once the timer has fired; until then its waker is kept.
-    fn has_fired(&self, key: Key, waker: &Waker) -> bool {
+    fn has_fired(&self, key: TimerKey, waker: &Waker) -> bool {
         match self.timers().waiting.get_mut(&key) {
             Some(known) => {
                 if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -173,7 +173,7 @@ impl VirtualClock {
         }
     }
 
-    fn stop(&self, key: Key) {
+    fn stop(&self, key: TimerKey) {
         let waiting = self.timers().waiting.remove(&key);
         if waiting.is_none() {
             self.settle_one();
@@ -200,7 +200,7 @@ enum Timer {
         sleep: Option<Pin<Box<tokio::time::Sleep>>>,
     },
     Virtual {
-        key: Key,
+        key: TimerKey,
         // None once the sleeper was told.
         clock: Option<Arc<VirtualClock>>,
     },

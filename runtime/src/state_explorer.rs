@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A machine and its surroundings.
-pub(crate) trait World: Sized {
+pub(crate) trait Model: Sized {
     type Step: Clone + Debug;
 
     /// Everything that may happen next. Where nothing may, the world is at its end.
@@ -50,7 +50,7 @@ pub(crate) struct Explored {
 ///
 /// # Errors
 /// With the first broken promise, and the shortest way to it.
-pub(crate) fn explore<W: World>(start: impl Fn() -> W) -> Result<Explored, String> {
+pub(crate) fn explore<W: Model>(start: impl Fn() -> W) -> Result<Explored, String> {
     // The step that leads to each state, and from which.
     let mut reached: Vec<Option<(usize, W::Step)>> = vec![None];
     let mut known = HashSet::from([hash(&start().key())]);
@@ -85,7 +85,7 @@ pub(crate) fn explore<W: World>(start: impl Fn() -> W) -> Result<Explored, Strin
     Ok(explored)
 }
 
-fn copy<W: World>(world: &W, start: impl Fn() -> W, way: &[W::Step]) -> W {
+fn copy<W: Model>(world: &W, start: impl Fn() -> W, way: &[W::Step]) -> W {
     world.copy().unwrap_or_else(|| {
         let mut again = start();
         way.iter()
@@ -96,7 +96,7 @@ fn copy<W: World>(world: &W, start: impl Fn() -> W, way: &[W::Step]) -> W {
 
 /// Explores, and fails with the way to what is broken. Says how far it went when it went further than `at_least` states.
 #[track_caller]
-pub(crate) fn exhaust<W: World>(at_least: usize, start: impl Fn() -> W) -> Explored {
+pub(crate) fn exhaust<W: Model>(at_least: usize, start: impl Fn() -> W) -> Explored {
     let explored = explore(start).unwrap_or_else(|broken| panic!("{broken}"));
     println!("{explored:?}");
     assert!(
@@ -137,7 +137,7 @@ mod tests {
         most: u8,
     }
 
-    impl World for Counter {
+    impl Model for Counter {
         type Step = u8;
 
         fn steps(&self) -> Vec<u8> {

@@ -10,7 +10,7 @@ use metrics::{Key, Label, Level, Metadata, counter, gauge, with_recorder};
 
 use crate::bus::Unsent;
 use crate::consume::outcome::Outcome;
-use crate::consume::settle::Case;
+use crate::consume::settle::Settler;
 use crate::event::DomainEvent;
 use crate::handler::delivery::Delivery;
 use crate::message::reason::Reason;
@@ -136,7 +136,7 @@ pub(crate) fn processed(by: &Processed, delivery: &Delivery, outcome: &Outcome, 
 }
 
 /// A delivery is to be tried again.
-pub(crate) fn retried(case: &Case, delay: Duration, error: &str) {
+pub(crate) fn retried(case: &Settler, delay: Duration, error: &str) {
     let handler = case.worker.name();
     counter!(RETRIED, "tidings.handler" => handler).increment(1);
     let error = case.redacted(error);
@@ -144,7 +144,7 @@ pub(crate) fn retried(case: &Case, delay: Duration, error: &str) {
 }
 
 /// A delivery was given up on.
-pub(crate) fn dead_lettered(case: &Case, reason: Reason, error: &str) {
+pub(crate) fn dead_lettered(case: &Settler, reason: Reason, error: &str) {
     let handler = case.worker.name();
     counter!(DEAD_LETTERED, "tidings.handler" => handler, "tidings.reason" => reason.as_str()).increment(1);
     let error = case.redacted(error);

@@ -3,7 +3,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use tidings::__bench::{Crowd, Treadmill};
+use tidings::__bench::{ManyHandlers, NullBroker};
 use tidings::__private::HandlerList;
 use tidings::{App, NoState, handlers};
 use tidings_paths::event::OrderCreated;
@@ -13,7 +13,7 @@ use tidings_paths::{bare, wire};
 /// With a handler that does nothing.
 #[divan::bench]
 fn delivery(bencher: Bencher<'_, '_>) {
-    let treadmill = Treadmill::new(&wire::of(&OrderCreated::small()));
+    let treadmill = NullBroker::new(&wire::of(&OrderCreated::small()));
     turn(bencher, &treadmill, handlers![take]);
 }
 
@@ -31,25 +31,25 @@ fn bare_delivery(bencher: Bencher<'_, '_>) {
 /// One handler with so many patterns, the last of which has the key. It decodes nothing.
 #[divan::bench(consts = [1, 10, 100, 1_000, 10_000])]
 fn patterns<const PATTERNS: usize>(bencher: Bencher<'_, '_>) {
-    let crowd = Crowd::<1, PATTERNS, false>;
+    let crowd = ManyHandlers::<1, PATTERNS, false>;
     turn(bencher, &to_the_last_of(crowd), crowd);
 }
 
 /// So many handlers, each with a queue of its own.
 #[divan::bench(consts = [1, 10, 100, 1_000])]
 fn handlers<const HANDLERS: usize>(bencher: Bencher<'_, '_>) {
-    let crowd = Crowd::<HANDLERS, 1, false>;
+    let crowd = ManyHandlers::<HANDLERS, 1, false>;
     turn(bencher, &to_the_last_of(crowd), crowd);
 }
 
 /// So many handlers of one queue, the last of which takes the event.
 #[divan::bench(consts = [1, 10, 100, 1_000])]
 fn handlers_of_one_queue<const HANDLERS: usize>(bencher: Bencher<'_, '_>) {
-    let crowd = Crowd::<HANDLERS, 1, true>;
+    let crowd = ManyHandlers::<HANDLERS, 1, true>;
     turn(bencher, &to_the_last_of(crowd), crowd);
 }
 
-fn turn(bencher: Bencher<'_, '_>, treadmill: &Treadmill, handlers: impl HandlerList<NoState>) {
+fn turn(bencher: Bencher<'_, '_>, treadmill: &NullBroker, handlers: impl HandlerList<NoState>) {
     let runtime = runtime();
     let app = runtime.block_on(start(App::new("bench").handlers(handlers), &treadmill.bus()));
     bencher

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use tidings::__bench::{Crowd, Topics, Treadmill, Wire};
+use tidings::__bench::{ManyHandlers, NullBroker, Topics, Wire};
 use tidings::{App, Bus, DomainEvent, Event, RunningApp, event_handler, handlers};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
@@ -153,7 +153,7 @@ pub async fn end(app: RunningApp) {
 
 fn publish(events: u64) {
     let event = OrderCreated::small();
-    let bus = Treadmill::new(&wire::of(&event)).bus();
+    let bus = NullBroker::new(&wire::of(&event)).bus();
     runtime().block_on(async {
         for _ in 0..events {
             bus.publish(&event).await.expect("it is confirmed");
@@ -163,7 +163,7 @@ fn publish(events: u64) {
 
 fn publish_all(events: u64) {
     let event = OrderCreated::small();
-    let bus = Treadmill::new(&wire::of(&event)).bus();
+    let bus = NullBroker::new(&wire::of(&event)).bus();
     runtime().block_on(async {
         for _ in 0..events / BATCH {
             let batch = (0..BATCH).map(|_| &event);
@@ -175,7 +175,7 @@ fn publish_all(events: u64) {
 }
 
 fn consume(events: u64, handlers: impl tidings::__private::HandlerList<tidings::NoState>) {
-    let treadmill = Treadmill::new(&wire::of(&OrderCreated::small()));
+    let treadmill = NullBroker::new(&wire::of(&OrderCreated::small()));
     runtime().block_on(async {
         let app = start(App::new("bench").handlers(handlers), &treadmill.bus()).await;
         treadmill.turn(events).await;
@@ -185,14 +185,14 @@ fn consume(events: u64, handlers: impl tidings::__private::HandlerList<tidings::
 
 /// A broker whose message is for the last pattern of the last handler of a crowd.
 pub fn to_the_last_of<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
-    crowd: Crowd<HANDLERS, PATTERNS, SHARED>,
-) -> Treadmill {
+    crowd: ManyHandlers<HANDLERS, PATTERNS, SHARED>,
+) -> NullBroker {
     let wire = wire::of(&OrderCreated::small());
-    Treadmill::at_queue(&crowd.last_queue(), &wire.with_key(&crowd.last_key()))
+    NullBroker::at_queue(&crowd.last_queue(), &wire.with_key(&crowd.last_key()))
 }
 
 fn dispatch(events: u64) {
-    let many = Crowd::<1, 1_000, false>;
+    let many = ManyHandlers::<1, 1_000, false>;
     let treadmill = to_the_last_of(many);
     runtime().block_on(async {
         let app = start(App::new("bench").handlers(many), &treadmill.bus()).await;

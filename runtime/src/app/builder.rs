@@ -10,7 +10,7 @@ use crate::app::running::RunningApp;
 use crate::app::signal;
 use crate::app::spec::{Handler, Parts};
 use crate::bus::Bus;
-use crate::consume::bound_handler::Call;
+use crate::consume::bound_handler::HandlerCall;
 use crate::consume::middleware::{Next, middleware};
 use crate::consume::outcome::Outcome;
 use crate::error::Result;
@@ -95,7 +95,7 @@ impl<S: Send + Sync + 'static> App<S> {
         L::each(&mut |registration| {
             let state = Arc::clone(&self.state);
             let handle = registration.handle;
-            let call: Call = Arc::new(move |delivery| handle(delivery, Arc::clone(&state)));
+            let call: HandlerCall = Arc::new(move |delivery| handle(delivery, Arc::clone(&state)));
             self.parts.handlers.push(Handler {
                 descriptor: registration.descriptor,
                 call,

@@ -17,11 +17,11 @@ use crate::broker::QueueSource;
 use crate::bus::Bus;
 use crate::bus::config::Declare;
 use crate::consume::Service;
-use crate::consume::bound_handler::Worker;
-use crate::consume::consumer::{Consumer, ConsumerState, Status, Wanted};
-use crate::consume::queue_handlers::Workers;
-use crate::consume::redelivery_tracker::HarmlessReturns;
-use crate::consume::retired_queue::Drain;
+use crate::consume::bound_handler::BoundHandler;
+use crate::consume::consumer::{Consumer, ConsumerState, ConsumerStatus, DesiredState};
+use crate::consume::queue_handlers::QueueHandlers;
+use crate::consume::redelivery_tracker::RedeliveryTracker;
+use crate::consume::retired_queue::RetiredQueue;
 use crate::error::{ConfigError, Result, ShutdownError};
 use crate::topology::Names;
 
@@ -30,18 +30,18 @@ use crate::topology::Names;
 pub struct RunningApp {
     service: Service,
     description: Description,
-    queues: Vec<Queue>,
+    queues: Vec<RunningQueue>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     stopping: watch::Sender<bool>,
     shutdown_timeout: Duration,
 }
 
 /// A queue as the running app steers it.
-struct Queue {
+struct RunningQueue {
     name: Arc<str>,
-    workers: Vec<Arc<Worker>>,
-    wanted: watch::Sender<Wanted>,
-    status: Arc<Status>,
+    workers: Vec<Arc<BoundHandler>>,
+    wanted: watch::Sender<DesiredState>,
+    status: Arc<ConsumerStatus>,
 }
 
 impl RunningApp {
@@ -66,7 +66,7 @@ impl RunningApp {
             shutdown_timeout: parts.shutdown_timeout,
         };
         for queue in drained {
-            let drain = Drain::new(running.service.clone(), queue);
+            let drain = RetiredQueue::new(running.service.clone(), queue);
             running.tasks.get_mut().push(tokio::spawn(drain.run()));
         }
         let starts: Vec<_> = parts
@@ -99,7 +99,7 @@ impl RunningApp {
         } else {
             QueueSource::Named(Arc::clone(&name))
         };
-        let workers: Vec<Arc<Worker>> = handlers
+        let workers: Vec<Arc<BoundHandler>> = handlers
             .iter()
             .map(|handler| Arc::new(parts.worker(handler, config.speed_up)))
             .collect();
@@ -112,13 +112,13 @@ impl RunningApp {
                 .map(|handler| handler.descriptor.prefetch())
                 .max()
                 .unwrap_or(1),
-            workers: Workers::new(workers.clone()),
-            wanted: watch::Sender::new(Wanted::Run),
+            workers: QueueHandlers::new(workers.clone()),
+            wanted: watch::Sender::new(DesiredState::Run),
             status: Arc::default(),
-            harmless_returns: HarmlessReturns::default(),
+            harmless_returns: RedeliveryTracker::default(),
         };
         let (wanted, status) = (consumer.wanted.clone(), Arc::clone(&consumer.status));
-        self.queues.push(Queue {
+        self.queues.push(RunningQueue {
             name,
             workers,
             wanted,
@@ -166,7 +166,7 @@ impl RunningApp {
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) when there is no handler of this name.
     pub fn pause(&self, handler: &str) -> Result<()> {
-        self.want(handler, Wanted::Run, Wanted::Pause)
+        self.want(handler, DesiredState::Run, DesiredState::Pause)
     }
 
     /// Lets a paused handler take deliveries again.
@@ -174,11 +174,11 @@ impl RunningApp {
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) when there is no handler of this name.
     pub fn resume(&self, handler: &str) -> Result<()> {
-        self.want(handler, Wanted::Pause, Wanted::Run)
+        self.want(handler, DesiredState::Pause, DesiredState::Run)
     }
 
-    fn want(&self, handler: &str, from: Wanted, to: Wanted) -> Result<()> {
-        let named = |queue: &&Queue| queue.workers.iter().any(|worker| worker.name() == handler);
+    fn want(&self, handler: &str, from: DesiredState, to: DesiredState) -> Result<()> {
+        let named = |queue: &&RunningQueue| queue.workers.iter().any(|worker| worker.name() == handler);
         let Some(queue) = self.queues.iter().find(named) else {
             let known: Vec<&str> = self
                 .queues
@@ -209,13 +209,13 @@ impl RunningApp {
     /// return to their queues.
     pub async fn shutdown(&self) -> Result<()> {
         self.stopping.send_replace(true);
-        self.tell_all(Wanted::Drain);
+        self.tell_all(DesiredState::Drain);
         let deadline = Instant::now() + self.shutdown_timeout;
         if tokio::time::timeout_at(deadline, self.ended()).await.is_ok() {
             return Ok(());
         }
         let unfinished = self.unfinished();
-        self.tell_all(Wanted::Abort);
+        self.tell_all(DesiredState::Abort);
         self.ended().await;
         Err(ShutdownError { unfinished }.into())
     }
@@ -259,7 +259,7 @@ impl RunningApp {
     pub fn abort(&self) -> Result<()> {
         self.stopping.send_replace(true);
         let unfinished = self.unfinished();
-        self.tell_all(Wanted::Abort);
+        self.tell_all(DesiredState::Abort);
         if unfinished.is_empty() {
             Ok(())
         } else {
@@ -267,11 +267,11 @@ impl RunningApp {
         }
     }
 
-    fn tell_all(&self, wanted: Wanted) {
+    fn tell_all(&self, wanted: DesiredState) {
         self.queues.iter().for_each(|queue| {
             queue.wanted.send_if_modified(|now| {
                 // Once it is to end at once it cannot be asked to drain.
-                let changes = *now != wanted && *now != Wanted::Abort;
+                let changes = *now != wanted && *now != DesiredState::Abort;
                 if changes {
                     *now = wanted;
                 }
@@ -311,7 +311,7 @@ async fn retire(parts: &Parts, bus: &Bus) -> Result<Vec<Arc<str>>> {
     Ok(drained)
 }
 
-fn handler_health(queue: &Queue, worker: &Worker, state: &ConsumerState) -> HandlerHealth {
+fn handler_health(queue: &RunningQueue, worker: &BoundHandler, state: &ConsumerState) -> HandlerHealth {
     use std::sync::atomic::Ordering::Relaxed;
     let state = match state {
         ConsumerState::Starting => HandlerState::Starting,
@@ -336,7 +336,7 @@ fn handler_health(queue: &Queue, worker: &Worker, state: &ConsumerState) -> Hand
 
 impl Drop for RunningApp {
     fn drop(&mut self) {
-        self.tell_all(Wanted::Abort);
+        self.tell_all(DesiredState::Abort);
     }
 }
 

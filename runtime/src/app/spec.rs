@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::app::describe::{Description, HandlerDescription, Permissions, RetiredDescription};
 use crate::app::retired::Retired;
-use crate::consume::bound_handler::{Call, Worker};
+use crate::consume::bound_handler::{BoundHandler, HandlerCall};
 use crate::consume::middleware::Middleware;
 use crate::error::{Result, StartError};
 use crate::event::descriptor::EventDescriptor;
@@ -28,7 +28,7 @@ pub(crate) struct Parts {
 /// A registered handler, its state inside.
 pub(crate) struct Handler {
     pub(crate) descriptor: HandlerDescriptor,
-    pub(crate) call: Call,
+    pub(crate) call: HandlerCall,
 }
 
 impl Parts {
@@ -45,7 +45,7 @@ impl Parts {
         queues
     }
 
-    pub(crate) fn worker(&self, handler: &Handler, speed_up: u32) -> Worker {
+    pub(crate) fn worker(&self, handler: &Handler, speed_up: u32) -> BoundHandler {
         let name = handler.descriptor.name();
         let own = self
             .around_one
@@ -53,7 +53,7 @@ impl Parts {
             .filter(|(wanted, _)| wanted == name)
             .map(|(_, around)| around);
         let around: Arc<[Middleware]> = self.around.iter().chain(own).cloned().collect();
-        Worker::new(handler.descriptor, Arc::clone(&handler.call), around, speed_up)
+        BoundHandler::new(handler.descriptor, Arc::clone(&handler.call), around, speed_up)
     }
 
     /// All that the service needs on the broker to start. The queues of its retry delays are made when a retry first

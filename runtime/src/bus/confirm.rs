@@ -28,17 +28,17 @@ const REFUSED: u8 = 16;
 
 /// What both ends share. A publish alone and many together differ in nothing but the length of `stages`.
 #[derive(Debug)]
-struct Shared<S: ?Sized> {
+struct PublishGroup<S: ?Sized> {
     /// How many confirms are left.
     undecided: AtomicUsize,
     awaited: AtomicBool,
     caller: AtomicWaker,
-    kept: Mutex<Kept>,
+    kept: Mutex<GroupState>,
     stages: S,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct GroupState {
     /// The places in the window of unconfirmed events: each is given back when the broker's side is done with its
     /// publish, however long ago the caller stopped waiting.
     places: Option<OwnedSemaphorePermit>,
@@ -48,14 +48,14 @@ struct Kept {
 /// The broker's end of one publish. Dropping it without an answer tells the caller that none will come.
 #[derive(Debug)]
 pub(crate) struct Confirm {
-    shared: Arc<Shared<[AtomicU8]>>,
+    shared: Arc<PublishGroup<[AtomicU8]>>,
     index: usize,
 }
 
 /// The caller's end of publishes that are answered together: ends when each is decided.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    shared: Arc<Shared<[AtomicU8]>>,
+    shared: Arc<PublishGroup<[AtomicU8]>>,
 }
 
 /// Makes both ends of `count` publishes, [`TOGETHER`] at most, that have `places` in the window.
@@ -64,7 +64,7 @@ pub(crate) fn confirm_together(
     places: Option<OwnedSemaphorePermit>,
 ) -> (impl Iterator<Item = Confirm>, Answers) {
     debug_assert!(count <= TOGETHER, "{count} are too many to be answered together");
-    let shared: Arc<Shared<[AtomicU8]>> = match count {
+    let shared: Arc<PublishGroup<[AtomicU8]>> = match count {
         1 => shared::<1>(count, places),
         _ => shared::<TOGETHER>(count, places),
     };
@@ -78,12 +78,15 @@ pub(crate) fn confirm_together(
     (confirms, answers)
 }
 
-fn shared<const N: usize>(count: usize, places: Option<OwnedSemaphorePermit>) -> Arc<Shared<[AtomicU8; N]>> {
-    Arc::new(Shared {
+fn shared<const N: usize>(
+    count: usize,
+    places: Option<OwnedSemaphorePermit>,
+) -> Arc<PublishGroup<[AtomicU8; N]>> {
+    Arc::new(PublishGroup {
         undecided: AtomicUsize::new(count),
         awaited: AtomicBool::new(true),
         caller: AtomicWaker::new(),
-        kept: Mutex::new(Kept {
+        kept: Mutex::new(GroupState {
             places,
             refusals: Vec::new(),
         }),
@@ -91,8 +94,8 @@ fn shared<const N: usize>(count: usize, places: Option<OwnedSemaphorePermit>) ->
     })
 }
 
-impl Shared<[AtomicU8]> {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+impl PublishGroup<[AtomicU8]> {
+    fn kept(&self) -> MutexGuard<'_, GroupState> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -56,12 +56,12 @@ const WINDOW: usize = 1024;
 /// ```
 #[derive(Clone)]
 pub struct Bus {
-    shared: Arc<Shared>,
+    shared: Arc<BusInner>,
     /// The app whose handlers publish through this clone.
     service: Option<Arc<str>>,
 }
 
-struct Shared {
+struct BusInner {
     broker: Arc<dyn Broker>,
     config: Config,
     limits: Limits,
@@ -188,7 +188,7 @@ impl Bus {
         let service = config.service.clone();
         let window = Arc::new(Semaphore::new(WINDOW));
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(BusInner {
                 broker,
                 config,
                 limits,
@@ -283,13 +283,13 @@ impl Bus {
             self.decided(&mut answers, deadline).await;
             self.end_together(together, answers.as_ref(), &mut ends);
         }
-        if ends.iter().all(|end| matches!(end, End::Told(_))) {
-            return ends.into_iter().filter_map(End::told).collect();
+        if ends.iter().all(|end| matches!(end, PublishEnd::Told(_))) {
+            return ends.into_iter().filter_map(PublishEnd::told).collect();
         }
         join_all(ends.into_iter().map(|end| async {
             match end {
-                End::Told(told) => told,
-                End::Unsent(outgoing, unsent) => {
+                PublishEnd::Told(told) => told,
+                PublishEnd::Unsent(outgoing, unsent) => {
                     let sent = self.again(&outgoing.sending, unsent).await;
                     outgoing.conclude(sent)
                 }
@@ -299,14 +299,19 @@ impl Bus {
     }
 
     /// Tells what became of those that were handed over together.
-    fn end_together(&self, together: Vec<Result<Outgoing>>, answers: Option<&Answers>, ends: &mut Vec<End>) {
+    fn end_together(
+        &self,
+        together: Vec<Result<Outgoing>>,
+        answers: Option<&Answers>,
+        ends: &mut Vec<PublishEnd>,
+    ) {
         let mut places = 0..;
         ends.extend(together.into_iter().map(|one| match one {
             Ok(outgoing) => match self.told(answers, places.next().unwrap_or_default()) {
-                Ok(()) => End::Told(outgoing.conclude(Ok(()))),
-                Err(unsent) => End::Unsent(outgoing, unsent),
+                Ok(()) => PublishEnd::Told(outgoing.conclude(Ok(()))),
+                Err(unsent) => PublishEnd::Unsent(outgoing, unsent),
             },
-            Err(error) => End::Told(Err(error)),
+            Err(error) => PublishEnd::Told(Err(error)),
         }));
     }
 
@@ -461,13 +466,13 @@ impl Outgoing {
 }
 
 /// What became of one event of several.
-enum End {
+enum PublishEnd {
     Told(Result<String>),
     /// It may be tried again.
     Unsent(Outgoing, Unsent),
 }
 
-impl End {
+impl PublishEnd {
     fn told(self) -> Option<Result<String>> {
         match self {
             Self::Told(told) => Some(told),

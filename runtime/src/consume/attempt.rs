@@ -12,17 +12,17 @@ use crate::context::Context;
 use crate::handler::Failure;
 use crate::handler::delivery::Delivery;
 
-use super::bound_handler::Worker;
+use super::bound_handler::BoundHandler;
 use super::middleware::Next;
-use super::outcome::{Ending, Outcome};
+use super::outcome::{DeliveryResult, Outcome};
 
 /// Runs the handler of `worker` on `delivery`, once.
-pub(crate) async fn run(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {
+pub(crate) async fn run(worker: &Arc<BoundHandler>, delivery: Delivery) -> Outcome {
     let context = Context::of_delivery(&delivery);
     context.scope(within_middleware(worker, delivery)).await
 }
 
-async fn within_middleware(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {
+async fn within_middleware(worker: &Arc<BoundHandler>, delivery: Delivery) -> Outcome {
     if worker.around.is_empty() {
         handle(worker, delivery).await
     } else {
@@ -31,7 +31,7 @@ async fn within_middleware(worker: &Arc<Worker>, delivery: Delivery) -> Outcome 
     }
 }
 
-async fn handle_within(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {
+async fn handle_within(worker: &Arc<BoundHandler>, delivery: Delivery) -> Outcome {
     let inner = Arc::clone(worker);
     let handler = Box::new(move |delivery| async move { handle(&inner, delivery).await }.boxed());
     let next = Next::new(Arc::clone(&worker.around), handler);
@@ -42,28 +42,31 @@ async fn handle_within(worker: &Arc<Worker>, delivery: Delivery) -> Outcome {
         .unwrap_or_else(Outcome::of)
 }
 
-async fn handle(worker: &Worker, delivery: Delivery) -> Outcome {
+async fn handle(worker: &BoundHandler, delivery: Delivery) -> Outcome {
     let call = async {
         (worker.call)(delivery)
             .await
-            .map_err(|failure: Failure| Ending::from(failure))
+            .map_err(|failure: Failure| DeliveryResult::from(failure))
     };
     let ending = guarded(worker.descriptor.timeout(), call).await;
-    Outcome::of(ending.map_or_else(|ending| ending, Ending::Returned))
+    Outcome::of(ending.map_or_else(|ending| ending, DeliveryResult::Returned))
 }
 
 /// Runs a future that may panic or never end. What it leaves behind is dropped inside the guard too: a `Drop` that
 /// panics is the handler's panic.
-async fn guarded<T>(limit: Duration, future: impl Future<Output = Result<T, Ending>>) -> Result<T, Ending> {
+async fn guarded<T>(
+    limit: Duration,
+    future: impl Future<Output = Result<T, DeliveryResult>>,
+) -> Result<T, DeliveryResult> {
     let timed = async move {
         match tokio::time::timeout(limit, future).await {
             Ok(result) => result,
-            Err(_) => Err(Ending::TimedOut(limit)),
+            Err(_) => Err(DeliveryResult::TimedOut(limit)),
         }
     };
     match AssertUnwindSafe(timed).catch_unwind().await {
         Ok(result) => result,
-        Err(panic) => Err(Ending::Panicked(panic_text(panic))),
+        Err(panic) => Err(DeliveryResult::Panicked(panic_text(panic))),
     }
 }
 

@@ -15,12 +15,12 @@ use super::middleware::Middleware;
 use super::patterns::Patterns;
 
 /// The handler's function with its state inside.
-pub(crate) type Call = Arc<dyn Fn(Delivery) -> HandlerFuture + Send + Sync>;
+pub(crate) type HandlerCall = Arc<dyn Fn(Delivery) -> HandlerFuture + Send + Sync>;
 
 /// A handler of a running app.
-pub(crate) struct Worker {
+pub(crate) struct BoundHandler {
     pub(crate) descriptor: HandlerDescriptor,
-    pub(crate) call: Call,
+    pub(crate) call: HandlerCall,
     pub(crate) around: Arc<[Middleware]>,
     /// Its delays, as scaled.
     pub(crate) rungs: Vec<Duration>,
@@ -28,20 +28,20 @@ pub(crate) struct Worker {
     types: Vec<&'static str>,
     breaker: Mutex<Breaker>,
     trouble: Mutex<Option<String>>,
-    pub(crate) counts: Counts,
+    pub(crate) counts: HandlerCounts,
     pub(crate) processed: Processed,
 }
 
 /// What became of a handler's deliveries since it started.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+pub(crate) struct HandlerCounts {
     pub(crate) handled: AtomicU64,
     pub(crate) retried: AtomicU64,
     pub(crate) dead_lettered: AtomicU64,
     pub(crate) ignored: AtomicU64,
 }
 
-impl Counts {
+impl HandlerCounts {
     pub(crate) fn add(count: &AtomicU64) {
         count.fetch_add(1, Ordering::Relaxed);
     }
@@ -49,7 +49,7 @@ impl Counts {
 
 /// How a key and a type stand to a handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Match {
+pub(crate) enum HandlerMatch {
     /// It takes the event.
     Takes,
     /// One of its patterns has the key, but it does not declare the type.
@@ -60,10 +60,10 @@ pub(crate) enum Match {
     ForeignKey,
 }
 
-impl Worker {
+impl BoundHandler {
     pub(crate) fn new(
         descriptor: HandlerDescriptor,
-        call: Call,
+        call: HandlerCall,
         around: Arc<[Middleware]>,
         speed_up: u32,
     ) -> Self {
@@ -86,7 +86,7 @@ impl Worker {
             types,
             breaker: Mutex::default(),
             trouble: Mutex::default(),
-            counts: Counts::default(),
+            counts: HandlerCounts::default(),
             processed: Processed::by(descriptor.name()),
             descriptor,
         }
@@ -118,18 +118,20 @@ impl Worker {
 
     /// How the handler stands to an event of this type under this key; `None` for a key says that the event was
     /// addressed to the queue itself, past all patterns.
-    pub(crate) fn matches(&self, event_type: &str, key: Option<&str>) -> Match {
+    pub(crate) fn matches(&self, event_type: &str, key: Option<&str>) -> HandlerMatch {
         if key.is_some_and(|key| !self.patterns.have(key)) {
-            return Match::ForeignKey;
+            return HandlerMatch::ForeignKey;
         }
         if self.types.binary_search(&event_type).is_ok() || self.descriptor.takes_any() {
-            return Match::Takes;
+            return HandlerMatch::Takes;
         }
         // The wildcards of a key's template stand for words, so the template taken as a pattern has the key exactly
         // when the key can be that event's.
         match key {
-            Some(key) if self.descriptor.takes().iter().any(|event| has_key(event, key)) => Match::WrongType,
-            _ => Match::Undeclared,
+            Some(key) if self.descriptor.takes().iter().any(|event| has_key(event, key)) => {
+                HandlerMatch::WrongType
+            }
+            _ => HandlerMatch::Undeclared,
         }
     }
 }
@@ -140,8 +142,10 @@ fn has_key(event: &crate::event::descriptor::EventDescriptor, key: &str) -> bool
         .any(|version| topic::matches(version.key_pattern(), key))
 }
 
-impl std::fmt::Debug for Worker {
+impl std::fmt::Debug for BoundHandler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Worker").field(&self.descriptor.name()).finish()
+        f.debug_tuple("BoundHandler")
+            .field(&self.descriptor.name())
+            .finish()
     }
 }

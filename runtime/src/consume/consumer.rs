@@ -11,12 +11,12 @@ use crate::error::Error;
 use crate::telemetry;
 use crate::wire::error_text;
 
-use super::bound_handler::Worker;
-use super::queue_handlers::Workers;
-use super::redelivery_tracker::HarmlessReturns;
+use super::bound_handler::BoundHandler;
+use super::queue_handlers::QueueHandlers;
+use super::redelivery_tracker::RedeliveryTracker;
 use super::route;
 use super::service::Service;
-use super::session::{Exit, Shift};
+use super::session::{ConsumerSession, SessionEnd};
 
 /// How long a failed subscription waits before the next try: from the first to the last, doubling.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -31,15 +31,15 @@ pub(crate) struct Consumer {
     pub(crate) queue: Arc<str>,
     pub(crate) source: QueueSource,
     pub(crate) prefetch: u16,
-    pub(crate) workers: Workers,
-    pub(crate) wanted: watch::Sender<Wanted>,
-    pub(crate) status: Arc<Status>,
-    pub(crate) harmless_returns: HarmlessReturns,
+    pub(crate) workers: QueueHandlers,
+    pub(crate) wanted: watch::Sender<DesiredState>,
+    pub(crate) status: Arc<ConsumerStatus>,
+    pub(crate) harmless_returns: RedeliveryTracker,
 }
 
 /// What the app wants of a consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum DesiredState {
     /// Take deliveries.
     Run,
     /// Take none, and let others have what has not started.
@@ -63,7 +63,7 @@ pub(crate) enum Pace {
 
 /// How a consumer is, for those who ask from outside.
 #[derive(Debug, Default)]
-pub(crate) struct Status {
+pub(crate) struct ConsumerStatus {
     state: Mutex<ConsumerState>,
     called: Mutex<Option<Awake>>,
 }
@@ -81,7 +81,7 @@ pub(crate) enum ConsumerState {
     Stopped,
 }
 
-impl Status {
+impl ConsumerStatus {
     pub(crate) fn get(&self) -> ConsumerState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -142,21 +142,21 @@ impl Consumer {
                 ConsumerState::Running
             });
             let since = Instant::now();
-            let exit = Shift::new(&mut self, subscription, pace, &mut awake)
+            let exit = ConsumerSession::new(&mut self, subscription, pace, &mut awake)
                 .run(&mut wanted)
                 .await;
-            if self.is_ephemeral() && exit != Exit::Stopped {
+            if self.is_ephemeral() && exit != SessionEnd::Stopped {
                 // Whatever comes before the next subscription is missed.
                 telemetry::gap(&self.queue);
             }
             match exit {
-                Exit::Stopped => break,
-                Exit::Lost => {
+                SessionEnd::Stopped => break,
+                SessionEnd::Lost => {
                     careful = false;
                     self.lost(since.elapsed(), &mut wanted, &mut wait).await;
                 }
-                Exit::Recycled | Exit::Paused => careful = false,
-                Exit::Pace(pace) => careful = pace == Pace::Careful,
+                SessionEnd::Recycled | SessionEnd::Paused => careful = false,
+                SessionEnd::Pace(pace) => careful = pace == Pace::Careful,
             }
         }
         self.status.set(ConsumerState::Stopped);
@@ -165,21 +165,21 @@ impl Consumer {
     /// Waits until the consumer may subscribe, and says how much it then takes; `None` when it is to end.
     async fn next_pace(
         &self,
-        wanted: &mut watch::Receiver<Wanted>,
+        wanted: &mut watch::Receiver<DesiredState>,
         careful: bool,
         awake: &mut Option<Awake>,
     ) -> Option<Pace> {
         loop {
             let now = self.hear(wanted);
             match now {
-                Wanted::Drain | Wanted::Abort => return None,
-                Wanted::Pause => {
+                DesiredState::Drain | DesiredState::Abort => return None,
+                DesiredState::Pause => {
                     self.status.set(ConsumerState::Paused);
                     *awake = None;
                     wanted.changed().await.ok()?;
                     *awake = Some(self.clock().hold());
                 }
-                Wanted::Run => match self.probe_after() {
+                DesiredState::Run => match self.probe_after() {
                     None if careful => return Some(Pace::Careful),
                     None => return Some(Pace::Full),
                     Some(wait) => {
@@ -201,7 +201,7 @@ impl Consumer {
     }
 
     /// What is wanted now. Whoever called holds a virtual clock until this, so the consumer itself must do so by then.
-    pub(crate) fn hear(&self, wanted: &mut watch::Receiver<Wanted>) -> Wanted {
+    pub(crate) fn hear(&self, wanted: &mut watch::Receiver<DesiredState>) -> DesiredState {
         // Under the lock of the value: a later call is not taken for heard.
         let now = wanted.borrow_and_update();
         self.status.heard();
@@ -240,7 +240,7 @@ impl Consumer {
     /// What is handed out alone as long as it comes first. What came back when a process ended comes first, so one that
     /// was started again finds out which it was before it takes more.
     fn suspects(&self) -> Option<Suspects> {
-        let has_one_active = |worker: &Arc<Worker>| worker.descriptor.single_active();
+        let has_one_active = |worker: &Arc<BoundHandler>| worker.descriptor.single_active();
         // An ordered queue has its own way; one with a single active consumer hands out nothing else.
         if self.is_ephemeral() || self.is_ordered() || self.workers.iter().any(has_one_active) {
             return None;
@@ -254,7 +254,7 @@ impl Consumer {
     }
 
     /// The broker ended a subscription that lasted so long.
-    async fn lost(&self, lasted: Duration, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
+    async fn lost(&self, lasted: Duration, wanted: &mut watch::Receiver<DesiredState>, wait: &mut Duration) {
         let queue = self.queue.as_ref();
         tracing::warn!(queue, "the subscription ended; subscribing again");
         telemetry::subscription_lost(queue);
@@ -270,7 +270,7 @@ impl Consumer {
         self.declare_again(wanted, wait).await;
     }
 
-    async fn failed(&self, error: &Error, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
+    async fn failed(&self, error: &Error, wanted: &mut watch::Receiver<DesiredState>, wait: &mut Duration) {
         let text = error_text::chain(error).replace('\n', ": ");
         tracing::warn!(queue = self.queue.as_ref(), "{text}");
         self.status.set(ConsumerState::Failing(text));
@@ -279,7 +279,7 @@ impl Consumer {
     }
 
     /// Declares what the queue needs, unless something else is wanted first: what is there already stays as it is.
-    async fn declare_again(&self, wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
+    async fn declare_again(&self, wanted: &mut watch::Receiver<DesiredState>, wait: &mut Duration) {
         // A queue that is just being deleted is there for the declaration and gone for its bindings; and by the time we
         // subscribe a retry may have made it again, without them yet: what comes by until then would be missed.
         if self.try_to_declare(wanted).await.is_err() {
@@ -288,7 +288,7 @@ impl Consumer {
         }
     }
 
-    async fn try_to_declare(&self, wanted: &mut watch::Receiver<Wanted>) -> Result<(), Error> {
+    async fn try_to_declare(&self, wanted: &mut watch::Receiver<DesiredState>) -> Result<(), Error> {
         let declared = tokio::select! {
             _ = wanted.changed() => return Ok(()),
             declared = self.service.declare_queue_again(&self.queue) => declared,
@@ -305,7 +305,7 @@ impl Consumer {
 }
 
 /// Waits, and longer the next time; at most until something else is wanted.
-async fn rest(wanted: &mut watch::Receiver<Wanted>, wait: &mut Duration) {
+async fn rest(wanted: &mut watch::Receiver<DesiredState>, wait: &mut Duration) {
     tokio::select! {
         _ = wanted.changed() => {}
         () = tokio::time::sleep(*wait) => {}

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 /// The queues of the retry delays, by name.
 #[derive(Debug, Default)]
-pub(crate) struct Delays(Mutex<HashMap<String, Arc<Slot>>>);
+pub(crate) struct DelayQueues(Mutex<HashMap<String, Arc<DelayQueueSlot>>>);
 
 /// What is known of one queue. Locked while someone declares it: hundreds may fail at once, and one is enough.
-type Slot = tokio::sync::Mutex<Known>;
+type DelayQueueSlot = tokio::sync::Mutex<DelayQueueState>;
 
 #[derive(Debug, Clone, Copy)]
-enum Known {
+enum DelayQueueState {
     Nothing,
     /// It is there since then.
     There(Instant),
@@ -21,7 +21,7 @@ enum Known {
     Failed(Instant),
 }
 
-impl Delays {
+impl DelayQueues {
     /// Since when the queue `name` is there: `declare` makes it unless it was made before. `None` when someone tried and
     /// failed while this one waited for its turn.
     ///
@@ -36,16 +36,16 @@ impl Delays {
         let slot = self.slot(name);
         let mut known = slot.lock().await;
         match *known {
-            Known::There(since) => return Ok(Some(since)),
+            DelayQueueState::There(since) => return Ok(Some(since)),
             // One after the other, each with the patience of one, they would take hours.
-            Known::Failed(at) if at > asked => return Ok(None),
-            Known::Failed(_) | Known::Nothing => {}
+            DelayQueueState::Failed(at) if at > asked => return Ok(None),
+            DelayQueueState::Failed(_) | DelayQueueState::Nothing => {}
         }
         let result = declare.await;
         let now = Instant::now();
         *known = match result {
-            Ok(()) => Known::There(now),
-            Err(_) => Known::Failed(now),
+            Ok(()) => DelayQueueState::There(now),
+            Err(_) => DelayQueueState::Failed(now),
         };
         result.map(|()| Some(now))
     }
@@ -54,19 +54,19 @@ impl Delays {
     pub(crate) async fn doubt(&self, name: &str, since: Instant) {
         let slot = self.slot(name);
         let mut known = slot.lock().await;
-        if matches!(*known, Known::There(known) if known == since) {
-            *known = Known::Nothing;
+        if matches!(*known, DelayQueueState::There(known) if known == since) {
+            *known = DelayQueueState::Nothing;
         }
     }
 
-    fn slot(&self, name: &str) -> Arc<Slot> {
+    fn slot(&self, name: &str) -> Arc<DelayQueueSlot> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match slots.get(name) {
             Some(slot) => Arc::clone(slot),
             None => Arc::clone(
                 slots
                     .entry(name.to_owned())
-                    .or_insert_with(|| Arc::new(Slot::new(Known::Nothing))),
+                    .or_insert_with(|| Arc::new(DelayQueueSlot::new(DelayQueueState::Nothing))),
             ),
         }
     }
@@ -89,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_queue_is_declared_once_for_all_who_need_it_at_once_and_later() {
-        let (delays, count) = (Delays::default(), Cell::new(0));
+        let (delays, count) = (DelayQueues::default(), Cell::new(0));
         let all = (0..100).map(|_| delays.declared("q", declare(&count, Ok(()))));
         let since = join_all(all).await;
         let first = since[0];
@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_failure_is_the_answer_for_all_who_wait() {
-        let (delays, count) = (Delays::default(), Cell::new(0));
+        let (delays, count) = (DelayQueues::default(), Cell::new(0));
         let all = (0..100).map(|_| delays.declared("q", declare(&count, Err(()))));
         let answers = join_all(all).await;
         assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 1);
@@ -118,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_queue_in_doubt_is_declared_once_more() {
-        let (delays, count) = (Delays::default(), Cell::new(0));
+        let (delays, count) = (DelayQueues::default(), Cell::new(0));
         let first = delays
             .declared("q", declare(&count, Ok(())))
             .await

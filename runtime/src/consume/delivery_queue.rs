@@ -1,4 +1,4 @@
-//! Lanes: the deliveries of one handler that have not started, in the order in which they may.
+//! The deliveries of one handler that have not started, in the order in which they may.
 //!
 //! An unordered handler has one lane, and a delivery that waits for a retry in place steps out of it. An ordered one
 //! has a lane an aggregate: its head runs or waits for a retry while the others of the aggregate stand behind it.
@@ -6,24 +6,24 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use super::pending_delivery::Held;
+use super::pending_delivery::PendingDelivery;
 
 /// When a wait ends on the broker's clock, and a number that parts those that end together.
 type Due = (Duration, u64);
 
 /// The deliveries of one handler that have not started.
 #[derive(Debug)]
-pub(crate) struct Lanes {
-    order: Order,
+pub(crate) struct DeliveryQueue {
+    order: StartOrder,
     len: usize,
     sequence: u64,
 }
 
 #[derive(Debug)]
-enum Order {
+enum StartOrder {
     Free {
-        queue: VecDeque<Held>,
-        waiting: BTreeMap<Due, Held>,
+        queue: VecDeque<PendingDelivery>,
+        waiting: BTreeMap<Due, PendingDelivery>,
     },
     PerAggregate(PerAggregate),
 }
@@ -31,19 +31,19 @@ enum Order {
 #[derive(Debug, Default)]
 struct PerAggregate {
     /// An aggregate is here while one of its deliveries stands, waits or runs.
-    lanes: HashMap<String, VecDeque<Held>>,
+    lanes: HashMap<String, VecDeque<PendingDelivery>>,
     /// The aggregates whose head may start now, in the order they came to be so.
     ready: VecDeque<String>,
     /// The aggregates whose head waits.
     waiting: BTreeMap<Due, String>,
 }
 
-impl Lanes {
+impl DeliveryQueue {
     pub(crate) fn new(ordered: bool) -> Self {
         let order = if ordered {
-            Order::PerAggregate(PerAggregate::default())
+            StartOrder::PerAggregate(PerAggregate::default())
         } else {
-            Order::Free {
+            StartOrder::Free {
                 queue: VecDeque::new(),
                 waiting: BTreeMap::new(),
             }
@@ -56,20 +56,20 @@ impl Lanes {
     }
 
     /// A delivery came.
-    pub(crate) fn push(&mut self, held: Held) {
+    pub(crate) fn push(&mut self, held: PendingDelivery) {
         self.len += 1;
         match &mut self.order {
-            Order::Free { queue, .. } => queue.push_back(held),
-            Order::PerAggregate(order) => order.push(held),
+            StartOrder::Free { queue, .. } => queue.push_back(held),
+            StartOrder::PerAggregate(order) => order.push(held),
         }
     }
 
     /// The next delivery that may start. Of an ordered handler its aggregate is taken until
     /// [`finished`](Self::finished) or [`wait`](Self::wait) is called.
-    pub(crate) fn start(&mut self) -> Option<Held> {
+    pub(crate) fn start(&mut self) -> Option<PendingDelivery> {
         let held = match &mut self.order {
-            Order::Free { queue, .. } => queue.pop_front(),
-            Order::PerAggregate(order) => order
+            StartOrder::Free { queue, .. } => queue.pop_front(),
+            StartOrder::PerAggregate(order) => order
                 .ready
                 .pop_front()
                 .and_then(|aggregate| order.lanes.get_mut(&aggregate)?.pop_front()),
@@ -80,21 +80,21 @@ impl Lanes {
 
     /// The running delivery of this lane is settled: the next one may start.
     pub(crate) fn finished(&mut self, lane: &str) {
-        if let Order::PerAggregate(order) = &mut self.order {
+        if let StartOrder::PerAggregate(order) = &mut self.order {
             order.release(lane);
         }
     }
 
     /// A delivery that ran waits in its place until `due`.
-    pub(crate) fn wait(&mut self, held: Held, due: Duration) {
+    pub(crate) fn wait(&mut self, held: PendingDelivery, due: Duration) {
         self.len += 1;
         self.sequence += 1;
         let due = (due, self.sequence);
         match &mut self.order {
-            Order::Free { waiting, .. } => {
+            StartOrder::Free { waiting, .. } => {
                 waiting.insert(due, held);
             }
-            Order::PerAggregate(order) => {
+            StartOrder::PerAggregate(order) => {
                 let lane = held.lane().to_owned();
                 order.lanes.entry(lane.clone()).or_default().push_front(held);
                 order.waiting.insert(due, lane);
@@ -105,8 +105,8 @@ impl Lanes {
     /// When the next wait ends.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         match &self.order {
-            Order::Free { waiting, .. } => waiting.keys().next(),
-            Order::PerAggregate(order) => order.waiting.keys().next(),
+            StartOrder::Free { waiting, .. } => waiting.keys().next(),
+            StartOrder::PerAggregate(order) => order.waiting.keys().next(),
         }
         .map(|(due, _)| *due)
     }
@@ -114,12 +114,12 @@ impl Lanes {
     /// Lets every delivery start whose wait is over at `now`.
     pub(crate) fn wake(&mut self, now: Duration) {
         match &mut self.order {
-            Order::Free { queue, waiting } => {
+            StartOrder::Free { queue, waiting } => {
                 while let Some(entry) = waiting.first_entry().filter(|entry| entry.key().0 <= now) {
                     queue.push_front(entry.remove());
                 }
             }
-            Order::PerAggregate(order) => {
+            StartOrder::PerAggregate(order) => {
                 while let Some(entry) = order.waiting.first_entry().filter(|entry| entry.key().0 <= now) {
                     order.ready.push_back(entry.remove());
                 }
@@ -128,30 +128,30 @@ impl Lanes {
     }
 
     /// Takes out all that has not started.
-    pub(crate) fn drain(&mut self) -> Vec<Held> {
+    pub(crate) fn drain(&mut self) -> Vec<PendingDelivery> {
         self.len = 0;
         match &mut self.order {
-            Order::Free { queue, waiting } => queue
+            StartOrder::Free { queue, waiting } => queue
                 .drain(..)
                 .chain(std::mem::take(waiting).into_values())
                 .collect(),
-            Order::PerAggregate(order) => std::mem::take(order).lanes.into_values().flatten().collect(),
+            StartOrder::PerAggregate(order) => std::mem::take(order).lanes.into_values().flatten().collect(),
         }
     }
 
     /// Whether one may start now.
     pub(crate) fn has_ready(&self) -> bool {
         match &self.order {
-            Order::Free { queue, .. } => !queue.is_empty(),
-            Order::PerAggregate(order) => !order.ready.is_empty(),
+            StartOrder::Free { queue, .. } => !queue.is_empty(),
+            StartOrder::PerAggregate(order) => !order.ready.is_empty(),
         }
     }
 
     /// Puts the oldest of those that may start in front, and gives its tag.
     pub(crate) fn oldest_first(&mut self) -> Option<u64> {
         match &mut self.order {
-            Order::Free { queue, .. } => queue.front().map(|held| held.tag),
-            Order::PerAggregate(order) => {
+            StartOrder::Free { queue, .. } => queue.front().map(|held| held.tag),
+            StartOrder::PerAggregate(order) => {
                 let tag = |lane: &String| {
                     order
                         .lanes
@@ -171,8 +171,8 @@ impl Lanes {
     /// Whether one waits in its place.
     pub(crate) fn waits(&self) -> bool {
         match &self.order {
-            Order::Free { waiting, .. } => !waiting.is_empty(),
-            Order::PerAggregate(order) => !order.waiting.is_empty(),
+            StartOrder::Free { waiting, .. } => !waiting.is_empty(),
+            StartOrder::PerAggregate(order) => !order.waiting.is_empty(),
         }
     }
 
@@ -183,7 +183,7 @@ impl Lanes {
 }
 
 impl PerAggregate {
-    fn push(&mut self, held: Held) {
+    fn push(&mut self, held: PendingDelivery) {
         let lane = held.lane().to_owned();
         if let Some(queue) = self.lanes.get_mut(&lane) {
             queue.push_back(held);
@@ -216,7 +216,7 @@ mod tests {
     use crate::message::timestamp::Timestamp;
     use crate::wire::origin::{Arrival, Origin};
 
-    fn held(aggregate: &str, tag: u64) -> Held {
+    fn held(aggregate: &str, tag: u64) -> PendingDelivery {
         let metadata = Metadata {
             id: tag.to_string(),
             event_type: "order.placed".to_owned(),
@@ -240,7 +240,7 @@ mod tests {
             last_error: None,
             trace: None,
         };
-        Held {
+        PendingDelivery {
             came_back: None,
             tag,
             handler: 0,
@@ -281,14 +281,14 @@ mod tests {
         prop::collection::vec(one, 0..200)
     }
 
-    fn pick(running: &mut Vec<Held>, which: u8) -> Option<Held> {
+    fn pick(running: &mut Vec<PendingDelivery>, which: u8) -> Option<PendingDelivery> {
         (!running.is_empty()).then(|| running.swap_remove(usize::from(which) % running.len()))
     }
 
     proptest! {
         #[test]
         fn an_aggregate_is_handled_one_at_a_time_and_in_order(moves in moves()) {
-            let mut lanes = Lanes::new(true);
+            let mut lanes = DeliveryQueue::new(true);
             let (mut running, mut now, mut pushed) = (Vec::new(), Duration::ZERO, 0_u64);
             let mut finished: HashMap<String, Vec<u64>> = HashMap::new();
             // Whatever came before, time passes and all is finished in the end.
@@ -300,7 +300,7 @@ mod tests {
                         lanes.push(held(&aggregate.to_string(), pushed));
                     }
                     Move::Start => if let Some(next) = lanes.start() {
-                        prop_assert!(running.iter().all(|other: &Held| other.lane() != next.lane()), "side by side");
+                        prop_assert!(running.iter().all(|other: &PendingDelivery| other.lane() != next.lane()), "side by side");
                         running.push(next);
                     },
                     Move::Finish(which) => if let Some(one) = pick(&mut running, which) {
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn events_without_an_aggregate_hold_back_no_one() {
-        let mut lanes = Lanes::new(true);
+        let mut lanes = DeliveryQueue::new(true);
         lanes.push(held("", 1));
         lanes.push(held("", 2));
         assert_eq!((lanes.start().unwrap().tag, lanes.start().unwrap().tag), (1, 2));
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_not_ready_and_is_drained_all_the_same() {
-        let mut lanes = Lanes::new(true);
+        let mut lanes = DeliveryQueue::new(true);
         lanes.push(held("a", 1));
         lanes.push(held("a", 2));
         let first = lanes.start().unwrap();

@@ -17,7 +17,7 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What happened to a delivery.
 #[derive(Debug)]
-pub(crate) enum Ending {
+pub(crate) enum DeliveryResult {
     /// The handler returned.
     Returned(Returned),
     /// The handler failed.
@@ -46,10 +46,10 @@ pub(crate) enum Ending {
 ///
 /// A middleware sees it after the handler ran and may put another in its place.
 #[derive(Debug)]
-pub struct Outcome(pub(super) Kind);
+pub struct Outcome(pub(super) OutcomeKind);
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum OutcomeKind {
     Done(Returned),
     /// Acknowledged without a handler.
     Ignored,
@@ -68,12 +68,12 @@ pub(super) enum Kind {
 impl Outcome {
     /// The delivery is handled.
     pub fn done() -> Self {
-        Self(Kind::Done(Returned::default()))
+        Self(OutcomeKind::Done(Returned::default()))
     }
 
     /// The delivery is tried again on the handler's next rung, or dead-lettered after the last attempt.
     pub fn retry(error: impl Into<BoxError>) -> Self {
-        Self(Kind::Retry {
+        Self(OutcomeKind::Retry {
             reason: Reason::Failed,
             error: error.into(),
             delay: None,
@@ -82,7 +82,7 @@ impl Outcome {
 
     /// The delivery is dead-lettered at once.
     pub fn reject(error: impl Into<BoxError>) -> Self {
-        Self(Kind::DeadLetter {
+        Self(OutcomeKind::DeadLetter {
             reason: Reason::Rejected,
             error: error.into(),
         })
@@ -90,65 +90,65 @@ impl Outcome {
 
     /// Whether the delivery is handled.
     pub fn is_done(&self) -> bool {
-        matches!(self.0, Kind::Done(_) | Kind::Ignored)
+        matches!(self.0, OutcomeKind::Done(_) | OutcomeKind::Ignored)
     }
 
     /// Whether the delivery is tried again, as long as an attempt is left.
     pub fn is_retry(&self) -> bool {
-        matches!(self.0, Kind::Retry { .. })
+        matches!(self.0, OutcomeKind::Retry { .. })
     }
 
     /// Whether the delivery is dead-lettered at once.
     pub fn is_dead_letter(&self) -> bool {
-        matches!(self.0, Kind::DeadLetter { .. })
+        matches!(self.0, OutcomeKind::DeadLetter { .. })
     }
 
     /// What went wrong.
     pub fn error(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0 {
-            Kind::Done(_) | Kind::Ignored => None,
-            Kind::Retry { error, .. } | Kind::DeadLetter { error, .. } => Some(error.as_ref()),
+            OutcomeKind::Done(_) | OutcomeKind::Ignored => None,
+            OutcomeKind::Retry { error, .. } | OutcomeKind::DeadLetter { error, .. } => Some(error.as_ref()),
         }
     }
 
     /// The types of the events that the handler returned, in order.
     pub fn returned_types(&self) -> impl Iterator<Item = &str> {
         let returned = match &self.0 {
-            Kind::Done(returned) => returned.events.as_slice(),
+            OutcomeKind::Done(returned) => returned.events.as_slice(),
             _ => &[],
         };
         returned.iter().map(|event| event.event_type.as_ref())
     }
 
     // The first half of the table: what the delivery's end means, whatever attempt it is.
-    pub(crate) fn of(ending: Ending) -> Self {
-        let retry = |reason, error, delay| Self(Kind::Retry { reason, error, delay });
-        let dead = |reason, error| Self(Kind::DeadLetter { reason, error });
+    pub(crate) fn of(ending: DeliveryResult) -> Self {
+        let retry = |reason, error, delay| Self(OutcomeKind::Retry { reason, error, delay });
+        let dead = |reason, error| Self(OutcomeKind::DeadLetter { reason, error });
         match ending {
-            Ending::Returned(Returned {
+            DeliveryResult::Returned(Returned {
                 fault: Some(fault), ..
             }) => dead(Reason::Unpublishable, Box::new(ReturnedUnpublishable(fault))),
-            Ending::Returned(returned) => Self(Kind::Done(returned)),
-            Ending::Failed(error) => match error.verdict() {
+            DeliveryResult::Returned(returned) => Self(OutcomeKind::Done(returned)),
+            DeliveryResult::Failed(error) => match error.verdict() {
                 Verdict::Retry => retry(Reason::Failed, error.into_inner(), None),
                 Verdict::RetryAfter(delay) => retry(Reason::Failed, error.into_inner(), Some(delay)),
                 Verdict::Reject => dead(Reason::Rejected, error.into_inner()),
             },
-            Ending::Panicked(text) => retry(
+            DeliveryResult::Panicked(text) => retry(
                 Reason::Failed,
                 text_error(format!("the handler panicked: {text}")),
                 None,
             ),
-            Ending::TimedOut(limit) => retry(
+            DeliveryResult::TimedOut(limit) => retry(
                 Reason::Failed,
                 text_error(format!("the handler took longer than {limit:?}")),
                 None,
             ),
-            Ending::Refused(rejection) if rejection.retries() => {
+            DeliveryResult::Refused(rejection) if rejection.retries() => {
                 retry(Reason::Failed, rejection.into_inner(), None)
             }
-            Ending::Refused(rejection) => dead(Reason::Rejected, rejection.into_inner()),
-            Ending::Undecodable(error) => match error {
+            DeliveryResult::Refused(rejection) => dead(Reason::Rejected, rejection.into_inner()),
+            DeliveryResult::Undecodable(error) => match error {
                 // Another instance of the service may know the version already.
                 DecodeError::NewerVersion { .. } => retry(Reason::NewerVersion, Box::new(error), None),
                 DecodeError::UnknownVersion { .. } => dead(Reason::UnknownVersion, Box::new(error)),
@@ -156,19 +156,19 @@ impl Outcome {
                 DecodeError::WrongType { .. } => dead(Reason::WrongType, Box::new(error)),
                 DecodeError::Malformed { .. } => dead(Reason::Malformed, Box::new(error)),
             },
-            Ending::Malformed(error) => dead(Reason::Malformed, Box::new(error)),
-            Ending::Undeclared => Self(Kind::Ignored),
-            Ending::WrongType(found) => dead(
+            DeliveryResult::Malformed(error) => dead(Reason::Malformed, Box::new(error)),
+            DeliveryResult::Undeclared => Self(OutcomeKind::Ignored),
+            DeliveryResult::WrongType(found) => dead(
                 Reason::WrongType,
                 text_error(format!("its key belongs to another event than `{found}`")),
             ),
             // Another version of the service bound the key, and its instances read the same queue.
-            Ending::ForeignKey(key) => retry(
+            DeliveryResult::ForeignKey(key) => retry(
                 Reason::NotOurs,
                 text_error(format!("no handler of this instance has a pattern for \"{key}\"")),
                 None,
             ),
-            Ending::CrashLoop(count) => dead(
+            DeliveryResult::CrashLoop(count) => dead(
                 Reason::CrashLoop,
                 text_error(format!(
                     "it came back {count} times without being settled; it may end its process"
@@ -181,52 +181,52 @@ impl Outcome {
     /// work, a rejection included, and `None` when it says nothing.
     pub(crate) fn health(&self) -> Option<bool> {
         match &self.0 {
-            Kind::Done(_)
-            | Kind::DeadLetter {
+            OutcomeKind::Done(_)
+            | OutcomeKind::DeadLetter {
                 reason: Reason::Rejected,
                 ..
             } => Some(true),
-            Kind::Retry {
+            OutcomeKind::Retry {
                 reason: Reason::Failed,
                 ..
             } => Some(false),
-            Kind::Ignored | Kind::Retry { .. } | Kind::DeadLetter { .. } => None,
+            OutcomeKind::Ignored | OutcomeKind::Retry { .. } | OutcomeKind::DeadLetter { .. } => None,
         }
     }
 
     /// Whether there is nothing left to do but to acknowledge.
     pub(crate) fn is_plain(&self) -> bool {
-        matches!(&self.0, Kind::Done(returned) if returned.events.is_empty())
+        matches!(&self.0, OutcomeKind::Done(returned) if returned.events.is_empty())
     }
 
     /// Whether settling it takes a publish.
     pub(crate) fn takes_publishing(&self) -> bool {
         match &self.0 {
-            Kind::Done(returned) => !returned.events.is_empty(),
-            Kind::Ignored => false,
-            Kind::Retry { .. } | Kind::DeadLetter { .. } => true,
+            OutcomeKind::Done(returned) => !returned.events.is_empty(),
+            OutcomeKind::Ignored => false,
+            OutcomeKind::Retry { .. } | OutcomeKind::DeadLetter { .. } => true,
         }
     }
 
     // The second half of the table: what is done about it on this attempt of this handler.
-    pub(crate) fn at(self, attempt: Attempt<'_>) -> Step {
+    pub(crate) fn at(self, attempt: AttemptLimits<'_>) -> Settlement {
         match self.0 {
-            Kind::Done(returned) if returned.events.is_empty() => Step::Acknowledge,
-            Kind::Done(returned) => Step::Publish(returned),
-            Kind::Ignored => Step::Acknowledge,
-            Kind::DeadLetter { reason, error } => Step::dead_letter(attempt, reason, error),
-            Kind::Retry { reason, error, delay } => match attempt.delay(delay) {
-                Some(delay) if attempt.in_place => Step::WaitInPlace {
+            OutcomeKind::Done(returned) if returned.events.is_empty() => Settlement::Acknowledge,
+            OutcomeKind::Done(returned) => Settlement::Publish(returned),
+            OutcomeKind::Ignored => Settlement::Acknowledge,
+            OutcomeKind::DeadLetter { reason, error } => Settlement::dead_letter(attempt, reason, error),
+            OutcomeKind::Retry { reason, error, delay } => match attempt.delay(delay) {
+                Some(delay) if attempt.in_place => Settlement::WaitInPlace {
                     delay,
                     next_attempt: attempt.next(),
                     error,
                 },
-                Some(delay) => Step::Delay {
+                Some(delay) => Settlement::Delay {
                     delay,
                     next_attempt: attempt.next(),
                     error,
                 },
-                None => Step::dead_letter(attempt, reason, error),
+                None => Settlement::dead_letter(attempt, reason, error),
             },
         }
     }
@@ -234,7 +234,7 @@ impl Outcome {
 
 /// The attempt that an outcome is judged for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Attempt<'a> {
+pub(crate) struct AttemptLimits<'a> {
     /// Its number, from 1.
     pub(crate) number: u32,
     /// How many there are.
@@ -253,7 +253,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) counts: bool,
 }
 
-impl Attempt<'_> {
+impl AttemptLimits<'_> {
     fn next(&self) -> u32 {
         self.number + u32::from(self.counts)
     }
@@ -274,7 +274,7 @@ impl Attempt<'_> {
 
 /// What settles a delivery.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum Settlement {
     /// Acknowledge.
     Acknowledge,
     /// Publish the handler's events, then acknowledge.
@@ -297,8 +297,8 @@ pub(crate) enum Step {
     Drop { reason: Reason, error: BoxError },
 }
 
-impl Step {
-    fn dead_letter(attempt: Attempt<'_>, reason: Reason, error: BoxError) -> Self {
+impl Settlement {
+    fn dead_letter(attempt: AttemptLimits<'_>, reason: Reason, error: BoxError) -> Self {
         if attempt.keeps_dead_letters {
             Self::DeadLetter { reason, error }
         } else {
@@ -325,7 +325,7 @@ impl StdError for ReturnedUnpublishable {
 
 /// A returned event that can never be published, found only when it was put into its envelope.
 pub(crate) fn unpublishable(fault: Unpublishable) -> Outcome {
-    Outcome(Kind::DeadLetter {
+    Outcome(OutcomeKind::DeadLetter {
         reason: Reason::Unpublishable,
         error: Box::new(ReturnedUnpublishable(fault)),
     })
@@ -335,7 +335,7 @@ fn text_error(text: String) -> BoxError {
     text.into()
 }
 
-impl From<Failure> for Ending {
+impl From<Failure> for DeliveryResult {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Undecodable(error) => Self::Undecodable(error),
@@ -356,8 +356,8 @@ mod tests {
         Duration::from_secs(15),
     ];
 
-    fn attempt(number: u32) -> Attempt<'static> {
-        Attempt {
+    fn attempt(number: u32) -> AttemptLimits<'static> {
+        AttemptLimits {
             number,
             most: 3,
             rungs: RUNGS,
@@ -370,36 +370,39 @@ mod tests {
     }
 
     /// A step in a word, with what matters of it.
-    fn told(step: &Step) -> String {
+    fn told(step: &Settlement) -> String {
         match step {
-            Step::Acknowledge => "acknowledge".to_owned(),
-            Step::Publish(returned) => format!("publish {}", returned.events.len()),
-            Step::Delay {
+            Settlement::Acknowledge => "acknowledge".to_owned(),
+            Settlement::Publish(returned) => format!("publish {}", returned.events.len()),
+            Settlement::Delay {
                 delay, next_attempt, ..
             } => format!("delay {delay:?}, then {next_attempt}"),
-            Step::WaitInPlace {
+            Settlement::WaitInPlace {
                 delay, next_attempt, ..
             } => format!("wait {delay:?}, then {next_attempt}"),
-            Step::DeadLetter { reason, error } => format!("dead letter, {reason}: {error}"),
-            Step::Drop { reason, .. } => format!("drop, {reason}"),
+            Settlement::DeadLetter { reason, error } => format!("dead letter, {reason}: {error}"),
+            Settlement::Drop { reason, .. } => format!("drop, {reason}"),
         }
     }
 
-    fn at(ending: Ending, number: u32) -> String {
+    fn at(ending: DeliveryResult, number: u32) -> String {
         told(&Outcome::of(ending).at(attempt(number)))
     }
 
-    fn failed() -> Ending {
-        Ending::Failed(HandlerError::retry("no answer"))
+    fn failed() -> DeliveryResult {
+        DeliveryResult::Failed(HandlerError::retry("no answer"))
     }
 
-    fn decode(error: DecodeError) -> Ending {
-        Ending::Undecodable(error)
+    fn decode(error: DecodeError) -> DeliveryResult {
+        DeliveryResult::Undecodable(error)
     }
 
     #[test]
     fn a_handler_that_returned_nothing_is_acknowledged() {
-        assert_eq!(at(Ending::Returned(Returned::default()), 1), "acknowledge");
+        assert_eq!(
+            at(DeliveryResult::Returned(Returned::default()), 1),
+            "acknowledge"
+        );
     }
 
     #[test]
@@ -411,22 +414,26 @@ mod tests {
 
     #[test]
     fn a_panic_and_a_timeout_are_failures() {
-        assert_eq!(at(Ending::Panicked("boom".to_owned()), 1), "delay 1s, then 2");
         assert_eq!(
-            at(Ending::Panicked("boom".to_owned()), 3),
+            at(DeliveryResult::Panicked("boom".to_owned()), 1),
+            "delay 1s, then 2"
+        );
+        assert_eq!(
+            at(DeliveryResult::Panicked("boom".to_owned()), 3),
             "dead letter, failed: the handler panicked: boom"
         );
         let limit = Duration::from_secs(30);
-        assert_eq!(at(Ending::TimedOut(limit), 2), "delay 5s, then 3");
+        assert_eq!(at(DeliveryResult::TimedOut(limit), 2), "delay 5s, then 3");
         assert_eq!(
-            at(Ending::TimedOut(limit), 3),
+            at(DeliveryResult::TimedOut(limit), 3),
             "dead letter, failed: the handler took longer than 30s"
         );
     }
 
     #[test]
     fn a_delay_that_was_asked_for_is_rounded_up_and_counts() {
-        let after = |delay| Ending::Failed(HandlerError::retry_after(Duration::from_secs(delay), "later"));
+        let after =
+            |delay| DeliveryResult::Failed(HandlerError::retry_after(Duration::from_secs(delay), "later"));
         assert_eq!(at(after(2), 1), "delay 5s, then 2");
         assert_eq!(at(after(99), 2), "delay 15s, then 3");
         assert_eq!(at(after(2), 3), "dead letter, failed: later");
@@ -435,15 +442,15 @@ mod tests {
     #[test]
     fn a_rejection_is_a_dead_letter_at_once_unless_an_extractor_says_retry() {
         assert_eq!(
-            at(Ending::Failed(HandlerError::reject("declined")), 1),
+            at(DeliveryResult::Failed(HandlerError::reject("declined")), 1),
             "dead letter, rejected: declined"
         );
         assert_eq!(
-            at(Ending::Refused(Rejection::reject("no tenant")), 1),
+            at(DeliveryResult::Refused(Rejection::reject("no tenant")), 1),
             "dead letter, rejected: no tenant"
         );
         assert_eq!(
-            at(Ending::Refused(Rejection::retry("not yet")), 1),
+            at(DeliveryResult::Refused(Rejection::retry("not yet")), 1),
             "delay 1s, then 2"
         );
     }
@@ -468,8 +475,8 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_event_is_a_dead_letter_at_once() {
-        let malformed = crate::wire::malformed::Malformed::from(crate::wire::malformed::Fault::Empty);
-        let step = at(Ending::Malformed(malformed), 1);
+        let malformed = crate::wire::malformed::Malformed::from(crate::wire::malformed::MalformedKind::Empty);
+        let step = at(DeliveryResult::Malformed(malformed), 1);
         assert!(step.starts_with("dead letter, malformed"), "{step}");
     }
 
@@ -479,7 +486,7 @@ mod tests {
         assert_eq!(at(newer(), 2), "delay 5s, then 3");
         let step = at(newer(), 3);
         assert!(step.starts_with("dead letter, newer-version"), "{step}");
-        let foreign = || Ending::ForeignKey("order.old".to_owned());
+        let foreign = || DeliveryResult::ForeignKey("order.old".to_owned());
         assert_eq!(at(foreign(), 1), "delay 1s, then 2");
         let step = at(foreign(), 3);
         assert!(
@@ -490,14 +497,14 @@ mod tests {
 
     #[test]
     fn an_undeclared_type_is_acknowledged_and_a_wrong_one_is_not() {
-        assert_eq!(at(Ending::Undeclared, 1), "acknowledge");
-        let step = at(Ending::WrongType("order.paid".to_owned()), 1);
+        assert_eq!(at(DeliveryResult::Undeclared, 1), "acknowledge");
+        let step = at(DeliveryResult::WrongType("order.paid".to_owned()), 1);
         assert!(step.starts_with("dead letter, wrong-type"), "{step}");
     }
 
     #[test]
     fn a_crash_loop_is_a_dead_letter_with_its_count() {
-        let step = at(Ending::CrashLoop(5), 1);
+        let step = at(DeliveryResult::CrashLoop(5), 1);
         assert!(
             step.starts_with("dead letter, crash-loop") && step.contains("5 times"),
             "{step}"
@@ -506,13 +513,13 @@ mod tests {
 
     #[test]
     fn in_place_a_retry_waits_as_long_as_it_asks_and_no_longer_than_its_place_is_left() {
-        let in_place = |place_left| Attempt {
+        let in_place = |place_left| AttemptLimits {
             in_place: true,
             place_left: Duration::from_secs(place_left),
             ..attempt(1)
         };
         let after = || {
-            Outcome::of(Ending::Failed(HandlerError::retry_after(
+            Outcome::of(DeliveryResult::Failed(HandlerError::retry_after(
                 Duration::from_secs(2),
                 "later",
             )))
@@ -524,12 +531,12 @@ mod tests {
 
     #[test]
     fn while_the_breaker_is_open_no_attempt_counts() {
-        let uncounted = Attempt {
+        let uncounted = AttemptLimits {
             counts: false,
             ..attempt(3)
         };
         assert_eq!(told(&Outcome::of(failed()).at(uncounted)), "delay 5s, then 3");
-        let in_place = Attempt {
+        let in_place = AttemptLimits {
             in_place: true,
             place_left: Duration::ZERO,
             ..uncounted
@@ -539,7 +546,7 @@ mod tests {
 
     #[test]
     fn an_ephemeral_handler_drops_what_it_gives_up_on() {
-        let ephemeral = Attempt {
+        let ephemeral = AttemptLimits {
             keeps_dead_letters: false,
             in_place: true,
             ..attempt(3)
@@ -550,20 +557,23 @@ mod tests {
     #[test]
     fn only_what_the_handler_did_speaks_for_its_health() {
         assert_eq!(
-            Outcome::of(Ending::Returned(Returned::default())).health(),
+            Outcome::of(DeliveryResult::Returned(Returned::default())).health(),
             Some(true)
         );
         assert_eq!(
-            Outcome::of(Ending::Failed(HandlerError::reject("x"))).health(),
+            Outcome::of(DeliveryResult::Failed(HandlerError::reject("x"))).health(),
             Some(true)
         );
         assert_eq!(Outcome::of(failed()).health(), Some(false));
-        assert_eq!(Outcome::of(Ending::Panicked(String::new())).health(), Some(false));
+        assert_eq!(
+            Outcome::of(DeliveryResult::Panicked(String::new())).health(),
+            Some(false)
+        );
         for silent in [
-            Ending::Undeclared,
-            Ending::CrashLoop(5),
-            Ending::ForeignKey(String::new()),
-            Ending::WrongType(String::new()),
+            DeliveryResult::Undeclared,
+            DeliveryResult::CrashLoop(5),
+            DeliveryResult::ForeignKey(String::new()),
+            DeliveryResult::WrongType(String::new()),
             decode(DecodeError::NewerVersion { found: 2, known: 1 }),
         ] {
             assert_eq!(Outcome::of(silent).health(), None);

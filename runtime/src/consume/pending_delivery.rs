@@ -7,7 +7,7 @@ use crate::wire::origin::Origin;
 
 /// A delivery that is not settled yet.
 #[derive(Debug, Clone)]
-pub(crate) struct Held {
+pub(crate) struct PendingDelivery {
     /// Its number in the subscription.
     pub(crate) tag: u64,
     /// Which of the queue's handlers takes it.
@@ -20,7 +20,7 @@ pub(crate) struct Held {
     pub(crate) waited: Duration,
 }
 
-impl Held {
+impl PendingDelivery {
     /// Whether it came back, and has not been tried since. It may have been tried before.
     pub(crate) fn is_back(&self) -> bool {
         self.delivery.redelivered() && self.delivery.attempt() == self.origin.attempt

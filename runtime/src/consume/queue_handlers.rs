@@ -4,11 +4,11 @@ use std::iter;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::bound_handler::{Match, Worker};
+use super::bound_handler::{BoundHandler, HandlerMatch};
 
 /// The handlers of one queue, in the order of their registration.
-pub(crate) struct Workers {
-    all: Vec<Arc<Worker>>,
+pub(crate) struct QueueHandlers {
+    all: Vec<Arc<BoundHandler>>,
     /// Each pattern without a wildcard and whose it is, in order.
     by_key: Vec<(&'static str, usize)>,
     /// Those with wildcards, in order.
@@ -16,8 +16,8 @@ pub(crate) struct Workers {
     ordered: bool,
 }
 
-impl Workers {
-    pub(crate) fn new(all: Vec<Arc<Worker>>) -> Self {
+impl QueueHandlers {
+    pub(crate) fn new(all: Vec<Arc<BoundHandler>>) -> Self {
         let numbered = || all.iter().enumerate();
         let mut by_key: Vec<_> = numbered()
             .flat_map(|(at, worker)| worker.patterns().keys().iter().map(move |key| (*key, at)))
@@ -43,13 +43,15 @@ impl Workers {
 
     /// The first handler that takes the event, or else the one that comes closest to it; `None` for a key says that the
     /// event was addressed to the queue itself, past all patterns.
-    pub(crate) fn choose(&self, event_type: &str, key: Option<&str>) -> (usize, Match) {
-        let mut best = (0, Match::ForeignKey);
+    pub(crate) fn choose(&self, event_type: &str, key: Option<&str>) -> (usize, HandlerMatch) {
+        let mut best = (0, HandlerMatch::ForeignKey);
         let mut ask = |at: usize| {
             match self.all[at].matches(event_type, key) {
-                Match::Takes => return Some((at, Match::Takes)),
-                Match::WrongType => best = (at, Match::WrongType),
-                Match::Undeclared if best.1 == Match::ForeignKey => best = (at, Match::Undeclared),
+                HandlerMatch::Takes => return Some((at, HandlerMatch::Takes)),
+                HandlerMatch::WrongType => best = (at, HandlerMatch::WrongType),
+                HandlerMatch::Undeclared if best.1 == HandlerMatch::ForeignKey => {
+                    best = (at, HandlerMatch::Undeclared);
+                }
                 _ => {}
             }
             None
@@ -79,8 +81,8 @@ impl Workers {
     }
 }
 
-impl Deref for Workers {
-    type Target = [Arc<Worker>];
+impl Deref for QueueHandlers {
+    type Target = [Arc<BoundHandler>];
 
     fn deref(&self) -> &Self::Target {
         &self.all

@@ -8,13 +8,13 @@ use crate::message::Message;
 /// How often a message came back though it ended no process: this one returned it unsettled, or saw it through and is
 /// still there. Brokers count all returns alike.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct HarmlessReturns {
+pub(crate) struct RedeliveryTracker {
     recent: HashMap<u64, u32>,
     /// What was recent before that was full.
     earlier: HashMap<u64, u32>,
 }
 
-impl HarmlessReturns {
+impl RedeliveryTracker {
     /// Of so many messages at the least the last is known; one that is forgotten merely looks more suspect. A cluster whose
     /// nodes restart has been seen to hand out tens of thousands a second time before it came to the first of them again.
     const LEAST: usize = 50_000;
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_this_process_returned_itself_is_no_sign_of_a_crash() {
-        let mut returns = HarmlessReturns::default();
+        let mut returns = RedeliveryTracker::default();
         let (ours, other) = (message("ours"), message("other"));
         returns.add(&ours);
         returns.add(&ours);
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_this_process_saw_through_is_no_suspect_however_often_it_came_back() {
-        let mut returns = HarmlessReturns::default();
+        let mut returns = RedeliveryTracker::default();
         let message = message("a");
         for count in 1..20 {
             assert!(
@@ -115,13 +115,13 @@ mod tests {
 
     #[test]
     fn it_remembers_the_last_and_no_more_than_twice_as_many() {
-        let mut returns = HarmlessReturns::default();
-        let last = 5 * HarmlessReturns::LEAST / 2;
+        let mut returns = RedeliveryTracker::default();
+        let last = 5 * RedeliveryTracker::LEAST / 2;
         for number in 0..last {
             returns.add(&message(&number.to_string()));
         }
-        assert!(returns.recent.len() + returns.earlier.len() <= 2 * HarmlessReturns::LEAST);
-        let first_of_the_last = message(&(last - HarmlessReturns::LEAST).to_string());
+        assert!(returns.recent.len() + returns.earlier.len() <= 2 * RedeliveryTracker::LEAST);
+        let first_of_the_last = message(&(last - RedeliveryTracker::LEAST).to_string());
         assert_eq!(returns.subtract_from(1, &first_of_the_last), 0);
         assert_eq!(returns.subtract_from(1, &message("0")), 1, "long forgotten");
     }

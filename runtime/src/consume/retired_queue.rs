@@ -20,7 +20,7 @@ use crate::message::timestamp::Timestamp;
 use crate::telemetry;
 use crate::wire::error_text;
 use crate::wire::origin::origin;
-use crate::wire::republish::{Destination, Details, Fate, republish};
+use crate::wire::republish::{Destination, Details, RepublishKind, republish};
 
 use super::service::Service;
 
@@ -35,7 +35,7 @@ const LAST_WAIT: Duration = Duration::from_secs(15);
 const LAST_CONFIRMS: Duration = Duration::from_secs(5);
 
 /// Moves what is in a retired queue to the orphans.
-pub(crate) struct Drain {
+pub(crate) struct RetiredQueue {
     service: Service,
     queue: Arc<str>,
     stopping: watch::Receiver<bool>,
@@ -44,12 +44,12 @@ pub(crate) struct Drain {
 
 /// Why a subscription is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum DrainEnd {
     Lost,
     Stopped,
 }
 
-impl Drain {
+impl RetiredQueue {
     pub(crate) fn new(service: Service, queue: Arc<str>) -> Self {
         let stopping = service.stopping();
         Self {
@@ -72,8 +72,8 @@ impl Drain {
                     drop(awake);
                     wait = FIRST_WAIT;
                     match self.empty(subscription).await {
-                        End::Stopped => return,
-                        End::Lost => "the broker ended the subscription".to_owned(),
+                        DrainEnd::Stopped => return,
+                        DrainEnd::Lost => "the broker ended the subscription".to_owned(),
                     }
                 }
                 Err(trouble) => {
@@ -112,7 +112,7 @@ impl Drain {
     }
 
     /// Moves whatever comes, many at a time, and acknowledges each once the orphans have it.
-    async fn empty(&mut self, mut subscription: Box<dyn Subscription>) -> End {
+    async fn empty(&mut self, mut subscription: Box<dyn Subscription>) -> DrainEnd {
         let (service, queue) = (self.service.clone(), Arc::clone(&self.queue));
         let mut stopping = self.stopping.clone();
         let mut stop = std::pin::pin!(stopped(&mut stopping));
@@ -126,7 +126,7 @@ impl Drain {
                     subscription.poll_next(cx)
                 }) => match next {
                     Some(incoming) => underway.push(move_one(&service, &queue, incoming)),
-                    None => return End::Lost,
+                    None => return DrainEnd::Lost,
                 },
                 Some(tag) = underway.next(), if !underway.is_empty() => self.settle(tag, subscription.as_mut()),
             }
@@ -139,7 +139,7 @@ impl Drain {
             poll_fn(|cx| subscription.poll_flush(cx)).await;
         };
         let _ = tokio::time::timeout(LAST_CONFIRMS, last).await;
-        End::Stopped
+        DrainEnd::Stopped
     }
 
     fn settle(&mut self, tag: Option<u64>, subscription: &mut dyn Subscription) {
@@ -195,7 +195,7 @@ fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
         first_received_at: origin.first_received_at,
         error: origin.last_error.as_deref(),
         redact: bus.config().redact.as_deref(),
-        fate: Fate::Retry {
+        fate: RepublishKind::Retry {
             attempt: origin.attempt,
         },
     };

@@ -10,33 +10,33 @@ use crate::bus::Bus;
 use crate::error::Result;
 use crate::topology::{Names, Plan};
 
-use super::delay_queues::Delays;
+use super::delay_queues::DelayQueues;
 
 /// What all handlers of one running app share. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Service(Arc<Inner>);
+pub(crate) struct Service(Arc<ServiceInner>);
 
-struct Inner {
+struct ServiceInner {
     name: Arc<str>,
     names: Names,
     returns: String,
     bus: Bus,
     plan: Plan,
     ladder: Vec<Duration>,
-    delays: Delays,
+    delays: DelayQueues,
     stopping: watch::Receiver<bool>,
 }
 
 impl Service {
     pub(crate) fn new(name: &str, bus: Bus, plan: Plan, stopping: watch::Receiver<bool>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ServiceInner {
             name: name.into(),
             returns: Names::of(name).returns(),
             names: Names::of(name),
             ladder: crate::retry::ladder(bus.config().speed_up),
             bus,
             plan,
-            delays: Delays::default(),
+            delays: DelayQueues::default(),
             stopping,
         }))
     }

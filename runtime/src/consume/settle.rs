@@ -22,11 +22,11 @@ use crate::topology::Names;
 use crate::wire::error_text;
 use crate::wire::ids::returned_event_id;
 use crate::wire::origin::Origin;
-use crate::wire::republish::{Destination, Details, Fate, republish};
+use crate::wire::republish::{Destination, Details, RepublishKind, republish};
 
 use super::attempt::panic_text;
-use super::bound_handler::{Counts, Worker};
-use super::outcome::{self, Attempt, BoxError, Outcome, Step};
+use super::bound_handler::{BoundHandler, HandlerCounts};
+use super::outcome::{self, AttemptLimits, BoxError, Outcome, Settlement};
 use super::service::Service;
 use crate::retry::rung_at_least;
 
@@ -36,9 +36,9 @@ const LAST_WAIT: Duration = Duration::from_secs(15);
 
 /// A delivery with all that settling it needs.
 #[derive(Clone)]
-pub(crate) struct Case {
+pub(crate) struct Settler {
     pub(crate) service: Service,
-    pub(crate) worker: Arc<Worker>,
+    pub(crate) worker: Arc<BoundHandler>,
     pub(crate) queue: Arc<str>,
     pub(crate) message: Arc<Message>,
     pub(crate) origin: Origin,
@@ -54,11 +54,11 @@ pub(crate) struct Case {
 
 /// How a step ended.
 #[derive(Debug)]
-pub(crate) enum Carried {
+pub(crate) enum Settled {
     /// The broker may forget the delivery.
-    Settled { dead_lettered: bool },
+    Done { dead_lettered: bool },
     /// It stays here, for another attempt after the delay.
-    Waits {
+    RetryInPlace {
         delay: Duration,
         next_attempt: u32,
         error: String,
@@ -70,20 +70,20 @@ pub(crate) enum Carried {
 /// How long a delivery may wait in place in all: well within the time a consumer may hold it.
 const LONGEST_IN_PLACE: Duration = Duration::from_mins(10);
 
-impl Case {
+impl Settler {
     /// Decides the step for an outcome, and carries it out.
-    pub(crate) async fn settle(&self, outcome: Outcome, counts: bool) -> Carried {
+    pub(crate) async fn settle(&self, outcome: Outcome, counts: bool) -> Settled {
         let step = outcome.at(self.judged_attempt(counts));
         match step {
-            Step::Publish(returned) => self.publish(returned, counts).await,
+            Settlement::Publish(returned) => self.publish(returned, counts).await,
             // Sent on to a delay or to the dead letters it would be there twice.
-            _ if self.is_lost() => Carried::Abandoned,
+            _ if self.is_lost() => Settled::Abandoned,
             step => self.carry_out(step).await,
         }
     }
 
     /// The same, whatever panics on the way.
-    pub(crate) async fn settle_guarded(self, outcome: Outcome, counts: bool) -> Carried {
+    pub(crate) async fn settle_guarded(self, outcome: Outcome, counts: bool) -> Settled {
         match AssertUnwindSafe(self.settle(outcome, counts))
             .catch_unwind()
             .await
@@ -102,9 +102,9 @@ impl Case {
         self.lost.load(Ordering::Relaxed)
     }
 
-    fn judged_attempt(&self, counts: bool) -> Attempt<'_> {
+    fn judged_attempt(&self, counts: bool) -> AttemptLimits<'_> {
         let handler = &self.worker.descriptor;
-        Attempt {
+        AttemptLimits {
             number: self.attempt,
             // An ephemeral queue has no name that a delayed delivery could come back under.
             most: if handler.ephemeral() && self.delivery.is_none() {
@@ -122,60 +122,60 @@ impl Case {
         }
     }
 
-    async fn carry_out(&self, step: Step) -> Carried {
+    async fn carry_out(&self, step: Settlement) -> Settled {
         let counts = &self.worker.counts;
         match step {
-            Step::Acknowledge => {
-                Counts::add(&counts.handled);
-                Carried::Settled { dead_lettered: false }
+            Settlement::Acknowledge => {
+                HandlerCounts::add(&counts.handled);
+                Settled::Done { dead_lettered: false }
             }
-            Step::Publish(_) => unreachable!("publishing is settled before"),
-            Step::WaitInPlace {
+            Settlement::Publish(_) => unreachable!("publishing is settled before"),
+            Settlement::WaitInPlace {
                 delay,
                 next_attempt,
                 error,
             } => {
-                Counts::add(&counts.retried);
+                HandlerCounts::add(&counts.retried);
                 let error = written(error);
                 telemetry::retried(self, delay, &error);
-                Carried::Waits {
+                Settled::RetryInPlace {
                     delay,
                     next_attempt,
                     error,
                 }
             }
-            Step::Delay {
+            Settlement::Delay {
                 delay,
                 next_attempt,
                 error,
             } => {
-                Counts::add(&counts.retried);
+                HandlerCounts::add(&counts.retried);
                 let error = written(error);
                 telemetry::retried(self, delay, &error);
-                let fate = Fate::Retry {
+                let fate = RepublishKind::Retry {
                     attempt: next_attempt,
                 };
                 self.delay(delay, fate, Some(&error)).await
             }
-            Step::DeadLetter { reason, error } => {
-                Counts::add(&counts.dead_lettered);
+            Settlement::DeadLetter { reason, error } => {
+                HandlerCounts::add(&counts.dead_lettered);
                 let error = written(error);
                 telemetry::dead_lettered(self, reason, &error);
                 self.dead_letter(reason, &error).await
             }
-            Step::Drop { reason, error } => {
-                Counts::add(&counts.dead_lettered);
+            Settlement::Drop { reason, error } => {
+                HandlerCounts::add(&counts.dead_lettered);
                 telemetry::dead_lettered(self, reason, &written(error));
-                Carried::Settled { dead_lettered: false }
+                Settled::Done { dead_lettered: false }
             }
         }
     }
 
     /// Publishes the handler's events, each under an id that follows from the delivery: a handler that runs twice
     /// publishes the same facts twice, not two facts.
-    async fn publish(&self, returned: Returned, counts: bool) -> Carried {
+    async fn publish(&self, returned: Returned, counts: bool) -> Settled {
         let Some(delivery) = &self.delivery else {
-            return Carried::Settled { dead_lettered: false };
+            return Settled::Done { dead_lettered: false };
         };
         let bus = self.service.bus();
         let messages = Context::of_delivery(delivery).sync_scope(|| {
@@ -218,13 +218,13 @@ impl Case {
             match last {
                 None => {
                     self.worker.set_trouble(None);
-                    Counts::add(&self.worker.counts.handled);
-                    return Carried::Settled { dead_lettered: false };
+                    HandlerCounts::add(&self.worker.counts.handled);
+                    return Settled::Done { dead_lettered: false };
                 }
                 Some(Unsent {
                     fault: PublishFault::Closed,
                     ..
-                }) => return Carried::Abandoned,
+                }) => return Settled::Abandoned,
                 Some(Unsent {
                     fault: PublishFault::Unpublishable(fault),
                     ..
@@ -242,9 +242,9 @@ impl Case {
 
     /// Lets it come back behind all others of its queue, with what is known of it. Returned, it would be counted again
     /// up to RabbitMQ 4.2, and be handed out next; and only after a delay do all who let go of it take care.
-    pub(crate) async fn set_aside(&self, returns: u32) -> Carried {
+    pub(crate) async fn set_aside(&self, returns: u32) -> Settled {
         telemetry::set_aside(self.worker.name(), &self.queue);
-        let fate = Fate::SetAside {
+        let fate = RepublishKind::SetAside {
             attempt: self.attempt,
             returns,
         };
@@ -252,7 +252,7 @@ impl Case {
         self.delay(delay, fate, self.origin.last_error.as_deref()).await
     }
 
-    async fn delay(&self, delay: Duration, fate: Fate, error: Option<&str>) -> Carried {
+    async fn delay(&self, delay: Duration, fate: RepublishKind, error: Option<&str>) -> Settled {
         let exchange = self.service.names().delays();
         let key = Names::delay(&self.queue, delay);
         let to = Destination {
@@ -262,20 +262,20 @@ impl Case {
         self.send_on(to, error, fate, Some(delay)).await
     }
 
-    async fn dead_letter(&self, reason: Reason, error: &str) -> Carried {
+    async fn dead_letter(&self, reason: Reason, error: &str) -> Settled {
         let exchange = self.service.names().dead();
         let key = Names::dead_letters(&self.queue);
         let to = Destination {
             exchange: &exchange,
             routing_key: &key,
         };
-        let fate = Fate::DeadLetter {
+        let fate = RepublishKind::DeadLetter {
             reason,
             attempts: self.attempt,
             at: Timestamp::now(),
         };
         match self.send_on(to, Some(error), fate, None).await {
-            Carried::Settled { .. } => Carried::Settled { dead_lettered: true },
+            Settled::Done { .. } => Settled::Done { dead_lettered: true },
             other => other,
         }
     }
@@ -284,9 +284,9 @@ impl Case {
         &self,
         to: Destination<'_>,
         error: Option<&str>,
-        fate: Fate,
+        fate: RepublishKind,
         delay: Option<Duration>,
-    ) -> Carried {
+    ) -> Settled {
         let bus = self.service.bus();
         let redact = bus.config().redact.as_deref();
         let details = Details {
@@ -315,7 +315,7 @@ impl Case {
     ///
     /// A delay's queue that was just declared is not to be trusted yet, so the delivery stays unsettled until it is. It
     /// does not wait itself before it is published: its rung would be as much longer. At worst it comes twice.
-    async fn send_ours(&self, message: Message, delay: Option<Duration>) -> Carried {
+    async fn send_ours(&self, message: Message, delay: Option<Duration>) -> Settled {
         let message = Arc::new(message);
         let mut wait = FIRST_WAIT;
         while !self.is_lost() {
@@ -330,12 +330,12 @@ impl Case {
                         let fresh_for = self.service.bus().broker().fresh_for();
                         tokio::time::sleep_until(since + fresh_for).await;
                     }
-                    return Carried::Settled { dead_lettered: false };
+                    return Settled::Done { dead_lettered: false };
                 }
                 Err(Unsent {
                     fault: PublishFault::Closed,
                     ..
-                }) => return Carried::Abandoned,
+                }) => return Settled::Abandoned,
                 Err(unsent) => {
                     self.trouble("cannot publish to its delay or dead-letter queue", &unsent.fault);
                     if let (Some(delay), Some(since)) = (delay, since) {
@@ -351,7 +351,7 @@ impl Case {
         }
         // Whoever gets it next has its own troubles.
         self.worker.set_trouble(None);
-        Carried::Abandoned
+        Settled::Abandoned
     }
 
     /// Since when the delay's queue is there for sure. Where it cannot be declared it may be there all the same, made by

@@ -25,9 +25,9 @@ use crate::message::timestamp::Timestamp;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Delivery(Arc<Inner>);
+pub struct Delivery(Arc<DeliveryInner>);
 
-struct Inner {
+struct DeliveryInner {
     event: AnyEvent,
     /// The message's properties as users see them, once someone has looked.
     properties: OnceLock<Box<Properties>>,
@@ -53,7 +53,7 @@ pub(crate) struct DeliveryFacts {
 impl Delivery {
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn new(event: AnyEvent, facts: DeliveryFacts) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(DeliveryInner {
             event,
             properties: OnceLock::new(),
             facts,
@@ -68,7 +68,7 @@ impl Delivery {
         facts: DeliveryFacts,
         service: crate::consume::Service,
     ) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(DeliveryInner {
             event,
             properties: OnceLock::new(),
             facts,
@@ -259,7 +259,7 @@ impl Delivery {
             received_at: Timestamp::now(),
             ..self.0.facts.clone()
         };
-        Self(Arc::new(Inner {
+        Self(Arc::new(DeliveryInner {
             event: self.0.event.clone(),
             properties: OnceLock::new(),
             facts,

@@ -9,11 +9,11 @@ use crate::message::topic::MAX_BYTES;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutingKeyError {
     template: &'static str,
-    fault: Fault,
+    fault: KeyProblem,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Fault {
+enum KeyProblem {
     Empty { field: &'static str },
     Forbidden { field: &'static str, found: char },
     TooLong { field: &'static str, bytes: usize },
@@ -23,7 +23,9 @@ impl RoutingKeyError {
     /// The field that breaks the key.
     pub fn field(&self) -> &'static str {
         match self.fault {
-            Fault::Empty { field } | Fault::Forbidden { field, .. } | Fault::TooLong { field, .. } => field,
+            KeyProblem::Empty { field }
+            | KeyProblem::Forbidden { field, .. }
+            | KeyProblem::TooLong { field, .. } => field,
         }
     }
 }
@@ -32,17 +34,17 @@ impl fmt::Display for RoutingKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let template = self.template;
         match &self.fault {
-            Fault::Empty { field } => {
+            KeyProblem::Empty { field } => {
                 write!(
                     f,
                     "field `{field}` is empty; it fills a word of the routing key \"{template}\""
                 )
             }
-            Fault::Forbidden { field, found } => write!(
+            KeyProblem::Forbidden { field, found } => write!(
                 f,
                 "field `{field}` holds `{found}`, which cannot stand in a word of the routing key \"{template}\""
             ),
-            Fault::TooLong { field, bytes } => write!(
+            KeyProblem::TooLong { field, bytes } => write!(
                 f,
                 "field `{field}` makes the routing key \"{template}\" {bytes} bytes long; {MAX_BYTES} is the most"
             ),
@@ -89,13 +91,13 @@ impl RoutingKeyBuilder {
         if word.is_empty() {
             return Err(RoutingKeyError {
                 template: self.template,
-                fault: Fault::Empty { field },
+                fault: KeyProblem::Empty { field },
             });
         }
         if let Some(found) = word.chars().find(|c| matches!(c, '.' | '*' | '#')) {
             return Err(RoutingKeyError {
                 template: self.template,
-                fault: Fault::Forbidden { field, found },
+                fault: KeyProblem::Forbidden { field, found },
             });
         }
         if word.len() > self.longest.1 {
@@ -110,7 +112,7 @@ impl RoutingKeyBuilder {
     /// When it is longer than AMQP allows; the longest field is named.
     pub fn finish(self) -> Result<Cow<'static, str>, RoutingKeyError> {
         if self.key.len() > MAX_BYTES {
-            let fault = Fault::TooLong {
+            let fault = KeyProblem::TooLong {
                 field: self.longest.0,
                 bytes: self.key.len(),
             };

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::limits::Limits;
-use super::malformed::Fault;
+use super::malformed::MalformedKind;
 use super::object::{Name, Object};
 use crate::message::Message;
 
@@ -20,18 +20,18 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl<'a> Body<'a> {
     /// Judges the body of `message`; it may still be empty, and no JSON.
-    pub(crate) fn of(message: &'a Message, limits: &Limits) -> Result<Self, Fault> {
+    pub(crate) fn of(message: &'a Message, limits: &Limits) -> Result<Self, MalformedKind> {
         let bytes = &*message.body;
         let limit = limits.max_body_bytes;
         if bytes.len() > limit {
-            return Err(Fault::TooLarge {
+            return Err(MalformedKind::TooLarge {
                 bytes: bytes.len(),
                 limit,
             });
         }
         let all = match message.body.text() {
             Some(text) => text,
-            None => std::str::from_utf8(bytes).map_err(|error| Fault::NotUtf8 {
+            None => std::str::from_utf8(bytes).map_err(|error| MalformedKind::NotUtf8 {
                 at: error.valid_up_to(),
                 encoding: message.properties.content_encoding().map(ToOwned::to_owned),
             })?,
@@ -39,7 +39,7 @@ impl<'a> Body<'a> {
         let text = all.strip_prefix(BYTE_ORDER_MARK).unwrap_or(all);
         let before = all.len() - text.len();
         match limits.too_deep_at(text.as_bytes()) {
-            Some(at) => Err(Fault::TooDeep {
+            Some(at) => Err(MalformedKind::TooDeep {
                 at: before + at,
                 limit: limits.max_depth,
             }),
@@ -53,7 +53,7 @@ impl<'a> Body<'a> {
     }
 
     /// The whole body as one JSON value of any kind.
-    pub(crate) fn whole(&self) -> Result<&'a RawValue, Fault> {
+    pub(crate) fn whole(&self) -> Result<&'a RawValue, MalformedKind> {
         serde_json::from_str(self.text).map_err(|error| self.not_json(error))
     }
 
@@ -63,10 +63,10 @@ impl<'a> Body<'a> {
     }
 
     /// The whole body as a JSON object.
-    pub(crate) fn object<N: Name>(&self) -> Result<Object<'a, N>, Fault> {
+    pub(crate) fn object<N: Name>(&self) -> Result<Object<'a, N>, MalformedKind> {
         let found = match self.first() {
             Some(b'{') => return serde_json::from_str(self.text).map_err(|error| self.not_json(error)),
-            None => return Err(Fault::Empty),
+            None => return Err(MalformedKind::Empty),
             Some(b'"') => "a bare JSON string",
             Some(b'[') => "a JSON array",
             Some(b'n') => "`null`",
@@ -74,7 +74,7 @@ impl<'a> Body<'a> {
             Some(b'-' | b'0'..=b'9') => "a bare JSON number",
             Some(_) => "no JSON",
         };
-        Err(Fault::NotAnObject { found })
+        Err(MalformedKind::NotAnObject { found })
     }
 
     fn first(&self) -> Option<u8> {
@@ -83,7 +83,7 @@ impl<'a> Body<'a> {
             .find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
     }
 
-    fn not_json(&self, error: serde_json::Error) -> Fault {
-        Fault::not_json("the body", self.text, self.before, error)
+    fn not_json(&self, error: serde_json::Error) -> MalformedKind {
+        MalformedKind::not_json("the body", self.text, self.before, error)
     }
 }

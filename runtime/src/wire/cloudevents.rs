@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::base64;
 use super::body::Body;
 use super::limits::Limits;
-use super::malformed::{Fault, Malformed};
+use super::malformed::{Malformed, MalformedKind};
 use super::object::{Name, Object, Scalar};
 use super::read::Found;
 use crate::message::Message;
@@ -34,7 +34,7 @@ pub(crate) enum Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    pub(crate) fn of(message: &'a Message) -> Result<Self, Fault> {
+    pub(crate) fn of(message: &'a Message) -> Result<Self, MalformedKind> {
         if let Some(content_type) = message.properties.content_type()
             && let Some(rest) = strip_prefix_ignoring_case(content_type.trim_start(), MEDIA_TYPE)
         {
@@ -45,7 +45,7 @@ impl<'a> Form<'a> {
 
     // application/cloudevents
     // application/cloudevents+json; charset=utf-8
-    fn of_media_type(content_type: &str, rest: &str) -> Result<Self, Fault> {
+    fn of_media_type(content_type: &str, rest: &str) -> Result<Self, MalformedKind> {
         let format = rest
             .split(';')
             .next()
@@ -54,8 +54,8 @@ impl<'a> Form<'a> {
             .to_ascii_lowercase();
         match format.as_str() {
             "" | "+json" => Ok(Self::Structured),
-            _ if format.starts_with("-batch") => Err(Fault::Batch),
-            _ => Err(Fault::CloudEventFormat {
+            _ if format.starts_with("-batch") => Err(MalformedKind::Batch),
+            _ => Err(MalformedKind::CloudEventFormat {
                 content_type: content_type.to_owned(),
             }),
         }
@@ -209,24 +209,24 @@ pub(crate) fn read_binary<'a>(attributes: &Attributes<'a>, body: &Body<'a>) -> R
     })
 }
 
-fn required<'a>(attribute: Option<Cow<'a, str>>, field: &'static str) -> Result<Cow<'a, str>, Fault> {
-    attribute.ok_or(Fault::Missing {
+fn required<'a>(attribute: Option<Cow<'a, str>>, field: &'static str) -> Result<Cow<'a, str>, MalformedKind> {
+    attribute.ok_or(MalformedKind::Missing {
         field,
         remedy: "every CloudEvent has `id`, `source`, `specversion` and `type`",
     })
 }
 
 /// 1.0 and what may follow it compatibly; 0.3 had other attributes.
-fn is_read(specversion: &str) -> Result<(), Fault> {
+fn is_read(specversion: &str) -> Result<(), MalformedKind> {
     match specversion {
         "1" => Ok(()),
         found if found.starts_with("1.") => Ok(()),
-        found => Err(Fault::field(SPECVERSION, found, "1.0")),
+        found => Err(MalformedKind::field(SPECVERSION, found, "1.0")),
     }
 }
 
 /// The time: RFC 3339, or the number that the library for Python makes of it for AMQP.
-fn time(text: Option<Cow<'_, str>>) -> Result<Option<Timestamp>, Fault> {
+fn time(text: Option<Cow<'_, str>>) -> Result<Option<Timestamp>, MalformedKind> {
     text.map_or(Ok(None), |text| {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         let time = if is_number {
@@ -239,30 +239,33 @@ fn time(text: Option<Cow<'_, str>>) -> Result<Option<Timestamp>, Fault> {
 }
 
 /// The event's data; CloudEvents may have none, which is `null`.
-fn structured_data<'a>(members: &Object<'a, Key>, limits: &Limits) -> Result<Cow<'a, RawValue>, Fault> {
+fn structured_data<'a>(
+    members: &Object<'a, Key>,
+    limits: &Limits,
+) -> Result<Cow<'a, RawValue>, MalformedKind> {
     let encoded = match members.scalar(&Key::DataBase64) {
         Some(scalar) => scalar.into_text("data_base64")?,
         None => None,
     };
     match (members.raw(&Key::Data), encoded) {
-        (Some(_), Some(_)) => Err(Fault::DataTwice),
+        (Some(_), Some(_)) => Err(MalformedKind::DataTwice),
         (Some(data), None) => Ok(Cow::Borrowed(data)),
         (None, None) => Ok(Cow::Borrowed(RawValue::NULL)),
         (None, Some(encoded)) => decode(&encoded, limits).map(Cow::Owned),
     }
 }
 
-fn decode(encoded: &str, limits: &Limits) -> Result<Box<RawValue>, Fault> {
+fn decode(encoded: &str, limits: &Limits) -> Result<Box<RawValue>, MalformedKind> {
     const FIELD: &str = "data_base64";
     let text = base64::decode(encoded)
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| Fault::field(FIELD, encoded, "JSON as base64"))?;
+        .ok_or_else(|| MalformedKind::field(FIELD, encoded, "JSON as base64"))?;
     // The bytes that hold it stand one level down, in the event's own object.
     if let Some(at) = limits.too_deep_at(text.as_bytes()) {
         let limit = limits.max_depth;
-        return Err(Fault::TooDeep { at, limit });
+        return Err(MalformedKind::TooDeep { at, limit });
     }
-    serde_json::from_str(&text).map_err(|error| Fault::not_json("`data_base64`", &text, 0, error))
+    serde_json::from_str(&text).map_err(|error| MalformedKind::not_json("`data_base64`", &text, 0, error))
 }
 
 /// The version of our own counting: an extension `version` that is a whole number, else what the last segment of the

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::body::Body;
-use super::malformed::{Fault, Malformed};
+use super::malformed::{Malformed, MalformedKind};
 use super::object::{Name, Object, Scalar};
 use super::read::Found;
 
@@ -147,18 +147,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Plain<'a> {
     }
 }
 
-const NO_TYPE: Fault = Fault::Missing {
+const NO_TYPE: MalformedKind = MalformedKind::Missing {
     field: "type",
     remedy: "write it into the body, the AMQP property `type` or the routing key",
 };
 
-const NO_DATA: Fault = Fault::Missing {
+const NO_DATA: MalformedKind = MalformedKind::Missing {
     field: "data",
     remedy: "an event with a `type` in its body has its content in `data`",
 };
 
 /// What the body says of its type: `type`, else Nest's `pattern`, which may also be an object and is then no type.
-fn inner_type<'a>(members: &Object<'a, Key>) -> Result<Option<Cow<'a, str>>, Fault> {
+fn inner_type<'a>(members: &Object<'a, Key>) -> Result<Option<Cow<'a, str>>, MalformedKind> {
     let named = match members.scalar(&Key::Type) {
         Some(event_type) => event_type.into_text("type")?,
         None => None,
@@ -191,7 +191,7 @@ fn bare<'a>(
     ))
 }
 
-fn fill<'a>(found: &mut Found<'a>, members: &Object<'a, Key>) -> Result<(), Fault> {
+fn fill<'a>(found: &mut Found<'a>, members: &Object<'a, Key>) -> Result<(), MalformedKind> {
     let id = |key: Key, field: &'static str| match members.scalar(&key) {
         Some(id) => id.into_id(field),
         None => Ok(None),

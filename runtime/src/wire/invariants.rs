@@ -8,7 +8,7 @@ use super::error_text::chain;
 use super::limits::Limits;
 use super::origin::origin;
 use super::read;
-use super::republish::{Destination, Details, Fate, republish};
+use super::republish::{Destination, Details, RepublishKind, republish};
 use crate::context::trace::TraceContext;
 use crate::message::Message;
 use crate::message::reason::Reason;
@@ -84,7 +84,7 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
         }
         sent
     };
-    let mut retried = send(Fate::Retry { attempt });
+    let mut retried = send(RepublishKind::Retry { attempt });
     retried.exchange = RETURN.into();
     retried.routing_key = QUEUE.into();
     let back = origin(&retried, RETURN, QUEUE, Timestamp::from_millis(0));
@@ -94,7 +94,7 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
     );
     assert_eq!(back.attempt, attempt.max(1));
 
-    let mut dead = send(Fate::DeadLetter {
+    let mut dead = send(RepublishKind::DeadLetter {
         reason: Reason::Failed,
         attempts: attempt,
         at: Timestamp::from_millis(1),

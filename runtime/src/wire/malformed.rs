@@ -6,13 +6,13 @@ use std::fmt;
 /// A message that cannot be read as an event.
 #[derive(Debug)]
 pub(crate) struct Malformed {
-    fault: Fault,
+    fault: MalformedKind,
     type_hint: Option<String>,
 }
 
 /// What is wrong with a message.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum MalformedKind {
     Empty,
     TooLarge {
         bytes: usize,
@@ -66,8 +66,8 @@ impl Malformed {
     }
 }
 
-impl From<Fault> for Malformed {
-    fn from(fault: Fault) -> Self {
+impl From<MalformedKind> for Malformed {
+    fn from(fault: MalformedKind) -> Self {
         Self {
             fault,
             type_hint: None,
@@ -75,7 +75,7 @@ impl From<Fault> for Malformed {
     }
 }
 
-impl Fault {
+impl MalformedKind {
     /// A field that holds something else than it should; `found` is shown in part.
     pub(crate) fn field(field: &'static str, found: &str, wanted: &'static str) -> Self {
         const SHOWN: usize = 40;
@@ -105,40 +105,46 @@ impl Fault {
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.fault {
-            Fault::Empty => {
+            MalformedKind::Empty => {
                 f.write_str("the body is empty; an event is a JSON object with `type` and `data`")
             }
-            Fault::TooLarge { bytes, limit } => write!(f, "the body has {bytes} bytes; {limit} is the most"),
-            Fault::TooDeep { at, limit } => {
+            MalformedKind::TooLarge { bytes, limit } => {
+                write!(f, "the body has {bytes} bytes; {limit} is the most")
+            }
+            MalformedKind::TooDeep { at, limit } => {
                 write!(f, "the JSON is nested deeper than {limit} levels at byte {at}")
             }
-            Fault::NotUtf8 { at, encoding: None } => write!(f, "the body is not UTF-8 at byte {at}"),
-            Fault::NotUtf8 {
+            MalformedKind::NotUtf8 { at, encoding: None } => write!(f, "the body is not UTF-8 at byte {at}"),
+            MalformedKind::NotUtf8 {
                 at,
                 encoding: Some(encoding),
             } => write!(
                 f,
                 "the body is not UTF-8 at byte {at}; its content encoding is `{encoding}`, and only plain text is read"
             ),
-            Fault::NotJson { part, at, .. } => write!(f, "{part} is not JSON at byte {at}"),
-            Fault::NotAnObject { found } => {
+            MalformedKind::NotJson { part, at, .. } => write!(f, "{part} is not JSON at byte {at}"),
+            MalformedKind::NotAnObject { found } => {
                 write!(
                     f,
                     "the body is {found}; an event is a JSON object with `type` and `data`"
                 )
             }
-            Fault::Missing { field, remedy } => write!(f, "missing `{field}`; {remedy}"),
-            Fault::Field { field, found, wanted } => write!(f, "`{field}` is `{found}`; write {wanted}"),
-            Fault::Batch => {
+            MalformedKind::Missing { field, remedy } => write!(f, "missing `{field}`; {remedy}"),
+            MalformedKind::Field { field, found, wanted } => {
+                write!(f, "`{field}` is `{found}`; write {wanted}")
+            }
+            MalformedKind::Batch => {
                 f.write_str("the body is a batch of CloudEvents; send each event as a message of its own")
             }
-            Fault::CloudEventFormat { content_type } => {
+            MalformedKind::CloudEventFormat { content_type } => {
                 write!(
                     f,
                     "CloudEvents as `{content_type}` are not read; write `application/cloudevents+json`"
                 )
             }
-            Fault::DataTwice => f.write_str("both `data` and `data_base64` are there; write one of them"),
+            MalformedKind::DataTwice => {
+                f.write_str("both `data` and `data_base64` are there; write one of them")
+            }
         }
     }
 }
@@ -146,7 +152,7 @@ impl fmt::Display for Malformed {
 impl StdError for Malformed {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.fault {
-            Fault::NotJson { source, .. } => Some(source),
+            MalformedKind::NotJson { source, .. } => Some(source),
             _ => None,
         }
     }

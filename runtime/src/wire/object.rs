@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::malformed::Fault;
+use super::malformed::MalformedKind;
 use crate::message::timestamp::Timestamp;
 
 /// The names an object is searched for.
@@ -99,53 +99,53 @@ impl<'a> Scalar<'a> {
     }
 
     /// The text; an empty one counts as absent.
-    pub(crate) fn into_text(self, field: &'static str) -> Result<Option<Cow<'a, str>>, Fault> {
+    pub(crate) fn into_text(self, field: &'static str) -> Result<Option<Cow<'a, str>>, MalformedKind> {
         match self {
             Self::Text(text) => Ok(Some(text).filter(|text| !text.is_empty())),
-            Self::Number(found) | Self::Other(found) => Err(Fault::field(field, found, "a text")),
+            Self::Number(found) | Self::Other(found) => Err(MalformedKind::field(field, found, "a text")),
         }
     }
 
     /// The text of an id, which other services write as a number at times; an empty one counts as absent.
-    pub(crate) fn into_id(self, field: &'static str) -> Result<Option<Cow<'a, str>>, Fault> {
+    pub(crate) fn into_id(self, field: &'static str) -> Result<Option<Cow<'a, str>>, MalformedKind> {
         match self {
             Self::Number(text) => Ok(Some(Cow::Borrowed(text))),
             Self::Text(text) => Ok(Some(text).filter(|text| !text.is_empty())),
-            Self::Other(found) => Err(Fault::field(field, found, "a text")),
+            Self::Other(found) => Err(MalformedKind::field(field, found, "a text")),
         }
     }
 
     /// A version: a whole number, or the same as a text.
-    pub(crate) fn into_version(self, field: &'static str) -> Result<Option<u32>, Fault> {
+    pub(crate) fn into_version(self, field: &'static str) -> Result<Option<u32>, MalformedKind> {
         const WANTED: &str = "a whole number from 0 to 4294967295";
         let text = match self {
             Self::Number(text) => Cow::Borrowed(text),
             Self::Text(text) => text,
-            Self::Other(found) => return Err(Fault::field(field, found, WANTED)),
+            Self::Other(found) => return Err(MalformedKind::field(field, found, WANTED)),
         };
         if text.is_empty() {
             return Ok(None);
         }
         match whole_number(&text) {
             Some(version) => Ok(Some(version)),
-            None => Err(Fault::field(field, &text, WANTED)),
+            None => Err(MalformedKind::field(field, &text, WANTED)),
         }
     }
 
     /// A time: RFC 3339, or the number that JavaScript's `Date.now()` gives.
-    pub(crate) fn into_timestamp(self, field: &'static str) -> Result<Option<Timestamp>, Fault> {
+    pub(crate) fn into_timestamp(self, field: &'static str) -> Result<Option<Timestamp>, MalformedKind> {
         const WANTED: &str = "an RFC 3339 time such as 2026-11-23T10:00:00.123Z";
         match self {
             Self::Text(text) if text.is_empty() => Ok(None),
             Self::Text(text) => match text.parse() {
                 Ok(at) => Ok(Some(at)),
-                Err(_) => Err(Fault::field(field, &text, WANTED)),
+                Err(_) => Err(MalformedKind::field(field, &text, WANTED)),
             },
             Self::Number(text) => match text.parse().ok().and_then(time_by_magnitude) {
                 Some(at) => Ok(Some(at)),
-                None => Err(Fault::field(field, text, WANTED)),
+                None => Err(MalformedKind::field(field, text, WANTED)),
             },
-            Self::Other(found) => Err(Fault::field(field, found, WANTED)),
+            Self::Other(found) => Err(MalformedKind::field(field, found, WANTED)),
         }
     }
 }

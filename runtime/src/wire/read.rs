@@ -10,7 +10,7 @@ use super::cloudevents::{self, Form};
 use super::envelope;
 use super::ids::derived_event_id;
 use super::limits::Limits;
-use super::malformed::{Fault, Malformed};
+use super::malformed::{Malformed, MalformedKind};
 use super::object::time_by_magnitude;
 use super::origin::Origin;
 use crate::event::{AnyEvent, Metadata};
@@ -49,7 +49,7 @@ impl<'a> Found<'a> {
     /// Adds what `fill` finds; what goes wrong on the way is told with the type.
     pub(crate) fn filled(
         mut self,
-        fill: impl FnOnce(&mut Self) -> Result<(), Fault>,
+        fill: impl FnOnce(&mut Self) -> Result<(), MalformedKind>,
     ) -> Result<Self, Malformed> {
         match fill(&mut self) {
             Ok(()) => Ok(self),

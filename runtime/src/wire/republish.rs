@@ -27,12 +27,12 @@ pub(crate) struct Details<'a> {
     /// What the attempt failed with, its causes each on a line of its own.
     pub(crate) error: Option<&'a str>,
     pub(crate) redact: Option<Redact<'a>>,
-    pub(crate) fate: Fate,
+    pub(crate) fate: RepublishKind,
 }
 
 /// What becomes of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Fate {
+pub(crate) enum RepublishKind {
     Retry {
         /// The number of the attempt that is to come.
         attempt: u32,
@@ -144,12 +144,12 @@ fn describe(details: &Details<'_>, headers: &mut Headers) {
     headers.set(names::QUEUE, details.queue);
     headers.set(names::FIRST_RECEIVED_AT, details.first_received_at.to_string());
     match details.fate {
-        Fate::Retry { attempt } => headers.set(names::ATTEMPT, attempt),
-        Fate::SetAside { attempt, returns } => {
+        RepublishKind::Retry { attempt } => headers.set(names::ATTEMPT, attempt),
+        RepublishKind::SetAside { attempt, returns } => {
             headers.set(names::ATTEMPT, attempt);
             headers.set(names::RETURNS, returns);
         }
-        Fate::DeadLetter { reason, attempts, at } => {
+        RepublishKind::DeadLetter { reason, attempts, at } => {
             headers.set(names::DEAD_LETTER_REASON, reason.as_str());
             headers.set(names::ATTEMPTS, attempts);
             headers.set(names::DEAD_LETTERED_AT, at.to_string());

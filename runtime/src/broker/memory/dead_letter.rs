@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::after::After;
 use super::queue::Entry;
-use super::state::State;
+use super::state::MemoryState;
 use crate::message::Message;
 use crate::message::headers::{HeaderValue, Headers};
 use crate::message::properties::BorrowedProperties;
@@ -30,7 +30,7 @@ impl Reason {
     }
 }
 
-impl State {
+impl MemoryState {
     /// Expires all that is due now.
     pub(super) fn expire(&mut self, after: &mut After) {
         let now = self.clock.elapsed();

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::after::After;
 use super::queue::Queue;
-use super::state::{Phase, State};
+use super::state::{MemoryState, Phase};
 use crate::error::{DeclareError, Error};
 use crate::topology::{BindingPlan, Plan, QueuePlan};
 
 /// How often a dead letter that no queue takes is tried again, as RabbitMQ's worker does it.
 const TRY_AGAIN: Duration = Duration::from_mins(3);
 
-impl State {
+impl MemoryState {
     /// Declares what is not there yet.
     pub(super) fn declare(&mut self, plan: &Plan, after: &mut After) -> Result<(), Error> {
         self.check_reachable(plan)?;

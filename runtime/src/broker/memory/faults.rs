@@ -2,7 +2,7 @@
 
 use super::MemoryBroker;
 use super::after::After;
-use super::state::{Phase, State};
+use super::state::{MemoryState, Phase};
 use crate::bus::refusal::Refusal;
 
 impl MemoryBroker {
@@ -42,7 +42,7 @@ impl MemoryBroker {
     }
 }
 
-impl State {
+impl MemoryState {
     /// Refuses a publish if a test wants it so.
     pub(super) fn refuse(&mut self, exchange: &str) -> Result<(), Refusal> {
         if self.refusals.is_empty() {

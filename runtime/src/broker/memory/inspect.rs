@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::MemoryBroker;
 use super::queue::Entry;
-use super::state::State;
+use super::state::MemoryState;
 use crate::message::Message;
 
 impl MemoryBroker {
@@ -78,7 +78,7 @@ impl MemoryBroker {
     }
 }
 
-impl State {
+impl MemoryState {
     fn has_work(&self) -> bool {
         self.consumers
             .iter()

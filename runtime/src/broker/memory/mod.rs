@@ -24,8 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::capacity::Capacity;
-use self::shared::Shared;
-use self::state::{Phase, State};
+use self::shared::MemoryShared;
+use self::state::{MemoryState, Phase};
 use self::subscription::MemorySubscription;
 use crate::broker::{BoxFuture, Broker, BrokerState, Publish, Subscribe, Subscription};
 use crate::bus::refusal::Refusal;
@@ -36,7 +36,7 @@ use crate::topology::{BindingPlan, Plan};
 /// The in-memory broker.
 #[derive(Debug)]
 pub(crate) struct MemoryBroker {
-    shared: Arc<Shared>,
+    shared: Arc<MemoryShared>,
     fresh_for: Duration,
 }
 
@@ -98,9 +98,9 @@ impl MemoryBrokerBuilder {
     /// The broker.
     pub(crate) fn build(self) -> MemoryBroker {
         let capacity = Capacity::new(self.max_messages, self.max_bytes);
-        let state = State::new(self.clock.clone(), capacity, self.recording);
+        let state = MemoryState::new(self.clock.clone(), capacity, self.recording);
         MemoryBroker {
-            shared: Arc::new(Shared::new(state, self.clock)),
+            shared: Arc::new(MemoryShared::new(state, self.clock)),
             fresh_for: self.fresh_for,
         }
     }

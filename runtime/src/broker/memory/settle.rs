@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::after::After;
 use super::dead_letter::Reason;
 use super::queue::{Entry, Queue};
-use super::state::State;
+use super::state::MemoryState;
 use super::subscription::Consumer;
 use crate::broker::{QueueSource, Subscribe};
 use crate::error::SubscribeError;
 
-impl State {
+impl MemoryState {
     /// Starts to take from a queue: gives the consumer's number and the queue's name.
     pub(super) fn subscribe(
         &mut self,

@@ -8,20 +8,20 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::after::After;
-use super::state::State;
+use super::state::MemoryState;
 use crate::clock::{Awake, Clock};
 
 /// What the broker and its subscriptions share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    state: Mutex<State>,
+pub(super) struct MemoryShared {
+    state: Mutex<MemoryState>,
     pub(super) clock: Clock,
     pub(super) changed: Arc<Notify>,
 }
 
-impl Shared {
+impl MemoryShared {
     /// A broker in this state.
-    pub(super) fn new(state: State, clock: Clock) -> Self {
+    pub(super) fn new(state: MemoryState, clock: Clock) -> Self {
         Self {
             state: Mutex::new(state),
             // A virtual clock's own signal: whether the broker is busy changes with it, too.
@@ -31,12 +31,12 @@ impl Shared {
     }
 
     /// The state, to look at.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, MemoryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the state; what follows from it for others is done once the lock is free.
-    pub(super) fn with<R>(self: &Arc<Self>, change: impl FnOnce(&mut State, &mut After) -> R) -> R {
+    pub(super) fn with<R>(self: &Arc<Self>, change: impl FnOnce(&mut MemoryState, &mut After) -> R) -> R {
         let mut after = After::default();
         let mut state = self.lock();
         let result = change(&mut state, &mut after);
@@ -50,7 +50,7 @@ impl Shared {
         result
     }
 
-    fn spawn(self: &Arc<Self>, state: &mut State) {
+    fn spawn(self: &Arc<Self>, state: &mut MemoryState) {
         // Outside of a runtime there is no one to expire anything; the next call from inside one makes up for it.
         if let Ok(runtime) = Handle::try_current() {
             state.timer.task = Some(runtime.spawn(run(Arc::downgrade(self))));
@@ -62,7 +62,7 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for MemoryShared {
     fn drop(&mut self) {
         if let Some(task) = &self.lock().timer.task {
             task.abort();
@@ -71,7 +71,7 @@ impl Drop for Shared {
 }
 
 /// Expires what is due, for as long as the broker lives.
-async fn run(shared: Weak<Shared>) {
+async fn run(shared: Weak<MemoryShared>) {
     let next = || {
         poll_fn(|cx| match shared.upgrade() {
             Some(shared) => shared.poll_expire(cx).map(Some),

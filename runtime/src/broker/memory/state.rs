@@ -23,7 +23,7 @@ use crate::message::Message;
 
 /// All that the broker knows.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct MemoryState {
     pub(super) clock: Clock,
     pub(super) phase: Phase,
     pub(super) exchanges: Exchanges,
@@ -73,7 +73,7 @@ impl Timer {
     }
 }
 
-impl State {
+impl MemoryState {
     /// An empty broker.
     pub(super) fn new(clock: Clock, capacity: Capacity, recording: bool) -> Self {
         Self {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::after::After;
 use super::queue::Entry;
-use super::shared::Shared;
+use super::shared::MemoryShared;
 use crate::broker::{Incoming, Subscription};
 
 /// The broker's side.
@@ -99,14 +99,14 @@ impl Consumer {
 
 /// The consumer's handle.
 pub(super) struct MemorySubscription {
-    shared: Arc<Shared>,
+    shared: Arc<MemoryShared>,
     id: usize,
     queue: Arc<str>,
 }
 
 impl MemorySubscription {
     /// The handle of the consumer `id`.
-    pub(super) fn new(shared: Arc<Shared>, id: usize, queue: Arc<str>) -> Self {
+    pub(super) fn new(shared: Arc<MemoryShared>, id: usize, queue: Arc<str>) -> Self {
         Self { shared, id, queue }
     }
 }

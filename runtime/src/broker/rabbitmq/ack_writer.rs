@@ -16,19 +16,19 @@ pub(super) type Write<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
 ///
 /// The library puts a frame into its queue at the first poll and then waits until it has left. Polled one by one, each
 /// would wake the thread that writes; polled together, all wake it once.
-pub(super) struct Settlement<E = lapin::Error> {
-    queued: Vec<Settle>,
+pub(super) struct AckWriter<E = lapin::Error> {
+    queued: Vec<AckFrame>,
     writes: FuturesUnordered<Write<E>>,
 }
 
 /// What is told of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settle {
+pub(super) enum AckFrame {
     Ack { tag: u64, multiple: bool },
     Requeue { tag: u64 },
 }
 
-impl<E> Default for Settlement<E> {
+impl<E> Default for AckWriter<E> {
     fn default() -> Self {
         Self {
             queued: Vec::new(),
@@ -37,20 +37,20 @@ impl<E> Default for Settlement<E> {
     }
 }
 
-impl<E> Settlement<E> {
+impl<E> AckWriter<E> {
     pub(super) fn ack(&mut self, tag: u64, multiple: bool) {
-        self.queued.push(Settle::Ack { tag, multiple });
+        self.queued.push(AckFrame::Ack { tag, multiple });
     }
 
     pub(super) fn requeue(&mut self, tag: u64) {
-        self.queued.push(Settle::Requeue { tag });
+        self.queued.push(AckFrame::Requeue { tag });
     }
 
     /// Writes all that is queued. `Err` with how many were lost: the channel is gone, and the broker hands those
     /// deliveries out again.
     pub(super) fn poll_flush(
         &mut self,
-        mut write: impl FnMut(Settle) -> Write<E>,
+        mut write: impl FnMut(AckFrame) -> Write<E>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), usize>> {
         let mut lost = 0;
@@ -77,7 +77,7 @@ impl<E> Settlement<E> {
     }
 }
 
-impl Settle {
+impl AckFrame {
     /// Writes it to `channel`.
     pub(super) fn write(self, channel: Channel) -> Write<lapin::Error> {
         match self {
@@ -118,11 +118,11 @@ mod tests {
 
     const FATES: [Fate; 4] = [Fate::Leaves, Fate::Waits, Fate::Fails, Fate::WaitsAndFails];
 
-    fn ack(tag: u64, multiple: bool) -> Settle {
-        Settle::Ack { tag, multiple }
+    fn ack(tag: u64, multiple: bool) -> AckFrame {
+        AckFrame::Ack { tag, multiple }
     }
 
-    fn write(settle: Settle, fate: Fate, written: &Arc<Mutex<Vec<Settle>>>) -> Write<()> {
+    fn write(settle: AckFrame, fate: Fate, written: &Arc<Mutex<Vec<AckFrame>>>) -> Write<()> {
         let (written, mut polls) = (Arc::clone(written), 0);
         Box::pin(poll_fn(move |cx| {
             if polls == 0 {
@@ -143,12 +143,12 @@ mod tests {
     }
 
     /// Flushes, and gives what was written in its order, and how much was lost.
-    fn flush(settles: &[Settle], fates: &[Fate]) -> (Vec<Settle>, Result<(), usize>) {
-        let mut settlement = Settlement::<()>::default();
+    fn flush(settles: &[AckFrame], fates: &[Fate]) -> (Vec<AckFrame>, Result<(), usize>) {
+        let mut settlement = AckWriter::<()>::default();
         for settle in settles {
             match *settle {
-                Settle::Ack { tag, multiple } => settlement.ack(tag, multiple),
-                Settle::Requeue { tag } => settlement.requeue(tag),
+                AckFrame::Ack { tag, multiple } => settlement.ack(tag, multiple),
+                AckFrame::Requeue { tag } => settlement.requeue(tag),
             }
         }
         let (mut fates, written) = (fates.iter(), Arc::default());
@@ -168,10 +168,10 @@ mod tests {
     #[test]
     fn whatever_becomes_of_the_writes_they_begin_in_their_order_and_what_is_lost_is_told() {
         let settles = [
-            Settle::Requeue { tag: 2 },
+            AckFrame::Requeue { tag: 2 },
             ack(3, true),
             ack(5, false),
-            Settle::Requeue { tag: 4 },
+            AckFrame::Requeue { tag: 4 },
         ];
         for way in 0..FATES.len().pow(4) {
             let fates: Vec<Fate> = (0..4)

@@ -1,4 +1,4 @@
-//! Refusals that stick to the channel they came on.
+//! When the publisher moves to another channel after the broker refused a publish.
 //!
 //! RabbitMQ keeps in each channel how it finds a quorum queue, and whether that has room. Both go stale: on 3.10 a
 //! channel that first published right after a queue's leader was lost refuses for as long as the dead node is away, the
@@ -20,7 +20,7 @@ const DRAINING: Duration = Duration::from_secs(2);
 
 /// When to move to another channel.
 #[derive(Debug)]
-pub(super) struct Refusals {
+pub(super) struct ChannelRotation {
     wait: Duration,
     /// Not to move before.
     next: Option<Instant>,
@@ -28,7 +28,7 @@ pub(super) struct Refusals {
     draining: Option<Instant>,
 }
 
-impl Default for Refusals {
+impl Default for ChannelRotation {
     fn default() -> Self {
         Self {
             wait: FIRST,
@@ -38,7 +38,7 @@ impl Default for Refusals {
     }
 }
 
-impl Refusals {
+impl ChannelRotation {
     /// Looks at whether the broker refused anything on this channel.
     pub(super) fn look(&mut self, has_refused: bool, now: Instant) {
         if self.draining.is_some_and(|until| now >= until) {
@@ -71,7 +71,7 @@ mod tests {
 
     /// When a channel is left in which seconds something is refused, looked at once a second.
     fn moves(seconds: u64, refuses: impl Fn(u64) -> bool) -> Vec<u64> {
-        let (mut refusals, start) = (Refusals::default(), Instant::now());
+        let (mut refusals, start) = (ChannelRotation::default(), Instant::now());
         (0..seconds)
             .filter(|&second| {
                 refusals.look(refuses(second), start + Duration::from_secs(second));
@@ -99,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_under_way_for_long_keeps_its_channel() {
-        let (mut refusals, now) = (Refusals::default(), Instant::now());
+        let (mut refusals, now) = (ChannelRotation::default(), Instant::now());
         refusals.look(true, now);
         assert!(refusals.is_leaving());
         refusals.look(true, now + DRAINING / 2);

@@ -23,7 +23,7 @@ const ROW: usize = if cfg!(test) { 2 } else { 4096 };
 
 /// The publishes of one channel that are under way.
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Ledger<T> {
+pub(super) struct ConfirmTracker<T> {
     next: u64,
     /// Those that left last, in a row; `None` where one is decided.
     row: VecDeque<Option<Entry<T>>>,
@@ -42,7 +42,7 @@ pub(super) struct Ledger<T> {
 struct Entry<T> {
     publish: T,
     returned: bool,
-    stage: Stage,
+    stage: PublishStage,
 }
 
 /// A publish under way, for a test: how many numbers ago it left, its own, whether it was returned, its stage.
@@ -50,7 +50,7 @@ struct Entry<T> {
 pub(super) type Shape<K> = (u64, K, bool, (u8, u64));
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum PublishStage {
     /// Sent, and no more is known.
     Sent,
     /// Confirmed, with the return of another: waits for the confirms of the mandatory publishes below this number.
@@ -63,12 +63,12 @@ enum Stage {
 
 /// What the broker said of a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(super) enum ConfirmResult {
     Ack,
     Nack,
 }
 
-impl<T> Default for Ledger<T> {
+impl<T> Default for ConfirmTracker<T> {
     fn default() -> Self {
         Self {
             next: 1,
@@ -83,7 +83,7 @@ impl<T> Default for Ledger<T> {
     }
 }
 
-impl<T> Ledger<T> {
+impl<T> ConfirmTracker<T> {
     /// The number that the next publish has.
     pub(super) fn next_number(&self) -> u64 {
         self.next
@@ -97,7 +97,7 @@ impl<T> Ledger<T> {
         let entry = Entry {
             publish,
             returned: false,
-            stage: Stage::Sent,
+            stage: PublishStage::Sent,
         };
         if self.row.len() >= ROW {
             let first = self.row.pop_front().flatten();
@@ -134,7 +134,7 @@ impl<T> Ledger<T> {
     }
 
     /// The broker confirmed or refused the publish `number`; with its word came the return of the publish `carried`.
-    pub(super) fn answered(&mut self, number: u64, word: Word, carried: Option<u64>) {
+    pub(super) fn answered(&mut self, number: u64, word: ConfirmResult, carried: Option<u64>) {
         if let Some(carried) = carried {
             self.returned(carried);
         }
@@ -144,13 +144,13 @@ impl<T> Ledger<T> {
             return;
         };
         match word {
-            Word::Nack => self.settle(number, Err(Refusal::Nacked)),
-            Word::Ack if !was_mandatory => self.settle(number, Ok(())),
-            Word::Ack if entry.returned => self.settle(number, Err(Refusal::Unroutable)),
-            Word::Ack => {
+            ConfirmResult::Nack => self.settle(number, Err(Refusal::Nacked)),
+            ConfirmResult::Ack if !was_mandatory => self.settle(number, Ok(())),
+            ConfirmResult::Ack if entry.returned => self.settle(number, Err(Refusal::Unroutable)),
+            ConfirmResult::Ack => {
                 entry.stage = match carried {
-                    Some(_) => Stage::Behind(next),
-                    None => Stage::Unmarked,
+                    Some(_) => PublishStage::Behind(next),
+                    None => PublishStage::Unmarked,
                 };
                 self.parked.push(number);
             }
@@ -164,7 +164,7 @@ impl<T> Ledger<T> {
     fn returned(&mut self, number: u64) {
         if let Some(entry) = self.entry(number) {
             entry.returned = true;
-            if entry.stage != Stage::Sent {
+            if entry.stage != PublishStage::Sent {
                 self.settle(number, Err(Refusal::Unroutable));
             }
         }
@@ -174,8 +174,8 @@ impl<T> Ledger<T> {
     fn release_behind(&mut self) {
         let first = self.unconfirmed.first().copied().unwrap_or(u64::MAX);
         self.each_parked(|stage| {
-            if matches!(stage, Stage::Behind(below) if *below <= first) {
-                *stage = Stage::Unmarked;
+            if matches!(stage, PublishStage::Behind(below) if *below <= first) {
+                *stage = PublishStage::Unmarked;
             }
         });
     }
@@ -185,8 +185,8 @@ impl<T> Ledger<T> {
         let mark = self.next_mark;
         let mut needed = false;
         self.each_parked(|stage| {
-            if *stage == Stage::Unmarked {
-                *stage = Stage::Marked(mark);
+            if *stage == PublishStage::Unmarked {
+                *stage = PublishStage::Marked(mark);
                 needed = true;
             }
         });
@@ -198,14 +198,14 @@ impl<T> Ledger<T> {
     pub(super) fn marked(&mut self, mark: u64) {
         for number in std::mem::take(&mut self.parked) {
             match self.entry(number).map(|entry| entry.stage) {
-                Some(Stage::Marked(its)) if its == mark => self.settle(number, Ok(())),
+                Some(PublishStage::Marked(its)) if its == mark => self.settle(number, Ok(())),
                 Some(_) => self.parked.push(number),
                 None => {}
             }
         }
     }
 
-    fn each_parked(&mut self, mut change: impl FnMut(&mut Stage)) {
+    fn each_parked(&mut self, mut change: impl FnMut(&mut PublishStage)) {
         let mut parked = std::mem::take(&mut self.parked);
         parked.retain(|number| {
             let entry = self.entry(*number);
@@ -250,10 +250,10 @@ impl<T> Ledger<T> {
     pub(super) fn shape<K>(&self, of: impl Fn(&T) -> K) -> (Vec<Shape<K>>, Vec<(K, bool)>) {
         let entry = |(behind, entry): (u64, &Entry<T>)| {
             let stage = match entry.stage {
-                Stage::Sent => (0, 0),
-                Stage::Behind(below) => (1, self.next - below),
-                Stage::Unmarked => (2, 0),
-                Stage::Marked(mark) => (3, self.next_mark - mark),
+                PublishStage::Sent => (0, 0),
+                PublishStage::Behind(below) => (1, self.next - below),
+                PublishStage::Unmarked => (2, 0),
+                PublishStage::Marked(mark) => (3, self.next_mark - mark),
             };
             (behind, of(&entry.publish), entry.returned, stage)
         };
@@ -294,8 +294,8 @@ mod tests {
     /// The broker and the client library, as far as confirms and returns go: every order of events that they may
     /// produce, as a choice at each step.
     #[derive(Clone)]
-    struct World {
-        ledger: Ledger<u64>,
+    struct Model {
+        ledger: ConfirmTracker<u64>,
         publishes: Vec<(Fate, bool)>,
         /// Mandatory and unroutable, not returned yet.
         to_return: BTreeSet<u64>,
@@ -303,7 +303,7 @@ mod tests {
         /// The library's line of returned messages.
         line: VecDeque<u64>,
         /// Answered by the broker and not seen by the publisher, with the return that came along.
-        unseen: Vec<(u64, Word, Option<u64>)>,
+        unseen: Vec<(u64, ConfirmResult, Option<u64>)>,
         /// Marks, each with the answers that stand before it.
         marks: Vec<(u64, BTreeSet<u64>)>,
         verdicts: Vec<(u64, Result<(), Refusal>)>,
@@ -317,9 +317,9 @@ mod tests {
         SeeMark(usize),
     }
 
-    impl World {
+    impl Model {
         fn new(publishes: &[(Fate, bool)]) -> Self {
-            let mut ledger = Ledger::default();
+            let mut ledger = ConfirmTracker::default();
             let mut to_return = BTreeSet::new();
             for (number, &(fate, mandatory)) in (1..).zip(publishes) {
                 assert_eq!(ledger.next_number(), number);
@@ -367,9 +367,9 @@ mod tests {
                     self.to_answer.remove(&number);
                     let (fate, _) = self.publishes[usize::try_from(number).unwrap() - 1];
                     let word = if fate == Fate::Refused {
-                        Word::Nack
+                        ConfirmResult::Nack
                     } else {
-                        Word::Ack
+                        ConfirmResult::Ack
                     };
                     self.unseen.push((number, word, self.line.pop_front()));
                 }
@@ -431,7 +431,7 @@ mod tests {
         for &first in &kinds {
             for &second in &kinds {
                 for &third in &kinds {
-                    orders += World::new(&[first, second, third]).exhaust();
+                    orders += Model::new(&[first, second, third]).exhaust();
                 }
             }
         }
@@ -445,7 +445,7 @@ mod tests {
             publishes in proptest::collection::vec((proptest::sample::select(&FATES[..]), any::<bool>()), 1..30),
             choices in proptest::collection::vec(any::<proptest::sample::Index>(), 200),
         ) {
-            let mut world = World::new(&publishes);
+            let mut world = Model::new(&publishes);
             for choice in choices {
                 let steps = world.steps();
                 if steps.is_empty() {
@@ -462,18 +462,18 @@ mod tests {
 
     #[test]
     fn a_lost_channel_gives_back_what_is_undecided_in_order() {
-        let mut ledger = Ledger::default();
+        let mut ledger = ConfirmTracker::default();
         for publish in ["a", "b", "c", "d"] {
             ledger.sent(publish, publish == "c");
         }
-        ledger.answered(2, Word::Ack, None);
+        ledger.answered(2, ConfirmResult::Ack, None);
         // Confirmed, but it may have been returned: the return would have come with another's confirm.
-        ledger.answered(3, Word::Ack, Some(99));
+        ledger.answered(3, ConfirmResult::Ack, Some(99));
         assert_eq!(ledger.settled().collect::<Vec<_>>(), [("b", Ok(()))]);
         assert_eq!(ledger.lost(), ["a", "c", "d"]);
         assert!(ledger.is_empty());
         ledger.sent("a", false);
-        ledger.answered(ledger.next_number() - 1, Word::Nack, None);
+        ledger.answered(ledger.next_number() - 1, ConfirmResult::Nack, None);
         assert_eq!(
             ledger.settled().collect::<Vec<_>>(),
             [("a", Err(Refusal::Nacked))]
@@ -482,10 +482,10 @@ mod tests {
 
     #[test]
     fn a_word_about_a_publish_that_is_not_under_way_changes_nothing() {
-        let mut ledger = Ledger::default();
+        let mut ledger = ConfirmTracker::default();
         ledger.sent("a", false);
         ledger.lost();
-        ledger.answered(1, Word::Ack, Some(1));
+        ledger.answered(1, ConfirmResult::Ack, Some(1));
         ledger.marked(7);
         assert_eq!(ledger.settled().count(), 0);
     }

@@ -18,8 +18,8 @@ use lapin::{AsyncTcpStream, Connection, ConnectionProperties, Event};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connection_state::{Came, Course, Duty, Numbered, State};
-use super::error::Fault;
+use super::connection_state::{ActionResult, ConnectionState, NextAction, Numbered, Reconnector};
+use super::error::RabbitError;
 use super::refusal;
 use super::socket::{Making, Socket};
 use super::tls::Secure;
@@ -39,14 +39,14 @@ const LOOK: Duration = Duration::from_secs(1);
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// A connection that is kept alive.
-pub(super) struct Link {
-    state: watch::Receiver<State>,
+pub(super) struct SupervisedConnection {
+    state: watch::Receiver<ConnectionState>,
     stop: watch::Sender<bool>,
 }
 
 /// A connection, for as long as it lives.
 #[derive(Clone)]
-pub(super) struct Live {
+pub(super) struct LiveConnection {
     pub(super) connection: Arc<Connection>,
     /// Which of the link's connections it is.
     pub(super) number: u64,
@@ -55,14 +55,14 @@ pub(super) struct Live {
     socket: Arc<Socket>,
 }
 
-impl Numbered for Live {
+impl Numbered for LiveConnection {
     fn number(&self) -> u64 {
         self.number
     }
 }
 
 /// Where to connect, and as what.
-pub(super) struct Dialler {
+pub(super) struct Connector {
     pub(super) servers: Vec<Server>,
     /// What a TLS connection needs, where there is one to be made.
     pub(super) secure: Option<Secure>,
@@ -74,14 +74,14 @@ pub(super) struct Dialler {
     pub(super) timeout: Duration,
 }
 
-impl Link {
+impl SupervisedConnection {
     /// Connects, and keeps connected from then on.
     ///
     /// # Errors
     /// With the reason of each server when none has let us in within the time, and at once when one will not.
-    pub(super) async fn open(dialler: Dialler) -> Result<Self, Vec<(Server, Fault)>> {
+    pub(super) async fn open(dialler: Connector) -> Result<Self, Vec<(Server, RabbitError)>> {
         let live = dialler.dial_first().await?;
-        let (state, states) = watch::channel(State::Up(live.clone()));
+        let (state, states) = watch::channel(ConnectionState::Up(live.clone()));
         let (stop, stops) = watch::channel(false);
         let supervisor = Supervisor {
             dialler,
@@ -92,27 +92,31 @@ impl Link {
         Ok(Self { state: states, stop })
     }
 
-    pub(super) fn states(&self) -> watch::Receiver<State> {
+    pub(super) fn states(&self) -> watch::Receiver<ConnectionState> {
         self.state.clone()
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> ConnectionState {
         self.state.borrow().clone()
     }
 
     /// The connection, once there is one; `Err` with why there is none after `patience`.
-    pub(super) async fn live(&self, patience: Duration) -> Result<Live, Fault> {
+    pub(super) async fn live(&self, patience: Duration) -> Result<LiveConnection, RabbitError> {
         let mut states = self.states();
-        let up = states.wait_for(|state| !matches!(state, State::Down(_)));
+        let up = states.wait_for(|state| !matches!(state, ConnectionState::Down(_)));
         match tokio::time::timeout(patience, up).await {
             Ok(Ok(state)) => match &*state {
-                State::Up(live) => Ok(live.clone()),
-                State::Down(_) | State::Closed => Err(Fault::new("the bus is closed")),
+                ConnectionState::Up(live) => Ok(live.clone()),
+                ConnectionState::Down(_) | ConnectionState::Closed => {
+                    Err(RabbitError::new("the bus is closed"))
+                }
             },
-            Ok(Err(_)) => Err(Fault::new("the bus is closed")),
+            Ok(Err(_)) => Err(RabbitError::new("the bus is closed")),
             Err(_) => Err(match self.state() {
-                State::Down(why) => Fault::new(why),
-                State::Up(_) | State::Closed => Fault::new("there is no connection"),
+                ConnectionState::Down(why) => RabbitError::new(why),
+                ConnectionState::Up(_) | ConnectionState::Closed => {
+                    RabbitError::new("there is no connection")
+                }
             }),
         }
     }
@@ -122,13 +126,15 @@ impl Link {
         self.stop.send_replace(true);
         let mut states = self.states();
         // An error says that the supervisor is gone, and with it the connection.
-        let _ = states.wait_for(|state| matches!(state, State::Closed)).await;
+        let _ = states
+            .wait_for(|state| matches!(state, ConnectionState::Closed))
+            .await;
     }
 }
 
-impl Dialler {
+impl Connector {
     /// Goes through the servers until one lets us in or the time is up.
-    async fn dial_first(&self) -> Result<Live, Vec<(Server, Fault)>> {
+    async fn dial_first(&self) -> Result<LiveConnection, Vec<(Server, RabbitError)>> {
         let deadline = Instant::now() + self.timeout;
         let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
         loop {
@@ -148,7 +154,11 @@ impl Dialler {
     }
 
     /// Tries each server once, in turn; each gets its share of the time.
-    async fn dial_all(&self, deadline: Instant, number: u64) -> Result<Live, Vec<(Server, Fault)>> {
+    async fn dial_all(
+        &self,
+        deadline: Instant,
+        number: u64,
+    ) -> Result<LiveConnection, Vec<(Server, RabbitError)>> {
         let mut faults = Vec::new();
         for (at, server) in self.servers.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -161,8 +171,13 @@ impl Dialler {
         Err(faults)
     }
 
-    async fn dial(&self, server: &Server, timeout: Duration, number: u64) -> Result<Live, Fault> {
-        let no_tls = || Fault::new("TLS is not set up");
+    async fn dial(
+        &self,
+        server: &Server,
+        timeout: Duration,
+        number: u64,
+    ) -> Result<LiveConnection, RabbitError> {
+        let no_tls = || RabbitError::new("TLS is not set up");
         let secure = server.is_tls().then(|| self.secure.clone().ok_or_else(no_tls));
         let secure = secure.transpose()?;
         let runtime = lapin::runtime::default_runtime()?;
@@ -191,14 +206,14 @@ impl Dialler {
             self.properties(),
         );
         match tokio::time::timeout(timeout, connect).await {
-            Ok(Ok(connection)) => Ok(Live {
+            Ok(Ok(connection)) => Ok(LiveConnection {
                 connection: Arc::new(connection),
                 number,
                 blocked: None,
                 socket: Arc::new(making.keep()),
             }),
-            Ok(Err(error)) => Err(Fault::from(error)),
-            Err(_) => Err(Fault::new(format!("it did not answer within {timeout:?}"))),
+            Ok(Err(error)) => Err(RabbitError::from(error)),
+            Err(_) => Err(RabbitError::new(format!("it did not answer within {timeout:?}"))),
         }
     }
 
@@ -234,38 +249,38 @@ async fn within<T>(
 
 /// The task that keeps a link.
 struct Supervisor {
-    dialler: Dialler,
-    state: watch::Sender<State>,
+    dialler: Connector,
+    state: watch::Sender<ConnectionState>,
     stops: watch::Receiver<bool>,
 }
 
 impl Supervisor {
-    async fn run(mut self, live: Live) {
+    async fn run(mut self, live: LiveConnection) {
         let purpose = self.dialler.purpose;
         tracing::info!(purpose, "connected");
-        let mut course = Course::from(live);
+        let mut course = Reconnector::from(live);
         let mut since = Instant::now();
         loop {
             let came = match course.duty(since.elapsed()) {
-                Duty::Watch(live) => self.watch(&live).await,
-                Duty::Dial { after, number } => self.dial(after, number).await,
-                Duty::End => break,
+                NextAction::Watch(live) => self.watch(&live).await,
+                NextAction::Dial { after, number } => self.dial(after, number).await,
+                NextAction::End => break,
             };
             match &came {
-                Came::Lost(why) => telemetry::connection_lost(purpose, why),
-                Came::In(_) => {
+                ActionResult::Lost(why) => telemetry::connection_lost(purpose, why),
+                ActionResult::In(_) => {
                     since = Instant::now();
                     tracing::info!(purpose, "connected again");
                 }
-                Came::Refused(why) => tracing::warn!(purpose, "cannot connect: {why}"),
-                Came::Stopped => {}
+                ActionResult::Refused(why) => tracing::warn!(purpose, "cannot connect: {why}"),
+                ActionResult::Stopped => {}
             }
             self.state.send_replace(course.take(came));
         }
     }
 
     /// Watches a connection until it is lost or no longer wanted, and leaves nothing of it.
-    async fn watch(&self, live: &Live) -> Came {
+    async fn watch(&self, live: &LiveConnection) -> ActionResult {
         // The one listener of this connection: several would take each other's events.
         let mut events = pin!(live.connection.events_listener());
         let mut why = None;
@@ -279,7 +294,7 @@ impl Supervisor {
                     Some(Event::ConnectionBlocked(reason)) => self.set_blocked(Some(reason.into())),
                     Some(Event::ConnectionUnblocked) => self.set_blocked(None),
                     // Of a channel or of the connection itself: the status tells.
-                    Some(Event::Error(error)) => why = Some(Fault::from(error).to_string()),
+                    Some(Event::Error(error)) => why = Some(RabbitError::from(error).to_string()),
                     Some(_) => {}
                     None => break,
                 },
@@ -287,16 +302,16 @@ impl Supervisor {
                 () = tokio::time::sleep(LOOK) => {}
                 () = stopped(&mut stops) => {
                     close(live).await;
-                    return Came::Stopped;
+                    return ActionResult::Stopped;
                 }
             }
         }
         live.socket.cut();
-        Came::Lost(why.unwrap_or_else(|| "the connection is lost".to_owned()))
+        ActionResult::Lost(why.unwrap_or_else(|| "the connection is lost".to_owned()))
     }
 
     /// Waits, and tries each server once.
-    async fn dial(&mut self, after: Duration, number: u64) -> Came {
+    async fn dial(&mut self, after: Duration, number: u64) -> ActionResult {
         let caller = &mut self.dialler;
         let dialling = async {
             tokio::time::sleep(after).await;
@@ -306,10 +321,10 @@ impl Supervisor {
         };
         tokio::select! {
             result = dialling => match result {
-                Ok(live) => Came::In(live),
-                Err(faults) => Came::Refused(reasons(&faults)),
+                Ok(live) => ActionResult::In(live),
+                Err(faults) => ActionResult::Refused(reasons(&faults)),
             },
-            () = stopped(&mut self.stops) => Came::Stopped,
+            () = stopped(&mut self.stops) => ActionResult::Stopped,
         }
     }
 
@@ -320,7 +335,7 @@ impl Supervisor {
             tracing::info!("the broker takes publishes again");
         }
         self.state.send_modify(|state| {
-            if let State::Up(live) = state {
+            if let ConnectionState::Up(live) = state {
                 live.blocked = reason;
             }
         });
@@ -333,7 +348,7 @@ async fn stopped(stops: &mut watch::Receiver<bool>) {
 }
 
 /// Closes a connection in good order, or cuts it: one that the broker has blocked writes nothing, its farewell neither.
-async fn close(live: &Live) {
+async fn close(live: &LiveConnection) {
     let closing = live.connection.close(200, "OK".into());
     if tokio::time::timeout(CLOSING, closing).await.is_err() {
         live.socket.cut();
@@ -341,7 +356,7 @@ async fn close(live: &Live) {
 }
 
 /// Every server with its reason.
-pub(super) fn reasons(faults: &[(Server, Fault)]) -> String {
+pub(super) fn reasons(faults: &[(Server, RabbitError)]) -> String {
     let each: Vec<String> = faults
         .iter()
         .map(|(server, fault)| refusal(server, fault))

@@ -19,7 +19,7 @@ const INTERNAL_ERROR: u16 = 541;
 
 /// Why the broker closed a channel or a connection, or why there is none.
 #[derive(Debug, Clone)]
-pub(super) struct Fault {
+pub(super) struct RabbitError {
     code: Option<u16>,
     text: String,
     /// Whether the two ends cannot talk: they do not agree on TLS, or the other speaks no AMQP.
@@ -28,13 +28,13 @@ pub(super) struct Fault {
 
 /// A fault of one thing on the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Thing<'a> {
+pub(super) struct DeclaredKind<'a> {
     /// `queue` or `exchange`.
     pub(super) kind: &'a str,
     pub(super) name: &'a str,
 }
 
-impl Fault {
+impl RabbitError {
     /// A fault that no broker told us.
     pub(super) fn new(text: impl Into<String>) -> Self {
         Self {
@@ -89,14 +89,14 @@ impl Fault {
     // ACCESS_REFUSED - access to queue 'x' in vhost '/' refused for user 'u'
     // ACCESS_REFUSED - write access to exchange 'x' in vhost '/' refused for user 'u'
     // ACCESS_REFUSED - access to topic 'k' in exchange 'x' in vhost '/' refused for user 'u'
-    pub(super) fn thing(&self) -> Option<Thing<'_>> {
+    pub(super) fn thing(&self) -> Option<DeclaredKind<'_>> {
         ["exchange", "queue"].into_iter().find_map(|kind| {
             let start = format!("{kind} '");
             let at = self.text.find(&start)? + start.len();
             let rest = &self.text[at..];
             // A name may hold a quote; what ends it is the text that follows.
             let end = rest.find("' in vhost").or_else(|| rest.find('\''))?;
-            Some(Thing {
+            Some(DeclaredKind {
                 kind,
                 name: &rest[..end],
             })
@@ -130,7 +130,7 @@ fn value(text: &str) -> String {
     text.trim_matches('\'').to_owned()
 }
 
-impl From<&Error> for Fault {
+impl From<&Error> for RabbitError {
     fn from(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::ProtocolError(error) => Self {
@@ -156,19 +156,19 @@ impl From<&Error> for Fault {
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for RabbitError {
     fn from(error: Error) -> Self {
         Self::from(&error)
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for RabbitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for RabbitError {}
 
 #[cfg(test)]
 mod tests {
@@ -206,7 +206,7 @@ mod tests {
                 "direct",
             ),
         ] {
-            let drift = Fault::said(406, text).drift().unwrap();
+            let drift = RabbitError::said(406, text).drift().unwrap();
             assert_eq!(
                 (
                     drift.argument.as_str(),
@@ -217,11 +217,11 @@ mod tests {
             );
         }
         assert_eq!(
-            Fault::said(406, "PRECONDITION_FAILED - unknown delivery tag 7").drift(),
+            RabbitError::said(406, "PRECONDITION_FAILED - unknown delivery tag 7").drift(),
             None
         );
         assert_eq!(
-            Fault::said(404, "inequivalent arg 'a' for b: received c but current is d").drift(),
+            RabbitError::said(404, "inequivalent arg 'a' for b: received c but current is d").drift(),
             None
         );
     }
@@ -252,11 +252,14 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                Fault::said(403, text).thing(),
-                Some(Thing { kind, name }),
+                RabbitError::said(403, text).thing(),
+                Some(DeclaredKind { kind, name }),
                 "{text}"
             );
         }
-        assert_eq!(Fault::said(320, "CONNECTION_FORCED - shutdown").thing(), None);
+        assert_eq!(
+            RabbitError::said(320, "CONNECTION_FORCED - shutdown").thing(),
+            None
+        );
     }
 }

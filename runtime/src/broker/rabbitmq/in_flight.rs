@@ -1,4 +1,4 @@
-//! Ways: the publishes under way on one channel, each a future that ends with what is seen of it.
+//! The publishes under way on one channel, each a future that ends with what is seen of it.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -8,39 +8,39 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use lapin::{Confirmation, PublisherConfirm};
 
-use super::confirm_tracker::Word;
-use super::error::Fault;
+use super::confirm_tracker::ConfirmResult;
+use super::error::RabbitError;
 use super::properties;
-use super::publish_queue::Outbox;
+use super::publish_queue::PublishQueue;
 
 /// How much is seen to at one go.
 const BATCH: usize = 64;
 
 /// What is seen of a publish under way.
-pub(super) enum Seen {
+pub(super) enum InFlightEvent {
     /// The broker's word for the publish of this number, and the number of the return that came along.
-    Answer(u64, Word, Option<u64>),
+    Answer(u64, ConfirmResult, Option<u64>),
     Mark(u64),
     /// The channel is gone, and takes all that was under way on it along.
-    Lost(Fault),
+    Lost(RabbitError),
 }
 
 type Writing<'a> = Pin<Box<dyn Future<Output = lapin::Result<PublisherConfirm>> + Send + 'a>>;
 
 /// A publish under way, or a mark among them.
-pub(super) struct Way<'a> {
+pub(super) struct InFlightPublish<'a> {
     number: u64,
-    stage: Stage<'a>,
+    stage: InFlightStage<'a>,
 }
 
-enum Stage<'a> {
+enum InFlightStage<'a> {
     /// The library's future: two kilobytes, let go of as soon as the message is written.
     Writing(Writing<'a>),
     Written(PublisherConfirm),
-    Seen(Option<Seen>),
+    InFlightEvent(Option<InFlightEvent>),
 }
 
-impl<'a> Way<'a> {
+impl<'a> InFlightPublish<'a> {
     /// The publish of this number, which sets out when it is first polled.
     pub(super) fn new(
         number: u64,
@@ -48,35 +48,35 @@ impl<'a> Way<'a> {
     ) -> Self {
         Self {
             number,
-            stage: Stage::Writing(Box::pin(writing)),
+            stage: InFlightStage::Writing(Box::pin(writing)),
         }
     }
 
-    fn ended(seen: Seen) -> Self {
+    fn ended(seen: InFlightEvent) -> Self {
         Self {
             number: 0,
-            stage: Stage::Seen(Some(seen)),
+            stage: InFlightStage::InFlightEvent(Some(seen)),
         }
     }
 }
 
-impl Future for Way<'_> {
-    type Output = Seen;
+impl Future for InFlightPublish<'_> {
+    type Output = InFlightEvent;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Seen> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<InFlightEvent> {
         loop {
             let number = self.number;
             match &mut self.stage {
-                Stage::Writing(writing) => match ready!(writing.as_mut().poll(cx)) {
-                    Ok(confirm) => self.stage = Stage::Written(confirm),
-                    Err(error) => return Poll::Ready(Seen::Lost(Fault::from(error))),
+                InFlightStage::Writing(writing) => match ready!(writing.as_mut().poll(cx)) {
+                    Ok(confirm) => self.stage = InFlightStage::Written(confirm),
+                    Err(error) => return Poll::Ready(InFlightEvent::Lost(RabbitError::from(error))),
                 },
-                Stage::Written(confirm) => {
+                InFlightStage::Written(confirm) => {
                     return Pin::new(confirm)
                         .poll(cx)
                         .map(|confirmed| heard(number, confirmed));
                 }
-                Stage::Seen(seen) => {
+                InFlightStage::InFlightEvent(seen) => {
                     return seen.take().map_or(Poll::Pending, Poll::Ready);
                 }
             }
@@ -85,27 +85,27 @@ impl Future for Way<'_> {
 }
 
 /// What the broker said of a publish.
-fn heard(number: u64, confirmed: lapin::Result<Confirmation>) -> Seen {
+fn heard(number: u64, confirmed: lapin::Result<Confirmation>) -> InFlightEvent {
     let (word, returned) = match confirmed {
-        Ok(Confirmation::Ack(returned)) => (Word::Ack, returned),
-        Ok(Confirmation::Nack(returned)) => (Word::Nack, returned),
+        Ok(Confirmation::Ack(returned)) => (ConfirmResult::Ack, returned),
+        Ok(Confirmation::Nack(returned)) => (ConfirmResult::Nack, returned),
         Ok(Confirmation::NotRequested) => {
             debug_assert!(false, "the channel confirms");
-            return Seen::Lost(Fault::new("the channel does not confirm"));
+            return InFlightEvent::Lost(RabbitError::new("the channel does not confirm"));
         }
-        Err(error) => return Seen::Lost(Fault::from(error)),
+        Err(error) => return InFlightEvent::Lost(RabbitError::from(error)),
     };
     let carried = returned.and_then(|message| properties::publish_number(&message.properties));
-    Seen::Answer(number, word, carried)
+    InFlightEvent::Answer(number, word, carried)
 }
 
 /// The publishes under way on one channel.
 #[derive(Default)]
-pub(super) struct Ways<'a>(FuturesUnordered<Way<'a>>);
+pub(super) struct InFlight<'a>(FuturesUnordered<InFlightPublish<'a>>);
 
-impl<'a> Ways<'a> {
+impl<'a> InFlight<'a> {
     /// A publish sets out.
-    pub(super) async fn set_out(&mut self, mut way: Way<'a>) {
+    pub(super) async fn set_out(&mut self, mut way: InFlightPublish<'a>) {
         // The first poll puts the message into the library's line, so they leave in this order; the thread that writes
         // is woken once for all that are polled before this task rests.
         let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut way).poll(cx))).await;
@@ -113,12 +113,12 @@ impl<'a> Ways<'a> {
             Poll::Pending => way,
             // The library's thread can be done before this one has looked. The answer takes the same way as every
             // other: seen here alone, it would be told to the caller only with the next one, which may never come.
-            Poll::Ready(seen) => Way::ended(seen),
+            Poll::Ready(seen) => InFlightPublish::ended(seen),
         });
     }
 
     /// What is seen next; never ends while nothing is under way.
-    pub(super) async fn next(&mut self) -> Seen {
+    pub(super) async fn next(&mut self) -> InFlightEvent {
         match self.0.next().await {
             Some(seen) => seen,
             None => std::future::pending().await,
@@ -129,7 +129,11 @@ impl<'a> Ways<'a> {
     ///
     /// # Errors
     /// With the channel's end.
-    pub(super) fn see_all(&mut self, seen: Seen, outbox: &mut Outbox) -> Result<(), Fault> {
+    pub(super) fn see_all(
+        &mut self,
+        seen: InFlightEvent,
+        outbox: &mut PublishQueue,
+    ) -> Result<(), RabbitError> {
         see(seen, outbox)?;
         for _ in 0..BATCH {
             match self.0.next().now_or_never() {
@@ -139,19 +143,19 @@ impl<'a> Ways<'a> {
         }
         if let Some(mark) = outbox.mark() {
             // What was woken before is handed out before: the set keeps those that are ready in a line.
-            self.0.push(Way::ended(Seen::Mark(mark)));
+            self.0.push(InFlightPublish::ended(InFlightEvent::Mark(mark)));
         }
         outbox.tell();
         Ok(())
     }
 }
 
-fn see(seen: Seen, outbox: &mut Outbox) -> Result<(), Fault> {
+fn see(seen: InFlightEvent, outbox: &mut PublishQueue) -> Result<(), RabbitError> {
     match seen {
-        Seen::Mark(mark) => outbox.marked(mark),
-        Seen::Answer(number, word, carried) => outbox.answered(number, word, carried),
+        InFlightEvent::Mark(mark) => outbox.marked(mark),
+        InFlightEvent::Answer(number, word, carried) => outbox.answered(number, word, carried),
         // The first of many, and all say the same.
-        Seen::Lost(fault) => return Err(fault),
+        InFlightEvent::Lost(fault) => return Err(fault),
     }
     Ok(())
 }
@@ -167,7 +171,7 @@ mod tests {
     use crate::bus::refusal::Refusal;
     use crate::message::Message;
 
-    fn leave(outbox: &mut Outbox, mandatory: bool) -> (u64, Answer) {
+    fn leave(outbox: &mut PublishQueue, mandatory: bool) -> (u64, Answer) {
         let (confirm, answer) = confirm(None);
         outbox.take(Publish {
             message: Arc::new(Message::default()),
@@ -181,7 +185,7 @@ mod tests {
     }
 
     /// Sees to all that there is to be seen now, as the publisher's task does before it rests.
-    fn see_what_is_there(ways: &mut Ways, outbox: &mut Outbox) {
+    fn see_what_is_there(ways: &mut InFlight, outbox: &mut PublishQueue) {
         while let Some(seen) = ways.next().now_or_never() {
             ways.see_all(seen, outbox).expect("the channel lives");
         }
@@ -190,10 +194,14 @@ mod tests {
     #[tokio::test]
     async fn a_publish_that_is_answered_before_anyone_looks_is_told_though_nothing_follows() {
         for mandatory in [false, true] {
-            let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
+            let (mut ways, mut outbox) = (InFlight::default(), PublishQueue::default());
             let (number, answer) = leave(&mut outbox, mandatory);
-            ways.set_out(Way::ended(Seen::Answer(number, Word::Ack, None)))
-                .await;
+            ways.set_out(InFlightPublish::ended(InFlightEvent::Answer(
+                number,
+                ConfirmResult::Ack,
+                None,
+            )))
+            .await;
             see_what_is_there(&mut ways, &mut outbox);
             assert_eq!(
                 answer.now_or_never(),
@@ -205,11 +213,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_channel_that_is_lost_before_anyone_looks_takes_all_that_is_under_way_along() {
-        let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
+        let (mut ways, mut outbox) = (InFlight::default(), PublishQueue::default());
         let (_, waiting) = leave(&mut outbox, false);
-        ways.set_out(Way::new(1, pending())).await;
+        ways.set_out(InFlightPublish::new(1, pending())).await;
         let (_, lost) = leave(&mut outbox, false);
-        ways.set_out(Way::ended(Seen::Lost(Fault::new("cut")))).await;
+        ways.set_out(InFlightPublish::ended(InFlightEvent::Lost(RabbitError::new(
+            "cut",
+        ))))
+        .await;
         let seen = ways.next().now_or_never().expect("it is there to be seen");
         let fault = ways.see_all(seen, &mut outbox).expect_err("it is lost");
         assert_eq!(outbox.channel_lost(&fault), (2, 2));
@@ -218,14 +229,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_confirm_that_stands_behind_anothers_return_does_not_overtake_it() {
-        let (mut ways, mut outbox) = (Ways::default(), Outbox::default());
+        let (mut ways, mut outbox) = (InFlight::default(), PublishQueue::default());
         let (first, returned) = leave(&mut outbox, true);
         let (second, taken) = leave(&mut outbox, true);
         // The second one's confirm comes first, and takes the return of the first along.
-        ways.set_out(Way::ended(Seen::Answer(second, Word::Ack, Some(first))))
-            .await;
-        ways.set_out(Way::ended(Seen::Answer(first, Word::Ack, None)))
-            .await;
+        ways.set_out(InFlightPublish::ended(InFlightEvent::Answer(
+            second,
+            ConfirmResult::Ack,
+            Some(first),
+        )))
+        .await;
+        ways.set_out(InFlightPublish::ended(InFlightEvent::Answer(
+            first,
+            ConfirmResult::Ack,
+            None,
+        )))
+        .await;
         see_what_is_there(&mut ways, &mut outbox);
         assert_eq!(returned.now_or_never(), Some(Some(Err(Refusal::Unroutable))));
         assert_eq!(taken.now_or_never(), Some(Some(Ok(()))));

@@ -32,14 +32,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use self::connection::{Dialler, Link, Live, reasons};
-use self::connection_state::State;
-use self::error::Fault;
+use self::connection::{Connector, LiveConnection, SupervisedConnection, reasons};
+use self::connection_state::ConnectionState;
+use self::error::RabbitError;
 use self::publisher::Publisher;
 use self::subscription::RabbitSubscription;
 use self::tls::Secure;
 use self::topology::Mode;
-use self::topology_watch::Upkeep;
+use self::topology_watch::TopologyWatch;
 use self::url::Server;
 use crate::broker::{BoxFuture, Broker, BrokerState, Publish, QueueSource, Subscribe, Subscription};
 use crate::bus::config::{Config, redacted};
@@ -58,16 +58,16 @@ const ANSWERING: Duration = Duration::from_secs(10);
 
 /// A RabbitMQ broker, by its two connections.
 pub(crate) struct RabbitBroker {
-    shared: Arc<Shared>,
-    publishing: Link,
+    shared: Arc<RabbitShared>,
+    publishing: SupervisedConnection,
     publisher: Publisher,
     keep_up: tokio::task::AbortHandle,
 }
 
-struct Shared {
+struct RabbitShared {
     clock: Clock,
-    consuming: Link,
-    upkeep: Upkeep,
+    consuming: SupervisedConnection,
+    upkeep: TopologyWatch,
 }
 
 impl RabbitBroker {
@@ -83,7 +83,7 @@ impl RabbitBroker {
         // What is wrong with the files is told before anyone is called.
         let is_tls = servers.iter().any(Server::is_tls);
         let secure = is_tls.then(|| Secure::load(&config.tls)).transpose()?;
-        let dialler = |purpose| Dialler {
+        let dialler = |purpose| Connector {
             servers: servers.clone(),
             secure: secure.clone(),
             tls: config.tls.clone(),
@@ -91,13 +91,15 @@ impl RabbitBroker {
             purpose,
             timeout: config.connect_timeout,
         };
-        let (publishing, consuming) =
-            tokio::try_join!(Link::open(dialler("publish")), Link::open(dialler("consume")))
-                .map_err(|faults| connect_error(url, &faults))?;
-        let shared = Arc::new(Shared {
+        let (publishing, consuming) = tokio::try_join!(
+            SupervisedConnection::open(dialler("publish")),
+            SupervisedConnection::open(dialler("consume"))
+        )
+        .map_err(|faults| connect_error(url, &faults))?;
+        let shared = Arc::new(RabbitShared {
             clock: Clock::real(),
             consuming,
-            upkeep: Upkeep::default(),
+            upkeep: TopologyWatch::default(),
         });
         let (missing, asked) = mpsc::unbounded_channel();
         let publisher = Publisher::start(publishing.states(), missing);
@@ -121,7 +123,7 @@ fn name_of(config: &Config) -> String {
     service.or_else(program).unwrap_or_else(|| "tidings".to_owned())
 }
 
-fn connect_error(url: &str, faults: &[(Server, Fault)]) -> ConnectError {
+fn connect_error(url: &str, faults: &[(Server, RabbitError)]) -> ConnectError {
     let refused = faults.iter().find(|(_, fault)| fault.is_final());
     let source = match refused {
         Some((server, fault)) => refusal(server, fault),
@@ -134,7 +136,7 @@ fn connect_error(url: &str, faults: &[(Server, Fault)]) -> ConnectError {
 }
 
 /// Why a broker does not let us in, and what to do about it.
-fn refusal(server: &Server, fault: &Fault) -> String {
+fn refusal(server: &Server, fault: &RabbitError) -> String {
     if server.is_by_certificate() && fault.is_hang_up() {
         return format!(
             "{server}: {fault}; where the broker does not offer EXTERNAL, enable its plugin \
@@ -165,16 +167,16 @@ fn refusal(server: &Server, fault: &Fault) -> String {
     format!("{server}: {fault}; {what}")
 }
 
-impl Shared {
+impl RabbitShared {
     async fn declare(&self, plan: &Plan, mode: Mode) -> Result<(), DeclareError> {
         // On the connection that is never blocked.
         let live = self.live().await.map_err(|fault| not_declared(plan, fault))?;
         tokio::time::timeout(DECLARING, topology::declare(&live, plan, mode))
             .await
-            .unwrap_or_else(|_| Err(not_declared(plan, Fault::new("the broker does not answer"))))
+            .unwrap_or_else(|_| Err(not_declared(plan, RabbitError::new("the broker does not answer"))))
     }
 
-    async fn subscribe(&self, subscribe: &Subscribe) -> Result<RabbitSubscription, Fault> {
+    async fn subscribe(&self, subscribe: &Subscribe) -> Result<RabbitSubscription, RabbitError> {
         let live = self.live().await?;
         let subscription = subscription::subscribe(&live, self.consuming.states(), subscribe).await?;
         if let QueueSource::Ephemeral { exchange, patterns } = &subscribe.queue {
@@ -184,13 +186,13 @@ impl Shared {
         Ok(subscription)
     }
 
-    async fn live(&self) -> Result<Live, Fault> {
+    async fn live(&self) -> Result<LiveConnection, RabbitError> {
         self.consuming.live(PATIENCE).await
     }
 }
 
 /// The error of a plan of which nothing can be declared.
-fn not_declared(plan: &Plan, fault: Fault) -> DeclareError {
+fn not_declared(plan: &Plan, fault: RabbitError) -> DeclareError {
     let exchange = plan.exchanges.first().map(|it| ("exchange", it.name.clone()));
     let queue = || plan.queues.first().map(|it| ("queue", it.name.clone()));
     let (thing, name) = exchange.or_else(queue).unwrap_or_default();
@@ -218,7 +220,7 @@ impl Broker for RabbitBroker {
 
     fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            self.shared.declare(plan, Mode::Look).await?;
+            self.shared.declare(plan, Mode::TopologyCheck).await?;
             // All is there, so nothing is made; only so does the broker compare arguments.
             let things = Plan {
                 bindings: Vec::new(),
@@ -271,9 +273,11 @@ impl Broker for RabbitBroker {
 
     fn state(&self) -> BrokerState {
         match (self.publishing.state(), self.shared.consuming.state()) {
-            (State::Closed, _) | (_, State::Closed) => BrokerState::Down("it was closed".to_owned()),
-            (State::Down(why), _) | (_, State::Down(why)) => BrokerState::Down(why),
-            (State::Up(live), State::Up(_)) => match live.blocked {
+            (ConnectionState::Closed, _) | (_, ConnectionState::Closed) => {
+                BrokerState::Down("it was closed".to_owned())
+            }
+            (ConnectionState::Down(why), _) | (_, ConnectionState::Down(why)) => BrokerState::Down(why),
+            (ConnectionState::Up(live), ConnectionState::Up(_)) => match live.blocked {
                 Some(why) => BrokerState::Blocked(why.to_string()),
                 None => match self.shared.upkeep.trouble() {
                     Some(why) => BrokerState::Troubled(why),
@@ -293,13 +297,13 @@ impl Broker for RabbitBroker {
 }
 
 /// The broker's answer to one question, or why there is none.
-async fn answered<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, String> {
+async fn answered<T>(asked: impl Future<Output = Result<T, RabbitError>>) -> Result<T, String> {
     let answer = tokio::time::timeout(ANSWERING, asked).await;
-    let answer = answer.unwrap_or_else(|_| Err(Fault::new("the broker does not answer")));
+    let answer = answer.unwrap_or_else(|_| Err(RabbitError::new("the broker does not answer")));
     answer.map_err(|fault| fault.to_string())
 }
 
-fn subscribe_error(subscribe: &Subscribe, fault: &Fault) -> SubscribeError {
+fn subscribe_error(subscribe: &Subscribe, fault: &RabbitError) -> SubscribeError {
     let queue = match &subscribe.queue {
         QueueSource::Named(name) => name.to_string(),
         QueueSource::Ephemeral { .. } => format!("{} (ephemeral)", subscribe.consumer),

@@ -16,13 +16,13 @@ use lapin::{Channel, PublisherConfirm};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::channel_rotation::Refusals;
-use super::connection::Live;
-use super::connection_state::{News, State};
-use super::error::Fault;
-use super::in_flight::{Way, Ways};
+use super::channel_rotation::ChannelRotation;
+use super::connection::LiveConnection;
+use super::connection_state::{ConnectionChange, ConnectionState};
+use super::error::RabbitError;
+use super::in_flight::{InFlight, InFlightPublish};
 use super::properties::{self, TooLong, short};
-use super::publish_queue::Outbox;
+use super::publish_queue::PublishQueue;
 use super::topology_watch::Missing;
 use crate::backoff::Backoff;
 use crate::broker::Publish;
@@ -45,18 +45,18 @@ const REPAIRING: Duration = Duration::from_secs(5);
 /// The way to the publisher.
 #[derive(Debug)]
 pub(super) struct Publisher {
-    inbox: mpsc::UnboundedSender<Order>,
+    inbox: mpsc::UnboundedSender<PublisherCommand>,
 }
 
 #[derive(Debug)]
-enum Order {
+enum PublisherCommand {
     Publish(Publish),
     PublishAll(Vec<Publish>),
     /// Take nothing more; answer when all is confirmed or refused.
     Close(oneshot::Sender<()>),
 }
 
-impl Order {
+impl PublisherCommand {
     /// The bus is closed.
     fn refuse(self) {
         let refuse = |publish: Publish| publish.confirm.finish(Err(Refusal::Closed));
@@ -70,17 +70,17 @@ impl Order {
 
 impl Publisher {
     /// Starts the task; it tells `missing` when an exchange is not there.
-    pub(super) fn start(states: watch::Receiver<State>, missing: Missing) -> Self {
+    pub(super) fn start(states: watch::Receiver<ConnectionState>, missing: Missing) -> Self {
         let (inbox, orders) = mpsc::unbounded_channel();
-        let desk = Desk {
+        let desk = PublisherTask {
             orders,
             states,
             missing,
-            outbox: Outbox::default(),
+            outbox: PublishQueue::default(),
             closing: None,
             hung_up: false,
             next_sweep: Instant::now() + SWEEP,
-            refusals: Refusals::default(),
+            refusals: ChannelRotation::default(),
         };
         tokio::spawn(desk.run());
         Self { inbox }
@@ -88,14 +88,14 @@ impl Publisher {
 
     /// Takes a message. The inbox has no bound of its own: the bus's window and the consumers' prefetch are the bound.
     pub(super) fn send(&self, publish: Publish) {
-        if let Err(mpsc::error::SendError(order)) = self.inbox.send(Order::Publish(publish)) {
+        if let Err(mpsc::error::SendError(order)) = self.inbox.send(PublisherCommand::Publish(publish)) {
             order.refuse();
         }
     }
 
     /// Takes messages, in their order.
     pub(super) fn send_all(&self, publishes: Vec<Publish>) {
-        if let Err(mpsc::error::SendError(order)) = self.inbox.send(Order::PublishAll(publishes)) {
+        if let Err(mpsc::error::SendError(order)) = self.inbox.send(PublisherCommand::PublishAll(publishes)) {
             order.refuse();
         }
     }
@@ -103,40 +103,40 @@ impl Publisher {
     /// Waits until all that was sent is confirmed or refused, and takes nothing more.
     pub(super) async fn close(&self) {
         let (closed, all_closed) = oneshot::channel();
-        if self.inbox.send(Order::Close(closed)).is_ok() {
+        if self.inbox.send(PublisherCommand::Close(closed)).is_ok() {
             let _ = all_closed.await;
         }
     }
 }
 
 /// The publisher's task.
-struct Desk {
-    orders: mpsc::UnboundedReceiver<Order>,
-    states: watch::Receiver<State>,
+struct PublisherTask {
+    orders: mpsc::UnboundedReceiver<PublisherCommand>,
+    states: watch::Receiver<ConnectionState>,
     missing: Missing,
-    outbox: Outbox,
+    outbox: PublishQueue,
     /// Who is to hear that all is flushed.
     closing: Option<oneshot::Sender<()>>,
     /// Whether every sender is gone: the inbox says so again and again.
     hung_up: bool,
     next_sweep: Instant,
-    refusals: Refusals,
+    refusals: ChannelRotation,
 }
 
 /// Why a channel is left.
-enum End {
-    Lost(Fault),
+enum ChannelEnd {
+    Lost(RabbitError),
     Closed,
 }
 
-impl Desk {
+impl PublisherTask {
     async fn run(mut self) {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
         while let Some(live) = self.wait_for_connection().await {
             let fault = match open_channel(&live).await {
                 Ok(channel) => match self.work(&channel, &live, &mut backoff).await {
-                    End::Closed => break,
-                    End::Lost(fault) => fault,
+                    ChannelEnd::Closed => break,
+                    ChannelEnd::Lost(fault) => fault,
                 },
                 Err(fault) => fault,
             };
@@ -159,7 +159,7 @@ impl Desk {
     /// Does what has to be done while there is no channel, until `done`.
     async fn idle_until<T>(&mut self, mut done: impl Future<Output = T> + Unpin) -> Option<T> {
         loop {
-            if self.outbox.is_closing() && !matches!(*self.states.borrow(), State::Up(_)) {
+            if self.outbox.is_closing() && !matches!(*self.states.borrow(), ConnectionState::Up(_)) {
                 return None;
             }
             let sweep = self.next_sweep;
@@ -172,15 +172,15 @@ impl Desk {
     }
 
     /// The connection, once there is one. `None` when there will be none, or when the bus closes and there is none now.
-    async fn wait_for_connection(&mut self) -> Option<Live> {
+    async fn wait_for_connection(&mut self) -> Option<LiveConnection> {
         let mut states = self.states.clone();
         let up = async move {
             match states
-                .wait_for(|state| !matches!(state, State::Down(_)))
+                .wait_for(|state| !matches!(state, ConnectionState::Down(_)))
                 .await
                 .as_deref()
             {
-                Ok(State::Up(live)) => Some(live.clone()),
+                Ok(ConnectionState::Up(live)) => Some(live.clone()),
                 _ => None,
             }
         };
@@ -188,19 +188,19 @@ impl Desk {
     }
 
     /// Publishes on one channel until it ends.
-    async fn work(&mut self, channel: &Channel, live: &Live, backoff: &mut Backoff) -> End {
+    async fn work(&mut self, channel: &Channel, live: &LiveConnection, backoff: &mut Backoff) -> ChannelEnd {
         self.refusals.moved();
-        let mut ways = Ways::default();
+        let mut ways = InFlight::default();
         let mut states = self.states.clone();
         let mut inbox = Vec::with_capacity(BATCH);
         loop {
             if !self.refusals.is_leaving() {
                 self.write(channel, live, &mut ways).await;
             } else if self.outbox.is_at_rest() {
-                return End::Lost(Fault::new("it refused what another may take"));
+                return ChannelEnd::Lost(RabbitError::new("it refused what another may take"));
             }
             if self.outbox.is_closing() && self.outbox.is_flushed() && self.orders.is_empty() {
-                return End::Closed;
+                return ChannelEnd::Closed;
             }
             let sweep = self.next_sweep;
             let may_write = !self.refusals.is_leaving() && self.outbox.may_leave(self.is_blocked());
@@ -209,7 +209,7 @@ impl Desk {
                 seen = ways.next() => {
                     backoff.reset();
                     if let Err(fault) = ways.see_all(seen, &mut self.outbox) {
-                        return End::Lost(fault);
+                        return ChannelEnd::Lost(fault);
                     }
                 }
                 taken = self.orders.recv_many(&mut inbox, BATCH), if !self.hung_up => {
@@ -221,18 +221,18 @@ impl Desk {
                 // What came as one order may be more than is written in one go. The library's thread has its turn.
                 () = tokio::task::yield_now(), if may_write => {}
                 changed = states.changed() => match changed.map(|()| states.borrow().news(live.number)) {
-                    Ok(News::Same) => {}
-                    Ok(News::Lost(why)) => return End::Lost(Fault::new(why)),
-                    Ok(News::Closed) | Err(_) => return End::Closed,
+                    Ok(ConnectionChange::Same) => {}
+                    Ok(ConnectionChange::Lost(why)) => return ChannelEnd::Lost(RabbitError::new(why)),
+                    Ok(ConnectionChange::Closed) | Err(_) => return ChannelEnd::Closed,
                 },
                 () = tokio::time::sleep_until(sweep) => {
                     self.sweep();
                     if self.outbox.is_forgotten() {
-                        return End::Lost(Fault::new("too many publishes were never confirmed"));
+                        return ChannelEnd::Lost(RabbitError::new("too many publishes were never confirmed"));
                     }
                     self.refusals.look(self.outbox.has_refused(), Instant::now());
                     if !channel.status().connected() {
-                        return End::Lost(Fault::new("the channel is closed"));
+                        return ChannelEnd::Lost(RabbitError::new("the channel is closed"));
                     }
                 }
             }
@@ -240,7 +240,7 @@ impl Desk {
     }
 
     /// Writes what waits, as far as it may leave now.
-    async fn write<'a>(&mut self, channel: &'a Channel, live: &Live, ways: &mut Ways<'a>) {
+    async fn write<'a>(&mut self, channel: &'a Channel, live: &LiveConnection, ways: &mut InFlight<'a>) {
         let frame_max = live.connection.configuration().frame_max();
         for _ in 0..BATCH {
             let is_blocked = self.is_blocked();
@@ -249,9 +249,9 @@ impl Desk {
             };
             let number = self.outbox.next_number();
             let returns_as = publish.mandatory.then_some(number);
-            match Outgoing::new(&publish.message, returns_as, frame_max) {
+            match AmqpPublish::new(&publish.message, returns_as, frame_max) {
                 Ok(message) => {
-                    let way = Way::new(number, message.publish(channel, publish.mandatory));
+                    let way = InFlightPublish::new(number, message.publish(channel, publish.mandatory));
                     self.outbox.sent(publish);
                     ways.set_out(way).await;
                 }
@@ -263,7 +263,7 @@ impl Desk {
         }
     }
 
-    fn channel_lost(&mut self, fault: &Fault) {
+    fn channel_lost(&mut self, fault: &RabbitError) {
         let (unconfirmed, resent) = self.outbox.channel_lost(fault);
         if unconfirmed == 0 {
             return;
@@ -283,15 +283,15 @@ impl Desk {
         answer
     }
 
-    fn take(&mut self, order: Option<Order>) {
+    fn take(&mut self, order: Option<PublisherCommand>) {
         match order {
-            Some(Order::Publish(publish)) => self.outbox.take(publish),
-            Some(Order::PublishAll(publishes)) => {
+            Some(PublisherCommand::Publish(publish)) => self.outbox.take(publish),
+            Some(PublisherCommand::PublishAll(publishes)) => {
                 publishes
                     .into_iter()
                     .for_each(|publish| self.outbox.take(publish));
             }
-            Some(Order::Close(closed)) => {
+            Some(PublisherCommand::Close(closed)) => {
                 self.outbox.close();
                 self.closing = Some(closed);
             }
@@ -313,7 +313,7 @@ impl Desk {
     }
 
     fn is_blocked(&self) -> bool {
-        matches!(&*self.states.borrow(), State::Up(live) if live.blocked.is_some())
+        matches!(&*self.states.borrow(), ConnectionState::Up(live) if live.blocked.is_some())
     }
 
     /// The end: what has not left is refused, and of what has left nobody will hear more.
@@ -329,25 +329,25 @@ impl Desk {
     }
 }
 
-async fn open_channel(live: &Live) -> Result<Channel, Fault> {
+async fn open_channel(live: &LiveConnection) -> Result<Channel, RabbitError> {
     let opening = async {
         let channel = live.connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         Ok(channel)
     };
     let opened = tokio::time::timeout(OPENING, opening).await;
-    opened.map_err(|_| Fault::new("the broker opens no channel"))?
+    opened.map_err(|_| RabbitError::new("the broker opens no channel"))?
 }
 
 /// A message as the library takes it.
-struct Outgoing {
+struct AmqpPublish {
     message: Arc<Message>,
     exchange: lapin::types::ShortString,
     routing_key: lapin::types::ShortString,
     properties: lapin::BasicProperties,
 }
 
-impl Outgoing {
+impl AmqpPublish {
     fn new(message: &Arc<Message>, number: Option<u64>, frame_max: u32) -> Result<Self, TooLong> {
         Ok(Self {
             exchange: short("exchange", &message.exchange)?,

@@ -17,13 +17,13 @@ use lapin::{Channel, Consumer};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::ack_writer::{Settle, Settlement};
-use super::connection::Live;
-use super::connection_state::{News, State};
-use super::error::Fault;
+use super::ack_writer::{AckFrame, AckWriter};
+use super::connection::LiveConnection;
+use super::connection_state::{ConnectionChange, ConnectionState};
+use super::error::RabbitError;
 use super::last_address::LastAddress;
 use super::properties::{self, short};
-use super::suspect_reader::{Foremost, Found};
+use super::suspect_reader::{ReadResult, SuspectReader};
 use crate::broker::{Incoming, QueueSource, Subscribe, Subscription};
 use crate::telemetry;
 
@@ -46,22 +46,22 @@ pub(super) struct RabbitSubscription {
     /// Handed out before all else.
     first: Option<Incoming>,
     /// There while it takes one by one, and consumes not yet.
-    foremost: Option<Foremost>,
+    foremost: Option<SuspectReader>,
     /// Tells meanwhile that the channel is gone.
     watch: Option<Boxed>,
     deliveries: Option<Consumer>,
     last_address: LastAddress,
-    settlement: Settlement,
-    stage: Stage,
+    settlement: AckWriter,
+    stage: SubscriptionStage,
     closing: Option<Boxed>,
     runtime: Handle,
-    states: watch::Receiver<State>,
+    states: watch::Receiver<ConnectionState>,
     connection: u64,
 }
 
 type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-enum Stage {
+enum SubscriptionStage {
     Open,
     /// Cancelled by us: what was under way may still come, and no end, until the channel is gone.
     Cancelled {
@@ -78,10 +78,10 @@ enum Stage {
 /// # Errors
 /// When the broker refuses, or does not answer in time.
 pub(super) async fn subscribe(
-    live: &Live,
-    states: watch::Receiver<State>,
+    live: &LiveConnection,
+    states: watch::Receiver<ConnectionState>,
     subscribe: &Subscribe,
-) -> Result<RabbitSubscription, Fault> {
+) -> Result<RabbitSubscription, RabbitError> {
     let opening = async {
         match open(live, states.clone(), subscribe).await {
             // A queue with a single active consumer can only be consumed, and it may have one without our knowledge.
@@ -97,14 +97,14 @@ pub(super) async fn subscribe(
         }
     };
     let opened = tokio::time::timeout(PATIENCE, opening).await;
-    opened.map_err(|_| Fault::new("the broker does not answer"))?
+    opened.map_err(|_| RabbitError::new("the broker does not answer"))?
 }
 
 async fn open(
-    live: &Live,
-    states: watch::Receiver<State>,
+    live: &LiveConnection,
+    states: watch::Receiver<ConnectionState>,
     subscribe: &Subscribe,
-) -> Result<RabbitSubscription, Fault> {
+) -> Result<RabbitSubscription, RabbitError> {
     let channel = live.connection.create_channel().await?;
     let (queue, is_own) = match &subscribe.queue {
         QueueSource::Named(name) => (name.to_string(), false),
@@ -121,10 +121,10 @@ async fn open(
     match &subscribe.suspects {
         None => deliveries = Some(consume(&channel, name(&queue)?, consumer).await?),
         Some(suspects) => {
-            let mut taken = Foremost::of(&channel, name(&queue)?, consumer, suspects.clone());
+            let mut taken = SuspectReader::of(&channel, name(&queue)?, consumer, suspects.clone());
             match taken.find().await? {
-                Found::Suspect(suspect) => (first, foremost) = (Some(suspect), Some(taken)),
-                Found::Rest(innocent, rest) => (first, deliveries) = (innocent, Some(rest)),
+                ReadResult::Suspect(suspect) => (first, foremost) = (Some(suspect), Some(taken)),
+                ReadResult::Rest(innocent, rest) => (first, deliveries) = (innocent, Some(rest)),
             }
         }
     }
@@ -137,8 +137,8 @@ async fn open(
         watch: None,
         deliveries,
         last_address: LastAddress::default(),
-        settlement: Settlement::default(),
-        stage: Stage::Open,
+        settlement: AckWriter::default(),
+        stage: SubscriptionStage::Open,
         closing: None,
         runtime: Handle::current(),
         states,
@@ -187,12 +187,12 @@ pub(super) fn incoming(delivery: Delivery, last_address: &mut LastAddress) -> In
     }
 }
 
-fn name(text: &str) -> Result<ShortString, Fault> {
-    short("name", text).map_err(|too_long| Fault::new(too_long.to_string()))
+fn name(text: &str) -> Result<ShortString, RabbitError> {
+    short("name", text).map_err(|too_long| RabbitError::new(too_long.to_string()))
 }
 
 /// A server-named, exclusive queue, bound by each pattern.
-async fn own_queue(channel: &Channel, exchange: &str, patterns: &[String]) -> Result<String, Fault> {
+async fn own_queue(channel: &Channel, exchange: &str, patterns: &[String]) -> Result<String, RabbitError> {
     let options = QueueDeclareOptions {
         exclusive: true,
         ..QueueDeclareOptions::default()
@@ -223,15 +223,15 @@ async fn own_queue(channel: &Channel, exchange: &str, patterns: &[String]) -> Re
 impl RabbitSubscription {
     /// The next of those that are taken one by one, once the last is settled and the broker has heard of that.
     fn poll_foremost(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        if self.foremost.as_ref().is_some_and(Foremost::is_settled) {
+        if self.foremost.as_ref().is_some_and(SuspectReader::is_settled) {
             ready!(self.poll_flush(cx));
         }
         let Some(foremost) = &mut self.foremost else {
             return Poll::Pending;
         };
         match ready!(foremost.poll(cx)) {
-            Ok(Found::Suspect(suspect)) => Poll::Ready(Some(suspect)),
-            Ok(Found::Rest(innocent, rest)) => {
+            Ok(ReadResult::Suspect(suspect)) => Poll::Ready(Some(suspect)),
+            Ok(ReadResult::Rest(innocent, rest)) => {
                 self.foremost = None;
                 self.deliveries = Some(rest);
                 match innocent {
@@ -240,7 +240,7 @@ impl RabbitSubscription {
                 }
             }
             Err(_) => {
-                self.stage = Stage::Lost;
+                self.stage = SubscriptionStage::Lost;
                 Poll::Ready(None)
             }
         }
@@ -251,7 +251,7 @@ impl RabbitSubscription {
         let (mut states, connection, channel) = (self.states.clone(), self.connection, self.channel.clone());
         Box::pin(async move {
             while channel.status().connected() {
-                let is_other = |state: &State| state.news(connection) != News::Same;
+                let is_other = |state: &ConnectionState| state.news(connection) != ConnectionChange::Same;
                 // At the time we look again.
                 if let Ok(_other) = tokio::time::timeout(LOOK, states.wait_for(is_other)).await {
                     return;
@@ -271,27 +271,27 @@ impl Subscription for RabbitSubscription {
             return Poll::Ready(Some(first));
         }
         match &mut self.stage {
-            Stage::Lost => return Poll::Ready(None),
-            Stage::Cancelled { cancelling, gone, .. } => {
+            SubscriptionStage::Lost => return Poll::Ready(None),
+            SubscriptionStage::Cancelled { cancelling, gone, .. } => {
                 if gone.as_mut().poll(cx).is_ready() {
-                    self.stage = Stage::Lost;
+                    self.stage = SubscriptionStage::Lost;
                     return Poll::Ready(None);
                 }
                 // Nothing here waits for the answer; what is flushed does.
                 let _ = poll_cancelling(cancelling, cx);
             }
-            Stage::Open if self.foremost.is_some() => {
+            SubscriptionStage::Open if self.foremost.is_some() => {
                 if self
                     .watch
                     .as_mut()
                     .is_some_and(|gone| gone.as_mut().poll(cx).is_ready())
                 {
-                    self.stage = Stage::Lost;
+                    self.stage = SubscriptionStage::Lost;
                     return Poll::Ready(None);
                 }
                 return self.poll_foremost(cx);
             }
-            Stage::Open => {}
+            SubscriptionStage::Open => {}
         }
         let Some(deliveries) = &mut self.deliveries else {
             return Poll::Pending;
@@ -301,12 +301,12 @@ impl Subscription for RabbitSubscription {
             Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(incoming(delivery, &mut self.last_address))),
             // The first error is the last word: after it the stream may never end.
             Poll::Ready(end) => {
-                if let (None, Stage::Cancelled { has_ended, .. }) = (end, &mut self.stage) {
+                if let (None, SubscriptionStage::Cancelled { has_ended, .. }) = (end, &mut self.stage) {
                     // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
                     *has_ended = true;
                     return Poll::Pending;
                 }
-                self.stage = Stage::Lost;
+                self.stage = SubscriptionStage::Lost;
                 Poll::Ready(None)
             }
         }
@@ -333,11 +333,11 @@ impl Subscription for RabbitSubscription {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // What is returned before the broker knows that nobody takes here any more comes back to this very consumer, to
         // be returned again: up to 4.2 each time counts, and a handful makes an innocent look like a crash loop.
-        if let Stage::Cancelled { cancelling, .. } = &mut self.stage {
+        if let SubscriptionStage::Cancelled { cancelling, .. } = &mut self.stage {
             ready!(poll_cancelling(cancelling, cx));
         }
         let channel = &self.channel;
-        let write = |settle: Settle| settle.write(channel.clone());
+        let write = |settle: AckFrame| settle.write(channel.clone());
         self.settlement.poll_flush(write, cx).map(|written| {
             if let Err(lost) = written {
                 // The broker hands those deliveries out again. The stream of deliveries says that the channel is gone.
@@ -347,7 +347,7 @@ impl Subscription for RabbitSubscription {
     }
 
     fn cancel(&mut self) {
-        if !matches!(self.stage, Stage::Open) {
+        if !matches!(self.stage, SubscriptionStage::Open) {
             return;
         }
         let (foremost, channel) = (self.foremost.take(), self.channel.clone());
@@ -364,7 +364,7 @@ impl Subscription for RabbitSubscription {
                     .await;
             }
         });
-        self.stage = Stage::Cancelled {
+        self.stage = SubscriptionStage::Cancelled {
             cancelling: Some(cancelling),
             gone: self.gone(),
             has_ended,
@@ -384,7 +384,7 @@ impl Subscription for RabbitSubscription {
     }
 
     fn is_drained(&self) -> bool {
-        matches!(self.stage, Stage::Cancelled { has_ended: true, .. })
+        matches!(self.stage, SubscriptionStage::Cancelled { has_ended: true, .. })
     }
 
     fn set_waiting(&mut self, _: usize) {}

@@ -17,10 +17,10 @@ use super::last_address::LastAddress;
 use super::subscription::{consume, incoming};
 use crate::broker::{Incoming, Suspects};
 
-type Looking = Pin<Box<dyn Future<Output = Result<Found, lapin::Error>> + Send>>;
+type Reading = Pin<Box<dyn Future<Output = Result<ReadResult, lapin::Error>> + Send>>;
 
 /// What stands first in a queue.
-pub(super) enum Found {
+pub(super) enum ReadResult {
     /// One that may end the process; nothing else was taken.
     Suspect(Incoming),
     /// One that may not, or none, and from now on the others come as well.
@@ -28,22 +28,22 @@ pub(super) enum Found {
 }
 
 /// The way to the foremost message.
-pub(super) struct Foremost {
+pub(super) struct SuspectReader {
     channel: Channel,
     queue: ShortString,
     consumer: ShortString,
     suspects: Suspects,
-    step: Step,
+    step: ReadStep,
 }
 
-enum Step {
+enum ReadStep {
     /// This one was handed out, and is not settled.
     InHand(u64),
     Settled,
-    Looking(Looking),
+    Reading(Reading),
 }
 
-impl Foremost {
+impl SuspectReader {
     pub(super) fn of(
         channel: &Channel,
         queue: ShortString,
@@ -55,46 +55,46 @@ impl Foremost {
             queue,
             consumer,
             suspects,
-            step: Step::Settled,
+            step: ReadStep::Settled,
         }
     }
 
     /// Waits for what stands first; for the start, when nothing is in hand.
-    pub(super) async fn find(&mut self) -> Result<Found, lapin::Error> {
+    pub(super) async fn find(&mut self) -> Result<ReadResult, lapin::Error> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
     /// What stands first. Pending while the last one is in hand.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Found, lapin::Error>> {
-        if matches!(self.step, Step::Settled) {
-            self.step = Step::Looking(self.look());
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReadResult, lapin::Error>> {
+        if matches!(self.step, ReadStep::Settled) {
+            self.step = ReadStep::Reading(self.look());
         }
-        let Step::Looking(looking) = &mut self.step else {
+        let ReadStep::Reading(looking) = &mut self.step else {
             return Poll::Pending;
         };
         let found = ready!(looking.as_mut().poll(cx));
         self.step = match &found {
-            Ok(Found::Suspect(suspect)) => Step::InHand(suspect.tag),
-            _ => Step::Settled,
+            Ok(ReadResult::Suspect(suspect)) => ReadStep::InHand(suspect.tag),
+            _ => ReadStep::Settled,
         };
         Poll::Ready(found)
     }
 
     /// Whether the next one may be taken, once the broker has heard of the last.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.step, Step::Settled)
+        matches!(self.step, ReadStep::Settled)
     }
 
     /// The delivery `tag`, or with `multiple` all up to it, is settled.
     pub(super) fn settled(&mut self, tag: u64, multiple: bool) {
-        if let Step::InHand(in_hand) = self.step
+        if let ReadStep::InHand(in_hand) = self.step
             && (in_hand == tag || (multiple && in_hand < tag))
         {
-            self.step = Step::Settled;
+            self.step = ReadStep::Settled;
         }
     }
 
-    fn look(&self) -> Looking {
+    fn look(&self) -> Reading {
         let (channel, suspects) = (self.channel.clone(), self.suspects.clone());
         let (queue, consumer) = (self.queue.clone(), self.consumer.clone());
         Box::pin(async move {
@@ -104,18 +104,20 @@ impl Foremost {
             // Few are taken one by one: it is not worth it to keep the last address for the next of them.
             let mut last_address = LastAddress::default();
             match got.map(|got| incoming(got.delivery, &mut last_address)) {
-                Some(first) if (suspects.0)(&first) => Ok(Found::Suspect(Incoming { alone: true, ..first })),
-                first => Ok(Found::Rest(first, consume(&channel, queue, consumer).await?)),
+                Some(first) if (suspects.0)(&first) => {
+                    Ok(ReadResult::Suspect(Incoming { alone: true, ..first }))
+                }
+                first => Ok(ReadResult::Rest(first, consume(&channel, queue, consumer).await?)),
             }
         })
     }
 
     /// Takes nothing more, and returns what was about to be taken. Its consumer, if there is one by then, ends with the channel.
     pub(super) async fn abandon(self) {
-        let Step::Looking(looking) = self.step else {
+        let ReadStep::Reading(looking) = self.step else {
             return;
         };
-        if let Ok(Found::Suspect(taken) | Found::Rest(Some(taken), _)) = looking.await {
+        if let Ok(ReadResult::Suspect(taken) | ReadResult::Rest(Some(taken), _)) = looking.await {
             let options = BasicNackOptions {
                 requeue: true,
                 ..BasicNackOptions::default()

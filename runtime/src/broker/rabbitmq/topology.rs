@@ -14,8 +14,8 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 
-use super::connection::Live;
-use super::error::{Fault, Thing};
+use super::connection::LiveConnection;
+use super::error::{DeclaredKind, RabbitError};
 use super::properties::short;
 use crate::app::describe::Permissions;
 use crate::error::{DeclareError, Drift};
@@ -33,24 +33,24 @@ pub(super) enum Mode {
     /// They are made where they are not there.
     Declare,
     /// They are looked for, by name alone: the broker compares nothing.
-    Look,
+    TopologyCheck,
 }
 
 /// One thing of a plan.
 #[derive(Debug, Clone, Copy)]
-enum Step<'a> {
+enum DeclareStep<'a> {
     Exchange(&'a ExchangePlan),
     Queue(&'a QueuePlan),
     Binding(&'a BindingPlan),
 }
 
-type Declaring = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+type Declaring = Pin<Box<dyn Future<Output = Result<(), RabbitError>> + Send>>;
 
 /// Declares a plan, or looks for what it has.
 ///
 /// # Errors
 /// With everything that the broker refused.
-pub(super) async fn declare(live: &Live, plan: &Plan, mode: Mode) -> Result<(), DeclareError> {
+pub(super) async fn declare(live: &LiveConnection, plan: &Plan, mode: Mode) -> Result<(), DeclareError> {
     let mut faults = Vec::new();
     let steps = steps(plan, mode);
     let mut rest = steps.as_slice();
@@ -66,16 +66,16 @@ pub(super) async fn declare(live: &Live, plan: &Plan, mode: Mode) -> Result<(), 
 
 /// The steps of a plan, in their order. A binding needs both its ends; and it comes right behind its queue, for as soon as
 /// that is there someone may take from it and believe that all is well again.
-fn steps(plan: &Plan, mode: Mode) -> Vec<Step<'_>> {
-    let mut bindings: BTreeMap<&str, Vec<Step<'_>>> = BTreeMap::new();
+fn steps(plan: &Plan, mode: Mode) -> Vec<DeclareStep<'_>> {
+    let mut bindings: BTreeMap<&str, Vec<DeclareStep<'_>>> = BTreeMap::new();
     // There is no way to look for a binding.
     for binding in plan.bindings.iter().filter(|_| mode == Mode::Declare) {
         let of_queue = bindings.entry(&binding.queue).or_default();
-        of_queue.push(Step::Binding(binding));
+        of_queue.push(DeclareStep::Binding(binding));
     }
-    let mut steps: Vec<_> = plan.exchanges.iter().map(Step::Exchange).collect();
+    let mut steps: Vec<_> = plan.exchanges.iter().map(DeclareStep::Exchange).collect();
     for queue in &plan.queues {
-        steps.push(Step::Queue(queue));
+        steps.push(DeclareStep::Queue(queue));
         steps.extend(bindings.remove(queue.name.as_str()).into_iter().flatten());
     }
     // Those of queues that are there already.
@@ -84,7 +84,11 @@ fn steps(plan: &Plan, mode: Mode) -> Vec<Step<'_>> {
 }
 
 /// The first step that fails, and why.
-async fn first_fault(live: &Live, steps: &[Step<'_>], mode: Mode) -> Option<(usize, Fault)> {
+async fn first_fault(
+    live: &LiveConnection,
+    steps: &[DeclareStep<'_>],
+    mode: Mode,
+) -> Option<(usize, RabbitError)> {
     if steps.is_empty() {
         return None;
     }
@@ -116,7 +120,7 @@ async fn first_fault(live: &Live, steps: &[Step<'_>], mode: Mode) -> Option<(usi
 ///
 /// # Errors
 /// When the broker refuses it.
-pub(super) async fn unbind(live: &Live, binding: &BindingPlan) -> Result<(), Fault> {
+pub(super) async fn unbind(live: &LiveConnection, binding: &BindingPlan) -> Result<(), RabbitError> {
     let channel = live.connection.create_channel().await?;
     let (queue, exchange, pattern) = (
         name(&binding.queue)?,
@@ -134,7 +138,7 @@ pub(super) async fn unbind(live: &Live, binding: &BindingPlan) -> Result<(), Fau
 ///
 /// # Errors
 /// When the broker does not say.
-pub(super) async fn has_queue(live: &Live, queue: &str) -> Result<bool, Fault> {
+pub(super) async fn has_queue(live: &LiveConnection, queue: &str) -> Result<bool, RabbitError> {
     let channel = live.connection.create_channel().await?;
     let options = QueueDeclareOptions {
         passive: true,
@@ -144,7 +148,7 @@ pub(super) async fn has_queue(live: &Live, queue: &str) -> Result<bool, Fault> {
     match channel
         .queue_declare(name(queue)?, options, FieldTable::default())
         .await
-        .map_err(Fault::from)
+        .map_err(RabbitError::from)
     {
         Ok(_) => {
             let _ = channel.close(200, "OK".into()).await;
@@ -157,8 +161,8 @@ pub(super) async fn has_queue(live: &Live, queue: &str) -> Result<bool, Fault> {
 }
 
 /// Runs all together, each written after the one before it.
-async fn all_in_order(mut declarations: Vec<Declaring>) -> Vec<Result<(), Fault>> {
-    let mut results: Vec<Option<Result<(), Fault>>> = Vec::with_capacity(declarations.len());
+async fn all_in_order(mut declarations: Vec<Declaring>) -> Vec<Result<(), RabbitError>> {
+    let mut results: Vec<Option<Result<(), RabbitError>>> = Vec::with_capacity(declarations.len());
     for declaring in &mut declarations {
         let first = std::future::poll_fn(|cx| Poll::Ready(declaring.as_mut().poll(cx))).await;
         results.push(match first {
@@ -178,7 +182,7 @@ async fn all_in_order(mut declarations: Vec<Declaring>) -> Vec<Result<(), Fault>
     .await
 }
 
-impl Step<'_> {
+impl DeclareStep<'_> {
     fn name(&self) -> &str {
         match self {
             Self::Exchange(exchange) => &exchange.name,
@@ -196,7 +200,7 @@ impl Step<'_> {
     }
 
     fn declare(&self, channel: Channel, mode: Mode) -> Declaring {
-        let passive = mode == Mode::Look;
+        let passive = mode == Mode::TopologyCheck;
         match *self {
             Self::Exchange(plan) => {
                 let (name, kind) = (name(&plan.name), kind(plan.kind));
@@ -238,7 +242,7 @@ impl Step<'_> {
     }
 
     /// The permission whose lack the broker complains of.
-    fn permission(&self, of: &Thing<'_>) -> &'static str {
+    fn permission(&self, of: &DeclaredKind<'_>) -> &'static str {
         match self {
             // Dead letters are written to their exchange, what cannot be routed to the alternate one.
             Self::Queue(_) if of.kind == "exchange" => "write",
@@ -250,8 +254,8 @@ impl Step<'_> {
     }
 }
 
-fn name(text: &str) -> Result<ShortString, Fault> {
-    short("name", text).map_err(|too_long| Fault::new(too_long.to_string()))
+fn name(text: &str) -> Result<ShortString, RabbitError> {
+    short("name", text).map_err(|too_long| RabbitError::new(too_long.to_string()))
 }
 
 fn text(text: &str) -> AMQPValue {
@@ -297,7 +301,12 @@ impl fmt::Display for Forbidden {
 
 impl std::error::Error for Forbidden {}
 
-fn declare_error(step: Step<'_>, fault: Fault, live: &Live, plan: &Plan) -> DeclareError {
+fn declare_error(
+    step: DeclareStep<'_>,
+    fault: RabbitError,
+    live: &LiveConnection,
+    plan: &Plan,
+) -> DeclareError {
     let source: Box<dyn std::error::Error + Send + Sync> = match (fault.drift(), fault.thing()) {
         (Some(drift), _) => Box::new(drift),
         (None, Some(thing)) if fault.is_forbidden() => {
@@ -313,7 +322,7 @@ fn declare_error(step: Step<'_>, fault: Fault, live: &Live, plan: &Plan) -> Decl
 }
 
 /// What to grant.
-fn grant(fault: &Fault, permission: &str, live: &Live, plan: &Plan) -> String {
+fn grant(fault: &RabbitError, permission: &str, live: &LiveConnection, plan: &Plan) -> String {
     let status = live.connection.status();
     let patterns = match (plan.exchanges.first(), plan.queues.first()) {
         // A service's name holds no dot.
@@ -410,6 +419,6 @@ mod tests {
     #[test]
     fn bindings_are_not_looked_for() {
         let plan = plan(&["a", "b"], &["a", "b"]);
-        assert_eq!(names(&plan, Mode::Look), ["domain_events", "a", "b"]);
+        assert_eq!(names(&plan, Mode::TopologyCheck), ["domain_events", "a", "b"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Upkeep: what was declared stays declared, whoever deletes it.
+//! What was declared stays declared, whoever deletes it.
 //!
 //! The broker says nothing to those who consume when an exchange is deleted, and with it every binding of their queues:
 //! they stay subscribed and hear nothing more. Nor does it tell anyone that a queue is gone which nobody consumes, such
@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::Shared;
-use super::connection::Live;
-use super::connection_state::State;
+use super::RabbitShared;
+use super::connection::LiveConnection;
+use super::connection_state::ConnectionState;
 use super::topology::{self, Mode};
-use super::topology_schedule::{Look, Looks};
+use super::topology_schedule::{TopologyCheck, TopologySchedule};
 use crate::error::DeclareError;
 use crate::topology::{BindingPlan, Plan};
 use crate::wire::error_text::chain;
@@ -29,10 +29,10 @@ pub(super) type Missing = mpsc::UnboundedSender<oneshot::Sender<()>>;
 
 /// What is to be there, and whether it is.
 #[derive(Debug, Default)]
-pub(super) struct Upkeep(Mutex<Kept>);
+pub(super) struct TopologyWatch(Mutex<WatchedTopology>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct WatchedTopology {
     /// What we make.
     declared: Plan,
     /// What we look for alone.
@@ -42,7 +42,7 @@ struct Kept {
     trouble: Option<String>,
 }
 
-impl Upkeep {
+impl TopologyWatch {
     /// These are to be there from now on; we make what is missing.
     pub(super) fn declared(&self, plan: Plan) {
         self.kept().declared.merge(plan);
@@ -80,17 +80,20 @@ impl Upkeep {
         kept.trouble = trouble;
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, WatchedTopology> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Looks after what was declared: when a publish finds its exchange gone, when the connection is a new one, from time to
 /// time.
-pub(super) async fn keep_up(shared: Arc<Shared>, mut missing: mpsc::UnboundedReceiver<oneshot::Sender<()>>) {
+pub(super) async fn keep_up(
+    shared: Arc<RabbitShared>,
+    mut missing: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+) {
     let mut states = shared.consuming.states();
     let mut seen = number(&states.borrow());
-    let mut looks = Looks::after(Instant::now());
+    let mut looks = TopologySchedule::after(Instant::now());
     loop {
         let mut waiting = Vec::new();
         let (due, mut look) = looks.next();
@@ -100,7 +103,7 @@ pub(super) async fn keep_up(shared: Arc<Shared>, mut missing: mpsc::UnboundedRec
                 None => return,
             },
             new = states.wait_for(|state| number(state) > seen) => match new {
-                Ok(state) => (seen, look) = (number(&state), Look::All),
+                Ok(state) => (seen, look) = (number(&state), TopologyCheck::All),
                 Err(_) => return,
             },
             () = tokio::time::sleep_until(due) => {}
@@ -109,7 +112,7 @@ pub(super) async fn keep_up(shared: Arc<Shared>, mut missing: mpsc::UnboundedRec
             waiting.push(asked);
         }
         if !waiting.is_empty() {
-            look = Look::All;
+            look = TopologyCheck::All;
         }
         let began = Instant::now();
         let look = repair(&shared, look).await;
@@ -120,25 +123,25 @@ pub(super) async fn keep_up(shared: Arc<Shared>, mut missing: mpsc::UnboundedRec
 }
 
 /// Which of its connections a link has; none while it has none.
-fn number(state: &State) -> Option<u64> {
+fn number(state: &ConnectionState) -> Option<u64> {
     match state {
-        State::Up(live) => Some(live.number),
-        State::Down(_) | State::Closed => None,
+        ConnectionState::Up(live) => Some(live.number),
+        ConnectionState::Down(_) | ConnectionState::Closed => None,
     }
 }
 
 /// Makes what is missing, and says what was looked at in the end.
-async fn repair(shared: &Shared, look: Look) -> Look {
+async fn repair(shared: &RabbitShared, look: TopologyCheck) -> TopologyCheck {
     let Ok(live) = shared.live().await else {
         // Health says so already.
         return look;
     };
     let look = match look {
-        Look::Routes if routes_are_there(shared).await => Look::Routes,
+        TopologyCheck::Routes if routes_are_there(shared).await => TopologyCheck::Routes,
         // Something is missing that they need: a queue, say.
-        Look::Routes | Look::All => {
+        TopologyCheck::Routes | TopologyCheck::All => {
             repair_all(shared, &live).await;
-            Look::All
+            TopologyCheck::All
         }
     };
     if number(&shared.consuming.state()) == Some(live.number) {
@@ -148,7 +151,7 @@ async fn repair(shared: &Shared, look: Look) -> Look {
 }
 
 /// Whether exchanges and bindings are there, or again. Of what is in trouble all is to be looked at.
-async fn routes_are_there(shared: &Shared) -> bool {
+async fn routes_are_there(shared: &RabbitShared) -> bool {
     let routes = {
         let kept = shared.upkeep.kept();
         kept.trouble.is_none().then(|| kept.declared.routes())
@@ -159,14 +162,14 @@ async fn routes_are_there(shared: &Shared) -> bool {
     }
 }
 
-async fn repair_all(shared: &Shared, live: &Live) {
+async fn repair_all(shared: &RabbitShared, live: &LiveConnection) {
     let (declared, expected) = {
         let kept = shared.upkeep.kept();
         (kept.declared.clone(), kept.expected.clone())
     };
     let all_there = async {
         shared.declare(&declared, Mode::Declare).await?;
-        shared.declare(&expected, Mode::Look).await
+        shared.declare(&expected, Mode::TopologyCheck).await
     };
     let trouble = all_there.await.err().filter(is_trouble);
     // What fails for want of a connection says nothing of what is there.
@@ -180,7 +183,7 @@ fn is_trouble(error: &DeclareError) -> bool {
     !topology::is_for_want_of_permission(error)
 }
 
-async fn bind_own(shared: &Shared, live: &Live) {
+async fn bind_own(shared: &RabbitShared, live: &LiveConnection) {
     let own = shared.upkeep.kept().own.clone();
     for (queue, (connection, bindings)) in own {
         let plan = Plan {

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use super::{Ack, AckWindow};
-use crate::state_explorer::{World, exhaust};
+use crate::state_explorer::{Model, exhaust};
 
 const AT_ONCE: Duration = Duration::ZERO;
 const SPACED: Duration = Duration::from_millis(5);
@@ -108,7 +108,7 @@ impl Settling {
     }
 }
 
-impl World for Settling {
+impl Model for Settling {
     type Step = Step;
 
     fn steps(&self) -> Vec<Step> {
@@ -214,9 +214,9 @@ impl World for Settling {
 }
 
 /// The same, for one that goes on: it never leaves, and yet nothing stays unsettled.
-struct GoingOn(Settling);
+struct InProgress(Settling);
 
-impl World for GoingOn {
+impl Model for InProgress {
     type Step = Step;
 
     fn steps(&self) -> Vec<Step> {
@@ -253,7 +253,7 @@ fn each_delivery_is_settled_once_and_none_before_it_is_done_in_every_order() {
 #[test]
 fn a_window_that_goes_on_leaves_nothing_unsettled_in_any_order() {
     for spacing in [AT_ONCE, SPACED] {
-        exhaust(2_000, || GoingOn(Settling::new(8, spacing, 3)));
-        exhaust(2_000, || GoingOn(Settling::new(256, spacing, 3)));
+        exhaust(2_000, || InProgress(Settling::new(8, spacing, 3)));
+        exhaust(2_000, || InProgress(Settling::new(256, spacing, 3)));
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Ack {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
-enum State {
+enum EntryState {
     Unsettled,
     Finished,
     /// Acknowledged or returned on its own.
@@ -33,7 +33,7 @@ enum State {
 pub(crate) struct AckWindow {
     /// The tag of the first entry.
     base: u64,
-    entries: VecDeque<(State, Instant)>,
+    entries: VecDeque<(EntryState, Instant)>,
     finished: usize,
     waiting_since: Option<Instant>,
     /// How many finished ones are too many.
@@ -60,12 +60,12 @@ impl AckWindow {
     /// A delivery came. Tags rise by one.
     pub(crate) fn delivered(&mut self, tag: u64, now: Instant) {
         debug_assert_eq!(tag, self.base + self.entries.len() as u64, "tags rise by one");
-        self.entries.push_back((State::Unsettled, now));
+        self.entries.push_back((EntryState::Unsettled, now));
     }
 
     /// A delivery is done with.
     pub(crate) fn finished(&mut self, tag: u64, now: Instant) {
-        if self.set(tag, State::Finished) {
+        if self.set(tag, EntryState::Finished) {
             self.finished += 1;
             self.waiting_since.get_or_insert(now);
         }
@@ -73,7 +73,7 @@ impl AckWindow {
 
     /// A delivery was returned to its queue.
     pub(crate) fn returned(&mut self, tag: u64) {
-        self.set(tag, State::Gone);
+        self.set(tag, EntryState::Gone);
     }
 
     /// How many deliveries are neither acknowledged nor returned.
@@ -81,7 +81,7 @@ impl AckWindow {
     pub(crate) fn unsettled(&self) -> usize {
         self.entries
             .iter()
-            .filter(|(state, _)| *state != State::Gone)
+            .filter(|(state, _)| *state != EntryState::Gone)
             .count()
     }
 
@@ -89,7 +89,7 @@ impl AckWindow {
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.entries
             .iter()
-            .find(|(state, _)| *state == State::Unsettled)
+            .find(|(state, _)| *state == EntryState::Unsettled)
             .map(|(_, since)| *since)
     }
 
@@ -120,7 +120,7 @@ impl AckWindow {
         let is_run = self
             .entries
             .front()
-            .is_some_and(|(state, _)| *state == State::Finished);
+            .is_some_and(|(state, _)| *state == EntryState::Finished);
         if is_run { self.run_due() } else { self.gap_due() }
     }
 
@@ -136,12 +136,12 @@ impl AckWindow {
             .map(|since| since + GAP_WAIT)
     }
 
-    fn set(&mut self, tag: u64, state: State) -> bool {
+    fn set(&mut self, tag: u64, state: EntryState) -> bool {
         let Some(at) = tag.checked_sub(self.base).and_then(|at| usize::try_from(at).ok()) else {
             return false;
         };
         match self.entries.get_mut(at) {
-            Some(entry) if entry.0 == State::Unsettled => {
+            Some(entry) if entry.0 == EntryState::Unsettled => {
                 entry.0 = state;
                 true
             }
@@ -156,9 +156,9 @@ impl AckWindow {
         while let Some((state, _)) = self
             .entries
             .front()
-            .filter(|(state, _)| *state != State::Unsettled)
+            .filter(|(state, _)| *state != EntryState::Unsettled)
         {
-            if *state == State::Finished {
+            if *state == EntryState::Finished {
                 last = Some(self.base);
                 count += 1;
             }
@@ -179,8 +179,8 @@ impl AckWindow {
 
     fn take_above_gap(&mut self, acks: &mut Vec<Ack>) {
         for (at, (state, _)) in self.entries.iter_mut().enumerate() {
-            if *state == State::Finished {
-                *state = State::Gone;
+            if *state == EntryState::Finished {
+                *state = EntryState::Gone;
                 acks.push(Ack {
                     tag: self.base + at as u64,
                     multiple: false,

@@ -9,9 +9,9 @@ use crate::message::timestamp::Timestamp;
 use crate::wire::origin::{self, Arrival, Origin};
 use crate::wire::read;
 
-use super::bound_handler::Match;
-use super::outcome::Ending;
-use super::queue_handlers::Workers;
+use super::bound_handler::HandlerMatch;
+use super::outcome::DeliveryResult;
+use super::queue_handlers::QueueHandlers;
 use super::service::Service;
 
 /// From this count of returns on, a delivery is suspected of ending its process, and handled alone.
@@ -26,20 +26,20 @@ const ORDERED_SUSPECT_FROM: u32 = 10;
 const ORDERED_CRASH_LOOP_AT: u32 = 15;
 
 /// A delivery as it was judged.
-pub(crate) struct Judged {
+pub(crate) struct Routed {
     pub(crate) origin: Origin,
     /// Which of the queue's handlers it is for; the first one speaks for those that no handler takes.
     pub(crate) handler: usize,
     /// How often it came back, when that is so often that it may end its process.
     pub(crate) suspect: Option<u32>,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: Route,
 }
 
-pub(crate) enum Verdict {
+pub(crate) enum Route {
     /// The handler takes the event.
     Run(AnyEvent),
     /// It is over before it began.
-    Over(Ending),
+    Over(DeliveryResult),
 }
 
 /// Judges a delivery from `queue`, received at `received_at`. `returns` is how often it came back unsettled through no
@@ -49,9 +49,9 @@ pub(crate) fn judge(
     received_at: Timestamp,
     returns: u32,
     queue: &str,
-    workers: &Workers,
+    workers: &QueueHandlers,
     service: &Service,
-) -> Judged {
+) -> Routed {
     let message = &incoming.message;
     let origin = origin::origin(message, service.returns(), queue, received_at);
     let returns = returns.saturating_add(origin.returns);
@@ -62,36 +62,36 @@ pub(crate) fn judge(
         SUSPECT_FROM
     };
     let suspect = (returns >= from).then_some(returns);
-    let over = |origin, handler, ending| Judged {
+    let over = |origin, handler, ending| Routed {
         origin,
         handler,
         suspect,
-        verdict: Verdict::Over(ending),
+        verdict: Route::Over(ending),
     };
     if is_crash_loop(returns, ordered, incoming.tag) {
-        return over(origin, 0, Ending::CrashLoop(returns));
+        return over(origin, 0, DeliveryResult::CrashLoop(returns));
     }
     let key = judged_key(&origin);
     match read::read(message, &origin, service.bus().limits()) {
         Ok(event) => match workers.choose(event.event_type(), key.as_deref()) {
-            (handler, Match::Takes) => Judged {
+            (handler, HandlerMatch::Takes) => Routed {
                 origin,
                 handler,
                 suspect,
-                verdict: Verdict::Run(event),
+                verdict: Route::Run(event),
             },
             (handler, found) => over(origin, handler, ending(found, event.event_type(), key.as_deref())),
         },
         // What no handler declares disturbs no handler, even when it is broken.
         Err(malformed) => match malformed.type_hint() {
             Some(hint) => match workers.choose(hint, key.as_deref()) {
-                (handler, found @ (Match::Undeclared | Match::ForeignKey)) => {
+                (handler, found @ (HandlerMatch::Undeclared | HandlerMatch::ForeignKey)) => {
                     let ending = ending(found, hint, key.as_deref());
                     over(origin, handler, ending)
                 }
-                (handler, _) => over(origin, handler, Ending::Malformed(malformed)),
+                (handler, _) => over(origin, handler, DeliveryResult::Malformed(malformed)),
             },
-            None => over(origin, 0, Ending::Malformed(malformed)),
+            None => over(origin, 0, DeliveryResult::Malformed(malformed)),
         },
     }
 }
@@ -119,11 +119,11 @@ fn judged_key(origin: &Origin) -> Option<Arc<str>> {
     (!addressed).then(|| Arc::clone(&origin.routing_key))
 }
 
-fn ending(found: Match, event_type: &str, key: Option<&str>) -> Ending {
+fn ending(found: HandlerMatch, event_type: &str, key: Option<&str>) -> DeliveryResult {
     match found {
-        Match::WrongType => Ending::WrongType(event_type.to_owned()),
-        Match::ForeignKey => Ending::ForeignKey(key.unwrap_or_default().to_owned()),
-        Match::Undeclared | Match::Takes => Ending::Undeclared,
+        HandlerMatch::WrongType => DeliveryResult::WrongType(event_type.to_owned()),
+        HandlerMatch::ForeignKey => DeliveryResult::ForeignKey(key.unwrap_or_default().to_owned()),
+        HandlerMatch::Undeclared | HandlerMatch::Takes => DeliveryResult::Undeclared,
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::bus::Bus;
 use crate::bus::config::Config;
-use crate::consume::bound_handler::Worker;
+use crate::consume::bound_handler::BoundHandler;
 use crate::event::DomainEvent;
 use crate::event::descriptor::{EventDescriptor, EventSet};
 use crate::handler::HandlerDescriptor;
@@ -53,24 +53,29 @@ event!(Paid, "payment.settled");
 const PLACED: EventSet = EventSet::Events(&[EventDescriptor::of::<Placed>()]);
 const PAID: EventSet = EventSet::Events(&[EventDescriptor::of::<Paid>()]);
 
-fn worker(name: &'static str, patterns: &'static [&'static str], events: EventSet, any: bool) -> Arc<Worker> {
+fn worker(
+    name: &'static str,
+    patterns: &'static [&'static str],
+    events: EventSet,
+    any: bool,
+) -> Arc<BoundHandler> {
     let descriptor = HandlerDescriptor::new(name, name, patterns, Takes { events, any }, EventSet::NONE)
         .with_queue("ship");
     let call =
         Arc::new(|_| -> crate::handler::HandlerFuture { unreachable!("a delivery is judged, not run") });
-    Arc::new(Worker::new(descriptor, call, Arc::new([]), 1))
+    Arc::new(BoundHandler::new(descriptor, call, Arc::new([]), 1))
 }
 
 /// A handler of everything under `order`, which declares one event.
-fn wide() -> Arc<Worker> {
+fn wide() -> Arc<BoundHandler> {
     worker("wide", &["order.*"], PLACED, false)
 }
 
-fn paid() -> Arc<Worker> {
+fn paid() -> Arc<BoundHandler> {
     worker("paid", &["payment.#"], PAID, false)
 }
 
-fn any() -> Arc<Worker> {
+fn any() -> Arc<BoundHandler> {
     worker("any", &["audit.#"], EventSet::NONE, true)
 }
 
@@ -103,7 +108,7 @@ fn redriven(headers: &[(&str, &str)], event_type: &str) -> Message {
 }
 
 /// The verdict in a word, the handler it names, and the attempt.
-fn judged(message: Message, returns: u32, workers: &[Arc<Worker>]) -> (String, &'static str, u32) {
+fn judged(message: Message, returns: u32, workers: &[Arc<BoundHandler>]) -> (String, &'static str, u32) {
     judged_at(1, message, returns, workers)
 }
 
@@ -112,7 +117,7 @@ fn judged_at(
     tag: u64,
     message: Message,
     returns: u32,
-    workers: &[Arc<Worker>],
+    workers: &[Arc<BoundHandler>],
 ) -> (String, &'static str, u32) {
     let bus = Bus::on_memory(Config::default());
     let service = Service::new("shop", bus, Plan::default(), watch::channel(false).1);
@@ -128,17 +133,17 @@ fn judged_at(
         Timestamp::now(),
         returns,
         QUEUE,
-        &Workers::new(workers.to_vec()),
+        &QueueHandlers::new(workers.to_vec()),
         &service,
     );
     let verdict = match judged.verdict {
-        Verdict::Run(event) => format!("run {}", event.event_type()),
-        Verdict::Over(Ending::Undeclared) => "undeclared".to_owned(),
-        Verdict::Over(Ending::WrongType(found)) => format!("wrong type {found}"),
-        Verdict::Over(Ending::ForeignKey(key)) => format!("foreign key {key}"),
-        Verdict::Over(Ending::CrashLoop(count)) => format!("crash loop {count}"),
-        Verdict::Over(Ending::Malformed(_)) => "malformed".to_owned(),
-        Verdict::Over(other) => format!("{other:?}"),
+        Route::Run(event) => format!("run {}", event.event_type()),
+        Route::Over(DeliveryResult::Undeclared) => "undeclared".to_owned(),
+        Route::Over(DeliveryResult::WrongType(found)) => format!("wrong type {found}"),
+        Route::Over(DeliveryResult::ForeignKey(key)) => format!("foreign key {key}"),
+        Route::Over(DeliveryResult::CrashLoop(count)) => format!("crash loop {count}"),
+        Route::Over(DeliveryResult::Malformed(_)) => "malformed".to_owned(),
+        Route::Over(other) => format!("{other:?}"),
     };
     (verdict, workers[judged.handler].name(), judged.origin.attempt)
 }
@@ -245,7 +250,7 @@ fn of_an_ordered_queue_the_first_of_a_subscription_is_a_crash_loop_at_fifteen_re
         )
         .with_order();
         let call = Arc::new(|_| -> crate::handler::HandlerFuture { unreachable!("it is judged, not run") });
-        Arc::new(Worker::new(descriptor, call, Arc::new([]), 1))
+        Arc::new(BoundHandler::new(descriptor, call, Arc::new([]), 1))
     };
     let read = |tag, returns| {
         let message = published("order.placed", "order.placed");
@@ -345,13 +350,15 @@ fn the_handler_found_by_its_patterns_is_the_one_that_asking_each_in_turn_finds()
         worker("all", &["audit.seen", "#"], PLACED, false),
         worker("last", &["audit.seen", "order.*"], EventSet::NONE, true),
     ];
-    let asked = |workers: &[Arc<Worker>], event_type, key| {
-        let mut best = (0, Match::ForeignKey);
+    let asked = |workers: &[Arc<BoundHandler>], event_type, key| {
+        let mut best = (0, HandlerMatch::ForeignKey);
         for (at, worker) in workers.iter().enumerate() {
             match worker.matches(event_type, key) {
-                Match::Takes => return (at, Match::Takes),
-                Match::WrongType => best = (at, Match::WrongType),
-                Match::Undeclared if best.1 == Match::ForeignKey => best = (at, Match::Undeclared),
+                HandlerMatch::Takes => return (at, HandlerMatch::Takes),
+                HandlerMatch::WrongType => best = (at, HandlerMatch::WrongType),
+                HandlerMatch::Undeclared if best.1 == HandlerMatch::ForeignKey => {
+                    best = (at, HandlerMatch::Undeclared);
+                }
                 _ => {}
             }
         }
@@ -367,7 +374,7 @@ fn the_handler_found_by_its_patterns_is_the_one_that_asking_each_in_turn_finds()
     ];
     for from in 0..each.len() {
         let some = each[from..].to_vec();
-        let workers = Workers::new(some.clone());
+        let workers = QueueHandlers::new(some.clone());
         for key in keys.map(Some).into_iter().chain([None]) {
             for event_type in ["order.placed", "payment.settled", "other"] {
                 assert_eq!(

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{News, Report, Running, Shift};
+use super::{ConsumerSession, News, Report, Running};
 use crate::broker::Incoming;
-use crate::consume::bound_handler::Counts;
-use crate::consume::outcome::{Ending, Outcome};
-use crate::consume::pending_delivery::Held;
-use crate::consume::route::{self, Verdict};
-use crate::consume::settle::Case;
+use crate::consume::bound_handler::HandlerCounts;
+use crate::consume::outcome::{DeliveryResult, Outcome};
+use crate::consume::pending_delivery::PendingDelivery;
+use crate::consume::route::{self, Route};
+use crate::consume::settle::Settler;
 use crate::context::trace::TraceContext;
 use crate::event::AnyEvent;
 use crate::handler::delivery::{Delivery, DeliveryFacts};
@@ -18,13 +18,13 @@ use crate::telemetry;
 use crate::wire::origin::Origin;
 
 /// What becomes of a delivery that no handler sees.
-enum Unstarted {
-    Over(Ending),
+enum SettledUnrun {
+    Over(DeliveryResult),
     /// It came back so often.
     SetAside(Option<u32>),
 }
 
-impl Shift<'_> {
+impl ConsumerSession<'_> {
     pub(super) fn admit(&mut self, incoming: &Incoming, now: Instant, received_at: Timestamp) {
         self.window.delivered(incoming.tag, now);
         self.received.one();
@@ -46,18 +46,18 @@ impl Shift<'_> {
         );
         let suspect = judged.suspect;
         match judged.verdict {
-            Verdict::Run(_) if self.must_be_set_aside(incoming, suspect) => {
+            Route::Run(_) if self.must_be_set_aside(incoming, suspect) => {
                 self.settle_unstarted(
                     incoming,
                     judged.origin,
                     judged.handler,
-                    Unstarted::SetAside(suspect),
+                    SettledUnrun::SetAside(suspect),
                 );
             }
-            Verdict::Run(event) => {
+            Route::Run(event) => {
                 let delivery = self.delivery(event, incoming, received_at, &judged.origin, judged.handler);
                 let ever_came_back = incoming.delivery_count > 0 || judged.origin.returns > 0;
-                self.desks[judged.handler].lanes.push(Held {
+                self.desks[judged.handler].lanes.push(PendingDelivery {
                     tag: incoming.tag,
                     handler: judged.handler,
                     origin: judged.origin,
@@ -67,9 +67,16 @@ impl Shift<'_> {
                 });
                 self.occupy(judged.handler);
             }
-            Verdict::Over(Ending::Undeclared) => self.ignore(incoming, &judged.origin, judged.handler, now),
-            Verdict::Over(ending) => {
-                self.settle_unstarted(incoming, judged.origin, judged.handler, Unstarted::Over(ending));
+            Route::Over(DeliveryResult::Undeclared) => {
+                self.ignore(incoming, &judged.origin, judged.handler, now);
+            }
+            Route::Over(ending) => {
+                self.settle_unstarted(
+                    incoming,
+                    judged.origin,
+                    judged.handler,
+                    SettledUnrun::Over(ending),
+                );
             }
         }
         self.mind_the_innocent(suspect);
@@ -99,7 +106,7 @@ impl Shift<'_> {
 
     fn ignore(&mut self, incoming: &Incoming, origin: &Origin, handler: usize, now: Instant) {
         let worker = &self.desks[handler].worker;
-        Counts::add(&worker.counts.ignored);
+        HandlerCounts::add(&worker.counts.ignored);
         telemetry::ignored(worker.name());
         self.consumer
             .service
@@ -114,9 +121,9 @@ impl Shift<'_> {
         incoming: &Incoming,
         origin: Origin,
         handler: usize,
-        unstarted: Unstarted,
+        unstarted: SettledUnrun,
     ) {
-        let case = Case {
+        let case = Settler {
             service: self.consumer.service.clone(),
             worker: Arc::clone(&self.desks[handler].worker),
             queue: Arc::clone(&self.consumer.queue),
@@ -130,18 +137,18 @@ impl Shift<'_> {
         let (tag, reporter) = (incoming.tag, self.reporter.clone());
         // A crash loop that comes back is one still: the process is there because it did not run.
         let came_back = match unstarted {
-            Unstarted::SetAside(_) => Some(incoming.delivery_count),
-            Unstarted::Over(_) => None,
+            SettledUnrun::SetAside(_) => Some(incoming.delivery_count),
+            SettledUnrun::Over(_) => None,
         };
         let task = tokio::spawn(async move {
             let carried = match unstarted {
-                Unstarted::Over(ending) => case.settle(Outcome::of(ending), true).await,
-                Unstarted::SetAside(returns) => case.set_aside(returns.unwrap_or_default()).await,
+                SettledUnrun::Over(ending) => case.settle(Outcome::of(ending), true).await,
+                SettledUnrun::SetAside(returns) => case.set_aside(returns.unwrap_or_default()).await,
             };
             // The shift may be over; then nobody waits for the news.
             let _ = reporter.send(Report {
                 tag,
-                news: News::Carried(carried, None),
+                news: News::Settled(carried, None),
             });
         });
         let message = Arc::clone(&incoming.message);

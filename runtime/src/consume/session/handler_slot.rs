@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::consume::bound_handler::Worker;
+use crate::consume::bound_handler::BoundHandler;
 use crate::consume::consumer::Pace;
-use crate::consume::delivery_queue::Lanes;
-use crate::consume::pending_delivery::Held;
+use crate::consume::delivery_queue::DeliveryQueue;
+use crate::consume::pending_delivery::PendingDelivery;
 
-use super::inline_execution::Swift;
+use super::inline_execution::InlineExecution;
 
 /// A handler's place in a shift.
-pub(super) struct Desk {
-    pub(super) worker: Arc<Worker>,
-    pub(super) lanes: Lanes,
+pub(super) struct HandlerSlot {
+    pub(super) worker: Arc<BoundHandler>,
+    pub(super) lanes: DeliveryQueue,
     /// Whether it is looked at for what it holds.
     pub(super) is_occupied: bool,
     /// How many attempts run.
@@ -21,12 +21,12 @@ pub(super) struct Desk {
     /// When the next probe may start, while the breaker is open and the queue is held.
     probe_at: Option<Duration>,
     probing: bool,
-    pub(super) swift: Swift,
+    pub(super) swift: InlineExecution,
 }
 
-impl Desk {
-    pub(super) fn new(worker: Arc<Worker>) -> Self {
-        let lanes = Lanes::new(worker.descriptor.ordered());
+impl HandlerSlot {
+    pub(super) fn new(worker: Arc<BoundHandler>) -> Self {
+        let lanes = DeliveryQueue::new(worker.descriptor.ordered());
         Self {
             worker,
             lanes,
@@ -34,12 +34,12 @@ impl Desk {
             busy: 0,
             probe_at: None,
             probing: false,
-            swift: Swift::default(),
+            swift: InlineExecution::default(),
         }
     }
 
     /// The next delivery that may start, and whether it is a probe.
-    pub(super) fn next(&mut self, pace: Pace, now: Duration) -> Option<(Held, bool)> {
+    pub(super) fn next(&mut self, pace: Pace, now: Duration) -> Option<(PendingDelivery, bool)> {
         if !self.lanes.has_ready() || self.busy >= usize::from(self.worker.descriptor.concurrency()) {
             return None;
         }

@@ -19,11 +19,11 @@ const LONG: u32 = 256;
 
 /// How swift a handler was of late.
 #[derive(Debug, Default)]
-pub(super) struct Swift {
+pub(super) struct InlineExecution {
     in_a_row: u32,
 }
 
-impl Swift {
+impl InlineExecution {
     /// Whether the next attempt is likely to be over before a task for it would have begun.
     pub(super) fn is_likely(&self) -> bool {
         self.in_a_row >= IN_A_ROW
@@ -43,15 +43,15 @@ impl Swift {
 mod tests {
     use super::*;
 
-    fn swift() -> Swift {
-        let mut swift = Swift::default();
+    fn swift() -> InlineExecution {
+        let mut swift = InlineExecution::default();
         (0..IN_A_ROW).for_each(|_| swift.took(Duration::from_micros(1), false));
         swift
     }
 
     #[test]
     fn a_handler_is_swift_after_many_swift_attempts_in_a_row() {
-        let mut one_less = Swift::default();
+        let mut one_less = InlineExecution::default();
         (1..IN_A_ROW).for_each(|_| one_less.took(Duration::from_micros(1), false));
         assert!(!one_less.is_likely());
         assert!(swift().is_likely());

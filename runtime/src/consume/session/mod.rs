@@ -20,12 +20,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use self::handler_slot::Desk;
+use self::handler_slot::HandlerSlot;
 use self::start::Beginning;
 use super::ack_window::{Ack, AckWindow};
-use super::consumer::{Consumer, Pace, Wanted};
-use super::pending_delivery::Held;
-use super::settle::Carried;
+use super::consumer::{Consumer, DesiredState, Pace};
+use super::pending_delivery::PendingDelivery;
+use super::settle::Settled;
 use crate::broker::{Incoming, Subscription};
 use crate::clock::{Awake, Sleep};
 use crate::message::Message;
@@ -39,7 +39,7 @@ const HOLD_CHECKS: u32 = 30;
 
 /// Why a shift ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub(crate) enum SessionEnd {
     /// The broker ended the subscription.
     Lost,
     /// The consumer is paused.
@@ -53,19 +53,19 @@ pub(crate) enum Exit {
 }
 
 /// One subscription of a consumer.
-pub(crate) struct Shift<'a> {
+pub(crate) struct ConsumerSession<'a> {
     consumer: &'a mut Consumer,
     subscription: Box<dyn Subscription>,
     pace: Pace,
     window: AckWindow,
-    desks: Vec<Desk>,
+    desks: Vec<HandlerSlot>,
     /// The desks that hold something, in the order in which they came to do so; of a thousand most hold nothing.
     occupied: Vec<usize>,
     /// Every delivery that an attempt or its settlement works on.
     running: HashMap<u64, Running, BuildHasherDefault<TagHasher>>,
     beginning: Box<dyn Beginning>,
     /// What attempts came to that were over where they were begun.
-    over: Vec<Ended>,
+    over: Vec<CompletedAttempt>,
     /// What was handed out last, its room kept for what comes next.
     batch: Vec<Incoming>,
     /// Empty but for its room.
@@ -75,7 +75,7 @@ pub(crate) struct Shift<'a> {
     timer: Option<(Duration, Sleep)>,
     /// Kept until what the clock woke has been seen to, and taken up again before the subscription goes.
     awake: &'a mut Option<Awake>,
-    leaving: Option<Exit>,
+    leaving: Option<SessionEnd>,
     /// Up to this delivery an ordered queue is handled one by one: those that came back often may end the process.
     alone_through: u64,
     /// Set once what was handed out is no longer this shift's: the broker hands it out again.
@@ -96,7 +96,7 @@ struct Running {
     /// Whether the handler itself still runs: what comes after takes no place of another attempt.
     in_handler: bool,
     message: Arc<Message>,
-    /// As of [`Held`].
+    /// As of [`PendingDelivery`].
     came_back: Option<u32>,
 }
 
@@ -107,15 +107,15 @@ struct Report {
 }
 
 /// What an attempt came to.
-struct Ended {
+struct CompletedAttempt {
     tag: u64,
-    carried: Carried,
+    carried: Settled,
     done: Done,
 }
 
 /// An attempt that is over, and how long it took.
 struct Done {
-    held: Held,
+    held: PendingDelivery,
     took: Duration,
 }
 
@@ -123,10 +123,10 @@ enum News {
     /// The handler is done; its outcome is being carried out.
     Ran,
     /// The delivery is settled. It comes back to its lane, unless it was over before a handler saw it.
-    Carried(Carried, Option<Done>),
+    Settled(Settled, Option<Done>),
 }
 
-impl<'a> Shift<'a> {
+impl<'a> ConsumerSession<'a> {
     pub(crate) fn new(
         consumer: &'a mut Consumer,
         subscription: Box<dyn Subscription>,
@@ -137,7 +137,7 @@ impl<'a> Shift<'a> {
         let desks = consumer
             .workers
             .iter()
-            .map(|worker| Desk::new(Arc::clone(worker)))
+            .map(|worker| HandlerSlot::new(Arc::clone(worker)))
             .collect();
         let prefetch = if pace == Pace::Full { consumer.prefetch } else { 1 };
         let next_hold_check = Instant::now() + consumer.service.bus().config().hold_limit / HOLD_CHECKS;
@@ -167,7 +167,7 @@ impl<'a> Shift<'a> {
     }
 
     /// Runs until the subscription ends or the consumer wants something else.
-    pub(crate) async fn run(mut self, wanted: &mut watch::Receiver<Wanted>) -> Exit {
+    pub(crate) async fn run(mut self, wanted: &mut watch::Receiver<DesiredState>) -> SessionEnd {
         // What is wanted may have changed before the subscription was there.
         let mut called = true;
         loop {
@@ -175,7 +175,7 @@ impl<'a> Shift<'a> {
                 self.stay_awake();
                 match self.consumer.hear(wanted) {
                     // Heard here it is not heard a second time, and draining waits for what never ends.
-                    Wanted::Abort => return self.abort_all(),
+                    DesiredState::Abort => return self.abort_all(),
                     now => self.obey(now),
                 }
             }
@@ -193,12 +193,12 @@ impl<'a> Shift<'a> {
             let turn = if self.over.is_empty() {
                 self.next_turn(wanted).await
             } else {
-                Turn::Over
+                SessionEvent::Over
             };
             match turn {
-                Turn::Wanted => called = true,
-                Turn::Abort => return self.abort_all(),
-                Turn::Deliveries => {
+                SessionEvent::DesiredState => called = true,
+                SessionEvent::Abort => return self.abort_all(),
+                SessionEvent::Deliveries => {
                     let mut batch = std::mem::take(&mut self.batch);
                     let now = Instant::now();
                     let received_at = Timestamp::now();
@@ -207,15 +207,15 @@ impl<'a> Shift<'a> {
                     }
                     self.batch = batch;
                 }
-                Turn::Lost => return self.lost().await,
-                Turn::Report(report) => {
+                SessionEvent::Lost => return self.lost().await,
+                SessionEvent::Report(report) => {
                     let now = self.now();
                     self.take_report(report, now);
                     while let Ok(report) = self.reports.try_recv() {
                         self.take_report(report, now);
                     }
                 }
-                Turn::Over => {
+                SessionEvent::Over => {
                     // Attempts and deliveries may always be there at once, and others have a turn, too.
                     tokio::task::coop::consume_budget().await;
                     let now = self.now();
@@ -225,43 +225,44 @@ impl<'a> Shift<'a> {
                     }
                     self.take_what_is_over(now);
                 }
-                Turn::Clock(awake) => {
+                SessionEvent::Clock(awake) => {
                     self.timer = None;
                     *self.awake = Some(awake);
                     let now = self.elapsed();
                     self.desks.iter_mut().for_each(|desk| desk.lanes.wake(now));
                 }
-                Turn::Flushed => self.unflushed = false,
-                Turn::HoldCheck => self.check_holds().await,
-                Turn::Tick => {}
+                SessionEvent::Flushed => self.unflushed = false,
+                SessionEvent::HoldCheck => self.check_holds().await,
+                SessionEvent::Tick => {}
             }
         }
     }
 
-    async fn next_turn(&mut self, wanted: &mut watch::Receiver<Wanted>) -> Turn {
+    async fn next_turn(&mut self, wanted: &mut watch::Receiver<DesiredState>) -> SessionEvent {
         let ack_at = self.window.deadline();
         let hold_check = self.next_hold_check;
         let (subscription, batch) = (&mut self.subscription, &mut self.batch);
         let unflushed = self.unflushed;
-        let awaits_the_last = self.leaving == Some(Exit::Pace(Pace::Careful)) && !subscription.is_drained();
+        let awaits_the_last =
+            self.leaving == Some(SessionEnd::Pace(Pace::Careful)) && !subscription.is_drained();
         let flush_or_take = poll_fn(|cx| {
             if unflushed && subscription.poll_flush(cx).is_ready() {
-                return Poll::Ready(Turn::Flushed);
+                return Poll::Ready(SessionEvent::Flushed);
             }
             loop {
                 match subscription.poll_next(cx) {
                     Poll::Ready(Some(incoming)) if batch.len() + 1 < BATCH => batch.push(incoming),
                     Poll::Ready(Some(incoming)) => {
                         batch.push(incoming);
-                        return Poll::Ready(Turn::Deliveries);
+                        return Poll::Ready(SessionEvent::Deliveries);
                     }
                     // What came before the end is admitted first; the end is there to be seen on the next turn.
-                    Poll::Ready(None) if batch.is_empty() => return Poll::Ready(Turn::Lost),
+                    Poll::Ready(None) if batch.is_empty() => return Poll::Ready(SessionEvent::Lost),
                     Poll::Pending if batch.is_empty() && awaits_the_last && subscription.is_drained() => {
-                        return Poll::Ready(Turn::Tick);
+                        return Poll::Ready(SessionEvent::Tick);
                     }
                     Poll::Pending if batch.is_empty() => return Poll::Pending,
-                    Poll::Ready(None) | Poll::Pending => return Poll::Ready(Turn::Deliveries),
+                    Poll::Ready(None) | Poll::Pending => return Poll::Ready(SessionEvent::Deliveries),
                 }
             }
         });
@@ -274,14 +275,14 @@ impl<'a> Shift<'a> {
         tokio::select! {
             biased;
             changed = wanted.changed() => match changed {
-                Ok(()) if *wanted.borrow() != Wanted::Abort => Turn::Wanted,
-                _ => Turn::Abort,
+                Ok(()) if *wanted.borrow() != DesiredState::Abort => SessionEvent::DesiredState,
+                _ => SessionEvent::Abort,
             },
-            Some(report) = self.reports.recv() => Turn::Report(report),
+            Some(report) = self.reports.recv() => SessionEvent::Report(report),
             turn = flush_or_take => turn,
-            awake = clock => Turn::Clock(awake),
-            () = until(ack_at) => Turn::Tick,
-            () = until(Some(hold_check)) => Turn::HoldCheck,
+            awake = clock => SessionEvent::Clock(awake),
+            () = until(ack_at) => SessionEvent::Tick,
+            () = until(Some(hold_check)) => SessionEvent::HoldCheck,
         }
     }
 
@@ -303,7 +304,7 @@ impl<'a> Shift<'a> {
         self.running.is_empty() && self.over.is_empty()
     }
 
-    fn occupied(&self) -> impl Iterator<Item = &Desk> {
+    fn occupied(&self) -> impl Iterator<Item = &HandlerSlot> {
         self.occupied.iter().map(|at| &self.desks[*at])
     }
 
@@ -320,7 +321,7 @@ impl<'a> Shift<'a> {
     }
 
     fn set_timer(&mut self) {
-        let due = self.occupied().filter_map(Desk::next_due).min();
+        let due = self.occupied().filter_map(HandlerSlot::next_due).min();
         if due != self.timer.as_ref().map(|(due, _)| *due) {
             let now = self.elapsed();
             let clock = self.consumer.service.bus().broker().clock();
@@ -370,8 +371,8 @@ struct Now {
 }
 
 /// What woke a shift.
-enum Turn {
-    Wanted,
+enum SessionEvent {
+    DesiredState,
     Abort,
     /// They are in the batch.
     Deliveries,

@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
-use super::{Done, Ended, Exit, News, Now, Report, Running, Shift};
+use super::{CompletedAttempt, ConsumerSession, Done, News, Now, Report, Running, SessionEnd};
 use crate::consume::attempt;
-use crate::consume::bound_handler::{Counts, Worker};
+use crate::consume::bound_handler::{BoundHandler, HandlerCounts};
 use crate::consume::breaker::Change;
-use crate::consume::consumer::Wanted;
+use crate::consume::consumer::DesiredState;
 use crate::consume::outcome::Outcome;
-use crate::consume::pending_delivery::Held;
-use crate::consume::settle::{Carried, Case};
+use crate::consume::pending_delivery::PendingDelivery;
+use crate::consume::settle::{Settled, Settler};
 use crate::message::Message;
 use crate::telemetry;
 
-impl Shift<'_> {
+impl ConsumerSession<'_> {
     /// Starts every attempt that has an event, a place and, when its breaker is open, its probe's turn.
     pub(super) fn start_what_may(&mut self) {
         if self.leaving.is_some() && !(self.finishes() && self.has_let_go_of_suspects()) {
@@ -86,7 +86,7 @@ impl Shift<'_> {
         }
     }
 
-    fn start(&mut self, held: Held, probe: bool) {
+    fn start(&mut self, held: PendingDelivery, probe: bool) {
         let (tag, handler) = (held.tag, held.handler);
         let (message, came_back) = (Arc::clone(held.delivery.message()), held.came_back);
         let work = Work {
@@ -129,7 +129,7 @@ impl Shift<'_> {
                     self.desks[running.handler].left(now.elapsed);
                 }
             }
-            News::Carried(carried, done) => {
+            News::Settled(carried, done) => {
                 // A delivery that was held too long is no longer this shift's.
                 let Some(running) = self.running.remove(&report.tag) else {
                     return;
@@ -153,7 +153,7 @@ impl Shift<'_> {
     /// Sees to the attempts that were over where they were begun.
     pub(super) fn take_what_is_over(&mut self, now: Now) {
         let mut over = std::mem::take(&mut self.over);
-        for Ended { tag, carried, done } in over.drain(..) {
+        for CompletedAttempt { tag, carried, done } in over.drain(..) {
             let Done { held, took } = done;
             let handler = held.handler;
             self.note_if_seen_through(&carried, held.came_back, held.delivery.message());
@@ -166,16 +166,23 @@ impl Shift<'_> {
         self.over = over;
     }
 
-    fn note_if_seen_through(&mut self, carried: &Carried, came_back: Option<u32>, message: &Message) {
-        if let (Carried::Settled { .. }, Some(count)) = (carried, came_back) {
+    fn note_if_seen_through(&mut self, carried: &Settled, came_back: Option<u32>, message: &Message) {
+        if let (Settled::Done { .. }, Some(count)) = (carried, came_back) {
             self.consumer.harmless_returns.seen_through(message, count);
         }
     }
 
-    fn finish(&mut self, tag: u64, handler: usize, held: Option<Held>, carried: Carried, now: Now) {
+    fn finish(
+        &mut self,
+        tag: u64,
+        handler: usize,
+        held: Option<PendingDelivery>,
+        carried: Settled,
+        now: Now,
+    ) {
         let desk = &mut self.desks[handler];
         match carried {
-            Carried::Settled { dead_lettered } => {
+            Settled::Done { dead_lettered } => {
                 self.window.finished(tag, now.instant);
                 if dead_lettered && desk.worker.descriptor.pauses_on_dead_letter() {
                     let name = desk.worker.name();
@@ -184,18 +191,18 @@ impl Shift<'_> {
                         "an event was dead-lettered; paused until it is resumed"
                     );
                     self.consumer.wanted.send_if_modified(|wanted| {
-                        let runs = *wanted == Wanted::Run;
+                        let runs = *wanted == DesiredState::Run;
                         if runs {
-                            *wanted = Wanted::Pause;
+                            *wanted = DesiredState::Pause;
                         }
                         runs
                     });
-                    self.begin_to_leave(Exit::Paused);
+                    self.begin_to_leave(SessionEnd::Paused);
                 } else if let Some(held) = held {
                     desk.lanes.finished(held.lane());
                 }
             }
-            Carried::Waits {
+            Settled::RetryInPlace {
                 delay,
                 next_attempt,
                 error,
@@ -210,7 +217,7 @@ impl Shift<'_> {
                 }
             }
             // Unsettled; it returns to its queue when the shift ends.
-            Carried::Abandoned => {}
+            Settled::Abandoned => {}
         }
     }
 }
@@ -223,7 +230,7 @@ pub(super) trait Beginning: Send {
 
 /// What became of an attempt at its first poll.
 pub(super) enum Begun {
-    Over(Ended),
+    Over(CompletedAttempt),
     /// It goes on in a task, which reports.
     Waits(JoinHandle<()>),
     /// In what is not the handler's own.
@@ -246,7 +253,7 @@ struct Place<F, S> {
 
 impl<F, S> Beginning for Place<F, S>
 where
-    F: Future<Output = Ended> + Send + 'static,
+    F: Future<Output = CompletedAttempt> + Send + 'static,
     S: Fn(Work) -> F + Send,
 {
     fn begin(&mut self, work: Work, reporter: &UnboundedSender<Report>) -> Begun {
@@ -285,17 +292,17 @@ fn poll_it<T>(
 
 /// One attempt on its way.
 pub(super) struct Work {
-    worker: Arc<Worker>,
+    worker: Arc<BoundHandler>,
     lost: Arc<AtomicBool>,
     reporter: UnboundedSender<Report>,
-    held: Held,
+    held: PendingDelivery,
     probe: bool,
 }
 
 impl Work {
     // Each delivery moves this future to where it runs, so it is kept small: what few deliveries need is boxed when they
     // need it.
-    async fn run(self) -> Ended {
+    async fn run(self) -> CompletedAttempt {
         let started = Instant::now();
         let delivery = &self.held.delivery;
         let outcome = attempt::run(&self.worker, delivery.clone()).await;
@@ -306,13 +313,13 @@ impl Work {
             self.report(News::Ran);
         }
         let carried = if outcome.is_plain() && !self.lost.load(Ordering::Relaxed) {
-            Counts::add(&self.worker.counts.handled);
-            Carried::Settled { dead_lettered: false }
+            HandlerCounts::add(&self.worker.counts.handled);
+            Settled::Done { dead_lettered: false }
         } else {
             Box::pin(self.case().settle_guarded(outcome, counts)).await
         };
         let held = self.held;
-        Ended {
+        CompletedAttempt {
             tag: held.tag,
             carried,
             done: Done { held, took },
@@ -329,9 +336,9 @@ impl Work {
         let _ = self.reporter.send(Report { tag, news });
     }
 
-    fn case(&self) -> Case {
+    fn case(&self) -> Settler {
         let delivery = &self.held.delivery;
-        Case {
+        Settler {
             service: delivery.service().expect("it was made of one").clone(),
             worker: Arc::clone(&self.worker),
             queue: Arc::clone(delivery.shared_queue()),
@@ -345,19 +352,19 @@ impl Work {
     }
 }
 
-impl Ended {
+impl CompletedAttempt {
     fn report(self, reporter: &UnboundedSender<Report>) {
         let Self { tag, carried, done } = self;
         // The shift may be over; then nobody waits for the news.
         let _ = reporter.send(Report {
             tag,
-            news: News::Carried(carried, Some(done)),
+            news: News::Settled(carried, Some(done)),
         });
     }
 }
 
 /// Tells the breaker how an attempt went, and says whether the attempt counts.
-fn record(worker: &Worker, held: &Held, outcome: &Outcome, probe: bool) -> bool {
+fn record(worker: &BoundHandler, held: &PendingDelivery, outcome: &Outcome, probe: bool) -> bool {
     let Some(succeeded) = outcome.health() else {
         return true;
     };

@@ -4,29 +4,29 @@ use std::future::poll_fn;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Exit, HOLD_CHECKS, Shift};
+use super::{ConsumerSession, HOLD_CHECKS, SessionEnd};
 use crate::broker::Incoming;
-use crate::consume::consumer::{Pace, Wanted};
+use crate::consume::consumer::{DesiredState, Pace};
 use crate::message::Message;
 use crate::telemetry;
 
 /// To take one delivery at a time.
-const CAREFULLY: Exit = Exit::Pace(Pace::Careful);
+const CAREFULLY: SessionEnd = SessionEnd::Pace(Pace::Careful);
 
-impl Shift<'_> {
+impl ConsumerSession<'_> {
     /// Starts to leave when the app wants something else than deliveries.
-    pub(super) fn obey(&mut self, wanted: Wanted) {
+    pub(super) fn obey(&mut self, wanted: DesiredState) {
         match wanted {
-            Wanted::Run => {}
-            Wanted::Pause => self.begin_to_leave(Exit::Paused),
-            Wanted::Drain | Wanted::Abort => self.begin_to_leave(Exit::Stopped),
+            DesiredState::Run => {}
+            DesiredState::Pause => self.begin_to_leave(SessionEnd::Paused),
+            DesiredState::Drain | DesiredState::Abort => self.begin_to_leave(SessionEnd::Stopped),
         }
     }
 
     /// Takes no further deliveries, and returns those that have not started; before it takes care it handles them.
-    pub(super) fn begin_to_leave(&mut self, exit: Exit) {
+    pub(super) fn begin_to_leave(&mut self, exit: SessionEnd) {
         let finishes = self.finishes();
-        let is_urgent = exit == Exit::Stopped || (finishes && exit == Exit::Pace(Pace::Probe));
+        let is_urgent = exit == SessionEnd::Stopped || (finishes && exit == SessionEnd::Pace(Pace::Probe));
         if self.leaving.is_some() && !is_urgent {
             return;
         }
@@ -73,7 +73,7 @@ impl Shift<'_> {
         self.unflushed = true;
     }
 
-    pub(super) async fn leave(mut self, exit: Exit) -> Exit {
+    pub(super) async fn leave(mut self, exit: SessionEnd) -> SessionEnd {
         self.stay_awake();
         let acks = self.window.all();
         acks.into_iter()
@@ -103,20 +103,20 @@ impl Shift<'_> {
         *self.awake = Some(self.consumer.service.bus().broker().clock().hold());
     }
 
-    pub(super) fn abort_all(mut self) -> Exit {
+    pub(super) fn abort_all(mut self) -> SessionEnd {
         let tasks = self.running.drain().filter_map(|(_, running)| running.task);
         tasks.for_each(|task| task.abort());
-        Exit::Stopped
+        SessionEnd::Stopped
     }
 
     /// The subscription is gone, and with it every delivery of it.
-    pub(super) async fn lost(mut self) -> Exit {
+    pub(super) async fn lost(mut self) -> SessionEnd {
         self.stay_awake();
         self.let_go_of_what_runs().await;
         self.note_returns();
         match self.leaving {
-            Some(exit @ (Exit::Stopped | Exit::Paused)) => exit,
-            _ => Exit::Lost,
+            Some(exit @ (SessionEnd::Stopped | SessionEnd::Paused)) => exit,
+            _ => SessionEnd::Lost,
         }
     }
 
@@ -155,7 +155,7 @@ impl Shift<'_> {
             telemetry::recycled(&self.consumer.queue);
             // What runs cannot be waited for, since it is what was held.
             self.let_go_of_what_runs().await;
-            self.leaving = Some(Exit::Recycled);
+            self.leaving = Some(SessionEnd::Recycled);
         }
     }
 
@@ -181,7 +181,7 @@ impl Shift<'_> {
     pub(super) fn mind_the_innocent(&mut self, suspect: Option<u32>) {
         if self.pace == Pace::Careful && suspect.is_none() {
             self.start_what_may();
-            self.begin_to_leave(Exit::Pace(Pace::Full));
+            self.begin_to_leave(SessionEnd::Pace(Pace::Full));
         }
     }
 
@@ -193,9 +193,9 @@ impl Shift<'_> {
         let open = self.desks[0].worker.breaker().is_open();
         match self.pace {
             Pace::Probe if self.is_idle() => {
-                self.begin_to_leave(Exit::Pace(if open { Pace::Probe } else { Pace::Full }));
+                self.begin_to_leave(SessionEnd::Pace(if open { Pace::Probe } else { Pace::Full }));
             }
-            Pace::Full | Pace::Careful if open => self.begin_to_leave(Exit::Pace(Pace::Probe)),
+            Pace::Full | Pace::Careful if open => self.begin_to_leave(SessionEnd::Pace(Pace::Probe)),
             _ => {}
         }
     }

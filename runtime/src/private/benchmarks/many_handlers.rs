@@ -11,9 +11,11 @@ use crate::handler::{HandlerDescriptor, HandlerFuture, HandlerList, Registration
 /// So many handlers with so many patterns each, none in common. They take any event, decode nothing and do nothing.
 /// `SHARED` says that all take from one queue, instead of one each.
 #[derive(Debug, Clone, Copy)]
-pub struct Crowd<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>;
+pub struct ManyHandlers<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>;
 
-impl<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool> Crowd<HANDLERS, PATTERNS, SHARED> {
+impl<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>
+    ManyHandlers<HANDLERS, PATTERNS, SHARED>
+{
     /// The key that only the last pattern of the last handler has.
     pub fn last_key(self) -> String {
         key(HANDLERS - 1, PATTERNS - 1)
@@ -56,7 +58,7 @@ fn key(handler: usize, pattern: usize) -> String {
 }
 
 impl<S, const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool> HandlerList<S>
-    for Crowd<HANDLERS, PATTERNS, SHARED>
+    for ManyHandlers<HANDLERS, PATTERNS, SHARED>
 {
     fn each(add: &mut dyn FnMut(Registration<S>)) {
         for handler in 0..HANDLERS {

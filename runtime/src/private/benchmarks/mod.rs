@@ -8,7 +8,7 @@ mod wire;
 
 #[cfg(feature = "rabbitmq")]
 pub use crate::broker::rabbitmq::packed::Packed;
-pub use many_handlers::Crowd;
-pub use null_broker::Treadmill;
+pub use many_handlers::ManyHandlers;
+pub use null_broker::NullBroker;
 pub use topics::Topics;
 pub use wire::Wire;

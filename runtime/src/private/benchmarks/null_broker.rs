@@ -21,10 +21,10 @@ use crate::topology::{BindingPlan, Plan};
 
 /// A broker that confirms what it is sent at once, forgets it, and hands out one message as often as it is told to.
 #[derive(Debug, Clone)]
-pub struct Treadmill(Arc<Belt>);
+pub struct NullBroker(Arc<NullBrokerState>);
 
 #[derive(Debug)]
-struct Belt {
+struct NullBrokerState {
     message: Arc<Message>,
     /// The only queue that it comes from; any, unless said.
     queue: Option<String>,
@@ -36,7 +36,7 @@ struct Belt {
     wakers: Mutex<Vec<Waker>>,
 }
 
-impl Treadmill {
+impl NullBroker {
     /// One that hands out this message. It comes to whichever handler of the bus's apps subscribes first.
     pub fn new(wire: &Wire) -> Self {
         Self::of(wire, None)
@@ -48,7 +48,7 @@ impl Treadmill {
     }
 
     fn of(wire: &Wire, queue: Option<String>) -> Self {
-        Self(Arc::new(Belt {
+        Self(Arc::new(NullBrokerState {
             message: Arc::clone(&wire.message),
             queue,
             clock: Clock::real(),
@@ -76,7 +76,7 @@ impl Treadmill {
     }
 }
 
-impl Belt {
+impl NullBrokerState {
     fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,7 +102,7 @@ impl Belt {
     }
 }
 
-impl Broker for Treadmill {
+impl Broker for NullBroker {
     fn declare<'a>(&'a self, _: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async { Ok(()) })
     }
@@ -167,7 +167,7 @@ impl Broker for Treadmill {
 /// A subscription.
 #[derive(Debug)]
 struct Run {
-    belt: Arc<Belt>,
+    belt: Arc<NullBrokerState>,
     prefetch: usize,
     last_tag: u64,
     /// The tag that the first of `unsettled` is about.

@@ -12,7 +12,7 @@ use crate::message::timestamp::Timestamp;
 use crate::wire::error_text::{Redact, chain};
 use crate::wire::limits::Limits;
 use crate::wire::origin::{Arrival, origin};
-use crate::wire::republish::{Destination, Details, Fate, republish};
+use crate::wire::republish::{Destination, Details, RepublishKind, republish};
 
 const DELAYS: &str = "payments.delay";
 const DELAY: &str = "payments.take_payment.delay.5s";
@@ -23,7 +23,7 @@ fn first_received_at() -> Timestamp {
     Timestamp::from_millis(1_763_892_000_123)
 }
 
-fn details(fate: Fate, error: Option<&str>) -> Details<'_> {
+fn details(fate: RepublishKind, error: Option<&str>) -> Details<'_> {
     Details {
         service: "payments",
         handler: "take_payment",
@@ -44,7 +44,7 @@ fn retry_with(message: &Message, attempt: u32, error: Option<&str>) -> Message {
         exchange: DELAYS,
         routing_key: DELAY,
     };
-    send(message, to, &details(Fate::Retry { attempt }, error))
+    send(message, to, &details(RepublishKind::Retry { attempt }, error))
 }
 
 fn retry(message: &Message) -> Message {
@@ -56,7 +56,7 @@ fn dead_letter(message: &Message) -> Message {
         exchange: DEAD,
         routing_key: DEAD_LETTERS,
     };
-    let fate = Fate::DeadLetter {
+    let fate = RepublishKind::DeadLetter {
         reason: Reason::Failed,
         attempts: 8,
         at: Timestamp::from_millis(1_763_894_000_000),
@@ -416,7 +416,7 @@ fn error_text_is_cut_to_2_kib_between_characters() {
 fn redacted_by(text: &str, redact: Redact<'_>) -> String {
     let details = Details {
         redact: Some(redact),
-        ..details(Fate::Retry { attempt: 2 }, Some(text))
+        ..details(RepublishKind::Retry { attempt: 2 }, Some(text))
     };
     let to = Destination {
         exchange: DELAYS,
@@ -460,7 +460,7 @@ fn squeezed(message: &Message, limits: &Limits, error: &str) -> Message {
         exchange: DELAYS,
         routing_key: DELAY,
     };
-    let details = details(Fate::Retry { attempt: 2 }, Some(error));
+    let details = details(RepublishKind::Retry { attempt: 2 }, Some(error));
     republish(message, &origin_of(message), to, &details, limits)
 }
 

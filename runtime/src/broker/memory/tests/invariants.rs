@@ -11,7 +11,7 @@ use proptest::prelude::{Strategy, any, prop, proptest};
 use super::{binding, body, declare, exchange, jump, message, now, queue, send, soon, subscribe, text};
 use crate::broker::memory::MemoryBroker;
 use crate::broker::memory::queue::Entry;
-use crate::broker::memory::state::{Phase, State};
+use crate::broker::memory::state::{MemoryState, Phase};
 use crate::broker::{Broker, BrokerState, Subscription};
 use crate::clock::Clock;
 use crate::topology::{Argument, ExchangeKind};
@@ -110,7 +110,7 @@ async fn take_step(broker: &MemoryBroker, all: &mut Vec<Box<dyn Subscription>>, 
 }
 
 /// The books balance: what is held is somewhere, and nothing waits that could move.
-fn check(state: &State) {
+fn check(state: &MemoryState) {
     let mut held = 0;
     let mut watched = BTreeSet::new();
     for (id, queue) in state.queues.iter() {

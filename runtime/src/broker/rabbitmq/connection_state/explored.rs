@@ -3,8 +3,11 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use super::{Came, Course, Duty, FIRST_WAIT, LAST_WAIT, LASTING, News, Numbered, State};
-use crate::state_explorer::{World, exhaust};
+use super::{
+    ActionResult, ConnectionChange, ConnectionState, FIRST_WAIT, LAST_WAIT, LASTING, NextAction, Numbered,
+    Reconnector,
+};
+use crate::state_explorer::{Model, exhaust};
 
 /// A connection, by its number alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,10 +30,10 @@ enum Worker {
 /// A link, the network under it, and one who works on it.
 #[derive(Clone)]
 struct Linked {
-    course: Course<Line>,
-    duty: Duty<Line>,
+    course: Reconnector<Line>,
+    duty: NextAction<Line>,
     /// What the worker can see. It holds the last state alone.
-    shown: State<Line>,
+    shown: ConnectionState<Line>,
     worker: Worker,
     /// The connection that really is there.
     alive: Option<u64>,
@@ -58,16 +61,16 @@ enum Step {
     /// The supervisor sees that.
     Stop,
     /// The worker looks at the state.
-    Look,
+    TopologyCheck,
 }
 
 impl Linked {
     fn new() -> Self {
-        let mut course = Course::from(Line(1));
+        let mut course = Reconnector::from(Line(1));
         Self {
             duty: course.duty(Duration::ZERO),
             course,
-            shown: State::Up(Line(1)),
+            shown: ConnectionState::Up(Line(1)),
             worker: Worker::Waits,
             alive: Some(1),
             most: FIRST_WAIT,
@@ -78,9 +81,9 @@ impl Linked {
         }
     }
 
-    fn came(&mut self, came: Came<Line>) -> Result<(), String> {
+    fn came(&mut self, came: ActionResult<Line>) -> Result<(), String> {
         self.most = match &came {
-            Came::Refused(_) => (self.most * 2).min(LAST_WAIT),
+            ActionResult::Refused(_) => (self.most * 2).min(LAST_WAIT),
             _ => FIRST_WAIT,
         };
         self.shown = self.course.take(came);
@@ -91,13 +94,13 @@ impl Linked {
         };
         self.duty = self.course.duty(since);
         match &self.duty {
-            Duty::Dial { after, .. } if *after < least => {
+            NextAction::Dial { after, .. } if *after < least => {
                 Err(format!("the next connection follows the last after {after:?}"))
             }
-            Duty::Dial { after, .. } if *after > self.most.max(least) || *after < self.most / 2 => {
+            NextAction::Dial { after, .. } if *after > self.most.max(least) || *after < self.most / 2 => {
                 Err(format!("it waits {after:?}, not about {:?}", self.most))
             }
-            Duty::Watch(line) if Some(line.0) != self.alive && self.alive.is_some() => {
+            NextAction::Watch(line) if Some(line.0) != self.alive && self.alive.is_some() => {
                 Err(format!("it watches {line:?}, and {:?} is there", self.alive))
             }
             _ => Ok(()),
@@ -106,19 +109,19 @@ impl Linked {
 
     fn look(&mut self) -> Worker {
         match (&self.worker, &self.shown) {
-            (Worker::Waits, State::Up(line)) => Worker::Works(line.0),
-            (Worker::Waits, State::Closed) => Worker::Gone,
+            (Worker::Waits, ConnectionState::Up(line)) => Worker::Works(line.0),
+            (Worker::Waits, ConnectionState::Closed) => Worker::Gone,
             (Worker::Works(number), shown) => match shown.news(*number) {
-                News::Same => Worker::Works(*number),
-                News::Lost(_) => Worker::Waits,
-                News::Closed => Worker::Gone,
+                ConnectionChange::Same => Worker::Works(*number),
+                ConnectionChange::Lost(_) => Worker::Waits,
+                ConnectionChange::Closed => Worker::Gone,
             },
             (worker, _) => worker.clone(),
         }
     }
 }
 
-impl World for Linked {
+impl Model for Linked {
     type Step = Step;
 
     fn steps(&self) -> Vec<Step> {
@@ -133,20 +136,20 @@ impl World for Linked {
             steps.push(Step::Age);
         }
         match &self.duty {
-            Duty::Watch(_) if self.alive.is_none() => steps.push(Step::Notice),
-            Duty::Dial { .. } => {
+            NextAction::Watch(_) if self.alive.is_none() => steps.push(Step::Notice),
+            NextAction::Dial { .. } => {
                 steps.push(Step::LetIn);
                 if self.refusals < 9 {
                     steps.push(Step::Refuse);
                 }
             }
-            Duty::Watch(_) | Duty::End => {}
+            NextAction::Watch(_) | NextAction::End => {}
         }
-        if !self.is_wanted && self.duty != Duty::End {
+        if !self.is_wanted && self.duty != NextAction::End {
             steps.push(Step::Stop);
         }
         if self.clone().look() != self.worker {
-            steps.push(Step::Look);
+            steps.push(Step::TopologyCheck);
         }
         steps
     }
@@ -166,15 +169,15 @@ impl World for Linked {
                 self.is_wanted = false;
                 Ok(())
             }
-            Step::Notice => self.came(Came::Lost("cut".to_owned())),
+            Step::Notice => self.came(ActionResult::Lost("cut".to_owned())),
             Step::Refuse => {
                 self.refusals += 1;
                 // So long it had waited.
                 self.is_young = false;
-                self.came(Came::Refused("no".to_owned()))
+                self.came(ActionResult::Refused("no".to_owned()))
             }
             Step::LetIn => {
-                let Duty::Dial { number, .. } = self.duty else {
+                let NextAction::Dial { number, .. } = self.duty else {
                     return Err("it let itself in".to_owned());
                 };
                 if number != u64::from(self.losses) + 1 {
@@ -185,13 +188,13 @@ impl World for Linked {
                 }
                 self.alive = Some(number);
                 self.is_young = true;
-                self.came(Came::In(Line(number)))
+                self.came(ActionResult::In(Line(number)))
             }
             Step::Stop => {
                 self.alive = None;
-                self.came(Came::Stopped)
+                self.came(ActionResult::Stopped)
             }
-            Step::Look => {
+            Step::TopologyCheck => {
                 self.worker = self.look();
                 Ok(())
             }
@@ -200,7 +203,7 @@ impl World for Linked {
 
     fn end(&self) -> Result<(), String> {
         if !self.is_wanted {
-            let all_gone = self.shown == State::Closed && self.worker == Worker::Gone;
+            let all_gone = self.shown == ConnectionState::Closed && self.worker == Worker::Gone;
             return all_gone
                 .then_some(())
                 .ok_or_else(|| format!("{:?} is left of a link that is closed", self.worker));
@@ -213,9 +216,9 @@ impl World for Linked {
 
     fn key(&self) -> impl Hash {
         let shown = match &self.shown {
-            State::Up(line) => Some(line.0),
-            State::Down(_) => None,
-            State::Closed => Some(u64::MAX),
+            ConnectionState::Up(line) => Some(line.0),
+            ConnectionState::Down(_) => None,
+            ConnectionState::Closed => Some(u64::MAX),
         };
         let counts = (self.losses, self.refusals, self.is_wanted, self.is_young);
         (shown, &self.worker, self.alive, self.most, counts)
@@ -230,7 +233,7 @@ impl World for Linked {
 #[derive(Clone)]
 struct Wanted(Linked);
 
-impl World for Wanted {
+impl Model for Wanted {
     type Step = Step;
 
     fn steps(&self) -> Vec<Step> {

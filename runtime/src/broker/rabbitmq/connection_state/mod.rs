@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::connection::Live;
+use super::connection::LiveConnection;
 use crate::backoff::Backoff;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -16,7 +16,7 @@ const LASTING: Duration = Duration::from_secs(1);
 
 /// How a link is, as all who work on it see it. They may miss a state, but never the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State<L = Live> {
+pub(super) enum ConnectionState<L = LiveConnection> {
     Up(L),
     Down(String),
     Closed,
@@ -29,7 +29,7 @@ pub(super) trait Numbered {
 
 /// What a link's state means to those who work on one of its connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum ConnectionChange {
     /// It lives.
     Same,
     /// It is gone, for this reason.
@@ -38,22 +38,22 @@ pub(super) enum News {
     Closed,
 }
 
-impl<L: Numbered> State<L> {
+impl<L: Numbered> ConnectionState<L> {
     /// What it means to those who work on the connection `number`.
-    pub(super) fn news(&self, number: u64) -> News {
+    pub(super) fn news(&self, number: u64) -> ConnectionChange {
         match self {
-            Self::Up(live) if live.number() == number => News::Same,
+            Self::Up(live) if live.number() == number => ConnectionChange::Same,
             // The state between was missed.
-            Self::Up(_) => News::Lost("the connection was lost".to_owned()),
-            Self::Down(why) => News::Lost(why.clone()),
-            Self::Closed => News::Closed,
+            Self::Up(_) => ConnectionChange::Lost("the connection was lost".to_owned()),
+            Self::Down(why) => ConnectionChange::Lost(why.clone()),
+            Self::Closed => ConnectionChange::Closed,
         }
     }
 }
 
 /// What the supervisor is to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Duty<L = Live> {
+pub(super) enum NextAction<L = LiveConnection> {
     /// Watch this connection until it is lost or no longer wanted.
     Watch(L),
     /// Wait so long, then try to make the connection of this number, unless it is no longer wanted.
@@ -64,7 +64,7 @@ pub(super) enum Duty<L = Live> {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Came<L = Live> {
+pub(super) enum ActionResult<L = LiveConnection> {
     /// The connection was lost, for this reason.
     Lost(String),
     /// A server let us in.
@@ -78,46 +78,46 @@ pub(super) enum Came<L = Live> {
 /// The course of one link.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Course<L = Live> {
-    state: State<L>,
+pub(super) struct Reconnector<L = LiveConnection> {
+    state: ConnectionState<L>,
     /// Of the connection there is, or was last.
     number: u64,
     backoff: Backoff,
 }
 
-impl<L: Numbered + Clone> Course<L> {
+impl<L: Numbered + Clone> Reconnector<L> {
     /// From the first connection on.
     pub(super) fn from(live: L) -> Self {
         Self {
             number: live.number(),
-            state: State::Up(live),
+            state: ConnectionState::Up(live),
             backoff: Backoff::new(FIRST_WAIT, LAST_WAIT),
         }
     }
 
     /// What to do next, so long after the last connection was made.
-    pub(super) fn duty(&mut self, since: Duration) -> Duty<L> {
+    pub(super) fn duty(&mut self, since: Duration) -> NextAction<L> {
         match &self.state {
-            State::Up(live) => Duty::Watch(live.clone()),
-            State::Down(_) => Duty::Dial {
+            ConnectionState::Up(live) => NextAction::Watch(live.clone()),
+            ConnectionState::Down(_) => NextAction::Dial {
                 after: self.backoff.wait().max(LASTING.saturating_sub(since)),
                 number: self.number + 1,
             },
-            State::Closed => Duty::End,
+            ConnectionState::Closed => NextAction::End,
         }
     }
 
     /// Takes what came of it, and says how the link is from now on.
-    pub(super) fn take(&mut self, came: Came<L>) -> State<L> {
+    pub(super) fn take(&mut self, came: ActionResult<L>) -> ConnectionState<L> {
         self.state = match came {
-            Came::In(live) => {
+            ActionResult::In(live) => {
                 self.number = live.number();
                 // The next loss begins with a short wait again.
                 self.backoff.reset();
-                State::Up(live)
+                ConnectionState::Up(live)
             }
-            Came::Lost(why) | Came::Refused(why) => State::Down(why),
-            Came::Stopped => State::Closed,
+            ActionResult::Lost(why) | ActionResult::Refused(why) => ConnectionState::Down(why),
+            ActionResult::Stopped => ConnectionState::Closed,
         };
         self.state.clone()
     }

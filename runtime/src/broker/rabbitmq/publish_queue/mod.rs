@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 
-use super::confirm_tracker::{Ledger, Word};
-use super::error::Fault;
+use super::confirm_tracker::{ConfirmResult, ConfirmTracker};
+use super::error::RabbitError;
 use crate::broker::Publish;
 use crate::bus::refusal::Refusal;
 use crate::message::Message;
@@ -19,16 +19,16 @@ const MOST_FORGOTTEN: usize = 10_000;
 
 /// Every message that the publisher holds.
 #[derive(Default)]
-pub(super) struct Outbox {
+pub(super) struct PublishQueue {
     waiting: VecDeque<Publish>,
-    ledger: Ledger<Publish>,
+    ledger: ConfirmTracker<Publish>,
     /// How many of those that wait leave alone, each once the one before is confirmed: one of them cost a channel.
     one_by_one: usize,
     closing: bool,
     has_refused: bool,
 }
 
-impl Outbox {
+impl PublishQueue {
     /// Takes a message, unless it takes nothing more.
     pub(super) fn take(&mut self, publish: Publish) {
         if self.closing {
@@ -88,8 +88,8 @@ impl Outbox {
     }
 
     /// The broker said its word about the publish `number`; with it came the return of the publish `carried`.
-    pub(super) fn answered(&mut self, number: u64, word: Word, carried: Option<u64>) {
-        self.has_refused |= word == Word::Nack;
+    pub(super) fn answered(&mut self, number: u64, word: ConfirmResult, carried: Option<u64>) {
+        self.has_refused |= word == ConfirmResult::Nack;
         self.ledger.answered(number, word, carried);
     }
 
@@ -112,7 +112,7 @@ impl Outbox {
 
     /// The channel is gone. Everything under way comes back to be sent again, but for what the broker closed the channel
     /// for. Says how many were under way, and how many of them leave again.
-    pub(super) fn channel_lost(&mut self, fault: &Fault) -> (usize, usize) {
+    pub(super) fn channel_lost(&mut self, fault: &RabbitError) -> (usize, usize) {
         self.tell();
         self.has_refused = false;
         let under_way = self.ledger.lost();
@@ -175,14 +175,14 @@ impl Outbox {
 }
 
 /// Whether the broker closed the channel for the exchange that the message is addressed to.
-fn is_blamed(fault: &Fault, message: &Message) -> bool {
+fn is_blamed(fault: &RabbitError, message: &Message) -> bool {
     (fault.is_missing() || fault.is_forbidden())
         && fault
             .thing()
             .is_some_and(|thing| thing.kind == "exchange" && thing.name == &*message.exchange)
 }
 
-fn refusal(fault: &Fault) -> Refusal {
+fn refusal(fault: &RabbitError) -> Refusal {
     if fault.is_missing() {
         return Refusal::NoExchange;
     }

@@ -8,16 +8,16 @@ use std::task::{Context, Waker};
 
 use tokio::sync::Semaphore;
 
-use super::super::Outbox;
+use super::super::PublishQueue;
 use crate::broker::Publish;
-use crate::broker::rabbitmq::confirm_tracker::Word;
-use crate::broker::rabbitmq::error::Fault;
+use crate::broker::rabbitmq::confirm_tracker::ConfirmResult;
+use crate::broker::rabbitmq::error::RabbitError;
 use crate::bus::confirm::{Answers, confirm_together};
 use crate::bus::refusal::Refusal;
 use crate::bus::{Unsent, told};
 use crate::error::PublishFault;
 use crate::message::Message;
-use crate::state_explorer::World;
+use crate::state_explorer::Model;
 
 /// What is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,14 +77,14 @@ struct Caller {
 
 /// A message on the way to the broker, or its word on the way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Way {
+struct InFlightPublish {
     number: u64,
     caller: usize,
 }
 
 /// The world.
 pub(super) struct Publishing {
-    outbox: Option<Outbox>,
+    outbox: Option<PublishQueue>,
     callers: Vec<Caller>,
     /// The answers of those that come together, while they are waited for.
     lots: Vec<Option<Answers>>,
@@ -97,9 +97,9 @@ pub(super) struct Publishing {
     /// Why the broker has closed the channel, before the publisher knows.
     fault: Option<(u16, &'static str)>,
     /// Written, and not read by the broker.
-    written: VecDeque<Way>,
+    written: VecDeque<InFlightPublish>,
     /// Answered by the broker, and not seen by the publisher.
-    words: Vec<(Way, bool)>,
+    words: Vec<(InFlightPublish, bool)>,
     /// The library's line of returned messages.
     line: VecDeque<u64>,
     marks: Vec<u64>,
@@ -167,7 +167,7 @@ impl Publishing {
         };
         let callers = lots.iter().enumerate().flat_map(in_lot);
         Self {
-            outbox: Some(Outbox::default()),
+            outbox: Some(PublishQueue::default()),
             callers: callers.collect(),
             lots: lots.iter().map(|_| None).collect(),
             window: Arc::new(Semaphore::new(room.window)),
@@ -252,7 +252,7 @@ impl Publishing {
             return Err(format!("{at} left behind one that came after it"));
         }
         (caller.sent_on, caller.fate, caller.heard) = (Some(channel), Fate::Unknown, false);
-        self.written.push_back(Way { number, caller: at });
+        self.written.push_back(InFlightPublish { number, caller: at });
         Ok(())
     }
 
@@ -280,7 +280,7 @@ impl Publishing {
         Ok(())
     }
 
-    fn lose(&mut self, fault: &Fault) {
+    fn lose(&mut self, fault: &RabbitError) {
         self.channel = None;
         self.fault = None;
         self.is_blocked = false;
@@ -311,7 +311,7 @@ impl Publishing {
 
     /// The caller of a lot waits no longer.
     fn tell(&mut self, lot: usize) -> Result<(), String> {
-        let is_closing = self.outbox.as_ref().is_none_or(Outbox::is_closing);
+        let is_closing = self.outbox.as_ref().is_none_or(PublishQueue::is_closing);
         let Some(answers) = self.lots[lot].take() else {
             return Ok(());
         };
@@ -401,7 +401,7 @@ fn check_answer(
     ))
 }
 
-impl World for Publishing {
+impl Model for Publishing {
     type Step = Step;
 
     fn steps(&self) -> Vec<Step> {
@@ -486,7 +486,11 @@ impl World for Publishing {
                 let (way, taken) = self.words.remove(at);
                 // It is heard of this sending, for words of other channels never come.
                 self.callers[way.caller].heard = true;
-                let word = if taken { Word::Ack } else { Word::Nack };
+                let word = if taken {
+                    ConfirmResult::Ack
+                } else {
+                    ConfirmResult::Nack
+                };
                 let carried = self.line.pop_front();
                 if let Some(outbox) = &mut self.outbox {
                     outbox.answered(way.number, word, carried);
@@ -509,11 +513,11 @@ impl World for Publishing {
             }
             Step::Cut => {
                 self.room.cuts -= 1;
-                self.lose(&Fault::new("cut"));
+                self.lose(&RabbitError::new("cut"));
             }
             Step::SeeFault => {
                 let (code, text) = self.fault.ok_or("no fault")?;
-                self.lose(&Fault::said(code, text));
+                self.lose(&RabbitError::said(code, text));
             }
             Step::Open => {
                 self.channels += 1;
@@ -544,8 +548,8 @@ impl World for Publishing {
             Step::End => {
                 let outbox = self.outbox.take();
                 // The channel goes with it, and all that is on the way.
-                self.lose(&Fault::new("the end"));
-                outbox.into_iter().for_each(Outbox::refuse_all);
+                self.lose(&RabbitError::new("the end"));
+                outbox.into_iter().for_each(PublishQueue::refuse_all);
             }
         }
         let held = self
@@ -596,7 +600,7 @@ impl World for Publishing {
                 (it.came, it.told, sent, it.fate, it.heard, it.ever_taken, word)
             })
             .collect();
-        let ago = |way: &Way| (next - way.number, way.caller);
+        let ago = |way: &InFlightPublish| (next - way.number, way.caller);
         let written: Vec<_> = self.written.iter().map(ago).collect();
         let words: Vec<_> = self.words.iter().map(|(way, taken)| (ago(way), *taken)).collect();
         let line: Vec<_> = self.line.iter().map(|number| next - number).collect();
