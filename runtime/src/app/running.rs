@@ -16,12 +16,14 @@ use crate::app::spec::{Handler, Parts, patterns_of};
 use crate::broker::QueueSource;
 use crate::bus::Bus;
 use crate::bus::config::Declare;
-use crate::consume::Service;
 use crate::consume::bound_handler::BoundHandler;
-use crate::consume::consumer::{Consumer, ConsumerState, ConsumerStatus, DesiredState};
+use crate::consume::consumed_queue::ConsumedQueue;
+use crate::consume::consumer::Consumer;
 use crate::consume::queue_handlers::QueueHandlers;
 use crate::consume::redelivery_tracker::RedeliveryTracker;
 use crate::consume::retired_queue::RetiredQueue;
+use crate::consume::service::Service;
+use crate::consume::status::{ConsumerState, ConsumerStatus, DesiredState};
 use crate::error::{ConfigError, Result, ShutdownError};
 use crate::topology::Names;
 
@@ -103,21 +105,21 @@ impl RunningApp {
             .iter()
             .map(|handler| Arc::new(parts.worker(handler, config.speed_up)))
             .collect();
-        let consumer = Consumer {
+        let queue = ConsumedQueue {
             service: self.service.clone(),
-            queue: Arc::clone(&name),
+            name: Arc::clone(&name),
             source,
             prefetch: handlers
                 .iter()
                 .map(|handler| handler.descriptor.prefetch())
                 .max()
                 .unwrap_or(1),
-            workers: QueueHandlers::new(workers.clone()),
-            wanted: watch::Sender::new(DesiredState::Run),
+            handlers: QueueHandlers::new(workers.clone()),
+            desired: watch::Sender::new(DesiredState::Run),
             status: Arc::default(),
-            harmless_returns: RedeliveryTracker::default(),
+            redeliveries: RedeliveryTracker::default(),
         };
-        let (wanted, status) = (consumer.wanted.clone(), Arc::clone(&consumer.status));
+        let (wanted, status) = (queue.desired.clone(), Arc::clone(&queue.status));
         self.queues.push(RunningQueue {
             name,
             workers,
@@ -125,7 +127,9 @@ impl RunningApp {
             status,
         });
         let (started, start) = oneshot::channel();
-        self.tasks.get_mut().push(tokio::spawn(consumer.run(started)));
+        self.tasks
+            .get_mut()
+            .push(tokio::spawn(Consumer::new(queue).run(started)));
         start
     }
 
@@ -192,9 +196,13 @@ impl RunningApp {
         queue.wanted.send_if_modified(|wanted| {
             let changes = *wanted == from;
             if changes {
-                queue.status.call(self.service.bus().broker().clock().hold());
+                queue
+                    .status
+                    .command_sent(self.service.bus().broker().clock().hold());
                 *wanted = to;
-                queue.status.call(self.service.bus().broker().clock().hold());
+                queue
+                    .status
+                    .command_sent(self.service.bus().broker().clock().hold());
             }
             changes
         });

@@ -448,19 +448,24 @@ impl Outgoing {
     /// What its publisher is told of an event that was confirmed, or was not.
     fn conclude(self, sent: Result<(), Unsent>) -> Result<String> {
         let Self { name, event_id, .. } = self;
-        telemetry::published(&name.event_type, name.sent, sent.as_ref().err());
         match sent {
-            Ok(()) => Ok(event_id),
+            Ok(()) => {
+                telemetry::published(&name.event_type, name.labels);
+                Ok(event_id)
+            }
             Err(Unsent {
                 fault,
                 maybe_delivered,
-            }) => Err(PublishError {
-                event_type: name.event_type.into_owned(),
-                event_id,
-                fault,
-                maybe_delivered,
+            }) => {
+                telemetry::publish_failed(&name.event_type, &fault, maybe_delivered);
+                Err(PublishError {
+                    event_type: name.event_type.into_owned(),
+                    event_id,
+                    fault,
+                    maybe_delivered,
+                }
+                .into())
             }
-            .into()),
         }
     }
 }

@@ -9,7 +9,6 @@ use tokio::task::futures::TaskLocalFuture;
 use tokio::task::{self, JoinHandle};
 use uuid::Uuid;
 
-use crate::consume::Service;
 use crate::context::trace::TraceContext;
 use crate::handler::delivery::Delivery;
 
@@ -146,7 +145,7 @@ impl Context {
     pub fn service(&self) -> Option<&Arc<str>> {
         match &self.0 {
             Origin::Outside(_) => None,
-            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => delivery.service().map(Service::name),
+            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => delivery.service(),
         }
     }
 
