@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use metrics::{Key, Label, Level, Metadata, counter, gauge, with_recorder};
 
-use crate::bus::Unsent;
 use crate::consume::outcome::Outcome;
 use crate::consume::settle::Settler;
 use crate::event::DomainEvent;
@@ -100,24 +99,18 @@ impl Received {
     }
 }
 
-/// An event was confirmed, or not.
-pub(crate) fn published(event_type: &str, sent: Sent, error: Option<&Unsent>) {
-    match error {
-        None => match sent.0 {
-            Some(labels) => count(&Key::from_static_parts(SENT, labels)),
-            None => counter!(SENT, "tidings.event.type" => event_type.to_owned()).increment(1),
-        },
-        Some(unsent) => {
-            let error = unsent.fault.to_string();
-            tracing::warn!(
-                event_type,
-                maybe_delivered = unsent.maybe_delivered,
-                "cannot publish: {error}"
-            );
-            counter!(SENT, "tidings.event.type" => event_type.to_owned(), "error.type" => "unconfirmed")
-                .increment(1);
-        }
+/// The broker confirmed an event.
+pub(crate) fn published(event_type: &str, sent: Sent) {
+    match sent.0 {
+        Some(labels) => count(&Key::from_static_parts(SENT, labels)),
+        None => counter!(SENT, "tidings.event.type" => event_type.to_owned()).increment(1),
     }
+}
+
+/// The broker did not confirm an event.
+pub(crate) fn publish_failed(event_type: &str, error: &dyn std::fmt::Display, maybe_delivered: bool) {
+    tracing::warn!(event_type, maybe_delivered, %error, "publish failed");
+    counter!(SENT, "tidings.event.type" => event_type.to_owned(), "error.type" => "unconfirmed").increment(1);
 }
 
 /// A handler has run.

@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use crate::broker::{Incoming, QueueSource, Subscribe, Subscription};
-use crate::bus::Unsent;
+use crate::bus::unconfirmed::Unconfirmed;
 use crate::error::PublishFault;
 use crate::message::Message;
 use crate::message::timestamp::Timestamp;
@@ -161,9 +161,9 @@ async fn move_one(service: &Service, queue: &Arc<str>, incoming: Incoming) -> Op
     let message = Arc::new(orphan(service, queue, &incoming.message));
     let mut wait = FIRST_WAIT;
     loop {
-        let trouble = match service.bus().send(Arc::clone(&message), true, false).await {
+        let trouble = match service.bus().publish_message(Arc::clone(&message), true).await {
             Ok(()) => return Some(incoming.tag),
-            Err(Unsent {
+            Err(Unconfirmed {
                 fault: PublishFault::Closed,
                 ..
             }) => return None,

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::bus::Unsent;
+use crate::bus::unconfirmed::Unconfirmed;
 use crate::context::Context;
 use crate::error::PublishFault;
 use crate::handler::delivery::Delivery;
@@ -202,14 +202,17 @@ impl Settler {
             let results = join_all(
                 unsent
                     .iter()
-                    .map(|message| bus.send(Arc::clone(message), false, false)),
+                    .map(|message| bus.publish_message(Arc::clone(message), false)),
             )
             .await;
             let mut failed = Vec::new();
             let mut last = None;
             for (message, result) in unsent.into_iter().zip(results) {
                 let kind = message.properties.kind().unwrap_or_default();
-                telemetry::published(kind, Sent::other(), result.as_ref().err());
+                match &result {
+                    Ok(()) => telemetry::published(kind, Sent::other()),
+                    Err(error) => telemetry::publish_failed(kind, &error.fault, error.maybe_delivered),
+                }
                 if let Err(error) = result {
                     failed.push(message);
                     last = Some(error);
@@ -221,11 +224,11 @@ impl Settler {
                     HandlerCounts::add(&self.worker.counts.handled);
                     return Settled::Done { dead_lettered: false };
                 }
-                Some(Unsent {
+                Some(Unconfirmed {
                     fault: PublishFault::Closed,
                     ..
                 }) => return Settled::Abandoned,
-                Some(Unsent {
+                Some(Unconfirmed {
                     fault: PublishFault::Unpublishable(fault),
                     ..
                 }) => {
@@ -323,7 +326,12 @@ impl Settler {
                 Some(delay) => Some(self.delay_declared(delay).await),
                 None => None,
             };
-            match self.service.bus().send(Arc::clone(&message), true, false).await {
+            match self
+                .service
+                .bus()
+                .publish_message(Arc::clone(&message), true)
+                .await
+            {
                 Ok(()) => {
                     self.worker.set_trouble(None);
                     if let Some(since) = since {
@@ -332,7 +340,7 @@ impl Settler {
                     }
                     return Settled::Done { dead_lettered: false };
                 }
-                Err(Unsent {
+                Err(Unconfirmed {
                     fault: PublishFault::Closed,
                     ..
                 }) => return Settled::Abandoned,
