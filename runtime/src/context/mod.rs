@@ -1,4 +1,4 @@
-//! What ties together all that one request set off: correlation, cause and trace.
+//! Correlation, cause and trace of events.
 
 #[cfg(feature = "runtime")]
 pub(crate) mod current;
