@@ -1,4 +1,4 @@
-//! The one error of the crate: a variant a stage.
+//! The error of the crate, with one variant per stage.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,62 +6,80 @@ use std::time::Duration;
 
 use crate::bus::refusal::Refusal;
 use crate::event::payload::Unpublishable;
+use crate::handler::error::BoxError;
 
-/// The result of everything that can fail here.
+/// A result whose error is [`Error`] by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, by the stage it went wrong in. The cause is in [`source`](StdError::source), never in the text;
-/// no password is in either.
+/// The error of this crate: one variant per stage in which something can fail.
+///
+/// The text says what failed, and [`source`](StdError::source) returns the cause. Neither contains a password.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is missing or wrong.
     Config(ConfigError),
-    /// No broker answered, or it would not let us in.
+    /// No broker answered in time, or the broker rejected the connection.
     Connect(ConnectError),
-    /// An exchange, queue or binding could not be declared.
+    /// An exchange, queue or binding could not be declared or verified.
     Declare(DeclareError),
-    /// An event was not published, or not surely.
+    /// An event was not published, or its publish was not confirmed.
     Publish(PublishError),
-    /// No deliveries can be taken from a queue.
+    /// A queue cannot be consumed.
     Subscribe(SubscribeError),
-    /// The app cannot start; every fault that was found is listed.
+    /// The specification of an app has faults. The error lists all of them.
     Start(StartError),
-    /// The app ended before all of its handlers had.
+    /// Handlers were still running when the app stopped.
     Shutdown(ShutdownError),
+}
+
+impl Error {
+    fn inner(&self) -> &(dyn StdError + 'static) {
+        match self {
+            Self::Config(error) => error,
+            Self::Connect(error) => error,
+            Self::Declare(error) => error,
+            Self::Publish(error) => error,
+            Self::Subscribe(error) => error,
+            Self::Start(error) => error,
+            Self::Shutdown(error) => error,
+        }
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(error) => error.fmt(f),
-            Self::Connect(error) => error.fmt(f),
-            Self::Declare(error) => error.fmt(f),
-            Self::Publish(error) => error.fmt(f),
-            Self::Subscribe(error) => error.fmt(f),
-            Self::Start(error) => error.fmt(f),
-            Self::Shutdown(error) => error.fmt(f),
-        }
+        fmt::Display::fmt(self.inner(), f)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Config(error) => error.source(),
-            Self::Connect(error) => error.source(),
-            Self::Declare(error) => error.source(),
-            Self::Publish(error) => error.source(),
-            Self::Subscribe(error) => error.source(),
-            Self::Start(error) => error.source(),
-            Self::Shutdown(error) => error.source(),
-        }
+        self.inner().source()
     }
 }
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+macro_rules! from_stage_errors {
+    ($($stage:ident($error:ident),)*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::$stage(error)
+            }
+        }
+    )*};
+}
 
-/// A setting is missing or wrong: the text says which, and what to write.
+from_stage_errors! {
+    Config(ConfigError),
+    Connect(ConnectError),
+    Declare(DeclareError),
+    Publish(PublishError),
+    Subscribe(SubscribeError),
+    Start(StartError),
+    Shutdown(ShutdownError),
+}
+
+/// A setting is missing or wrong. The text names the setting and says what to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(String);
 
@@ -79,13 +97,7 @@ impl fmt::Display for ConfigError {
 
 impl StdError for ConfigError {}
 
-impl From<ConfigError> for Error {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
-}
-
-/// No broker answered, or it would not let us in.
+/// No broker answered in time, or the broker rejected the connection.
 #[derive(Debug)]
 pub struct ConnectError {
     pub(crate) url: String,
@@ -104,13 +116,7 @@ impl StdError for ConnectError {
     }
 }
 
-impl From<ConnectError> for Error {
-    fn from(error: ConnectError) -> Self {
-        Self::Connect(error)
-    }
-}
-
-/// An exchange, queue or binding could not be declared.
+/// An exchange, queue or binding could not be declared or verified.
 #[derive(Debug)]
 pub struct DeclareError {
     pub(crate) thing: &'static str,
@@ -119,7 +125,7 @@ pub struct DeclareError {
 }
 
 impl DeclareError {
-    /// The name of the exchange or queue.
+    /// Returns the name of the exchange or queue.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -137,21 +143,17 @@ impl StdError for DeclareError {
     }
 }
 
-impl From<DeclareError> for Error {
-    fn from(error: DeclareError) -> Self {
-        Self::Declare(error)
-    }
-}
-
-/// An exchange or queue is there with another argument than this service needs.
+/// An exchange or queue exists with a different argument than the service needs.
+///
+/// It is the [source](StdError::source) of a [`DeclareError`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drift {
-    /// The argument, `type` or `alternate-exchange` for those of an exchange.
+    /// The name of the argument. For an exchange, `type` or `alternate-exchange`.
     pub argument: String,
-    /// What the broker has; empty when it did not say.
+    /// The value on the broker. Empty when the broker did not report it.
     pub found: String,
-    /// What the service needs.
+    /// The value that the service needs.
     pub wanted: String,
 }
 
@@ -168,7 +170,7 @@ impl fmt::Display for Drift {
 
 impl StdError for Drift {}
 
-/// An event was not published, or not surely.
+/// An event was not published, or its publish was not confirmed.
 #[derive(Debug)]
 pub struct PublishError {
     pub(crate) event_type: String,
@@ -177,39 +179,43 @@ pub struct PublishError {
     pub(crate) maybe_delivered: bool,
 }
 
-/// Why an event was not published, or not surely.
+/// Why an event was not published, or not confirmed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PublishFault {
-    /// The event itself cannot be put on the wire, however often it is tried.
+    /// The event cannot be encoded, or breaks a limit. Publishing it again fails in the same way.
     Unpublishable(Unpublishable),
-    /// No queue takes it; only told where `mandatory` was asked for.
+    /// No queue receives the event. Only a [mandatory](crate::PublishOptions::mandatory) publish fails with this.
     Unroutable,
-    /// The broker refused it, and refused it again after 0.2, 1 and 5 seconds.
+    /// The broker refused the event. The bus published it again after 0.2, 1 and 5 seconds, as far as the publish
+    /// timeout allowed. Holds the reason.
     Refused(String),
-    /// The broker did not confirm it in time.
+    /// The broker did not confirm the event within this time, the publish timeout.
     TimedOut(Duration),
     /// The bus was closed.
     Closed,
 }
 
 impl PublishError {
-    /// The wire name of the event's type.
+    /// Returns the event's type on the wire.
     pub fn event_type(&self) -> &str {
         &self.event_type
     }
 
-    /// The event's id: publish under it again (`publish_with`), and a consumer that keeps ids sees one event.
+    /// Returns the event's id.
+    ///
+    /// Publish the event again with this [id](crate::PublishOptions::id), and a consumer that remembers ids processes it
+    /// once.
     pub fn event_id(&self) -> &str {
         &self.event_id
     }
 
-    /// Why.
+    /// Returns why the event was not published.
     pub fn fault(&self) -> &PublishFault {
         &self.fault
     }
 
-    /// Whether the event may have reached queues all the same. `false`: it surely did not, and nothing was kept.
+    /// Returns whether some queue may have the event all the same. When it is `false`, no queue has it.
     pub fn maybe_delivered(&self) -> bool {
         self.maybe_delivered
     }
@@ -257,13 +263,7 @@ impl StdError for PublishFault {
     }
 }
 
-impl From<PublishError> for Error {
-    fn from(error: PublishError) -> Self {
-        Self::Publish(error)
-    }
-}
-
-/// No deliveries can be taken from a queue.
+/// A queue cannot be consumed.
 #[derive(Debug)]
 pub struct SubscribeError {
     pub(crate) queue: String,
@@ -282,13 +282,7 @@ impl StdError for SubscribeError {
     }
 }
 
-impl From<SubscribeError> for Error {
-    fn from(error: SubscribeError) -> Self {
-        Self::Subscribe(error)
-    }
-}
-
-/// The app cannot start; every fault that was found is listed.
+/// The specification of an app has faults. The error lists all of them.
 #[derive(Debug)]
 pub struct StartError {
     pub(crate) service: String,
@@ -296,7 +290,7 @@ pub struct StartError {
 }
 
 impl StartError {
-    /// Every fault, in the order of the handlers.
+    /// Returns the faults, one sentence each.
     pub fn faults(&self) -> &[String] {
         &self.faults
     }
@@ -313,20 +307,14 @@ impl fmt::Display for StartError {
 
 impl StdError for StartError {}
 
-impl From<StartError> for Error {
-    fn from(error: StartError) -> Self {
-        Self::Start(error)
-    }
-}
-
-/// The app ended before all of its handlers had; their deliveries return to their queues.
+/// Handlers were still running when the app stopped. Their deliveries return to their queues.
 #[derive(Debug)]
 pub struct ShutdownError {
     pub(crate) unfinished: Vec<String>,
 }
 
 impl ShutdownError {
-    /// The queues whose handlers were still running.
+    /// Returns the names of the queues whose handlers were still running, in backticks.
     pub fn unfinished(&self) -> &[String] {
         &self.unfinished
     }
@@ -343,9 +331,3 @@ impl fmt::Display for ShutdownError {
 }
 
 impl StdError for ShutdownError {}
-
-impl From<ShutdownError> for Error {
-    fn from(error: ShutdownError) -> Self {
-        Self::Shutdown(error)
-    }
-}

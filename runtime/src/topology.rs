@@ -1,4 +1,4 @@
-//! The topology of a service as data: which exchanges, queues and bindings there are to be. Declaring is the broker's.
+//! The topology of a service as data: the exchanges, queues and bindings that it needs on the broker.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,40 +6,42 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// Everything that a service has on the broker.
+/// The topology of a service: everything that it needs on the broker.
+///
+/// [`App::describe`](crate::App::describe) returns it, and serde writes it, for example as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Plan {
-    /// The exchanges.
+    /// The exchanges to declare.
     pub exchanges: Vec<ExchangePlan>,
-    /// The queues.
+    /// The queues to declare.
     pub queues: Vec<QueuePlan>,
-    /// The bindings.
+    /// The bindings between them.
     pub bindings: Vec<BindingPlan>,
 }
 
-/// An exchange.
+/// A durable exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExchangePlan {
-    /// Its name.
+    /// The name of the exchange.
     pub name: String,
-    /// How it routes.
+    /// How the exchange routes.
     pub kind: ExchangeKind,
-    /// Where it sends what it cannot route.
+    /// The exchange that receives the messages that this exchange cannot route (`alternate-exchange`).
     pub alternate: Option<String>,
 }
 
-/// How an exchange routes.
+/// The type of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ExchangeKind {
-    /// By pattern.
+    /// Routes by pattern: `*` is one word, `#` any number of words.
     Topic,
-    /// By equality.
+    /// Routes to the queues whose binding key equals the routing key.
     Direct,
-    /// To all.
+    /// Routes to all bound queues.
     Fanout,
 }
 
@@ -47,9 +49,9 @@ pub enum ExchangeKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct QueuePlan {
-    /// Its name.
+    /// The name of the queue.
     pub name: String,
-    /// Its arguments. They cannot be changed once the queue is there.
+    /// The arguments of the queue. RabbitMQ cannot change the arguments of an existing queue.
     pub arguments: BTreeMap<&'static str, Argument>,
 }
 
@@ -58,11 +60,11 @@ pub struct QueuePlan {
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Argument {
-    /// A number.
+    /// An integer.
     Number(i64),
-    /// A text.
+    /// A string.
     Text(String),
-    /// Yes or no.
+    /// A boolean.
     Flag(bool),
 }
 
@@ -70,11 +72,11 @@ pub enum Argument {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BindingPlan {
-    /// The exchange.
+    /// The name of the exchange.
     pub exchange: String,
-    /// The queue.
+    /// The name of the queue.
     pub queue: String,
-    /// The key or pattern.
+    /// The binding key; for a topic exchange, a pattern.
     pub pattern: String,
 }
 
@@ -98,7 +100,7 @@ impl fmt::Display for ExchangeKind {
     }
 }
 
-/// The names of what a service has on the broker, all but `domain_events` under its own name.
+/// The names of a service's queues and exchanges. All start with the name of the service.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     service: String,
@@ -119,40 +121,38 @@ impl Names {
         format!("{queue}.dlq")
     }
 
-    /// Whether a queue of this name holds dead letters.
     #[cfg(feature = "testing")]
     pub(crate) fn is_dead_letters(queue: &str) -> bool {
         queue.strip_suffix(".dlq").is_some()
     }
 
-    /// The exchange through which deliveries go to wait.
+    /// The exchange that routes retries to their delay queues.
     pub(crate) fn delays(&self) -> String {
         format!("{}.delay", self.service)
     }
 
-    /// The queue in which the deliveries of one queue wait for so long.
+    /// The queue in which the retries of `queue` wait for `delay`.
     pub(crate) fn delay(queue: &str, delay: Duration) -> String {
         format!("{queue}.delay.{}", rung_name(delay))
     }
 
-    /// Whether a queue of this name, with or without its service's, is a delay's. `delay.5s` is as well: the services'
-    /// names come before it.
+    /// Whether this is the name of a delay queue, with or without the name of the service in front.
     pub(crate) fn is_delay(queue: &str) -> bool {
         queue.starts_with("delay.") || queue.contains(".delay.")
     }
 
-    /// The longest name under that of a queue: of a delay, where the rungs are scaled down.
+    /// The longest name that is built from the name of a queue: a delay queue with a delay in milliseconds.
     pub(crate) fn longest(queue: &str) -> String {
         Self::delay(queue, Duration::from_millis(3_599_999))
     }
 
-    /// The exchange through which retries come back.
+    /// The exchange that routes retries back to their queue.
     pub(crate) fn returns(&self) -> String {
         format!("{}.return", self.service)
     }
 
-    /// The exchange through which dead letters go. One of the service's own, and not the default exchange: writing
-    /// to that one takes a permission that reaches every queue of every service.
+    /// The exchange that routes dead letters. The service has its own because the permission to write to the default
+    /// exchange would open every queue of every service.
     pub(crate) fn dead(&self) -> String {
         format!("{}.dead", self.service)
     }
@@ -162,7 +162,7 @@ impl Names {
     }
 }
 
-/// `1s`, `5m`, `1h`, or `50ms` where the rungs are scaled down.
+/// Writes a delay as `1s`, `5m`, `1h`, or as `50ms` when `speed_up` shortened it.
 pub(crate) fn rung_name(delay: Duration) -> String {
     let millis = delay.as_millis();
     match millis {
@@ -174,7 +174,7 @@ pub(crate) fn rung_name(delay: Duration) -> String {
 }
 
 impl Plan {
-    /// The one exchange that services share.
+    /// The exchange that all services share.
     pub(crate) fn domain_exchange(name: &str) -> Self {
         let exchange = ExchangePlan {
             name: name.to_owned(),
@@ -187,7 +187,7 @@ impl Plan {
         }
     }
 
-    /// The return exchange with its orphans, and the exchanges of the delays and of the dead letters.
+    /// The orphans queue, and the exchanges for retries, delays and dead letters.
     pub(crate) fn service(names: &Names) -> Self {
         let (returns, dead, orphans) = (names.returns(), names.dead(), names.orphans());
         Self {
@@ -207,13 +207,13 @@ impl Plan {
             ],
             queues: vec![QueuePlan {
                 name: orphans.clone(),
-                arguments: kept(),
+                arguments: storage_arguments(),
             }],
             bindings: vec![bind(&orphans, &orphans, "")],
         }
     }
 
-    /// A handler's queue, its dead letters and its bindings.
+    /// A handler's queue with its dead-letter queue and its bindings.
     pub(crate) fn queue(
         names: &Names,
         domain: &str,
@@ -244,7 +244,7 @@ impl Plan {
             queues: vec![
                 QueuePlan {
                     name: dead_letters,
-                    arguments: kept(),
+                    arguments: storage_arguments(),
                 },
                 QueuePlan {
                     name: queue.to_owned(),
@@ -255,11 +255,10 @@ impl Plan {
         }
     }
 
-    /// One retry delay of one queue: what waits there comes back to it through the return exchange.
+    /// The delay queue of `queue` for one delay. Its expired messages return to `queue` through the return exchange.
     ///
-    /// Queues share none. The broker's worker that takes out what has waited keeps a window of 32 messages that their
-    /// queue refused, and hands out nothing else for three minutes: shared, one queue that is full would hold up the
-    /// retries of all.
+    /// Each queue has delay queues of its own. RabbitMQ's dead-letter worker stops for three minutes when 32 messages
+    /// were refused by their target queue, so one full queue would block the retries of all queues that share with it.
     pub(crate) fn delay(names: &Names, queue: &str, delay: Duration) -> Self {
         let (name, delays) = (Names::delay(queue, delay), names.delays());
         let mut arguments = quorum();
@@ -279,28 +278,28 @@ impl Plan {
         }
     }
 
-    /// What of the plan one queue needs: itself, its dead letters, their bindings, and all exchanges.
+    /// The part of the plan for one queue: the queue, its dead-letter queue, their bindings, and all exchanges.
     pub(crate) fn of_queue(&self, queue: &str) -> Self {
         let dead_letters = Names::dead_letters(queue);
-        let is_its_own = |name: &str| name == queue || name == dead_letters;
+        let belongs = |name: &str| name == queue || name == dead_letters;
         Self {
             exchanges: self.exchanges.clone(),
             queues: self
                 .queues
                 .iter()
-                .filter(|plan| is_its_own(&plan.name))
+                .filter(|plan| belongs(&plan.name))
                 .cloned()
                 .collect(),
             bindings: self
                 .bindings
                 .iter()
-                .filter(|plan| is_its_own(&plan.queue))
+                .filter(|plan| belongs(&plan.queue))
                 .cloned()
                 .collect(),
         }
     }
 
-    /// By what way events come to its queues, without these.
+    /// The exchanges and bindings, without the queues.
     #[cfg(feature = "rabbitmq")]
     pub(crate) fn routes(&self) -> Self {
         Self {
@@ -310,7 +309,6 @@ impl Plan {
         }
     }
 
-    /// Adds what `other` has and this plan has not.
     pub(crate) fn merge(&mut self, other: Self) {
         fn add<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {
             for one in more {
@@ -325,13 +323,15 @@ impl Plan {
     }
 }
 
-/// The backstop against deliveries that kill their consumer; the runtime's own guard comes long before it.
+/// The last guard against deliveries that crash their consumer. The runtime's own guard acts much earlier.
 const DELIVERY_LIMIT: i64 = 50;
 
-/// The arguments of a queue that keeps what is in it until a person takes it out. RabbitMQ 4 gives every quorum queue a
-/// limit of 20 deliveries, and drops what goes over it where no dead letters are: a redrive that fails 21 times would
-/// lose the message. 3.10 documents no word for "unlimited", so the limit is one that nobody reaches.
-fn kept() -> BTreeMap<&'static str, Argument> {
+/// The arguments of a queue that keeps its messages until a person removes them.
+///
+/// RabbitMQ 4 limits every quorum queue to 20 deliveries per message. A queue without a dead-letter exchange drops the
+/// message then, so a redrive that fails 21 times would lose it. RabbitMQ 3.10 documents no value for "unlimited", so
+/// this sets a limit that nobody reaches.
+fn storage_arguments() -> BTreeMap<&'static str, Argument> {
     let mut arguments = quorum();
     arguments.insert("x-delivery-limit", Argument::Number(1_000_000_000));
     arguments
@@ -362,8 +362,8 @@ mod tests {
     use super::*;
 
     fn arguments(plan: &Plan, queue: &str) -> Vec<String> {
-        let queue = plan.queues.iter().find(|it| it.name == queue);
-        let arguments = &queue.expect("it is in the plan").arguments;
+        let queue = plan.queues.iter().find(|plan| plan.name == queue);
+        let arguments = &queue.expect("the plan has the queue").arguments;
         arguments
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
@@ -375,9 +375,9 @@ mod tests {
         Plan::queue(&names, "domain_events", "shop.ship", &["order.*"], single_active)
     }
 
-    /// They cannot be changed once a queue is there: a release that changes one refuses to start on every broker in use.
+    /// A queue's arguments cannot change. A release with other arguments would fail to start on every existing broker.
     #[test]
-    fn the_arguments_of_a_handlers_queue_stay_what_they_are() {
+    fn the_arguments_of_a_handlers_queue_never_change() {
         let frozen = [
             "x-dead-letter-exchange=shop.dead",
             "x-dead-letter-routing-key=shop.ship.dlq",
@@ -396,17 +396,17 @@ mod tests {
     }
 
     #[test]
-    fn dead_letters_and_orphans_are_kept_however_often_someone_looks_at_them() {
-        let kept = ["x-delivery-limit=1000000000", "x-queue-type=quorum"];
-        assert_eq!(arguments(&queue(false), "shop.ship.dlq"), kept);
+    fn dead_letters_and_orphans_have_no_delivery_limit_in_practice() {
+        let arguments_for_storage = ["x-delivery-limit=1000000000", "x-queue-type=quorum"];
+        assert_eq!(arguments(&queue(false), "shop.ship.dlq"), arguments_for_storage);
         assert_eq!(
             arguments(&Plan::service(&Names::of("shop")), "shop.orphans"),
-            kept
+            arguments_for_storage
         );
     }
 
     #[test]
-    fn a_delay_comes_back_at_least_once_through_the_return_exchange() {
+    fn a_delay_queue_returns_messages_at_least_once_through_the_return_exchange() {
         let plan = Plan::delay(&Names::of("shop"), "shop.ship", Duration::from_secs(5));
         assert_eq!(
             arguments(&plan, "shop.ship.delay.5s"),

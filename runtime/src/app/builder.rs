@@ -1,4 +1,4 @@
-//! The app: a service's handlers, wired to a bus.
+//! The builder of an app: its name, its state, its handlers and its middleware.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::app::describe::Description;
 use crate::app::retired::Retired;
 use crate::app::running::RunningApp;
 use crate::app::signal;
-use crate::app::spec::{Handler, Parts};
+use crate::app::spec::{AppSpec, RegisteredHandler};
 use crate::bus::Bus;
 use crate::consume::bound_handler::HandlerCall;
 use crate::consume::middleware::{Next, middleware};
@@ -17,7 +17,10 @@ use crate::error::Result;
 use crate::handler::HandlerList;
 use crate::handler::delivery::Delivery;
 
-/// A service: its name, its state and its handlers.
+/// A service with its handlers.
+///
+/// An app has a name, an optional state and handlers. [`run`](Self::run) or [`start`](Self::start) connects them to a
+/// [`Bus`].
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
@@ -36,34 +39,36 @@ use crate::handler::delivery::Delivery;
 /// ```
 #[must_use = "an app does nothing until it is run"]
 pub struct App<S = NoState> {
-    parts: Parts,
+    spec: AppSpec,
     state: Arc<S>,
 }
 
-/// The state of an app that has none.
+/// The state of an app without a state.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct NoState;
 
 impl App<NoState> {
-    /// A service of this name. All that it has on the broker starts with it.
+    /// Creates an app for the service with this name.
+    ///
+    /// The names of all queues and exchanges of the service start with it. Letters, digits, `-` and `_` are allowed.
     pub fn new(service: impl Into<String>) -> Self {
-        let parts = Parts {
+        let spec = AppSpec {
             service: service.into(),
             handlers: Vec::new(),
             retired: Vec::new(),
-            around: Vec::new(),
-            around_one: Vec::new(),
+            middleware: Vec::new(),
+            handler_middleware: Vec::new(),
             shutdown_timeout: Duration::from_secs(30),
         };
         Self {
-            parts,
+            spec,
             state: Arc::new(NoState),
         }
     }
 }
 
-/// What an app is before its state: [`NoState`]. It makes a second `.state(..)` an error that says why.
+/// An app that has no state yet: only [`NoState`] implements it. A second `.state(..)` is then a compile error.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "this app has its state already, a `{Self}`",
@@ -76,27 +81,31 @@ pub trait Stateless {}
 impl Stateless for NoState {}
 
 impl<S: Send + Sync + 'static> App<S> {
-    /// Gives the app its state, once, before the handlers that take parts of it.
+    /// Sets the state of the app. Call it once, before [`handlers`](Self::handlers).
+    ///
+    /// Handlers receive it with the extractor [`State`](crate::State), whole or in parts.
     pub fn state<T: Send + Sync + 'static>(self, state: T) -> App<T>
     where
         S: Stateless,
     {
         App {
-            parts: self.parts,
+            spec: self.spec,
             state: Arc::new(state),
         }
     }
 
     /// Registers handlers: `.handlers(handlers![take_payment, refund])`.
-    // The list says all by its type, and by value since `&handlers![..]` would be one more thing to write. It is no
-    // `Handlers<L>`: rustc looks for the handler to blame only in an argument whose own type the bound is on.
+    ///
+    /// Several calls add up.
+    // Only the type of the list matters. It is passed by value so that nobody has to write `&handlers![..]`. It is not
+    // wrapped in a type of ours, because rustc names the wrong handler only when the bound is on the argument's own type.
     #[allow(clippy::needless_pass_by_value)]
     pub fn handlers<L: HandlerList<S>>(mut self, _list: L) -> Self {
         L::each(&mut |registration| {
             let state = Arc::clone(&self.state);
             let handle = registration.handle;
             let call: HandlerCall = Arc::new(move |delivery| handle(delivery, Arc::clone(&state)));
-            self.parts.handlers.push(Handler {
+            self.spec.handlers.push(RegisteredHandler {
                 descriptor: registration.descriptor,
                 call,
             });
@@ -104,20 +113,22 @@ impl<S: Send + Sync + 'static> App<S> {
         self
     }
 
-    /// Gives up a queue that a handler of this service had once, and that nobody takes from any more: its name without
-    /// the service's, and the patterns that it was bound by (`contracts/topology.json` has them).
+    /// Retires a queue of a former handler, or former binding patterns of a current one.
     ///
-    /// When the app starts, the queue is unbound from them, and its retries no longer come back to it. What it holds goes
-    /// to `<service>.orphans`, and so does what still reaches it: each message with its body byte for byte, acknowledged
-    /// only once the orphans have it. A queue that is gone already is no fault, so the line may stay as long as you like.
+    /// `queue` is the queue's name without the service's name. `patterns` are the patterns that it was bound with;
+    /// `contracts/topology.json` lists them.
     ///
-    /// The empty queue stays. RabbitMQ deletes a quorum queue with all that is in it or not at all, never only if it is
-    /// empty, so the last step is a person's: once no instance of an older version runs, `rabbitmqctl delete_queue`, and
-    /// this line may go. Its dead letters stay where they are in any case.
+    /// When the app starts, it removes these bindings. If a current handler still uses the queue, that is all.
+    /// Otherwise the app also drains the queue: it moves the messages of the queue, and those that still arrive, to
+    /// `<service>.orphans`. The body of each message stays byte for byte the same, and a message is acknowledged only after
+    /// the orphans queue has confirmed it. A queue that does not exist is no error, so the call may stay in the code.
     ///
-    /// Of a queue that a handler still has, only these patterns are given up: what a changed attribute leaves bound.
+    /// The empty queue remains, because RabbitMQ cannot delete a quorum queue only if it is empty. When no instance of an
+    /// older version runs any more, delete it with `rabbitmqctl delete_queue` and remove this call. The dead-letter queue
+    /// remains in any case.
     ///
-    /// With [`Declare::Verify`](crate::Declare::Verify) and [`Declare::Off`](crate::Declare::Off) none of this is done.
+    /// With [`Declare::Verify`](crate::Declare::Verify) and [`Declare::Off`](crate::Declare::Off) this method has no
+    /// effect.
     ///
     /// ```
     /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
@@ -136,14 +147,14 @@ impl<S: Send + Sync + 'static> App<S> {
         queue: impl Into<String>,
         patterns: impl IntoIterator<Item = P>,
     ) -> Self {
-        self.parts.retired.push(Retired {
+        self.spec.retired.push(Retired {
             queue: queue.into(),
             patterns: patterns.into_iter().map(Into::into).collect(),
         });
         self
     }
 
-    /// Runs `around` around every attempt of every handler; the one that was added first is outermost.
+    /// Adds a middleware that runs around every attempt of every handler. The first one added is the outermost.
     ///
     /// ```
     /// # use tidings::App;
@@ -159,47 +170,53 @@ impl<S: Send + Sync + 'static> App<S> {
         F: Fn(Delivery, Next) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Outcome> + Send + 'static,
     {
-        self.parts.around.push(middleware(around));
+        self.spec.middleware.push(middleware(around));
         self
     }
 
-    /// Runs `around` around every attempt of the one handler of this name, inside of those for all.
+    /// Adds a middleware that runs around every attempt of one handler, inside the middleware of all handlers.
     pub fn around_handler<F, Fut>(mut self, handler: impl Into<String>, around: F) -> Self
     where
         F: Fn(Delivery, Next) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Outcome> + Send + 'static,
     {
-        self.parts.around_one.push((handler.into(), middleware(around)));
+        self.spec
+            .handler_middleware
+            .push((handler.into(), middleware(around)));
         self
     }
 
-    /// How long handlers may take to finish when the app shuts down; 30 seconds unless said otherwise.
+    /// Sets how long running handlers may take to finish when the app shuts down. The default is 30 seconds.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.parts.shutdown_timeout = timeout;
+        self.spec.shutdown_timeout = timeout;
         self
     }
 
-    /// What the app is: its handlers, and all that it needs on a broker whose exchange is `domain_events`.
+    /// Describes the handlers of the app and the topology that it needs, with the default exchange `domain_events`.
     pub fn describe(&self) -> Description {
-        self.parts.describe("domain_events", 1)
+        self.spec.describe("domain_events", 1)
     }
 
-    /// Starts the app: declares its topology, and subscribes every handler.
+    /// Starts the app: declares its topology and subscribes its handlers.
     ///
     /// # Errors
-    /// [`Error::Start`](crate::Error::Start) with every fault of the handlers at once, and the errors of declaring
-    /// and subscribing.
+    /// - [`Error::Start`](crate::Error::Start) with all faults of the app, such as two handlers with one name.
+    /// - [`Error::Declare`](crate::Error::Declare) when the topology cannot be declared or verified.
+    /// - [`Error::Subscribe`](crate::Error::Subscribe) when a queue cannot be consumed, or a retired binding cannot be
+    ///   removed.
     pub async fn start(self, bus: impl Into<Bus>) -> Result<RunningApp> {
-        self.parts.checked()?;
-        RunningApp::start(self.parts, bus.into()).await
+        self.spec.validate()?;
+        RunningApp::start(self.spec, bus.into()).await
     }
 
-    /// Declares all that the app may come to need on the broker, and starts nothing: for the job of a deployment, where
-    /// the service itself runs with [`Declare::Verify`](crate::Declare::Verify) or [`Declare::Off`](crate::Declare::Off).
+    /// Declares the whole topology of the app, and starts nothing.
     ///
-    /// [`start`](Self::start) leaves the queue of each retry delay to the first retry that needs it. Here each handler
-    /// has one for each of its rungs. A [`retry_after`](crate::HandlerError::retry_after) that is rounded up to another
-    /// needs one more: name its rung in `retry(rungs = ..)`.
+    /// Use it in a deployment job when the service itself runs with [`Declare::Verify`](crate::Declare::Verify) or
+    /// [`Declare::Off`](crate::Declare::Off).
+    ///
+    /// [`start`](Self::start) declares a delay queue when a retry first needs it. This method declares a delay queue for
+    /// each rung of each handler. When [`retry_after`](crate::HandlerError::retry_after) can ask for a longer delay, add
+    /// that rung to `retry(rungs = ..)`: its queue would not exist otherwise.
     ///
     /// ```
     /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
@@ -214,44 +231,49 @@ impl<S: Send + Sync + 'static> App<S> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Start`](crate::Error::Start) with every fault of the handlers at once, and
-    /// [`Error::Declare`](crate::Error::Declare) with all that the broker refused.
+    /// - [`Error::Start`](crate::Error::Start) with all faults of the app.
+    /// - [`Error::Declare`](crate::Error::Declare) when the broker refuses a declaration.
     pub async fn declare(&self, bus: impl Into<Bus>) -> Result<()> {
-        self.parts.checked()?;
+        self.spec.validate()?;
         let bus = bus.into();
         let config = bus.config();
-        let plan = self.parts.whole_plan(&config.exchange, config.speed_up);
+        let plan = self.spec.full_plan(&config.exchange, config.speed_up);
         bus.declare(&plan).await
     }
 
-    /// Runs the app until SIGTERM or ctrl-c, then drains it: no further deliveries are taken, and running handlers
-    /// finish. A second signal ends it at once.
+    /// Runs the app until SIGTERM or ctrl-c, then shuts it down.
+    ///
+    /// During the shutdown the app receives no further deliveries, and running handlers finish within the
+    /// [shutdown timeout](Self::shutdown_timeout). A second signal stops them at once. The connection of the bus is closed
+    /// at the end, unless the caller keeps a clone of the bus.
     ///
     /// # Errors
-    /// As [`start`](Self::start), and [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running at
-    /// the deadline or at a second signal.
+    /// - The errors of [`start`](Self::start).
+    /// - [`Error::Config`](crate::Error::Config) when the operating system does not install the signal handler.
+    /// - [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running after the timeout, or at the second
+    ///   signal.
     pub async fn run(self, bus: impl Into<Bus>) -> Result<()> {
-        // Before the start, so that a signal meanwhile is not lost.
+        // Listens before the start, so that a signal during the start is not lost.
         let signals = signal::listen()?;
         let bus = bus.into();
         let running = self.start(&bus).await?;
-        let ended = running.until(signals).await;
+        let result = running.until(signals).await;
         drop(running);
         bus.close_if_last().await;
-        ended
+        result
     }
 }
 
 impl<S> std::fmt::Debug for App<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let handlers: Vec<&str> = self
-            .parts
+            .spec
             .handlers
             .iter()
             .map(|handler| handler.descriptor.name())
             .collect();
         f.debug_struct("App")
-            .field("service", &self.parts.service)
+            .field("service", &self.spec.service)
             .field("handlers", &handlers)
             .finish_non_exhaustive()
     }

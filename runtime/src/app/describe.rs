@@ -1,79 +1,80 @@
-//! What an app is, as data and as text: what each handler takes and returns, and what it needs on the broker.
+//! The description of an app, as data and as text: its handlers, its topology and the permissions that it needs.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::event::descriptor::EventDescriptor;
 use crate::handler::HandlerDescriptor;
-use crate::topology::Plan;
+use crate::topology::{Plan, rung_name};
 
-/// A service as its handlers make it, without a broker at hand.
+/// The description of a service: its handlers, its topology and the permissions that it needs.
 ///
-/// Its `Display` is a page for people; the fields are for tools.
+/// [`App::describe`](crate::App::describe) makes one without a broker. The `Display` form is for people, the fields are
+/// for tools.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Description {
-    /// The service's name.
+    /// The name of the service.
     pub service: String,
-    /// The topic exchange its events come from and go to.
+    /// The topic exchange that the service publishes to and receives from.
     pub exchange: String,
-    /// Its handlers, in the order they were registered.
+    /// The handlers, in the order of registration.
     pub handlers: Vec<HandlerDescription>,
-    /// What it had on the broker once, and gives up when it starts.
+    /// The queues and bindings that the app removes when it starts; see `App::retired`.
     pub retired: Vec<RetiredDescription>,
-    /// Every exchange, queue and binding, the delay queues that come with their first use included.
+    /// Every exchange, queue and binding, including the delay queues that are declared at their first use.
     pub plan: Plan,
-    /// What its user must be allowed to do on the broker.
+    /// The permissions that the user of the service needs on the broker.
     pub permissions: Permissions,
 }
 
-/// A handler as its attribute makes it.
+/// The description of one handler.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HandlerDescription {
-    /// What the attribute says.
+    /// The settings from its attribute.
     pub handler: HandlerDescriptor,
-    /// The queue, with the service's name; of an ephemeral handler, the name is the broker's.
+    /// The queue's full name, or `None` for an ephemeral handler, whose queue the broker names.
     pub queue: Option<String>,
-    /// The patterns its queue is bound by.
+    /// The binding patterns of its queue.
     pub patterns: Vec<&'static str>,
-    /// The events it takes, without the older versions that they are upcast from.
+    /// The events that it receives, without the older versions that are upcast to them.
     pub takes: Vec<EventDescriptor>,
-    /// The events it can return.
+    /// The events that it can return.
     pub returns: Vec<EventDescriptor>,
-    /// The delays between its attempts; the last one repeats.
+    /// The delays between its attempts. The last delay repeats.
     pub rungs: Vec<Duration>,
 }
 
-/// What `App::retired` names.
+/// A queue or bindings that `App::retired` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetiredDescription {
-    /// The queue, with the service's name.
+    /// The queue's full name.
     pub queue: String,
-    /// The patterns that it is unbound from.
+    /// The binding patterns that are removed.
     pub patterns: Vec<String>,
-    /// Whether what it holds goes to the orphans: no handler takes from it any more.
+    /// Whether the messages of the queue are moved to the orphans, because no handler consumes it any more.
     pub drained: bool,
 }
 
-/// The patterns for `rabbitmqctl set_permissions`
+/// The regular expressions for `rabbitmqctl set_permissions`
 /// (<https://www.rabbitmq.com/docs/access-control#authorisation>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Permissions {
-    /// What may be declared.
+    /// The names that the user may declare.
     pub configure: String,
-    /// What may be published to.
+    /// The names that the user may publish to.
     pub write: String,
-    /// What may be consumed and bound from.
+    /// The names that the user may consume and bind from.
     pub read: String,
 }
 
 impl Permissions {
     pub(crate) fn of(service: &str, exchange: &str, ephemeral: bool) -> Self {
         let (service, exchange) = (escaped(service), escaped(exchange));
-        // A server-named queue can be granted by its prefix alone.
+        // A permission can name a server-named queue only by its prefix.
         let generated = if ephemeral { "|amq\\.gen.*" } else { "" };
         let all = format!("^({service}\\..*|{exchange}{generated})$");
         Self {
@@ -161,11 +162,7 @@ impl fmt::Display for HandlerDescription {
         };
         writeln!(f, "  takes    {}", names(&self.takes, any))?;
         writeln!(f, "  returns  {}", names(&self.returns, &[]))?;
-        let rungs: Vec<String> = self
-            .rungs
-            .iter()
-            .map(|&rung| crate::topology::rung_name(rung))
-            .collect();
+        let rungs: Vec<String> = self.rungs.iter().map(|&rung| rung_name(rung)).collect();
         writeln!(f, "  attempts {}, after {}", handler.attempts(), rungs.join(", "))?;
         writeln!(
             f,

@@ -1,75 +1,76 @@
-//! How a running app is, for readiness probes and for people.
+//! The health of a running app, for readiness probes and dashboards.
 
 use std::fmt;
 
 use crate::bus::BusHealth;
 
-/// How a running app is.
+/// The health of a running app: its bus and its handlers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// The bus it runs on.
+    /// The bus that the app runs on.
     pub bus: BusHealth,
-    /// Its handlers, in the order they were registered.
+    /// The handlers, in the order of registration.
     pub handlers: Vec<HandlerHealth>,
 }
 
 impl Health {
-    /// Whether the bus is connected and every handler takes deliveries or is paused on purpose.
+    /// Returns whether the bus is healthy and every handler is [ready](HandlerHealth::is_ready).
     pub fn is_ready(&self) -> bool {
         self.bus.is_ready() && self.handlers.iter().all(HandlerHealth::is_ready)
     }
 
-    /// The handler of this name.
+    /// Returns the health of the handler with this name.
     pub fn handler(&self, name: &str) -> Option<&HandlerHealth> {
         self.handlers.iter().find(|handler| handler.name == name)
     }
 }
 
-/// How one handler is, and what became of its deliveries since the app started.
+/// The health of one handler, with counts since the start of the app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HandlerHealth {
-    /// Its name.
+    /// The name of the handler.
     pub name: &'static str,
-    /// Its queue.
+    /// The name of its queue.
     pub queue: String,
-    /// Whether it takes deliveries.
+    /// Whether the handler receives deliveries.
     pub state: HandlerState,
-    /// What keeps its deliveries from being settled, if anything does.
+    /// Why its deliveries cannot be settled, or `None` when they can.
     pub trouble: Option<String>,
-    /// How many deliveries were handled.
+    /// The number of deliveries that were handled.
     pub handled: u64,
-    /// How many attempts were put off to a later one.
+    /// The number of retries that were scheduled.
     pub retried: u64,
-    /// How many deliveries were given up on.
+    /// The number of deliveries that were dead-lettered.
     pub dead_lettered: u64,
-    /// How many deliveries were of types that it does not declare.
+    /// The number of deliveries that were ignored because the handler does not declare their event type.
     pub ignored: u64,
 }
 
 impl HandlerHealth {
-    /// Whether it takes deliveries, or is paused on purpose, and nothing keeps them from being settled.
+    /// Returns whether the handler is running, or paused on purpose, and its deliveries can be settled.
     pub fn is_ready(&self) -> bool {
         matches!(self.state, HandlerState::Running | HandlerState::Paused) && self.trouble.is_none()
     }
 }
 
-/// Whether a handler takes deliveries.
+/// Whether a handler receives deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandlerState {
-    /// It is about to.
+    /// The handler subscribes to its queue.
     Starting,
-    /// It does.
+    /// The handler receives deliveries.
     Running,
-    /// It was paused, by the app or by a dead letter.
+    /// The handler is paused: by [`RunningApp::pause`](crate::RunningApp::pause), or by its option
+    /// `on_dead_letter = "pause"`.
     Paused,
-    /// Every attempt of late failed; it probes from time to time.
+    /// The circuit breaker is open because the recent attempts failed. The handler receives single deliveries as probes.
     BreakerOpen,
-    /// It is not subscribed, for this reason; it tries again.
+    /// The handler is not subscribed, for this reason. The runtime subscribes again by itself.
     Failing(String),
-    /// The app has ended.
+    /// The app has stopped.
     Stopped,
 }
 

@@ -1,4 +1,4 @@
-//! The app: a service's handlers, described, validated, started and stopped.
+//! The app: a service with its handlers, from the builder to the shutdown.
 
 #[cfg(feature = "runtime")]
 mod builder;
@@ -13,6 +13,8 @@ pub(crate) mod running;
 mod signal;
 #[cfg(feature = "runtime")]
 mod spec;
+#[cfg(feature = "runtime")]
+mod validate;
 
 #[cfg(feature = "runtime")]
 pub use builder::{App, NoState};

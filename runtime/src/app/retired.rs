@@ -1,21 +1,20 @@
-//! What a service had on the broker once and is to have no longer.
+//! Queues and bindings that an earlier version of the service declared, and that this version removes.
 
 use crate::broker::Broker;
 use crate::error::{Error, SubscribeError};
 use crate::topology::{BindingPlan, Names};
 
-/// A queue, or some patterns of one, that the service had once.
+/// A retired queue, or retired bindings of a queue that still has a handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Retired {
-    /// The queue without the service's name.
+    /// The queue's name without the service's name.
     pub(crate) queue: String,
-    /// What it was bound by.
     pub(crate) patterns: Vec<String>,
 }
 
 impl Retired {
-    /// The bindings to undo. Those of a queue that is to be drained include the one by which its retries come back:
-    /// without it the return exchange sends them to the orphans by itself.
+    /// The bindings to remove. For a queue that is drained, they include the binding to the return exchange: without it,
+    /// the return exchange sends the queue's retries to the orphans.
     pub(crate) fn bindings(&self, names: &Names, exchange: &str, is_drained: bool) -> Vec<BindingPlan> {
         let queue = names.queue(&self.queue);
         let bound = |exchange: String, pattern: String| BindingPlan {
@@ -35,10 +34,10 @@ impl Retired {
     }
 }
 
-/// Undoes bindings; one that is not there is no fault.
+/// Removes bindings. A binding that does not exist is no error.
 ///
 /// # Errors
-/// When the broker refuses it, told as a queue that cannot be taken from.
+/// [`SubscribeError`] when the broker refuses to remove one.
 pub(crate) async fn unbind(broker: &dyn Broker, bindings: &[BindingPlan]) -> Result<(), Error> {
     for binding in bindings {
         if let Err(why) = broker.unbind(binding).await {

@@ -1,4 +1,4 @@
-//! A running app: what can be asked of it and done to it until it ends.
+//! A running app: its start, its health, pausing and shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::app::describe::Description;
 use crate::app::health::{HandlerHealth, HandlerState, Health};
 use crate::app::retired::unbind;
 use crate::app::signal::{self, Signals};
-use crate::app::spec::{Handler, Parts, patterns_of};
+use crate::app::spec::{AppSpec, RegisteredHandler, patterns_of};
 use crate::broker::QueueSource;
 use crate::bus::Bus;
 use crate::bus::config::Declare;
@@ -27,7 +27,10 @@ use crate::consume::status::{ConsumerState, ConsumerStatus, DesiredState};
 use crate::error::{ConfigError, Result, ShutdownError};
 use crate::topology::Names;
 
-/// A running app. Dropping it ends its handlers at once; what they held returns to its queues.
+/// An app that [`App::start`](crate::App::start) has started.
+///
+/// Dropping it stops its handlers at once, and their unsettled deliveries return to their queues. Use
+/// [`shutdown`](Self::shutdown) to let the handlers finish.
 #[must_use = "a running app ends when it is dropped"]
 pub struct RunningApp {
     service: Service,
@@ -38,57 +41,56 @@ pub struct RunningApp {
     shutdown_timeout: Duration,
 }
 
-/// A queue as the running app steers it.
+/// A queue, and the handles to control its consumer.
 struct RunningQueue {
     name: Arc<str>,
-    workers: Vec<Arc<BoundHandler>>,
-    wanted: watch::Sender<DesiredState>,
+    handlers: Vec<Arc<BoundHandler>>,
+    desired: watch::Sender<DesiredState>,
     status: Arc<ConsumerStatus>,
 }
 
 impl RunningApp {
-    /// Declares what the handlers need, and subscribes them all.
-    pub(crate) async fn start(parts: Parts, bus: Bus) -> Result<Self> {
+    pub(crate) async fn start(spec: AppSpec, bus: Bus) -> Result<Self> {
         let config = bus.config();
         let plan = match config.declare {
-            Declare::Auto => parts.plan(&config.exchange),
-            // Who makes nothing cannot make a delay when a retry needs it.
-            Declare::Verify | Declare::Off => parts.whole_plan(&config.exchange, config.speed_up),
+            Declare::Auto => spec.plan(&config.exchange),
+            // Such a service cannot declare a delay queue when a retry needs one, so all of them must exist.
+            Declare::Verify | Declare::Off => spec.full_plan(&config.exchange, config.speed_up),
         };
         bus.declare(&plan).await?;
-        let drained = retire(&parts, &bus).await?;
+        let drained_queues = retire(&spec, &bus).await?;
         let (stopping, stops) = watch::channel(false);
-        let service = Service::new(&parts.service, bus.for_service(&parts.service), plan, stops);
+        let service = Service::new(&spec.service, bus.for_service(&spec.service), plan, stops);
         let mut running = Self {
             service,
-            description: parts.describe(&config.exchange, config.speed_up),
+            description: spec.describe(&config.exchange, config.speed_up),
             queues: Vec::new(),
             tasks: Mutex::default(),
             stopping,
-            shutdown_timeout: parts.shutdown_timeout,
+            shutdown_timeout: spec.shutdown_timeout,
         };
-        for queue in drained {
+        for queue in drained_queues {
             let drain = RetiredQueue::new(running.service.clone(), queue);
             running.tasks.get_mut().push(tokio::spawn(drain.run()));
         }
-        let starts: Vec<_> = parts
+        let starts: Vec<_> = spec
             .queues()
             .into_iter()
-            .map(|(queue, handlers)| running.start_consumer(&parts, queue, &handlers))
+            .map(|(queue, handlers)| running.start_consumer(&spec, queue, &handlers))
             .collect();
         for start in join_all(starts).await {
-            // A consumer that is gone before it said how it started was aborted with its runtime.
+            // The sender is dropped without a result only when the tokio runtime aborted the consumer.
             start.unwrap_or(Ok(()))?;
         }
         Ok(running)
     }
 
-    /// Starts the consumer of one queue; the answer says whether its first subscription succeeded.
+    /// Starts the consumer of one queue. The receiver gets the result of its first subscription.
     fn start_consumer(
         &mut self,
-        parts: &Parts,
+        spec: &AppSpec,
         queue: &str,
-        handlers: &[&Handler],
+        handlers: &[&RegisteredHandler],
     ) -> oneshot::Receiver<Result<()>> {
         let config = self.service.bus().config();
         let name: Arc<str> = self.service.names().queue(queue).into();
@@ -101,9 +103,9 @@ impl RunningApp {
         } else {
             QueueSource::Named(Arc::clone(&name))
         };
-        let workers: Vec<Arc<BoundHandler>> = handlers
+        let bound: Vec<Arc<BoundHandler>> = handlers
             .iter()
-            .map(|handler| Arc::new(parts.worker(handler, config.speed_up)))
+            .map(|handler| Arc::new(spec.bind(handler, config.speed_up)))
             .collect();
         let queue = ConsumedQueue {
             service: self.service.clone(),
@@ -114,17 +116,16 @@ impl RunningApp {
                 .map(|handler| handler.descriptor.prefetch())
                 .max()
                 .unwrap_or(1),
-            handlers: QueueHandlers::new(workers.clone()),
+            handlers: QueueHandlers::new(bound.clone()),
             desired: watch::Sender::new(DesiredState::Run),
             status: Arc::default(),
             redeliveries: RedeliveryTracker::default(),
         };
-        let (wanted, status) = (queue.desired.clone(), Arc::clone(&queue.status));
         self.queues.push(RunningQueue {
             name,
-            workers,
-            wanted,
-            status,
+            handlers: bound,
+            desired: queue.desired.clone(),
+            status: Arc::clone(&queue.status),
         });
         let (started, start) = oneshot::channel();
         self.tasks
@@ -133,25 +134,26 @@ impl RunningApp {
         start
     }
 
-    /// The service's name.
+    /// Returns the name of the service.
     pub fn service(&self) -> &str {
         self.service.name()
     }
 
-    /// The bus, publishing in the name of this service: for what it publishes outside of its handlers, in answer to a
-    /// request for example.
+    /// Returns a bus that publishes with this service as the source.
+    ///
+    /// Use it to publish outside of the handlers, for example while answering an HTTP request.
     pub fn bus(&self) -> &Bus {
         self.service.bus()
     }
 
-    /// How the app is: the bus, and each of its handlers.
+    /// Returns the health of the bus and of each handler.
     pub fn health(&self) -> Health {
         let handlers = self.queues.iter().flat_map(|queue| {
             let state = queue.status.get();
             queue
-                .workers
+                .handlers
                 .iter()
-                .map(move |worker| handler_health(queue, worker, &state))
+                .map(move |handler| handler_health(queue, handler, &state))
         });
         Health {
             bus: self.service.bus().health(),
@@ -159,47 +161,47 @@ impl RunningApp {
         }
     }
 
-    /// What the app is: its handlers, and all that it has on the broker.
+    /// Returns the description of the app: its handlers and its topology.
     pub fn describe(&self) -> &Description {
         &self.description
     }
 
-    /// Lets a handler take no further deliveries until it is resumed; what it runs it finishes. Handlers that share its
-    /// queue pause with it.
+    /// Pauses a handler: it finishes its running attempts and receives no further deliveries until it is
+    /// [resumed](Self::resume). Handlers that share its queue pause too.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) when there is no handler of this name.
+    /// [`Error::Config`](crate::Error::Config) when the app has no handler with this name.
     pub fn pause(&self, handler: &str) -> Result<()> {
-        self.want(handler, DesiredState::Run, DesiredState::Pause)
+        self.change_state(handler, DesiredState::Run, DesiredState::Pause)
     }
 
-    /// Lets a paused handler take deliveries again.
+    /// Resumes a paused handler, and the handlers that share its queue.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) when there is no handler of this name.
+    /// [`Error::Config`](crate::Error::Config) when the app has no handler with this name.
     pub fn resume(&self, handler: &str) -> Result<()> {
-        self.want(handler, DesiredState::Pause, DesiredState::Run)
+        self.change_state(handler, DesiredState::Pause, DesiredState::Run)
     }
 
-    fn want(&self, handler: &str, from: DesiredState, to: DesiredState) -> Result<()> {
-        let named = |queue: &&RunningQueue| queue.workers.iter().any(|worker| worker.name() == handler);
-        let Some(queue) = self.queues.iter().find(named) else {
+    fn change_state(&self, handler: &str, from: DesiredState, to: DesiredState) -> Result<()> {
+        let has_handler = |queue: &&RunningQueue| queue.handlers.iter().any(|bound| bound.name() == handler);
+        let Some(queue) = self.queues.iter().find(has_handler) else {
             let known: Vec<&str> = self
                 .queues
                 .iter()
-                .flat_map(|queue| &queue.workers)
-                .map(|worker| worker.name())
+                .flat_map(|queue| &queue.handlers)
+                .map(|handler| handler.name())
                 .collect();
             let text = format!("there is no handler `{handler}`; there are {}", known.join(", "));
             return Err(ConfigError::new(text).into());
         };
-        queue.wanted.send_if_modified(|wanted| {
-            let changes = *wanted == from;
+        queue.desired.send_if_modified(|desired| {
+            let changes = *desired == from;
             if changes {
                 queue
                     .status
                     .command_sent(self.service.bus().broker().clock().hold());
-                *wanted = to;
+                *desired = to;
                 queue
                     .status
                     .command_sent(self.service.bus().broker().clock().hold());
@@ -209,49 +211,50 @@ impl RunningApp {
         Ok(())
     }
 
-    /// Shuts the app down: it takes no further deliveries, its handlers finish, and what has not started returns to
-    /// its queues. The bus stays open.
+    /// Shuts the app down gracefully.
+    ///
+    /// The app receives no further deliveries, and its handlers finish their running attempts. Deliveries whose attempt
+    /// has not started return to their queues. The bus stays open.
     ///
     /// # Errors
-    /// [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running at the deadline; their deliveries
-    /// return to their queues.
+    /// [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running after the
+    /// [shutdown timeout](crate::App::shutdown_timeout). They are stopped, and their deliveries return to their queues.
     pub async fn shutdown(&self) -> Result<()> {
         self.stopping.send_replace(true);
-        self.tell_all(DesiredState::Drain);
+        self.change_all_states(DesiredState::Drain);
         let deadline = Instant::now() + self.shutdown_timeout;
         if tokio::time::timeout_at(deadline, self.ended()).await.is_ok() {
             return Ok(());
         }
         let unfinished = self.unfinished();
-        self.tell_all(DesiredState::Abort);
+        self.change_all_states(DesiredState::Abort);
         self.ended().await;
         Err(ShutdownError { unfinished }.into())
     }
 
-    /// Waits for SIGTERM or ctrl-c, then shuts the app down; a second signal ends it at once. What
-    /// [`App::run`](crate::App::run) does, for a service that needs the running app meanwhile: for its health, say.
+    /// Waits for SIGTERM or ctrl-c, then shuts the app down. A second signal stops the handlers at once.
+    ///
+    /// [`App::run`](crate::App::run) does the same. Use this method when the service needs the running app meanwhile, for
+    /// example to report its health.
     ///
     /// # Errors
-    /// As [`shutdown`](Self::shutdown), also at a second signal; and [`Error::Config`](crate::Error::Config) when the
-    /// system lets no one listen for signals.
+    /// - [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running after the shutdown timeout, or at
+    ///   the second signal.
+    /// - [`Error::Config`](crate::Error::Config) when the operating system does not install the signal handler.
     pub async fn until_signal(&self) -> Result<()> {
         self.until(signal::listen()?).await
     }
 
     pub(crate) async fn until(&self, mut signals: Signals) -> Result<()> {
         signals.next().await;
-        tracing::info!(
-            service = self.service(),
-            "shutting down; a second signal ends it at once"
-        );
+        tracing::info!(service = self.service(), "shutting down");
         tokio::select! {
             result = self.shutdown() => result,
             () = signals.next() => self.abort(),
         }
     }
 
-    /// Waits until every consumer has ended. Who stops waiting may wait again: a task that was seen to end is gone
-    /// from the list.
+    /// Waits until every task has ended. A call that is cancelled can be repeated, because finished tasks leave the list.
     async fn ended(&self) {
         let mut tasks = self.tasks.lock().await;
         while let Some(task) = tasks.last_mut() {
@@ -260,14 +263,14 @@ impl RunningApp {
         }
     }
 
-    /// Ends the app at once: handlers are dropped where they stand, and their deliveries return to their queues.
+    /// Stops the app at once. Running handlers are cancelled, and their deliveries return to their queues.
     ///
     /// # Errors
-    /// [`Error::Shutdown`](crate::Error::Shutdown) when handlers were running.
+    /// [`Error::Shutdown`](crate::Error::Shutdown) when consumers were still running.
     pub fn abort(&self) -> Result<()> {
         self.stopping.send_replace(true);
         let unfinished = self.unfinished();
-        self.tell_all(DesiredState::Abort);
+        self.change_all_states(DesiredState::Abort);
         if unfinished.is_empty() {
             Ok(())
         } else {
@@ -275,13 +278,13 @@ impl RunningApp {
         }
     }
 
-    fn tell_all(&self, wanted: DesiredState) {
+    fn change_all_states(&self, to: DesiredState) {
         self.queues.iter().for_each(|queue| {
-            queue.wanted.send_if_modified(|now| {
-                // Once it is to end at once it cannot be asked to drain.
-                let changes = *now != wanted && *now != DesiredState::Abort;
+            queue.desired.send_if_modified(|desired| {
+                // Abort is final: a consumer that aborts cannot drain any more.
+                let changes = *desired != to && *desired != DesiredState::Abort;
                 if changes {
-                    *now = wanted;
+                    *desired = to;
                 }
                 changes
             });
@@ -297,33 +300,36 @@ impl RunningApp {
     }
 }
 
-/// Unbinds what the app has retired; gives the queues that are to be drained.
-async fn retire(parts: &Parts, bus: &Bus) -> Result<Vec<Arc<str>>> {
+/// Removes the retired bindings. Returns the queues to drain.
+async fn retire(spec: &AppSpec, bus: &Bus) -> Result<Vec<Arc<str>>> {
     let config = bus.config();
-    let mut drained = Vec::new();
+    let mut drained_queues = Vec::new();
     if config.declare != Declare::Auto {
-        if !parts.retired.is_empty() {
-            tracing::info!("what is retired stays as it is: the bus does not declare");
+        if !spec.retired.is_empty() {
+            tracing::info!(
+                service = spec.service,
+                "retired queues not removed: the bus does not declare"
+            );
         }
-        return Ok(drained);
+        return Ok(drained_queues);
     }
-    let names = Names::of(&parts.service);
-    for retired in &parts.retired {
-        let is_drained = parts.is_drained(retired);
+    let names = Names::of(&spec.service);
+    for retired in &spec.retired {
+        let is_drained = spec.is_drained(retired);
         let bindings = retired.bindings(&names, &config.exchange, is_drained);
         unbind(bus.broker().as_ref(), &bindings).await?;
         if is_drained {
-            drained.push(names.queue(&retired.queue).into());
+            drained_queues.push(names.queue(&retired.queue).into());
         }
     }
-    Ok(drained)
+    Ok(drained_queues)
 }
 
-fn handler_health(queue: &RunningQueue, worker: &BoundHandler, state: &ConsumerState) -> HandlerHealth {
+fn handler_health(queue: &RunningQueue, handler: &BoundHandler, state: &ConsumerState) -> HandlerHealth {
     use std::sync::atomic::Ordering::Relaxed;
     let state = match state {
         ConsumerState::Starting => HandlerState::Starting,
-        ConsumerState::Running if worker.breaker().is_open() => HandlerState::BreakerOpen,
+        ConsumerState::Running if handler.breaker().is_open() => HandlerState::BreakerOpen,
         ConsumerState::Running => HandlerState::Running,
         ConsumerState::Paused => HandlerState::Paused,
         ConsumerState::BreakerOpen => HandlerState::BreakerOpen,
@@ -331,20 +337,20 @@ fn handler_health(queue: &RunningQueue, worker: &BoundHandler, state: &ConsumerS
         ConsumerState::Stopped => HandlerState::Stopped,
     };
     HandlerHealth {
-        name: worker.name(),
+        name: handler.name(),
         queue: queue.name.to_string(),
         state,
-        trouble: worker.trouble(),
-        handled: worker.counts.handled.load(Relaxed),
-        retried: worker.counts.retried.load(Relaxed),
-        dead_lettered: worker.counts.dead_lettered.load(Relaxed),
-        ignored: worker.counts.ignored.load(Relaxed),
+        trouble: handler.trouble(),
+        handled: handler.counts.handled.load(Relaxed),
+        retried: handler.counts.retried.load(Relaxed),
+        dead_lettered: handler.counts.dead_lettered.load(Relaxed),
+        ignored: handler.counts.ignored.load(Relaxed),
     }
 }
 
 impl Drop for RunningApp {
     fn drop(&mut self) {
-        self.tell_all(DesiredState::Abort);
+        self.change_all_states(DesiredState::Abort);
     }
 }
 

@@ -1,18 +1,18 @@
-//! The signals that end a service: SIGTERM and ctrl-c.
+//! The signals that shut a service down: SIGTERM and ctrl-c.
 
 use crate::error::{ConfigError, Result};
 
-/// Listens from when it is made, so that a signal during the start is not lost.
+/// Receives the signals. It listens from its creation, so that a signal during the start of the app is not lost.
 #[cfg(unix)]
 pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
-/// Begins to listen.
+/// Starts to listen for signals.
 ///
 /// # Errors
-/// When the system lets no handler be installed.
+/// When the operating system does not install the signal handler.
 #[cfg(unix)]
 pub(crate) fn listen() -> Result<Signals> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -26,7 +26,6 @@ pub(crate) fn listen() -> Result<Signals> {
 
 #[cfg(unix)]
 impl Signals {
-    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -46,7 +45,7 @@ pub(crate) fn listen() -> Result<Signals> {
 #[cfg(not(unix))]
 impl Signals {
     pub(crate) async fn next(&mut self) {
-        // Without a handler the system ends the process by itself, which is all that is left to do.
+        // When the handler cannot be installed, the operating system ends the process at ctrl-c.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

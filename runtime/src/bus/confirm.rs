@@ -1,7 +1,7 @@
-//! The two ends of publishes under way: the caller who waits, and the broker's side that answers each once.
+//! The two ends of a publish: the caller that waits for the confirm, and the broker side that reports the result once.
 //!
-//! What one caller publishes together has one answer's worth of shared state, and wakes the caller once: when the last of
-//! them is decided.
+//! Publishes that are sent together form a group. A group shares one allocation, and wakes its caller once: when its
+//! last publish is decided.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,197 +15,199 @@ use tokio::task::coop;
 
 use crate::bus::refusal::Refusal;
 
-/// How many publishes are answered together at most.
-pub(crate) const TOGETHER: usize = 64;
+/// The most publishes in one group.
+pub(crate) const MAX_GROUP: usize = 64;
 
-// Who moved first decides: an event whose caller was told "not published" must never be published after.
+// The flags of one publish. TAKEN and ABANDONED exclude each other, and the side that sets its flag first wins: an
+// event whose caller got the error "not delivered" must never leave for the broker afterwards.
 const TAKEN: u8 = 1;
 const ABANDONED: u8 = 2;
-// Taken, lost on the way, and taken again: the first may have arrived, whatever becomes of the second.
+// The connection was lost after the message had left. The message may have arrived, whatever happens to the next copy.
 const LOST: u8 = 4;
 const CONFIRMED: u8 = 8;
 const REFUSED: u8 = 16;
 
-/// What both ends share. A publish alone and many together differ in nothing but the length of `stages`.
+/// The state that both ends share. The group of a single publish differs only in the length of `flags`.
 #[derive(Debug)]
-struct PublishGroup<S: ?Sized> {
-    /// How many confirms are left.
+struct PublishGroup<F: ?Sized> {
+    /// The number of publishes without a result.
     undecided: AtomicUsize,
+    /// Whether the caller still waits.
     awaited: AtomicBool,
     caller: AtomicWaker,
-    kept: Mutex<GroupState>,
-    stages: S,
+    state: Mutex<GroupState>,
+    flags: F,
 }
 
 #[derive(Debug, Default)]
 struct GroupState {
-    /// The places in the window of unconfirmed events: each is given back when the broker's side is done with its
-    /// publish, however long ago the caller stopped waiting.
-    places: Option<OwnedSemaphorePermit>,
+    /// The group's slots in the window of unconfirmed events. The broker side frees each slot when it is done with the
+    /// publish, even when the caller stopped waiting long ago.
+    slots: Option<OwnedSemaphorePermit>,
     refusals: Vec<(usize, Refusal)>,
 }
 
-/// The broker's end of one publish. Dropping it without an answer tells the caller that none will come.
+/// The broker's end of one publish. When it is dropped without [`finish`](Self::finish), the caller learns that no
+/// result will come.
 #[derive(Debug)]
 pub(crate) struct Confirm {
-    shared: Arc<PublishGroup<[AtomicU8]>>,
+    group: Arc<PublishGroup<[AtomicU8]>>,
     index: usize,
 }
 
-/// The caller's end of publishes that are answered together: ends when each is decided.
+/// The caller's end of a group: a future that is ready when every publish of the group is decided.
 #[derive(Debug)]
-pub(crate) struct Answers {
-    shared: Arc<PublishGroup<[AtomicU8]>>,
+pub(crate) struct PendingConfirms {
+    group: Arc<PublishGroup<[AtomicU8]>>,
 }
 
-/// Makes both ends of `count` publishes, [`TOGETHER`] at most, that have `places` in the window.
-pub(crate) fn confirm_together(
+/// Creates both ends of `count` publishes, at most [`MAX_GROUP`], that own `slots` in the window.
+pub(crate) fn confirm_group(
     count: usize,
-    places: Option<OwnedSemaphorePermit>,
-) -> (impl Iterator<Item = Confirm>, Answers) {
-    debug_assert!(count <= TOGETHER, "{count} are too many to be answered together");
-    let shared: Arc<PublishGroup<[AtomicU8]>> = match count {
-        1 => shared::<1>(count, places),
-        _ => shared::<TOGETHER>(count, places),
+    slots: Option<OwnedSemaphorePermit>,
+) -> (impl Iterator<Item = Confirm>, PendingConfirms) {
+    debug_assert!(count <= MAX_GROUP, "{count} publishes are too many for one group");
+    let group: Arc<PublishGroup<[AtomicU8]>> = match count {
+        1 => new_group::<1>(count, slots),
+        _ => new_group::<MAX_GROUP>(count, slots),
     };
-    let answers = Answers {
-        shared: Arc::clone(&shared),
+    let pending = PendingConfirms {
+        group: Arc::clone(&group),
     };
     let confirms = (0..count).map(move |index| Confirm {
-        shared: Arc::clone(&shared),
+        group: Arc::clone(&group),
         index,
     });
-    (confirms, answers)
+    (confirms, pending)
 }
 
-fn shared<const N: usize>(
+fn new_group<const N: usize>(
     count: usize,
-    places: Option<OwnedSemaphorePermit>,
+    slots: Option<OwnedSemaphorePermit>,
 ) -> Arc<PublishGroup<[AtomicU8; N]>> {
     Arc::new(PublishGroup {
         undecided: AtomicUsize::new(count),
         awaited: AtomicBool::new(true),
         caller: AtomicWaker::new(),
-        kept: Mutex::new(GroupState {
-            places,
+        state: Mutex::new(GroupState {
+            slots,
             refusals: Vec::new(),
         }),
-        stages: [const { AtomicU8::new(0) }; N],
+        flags: [const { AtomicU8::new(0) }; N],
     })
 }
 
 impl PublishGroup<[AtomicU8]> {
-    fn kept(&self) -> MutexGuard<'_, GroupState> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, GroupState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Confirm {
-    fn seat(&self) -> &AtomicU8 {
-        &self.shared.stages[self.index]
+    fn own_flags(&self) -> &AtomicU8 {
+        &self.group.flags[self.index]
     }
 
-    /// Called right before the message leaves for the broker. `false`: the caller gave up before, and the message
-    /// must not be published any more.
+    /// Must be called right before the message leaves for the broker. Returns `false` when the caller gave up before:
+    /// then the message must not be published.
     #[must_use]
     pub(crate) fn take(&self) -> bool {
         match self
-            .seat()
+            .own_flags()
             .compare_exchange(0, TAKEN, Ordering::AcqRel, Ordering::Acquire)
         {
             Ok(_) => true,
-            Err(stage) => stage & ABANDONED == 0,
+            Err(flags) => flags & ABANDONED == 0,
         }
     }
 
-    /// Says that the message left before and may have arrived, though its confirm never will.
+    /// Marks the message as one that left and may have arrived, although its confirm will never come.
     pub(crate) fn lost(&self) {
-        self.seat().fetch_or(LOST, Ordering::AcqRel);
+        self.own_flags().fetch_or(LOST, Ordering::AcqRel);
     }
 
-    /// How far it has come, for a test to tell two apart.
     #[cfg(test)]
-    pub(crate) fn stage(&self) -> u8 {
-        self.seat().load(Ordering::Acquire)
+    pub(crate) fn flags(&self) -> u8 {
+        self.own_flags().load(Ordering::Acquire)
     }
 
-    /// Whether the caller still waits.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.shared.awaited.load(Ordering::Acquire)
+        self.group.awaited.load(Ordering::Acquire)
     }
 
-    /// Answers the caller.
+    /// Reports the result. A caller that stopped waiting has its error already, and does not see this result.
     pub(crate) fn finish(self, result: Result<(), Refusal>) {
-        // A caller that stopped waiting has been told so; there is no one left to tell.
-        let word = match result {
+        let flag = match result {
             Ok(()) => CONFIRMED,
             Err(refusal) => {
-                self.shared.kept().refusals.push((self.index, refusal));
+                self.group.state().refusals.push((self.index, refusal));
                 REFUSED
             }
         };
-        self.seat().fetch_or(word, Ordering::AcqRel);
+        self.own_flags().fetch_or(flag, Ordering::AcqRel);
     }
 }
 
 impl Drop for Confirm {
     fn drop(&mut self) {
-        // Each by itself: one whose queue has no majority is not to keep the places of the others.
-        let place = self.shared.kept().places.as_mut().and_then(|it| it.split(1));
-        // Outside of the lock: it wakes who waits for it.
-        drop(place);
-        if self.shared.undecided.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.caller.wake();
+        // One slot at a time: a publish to a queue without a majority must not keep the slots of the others.
+        let slot = self.group.state().slots.as_mut().and_then(|slots| slots.split(1));
+        // Dropped outside of the lock, because this wakes a publisher that waits for a slot.
+        drop(slot);
+        if self.group.undecided.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.group.caller.wake();
         }
     }
 }
 
-impl Answers {
-    /// The broker's word for one of them; `None` while there is none, and when none will come.
-    pub(crate) fn word(&self, index: usize) -> Option<Result<(), Refusal>> {
-        let stage = self.stage(index);
-        if stage & CONFIRMED != 0 {
+impl PendingConfirms {
+    /// The broker's result for one publish. `None` when there is none yet, and when none will come.
+    pub(crate) fn result(&self, index: usize) -> Option<Result<(), Refusal>> {
+        let flags = self.flags(index);
+        if flags & CONFIRMED != 0 {
             return Some(Ok(()));
         }
-        if stage & REFUSED == 0 {
+        if flags & REFUSED == 0 {
             return None;
         }
-        let kept = self.shared.kept();
-        let refusal = kept.refusals.iter().find(|(its, _)| *its == index);
+        let state = self.group.state();
+        let refusal = state.refusals.iter().find(|(refused, _)| *refused == index);
         refusal.map(|(_, refusal)| Err(refusal.clone()))
     }
 
-    /// Whether no word will come any more.
+    /// Whether no further result will come.
     pub(crate) fn are_decided(&self) -> bool {
-        self.shared.undecided.load(Ordering::Acquire) == 0
+        self.group.undecided.load(Ordering::Acquire) == 0
     }
 
-    /// Stops waiting for one of them. `true`: the message may have left for the broker already. `false`: it never will.
+    /// Stops waiting for one publish. Returns whether its message may have left for the broker already; when it
+    /// returns `false`, the message never leaves.
     pub(crate) fn give_up(&self, index: usize) -> bool {
-        let abandon = |stage| (stage & TAKEN == 0).then_some(stage | ABANDONED);
-        self.shared.stages[index]
+        let abandon = |flags| (flags & TAKEN == 0).then_some(flags | ABANDONED);
+        self.group.flags[index]
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, abandon)
             .is_err()
     }
 
-    /// Whether the message left once and was lost from sight: a later refusal does not say that it did not arrive.
+    /// Whether a copy of the message left and was lost. A refusal of a later copy does not prove that the first copy
+    /// did not arrive.
     pub(crate) fn was_lost(&self, index: usize) -> bool {
-        self.stage(index) & LOST != 0
+        self.flags(index) & LOST != 0
     }
 
-    fn stage(&self, index: usize) -> u8 {
-        self.shared.stages[index].load(Ordering::Acquire)
+    fn flags(&self, index: usize) -> u8 {
+        self.group.flags[index].load(Ordering::Acquire)
     }
 }
 
-impl Future for Answers {
+impl Future for PendingConfirms {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // What is always answered at once would keep every other task of its thread from its turn.
+        // Uses tokio's task budget: a caller whose publishes are confirmed at once must still yield to other tasks.
         let coop = ready!(coop::poll_proceed(cx));
         if !self.are_decided() {
-            self.shared.caller.register(cx.waker());
+            self.group.caller.register(cx.waker());
             if !self.are_decided() {
                 return Poll::Pending;
             }
@@ -215,47 +217,46 @@ impl Future for Answers {
     }
 }
 
-impl Drop for Answers {
+impl Drop for PendingConfirms {
     fn drop(&mut self) {
-        self.shared.awaited.store(false, Ordering::Release);
+        self.group.awaited.store(false, Ordering::Release);
         if self.are_decided() {
             return;
         }
-        // A caller that was cancelled before the broker took its messages: they are not published, as if never called.
-        for index in 0..self.shared.stages.len() {
+        // The caller was cancelled. Messages that have not left for the broker are never published.
+        for index in 0..self.group.flags.len() {
             self.give_up(index);
         }
     }
 }
 
-/// The caller's end of a publish alone.
+/// The caller's end of a single publish.
 #[cfg(any(test, feature = "testing"))]
 #[derive(Debug)]
-pub(crate) struct Answer(Answers);
+pub(crate) struct PendingConfirm(PendingConfirms);
 
-/// Makes both ends of a publish alone.
+/// Creates both ends of a single publish.
 #[cfg(any(test, feature = "testing"))]
-pub(crate) fn confirm(place: Option<OwnedSemaphorePermit>) -> (Confirm, Answer) {
-    let (mut confirms, answers) = confirm_together(1, place);
-    let confirm = confirms.next().expect("it is one");
-    (confirm, Answer(answers))
+pub(crate) fn confirm(slot: Option<OwnedSemaphorePermit>) -> (Confirm, PendingConfirm) {
+    let (mut confirms, pending) = confirm_group(1, slot);
+    let confirm = confirms.next().expect("the group has one publish");
+    (confirm, PendingConfirm(pending))
 }
 
 #[cfg(test)]
-impl Answer {
-    /// As of one among several.
+impl PendingConfirm {
     pub(crate) fn give_up(&self) -> bool {
         self.0.give_up(0)
     }
 }
 
 #[cfg(any(test, feature = "testing"))]
-impl Future for Answer {
-    /// `None`: the broker's side ended without an answer.
+impl Future for PendingConfirm {
+    /// `None` when the broker's end was dropped without a result.
     type Output = Option<Result<(), Refusal>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|()| self.0.word(0))
+        Pin::new(&mut self.0).poll(cx).map(|()| self.0.result(0))
     }
 }
 
@@ -266,45 +267,45 @@ mod tests {
 
     use super::*;
 
-    fn together(count: usize) -> (Vec<Confirm>, Answers) {
-        let (confirms, answers) = confirm_together(count, None);
-        (confirms.collect(), answers)
+    fn group(count: usize) -> (Vec<Confirm>, PendingConfirms) {
+        let (confirms, pending) = confirm_group(count, None);
+        (confirms.collect(), pending)
     }
 
     #[test]
-    fn those_together_are_waited_for_until_the_last_is_decided() {
-        let (mut confirms, mut answers) = together(3);
+    fn a_group_is_decided_when_its_last_publish_is_decided() {
+        let (mut confirms, mut pending) = group(3);
         assert!(confirms.iter().all(Confirm::take));
         confirms.remove(1).finish(Err(Refusal::Nacked));
         confirms.remove(1).finish(Ok(()));
-        assert!((&mut answers).now_or_never().is_none());
+        assert!((&mut pending).now_or_never().is_none());
         drop(confirms);
-        assert!((&mut answers).now_or_never().is_some());
-        let words: Vec<_> = (0..3).map(|index| answers.word(index)).collect();
-        assert_eq!(words, [None, Some(Err(Refusal::Nacked)), Some(Ok(()))]);
+        assert!((&mut pending).now_or_never().is_some());
+        let results: Vec<_> = (0..3).map(|index| pending.result(index)).collect();
+        assert_eq!(results, [None, Some(Err(Refusal::Nacked)), Some(Ok(()))]);
     }
 
     #[tokio::test]
-    async fn their_caller_is_woken_by_the_last() {
-        let (confirms, answers) = together(TOGETHER);
+    async fn the_last_result_wakes_the_caller() {
+        let (confirms, pending) = group(MAX_GROUP);
         let waiting = tokio::spawn(async move {
-            answers.await;
+            pending.await;
         });
         for confirm in confirms {
             tokio::task::yield_now().await;
             assert!(!waiting.is_finished());
             confirm.finish(Ok(()));
         }
-        waiting.await.expect("it is woken");
+        waiting.await.expect("the caller is woken");
     }
 
     #[test]
-    fn each_gives_its_place_back_however_long_another_takes_and_the_caller_holds_its_end() {
+    fn each_publish_frees_its_slot_without_waiting_for_the_group_or_the_caller() {
         let window = Arc::new(Semaphore::new(2));
-        let places = Arc::clone(&window)
+        let slots = Arc::clone(&window)
             .try_acquire_many_owned(2)
-            .expect("all are free");
-        let (confirms, _answers) = confirm_together(2, Some(places));
+            .expect("both slots are free");
+        let (confirms, _pending) = confirm_group(2, Some(slots));
         let mut confirms: Vec<_> = confirms.collect();
         confirms.remove(0).finish(Ok(()));
         assert_eq!(window.available_permits(), 1);
@@ -313,31 +314,31 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_caller_gives_up_on_those_that_have_not_left() {
-        let (confirms, answers) = together(3);
+    fn a_cancelled_caller_gives_up_the_publishes_that_have_not_left() {
+        let (confirms, pending) = group(3);
         assert!(confirms[0].take());
-        assert!(answers.give_up(0) && !answers.give_up(1));
-        drop(answers);
+        assert!(pending.give_up(0) && !pending.give_up(1));
+        drop(pending);
         assert!(confirms[0].take() && !confirms[1].take() && !confirms[2].take());
         assert!(confirms.iter().all(|confirm| !confirm.is_awaited()));
     }
 
     #[test]
-    fn one_that_was_lost_from_sight_is_known_by_itself() {
-        let (confirms, answers) = together(2);
+    fn a_lost_publish_of_a_group_is_marked_alone() {
+        let (confirms, pending) = group(2);
         assert!(confirms[0].take());
         confirms[0].lost();
-        assert!(confirms[0].take(), "it leaves again");
-        assert!(answers.was_lost(0) && !answers.was_lost(1));
+        assert!(confirms[0].take(), "a lost message can be sent again");
+        assert!(pending.was_lost(0) && !pending.was_lost(1));
     }
 
     #[tokio::test]
-    async fn what_is_answered_at_once_lets_others_have_their_turn() {
+    async fn a_caller_whose_publishes_are_confirmed_at_once_yields_to_other_tasks() {
         let other = tokio::spawn(async {});
         for _ in 0..1000 {
-            let (confirm, answer) = confirm(None);
+            let (confirm, pending) = confirm(None);
             confirm.finish(Ok(()));
-            assert_eq!(answer.await, Some(Ok(())));
+            assert_eq!(pending.await, Some(Ok(())));
         }
         assert!(other.is_finished());
     }

@@ -1,21 +1,20 @@
-//! Why a broker did not take a message.
+//! Why a broker refused a message.
 
 use std::fmt;
 
-/// Why a broker did not take a message.
+/// Why a broker refused a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It said no (a nack): a queue is full, or a leader is being elected.
+    /// The broker sent a nack: a queue is full, or elects a new leader.
     Nacked,
-    /// It was mandatory and no queue takes it.
+    /// The message was mandatory, and no queue receives it.
     Unroutable,
-    /// The exchange is not there.
     NoExchange,
-    /// The user may not write there; the broker's own words.
+    /// The user has no permission to write to the exchange. Holds the text of the broker.
     Forbidden(String),
-    /// The broker takes no such message, however often it is tried; its own words.
+    /// The broker rejects this message every time, for example because of its size. Holds the text of the broker.
     Unacceptable(String),
-    /// The broker was closed.
+    /// The bus was closed.
     Closed,
 }
 

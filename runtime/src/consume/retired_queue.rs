@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::backoff::Backoff;
 use crate::broker::{Incoming, QueueSource, Subscribe, Subscription};
-use crate::bus::Unsent;
+use crate::bus::unconfirmed::Unconfirmed;
 use crate::error::PublishFault;
 use crate::message::Message;
 use crate::message::timestamp::Timestamp;
@@ -160,9 +160,9 @@ async fn move_one(service: &Service, queue: &Arc<str>, incoming: Incoming) -> Op
     let message = Arc::new(orphan(service, queue, &incoming.message));
     let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
     loop {
-        let error = match service.bus().send(Arc::clone(&message), true, false).await {
+        let error = match service.bus().publish_message(Arc::clone(&message), true).await {
             Ok(()) => return Some(incoming.tag),
-            Err(Unsent {
+            Err(Unconfirmed {
                 fault: PublishFault::Closed,
                 ..
             }) => return None,

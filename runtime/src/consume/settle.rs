@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::bus::Unsent;
+use crate::bus::unconfirmed::Unconfirmed;
 use crate::context::Context;
 use crate::error::PublishFault;
 use crate::handler::delivery::Delivery;
@@ -235,7 +235,7 @@ impl Settler {
         loop {
             let sends = unsent
                 .iter()
-                .map(|message| bus.send(Arc::clone(message), false, false));
+                .map(|message| bus.publish_message(Arc::clone(message), false));
             let results = join_all(sends).await;
             let mut failed = Vec::new();
             let mut last_error = None;
@@ -250,7 +250,7 @@ impl Settler {
                     }
                 }
             }
-            match last_error.map(|error: Unsent| error.fault) {
+            match last_error.map(|error: Unconfirmed| error.fault) {
                 None => {
                     self.handler.set_trouble(None);
                     HandlerCounts::add(&self.handler.counts.handled);
@@ -334,7 +334,7 @@ impl Settler {
                 Some(delay) => Some(self.declare_delay(delay).await),
                 None => None,
             };
-            match service.bus().send(Arc::clone(&message), true, false).await {
+            match service.bus().publish_message(Arc::clone(&message), true).await {
                 Ok(()) => {
                     self.handler.set_trouble(None);
                     if let Some(declared_at) = declared_at {

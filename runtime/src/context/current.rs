@@ -1,4 +1,4 @@
-//! The context: what ties what a task does to the request or event that set it off.
+//! The context of a task: the correlation, cause and trace of the events that it publishes.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -16,17 +16,17 @@ tokio::task_local! {
     static CONTEXT: Context;
 }
 
-/// What ties what a task does to the request or event that set it off.
+/// The context of a task: the correlation id, the cause and the trace of the events that it publishes.
 ///
-/// Every event that is published in a context carries its correlation id and belongs to its trace, however deep in the
-/// call the publishing is. A handler runs in the context of its event, a request behind
-/// `tidings::http::CorrelationLayer` in the context of its headers; anything else, a job that runs
-/// at night, can have one by [`scope`](Self::scope).
+/// Every event that is published inside a context carries its correlation id and continues its trace, however deep in
+/// the call stack. A handler runs in the context of its event. A request behind `tidings::http::CorrelationLayer` runs in
+/// the context of its headers. Other code, such as a nightly job, creates a context and enters it with
+/// [`scope`](Self::scope).
 ///
-/// A context ends at the edge of its task: what is started with `tokio::spawn` or `tokio::task::spawn_blocking` has
-/// none. [`tidings::spawn`](crate::spawn) and [`tidings::spawn_blocking`](crate::spawn_blocking) take it along.
+/// A context belongs to one task: a task that is started with `tokio::spawn` or `tokio::task::spawn_blocking` has none.
+/// [`tidings::spawn`](crate::spawn) and [`tidings::spawn_blocking`](crate::spawn_blocking) pass the context on.
 ///
-/// It is cheap to clone.
+/// A context is cheap to clone.
 ///
 /// ```
 /// use tidings::Context;
@@ -44,66 +44,66 @@ tokio::task_local! {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Context(Origin);
+pub struct Context(ContextSource);
 
-/// What set it off.
 #[derive(Clone)]
-enum Origin {
-    /// Something that is not an event.
-    Outside(Arc<Outside>),
-    /// An event. It is asked when it comes to that: a context is made for each delivery, and most are never asked.
+enum ContextSource {
+    /// No event: a request or a job.
+    Request(Arc<RequestIds>),
+    /// The event that a handler processes. Holds the delivery and reads the ids on demand, because every delivery gets a
+    /// context and most contexts are never read.
     Delivery(Delivery),
-    /// An event, in another place of a trace.
-    Moved(Delivery, Arc<TraceContext>),
+    /// The same with a trace that replaces the one of the delivery.
+    TracedDelivery(Delivery, Arc<TraceContext>),
 }
 
 #[derive(Clone)]
-struct Outside {
+struct RequestIds {
     correlation_id: Arc<str>,
     trace: Option<TraceContext>,
 }
 
-/// The longest correlation id that is taken from outside.
+/// The longest correlation id that [`Context::new`] accepts.
 const MAX_LENGTH: usize = 128;
 
 impl Context {
-    /// The context that this code runs in, if there is one.
+    /// Returns the context of the current task, or `None` outside of every context.
     pub fn current() -> Option<Self> {
         CONTEXT.try_with(Self::clone).ok()
     }
 
-    /// A context under a correlation id from elsewhere, in no trace.
+    /// Creates a context with this correlation id and without a trace.
     ///
     /// # Errors
-    /// When the id is not of 1 to 128 visible ASCII characters: it goes into the headers and the log lines of every
-    /// service that the events reach.
+    /// [`InvalidCorrelationId`] unless the id has 1 to 128 characters, all of them visible ASCII. The id appears in the
+    /// headers and the logs of every service that receives the events, so it must not contain line breaks, for example.
     pub fn new(correlation_id: impl AsRef<str>) -> Result<Self, InvalidCorrelationId> {
         let id = correlation_id.as_ref();
         if id.is_empty() || id.len() > MAX_LENGTH || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(InvalidCorrelationId(()));
         }
-        Ok(Self::outside(id.into(), None))
+        Ok(Self::of_request(id.into(), None))
     }
 
-    /// The start of something: a context with a correlation id and a trace of its own.
+    /// Creates a context with a new correlation id and a new trace.
     pub fn root() -> Self {
         let id = Uuid::now_v7().to_string();
-        Self::outside(id.into(), Some(TraceContext::new_root()))
+        Self::of_request(id.into(), Some(TraceContext::new_root()))
     }
 
-    fn outside(correlation_id: Arc<str>, trace: Option<TraceContext>) -> Self {
-        Self(Origin::Outside(Arc::new(Outside {
+    fn of_request(correlation_id: Arc<str>, trace: Option<TraceContext>) -> Self {
+        Self(ContextSource::Request(Arc::new(RequestIds {
             correlation_id,
             trace,
         })))
     }
 
-    /// The context in which a delivery is handled: what is published there has its event as its cause.
+    /// The context of a handler: the delivered event is the cause of the events that are published in it.
     pub(crate) fn of_delivery(delivery: &Delivery) -> Self {
-        Self(Origin::Delivery(delivery.clone()))
+        Self(ContextSource::Delivery(delivery.clone()))
     }
 
-    /// The same context in another place of a trace.
+    /// Returns the context with another trace.
     ///
     /// ```
     /// use tidings::{Context, TraceContext};
@@ -115,62 +115,69 @@ impl Context {
     /// ```
     pub fn with_trace(self, trace: TraceContext) -> Self {
         Self(match self.0 {
-            Origin::Outside(outside) => Origin::Outside(Arc::new(Outside {
-                correlation_id: Arc::clone(&outside.correlation_id),
+            ContextSource::Request(ids) => ContextSource::Request(Arc::new(RequestIds {
+                correlation_id: Arc::clone(&ids.correlation_id),
                 trace: Some(trace),
             })),
-            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => {
-                Origin::Moved(delivery, Arc::new(trace))
+            ContextSource::Delivery(delivery) | ContextSource::TracedDelivery(delivery, _) => {
+                ContextSource::TracedDelivery(delivery, Arc::new(trace))
             }
         })
     }
 
-    /// What ties together all that one request set off.
+    /// Returns the correlation id, which all events that one request caused have in common.
     pub fn correlation_id(&self) -> &str {
         match &self.0 {
-            Origin::Outside(outside) => &outside.correlation_id,
-            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => delivery.correlation_id(),
+            ContextSource::Request(ids) => &ids.correlation_id,
+            ContextSource::Delivery(delivery) | ContextSource::TracedDelivery(delivery, _) => {
+                delivery.correlation_id()
+            }
         }
     }
 
-    /// The id of the event that is being handled: the cause of what is published meanwhile.
+    /// Returns the id of the event that is being handled, which is the cause of the events that are published meanwhile.
+    /// `None` outside of a handler.
     pub fn causation_id(&self) -> Option<&str> {
         match &self.0 {
-            Origin::Outside(_) => None,
-            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => Some(delivery.id()),
+            ContextSource::Request(_) => None,
+            ContextSource::Delivery(delivery) | ContextSource::TracedDelivery(delivery, _) => {
+                Some(delivery.id())
+            }
         }
     }
 
-    /// The service whose handler is running.
+    /// Returns the name of the service whose handler is running, or `None` outside of a handler.
     pub fn service(&self) -> Option<&Arc<str>> {
         match &self.0 {
-            Origin::Outside(_) => None,
-            Origin::Delivery(delivery) | Origin::Moved(delivery, _) => delivery.service(),
+            ContextSource::Request(_) => None,
+            ContextSource::Delivery(delivery) | ContextSource::TracedDelivery(delivery, _) => {
+                delivery.service()
+            }
         }
     }
 
-    /// The place in a trace.
+    /// Returns the trace, or `None` when the context has none.
     pub fn trace(&self) -> Option<&TraceContext> {
         match &self.0 {
-            Origin::Outside(outside) => outside.trace.as_ref(),
-            Origin::Delivery(delivery) => delivery.trace(),
-            Origin::Moved(_, trace) => Some(trace),
+            ContextSource::Request(ids) => ids.trace.as_ref(),
+            ContextSource::Delivery(delivery) => delivery.trace(),
+            ContextSource::TracedDelivery(_, trace) => Some(trace),
         }
     }
 
-    /// Runs a future in this context; one that it is nested in is back afterwards.
+    /// Runs a future in this context. An outer context is restored afterwards.
     pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         self.scoped(future)
     }
 
-    /// The same, with a name for its type.
+    /// [`scope`](Self::scope) with a return type that can be named.
     pub(crate) fn scoped<F: Future>(self, future: F) -> TaskLocalFuture<Self, F> {
         CONTEXT.scope(self, future)
     }
 
-    /// Calls a function in this context; one that it is nested in is back afterwards.
+    /// Calls a function in this context. An outer context is restored afterwards.
     ///
-    /// A future that the function returns runs outside of it: that is what [`scope`](Self::scope) is for.
+    /// A future that the function returns does not run in the context; use [`scope`](Self::scope) for futures.
     ///
     /// ```
     /// use tidings::Context;
@@ -195,8 +202,8 @@ impl fmt::Debug for Context {
     }
 }
 
-/// A text that cannot be a correlation id.
-// It does not repeat the text, which came from a stranger and is what the rule keeps out of logs.
+/// A string is not a valid correlation id.
+// The error does not contain the string: it is untrusted input, and errors are logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidCorrelationId(());
 
@@ -208,7 +215,7 @@ impl fmt::Display for InvalidCorrelationId {
 
 impl StdError for InvalidCorrelationId {}
 
-/// `tokio::spawn`, with the current [`Context`] taken along: what the task publishes is correlated.
+/// Calls `tokio::spawn` and passes the current [`Context`] on to the new task.
 ///
 /// ```
 /// use tidings::Context;
@@ -227,7 +234,7 @@ impl StdError for InvalidCorrelationId {}
 /// ```
 ///
 /// # Panics
-/// Outside of a tokio runtime.
+/// Panics outside of a tokio runtime.
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -239,7 +246,7 @@ where
     }
 }
 
-/// `tokio::task::spawn_blocking`, with the current [`Context`] taken along.
+/// Calls `tokio::task::spawn_blocking` and passes the current [`Context`] on to the function.
 ///
 /// ```
 /// use tidings::Context;
@@ -249,7 +256,7 @@ where
 /// Context::new("order-7")?
 ///     .scope(async {
 ///         let invoice = tidings::spawn_blocking(|| {
-///             let context = Context::current().expect("it was taken along");
+///             let context = Context::current().expect("spawn_blocking passes the context on");
 ///             format!("invoice of {}", context.correlation_id())
 ///         });
 ///         assert_eq!(invoice.await?, "invoice of order-7");
@@ -260,7 +267,7 @@ where
 /// ```
 ///
 /// # Panics
-/// Outside of a tokio runtime.
+/// Panics outside of a tokio runtime.
 #[track_caller]
 pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
 where
@@ -322,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_of_every_scope_there_is_none() {
+    fn code_outside_of_every_scope_has_no_context() {
         assert_eq!(current(), None);
     }
 
@@ -352,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_has_an_id_and_a_trace_of_its_own() {
+    fn a_root_has_a_new_id_and_a_new_trace() {
         let (one, other) = (Context::root(), Context::root());
         assert_ne!(one.correlation_id(), other.correlation_id());
         assert_ne!(
@@ -362,18 +369,18 @@ mod tests {
         assert_eq!(one.causation_id(), None);
         assert!(
             Context::new(one.correlation_id()).is_ok(),
-            "the next service must take it"
+            "the next service must accept the id"
         );
     }
 
     #[test]
-    fn a_delivery_is_the_cause_of_what_is_published_while_it_is_handled() {
+    fn the_context_of_a_handler_has_the_ids_of_its_delivery() {
         let trace = TraceContext::new_root();
         let context = Context::of_delivery(&delivery(Some(trace.clone())));
         assert_eq!(
             context.correlation_id(),
             "ein früher Gruß",
-            "the id of an event is any text"
+            "the correlation id of a received event can be any text"
         );
         assert_eq!(context.causation_id(), Some("event-1"));
         assert_eq!(context.trace(), Some(&trace));
@@ -382,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn another_trace_is_no_business_of_the_clone_it_was_taken_from() {
+    fn a_new_trace_does_not_change_other_clones_of_the_context() {
         let one = context("a").with_trace(TraceContext::new_root());
         let other = one.clone().with_trace(TraceContext::new_root());
         assert_ne!(one.trace(), other.trace());
@@ -390,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_runs_in_its_scope_and_the_outer_one_is_back_after_it() {
+    fn the_outer_context_is_restored_after_a_nested_scope() {
         context("outer").sync_scope(|| {
             assert_eq!(context("inner").sync_scope(current).as_deref(), Some("inner"));
             assert_eq!(current().as_deref(), Some("outer"));
@@ -399,7 +406,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_future_keeps_its_context_over_its_waits_and_side_by_side_with_others() {
+    async fn a_future_keeps_its_context_across_awaits_and_beside_other_futures() {
         let twice = || async {
             let before = current();
             tokio::task::yield_now().await;
@@ -412,16 +419,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_context_is_still_there_while_a_cancelled_future_is_dropped() {
-        struct Last(Option<tokio::sync::oneshot::Sender<Option<String>>>);
-        impl Drop for Last {
+    async fn a_cancelled_future_is_dropped_inside_its_context() {
+        struct SendOnDrop(Option<tokio::sync::oneshot::Sender<Option<String>>>);
+        impl Drop for SendOnDrop {
             fn drop(&mut self) {
                 let _ = self.0.take().unwrap().send(current());
             }
         }
         let (sender, last) = tokio::sync::oneshot::channel();
         let mut future = Box::pin(context("a").scope(async move {
-            let _last = Last(Some(sender));
+            let _guard = SendOnDrop(Some(sender));
             std::future::pending::<()>().await;
         }));
         assert_eq!((&mut future).now_or_never(), None);
@@ -430,19 +437,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn spawn_takes_the_context_along() {
+    async fn spawn_passes_the_context_on() {
         let spawned = context("a").scope(async { crate::spawn(async { current() }).await });
         assert_eq!(spawned.await.unwrap().as_deref(), Some("a"));
     }
 
     #[tokio::test]
-    async fn spawn_blocking_takes_the_context_along() {
+    async fn spawn_blocking_passes_the_context_on() {
         let spawned = context("a").scope(async { crate::spawn_blocking(current).await });
         assert_eq!(spawned.await.unwrap().as_deref(), Some("a"));
     }
 
     #[tokio::test]
-    async fn a_plain_spawn_leaves_the_context_behind() {
+    async fn tokio_spawn_does_not_pass_the_context_on() {
         let (task, blocking) = context("a")
             .scope(async {
                 tokio::join!(
@@ -455,7 +462,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_context_spawn_and_spawn_blocking_are_the_plain_ones() {
+    async fn without_a_context_spawn_and_spawn_blocking_pass_none_on() {
         assert_eq!(crate::spawn(async { current() }).await.unwrap(), None);
         assert_eq!(crate::spawn_blocking(current).await.unwrap(), None);
     }

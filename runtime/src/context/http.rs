@@ -1,4 +1,4 @@
-//! Correlation over HTTP: a layer that takes the ids of a request in, and gives them back.
+//! Correlation over HTTP: a tower layer that reads the ids of a request and returns them in the response.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,23 +10,24 @@ use tokio::task::futures::TaskLocalFuture;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::context::Context;
+use crate::context::current::Context;
 use crate::context::trace::TraceContext;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// Runs each request in the [`Context`] that its headers name, so that every event published on its behalf carries
-/// the caller's correlation id and trace.
+/// A tower layer that runs each request in a [`Context`] with the ids of its headers. Events that the request publishes
+/// carry the correlation id and the trace of the caller.
 ///
-/// - `x-correlation-id` is taken when it has 1 to 128 visible ASCII characters; otherwise the request gets a new one.
-/// - `traceparent` and `tracestate` are taken when they are what W3C Trace Context says; otherwise a new trace starts.
-/// - The handler finds the context in [`Context::current`] and in the request's extensions.
-/// - The response has `x-correlation-id` and `traceparent`, whatever the request had.
+/// - The layer accepts an `x-correlation-id` of 1 to 128 visible ASCII characters. Otherwise the request gets a new id.
+/// - The layer accepts `traceparent` and `tracestate` that follow W3C Trace Context. Otherwise it starts a new trace.
+/// - A header that occurs twice is not accepted, except `tracestate`.
+/// - The handler reads the context with [`Context::current`], or from the extensions of the request.
+/// - The response always has `x-correlation-id` and `traceparent`.
 ///
-/// A body that is streamed after the handler has returned is outside of the context. Tasks of their own need
-/// [`tidings::spawn`](crate::spawn).
+/// A body that is streamed after the handler has returned runs outside of the context. Tasks that the handler starts
+/// need [`tidings::spawn`](crate::spawn).
 ///
 /// With axum:
 ///
@@ -37,8 +38,8 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// use tidings::http::CorrelationLayer;
 ///
 /// async fn place_order() -> String {
-///     // An event published here, however deep in the call, carries the request's ids.
-///     let context = Context::current().expect("the layer is there");
+///     // An event that is published here, or in a function called from here, carries the ids of the request.
+///     let context = Context::current().expect("the layer sets a context");
 ///     format!("placed, see {}", context.correlation_id())
 /// }
 ///
@@ -61,14 +62,14 @@ pub struct CorrelationLayer {
 }
 
 impl CorrelationLayer {
-    /// A layer that reads and writes `x-correlation-id`.
+    /// Creates a layer that reads and writes the header `x-correlation-id`.
     pub fn new() -> Self {
         Self {
             header: CORRELATION_ID,
         }
     }
 
-    /// Reads and writes the correlation id under another name.
+    /// Sets the name of the header with the correlation id.
     ///
     /// ```
     /// use axum::http::HeaderName;
@@ -99,7 +100,7 @@ impl<S> Layer<S> for CorrelationLayer {
     }
 }
 
-/// The service that [`CorrelationLayer`] makes of another.
+/// The service that [`CorrelationLayer`] wraps around another service.
 #[derive(Debug, Clone)]
 pub struct Correlation<S> {
     inner: S,
@@ -121,7 +122,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let context = read(request.headers(), &self.header);
         request.extensions_mut().insert(context.clone());
-        // The call as well as its future: a service may do its work in either.
+        // Both the call and its future run in the context: a service may do its work in either.
         let future = context.clone().sync_scope(|| self.inner.call(request));
         CorrelationFuture {
             response: Box::pin(context.clone().scoped(future)),
@@ -131,11 +132,11 @@ where
     }
 }
 
-/// The response of a [`Correlation`].
+/// The response future of a [`Correlation`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct CorrelationFuture<F> {
-    // Boxed, for pinning a field takes unsafe code, our own or a crate's; one allocation a request is cheaper.
+    // Boxed because pinning a field needs unsafe code. One allocation per request is acceptable.
     response: Pin<Box<TaskLocalFuture<Context, F>>>,
     header: HeaderName,
     context: Context,
@@ -156,11 +157,11 @@ where
     }
 }
 
-/// The context that the headers of a request name; what they do not, or not well, is made.
+/// Builds the context from the headers. A missing or invalid id is replaced by a new one.
 fn read(headers: &HeaderMap, header: &HeaderName) -> Context {
-    let id = only(headers, header).and_then(|id| Context::new(id).ok());
-    let trace = only(headers, &TRACEPARENT).and_then(|parent| {
-        // The state may be spread over several headers, which are one list.
+    let id = single_value(headers, header).and_then(|id| Context::new(id).ok());
+    let trace = single_value(headers, &TRACEPARENT).and_then(|parent| {
+        // W3C Trace Context allows several `tracestate` headers; together they are one list.
         let state: Result<Vec<_>, _> = headers
             .get_all(TRACESTATE)
             .iter()
@@ -179,15 +180,15 @@ fn read(headers: &HeaderMap, header: &HeaderName) -> Context {
     }
 }
 
-/// The value of a header that stands there once: of two, neither is to be believed.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+/// The value of a header that occurs once. Two values contradict each other, so neither is used.
+fn single_value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok()
 }
 
 fn write(context: &Context, header: &HeaderName, headers: &mut HeaderMap) {
-    // Both are visible ASCII, checked or made here, so that neither can fail.
+    // Both values are visible ASCII, so neither conversion fails.
     if let Ok(id) = HeaderValue::from_str(context.correlation_id()) {
         headers.insert(header, id);
     }
@@ -210,12 +211,12 @@ mod tests {
     use uuid::Uuid;
 
     use super::{Correlation, CorrelationLayer};
-    use crate::context::Context;
+    use crate::context::current::Context;
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-    /// The response of a handler, which gives the context that it found.
-    type Answer = Response<Option<Context>>;
+    /// The response of a test handler: its context.
+    type ContextResponse = Response<Option<Context>>;
 
     fn request(headers: &[(&str, &[u8])]) -> Request<()> {
         let mut request = Request::new(());
@@ -228,19 +229,16 @@ mod tests {
         request
     }
 
-    /// What a handler behind the layer sees, and the headers of its response.
-    async fn seen(headers: &[(&str, &[u8])]) -> (Context, HeaderMap) {
-        seen_through(CorrelationLayer::new(), headers).await
+    /// The context of a handler behind the layer, and the headers of its response.
+    async fn call(headers: &[(&str, &[u8])]) -> (Context, HeaderMap) {
+        call_through(CorrelationLayer::new(), headers).await
     }
 
-    async fn seen_through(layer: CorrelationLayer, headers: &[(&str, &[u8])]) -> (Context, HeaderMap) {
+    async fn call_through(layer: CorrelationLayer, headers: &[(&str, &[u8])]) -> (Context, HeaderMap) {
         let handler =
             service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Context::current())));
         let response = layer.layer(handler).oneshot(request(headers)).await.unwrap();
-        assert!(
-            Context::current().is_none(),
-            "the context is gone after the response"
-        );
+        assert!(Context::current().is_none(), "the context ends with the response");
         let (head, context) = response.into_parts();
         (context.expect("the handler runs in a context"), head.headers)
     }
@@ -250,8 +248,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_ids_of_a_request_are_carried_through_and_given_back() {
-        let (context, answered) = seen(&[
+    async fn the_ids_of_a_request_reach_the_handler_and_the_response() {
+        let (context, headers) = call(&[
             ("x-correlation-id", b"cart-7"),
             ("traceparent", PARENT.as_bytes()),
             ("tracestate", b"vendor=1"),
@@ -264,22 +262,22 @@ mod tests {
             (trace.traceparent().as_str(), trace.tracestate()),
             (PARENT, Some("vendor=1"))
         );
-        assert_eq!(answered["x-correlation-id"], "cart-7");
-        assert_eq!(answered["traceparent"], PARENT);
+        assert_eq!(headers["x-correlation-id"], "cart-7");
+        assert_eq!(headers["traceparent"], PARENT);
     }
 
     #[tokio::test]
-    async fn absent_ids_are_made_and_given_back() {
-        let (context, answered) = seen(&[]).await;
+    async fn missing_ids_are_created_and_returned() {
+        let (context, headers) = call(&[]).await;
         assert!(is_new(context.correlation_id()), "{context:?}");
-        assert_eq!(answered["x-correlation-id"], context.correlation_id());
-        assert_eq!(answered["traceparent"], context.trace().unwrap().traceparent());
+        assert_eq!(headers["x-correlation-id"], context.correlation_id());
+        assert_eq!(headers["traceparent"], context.trace().unwrap().traceparent());
     }
 
     #[tokio::test]
     async fn a_malformed_or_long_correlation_id_is_replaced() {
         let longest = [b'x'; 128];
-        let (context, _) = seen(&[("x-correlation-id", &longest)]).await;
+        let (context, _) = call(&[("x-correlation-id", &longest)]).await;
         assert_eq!(context.correlation_id().len(), 128);
 
         for bad in [
@@ -290,14 +288,14 @@ mod tests {
             b"\xff",
             &[b'x'; 129],
         ] {
-            let (context, answered) =
-                seen(&[("x-correlation-id", bad), ("traceparent", PARENT.as_bytes())]).await;
+            let (context, headers) =
+                call(&[("x-correlation-id", bad), ("traceparent", PARENT.as_bytes())]).await;
             assert!(is_new(context.correlation_id()), "{bad:?} {context:?}");
-            assert_eq!(answered["x-correlation-id"], context.correlation_id());
+            assert_eq!(headers["x-correlation-id"], context.correlation_id());
             assert_eq!(
                 context.trace().unwrap().traceparent(),
                 PARENT,
-                "the trace is none the worse"
+                "the trace is kept"
             );
         }
     }
@@ -311,17 +309,13 @@ mod tests {
             &PARENT.replacen("00", "ff", 1),
             &format!("{PARENT}-more"),
         ] {
-            let (context, _) = seen(&[
+            let (context, _) = call(&[
                 ("x-correlation-id", b"cart-7"),
                 ("traceparent", bad.as_bytes()),
                 ("tracestate", b"vendor=1"),
             ])
             .await;
-            assert_eq!(
-                context.correlation_id(),
-                "cart-7",
-                "the correlation is none the worse"
-            );
+            assert_eq!(context.correlation_id(), "cart-7", "the correlation id is kept");
             let trace = context.trace().unwrap();
             assert_ne!(trace.traceparent(), PARENT, "{bad}");
             assert_eq!(trace.tracestate(), None, "{bad}");
@@ -329,8 +323,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_a_header_that_stands_there_twice_neither_is_believed() {
-        let (context, answered) = seen(&[
+    async fn a_header_that_occurs_twice_is_not_used() {
+        let (context, headers) = call(&[
             ("x-correlation-id", b"cart-7"),
             ("x-correlation-id", b"cart-8"),
             ("traceparent", PARENT.as_bytes()),
@@ -339,12 +333,12 @@ mod tests {
         .await;
         assert!(is_new(context.correlation_id()), "{context:?}");
         assert_ne!(context.trace().unwrap().traceparent(), PARENT);
-        assert_eq!(answered.get_all("x-correlation-id").iter().count(), 1);
+        assert_eq!(headers.get_all("x-correlation-id").iter().count(), 1);
     }
 
     #[tokio::test]
     async fn a_tracestate_in_several_headers_is_one_list() {
-        let (context, _) = seen(&[
+        let (context, _) = call(&[
             ("traceparent", PARENT.as_bytes()),
             ("tracestate", b"a=1"),
             ("tracestate", b"b=2"),
@@ -354,20 +348,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_correlation_id_can_travel_under_another_name() {
+    async fn the_correlation_id_can_have_another_header_name() {
         let layer = CorrelationLayer::new().header(HeaderName::from_static("x-request-id"));
-        let (context, answered) = seen_through(
+        let (context, headers) = call_through(
             layer,
             &[("x-request-id", b"cart-7"), ("x-correlation-id", b"cart-8")],
         )
         .await;
         assert_eq!(context.correlation_id(), "cart-7");
-        assert_eq!(answered["x-request-id"], "cart-7");
-        assert!(!answered.contains_key("x-correlation-id"));
+        assert_eq!(headers["x-request-id"], "cart-7");
+        assert!(!headers.contains_key("x-correlation-id"));
     }
 
     #[tokio::test]
-    async fn a_header_of_the_handlers_own_gives_way_to_the_one_it_ran_under() {
+    async fn the_layer_overwrites_the_correlation_id_of_the_handlers_response() {
         let handler = service_fn(async |_: Request<()>| {
             let mut response = Response::new(());
             response
@@ -380,14 +374,14 @@ mod tests {
             .oneshot(request(&[("x-correlation-id", b"cart-7")]))
             .await
             .unwrap();
-        let answered: Vec<_> = response.headers().get_all("x-correlation-id").iter().collect();
-        assert_eq!(answered, ["cart-7"]);
+        let values: Vec<_> = response.headers().get_all("x-correlation-id").iter().collect();
+        assert_eq!(values, ["cart-7"]);
     }
 
     async fn context_of<S, F>(correlated: Correlation<S>) -> Option<String>
     where
-        S: tower::Service<Request<()>, Response = Answer, Error = Infallible, Future = F>,
-        F: Future<Output = Result<Answer, Infallible>>,
+        S: tower::Service<Request<()>, Response = ContextResponse, Error = Infallible, Future = F>,
+        F: Future<Output = Result<ContextResponse, Infallible>>,
     {
         let response = correlated
             .oneshot(request(&[("x-correlation-id", b"cart-7")]))
@@ -414,7 +408,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_context_is_there_already_when_the_handler_is_called() {
+    async fn the_call_itself_runs_in_the_context() {
         let handler = service_fn(|_: Request<()>| ready(Ok(Response::new(Context::current()))));
         assert_eq!(
             context_of(CorrelationLayer::new().layer(handler))
@@ -437,7 +431,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_of_the_handler_is_passed_on() {
+    async fn an_error_of_the_handler_is_returned_unchanged() {
         let handler = service_fn(async |_: Request<()>| Err::<Response<()>, _>("no"));
         let error = CorrelationLayer::new()
             .layer(handler)

@@ -1,7 +1,7 @@
-//! What ties together all that one request set off: correlation, cause and trace.
+//! Correlation, cause and trace of events.
 
 #[cfg(feature = "runtime")]
-mod current;
+pub(crate) mod current;
 #[cfg(feature = "tower")]
 pub mod http;
 pub(crate) mod trace;

@@ -1,19 +1,18 @@
-//! W3C trace context: which trace an event is part of (<https://www.w3.org/TR/trace-context/>).
+//! W3C Trace Context (<https://www.w3.org/TR/trace-context/>).
 
 use uuid::Uuid;
 
 use crate::message::headers::{HeaderValue, Headers};
 
-/// The header that names a trace and the span in it.
 pub(crate) const TRACEPARENT: &str = "traceparent";
-/// The header that carries what tracing vendors add.
 pub(crate) const TRACESTATE: &str = "tracestate";
 
-/// The most members that a `tracestate` may have.
+/// The limit of W3C Trace Context.
 const MAX_MEMBERS: usize = 32;
 const SAMPLED: u8 = 1;
 
-/// A place in a trace: what the headers `traceparent` and `tracestate` say.
+/// A position in a distributed trace: the content of the headers `traceparent` and `tracestate`
+/// ([W3C Trace Context](https://www.w3.org/TR/trace-context/)).
 ///
 /// ```
 /// use tidings::TraceContext;
@@ -31,26 +30,26 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// Reads the two headers; `None` when `traceparent` is not one. A `tracestate` that breaks its rules is dropped
-    /// and does `traceparent` no harm.
+    /// Parses the values of the two headers. Returns `None` when `traceparent` is invalid. An invalid `tracestate` is
+    /// ignored.
     pub fn parse(traceparent: &str, tracestate: Option<&str>) -> Option<Self> {
-        let (trace_id, parent_id, flags) = read_parent(traceparent)?;
+        let (trace_id, parent_id, flags) = parse_parent(traceparent)?;
         Some(Self {
             trace_id,
             parent_id,
             flags,
-            state: tracestate.and_then(read_state),
+            state: tracestate.and_then(parse_state),
         })
     }
 
-    /// Reads the two headers in whatever case they are written.
+    /// Parses the two headers of a message. The case of their names does not matter.
     pub fn from_headers(headers: &Headers) -> Option<Self> {
         Self::parse(text(headers, TRACEPARENT)?, text(headers, TRACESTATE))
     }
 
-    /// The start of a new trace.
+    /// Starts a new trace.
     ///
-    /// It is marked as sampled: a service further on that samples as its parent did would otherwise record nothing.
+    /// The trace is marked as sampled. Otherwise a later service that samples like its parent would record nothing.
     pub fn new_root() -> Self {
         Self {
             trace_id: Uuid::new_v4().as_u128(),
@@ -60,7 +59,7 @@ impl TraceContext {
         }
     }
 
-    /// A new span in the same trace.
+    /// Creates a new span in the same trace.
     pub fn child(&self) -> Self {
         Self {
             parent_id: new_span_id(),
@@ -68,35 +67,36 @@ impl TraceContext {
         }
     }
 
-    /// The trace's id as 32 hexadecimal digits.
+    /// Returns the id of the trace as 32 hexadecimal digits.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace_id)
     }
 
-    /// The span's id as 16 hexadecimal digits.
+    /// Returns the id of the span as 16 hexadecimal digits.
     pub fn span_id(&self) -> String {
         format!("{:016x}", self.parent_id)
     }
 
-    /// Whether whoever started the trace may have recorded it.
+    /// Returns the flag `sampled`: whether the caller may have recorded the trace.
     pub fn sampled(&self) -> bool {
         self.flags & SAMPLED != 0
     }
 
-    /// The header `traceparent`, always in version 00, which every reader knows.
+    /// Returns the value of the header `traceparent`, in version 00.
     pub fn traceparent(&self) -> String {
-        // Flags other than `sampled` are not defined in version 00 and must be written as zero.
+        // Version 00 defines only the flag `sampled`. The others must be zero.
         let flags = self.flags & SAMPLED;
         format!("00-{:032x}-{:016x}-{flags:02x}", self.trace_id, self.parent_id)
     }
 
-    /// The header `tracestate`.
+    /// Returns the value of the header `tracestate`, or `None` when there is none.
     pub fn tracestate(&self) -> Option<&str> {
         self.state.as_deref()
     }
 }
 
-/// 64 random bits, never zero. Each half of a random UUID has a few fixed bits; where one has them the other has none.
+/// 64 random bits, never zero. The fixed bits of a random UUID differ in position between its halves, so XOR makes all
+/// bits random.
 fn new_span_id() -> u64 {
     loop {
         let (high, low) = Uuid::new_v4().as_u64_pair();
@@ -118,14 +118,14 @@ fn text<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
 }
 
 // 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
-// cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-whatever a later version adds
-fn read_parent(text: &str) -> Option<(u128, u64, u8)> {
+// cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-fields of a later version
+fn parse_parent(text: &str) -> Option<(u128, u64, u8)> {
     let bytes = text.as_bytes();
     if bytes.len() < 55 || [bytes[2], bytes[35], bytes[52]] != *b"---" {
         return None;
     }
     let version = hex(&bytes[0..2])?;
-    let ends_well = match version {
+    let has_valid_end = match version {
         0x00 => bytes.len() == 55,
         0xff => false,
         _ => bytes.get(55).is_none_or(|next| *next == b'-'),
@@ -133,14 +133,14 @@ fn read_parent(text: &str) -> Option<(u128, u64, u8)> {
     let trace_id = hex(&bytes[3..35]).filter(|id| *id != 0)?;
     let parent_id = hex(&bytes[36..52]).filter(|id| *id != 0)?;
     let flags = hex(&bytes[53..55])?;
-    ends_well.then_some((
+    has_valid_end.then_some((
         trace_id,
         u64::try_from(parent_id).ok()?,
         u8::try_from(flags).ok()?,
     ))
 }
 
-/// Lower case only: `from_str_radix` would take upper case and a sign as well.
+/// Accepts lower case only. `from_str_radix` would also accept upper case and a sign.
 fn hex(digits: &[u8]) -> Option<u128> {
     digits.iter().try_fold(0, |number, digit| {
         let digit = match digit {
@@ -153,7 +153,7 @@ fn hex(digits: &[u8]) -> Option<u128> {
 }
 
 // vendor=value,tenant@vendor=value
-fn read_state(text: &str) -> Option<String> {
+fn parse_state(text: &str) -> Option<String> {
     let mut members: Vec<(&str, &str)> = Vec::new();
     for member in text.split(',') {
         let member = member.trim_matches([' ', '\t']);
@@ -167,11 +167,11 @@ fn read_state(text: &str) -> Option<String> {
         }
         members.push((key, value));
     }
-    let written: Vec<String> = members
+    let members: Vec<String> = members
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
-    (!written.is_empty()).then(|| written.join(","))
+    (!members.is_empty()).then(|| members.join(","))
 }
 
 fn is_key(key: &str) -> bool {
@@ -199,13 +199,13 @@ mod tests {
 
     fn state(text: &str) -> Option<String> {
         TraceContext::parse(PARENT, Some(text))
-            .expect("a bad tracestate never harms traceparent")
+            .expect("an invalid tracestate does not affect traceparent")
             .tracestate()
             .map(ToOwned::to_owned)
     }
 
     #[test]
-    fn a_traceparent_is_written_as_it_was_read() {
+    fn a_traceparent_is_written_unchanged() {
         let trace = TraceContext::parse(PARENT, None).unwrap();
         assert_eq!(trace.traceparent(), PARENT);
         assert_eq!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_is_read_by_its_first_55_characters_and_written_as_00() {
+    fn a_later_version_is_parsed_by_its_first_55_characters_and_written_as_00() {
         let later = PARENT.replacen("00", "cc", 1);
         for text in [later.clone(), format!("{later}-"), format!("{later}-what-is-new")] {
             assert_eq!(
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_traceparent_is_no_trace() {
+    fn an_invalid_traceparent_is_no_trace() {
         for text in [
             "",
             "00",
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_tracestate_is_dropped_and_harms_nothing() {
+    fn an_invalid_tracestate_is_ignored() {
         let many: Vec<String> = (0..33).map(|n| format!("k{n}=v")).collect();
         let long = format!("{}=v", "k".repeat(257));
         let long_value = format!("k={}", "v".repeat(257));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_read_in_any_case() {
+    fn the_case_of_header_names_does_not_matter() {
         let mut headers = Headers::new();
         assert_eq!(TraceContext::from_headers(&headers), None);
         headers.set("TraceParent", PARENT);
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_is_a_trace_of_its_own() {
+    fn a_root_is_a_new_trace() {
         let (one, other) = (TraceContext::new_root(), TraceContext::new_root());
         assert_ne!(one.trace_id(), other.trace_id());
         assert_eq!(TraceContext::parse(&one.traceparent(), None), Some(one));
@@ -336,13 +336,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(parent in any::<String>(), state in any::<Option<String>>()) {
+        fn no_text_makes_the_parser_panic(parent in any::<String>(), state in any::<Option<String>>()) {
             let _ = TraceContext::parse(&parent, state.as_deref());
             let _ = TraceContext::parse(PARENT, state.as_deref());
         }
 
         #[test]
-        fn what_is_read_is_written_and_read_again(parent in "[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?") {
+        fn a_parsed_trace_is_written_and_parsed_again(parent in "[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?") {
             if let Some(trace) = TraceContext::parse(&parent, None) {
                 let again = TraceContext::parse(&trace.traceparent(), None).unwrap();
                 prop_assert_eq!(again.traceparent(), trace.traceparent());

@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+/// Any error that can be sent to another thread.
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Why a handler gave up on a delivery, and what is to become of it.
 ///

@@ -45,7 +45,7 @@ impl Content {
     }
 
     /// Looks whether it is text, if nobody has.
-    pub(crate) fn look(&mut self) {
+    pub(crate) fn detect_text(&mut self) {
         if let Self::Bytes(bytes) = self {
             *self = Self::received(std::mem::take(bytes));
         }

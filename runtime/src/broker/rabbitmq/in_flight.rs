@@ -19,7 +19,7 @@ const BATCH: usize = 64;
 /// What is seen of a publish under way.
 pub(super) enum InFlightEvent {
     /// The broker's word for the publish of this number, and the number of the return that came along.
-    Answer(u64, ConfirmResult, Option<u64>),
+    PendingConfirm(u64, ConfirmResult, Option<u64>),
     Mark(u64),
     /// The channel is gone, and takes all that was under way on it along.
     Lost(RabbitError),
@@ -96,7 +96,7 @@ fn heard(number: u64, confirmed: lapin::Result<Confirmation>) -> InFlightEvent {
         Err(error) => return InFlightEvent::Lost(RabbitError::from(error)),
     };
     let carried = returned.and_then(|message| properties::publish_number(&message.properties));
-    InFlightEvent::Answer(number, word, carried)
+    InFlightEvent::PendingConfirm(number, word, carried)
 }
 
 /// The publishes under way on one channel.
@@ -153,7 +153,7 @@ impl<'a> InFlight<'a> {
 fn see(seen: InFlightEvent, outbox: &mut PublishQueue) -> Result<(), RabbitError> {
     match seen {
         InFlightEvent::Mark(mark) => outbox.marked(mark),
-        InFlightEvent::Answer(number, word, carried) => outbox.answered(number, word, carried),
+        InFlightEvent::PendingConfirm(number, word, carried) => outbox.answered(number, word, carried),
         // The first of many, and all say the same.
         InFlightEvent::Lost(fault) => return Err(fault),
     }
@@ -167,11 +167,11 @@ mod tests {
 
     use super::*;
     use crate::broker::Publish;
-    use crate::bus::confirm::{Answer, confirm};
+    use crate::bus::confirm::{PendingConfirm, confirm};
     use crate::bus::refusal::Refusal;
     use crate::message::Message;
 
-    fn leave(outbox: &mut PublishQueue, mandatory: bool) -> (u64, Answer) {
+    fn leave(outbox: &mut PublishQueue, mandatory: bool) -> (u64, PendingConfirm) {
         let (confirm, answer) = confirm(None);
         outbox.take(Publish {
             message: Arc::new(Message::default()),
@@ -196,7 +196,7 @@ mod tests {
         for mandatory in [false, true] {
             let (mut ways, mut outbox) = (InFlight::default(), PublishQueue::default());
             let (number, answer) = leave(&mut outbox, mandatory);
-            ways.set_out(InFlightPublish::ended(InFlightEvent::Answer(
+            ways.set_out(InFlightPublish::ended(InFlightEvent::PendingConfirm(
                 number,
                 ConfirmResult::Ack,
                 None,
@@ -233,13 +233,13 @@ mod tests {
         let (first, returned) = leave(&mut outbox, true);
         let (second, taken) = leave(&mut outbox, true);
         // The second one's confirm comes first, and takes the return of the first along.
-        ways.set_out(InFlightPublish::ended(InFlightEvent::Answer(
+        ways.set_out(InFlightPublish::ended(InFlightEvent::PendingConfirm(
             second,
             ConfirmResult::Ack,
             Some(first),
         )))
         .await;
-        ways.set_out(InFlightPublish::ended(InFlightEvent::Answer(
+        ways.set_out(InFlightPublish::ended(InFlightEvent::PendingConfirm(
             first,
             ConfirmResult::Ack,
             None,

@@ -9,7 +9,7 @@ use std::fmt;
 
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
-use crate::bus::config::redacted;
+use crate::bus::url::redacted;
 use crate::error::ConfigError;
 
 /// What is asked for unless the URL says otherwise: a dead peer is noticed after twice this many seconds.

@@ -61,7 +61,7 @@ impl NullBroker {
 
     /// A bus on it.
     pub fn bus(&self) -> Bus {
-        Bus::on(Config::default(), Arc::new(self.clone()))
+        Bus::new(Config::default(), Arc::new(self.clone()))
     }
 
     /// Hands the message out so often, and waits until every delivery is acknowledged.

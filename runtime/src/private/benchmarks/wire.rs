@@ -66,7 +66,7 @@ impl Wire {
     /// The same as a broker gives it out: known to be text.
     #[must_use]
     pub fn received(mut self) -> Self {
-        Arc::make_mut(&mut self.message).body.look();
+        Arc::make_mut(&mut self.message).body.detect_text();
         self
     }
 

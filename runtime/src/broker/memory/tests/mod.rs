@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::MemoryBroker;
 use crate::broker::{Broker, Incoming, Publish, QueueSource, Subscribe, Subscription};
-use crate::bus::confirm::{Answer, confirm};
+use crate::bus::confirm::{PendingConfirm, confirm};
 use crate::bus::refusal::Refusal;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -99,7 +99,7 @@ fn message(exchange: &str, key: &str, body: &str) -> Message {
     }
 }
 
-fn send(broker: &MemoryBroker, message: Message) -> Answer {
+fn send(broker: &MemoryBroker, message: Message) -> PendingConfirm {
     let (confirm, answer) = confirm(None);
     broker.send(Publish {
         message: Arc::new(message),
@@ -134,7 +134,7 @@ async fn publish_all(broker: &MemoryBroker, bodies: &[&str]) {
     }
 }
 
-fn is_parked(answer: &mut Answer) -> bool {
+fn is_parked(answer: &mut PendingConfirm) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
     std::pin::pin!(answer).poll(&mut cx).is_pending()
 }

@@ -12,9 +12,10 @@ use super::super::PublishQueue;
 use crate::broker::Publish;
 use crate::broker::rabbitmq::confirm_tracker::ConfirmResult;
 use crate::broker::rabbitmq::error::RabbitError;
-use crate::bus::confirm::{Answers, confirm_together};
+use crate::bus::confirm::{PendingConfirms, confirm_group};
+use crate::bus::publish::confirm_result;
 use crate::bus::refusal::Refusal;
-use crate::bus::{Unsent, told};
+use crate::bus::unconfirmed::Unconfirmed;
 use crate::error::PublishFault;
 use crate::message::Message;
 use crate::state_explorer::Model;
@@ -87,7 +88,7 @@ pub(super) struct Publishing {
     outbox: Option<PublishQueue>,
     callers: Vec<Caller>,
     /// The answers of those that come together, while they are waited for.
-    lots: Vec<Option<Answers>>,
+    lots: Vec<Option<PendingConfirms>>,
     window: Arc<Semaphore>,
     room: Room,
     /// Which channel is open, and how many there have been.
@@ -196,7 +197,7 @@ impl Publishing {
         };
         let places = u32::try_from(count).unwrap_or(u32::MAX);
         let places = Arc::clone(&self.window).try_acquire_many_owned(places).ok();
-        let (confirms, answers) = confirm_together(count, places);
+        let (confirms, answers) = confirm_group(count, places);
         self.lots[lot] = Some(answers);
         let callers = self.callers.iter_mut().enumerate();
         let callers = callers.filter(|(_, caller)| caller.lot.0 == lot);
@@ -321,8 +322,12 @@ impl Publishing {
             .filter(|(_, caller)| caller.lot.0 == lot)
             .map(|(id, caller)| {
                 let (_, at) = caller.lot;
-                let is_answered = is_decided || answers.word(at).is_some();
-                (id, is_answered, told(&answers, at, PublishFault::Closed))
+                let is_answered = is_decided || answers.result(at).is_some();
+                (
+                    id,
+                    is_answered,
+                    confirm_result(&answers, at, PublishFault::Closed),
+                )
             })
             .collect();
         drop(answers);
@@ -346,7 +351,7 @@ fn id(publish: &Publish) -> usize {
     id.parse().expect("the id that it came with")
 }
 
-fn tell(at: usize, caller: &mut Caller, result: &Result<(), Unsent>) -> Result<(), String> {
+fn tell(at: usize, caller: &mut Caller, result: &Result<(), Unconfirmed>) -> Result<(), String> {
     let told = match result {
         Ok(()) => Told::Yes,
         Err(unsent) => Told::No {
@@ -375,7 +380,7 @@ fn check_truth(at: usize, caller: &Caller) -> Result<(), String> {
 fn check_answer(
     at: usize,
     caller: &Caller,
-    result: &Result<(), Unsent>,
+    result: &Result<(), Unconfirmed>,
     is_closing: bool,
 ) -> Result<(), String> {
     let (fate, heard) = (caller.fate, caller.heard);
@@ -575,7 +580,7 @@ impl Model for Publishing {
     }
 
     fn key(&self) -> impl Hash {
-        let of = |publish: &Publish| (id(publish), publish.confirm.stage(), publish.confirm.is_awaited());
+        let of = |publish: &Publish| (id(publish), publish.confirm.flags(), publish.confirm.is_awaited());
         let (next, outbox) = match &self.outbox {
             None => (0, None),
             Some(outbox) => {
@@ -596,7 +601,7 @@ impl Model for Publishing {
                 // A word that its lot still waits with.
                 let word = self.lots[lot]
                     .as_ref()
-                    .map(|it| (it.word(at).is_some(), it.was_lost(at)));
+                    .map(|it| (it.result(at).is_some(), it.was_lost(at)));
                 (it.came, it.told, sent, it.fate, it.heard, it.ever_taken, word)
             })
             .collect();

@@ -1,0 +1,42 @@
+//! Why a message was not confirmed.
+
+use crate::bus::refusal::Refusal;
+use crate::error::PublishFault;
+use crate::event::payload::Unpublishable;
+
+/// A message that was not confirmed.
+#[derive(Debug)]
+pub(crate) struct Unconfirmed {
+    pub(crate) fault: PublishFault,
+    /// Whether some queue may hold the message all the same.
+    pub(crate) maybe_delivered: bool,
+}
+
+impl Unconfirmed {
+    pub(crate) fn not_delivered(fault: PublishFault) -> Self {
+        Self {
+            fault,
+            maybe_delivered: false,
+        }
+    }
+}
+
+impl From<Refusal> for Unconfirmed {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unroutable => Self::not_delivered(PublishFault::Unroutable),
+            Refusal::Closed => Self::not_delivered(PublishFault::Closed),
+            Refusal::NoExchange | Refusal::Forbidden(_) => {
+                Self::not_delivered(PublishFault::Refused(refusal.to_string()))
+            }
+            Refusal::Unacceptable(why) => {
+                Self::not_delivered(PublishFault::Unpublishable(Unpublishable::Unacceptable(why)))
+            }
+            // A nack means that one queue refused the message. Other queues of the same routing key may hold it.
+            Refusal::Nacked => Self {
+                fault: PublishFault::Refused(refusal.to_string()),
+                maybe_delivered: true,
+            },
+        }
+    }
+}
