@@ -1,44 +1,32 @@
-//! What the macros emit, each shape as a formatted file to review: `expansions/*.rs`.
+//! The code that the macros generate, formatted and committed for review in `expansions/*.snap`.
 //!
-//! After a change, `INSTA_UPDATE=always cargo test -p tidings-tests --test expansions` writes them anew: read the
-//! difference. A crate of macros can hand out nothing but macros, so its files are taken in here by their paths.
+//! After a change, `INSTA_UPDATE=always cargo test -p tidings-tests --test expansions` writes the snapshots; review the
+//! diff. A proc-macro crate exports macros only, so this file includes its modules by path.
 
 #![allow(dead_code)]
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-#[path = "../macros/src/attr.rs"]
-mod attr;
-#[path = "../macros/src/check.rs"]
+#[path = "../macros/src/attribute.rs"]
+mod attribute;
+#[path = "../macros/src/check/mod.rs"]
 mod check;
-#[path = "../macros/src/duration.rs"]
-mod duration;
-#[path = "../macros/src/emit_event.rs"]
-mod emit_event;
-#[path = "../macros/src/emit_handler.rs"]
-mod emit_handler;
-#[path = "../macros/src/emit_list.rs"]
-mod emit_list;
+#[path = "../macros/src/derive.rs"]
+mod derive;
+#[path = "../macros/src/emit/mod.rs"]
+mod emit;
 #[path = "../macros/src/errors.rs"]
 mod errors;
-#[path = "../macros/src/event.rs"]
-mod event;
-#[path = "../macros/src/fallback.rs"]
-mod fallback;
-#[path = "../macros/src/handler.rs"]
-mod handler;
-#[path = "../macros/src/list.rs"]
-mod list;
-#[path = "../macros/src/nearest.rs"]
-mod nearest;
-#[path = "../macros/src/root.rs"]
-mod root;
-#[path = "../macros/src/routing.rs"]
-mod routing;
+#[path = "../macros/src/grammar/mod.rs"]
+mod grammar;
+#[path = "../macros/src/lists.rs"]
+mod lists;
+#[path = "../macros/src/model/mod.rs"]
+mod model;
 
-fn matches_its_file(name: &str, items: TokenStream) {
-    let file = syn::parse2(items).expect("what is emitted is Rust");
+fn assert_expansion(name: &str, items: TokenStream) {
+    let file = syn::parse2(items).expect("the generated code is valid Rust");
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("expansions");
     settings.set_prepend_module_to_snapshot(false);
@@ -46,13 +34,13 @@ fn matches_its_file(name: &str, items: TokenStream) {
     settings.bind(|| insta::assert_snapshot!(name, prettyplease::unparse(&file)));
 }
 
-// A list is an expression, and a file holds items.
+/// Wraps a list, which is an expression, into an item.
 fn as_item(expression: &TokenStream) -> TokenStream {
     quote!(const LIST: () = #expression;)
 }
 
 #[test]
-fn an_event_with_what_its_name_says() {
+fn an_event_with_defaults() {
     let item = quote! {
         /// A customer placed an order.
         #[deprecated(note = "use order.placed")]
@@ -60,7 +48,7 @@ fn an_event_with_what_its_name_says() {
             order_id: Uuid,
         }
     };
-    matches_its_file("event", event::expand(item));
+    assert_expansion("event", derive::expand(item));
 }
 
 #[test]
@@ -80,7 +68,7 @@ fn an_event_with_every_option() {
             r#type: String,
         }
     };
-    matches_its_file("event_with_every_option", event::expand(item));
+    assert_expansion("event_with_every_option", derive::expand(item));
 }
 
 #[test]
@@ -91,7 +79,7 @@ fn a_family() {
             Cancelled(orders::OrderCancelled),
         }
     };
-    matches_its_file("family", event::expand(item));
+    assert_expansion("family", derive::expand(item));
 }
 
 #[test]
@@ -103,7 +91,7 @@ fn a_family_that_takes_the_rest() {
             Other(AnyEvent),
         }
     };
-    matches_its_file("family_with_other", event::expand(item));
+    assert_expansion("family_with_other", derive::expand(item));
 }
 
 #[test]
@@ -114,7 +102,7 @@ fn an_event_whose_attribute_is_wrong() {
             order_id: Uuid,
         }
     };
-    matches_its_file("event_with_a_mistake", event::expand(item));
+    assert_expansion("event_with_a_mistake", derive::expand(item));
 }
 
 #[test]
@@ -124,7 +112,7 @@ fn a_family_whose_attribute_is_wrong() {
             Created,
         }
     };
-    matches_its_file("family_with_a_mistake", event::expand(item));
+    assert_expansion("family_with_a_mistake", derive::expand(item));
 }
 
 #[test]
@@ -132,7 +120,7 @@ fn a_handler() {
     let item = quote! {
         async fn take_payment(order: OrderCreated) {}
     };
-    matches_its_file("handler", handler::expand(TokenStream::new(), &item));
+    assert_expansion("handler", attribute::expand(TokenStream::new(), &item));
 }
 
 #[test]
@@ -154,7 +142,7 @@ fn a_handler_with_every_option() {
             gateway.charge(&order).await
         }
     };
-    matches_its_file("handler_with_every_option", handler::expand(args, &item));
+    assert_expansion("handler_with_every_option", attribute::expand(args, &item));
 }
 
 #[test]
@@ -162,9 +150,9 @@ fn an_ephemeral_handler() {
     let item = quote! {
         pub async fn watch(event: AnyEvent) {}
     };
-    matches_its_file(
+    assert_expansion(
         "handler_ephemeral",
-        handler::expand(quote!("#", ephemeral), &item),
+        attribute::expand(quote!("#", ephemeral), &item),
     );
 }
 
@@ -175,9 +163,9 @@ fn a_handler_of_a_renamed_runtime() {
             Vec::new()
         }
     };
-    matches_its_file(
+    assert_expansion(
         "handler_with_crate",
-        handler::expand(quote!("order.#", crate = crate::vendor::tidings), &item),
+        attribute::expand(quote!("order.#", crate = crate::vendor::tidings), &item),
     );
 }
 
@@ -191,7 +179,7 @@ fn a_family_of_a_renamed_runtime() {
             Other(AnyEvent),
         }
     };
-    matches_its_file("family_with_crate", event::expand(item));
+    assert_expansion("family_with_crate", derive::expand(item));
 }
 
 #[test]
@@ -199,35 +187,35 @@ fn a_handler_whose_attribute_is_wrong() {
     let item = quote! {
         pub async fn take_payment(order: OrderCreated) {}
     };
-    matches_its_file(
+    assert_expansion(
         "handler_with_a_mistake",
-        handler::expand(quote!(timeout = "1d"), &item),
+        attribute::expand(quote!(timeout = "1d"), &item),
     );
 }
 
 #[test]
 fn a_list_of_handlers() {
     let list = quote!(take_payment, orders::refund);
-    matches_its_file("handlers", as_item(&list::expand_handlers(list)));
+    assert_expansion("handlers", as_item(&lists::expand_handlers(list)));
 }
 
 #[test]
 fn a_list_of_more_handlers_than_fit_into_one_tuple() {
     let names = (0..18).map(|at| quote::format_ident!("h{at}"));
     let list = quote!(#(#names),*);
-    matches_its_file("handlers_in_branches", as_item(&list::expand_handlers(list)));
+    assert_expansion("handlers_in_branches", as_item(&lists::expand_handlers(list)));
 }
 
 #[test]
 fn a_list_of_events() {
     let list = quote!(crate = vendor::tidings; OrderCreated, orders::OrderCancelled);
-    matches_its_file("events", as_item(&list::expand_events(list)));
+    assert_expansion("events", as_item(&lists::expand_events(list)));
 }
 
 #[test]
 fn a_list_with_a_mistake() {
-    matches_its_file(
+    assert_expansion(
         "handlers_with_a_mistake",
-        as_item(&list::expand_handlers(quote!(1))),
+        as_item(&lists::expand_handlers(quote!(1))),
     );
 }

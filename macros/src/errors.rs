@@ -1,11 +1,10 @@
-//! Collects every mistake and hands them out once: the first error alone would make a user compile once a mistake.
+//! Collects every error of a macro call: with the first error alone, users would compile once for each mistake.
 
 use std::fmt::Display;
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
-/// The mistakes found so far.
 #[derive(Default)]
 pub(crate) struct Errors {
     found: Vec<syn::Error>,
@@ -17,7 +16,7 @@ impl Errors {
         self.found.push(syn::Error::new(span, message));
     }
 
-    /// Spans all of `tokens`.
+    /// Reports an error that spans all of `tokens`.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.found.push(syn::Error::new_spanned(tokens, message));
     }
@@ -26,12 +25,12 @@ impl Errors {
         self.found.push(error);
     }
 
-    /// The value, or what went wrong kept.
+    /// The value, or `None` after the error is recorded.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.add(error)).ok()
     }
 
-    /// Rustc sees this mistake in the user's own item, and reports it: a word of ours would be the second.
+    /// Records an error that rustc itself reports about the user's item, so that it is not reported twice.
     pub(crate) fn leave_to_rustc(&mut self) {
         self.left_to_rustc = true;
     }
@@ -40,7 +39,7 @@ impl Errors {
         self.found.is_empty() && !self.left_to_rustc
     }
 
-    /// A `compile_error!` for each.
+    /// One `compile_error!` for each error.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.found.iter().map(syn::Error::to_compile_error).collect()
     }

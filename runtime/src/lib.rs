@@ -23,7 +23,9 @@ mod event;
 mod handler;
 mod message;
 mod private;
+#[cfg(feature = "runtime")]
 mod retry;
+mod rungs;
 #[cfg(test)]
 mod state_explorer;
 #[cfg(feature = "runtime")]

@@ -1,17 +1,8 @@
-//! The retry delays. Every delay is one of a few rungs, so that a handler needs few delay queues.
+//! The choice of a retry delay.
 
 use std::time::Duration;
 
-/// The rungs, shortest first.
-pub(crate) const RUNGS: [Duration; 7] = [
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-    Duration::from_mins(1),
-    Duration::from_mins(5),
-    Duration::from_mins(15),
-    Duration::from_hours(1),
-];
+use crate::rungs::RUNGS;
 
 /// All rungs, each divided by `factor`.
 pub(crate) fn ladder(factor: u32) -> Vec<Duration> {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::rungs::duration_text;
+
 use serde::Serialize;
 
 /// The topology of a service: everything that it needs on the broker.
@@ -133,7 +135,7 @@ impl Names {
 
     /// The queue in which the retries of `queue` wait for `delay`.
     pub(crate) fn delay(queue: &str, delay: Duration) -> String {
-        format!("{queue}.delay.{}", rung_name(delay))
+        format!("{queue}.delay.{}", duration_text(delay))
     }
 
     /// Whether this is the name of a delay queue, with or without the name of the service in front.
@@ -159,17 +161,6 @@ impl Names {
 
     pub(crate) fn orphans(&self) -> String {
         format!("{}.orphans", self.service)
-    }
-}
-
-/// Writes a delay as `1s`, `5m`, `1h`, or as `50ms` when `speed_up` shortened it.
-pub(crate) fn rung_name(delay: Duration) -> String {
-    let millis = delay.as_millis();
-    match millis {
-        _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
-        _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
-        _ if millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),
-        _ => format!("{millis}ms"),
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::event::descriptor::EventDescriptor;
 use crate::handler::HandlerDescriptor;
-use crate::topology::{Plan, rung_name};
+use crate::rungs::duration_text;
+use crate::topology::Plan;
 
 /// The description of a service: its handlers, its topology and the permissions that it needs.
 ///
@@ -162,7 +163,7 @@ impl fmt::Display for HandlerDescription {
         };
         writeln!(f, "  takes    {}", names(&self.takes, any))?;
         writeln!(f, "  returns  {}", names(&self.returns, &[]))?;
-        let rungs: Vec<String> = self.rungs.iter().map(|&rung| rung_name(rung)).collect();
+        let rungs: Vec<String> = self.rungs.iter().map(|&rung| duration_text(rung)).collect();
         writeln!(f, "  attempts {}, after {}", handler.attempts(), rungs.join(", "))?;
         writeln!(
             f,

@@ -21,7 +21,7 @@ use crate::handler::error::HandlerError;
 use crate::handler::extract::{FromDelivery, Rejection};
 use crate::handler::input::{HandlerInput, Takes};
 use crate::handler::returns::{IntoOutcome, Returned};
-use crate::retry::RUNGS;
+use crate::rungs::RUNGS;
 
 /// What `#[event_handler]` knows of a handler: its name, patterns, events and options.
 #[allow(clippy::struct_excessive_bools)] // Each is an option of its own that a user can name.

@@ -1,157 +1,20 @@
-//! The rules: what a model that could be read has to be before it is emitted.
+//! The rules of a handler.
 
 use std::time::Duration;
 
-use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::ext::IdentExt as _;
 use syn::visit::Visit;
-use syn::{Attribute, Data, DeriveInput, FnArg, Meta, ReturnType, Type};
+use syn::{FnArg, ReturnType, Type};
 
-use crate::duration;
 use crate::errors::Errors;
-use crate::event::{Event, FieldPath};
-use crate::handler::{Function, Handler};
-use crate::nearest::did_you_mean;
-use crate::routing::words;
+use crate::grammar::routing;
+use crate::grammar::rungs::{RUNGS, duration_text};
+use crate::model::handler::{Function, Handler};
 
-/// The rungs there are; the runtime's `RUNGS` is the same list.
-pub(crate) const RUNGS: [Duration; 7] = [
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-    Duration::from_mins(1),
-    Duration::from_mins(5),
-    Duration::from_mins(15),
-    Duration::from_hours(1),
-];
+/// RabbitMQ takes a delivery back after 30 minutes.
+const MAX_TIMEOUT: Duration = Duration::from_mins(15);
 
-/// The longest a handler may take: the broker takes a delivery back after 30 minutes.
-const LONGEST_TIMEOUT: Duration = Duration::from_mins(15);
-
-/// An event is one type on the wire, so its Rust type is one too.
-pub(crate) fn no_generics(item: &DeriveInput, errors: &mut Errors) {
-    let generics = &item.generics;
-    if generics.params.is_empty() {
-        return;
-    }
-    let what = if matches!(item.data, Data::Enum(_)) {
-        "a family cannot be generic: its variants name the events it can be; write their types"
-    } else if generics.lifetimes().next().is_some() {
-        "an event owns its data, since it outlives the message it came in; drop the lifetime, and write String for &str"
-    } else {
-        "an event cannot be generic: its type names one shape on the wire; write a struct for each"
-    };
-    errors.on(generics, what);
-}
-
-/// The field that holds the aggregate's id when no option names it: `order_id` of `order.created`, or `id`.
-pub(crate) fn default_aggregate_id(
-    item: &DeriveInput,
-    event_type: &str,
-    fields: &[&Ident],
-    errors: &mut Errors,
-) -> Option<FieldPath> {
-    let of_type = event_type.split('.').next().unwrap_or_default().replace('-', "_");
-    let of_name = words(&item.ident.unraw().to_string())
-        .into_iter()
-        .next()
-        .unwrap_or_default();
-    let candidates = [format!("{of_type}_id"), format!("{of_name}_id"), "id".to_owned()];
-    let found = candidates
-        .iter()
-        .find_map(|name| fields.iter().find(|field| field.unraw() == name.as_str()));
-    if let Some(field) = found {
-        return Some(FieldPath(vec![syn::Member::Named((*field).clone())]));
-    }
-    let first = &candidates[0];
-    let ending_in_id = fields
-        .iter()
-        .find(|field| field.unraw().to_string().ends_with("id"));
-    let advice = match (ending_in_id, fields.first()) {
-        (Some(field), _) => format!("write #[event(aggregate_id = {field})] if that is the one"),
-        (None, Some(_)) => format!("name the field with #[event(aggregate_id = …)], or add `{first}`"),
-        (None, None) => format!("add the field `{first}`"),
-    };
-    errors.on(
-        &item.ident,
-        format!(
-            "no field says what `{}` is about: there is no `{first}` and no `id`; {advice}",
-            item.ident
-        ),
-    );
-    None
-}
-
-/// The rules of an event.
-pub(crate) fn event(event: &Event, fields: &[&Ident], errors: &mut Errors) {
-    let fields: Vec<String> = fields.iter().map(|field| field.unraw().to_string()).collect();
-    let mut known = |field: &str, span| {
-        if fields.iter().all(|known| known != field) {
-            let hint = did_you_mean(field, fields.iter().map(String::as_str));
-            let hint = if hint.is_empty() {
-                format!("; `{}` has {}", event.name, list(&fields))
-            } else {
-                hint
-            };
-            errors.at(span, format!("no field `{field}`{hint}"));
-        }
-    };
-    known(&event.aggregate_id.head(), event.aggregate_id.span());
-    for field in event.routing_key.template.fields() {
-        known(
-            field.split('.').next().unwrap_or_default(),
-            event.routing_key.text.span,
-        );
-    }
-    if let Some(older) = &event.older
-        && older.is_ident(&event.name)
-    {
-        errors.on(
-            older,
-            format!(
-                "`{}` cannot be upcast from itself; name the struct of its older version",
-                event.name
-            ),
-        );
-    }
-}
-
-fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        return "no fields".to_owned();
-    }
-    format!("`{}`", names.join("`, `"))
-}
-
-/// A family has no name and no key of its own.
-pub(crate) fn family_options(attrs: &[Attribute], errors: &mut Errors) {
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
-        let Meta::List(list) = &attr.meta else { continue };
-        let result = list.parse_args_with(|input: syn::parse::ParseStream<'_>| {
-            while !input.is_empty() {
-                let name = input.call(Ident::parse_any)?;
-                let text = name.unraw().to_string();
-                if matches!(
-                    text.as_str(),
-                    "type" | "version" | "aggregate_id" | "routing_key" | "upcast_from" | "example"
-                ) {
-                    errors.on(
-                        &name,
-                        format!("a family takes no `{text}`: it is the events in its variants that have one"),
-                    );
-                }
-                crate::attr::skip_to_comma(input);
-                let _ = input.parse::<syn::Token![,]>();
-            }
-            Ok(())
-        });
-        // What cannot be read at all was reported when the options were read.
-        let _ = result;
-    }
-}
-
-/// The rules of a handler's function: whether the runtime can call it at all.
+/// The rules of the function.
 pub(crate) fn function(function: &Function, errors: &mut Errors) {
     let sig = &function.sig;
     let name = &sig.ident;
@@ -185,7 +48,7 @@ pub(crate) fn function(function: &Function, errors: &mut Errors) {
         );
     }
     parameters(function, errors);
-    // What a function that is not async returns may be a future, and is right once it is async.
+    // A function that is not async may return a future, which is right once the function is async.
     if let ReturnType::Type(_, output) = &sig.output
         && sig.asyncness.is_some()
     {
@@ -234,7 +97,7 @@ fn parameters(function: &Function, errors: &mut Errors) {
     }
 }
 
-// Generated code has to write the type down again.
+/// Generated code repeats the type, so the type must be one that can be written.
 fn type_can_be_named(cannot: &str, ty: &Type, errors: &mut Errors) {
     struct Unnameable<'a>(&'a str, &'a mut Errors);
     impl<'ast> Visit<'ast> for Unnameable<'_> {
@@ -269,10 +132,10 @@ fn type_text(ty: &impl ToTokens) -> String {
     ty.to_token_stream().to_string().replace(' ', "")
 }
 
-/// The rules of a handler's options, each of which could be read by itself.
+/// The rules of the patterns and options.
 pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
     for (at, pattern) in handler.patterns.iter().enumerate() {
-        if let Err(fault) = crate::routing::check_pattern(&pattern.value) {
+        if let Err(fault) = routing::check_pattern(&pattern.value) {
             errors.at(pattern.span, fault);
         } else if handler.patterns[..at]
             .iter()
@@ -284,7 +147,7 @@ pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
             );
         }
     }
-    if let Err(fault) = crate::routing::check_name(&handler.name.value) {
+    if let Err(fault) = routing::check_name(&handler.name.value) {
         let hint = if handler.name_is_given {
             String::new()
         } else {
@@ -293,19 +156,19 @@ pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
         errors.at(handler.name.span, format!("{fault}{hint}"));
     }
     if let Some(queue) = &handler.queue
-        && let Err(fault) = crate::routing::check_name(&queue.value)
+        && let Err(fault) = routing::check_name(&queue.value)
     {
         errors.at(queue.span, fault);
     }
     if let Some((timeout, span)) = &handler.timeout {
-        positive("timeout", *timeout, *span, errors);
-        if *timeout > LONGEST_TIMEOUT {
+        not_zero("timeout", *timeout, *span, errors);
+        if *timeout > MAX_TIMEOUT {
             errors.at(
                 *span,
                 format!(
                     "a timeout is at most {}, since the broker takes a delivery back after 30; split the work into \
                      smaller events",
-                    duration::show(LONGEST_TIMEOUT)
+                    duration_text(MAX_TIMEOUT)
                 ),
             );
         }
@@ -341,7 +204,7 @@ pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
     }
 }
 
-fn positive(what: &str, duration: Duration, span: proc_macro2::Span, errors: &mut Errors) {
+fn not_zero(what: &str, duration: Duration, span: proc_macro2::Span, errors: &mut Errors) {
     if duration.is_zero() {
         errors.at(
             span,
@@ -357,26 +220,26 @@ fn check_rungs(rungs: &[Duration], span: proc_macro2::Span, errors: &mut Errors)
             "no rungs; write rungs = \"1s, 5s, 15s\", or leave it out for the usual ones",
         );
     }
-    if let Some(strange) = rungs.iter().find(|rung| !RUNGS.contains(rung)) {
-        let all: Vec<String> = RUNGS.iter().copied().map(duration::show).collect();
+    if let Some(unknown) = rungs.iter().find(|rung| !RUNGS.contains(rung)) {
+        let all: Vec<String> = RUNGS.iter().copied().map(duration_text).collect();
         errors.at(
             span,
             format!(
                 "there is no rung of {}; the rungs are {}, shared by all handlers",
-                duration::show(*strange),
+                duration_text(*unknown),
                 all.join(", ")
             ),
         );
     } else if let Some(pair) = rungs.windows(2).find(|pair| pair[1] < pair[0]) {
         let mut sorted = rungs.to_vec();
         sorted.sort();
-        let sorted: Vec<String> = sorted.into_iter().map(duration::show).collect();
+        let sorted: Vec<String> = sorted.into_iter().map(duration_text).collect();
         errors.at(
             span,
             format!(
                 "rungs rise, and {} comes after {}; write rungs = \"{}\"",
-                duration::show(pair[1]),
-                duration::show(pair[0]),
+                duration_text(pair[1]),
+                duration_text(pair[0]),
                 sorted.join(", ")
             ),
         );

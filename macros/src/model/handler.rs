@@ -1,20 +1,20 @@
-//! A handler as the attribute reads it: a function, its patterns and its options.
+//! The model of a handler: its function, its patterns and its options.
 
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, FnArg, LitStr, Path, ReturnType, Signature, Token, Type, Visibility};
 
-use crate::attr::{self, Options, Text};
+use super::options::{self, Options, Text};
+use super::root::Root;
 use crate::errors::Errors;
-use crate::root::Root;
-use crate::{check, duration, emit_handler, fallback};
+use crate::grammar::duration;
 
-/// A function, its body unread: it goes out as it came in, unfinished while its author still types.
+/// A function without its body, which may have syntax errors while its author still types.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -34,7 +34,7 @@ impl Parse for Function {
 }
 
 impl Function {
-    /// Whether it stands in an `impl`, as far as its signature tells.
+    /// Whether the signature names `self` or `Self`, as that of a function in an `impl` does.
     pub(crate) fn is_associated(&self) -> bool {
         fn names_self(tokens: TokenStream) -> bool {
             tokens.into_iter().any(|token| match token {
@@ -46,7 +46,7 @@ impl Function {
         names_self(self.sig.to_token_stream())
     }
 
-    /// The types of the parameters, the event's first.
+    /// The types of the parameters. The first is the event.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = &Type> {
         self.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(input) => Some(input.ty.as_ref()),
@@ -54,7 +54,6 @@ impl Function {
         })
     }
 
-    /// The type that it returns, where it says so.
     pub(crate) fn output(&self) -> Option<&Type> {
         match &self.sig.output {
             ReturnType::Default => None,
@@ -63,7 +62,7 @@ impl Function {
     }
 }
 
-/// What `#[event_handler(..)]` says.
+/// The arguments of `#[event_handler(..)]`.
 pub(crate) struct Handler {
     pub(crate) root: Root,
     pub(crate) patterns: Vec<Text>,
@@ -78,7 +77,7 @@ pub(crate) struct Handler {
     pub(crate) ordered: bool,
     pub(crate) rejects: Vec<Path>,
     pub(crate) description: Option<String>,
-    // The names of options that stand for themselves, or that another one may rule out.
+    // The names of flags, and of options that exclude each other, for error messages.
     pub(crate) queue_option: Option<Ident>,
     pub(crate) retry: Option<Ident>,
     pub(crate) on_dead_letter: Option<Ident>,
@@ -101,52 +100,8 @@ const OPTIONS: &[&str] = &[
     "crate",
 ];
 
-/// `#[event_handler(..)]`.
-pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
-    let mut errors = Errors::default();
-    let function = match syn::parse2::<Function>(item.clone()) {
-        Ok(function) => function,
-        Err(error) => {
-            if is_function(item) {
-                errors.add(error);
-            } else {
-                let message = "an event handler is a function; write #[event_handler] over an `async fn`";
-                errors.at(name_of(item), message);
-            }
-            let mistakes = errors.into_tokens();
-            return quote!(#mistakes #item);
-        }
-    };
-    let handler = Handler::from_syn(args, &function, &mut errors);
-    check::function(&function, &mut errors);
-    check::handler(&handler, &mut errors);
-    let beside = if errors.is_empty() {
-        emit_handler::handler(&handler, &function)
-    } else {
-        let mistakes = errors.into_tokens();
-        let stub = fallback::handler(&function, &handler.root);
-        quote!(#mistakes #stub)
-    };
-    quote!(#item #beside)
-}
-
-// What stands there instead of a function, by its first word: `struct`.
-fn name_of(item: &TokenStream) -> Span {
-    item.clone()
-        .into_iter()
-        .find(|token| matches!(token, TokenTree::Ident(word) if word != "pub"))
-        .map_or_else(Span::call_site, |word| word.span())
-}
-
-// Whether it was meant as one, whatever else is wrong with it.
-fn is_function(item: &TokenStream) -> bool {
-    item.clone()
-        .into_iter()
-        .any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
-}
-
 impl Handler {
-    fn from_syn(args: TokenStream, function: &Function, errors: &mut Errors) -> Self {
+    pub(crate) fn from_syn(args: TokenStream, function: &Function, errors: &mut Errors) -> Self {
         let name = &function.sig.ident;
         let mut handler = Self {
             root: Root::default(),
@@ -164,7 +119,7 @@ impl Handler {
             timeout: None,
             ordered: false,
             rejects: Vec::new(),
-            description: attr::description(&function.attrs),
+            description: options::description(&function.attrs),
             queue_option: None,
             retry: None,
             on_dead_letter: None,
@@ -193,15 +148,15 @@ impl Handler {
             }
             if let Err(error) = input.parse::<Token![,]>() {
                 errors.at(error.span(), "expected `,` after the pattern");
-                attr::skip_to_comma(input);
+                options::skip_to_comma(input);
                 let _ = input.parse::<Token![,]>();
             }
         }
-        let mut options = Options::new("#[event_handler(..)]", OPTIONS).with_texts(
+        let mut known = Options::new("#[event_handler(..)]", OPTIONS).with_texts(
             "patterns come before the options; move this one to the front",
             "a pattern stands in quotes; write ",
         );
-        options.read(input, errors, |name, input, errors| {
+        known.read(input, errors, |name, input, errors| {
             self.read_option(name, input, errors)
         });
     }
@@ -209,17 +164,19 @@ impl Handler {
     fn read_option(&mut self, name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
         match name.unraw().to_string().as_str() {
             "name" => {
-                self.name = attr::text(name, input, "name = \"take_payment\"")?;
+                self.name = options::text(name, input, "name = \"take_payment\"")?;
                 self.name_is_given = true;
             }
             "queue" => {
-                self.queue = Some(attr::text(name, input, "queue = \"billing\"")?);
+                self.queue = Some(options::text(name, input, "queue = \"billing\"")?);
                 self.queue_option = Some(name.clone());
             }
             "concurrency" => {
-                self.concurrency = Some(attr::number(name, input, "concurrency = 64", u16::MAX.into())?);
+                self.concurrency = Some(options::number(name, input, "concurrency = 64", u16::MAX.into())?);
             }
-            "prefetch" => self.prefetch = Some(attr::number(name, input, "prefetch = 256", u16::MAX.into())?),
+            "prefetch" => {
+                self.prefetch = Some(options::number(name, input, "prefetch = 256", u16::MAX.into())?);
+            }
             "retry" => {
                 self.retry = Some(name.clone());
                 self.read_retry(name, input, errors)?;
@@ -234,16 +191,16 @@ impl Handler {
                 self.on_dead_letter = Some(name.clone());
             }
             "single_active" => {
-                attr::flag(name, input)?;
+                options::flag(name, input)?;
                 self.single_active = Some(name.clone());
             }
             "ephemeral" => {
-                attr::flag(name, input)?;
+                options::flag(name, input)?;
                 self.ephemeral = Some(name.clone());
             }
             "reject_on" => self.rejects = read_rejects(name, input)?,
             _ => {
-                self.root = Root(Some(attr::value(
+                self.root = Root(Some(options::value(
                     name,
                     input,
                     "a path",
@@ -256,26 +213,26 @@ impl Handler {
 
     // retry(attempts = 8, rungs = "1s, 5s, 15s")
     fn read_retry(&mut self, name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
-        let fault = || {
+        let error = || {
             syn::Error::new(
                 name.span(),
                 "`retry` takes options of its own; write retry(attempts = 8, rungs = \"1s, 5s\")",
             )
         };
         if !input.peek(syn::token::Paren) {
-            return Err(fault());
+            return Err(error());
         }
         let content;
         syn::parenthesized!(content in input);
         if content.is_empty() {
-            return Err(fault());
+            return Err(error());
         }
         Options::new("retry(..)", &["attempts", "rungs"]).read(&content, errors, |name, input, errors| {
             if name == "attempts" {
-                self.attempts = Some(attr::number(name, input, "attempts = 8", 1_000)?);
+                self.attempts = Some(options::number(name, input, "attempts = 8", 1_000)?);
                 return Ok(());
             }
-            let text = attr::text(name, input, "rungs = \"1s, 5s, 15s\"")?;
+            let text = options::text(name, input, "rungs = \"1s, 5s, 15s\"")?;
             let mut rungs = Vec::new();
             for rung in text
                 .value
@@ -285,8 +242,8 @@ impl Handler {
             {
                 match duration::parse(rung) {
                     Ok(rung) => rungs.push(rung),
-                    Err(fault) => {
-                        errors.at(text.span, fault);
+                    Err(message) => {
+                        errors.at(text.span, message);
                         return Ok(());
                     }
                 }
@@ -303,19 +260,19 @@ fn read_duration(
     input: ParseStream<'_>,
     errors: &mut Errors,
 ) -> syn::Result<Option<(Duration, Span)>> {
-    let text = attr::text(name, input, &format!("{name} = \"30s\""))?;
+    let text = options::text(name, input, &format!("{name} = \"30s\""))?;
     match duration::parse(&text.value) {
         Ok(duration) => Ok(Some((duration, text.span))),
-        Err(fault) => {
-            errors.at(text.span, fault);
+        Err(message) => {
+            errors.at(text.span, message);
             Ok(None)
         }
     }
 }
 
-// An option with one value is still written out: the attribute then says what it does, and more can come.
+/// Parses an option that has a single allowed value. Users write it out, so that other values can be added later.
 fn only(name: &Ident, input: ParseStream<'_>, value: &str, errors: &mut Errors) -> syn::Result<()> {
-    let text = attr::text(name, input, &format!("{name} = \"{value}\""))?;
+    let text = options::text(name, input, &format!("{name} = \"{value}\""))?;
     if text.value != value {
         errors.at(
             text.span,
@@ -327,24 +284,24 @@ fn only(name: &Ident, input: ParseStream<'_>, value: &str, errors: &mut Errors) 
 
 // reject_on(CardDeclined, stock::SoldOut)
 fn read_rejects(name: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Path>> {
-    let fault = |span| {
+    let error = |span| {
         syn::Error::new(
             span,
             "`reject_on` takes error types; write reject_on(CardDeclined)",
         )
     };
     if !input.peek(syn::token::Paren) {
-        return Err(fault(name.span()));
+        return Err(error(name.span()));
     }
     let content;
     syn::parenthesized!(content in input);
-    let paths = Punctuated::<Path, Token![,]>::parse_terminated(&content).map_err(|error| {
-        // What is left unread would be one more error.
+    let paths = Punctuated::<Path, Token![,]>::parse_terminated(&content).map_err(|parse_error| {
+        // Unread tokens would be one more error.
         let _ = content.parse::<TokenStream>();
-        fault(error.span())
+        error(parse_error.span())
     })?;
     if paths.is_empty() {
-        return Err(fault(name.span()));
+        return Err(error(name.span()));
     }
     let mut seen = Vec::new();
     for path in &paths {

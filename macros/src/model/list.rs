@@ -1,62 +1,33 @@
-//! The two lists as they are read: paths with commas between them.
+//! The model of a list: paths with commas between them.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Path, Token};
 
+use super::options;
+use super::root::Root;
 use crate::errors::Errors;
-use crate::root::Root;
-use crate::{attr, emit_list};
 
-/// The entries of a list, and where the runtime is.
 #[derive(Default)]
 pub(crate) struct List {
     pub(crate) root: Root,
     pub(crate) paths: Vec<Path>,
 }
 
-/// `handlers![take_payment, orders::refund]`.
-pub(crate) fn expand_handlers(list: TokenStream) -> TokenStream {
-    expand(
-        "handlers![take_payment, orders::refund]",
-        list,
-        emit_list::handlers,
-    )
-}
-
-/// `events![OrderCreated, orders::OrderCancelled]`.
-pub(crate) fn expand_events(list: TokenStream) -> TokenStream {
-    expand(
-        "events![OrderCreated, orders::OrderCancelled]",
-        list,
-        emit_list::events,
-    )
-}
-
-// On a mistake an empty list stands in, which every app can take.
-fn expand(example: &str, list: TokenStream, emit: fn(&List) -> TokenStream) -> TokenStream {
-    let mut errors = Errors::default();
-    let mut read = List::default();
-    let parse = |input: ParseStream<'_>| {
-        read.read(example, input, &mut errors);
-        Ok(())
-    };
-    if let Err(error) = parse.parse2(list) {
-        errors.add(error);
-    }
-    if errors.is_empty() {
-        return emit(&read);
-    }
-    let mistakes = errors.into_tokens();
-    let stub = emit(&List {
-        root: read.root,
-        paths: Vec::new(),
-    });
-    quote!({ #mistakes #stub })
-}
-
 impl List {
+    /// Reads the list. `example` shows users what a list looks like.
+    pub(crate) fn from_syn(example: &str, tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut list = Self::default();
+        let parse = |input: ParseStream<'_>| {
+            list.read(example, input, errors);
+            Ok(())
+        };
+        if let Err(error) = parse.parse2(tokens) {
+            errors.add(error);
+        }
+        list
+    }
+
     fn read(&mut self, example: &str, input: ParseStream<'_>, errors: &mut Errors) {
         if input.peek(Token![crate])
             && input.peek2(Token![=])
@@ -79,7 +50,7 @@ impl List {
                 } else if errors.is_empty() {
                     errors.at(input.span(), format!("expected `,`; write {example}"));
                 }
-                attr::skip_to_comma(input);
+                options::skip_to_comma(input);
             }
             let _ = input.parse::<Token![,]>();
         }

@@ -1,4 +1,4 @@
-//! A handler, from its model to the hidden struct that carries its registration. Nothing can fail here.
+//! The registration of a handler: a hidden struct with the name of the function, and its impls.
 
 use std::time::Duration;
 
@@ -7,11 +7,10 @@ use quote::{quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned as _;
 
-use crate::attr::cfgs;
-use crate::emit_event::{literal, rust_path};
-use crate::handler::{Function, Handler};
+use super::tokens::{literal, rust_path};
+use crate::model::handler::{Function, Handler};
+use crate::model::options::cfgs;
 
-/// What goes beside the function.
 pub(crate) fn handler(handler: &Handler, function: &Function) -> TokenStream {
     let name = &function.sig.ident;
     let vis = &function.vis;
@@ -26,8 +25,8 @@ pub(crate) fn handler(handler: &Handler, function: &Function) -> TokenStream {
             #proof
         }
     });
-    // It resolves like the user's own word but is the macro's: a handler that nobody lists is then one warning, of its
-    // function, since rustc does not lint what a macro of another crate has named.
+    // The name resolves like the user's, and its span is the macro's: rustc does not lint the names of foreign macros, so an
+    // unused handler gives one warning, about the function.
     let mut marker = name.clone();
     marker.set_span(Span::call_site().located_at(span));
     quote_spanned! {span=>
@@ -70,7 +69,7 @@ fn registered(handler: &Handler, function: &Function) -> TokenStream {
     }
 }
 
-// Both every time with the same tokens at the same place, so that rustc merges what it says of them.
+// Both have the same tokens and span at every use, so that rustc merges equal errors about them.
 fn as_input(handler: &Handler, input: &Type) -> TokenStream {
     let span = input.span();
     let private = handler.root.private(span);
@@ -89,7 +88,7 @@ fn as_output(handler: &Handler, function: &Function) -> TokenStream {
     quote_spanned!(span=> <#output as #private::IntoOutcome>)
 }
 
-// A setter for each option that was given.
+/// A setter for each option that was given.
 fn options(handler: &Handler, span: Span) -> TokenStream {
     let mut options = TokenStream::new();
     let mut set = |name: &str, value: TokenStream| {
@@ -116,7 +115,7 @@ fn options(handler: &Handler, span: Span) -> TokenStream {
     }
     if let Some((rungs, _)) = &handler.rungs {
         let rungs = rungs.iter().map(|rung| duration(*rung, span));
-        // A constant of its own: a temporary would not live as long as the descriptor.
+        // A temporary would not live as long as the descriptor.
         set(
             "rungs",
             quote_spanned! {span=>
@@ -149,7 +148,7 @@ fn duration(duration: Duration, span: Span) -> TokenStream {
     quote_spanned!(span=> ::core::time::Duration::from_millis(#millis))
 }
 
-// The whole body is spanned at the function's name: a future that is not `Send` is one error there.
+/// The body has the span of the function's name, so that a future that is not `Send` gives one error there.
 fn handle(handler: &Handler, function: &Function) -> TokenStream {
     let name = &function.sig.ident;
     let span = name.span();
@@ -203,7 +202,7 @@ fn handle(handler: &Handler, function: &Function) -> TokenStream {
     }
 }
 
-// Each in a constant of its own, at the token it is about.
+/// Each proof is a constant of its own, with the span of the token that it is about.
 fn proofs(handler: &Handler, function: &Function) -> Vec<TokenStream> {
     let Some(input) = function.inputs().next() else {
         return Vec::new();

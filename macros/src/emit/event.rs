@@ -1,16 +1,14 @@
-//! An event or a family, from its model to the impls. Nothing can fail here: the model has been judged.
+//! The impls of an event.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Member;
-use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
-use crate::event::{Event, Family, FieldPath};
-use crate::root::Root;
-use crate::routing::Word;
+use super::tokens::{carriers, literal, rust_path};
+use crate::grammar::routing::Word;
+use crate::model::event::{Event, FieldPath};
 
-/// The impls of an event.
 pub(crate) fn event(event: &Event) -> TokenStream {
     let Event {
         name, root, version, ..
@@ -62,138 +60,12 @@ pub(crate) fn event(event: &Event) -> TokenStream {
     }
 }
 
-/// The impls of a family.
-pub(crate) fn family(family: &Family) -> TokenStream {
-    let Family { name, root, .. } = family;
-    let span = name.span();
-    let (tidings, private) = (root.at(span), root.private(span));
-    let has_other = family.other.is_some();
-    let events = family.variants.iter().map(|variant| {
-        let known = known_event(root, &variant.payload);
-        quote_spanned!(variant.payload.span()=> #known::EVENT)
-    });
-    let decodes = family.variants.iter().map(|variant| {
-        let known = known_event(root, &variant.payload);
-        let variant = &variant.name;
-        quote_spanned! {span=>
-            if #known::is(__event) {
-                return ::core::result::Result::map(#known::decode(__event), Self::#variant);
-            }
-        }
-    });
-    let rest = if let Some(other) = &family.other {
-        let variant = &other.name;
-        let kept = other_event(root, &other.payload);
-        quote_spanned!(span=> ::core::result::Result::Ok(Self::#variant(#kept::keep(__event))))
-    } else {
-        quote_spanned!(span=> #private::wrong_type(__event))
-    };
-    let visits = family.variants.iter().map(|variant| {
-        let known = known_event(root, &variant.payload);
-        let variant = &variant.name;
-        quote_spanned!(span=> Self::#variant(__event) => #known::visit(__event, __visitor),)
-    });
-    let visits_other = family.other.iter().map(|other| {
-        let variant = &other.name;
-        let kept = other_event(root, &other.payload);
-        quote_spanned!(span=> Self::#variant(__event) => #kept::visit(__event, __visitor),)
-    });
-    let proofs = family.variants.iter().enumerate().skip(1).map(|(at, variant)| {
-        let span = variant.payload.span();
-        let (tidings, private) = (root.at(span), root.private(span));
-        let at = Literal::usize_unsuffixed(at);
-        quote_spanned! {span=>
-            #[allow(deprecated)]
-            const _: () = #private::proofs::variant_is_alone(<#name as #tidings::EventFamily>::EVENTS, #at);
-        }
-    });
-    let carriers = carriers(name, root, "FamilyOfEvents", "OneOfFamily", "ReturnsFamily");
-    quote_spanned! {span=>
-        #[automatically_derived]
-        #[allow(deprecated)]
-        impl #tidings::EventFamily for #name {
-            const EVENTS: #private::EventSet = #private::EventSet::Events(&[#(#events),*]);
-            const HAS_OTHER: ::core::primitive::bool = #has_other;
-
-            fn decode(__event: &#tidings::AnyEvent) -> ::core::result::Result<Self, #tidings::DecodeError> {
-                #(#decodes)*
-                #rest
-            }
-
-            fn visit<__V: #private::EventVisitor>(&self, __visitor: __V) -> __V::Output {
-                match self {
-                    #(#visits)*
-                    #(#visits_other)*
-                }
-            }
-        }
-        #carriers
-        #(#proofs)*
-    }
-}
-
-// The impls that say what kind a type is, and leave the work to the runtime's kinds: a body here would be one more
-// place for rustc to report what the type lacks. Not recommended, or rustc would count up a user's events beside each
-// type that is none.
-pub(crate) fn carriers(name: &Ident, root: &Root, kind: &str, input: &str, output: &str) -> TokenStream {
-    let span = name.span();
-    let private = root.private(span);
-    let [kind, input, output] = [kind, input, output].map(|name| Ident::new(name, span));
-    quote_spanned! {span=>
-        #[automatically_derived]
-        #[allow(deprecated)]
-        #[diagnostic::do_not_recommend]
-        impl #private::Payload for #name {
-            type Kind = #private::#kind;
-        }
-        #[automatically_derived]
-        #[allow(deprecated)]
-        #[diagnostic::do_not_recommend]
-        impl #private::HandlerInput for #name {
-            type Shape = #private::#input;
-        }
-        #[automatically_derived]
-        #[allow(deprecated)]
-        #[diagnostic::do_not_recommend]
-        impl #private::IntoOutcome for #name {
-            type Shape = #private::#output;
-        }
-    }
-}
-
-/// `concat!(module_path!(), "::Name")`.
-pub(crate) fn rust_path(name: &Ident) -> TokenStream {
-    let span = name.span();
-    let path = literal(&format!("::{}", name.unraw()), span);
-    quote_spanned!(span=> ::core::concat!(::core::module_path!(), #path))
-}
-
-/// A text at `span`.
-pub(crate) fn literal(text: &str, span: Span) -> Literal {
-    let mut literal = Literal::string(text);
-    literal.set_span(span);
-    literal
-}
-
 fn optional(text: Option<&str>, span: Span) -> TokenStream {
     let Some(text) = text else {
         return quote_spanned!(span=> ::core::option::Option::None);
     };
     let text = literal(text, span);
     quote_spanned!(span=> ::core::option::Option::Some(#text))
-}
-
-// `<T as KnownEvent>`, every time with the same tokens at the same place, so that rustc merges what it says of it.
-fn known_event(root: &Root, payload: &syn::Type) -> TokenStream {
-    let span = payload.span();
-    let private = root.private(span);
-    quote_spanned!(span=> <#payload as #private::KnownEvent>)
-}
-
-fn other_event(root: &Root, payload: &syn::Type) -> TokenStream {
-    let span = payload.span();
-    let private = root.private(span);
-    quote_spanned!(span=> <#payload as #private::OtherEvent>)
 }
 
 fn build_key(event: &Event) -> TokenStream {
@@ -242,8 +114,8 @@ fn aggregate_id(event: &Event) -> TokenStream {
     quote_spanned!(span=> #private::AggregateId::text(&#path))
 }
 
-// `self` at the path, and yet that of the method: where a `macro_rules!` writes the path and its caller the name, the two
-// are not of one hygiene.
+/// `self.path`. The span of `self` is that of the path, and its hygiene that of the method: a `macro_rules!` may write the
+/// path while its caller writes the name of the type.
 fn access(name: &Ident, path: &FieldPath, span: Span) -> TokenStream {
     let this = Ident::new("self", span.resolved_at(name.span()));
     let members = path.0.iter().map(|member| match member {
@@ -282,7 +154,7 @@ fn example(event: &Event) -> TokenStream {
     let span = event.name.span();
     quote_spanned! {span=>
         fn contract_example() -> ::core::option::Option<Self> {
-            // Typed here, and not as the argument of `Some`, of which rustc would speak too.
+            // As the argument of `Some`, a type error would mention `Some` too.
             let __example: Self = #example;
             ::core::option::Option::Some(__example)
         }

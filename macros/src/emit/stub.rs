@@ -1,15 +1,14 @@
-//! What is emitted beside errors: impls that let the rest of the program compile, so that one mistake is one error.
+//! Stub impls, emitted together with errors: the rest of the program compiles, so that one mistake gives one error.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote_spanned;
 use syn::{Data, DeriveInput};
 
-use crate::emit_event::{carriers, rust_path};
-use crate::handler::Function;
-use crate::root::Root;
+use super::tokens::{carriers, rust_path};
+use crate::model::handler::Function;
+use crate::model::root::Root;
 
-/// Stands in for an event or a family whose attribute is wrong. Its type is empty, which the proofs pass over, and
-/// its pattern meets every other.
+/// The stub of an event or a family. The proofs skip its empty type, and its pattern overlaps with every other pattern.
 pub(crate) fn event(item: &DeriveInput, root: &Root) -> TokenStream {
     let name = &item.ident;
     let span = name.span();
@@ -71,7 +70,7 @@ pub(crate) fn event(item: &DeriveInput, root: &Root) -> TokenStream {
     }
 }
 
-// Of what is generic, or a union, there can be no event at all; it is taken, returned and published all the same.
+/// The stub of a generic type or a union, which cannot be an event. Code that handles or publishes it still compiles.
 fn shapeless(item: &DeriveInput, root: &Root) -> TokenStream {
     let name = &item.ident;
     let span = name.span();
@@ -107,11 +106,11 @@ fn shapeless(item: &DeriveInput, root: &Root) -> TokenStream {
         .collect()
 }
 
-/// Stands in for a handler whose signature or options are wrong.
+/// The stub of a handler.
 pub(crate) fn handler(function: &Function, root: &Root) -> TokenStream {
     let name = &function.sig.ident;
     let vis = &function.vis;
-    // In an `impl` block a struct would be one more error.
+    // A struct in an `impl` block would be one more error.
     if function.is_associated() {
         return TokenStream::new();
     }

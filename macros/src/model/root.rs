@@ -1,14 +1,13 @@
-//! Where generated code finds the runtime: `::tidings`, or what `crate = path` names.
+//! The path of the runtime in generated code: `::tidings`, or the value of `crate = path`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 
-/// The runtime's path.
 #[derive(Default)]
 pub(crate) struct Root(pub(crate) Option<syn::Path>);
 
 impl Root {
-    /// The path with its tokens at `span`: one token left at the macro's call would draw the caret there.
+    /// The path with every token at `span`. One token with the span of the macro call would move the caret there.
     pub(crate) fn at(&self, span: Span) -> TokenStream {
         match &self.0 {
             None => quote_spanned!(span=> ::tidings),
@@ -16,14 +15,13 @@ impl Root {
         }
     }
 
-    /// `__private` in it.
     pub(crate) fn private(&self, span: Span) -> TokenStream {
         let root = self.at(span);
         quote_spanned!(span=> #root::__private)
     }
 }
 
-// Only the place changes; a name keeps what it means.
+/// Changes the location of the tokens, and keeps their hygiene.
 fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
         .into_iter()

@@ -1,4 +1,4 @@
-//! Reads the arguments of an attribute and keeps their spans: options in any order, each at most once.
+//! The options of an attribute: in any order, each at most once, with their spans.
 
 use std::fmt::Display;
 
@@ -8,9 +8,9 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Expr, ExprLit, Lit, LitInt, LitStr, Meta, Token};
 
 use crate::errors::Errors;
-use crate::nearest::did_you_mean;
+use crate::grammar::nearest::did_you_mean;
 
-/// A text and where it stands.
+/// A string literal and its span.
 #[derive(Clone)]
 pub(crate) struct Text {
     pub(crate) value: String,
@@ -26,14 +26,14 @@ impl From<LitStr> for Text {
     }
 }
 
-/// Reads options, and remembers which it has seen.
+/// Parses options, and rejects unknown and repeated ones.
 pub(crate) struct Options {
-    /// What has options, for the message: `#[event(..)]`.
+    /// The attribute, for error messages: `#[event(..)]`.
     of: &'static str,
     known: &'static [&'static str],
-    /// What to say of a text without an option's name.
+    /// The error for a string literal without the name of an option.
     of_text: &'static str,
-    /// What to say of words with dots between them, before they follow in quotes.
+    /// The error for words with dots between them; the words follow in quotes.
     of_dotted: &'static str,
     seen: Vec<String>,
 }
@@ -57,8 +57,8 @@ impl Options {
         }
     }
 
-    /// Reads all of `input`, an option at a time: `read` takes what comes after the option's name. Where it fails,
-    /// reading goes on behind the next comma.
+    /// Parses all of `input`. `read` parses what follows the name of an option. After an error parsing continues behind the
+    /// next comma.
     pub(crate) fn read(
         &mut self,
         input: ParseStream<'_>,
@@ -125,7 +125,7 @@ impl Options {
     }
 }
 
-// `order.created` without its quotes.
+/// The text of `order.created`, which the user wrote without quotes.
 fn dotted(first: &str, input: ParseStream<'_>) -> String {
     let fork = input.fork();
     let mut text = first.to_owned();
@@ -141,14 +141,14 @@ fn dotted(first: &str, input: ParseStream<'_>) -> String {
     text
 }
 
-/// Drops what is left of an option.
+/// Skips the rest of an option.
 pub(crate) fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         let _ = input.parse::<TokenTree>();
     }
 }
 
-/// Reads `= value`; where it is no such value, the message says `what` the option takes, with an example.
+/// Parses `= value`. The error says `what` the option takes, with an example.
 pub(crate) fn value<T: Parse>(
     name: &Ident,
     input: ParseStream<'_>,
@@ -170,13 +170,13 @@ pub(crate) fn value<T: Parse>(
         input.span()
     };
     if let Ok(value) = input.parse::<T>()
-        // An option behind it lacks only its comma, and that is said there.
+        // If an option follows without a comma, the caller reports the comma.
         && (input.is_empty() || input.peek(Token![,]) || input.peek(Ident::peek_any))
     {
         return Ok(value);
     }
     let message = match fork.parse::<LitStr>() {
-        // Taken out of its quotes it may be just right.
+        // The value may be right without its quotes.
         Ok(text) if text.parse::<T>().is_ok() => {
             format!(
                 "`{option}` takes {what}, without quotes; write {option} = {}",
@@ -188,24 +188,24 @@ pub(crate) fn value<T: Parse>(
     Err(syn::Error::new(span, message))
 }
 
-/// Reads `= "text"`.
+/// Parses `= "text"`.
 pub(crate) fn text(name: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Text> {
     value::<LitStr>(name, input, "a text in quotes", example).map(Text::from)
 }
 
-/// Reads `= number`, from 1 to `most`.
-pub(crate) fn number(name: &Ident, input: ParseStream<'_>, example: &str, most: u32) -> syn::Result<u32> {
+/// Parses `= number`, from 1 to `max`.
+pub(crate) fn number(name: &Ident, input: ParseStream<'_>, example: &str, max: u32) -> syn::Result<u32> {
     let literal: LitInt = value(name, input, "a number", example)?;
     match literal.base10_parse::<u32>() {
-        Ok(number) if (1..=most).contains(&number) && literal.suffix().is_empty() => Ok(number),
+        Ok(number) if (1..=max).contains(&number) && literal.suffix().is_empty() => Ok(number),
         _ => Err(syn::Error::new(
             literal.span(),
-            format!("`{}` is a number from 1 to {most}; write {example}", name.unraw()),
+            format!("`{}` is a number from 1 to {max}; write {example}", name.unraw()),
         )),
     }
 }
 
-/// Reads a flag: a name with nothing after it.
+/// Parses a flag: a name without a value.
 pub(crate) fn flag(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(());
@@ -217,7 +217,7 @@ pub(crate) fn flag(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     ))
 }
 
-/// The doc comment as one text; nothing when there is none.
+/// The doc comment as one text.
 pub(crate) fn description(attrs: &[Attribute]) -> Option<String> {
     let lines: Vec<String> = attrs
         .iter()
@@ -245,7 +245,7 @@ pub(crate) fn deprecated(attrs: &[Attribute]) -> Option<String> {
     match &attr.meta {
         Meta::Path(_) => {}
         Meta::NameValue(pair) => note = text_of(&pair.value),
-        // What rustc would refuse is rustc's to say.
+        // rustc reports malformed arguments.
         Meta::List(_) => {
             let _ = attr.parse_nested_meta(|meta| {
                 let value = text_of(&meta.value()?.parse()?);
@@ -259,7 +259,7 @@ pub(crate) fn deprecated(attrs: &[Attribute]) -> Option<String> {
     Some(note.unwrap_or_default())
 }
 
-/// The attributes that decide whether the item is there at all, for what is emitted beside it.
+/// The `cfg` attributes of an item, which generated code must repeat.
 pub(crate) fn cfgs(attrs: &[Attribute]) -> Vec<&Attribute> {
     attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect()
 }

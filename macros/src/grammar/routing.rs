@@ -1,23 +1,22 @@
-//! The grammar of event types, routing keys and patterns.
+//! The grammar of event types, routing keys, patterns and queue names.
 
-/// The longest key or pattern in bytes: AMQP 0-9-1 writes both as a *short string*.
+/// The maximum length of a key or pattern in bytes: AMQP 0-9-1 writes both as a *short string*.
 const MAX_BYTES: usize = 255;
 
-/// A word of a routing key.
+/// A word between two dots of a routing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// The same in every key.
+    /// Fixed text.
     Text(String),
     /// `{field}`, or `{field.of.it}`.
     Field(String),
 }
 
-/// A routing key as it is written, its fields still open.
+/// A routing key with `{field}`s that each event fills in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template(pub(crate) Vec<Word>);
 
 impl Template {
-    /// Reads a routing key.
     // "order.created"  "order.created.{region}"  "order.{shop.id}.created"
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
@@ -38,7 +37,7 @@ impl Template {
         Ok(template)
     }
 
-    /// The pattern of every key it can become.
+    /// The pattern that matches every key of this template.
     pub(crate) fn pattern(&self) -> String {
         let words: Vec<&str> = self
             .0
@@ -51,7 +50,6 @@ impl Template {
         words.join(".")
     }
 
-    /// The fields in it.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|word| match word {
             Word::Text(_) => None,
@@ -60,7 +58,7 @@ impl Template {
     }
 }
 
-// At the dots outside braces.
+/// Splits at the dots outside of braces.
 fn split(text: &str) -> Result<Vec<&str>, String> {
     let (mut words, mut start, mut open) = (Vec::new(), 0, None);
     for (at, c) in text.char_indices() {
@@ -102,7 +100,7 @@ fn read_word(word: &str, text: &str) -> Result<Word, String> {
                 "a routing key has no wildcards, and \"{text}\" holds `{wildcard}`; write {{field}} for a word that varies"
             ));
         }
-        no_strange_characters("a routing key", word, text)?;
+        check_characters("a routing key", word, text)?;
         return Ok(Word::Text(word.to_owned()));
     };
     let close = word.find('}').unwrap_or(word.len());
@@ -133,7 +131,6 @@ fn read_word(word: &str, text: &str) -> Result<Word, String> {
     Ok(Word::Field(field.to_owned()))
 }
 
-/// Checks a pattern.
 // "order.created"  "order.*"  "order.#"  "*.created"
 pub(crate) fn check_pattern(text: &str) -> Result<(), String> {
     if text.is_empty() {
@@ -162,7 +159,7 @@ pub(crate) fn check_pattern(text: &str) -> Result<(), String> {
                 better.join(".")
             ));
         }
-        no_strange_characters("a pattern", word, text)?;
+        check_characters("a pattern", word, text)?;
     }
     if text.split('.').filter(|word| *word == "#").count() > 2 {
         return Err(format!(
@@ -173,7 +170,6 @@ pub(crate) fn check_pattern(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks an event's type.
 // "order.created"  "order_line.added"  "shop.order.created"
 pub(crate) fn check_type(text: &str) -> Result<(), String> {
     let lower = without_spaces(&text.to_lowercase());
@@ -201,40 +197,40 @@ pub(crate) fn check_type(text: &str) -> Result<(), String> {
         return Err(format!("a type has no capital letters; write \"{lower}\""));
     }
     for word in text.split('.') {
-        no_strange_characters("a type", word, text)?;
-        if let Some(strange) = word
+        check_characters("a type", word, text)?;
+        if let Some(other) = word
             .chars()
             .find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '_' | '-'))
         {
             return Err(format!(
-                "a type is made of words of `a`-`z`, `0`-`9`, `_` and `-` with dots between them, and \"{text}\" holds `{strange}`"
+                "a type is made of words of `a`-`z`, `0`-`9`, `_` and `-` with dots between them, and \"{text}\" holds `{other}`"
             ));
         }
     }
     Ok(())
 }
 
-/// Checks the name of a handler or a queue: both name queues, and stand beside those of the service itself.
+/// Checks the name of a handler or a queue, which must not collide with the other queues of the service.
 pub(crate) fn check_name(text: &str) -> Result<(), String> {
-    const LONGEST: usize = 100;
+    const MAX_NAME_BYTES: usize = 100;
     if text.is_empty() {
         return Err("a name cannot be empty; leave the option out to have the usual one".to_owned());
     }
-    if text.len() > LONGEST {
+    if text.len() > MAX_NAME_BYTES {
         let bytes = text.len();
         return Err(format!(
-            "a name has at most {LONGEST} bytes, and this one has {bytes}; shorten it"
+            "a name has at most {MAX_NAME_BYTES} bytes, and this one has {bytes}; shorten it"
         ));
     }
-    if let Some(strange) = text
+    if let Some(other) = text
         .chars()
         .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'))
     {
         let fault = format!(
             "a name is made of `a`-`z`, digits, `_`, `-` and dots, and \"{text}\" holds `{}`",
-            strange.escape_debug()
+            other.escape_debug()
         );
-        // What to write for a letter of another alphabet, its author knows best.
+        // For letters of other alphabets there is no good suggestion.
         return Err(if text.chars().any(|c| c.is_alphabetic() && !c.is_ascii()) {
             fault
         } else {
@@ -278,7 +274,7 @@ pub(crate) fn check_name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn no_strange_characters(what: &str, word: &str, text: &str) -> Result<(), String> {
+fn check_characters(what: &str, word: &str, text: &str) -> Result<(), String> {
     if word.is_empty() {
         let better: Vec<&str> = text.split('.').filter(|word| !word.is_empty()).collect();
         return Err(if better.is_empty() {
@@ -292,7 +288,7 @@ fn no_strange_characters(what: &str, word: &str, text: &str) -> Result<(), Strin
             "{what} has no spaces; write \"{}\"",
             without_spaces(text)
         )),
-        Some(strange) => Err(format!("{what} cannot hold `{}`", strange.escape_debug())),
+        Some(other) => Err(format!("{what} cannot hold `{}`", other.escape_debug())),
         None => Ok(()),
     }
 }
@@ -305,7 +301,7 @@ fn without_spaces(text: &str) -> String {
     words.join(".")
 }
 
-/// The words of a type's name, in lower case: `OrderCreated` has two, `HTTPRequestSent` three.
+/// The words of a type name in lower case: `OrderCreated` has two, `HTTPRequestSent` has three.
 pub(crate) fn words(name: &str) -> Vec<String> {
     let chars: Vec<char> = name.chars().collect();
     let mut words: Vec<String> = Vec::new();
@@ -316,7 +312,7 @@ pub(crate) fn words(name: &str) -> Vec<String> {
         let before = at.checked_sub(1).map(|before| chars[before]);
         let starts = match before {
             None | Some('_') => true,
-            // The last capital of a row belongs to the word after it.
+            // The last of several capitals starts the next word.
             Some(before) if c.is_uppercase() => {
                 !before.is_uppercase() || chars.get(at + 1).is_some_and(|after| after.is_lowercase())
             }
@@ -337,7 +333,7 @@ mod tests {
     use super::{Template, Word, check_name, check_pattern, check_type, words};
 
     #[test]
-    fn a_name_is_split_where_its_capitals_say() {
+    fn a_type_name_is_split_at_its_capitals() {
         for (name, expected) in [
             ("OrderCreated", vec!["order", "created"]),
             ("HTTPRequestSent", vec!["http", "request", "sent"]),
@@ -351,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_a_key_becomes_a_star_of_its_pattern() {
+    fn a_field_of_a_key_becomes_a_star_of_the_pattern() {
         let template = Template::parse("order.{shop.id}.created.{region}").unwrap();
         assert_eq!(template.pattern(), "order.*.created.*");
         assert_eq!(template.fields().collect::<Vec<_>>(), ["shop.id", "region"]);
@@ -359,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_cannot_be_is_told_why() {
+    fn the_error_of_a_malformed_key_says_why() {
         for (key, fault) in [
             ("", "a routing key cannot be empty; write \"order.created\""),
             (
@@ -410,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_cannot_be_is_told_why() {
+    fn the_error_of_a_malformed_pattern_says_why() {
         for pattern in [
             "order.created",
             "order.*",
@@ -454,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stays_clear_of_the_queues_of_the_service() {
+    fn a_name_cannot_be_that_of_another_queue_of_the_service() {
         for name in [
             "take_payment",
             "v2.take-payment",

@@ -1,14 +1,16 @@
-//! The two lists as expressions. Each entry stands at its user's token, in an expression that rustc looks into for
-//! the part to blame: a struct with named fields and tuples, for a block or a call would hide it.
+//! The two lists as expressions.
+//!
+//! Each entry has the span of the user's token. It stands in a struct expression with named fields or in a tuple, because
+//! rustc looks into those for the entry to blame, and not into blocks and calls.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote_spanned;
 use syn::Path;
 
-use crate::list::List;
-use crate::root::Root;
+use crate::model::list::List;
+use crate::model::root::Root;
 
-/// How many entries a tuple holds; the runtime implements its list for tuples up to this.
+/// The largest tuple for which the runtime implements `HandlerList`.
 const WIDTH: usize = 16;
 
 /// `Handlers { proofs: { const … }, list: (take_payment {}, refund {}) }`.
@@ -16,7 +18,7 @@ pub(crate) fn handlers(list: &List) -> TokenStream {
     let List { root, paths } = list;
     let span = Span::call_site();
     let (tidings, private) = (root.at(span), root.private(span));
-    // The value, not the type: a function that is no handler is then one error, twice at one place.
+    // As a value: for a function that is no handler, rustc then merges its two errors into one.
     let entries: Vec<TokenStream> = paths
         .iter()
         .map(|path| quote_spanned!(at(path)=> #path {}))
@@ -64,14 +66,14 @@ pub(crate) fn events(list: &List) -> TokenStream {
     }
 }
 
-// Of `orders::refund`, `refund` is what an error is about.
+/// The span of `refund` in `orders::refund`.
 fn at(path: &Path) -> Span {
     path.segments
         .last()
         .map_or_else(Span::call_site, |last| last.ident.span())
 }
 
-// One pass finds all the faults, and a constant at each entry reports its own. The first entry has nothing before it.
+/// One pass finds all faults, and a constant at each entry reports its own. Faults are between an entry and an earlier one.
 fn proofs(paths: &[Path]) -> impl Iterator<Item = TokenStream> {
     paths.iter().enumerate().skip(1).map(|(position, path)| {
         let position = Literal::usize_unsuffixed(position);
@@ -79,7 +81,7 @@ fn proofs(paths: &[Path]) -> impl Iterator<Item = TokenStream> {
     })
 }
 
-// Tuples in tuples, as shallow as can be.
+/// Nested tuples of equal depth.
 fn tree(root: &Root, mut entries: Vec<TokenStream>) -> TokenStream {
     let span = Span::call_site();
     let private = root.private(span);

@@ -1,12 +1,12 @@
-//! Durations as texts: `250ms`, `30s`, `5m`, `1h`.
+//! Durations as users write them: `250ms`, `30s`, `5m`, `1h`.
 
 use std::time::Duration;
 
-/// Reads a duration; the fault says what to write.
+/// Parses a duration. The error says what to write.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
-    let fault = || {
+    let error = || {
         let hint = if number == text && !text.is_empty() {
             format!("\"{text}s\"")
         } else {
@@ -19,12 +19,12 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
-        _ => return Err(fault()),
+        _ => return Err(error()),
     };
     if number.is_empty() {
-        return Err(fault());
+        return Err(error());
     }
-    // Digits alone fail to be a number only by being too many.
+    // Digits can only fail to parse because there are too many of them.
     let millis = number
         .parse::<u64>()
         .ok()
@@ -33,24 +33,15 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(millis))
 }
 
-/// The duration as a user would write it.
-pub(crate) fn show(duration: Duration) -> String {
-    match duration.as_millis() {
-        millis if millis % 3_600_000 == 0 => format!("{}h", millis / 3_600_000),
-        millis if millis % 60_000 == 0 => format!("{}m", millis / 60_000),
-        millis if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
-        millis => format!("{millis}ms"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{parse, show};
+    use super::parse;
+    use crate::grammar::rungs::duration_text;
 
     #[test]
-    fn each_unit_is_read_and_shown_again() {
+    fn each_unit_is_parsed_and_written_again() {
         for (text, millis) in [
             ("250ms", 250),
             ("30s", 30_000),
@@ -58,12 +49,12 @@ mod tests {
             ("1h", 3_600_000),
         ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)));
-            assert_eq!(show(Duration::from_millis(millis)), text);
+            assert_eq!(duration_text(Duration::from_millis(millis)), text);
         }
     }
 
     #[test]
-    fn what_is_no_duration_is_told_what_one_is() {
+    fn the_error_of_a_malformed_duration_says_what_to_write() {
         assert_eq!(
             parse("30").unwrap_err(),
             "\"30\" is not a duration; write \"30s\""

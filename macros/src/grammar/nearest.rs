@@ -1,6 +1,6 @@
-//! The nearest of the names there are, for "did you mean".
+//! Suggestions for a misspelled name.
 
-/// The name most like `word`, if one is like it at all.
+/// The name most similar to `word`, if one is similar enough.
 pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     names
         .into_iter()
@@ -10,12 +10,12 @@ pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
-/// `` `; did you mean `x`?` ``, or nothing.
+/// `` ; did you mean `x`? ``, or an empty text.
 pub(crate) fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
-// Edits between two words, a swap of neighbours counted as one (optimal string alignment).
+/// The number of edits between two words. A swap of neighbours counts as one edit (optimal string alignment distance).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
@@ -41,7 +41,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_slip_finds_its_word_and_a_stranger_finds_none() {
+    fn a_misspelled_name_finds_its_name_and_another_word_finds_none() {
         let names = ["version", "type", "routing_key"];
         assert_eq!(nearest("verison", names), Some("version"));
         assert_eq!(nearest("routingkey", names), Some("routing_key"));

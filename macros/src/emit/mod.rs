@@ -1,0 +1,8 @@
+//! The emitters: code for a model that has passed its checks. Nothing can fail here.
+
+pub(crate) mod event;
+pub(crate) mod family;
+pub(crate) mod handler;
+pub(crate) mod list;
+pub(crate) mod stub;
+mod tokens;
