@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-use crate::generate::{self, Layer};
+use self::source::Layer;
+
+mod source;
 
 /// What to measure.
 #[derive(Debug)]
@@ -91,14 +93,14 @@ impl Generated {
         fs::create_dir_all(folder.join("src"))?;
         fs::write(
             folder.join("Cargo.toml"),
-            generate::manifest(&root.display().to_string()),
+            source::manifest(&root.display().to_string()),
         )?;
         // The workspace's own choice of versions: nothing is fetched.
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         Ok(Self {
             folder,
             target: target.join("target"),
-            source: generate::source(layer, count),
+            source: source::source(layer, count),
         })
     }
 

@@ -4,28 +4,29 @@
 //! run in a process of its own, round by round.
 
 mod alloc;
-mod alone;
+
 mod broker;
 mod compile;
 mod contracts;
 mod event;
 mod foreign;
-mod generate;
+
+mod comparison;
 mod machine;
-mod order;
-mod page;
-mod program;
-mod round;
+mod results;
+mod rounds;
+mod runtime_cost;
 mod scenario;
 mod statistics;
 mod stopwatch;
 mod twins;
 mod worker;
+mod worker_process;
 
 use std::env;
 use std::process::ExitCode;
 
-use crate::order::Order;
+use crate::comparison::Order;
 
 const USAGE: &str = "\
 usage: cargo run -p bench --release -- <benchmark>
@@ -60,7 +61,7 @@ pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
         // One measured run, for the process that starts it and reads what it prints.
         ["worker", rest @ ..] => return worker::main(rest),
         // What another process cannot count itself.
-        ["counted", name] => match alone::Order::parse(name, &["--rounds", "5"]) {
+        ["counted", name] => match runtime_cost::Order::parse(name, &["--rounds", "5"]) {
             Ok(order) => {
                 println!("{}", order.count());
                 Ok(())
@@ -75,7 +76,7 @@ pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
             Ok(order) => order.run().map(|table| print!("{table}")),
             Err(fault) => return misused(&fault),
         },
-        [name @ ("overhead" | "dispatch"), rest @ ..] => match alone::Order::parse(name, rest) {
+        [name @ ("overhead" | "dispatch"), rest @ ..] => match runtime_cost::Order::parse(name, rest) {
             Ok(order) => order.run().map(|table| print!("{table}")),
             Err(fault) => return misused(&fault),
         },

@@ -4,7 +4,7 @@ use divan::{Bencher, black_box};
 use tidings_paths::event::OrderCreated;
 use tidings_paths::family::OrderEvent;
 use tidings_paths::path::{read, read_family};
-use tidings_paths::{bare, wire};
+use tidings_paths::{plain_serde, wire};
 
 fn event(size: &str) -> OrderCreated {
     match size {
@@ -24,7 +24,7 @@ fn envelope(bencher: Bencher<'_, '_>, size: &str) {
 #[divan::bench(args = SIZES)]
 fn bare_envelope(bencher: Bencher<'_, '_>, size: &str) {
     let wire = wire::of(&event(size));
-    bencher.bench(|| bare::decode(black_box(wire.body())));
+    bencher.bench(|| plain_serde::decode(black_box(wire.body())));
 }
 
 /// Without the event's own type: what an `AnyEvent` is made from.

@@ -8,7 +8,7 @@ use tidings::__private::HandlerList;
 use tidings::{App, NoState, handlers};
 use tidings_paths::event::OrderCreated;
 use tidings_paths::path::{BATCH, end, runtime, start, take, to_the_last_of};
-use tidings_paths::{bare, wire};
+use tidings_paths::{plain_serde, wire};
 
 /// With a handler that does nothing.
 #[divan::bench]
@@ -23,7 +23,7 @@ fn bare_delivery(bencher: Bencher<'_, '_>) {
     let wire = wire::of(&OrderCreated::small());
     bencher.counter(ItemsCount::new(BATCH)).bench(|| {
         for _ in 0..BATCH {
-            divan::black_box(bare::decode(divan::black_box(wire.body())));
+            divan::black_box(plain_serde::decode(divan::black_box(wire.body())));
         }
     });
 }

@@ -13,8 +13,8 @@ use tidings::{App, DomainEvent, State, event_handler, handlers};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::countdown::Tally;
 use super::lapin_wire::{confirm_channel, confirmed, connect, encode_as, hand_over_to};
-use super::tally::Tally;
 use super::tidings::connect as connect_bus;
 use crate::event::{Envelope, OrderCreated};
 use crate::stopwatch::Stopwatch;

@@ -9,7 +9,7 @@ macro_rules! take {
 
             use tidings::{Event, State, event_handler};
 
-            use super::super::tally::Tally;
+            use super::super::countdown::Tally;
             use crate::event::OrderCreated;
 
             #[event_handler("order.created" $($options)*)]
@@ -57,7 +57,7 @@ take!(
 pub(super) mod stuck {
     use tidings::{Event, State, event_handler};
 
-    use super::super::tally::Tally;
+    use super::super::countdown::Tally;
     use crate::event::OrderCreated;
 
     #[event_handler("order.created")]
@@ -73,8 +73,8 @@ pub(super) mod stuck {
 pub(super) mod family {
     use tidings::{State, event_handler};
 
-    use super::super::many::Family;
-    use super::super::tally::Tally;
+    use super::super::countdown::Tally;
+    use super::super::generated::Family;
 
     #[event_handler("family.*")]
     pub(crate) async fn take(event: Family, State(tally): State<Tally>) {

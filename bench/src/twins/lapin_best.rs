@@ -12,12 +12,12 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::countdown::Tally;
 use super::lapin_wire::{
     KEY, QUEUE, confirm_channel, confirmed, connect, decode, encode, encode_as, hand_over, hand_over_to,
 };
-use super::tally::Tally;
-use super::tasks::publish_from;
-use super::{Fill, Job, chain, owner, reconnect};
+use super::publish_tasks::publish_from;
+use super::{Fill, Job, chain, lapin_owner, reconnect};
 use crate::event::{OrderCreated, now_micros};
 use crate::stopwatch::{Stopwatch, micros_since};
 use crate::worker::Run;
@@ -38,7 +38,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
             stopwatch.stop(run.events, latencies);
         }
         Job::PublishFromTasks => publish_from_tasks(run).await,
-        Job::PublishByOwner => owner::publish(run).await,
+        Job::PublishByOwner => lapin_owner::publish(run).await,
         Job::PublishInCalls => publish_in_calls(run).await,
         Job::Consume | Job::ConsumeBig => consume(run).await,
         Job::Slow16 => side_by_side(run, 16, Work::Wait).await,

@@ -2,19 +2,19 @@
 //! JSON, the same properties.
 
 mod chain;
-mod flat;
+mod countdown;
+mod generated;
 mod handlers;
+mod in_memory;
 mod job;
 mod lapin_best;
 mod lapin_naive;
+mod lapin_owner;
 mod lapin_wire;
-mod many;
-mod memory;
-mod owner;
+mod memory_growth;
+mod publish_tasks;
 mod reconnect;
 mod start;
-mod tally;
-mod tasks;
 mod tidings;
 
 pub(crate) use self::job::{Fill, Job};

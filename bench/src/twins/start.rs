@@ -7,8 +7,8 @@ use futures_util::stream;
 use lapin::options::QueueDeleteOptions;
 use tidings::{App, Bus};
 
+use super::generated;
 use super::lapin_wire;
-use super::many;
 use crate::stopwatch::Stopwatch;
 use crate::worker::Run;
 
@@ -20,12 +20,12 @@ pub(crate) async fn run(run: &Run) {
     let bus = Bus::builder().service(&service).connect(&run.url);
     let bus = bus.await.expect("the broker takes connections");
     let stopwatch = Stopwatch::start();
-    let app = many::started(App::new(&service));
+    let app = generated::started(App::new(&service));
     let app = app.start(&bus).await.expect("everything can be declared");
     let stopwatch = stopwatch.pause();
     app.shutdown().await.expect("nothing is left");
     let begun = Instant::now();
-    let app = many::started(App::new(&service));
+    let app = generated::started(App::new(&service));
     let app = app.start(&bus).await.expect("everything is there");
     let again = begun.elapsed().as_secs_f64();
     app.shutdown().await.expect("nothing is left");

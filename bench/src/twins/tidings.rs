@@ -5,12 +5,12 @@ use std::time::Duration;
 use tidings::{App, Bus, Declare, handlers};
 use tokio::task::JoinSet;
 
+use super::countdown::Tally;
 use super::handlers::{
     busy, empty, family, ordered, slow, slow_16, slow_256, slow_1024, slow_timed, stuck, timed,
 };
-use super::tally::Tally;
-use super::tasks::publish_from;
-use super::{Job, chain, flat, memory, reconnect, start};
+use super::publish_tasks::publish_from;
+use super::{Job, chain, in_memory, memory_growth, reconnect, start};
 use crate::event::{OrderCreated, now_micros};
 use crate::stopwatch::Stopwatch;
 use crate::worker::Run;
@@ -39,14 +39,14 @@ pub(crate) async fn run(job: Job, run: &Run) {
         Job::EndToEnd => paced(run, 1, |app| app.handlers(handlers![timed::take])).await,
         Job::EndToEndFull => end_to_end_full(run).await,
         Job::Chain => chain::tidings(run).await,
-        Job::Memory => memory::run(run, 1, 0).await,
-        Job::MemoryMany => memory::run(run, 64, 0).await,
-        Job::Dispatch100 => memory::run(run, 1, 1).await,
-        Job::Dispatch1000 => memory::run(run, 1, 10).await,
-        Job::Dispatch10000 => memory::run(run, 1, 100).await,
+        Job::Memory => in_memory::run(run, 1, 0).await,
+        Job::MemoryMany => in_memory::run(run, 64, 0).await,
+        Job::Dispatch100 => in_memory::run(run, 1, 1).await,
+        Job::Dispatch1000 => in_memory::run(run, 1, 10).await,
+        Job::Dispatch10000 => in_memory::run(run, 1, 100).await,
         Job::Reconnect => reconnect::tidings(run).await,
         Job::Start => start::run(run).await,
-        Job::Flat => flat::run(run).await,
+        Job::Flat => memory_growth::run(run).await,
         other @ (Job::PublishFromTasks | Job::PublishByOwner | Job::PublishInCalls) => {
             unreachable!("no scenario asks for {other:?}")
         }

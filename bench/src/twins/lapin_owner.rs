@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Job;
 use super::lapin_best::TASKS;
 use super::lapin_wire::{KEY, confirm_channel, confirmed, encode, hand_over_to};
-use super::tasks::publish_from;
+use super::publish_tasks::publish_from;
 use crate::event::OrderCreated;
 use crate::stopwatch::Stopwatch;
 use crate::worker::Run;

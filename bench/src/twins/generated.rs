@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidings::{AnyEvent, App, DomainEvent, event_handler, handlers};
 use uuid::Uuid;
 
-use super::tally::Tally;
+use super::countdown::Tally;
 use crate::event::OrderCreated;
 
 include!(concat!(env!("OUT_DIR"), "/many.rs"));

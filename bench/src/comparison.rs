@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use tidings_broker::{Node, Version};
 
-use crate::alone;
 use crate::broker;
 use crate::machine;
-use crate::page::{Page, Pages};
-use crate::round::{self, Extent, Stage};
+use crate::results::{Page, Pages};
+use crate::rounds::{self, Extent, Stage};
+use crate::runtime_cost;
 use crate::scenario::{self, On, Scenario};
 
 /// What to measure, and on what.
@@ -108,7 +108,7 @@ impl Order {
                 events: self.events,
                 quick: self.quick,
             };
-            let rounds = round::rounds(scenario, &stage, &extent);
+            let rounds = rounds::rounds(scenario, &stage, &extent);
             for queue in queues {
                 let page = Page::new(scenario, queue, &rounds);
                 // As it comes: all of them take a while.
@@ -120,7 +120,7 @@ impl Order {
         }
         for name in self.alone {
             let rounds = if self.quick { &["--rounds", "2"][..] } else { &[] };
-            let table = alone::Order::parse(name, rounds)?.run()?;
+            let table = runtime_cost::Order::parse(name, rounds)?.run()?;
             print!("{table}");
             pages.alone.push(table);
             self.save(&pages)?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tidings::{App, handlers};
 
+use super::countdown::Tally;
 use super::handlers::empty::take;
-use super::tally::Tally;
 use super::tidings::{connect, publish_timed};
 use crate::machine::resident_kib;
 use crate::stopwatch::Stopwatch;

@@ -3,9 +3,9 @@
 use tidings::{App, Bus, handlers};
 use tokio::task::JoinSet;
 
+use super::countdown::Tally;
+use super::generated;
 use super::handlers::empty::take;
-use super::many;
-use super::tally::Tally;
 use crate::event::{OrderCreated, SMALL};
 use crate::stopwatch::Stopwatch;
 use crate::worker::Run;
@@ -15,7 +15,7 @@ pub(crate) async fn run(run: &Run, tasks: u64, cold: usize) {
     let bus = Bus::in_memory();
     let tally = Tally::new(run.events);
     let app = App::new("bench").state(tally.clone()).handlers(handlers![take]);
-    let app = many::cold(app, cold).start(&bus).await;
+    let app = generated::cold(app, cold).start(&bus).await;
     let app = app.expect("memory takes every app");
     let events = run.events;
     let stopwatch = Stopwatch::start();

@@ -5,8 +5,8 @@ use std::fmt::{self, Write as _};
 
 use serde_json::{Value, json};
 
-use crate::alone;
-use crate::round::{Counted, Failure, Measured, Rounds};
+use crate::rounds::{Counted, Failure, Measured, Rounds};
+use crate::runtime_cost;
 use crate::scenario::{Bound, Figure, On, Scenario, Target};
 use crate::statistics::{Middle, Summary, middle, summary};
 
@@ -27,7 +27,7 @@ pub(crate) struct Pages {
     pub(crate) machine: String,
     pub(crate) all: Vec<Page>,
     /// The runtime without a broker.
-    pub(crate) alone: Vec<alone::Table>,
+    pub(crate) alone: Vec<runtime_cost::Table>,
 }
 
 /// A target, judged.
@@ -52,7 +52,10 @@ impl Pages {
                 .flat_map(|page| page.failures.iter().map(|failure| json!(failure)))
                 .collect(),
         );
-        add("alone", self.alone.iter().map(alone::Table::json).collect());
+        add(
+            "alone",
+            self.alone.iter().map(runtime_cost::Table::json).collect(),
+        );
         let counted = self.all.iter().flat_map(|page| {
             let named = |counted| json!({ "scenario": page.scenario.name, "counted": counted });
             page.counted.iter().map(named)

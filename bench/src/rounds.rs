@@ -7,11 +7,11 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable};
 
 use crate::machine;
-use crate::program::Program;
 use crate::scenario::{Row, Scenario};
 use crate::stopwatch::Report;
 use crate::twins::{self, Job};
 use crate::worker::Run;
+use crate::worker_process::Program;
 
 /// What the runs of a scenario have in common.
 #[derive(Debug)]
