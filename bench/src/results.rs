@@ -1,71 +1,66 @@
-//! What the scenarios came to: tables for people, and everything that was measured for machines.
+//! The results of the scenarios: tables as text and Markdown, and every run as JSON.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use serde_json::{Value, json};
 
-use crate::rounds::{Counted, Failure, Measured, Rounds};
-use crate::runtime_cost;
+use crate::rounds::{AllocationCount, Failure, Measurement, Rounds};
+use crate::runtime_cost::RuntimeTable;
 use crate::scenario::{Bound, Figure, On, Scenario, Target};
-use crate::statistics::{Middle, Summary, middle, summary};
+use crate::statistics::{MedianInterval, Summary, median_interval, summary};
 
-/// One scenario on one type of queue, measured.
+/// The result of one scenario on one type of queue.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct ScenarioResult {
     scenario: &'static Scenario,
     queue: &'static str,
-    measured: Vec<Measured>,
-    counted: Vec<Counted>,
+    measurements: Vec<Measurement>,
+    allocations: Vec<AllocationCount>,
     failures: Vec<Failure>,
 }
 
-/// All of them.
 #[derive(Debug)]
-pub(crate) struct Pages {
+pub(crate) struct Results {
     pub(crate) broker: String,
     pub(crate) machine: String,
-    pub(crate) all: Vec<Page>,
-    /// The runtime without a broker.
-    pub(crate) alone: Vec<runtime_cost::Table>,
+    pub(crate) scenarios: Vec<ScenarioResult>,
+    pub(crate) runtime_costs: Vec<RuntimeTable>,
 }
 
-/// A target, judged.
-struct Verdict<'a> {
+/// A target with the measured value.
+struct Checked<'a> {
     target: &'a Target,
-    found: Option<Middle>,
+    found: Option<MedianInterval>,
 }
 
-impl Pages {
+impl Results {
     pub(crate) fn json(&self) -> String {
         let mut text = String::from("{\n");
-        let mut add = |name: &str, value: Value| {
-            let _ = writeln!(text, "{}: {value},", json!(name));
+        let mut add = |name: &str, values: Vec<Value>| {
+            let _ = writeln!(text, "{}: {},", json!(name), json!(values));
         };
-        add("broker", json!(self.broker));
-        add("machine", json!(self.machine));
-        add("targets", self.all.iter().flat_map(Page::target_values).collect());
+        let all = &self.scenarios;
         add(
-            "failures",
-            self.all
-                .iter()
-                .flat_map(|page| page.failures.iter().map(|failure| json!(failure)))
-                .collect(),
+            "targets",
+            all.iter().flat_map(ScenarioResult::target_values).collect(),
         );
-        add(
-            "alone",
-            self.alone.iter().map(runtime_cost::Table::json).collect(),
-        );
-        let counted = self.all.iter().flat_map(|page| {
-            let named = |counted| json!({ "scenario": page.scenario.name, "counted": counted });
-            page.counted.iter().map(named)
+        let failures = all.iter().flat_map(|result| &result.failures);
+        add("failures", failures.map(|failure| json!(failure)).collect());
+        let costs = self.runtime_costs.iter();
+        add("runtime costs", costs.map(RuntimeTable::json).collect());
+        let allocations = all.iter().flat_map(|result| {
+            let named = |count| json!({ "scenario": result.scenario.name, "counted": count });
+            result.allocations.iter().map(named)
         });
-        add("allocations", counted.collect());
-        // A run a line, so that two files can be compared.
+        add("allocations", allocations.collect());
+        let _ = writeln!(text, "\"broker\": {},", json!(self.broker));
+        let _ = writeln!(text, "\"machine\": {},", json!(self.machine));
+        // One run per line, so that a diff of two files is readable.
         text.push_str("\"runs\": [\n");
-        let runs = self.all.iter().flat_map(|page| {
-            let named = |run| json!({ "scenario": page.scenario.name, "run": run }).to_string();
-            page.measured.iter().map(named)
+        let runs = all.iter().flat_map(|result| {
+            let named = |run| json!({ "scenario": result.scenario.name, "run": run }).to_string();
+            result.measurements.iter().map(named)
         });
         text.push_str(&runs.collect::<Vec<_>>().join(",\n"));
         text.push_str("\n]\n}\n");
@@ -79,29 +74,29 @@ impl Pages {
             self.broker.clone()
         };
         let mut text = format!(
-            "# Raw results\n\n{broker}\n{}\n\n## Targets\n\n{}",
+            "# Benchmark results\n\n{broker}\n{}\n\n## Targets\n\n{}",
             self.machine,
-            self.verdicts()
+            self.targets()
         );
         text.push_str("\n## Tables\n\n```text");
-        for page in &self.all {
-            let _ = write!(text, "{page}");
+        for result in &self.scenarios {
+            let _ = write!(text, "{result}");
         }
-        for table in &self.alone {
+        for table in &self.runtime_costs {
             let _ = write!(text, "{table}");
         }
         text.push_str("```\n");
         text
     }
 
-    /// Every target, as a table of Markdown.
-    pub(crate) fn verdicts(&self) -> String {
+    /// All targets as a Markdown table.
+    pub(crate) fn targets(&self) -> String {
         let mut text =
             "\n| scenario | queue | target | found | 95 % interval | |\n|---|---|---|---|---|---|\n"
                 .to_owned();
-        for page in &self.all {
-            for verdict in page.verdicts() {
-                let (found, interval) = verdict.found.map_or_else(
+        for result in &self.scenarios {
+            for checked in result.checked() {
+                let (found, interval) = checked.found.map_or_else(
                     || ("-".to_owned(), "-".to_owned()),
                     |found| {
                         (
@@ -113,19 +108,19 @@ impl Pages {
                 let _ = writeln!(
                     text,
                     "| {} | {} | {} | {found} | {interval} | {} |",
-                    page.scenario.name,
-                    page.queue,
-                    verdict.target,
-                    verdict.word()
+                    result.scenario.name,
+                    result.queue,
+                    checked.target,
+                    checked.text()
                 );
             }
         }
-        for table in &self.alone {
-            for (target, found, holds) in table.verdicts() {
-                let word = if holds { "holds" } else { "**does not hold**" };
+        for table in &self.runtime_costs {
+            for (target, found, holds) in table.checked() {
+                let holds = if holds { "holds" } else { "**does not hold**" };
                 let _ = writeln!(
                     text,
-                    "| {} | - | {target} | {} | - | {word} |",
+                    "| {} | - | {target} | {} | - | {holds} |",
                     table.name(),
                     shown(found)
                 );
@@ -135,73 +130,73 @@ impl Pages {
     }
 }
 
-impl Page {
+impl ScenarioResult {
     pub(crate) fn new(scenario: &'static Scenario, queue: &'static str, rounds: &Rounds) -> Self {
-        let measured = rounds.measured.iter().filter(|run| run.queue == queue);
-        let counted = rounds.counted.iter().filter(|row| row.queue == queue);
+        let measurements = rounds.measurements.iter().filter(|run| run.queue == queue);
+        let allocations = rounds.allocations.iter().filter(|row| row.queue == queue);
         let failures = rounds.failures.iter().filter(|failure| failure.queue == queue);
         Self {
             scenario,
             queue,
-            measured: measured.cloned().collect(),
-            counted: counted.cloned().collect(),
+            measurements: measurements.cloned().collect(),
+            allocations: allocations.cloned().collect(),
             failures: failures.cloned().collect(),
         }
     }
 
     fn target_values(&self) -> Vec<Value> {
-        let value = |verdict: Verdict<'_>| {
+        let value = |checked: Checked<'_>| {
             json!({
                 "scenario": self.scenario.name,
                 "queue": self.queue,
-                "target": verdict.target.to_string(),
-                "found": verdict.found,
-                "verdict": verdict.word(),
+                "target": checked.target.to_string(),
+                "found": checked.found,
+                "result": checked.text(),
             })
         };
-        self.verdicts().map(value).collect()
+        self.checked().map(value).collect()
     }
 
-    fn verdicts(&self) -> impl Iterator<Item = Verdict<'_>> {
-        self.scenario.targets.iter().map(|target| Verdict {
+    fn checked(&self) -> impl Iterator<Item = Checked<'_>> {
+        self.scenario.targets.iter().map(|target| Checked {
             target,
-            found: self.judged(target.of, target.figure, target.bound),
+            found: self.found(target.of, target.figure, target.bound),
         })
     }
 
-    fn judged(&self, row: &str, figure: Figure, bound: Bound) -> Option<Middle> {
-        let ours = self.measured.iter().filter(|run| run.row == row);
-        let judged = ours.filter_map(|run| {
-            let theirs = match bound.against() {
+    /// Applies the bound round by round: a ratio compares two runs of the same round.
+    fn found(&self, row: &str, figure: Figure, bound: Bound) -> Option<MedianInterval> {
+        let values = self.runs(row).filter_map(|run| {
+            let theirs = match bound.other_row() {
                 None => 0.0,
                 Some(other) => {
-                    let same = |other_run: &&Measured| other_run.row == other && other_run.round == run.round;
-                    figure.of(self.measured.iter().find(same)?)?
+                    let same_round = |it: &&Measurement| it.round == run.round;
+                    figure.of(self.runs(other).find(same_round)?)?
                 }
             };
-            Some(bound.judged(figure.of(run)?, theirs))
+            Some(bound.value(figure.of(run)?, theirs))
         });
-        middle(judged.filter(|judged| judged.is_finite()).collect())
+        median_interval(values.filter(|value| value.is_finite()).collect())
     }
 
-    fn summary(&self, row: &str, figure: impl Fn(&Measured) -> Option<f64>) -> Option<Summary> {
-        let runs = self.measured.iter().filter(|run| run.row == row);
-        summary(&runs.filter_map(figure).collect::<Vec<_>>())
+    fn runs(&self, row: &str) -> impl Iterator<Item = &Measurement> {
+        self.measurements.iter().filter(move |run| run.row == row)
     }
 
-    /// For each event.
-    fn allocations(&self, row: &str) -> Option<f64> {
-        let mut counted = self.counted.iter();
-        counted
-            .find(|counted| counted.row == row)
-            .map(|it| it.allocations)
+    fn summary(&self, row: &str, figure: impl Fn(&Measurement) -> Option<f64>) -> Option<Summary> {
+        summary(&self.runs(row).filter_map(figure).collect::<Vec<_>>())
+    }
+
+    fn allocations_per_event(&self, row: &str) -> Option<f64> {
+        let mut counts = self.allocations.iter();
+        counts.find(|count| count.row == row).map(|it| it.per_event)
     }
 
     fn row(&self, f: &mut fmt::Formatter<'_>, row: &str) -> fmt::Result {
         let Some(rate) = self.summary(row, |run| Figure::Rate.of(run)) else {
             return Ok(());
         };
-        let middle = |figure: &dyn Fn(&Measured) -> Option<f64>| {
+        let median = |figure: &dyn Fn(&Measurement) -> Option<f64>| {
             self.summary(row, figure).map(|summary| summary.median)
         };
         let shown = |figure: Option<f64>, digits: usize| {
@@ -212,28 +207,26 @@ impl Page {
             "{row:<23} {:>9.0} {:>17}  {:>7} {:>7}  {:>8} {:>8} {:>8}  {:>7} {:>9}",
             rate.median,
             format!("{:.0} to {:.0}", rate.least, rate.most),
-            shown(middle(&|run| Figure::Cpu.of(run)), 2),
-            shown(middle(&|run| Some(per_100_000(run.broker_cpu, run))), 2),
-            shown(middle(&|run| run.report.p50), 0),
-            shown(middle(&|run| run.report.p99), 0),
-            shown(middle(&|run| run.report.p999), 0),
-            shown(self.allocations(row), 1),
-            shown(middle(&|run| Figure::Peak.of(run)), 0),
+            shown(median(&|run| Figure::Cpu.of(run)), 2),
+            shown(median(&|run| Some(per_100_000(run.broker_cpu, run))), 2),
+            shown(median(&|run| run.report.p50), 0),
+            shown(median(&|run| run.report.p99), 0),
+            shown(median(&|run| run.report.p999), 0),
+            shown(self.allocations_per_event(row), 1),
+            shown(median(&|run| Figure::Peak.of(run)), 0),
         )?;
-        let runs = self.measured.iter().filter(|run| run.row == row);
-        let also: BTreeSet<&str> = runs
+        let also: BTreeSet<&str> = self
+            .runs(row)
             .flat_map(|run| run.report.also.keys().map(String::as_str))
             .collect();
         for name in also {
-            let figure = middle(&|run| run.report.also.get(name).copied());
+            let figure = median(&|run| run.report.also.get(name).copied());
             write!(f, "  {name} {}", shown(figure, 2))?;
         }
         writeln!(f)
     }
-}
 
-impl Page {
-    /// The first row against each of the others.
+    /// Writes the ratios of the first row to each other row.
     fn ratios(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, rest @ ..] = self.scenario.rows else {
             return Ok(());
@@ -241,11 +234,11 @@ impl Page {
         let ours = rest.iter().filter(|row| row.twin == first.twin).count();
         let others = rest.len() - ours;
         if ours != 0 && others == ours + 1 {
-            // As many rows of ours as of others are pairs: their targets say what they come to.
+            // The rows are pairs of Tidings and another twin, and the targets compare each pair.
             return Ok(());
         }
         for row in rest {
-            let times = |figure| self.judged(first.name, figure, Bound::TimesAtLeast(0.0, row.name));
+            let times = |figure| self.found(first.name, figure, Bound::TimesAtLeast(0.0, row.name));
             if let (Some(rate), Some(cpu)) = (times(Figure::Rate), times(Figure::Cpu)) {
                 writeln!(
                     f,
@@ -258,24 +251,24 @@ impl Page {
     }
 }
 
-impl Verdict<'_> {
-    /// It holds beyond doubt when the whole interval does.
-    fn word(&self) -> &'static str {
+impl Checked<'_> {
+    /// A target holds beyond doubt if it holds for the whole interval.
+    fn text(&self) -> &'static str {
         let Some(found) = self.found else {
             return "not measured";
         };
-        let holds = |judged| self.target.bound.holds(judged);
+        let holds = |value| self.target.bound.holds(value);
         match (holds(found.median), holds(found.low) && holds(found.high)) {
             (true, true) => "holds",
-            (true, false) => "holds in the middle",
+            (true, false) => "holds at the median",
             (false, _) => "**does not hold**",
         }
     }
 }
 
 impl Figure {
-    fn of(self, run: &Measured) -> Option<f64> {
-        #[allow(clippy::cast_precision_loss)] // Nobody publishes 2^53 events.
+    fn of(self, run: &Measurement) -> Option<f64> {
+        #[allow(clippy::cast_precision_loss)] // A run has fewer than 2^53 events.
         match self {
             Self::Rate => Some(run.report.events as f64 / run.report.seconds),
             Self::Cpu => Some(per_100_000(run.report.cpu, run)),
@@ -286,13 +279,13 @@ impl Figure {
     }
 }
 
-fn per_100_000(seconds: f64, run: &Measured) -> f64 {
-    #[allow(clippy::cast_precision_loss)] // Nobody publishes 2^53 events.
+fn per_100_000(seconds: f64, run: &Measurement) -> f64 {
+    #[allow(clippy::cast_precision_loss)] // A run has fewer than 2^53 events.
     let events = run.report.events as f64;
     seconds * 100_000.0 / events
 }
 
-/// As many digits as mean something.
+/// Two digits after the point for small figures, none for large ones.
 fn shown(figure: f64) -> String {
     if figure.abs() < 100.0 {
         format!("{figure:.2}")
@@ -301,14 +294,14 @@ fn shown(figure: f64) -> String {
     }
 }
 
-impl fmt::Display for Page {
+impl fmt::Display for ScenarioResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rounds: BTreeSet<usize> = self.measured.iter().map(|run| run.round).collect();
-        let others: Vec<f64> = self.measured.iter().map(|run| run.others * 100.0).collect();
+        let rounds: BTreeSet<usize> = self.measurements.iter().map(|run| run.round).collect();
+        let others: Vec<f64> = self.measurements.iter().map(|run| run.others * 100.0).collect();
         let others = summary(&others);
         writeln!(
             f,
-            "\n{}: {}\n{}; {} rounds; others took {:.0} % of the machine ({:.0} at most)\n",
+            "\n{}: {}\n{}; {} rounds; other processes used {:.0} % of the machine ({:.0} at most)\n",
             self.scenario.name,
             self.scenario.about,
             match self.scenario.on {
@@ -340,11 +333,11 @@ impl fmt::Display for Page {
             writeln!(f, "{:<23} failed: {}", failure.row, failure.why)?;
         }
         self.ratios(f)?;
-        for verdict in self.verdicts() {
-            let found = verdict
+        for checked in self.checked() {
+            let found = checked
                 .found
                 .map_or_else(|| "-".to_owned(), |found| shown(found.median));
-            writeln!(f, "  {}: {found}, {}", verdict.target, verdict.word())?;
+            writeln!(f, "  {}: {found}, {}", checked.target, checked.text())?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The rounds of a scenario: every row once in each, on each type of queue, in an order that turns.
+//! The rounds of a scenario. Each round runs every row once on each type of queue.
 
 use std::time::{Duration, Instant};
 
@@ -9,58 +9,48 @@ use lapin::types::{AMQPValue, FieldTable};
 use crate::machine;
 use crate::scenario::{Row, Scenario};
 use crate::stopwatch::Report;
-use crate::twins::{self, Job};
-use crate::worker::Run;
-use crate::worker_process::Program;
+use crate::twins::{self, Job, Run};
+use crate::worker_process::WorkerProcess;
 
-/// What the runs of a scenario have in common.
+/// The broker that all runs share, or the in-memory one.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct Broker {
     pub(crate) url: String,
-    /// The broker's process.
+    /// The process id of the broker.
     pub(crate) pid: Option<u32>,
 }
 
-/// How much of a scenario is run.
+/// The options of a scenario's rounds.
 #[derive(Debug)]
-pub(crate) struct Extent<'a> {
+pub(crate) struct Options<'a> {
     /// `classic` or `quorum`.
     pub(crate) queues: &'a [&'static str],
     pub(crate) rounds: usize,
-    /// A run has so many events whatever its row says.
+    /// The number of events of a run, instead of the row's own.
     pub(crate) events: Option<u64>,
-    /// A fifth of what the rows say.
+    /// Runs a fifth of each row's events.
     pub(crate) quick: bool,
 }
 
-/// One run, and what went on around it.
+/// One run, with what the broker and the machine used meanwhile.
 #[derive(Debug, Clone, serde::Serialize)]
-pub(crate) struct Measured {
+pub(crate) struct Measurement {
     pub(crate) row: &'static str,
     pub(crate) queue: &'static str,
     pub(crate) round: usize,
     pub(crate) report: Report,
     /// CPU seconds of the broker.
     pub(crate) broker_cpu: f64,
-    /// Which part of the machine's time went to neither the worker nor the broker.
+    /// The share of the machine's CPU time that neither the worker nor the broker used.
     pub(crate) others: f64,
 }
 
-/// Allocations, counted in a run that is not timed.
+/// Allocations, which a separate run counts that is not timed.
 #[derive(Debug, Clone, serde::Serialize)]
-pub(crate) struct Counted {
+pub(crate) struct AllocationCount {
     pub(crate) row: &'static str,
     pub(crate) queue: &'static str,
-    /// For each event.
-    pub(crate) allocations: f64,
-}
-
-/// What was measured, and what could not be.
-#[derive(Debug, Default)]
-pub(crate) struct Rounds {
-    pub(crate) measured: Vec<Measured>,
-    pub(crate) counted: Vec<Counted>,
-    pub(crate) failures: Vec<Failure>,
+    pub(crate) per_event: f64,
 }
 
 #[derive(Debug, Clone, serde::Serialize)]
@@ -70,23 +60,28 @@ pub(crate) struct Failure {
     pub(crate) why: String,
 }
 
-/// Runs all rounds, and counts allocations after them. A row that fails says why in the table, and is left out when it fails at once or twice.
-pub(crate) fn rounds(scenario: &Scenario, stage: &Stage, extent: &Extent<'_>) -> Rounds {
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    pub(crate) measurements: Vec<Measurement>,
+    pub(crate) allocations: Vec<AllocationCount>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// Runs all rounds, and counts allocations after them. A row that fails once before it ever succeeded, or twice after,
+/// is not tried again; the table shows the failure.
+pub(crate) fn run(scenario: &Scenario, broker: &Broker, options: &Options<'_>) -> Rounds {
     let mut all = Rounds::default();
-    for round in 0..extent.rounds {
-        eprintln!("{}, round {} of {}", scenario.name, round + 1, extent.rounds);
-        // Who comes first changes: what one leaves behind in the broker falls on another each time.
+    for round in 0..options.rounds {
+        eprintln!("{}, round {} of {}", scenario.name, round + 1, options.rounds);
+        // Another row is first in each round, because a row can be slower after the load of the one before it.
         for turn in 0..scenario.rows.len() {
             let row = &scenario.rows[(turn + round) % scenario.rows.len()];
-            for &queue in extent.queues {
-                let is_this = |failure: &&Failure| failure.row == row.name && failure.queue == queue;
-                // What is not there is not there the next time; what broke gets another chance.
-                let measured = all.measured.iter().any(|run| run.row == row.name);
-                if all.failures.iter().filter(is_this).count() > usize::from(measured) {
+            for &queue in options.queues {
+                if all.gave_up(row, queue) {
                     continue;
                 }
-                match one(row, stage, queue, extent, round) {
-                    Ok(measured) => all.measured.push(measured),
+                match measure(row, broker, queue, options, round) {
+                    Ok(measurement) => all.measurements.push(measurement),
                     Err(why) => {
                         eprintln!("bench: {why}");
                         let row = row.name;
@@ -96,19 +91,13 @@ pub(crate) fn rounds(scenario: &Scenario, stage: &Stage, extent: &Extent<'_>) ->
             }
         }
     }
-    for (row, &queue) in scenario
-        .rows
-        .iter()
-        .flat_map(|row| extent.queues.iter().map(move |queue| (row, queue)))
-    {
-        // What did not run needs no count.
-        if all
-            .measured
-            .iter()
-            .any(|run| run.row == row.name && run.queue == queue)
-        {
-            match counted(row, stage, queue, extent) {
-                Ok(counted) => all.counted.extend(counted),
+    for row in scenario.rows {
+        for &queue in options.queues {
+            if !all.succeeded(row, queue) {
+                continue;
+            }
+            match count_allocations(row, broker, queue, options) {
+                Ok(count) => all.allocations.extend(count),
                 Err(why) => eprintln!("bench: {why}"),
             }
         }
@@ -116,39 +105,53 @@ pub(crate) fn rounds(scenario: &Scenario, stage: &Stage, extent: &Extent<'_>) ->
     all
 }
 
-/// Counts the allocations of a row, over a fifth of its events.
-fn counted(
+impl Rounds {
+    /// A program that is not installed fails every time; one that has run before gets a second chance.
+    fn gave_up(&self, row: &Row, queue: &str) -> bool {
+        let of_this = |failure: &&Failure| failure.row == row.name && failure.queue == queue;
+        let has_run = self.measurements.iter().any(|run| run.row == row.name);
+        self.failures.iter().filter(of_this).count() > usize::from(has_run)
+    }
+
+    fn succeeded(&self, row: &Row, queue: &str) -> bool {
+        let mut runs = self.measurements.iter();
+        runs.any(|run| run.row == row.name && run.queue == queue)
+    }
+}
+
+/// Counts the allocations of a row over a fifth of its events. `None` for a foreign client.
+fn count_allocations(
     row: &Row,
-    stage: &Stage,
+    broker: &Broker,
     queue: &'static str,
-    extent: &Extent<'_>,
-) -> Result<Option<Counted>, String> {
-    let events = extent.events.map(|events| (events / 5).max(1));
-    let run = run(row, stage, events, true);
-    prepare(row.job, stage, queue, run.events)?;
-    let Some(program) = Program::start_counting(row.twin, row.job, &run, limit(&run))? else {
+    options: &Options<'_>,
+) -> Result<Option<AllocationCount>, String> {
+    let events = options.events.map(|events| (events / 5).max(1));
+    let run = run_of(row, broker, events, true);
+    prepare(row.job, broker, queue, run.events)?;
+    let Some(worker) = WorkerProcess::start_counting(row.twin, row.job, &run, deadline(&run))? else {
         return Ok(None);
     };
-    let report = program.go(row.twin)?;
-    #[allow(clippy::cast_precision_loss)] // Nobody publishes 2^53 events.
-    let of_each = |allocations| allocations as f64 / report.events as f64;
-    Ok(report.allocations.map(|allocations| Counted {
+    let report = worker.run_job(row.twin)?;
+    #[allow(clippy::cast_precision_loss)] // A run has fewer than 2^53 events.
+    let per_event = |allocations| allocations as f64 / report.events as f64;
+    Ok(report.allocations.map(|allocations| AllocationCount {
         row: row.name,
         queue,
-        allocations: of_each(allocations),
+        per_event: per_event(allocations),
     }))
 }
 
-fn run(row: &Row, stage: &Stage, events: Option<u64>, quick: bool) -> Run {
+fn run_of(row: &Row, broker: &Broker, events: Option<u64>, quick: bool) -> Run {
     let usual = if quick {
         (row.events / 5).max(1)
     } else {
         row.events
     };
-    // Whole families are published, and every aggregate's share.
     let events = events.unwrap_or(usual);
     Run {
-        url: stage.url.clone(),
+        url: broker.url.clone(),
+        // Each of the family's 50 types has the same number of events.
         events: if row.job == Job::Family {
             events.div_ceil(50) * 50
         } else {
@@ -157,30 +160,30 @@ fn run(row: &Row, stage: &Stage, events: Option<u64>, quick: bool) -> Run {
     }
 }
 
-fn limit(run: &Run) -> Duration {
+fn deadline(run: &Run) -> Duration {
     Duration::from_secs(60 + run.events / 1_000)
 }
 
-fn one(
+fn measure(
     row: &Row,
-    stage: &Stage,
+    broker: &Broker,
     queue: &'static str,
-    extent: &Extent<'_>,
+    options: &Options<'_>,
     round: usize,
-) -> Result<Measured, String> {
-    let run = run(row, stage, extent.events, extent.quick);
-    prepare(row.job, stage, queue, run.events)?;
-    let program = Program::start(row.twin, row.job, &run, limit(&run))?;
-    let broker = || stage.pid.map_or(0.0, |pid| machine::cpu_of(pid).0);
-    let (broker_before, all_before) = (broker(), machine::cpu_of_all().0);
+) -> Result<Measurement, String> {
+    let run = run_of(row, broker, options.events, options.quick);
+    prepare(row.job, broker, queue, run.events)?;
+    let worker = WorkerProcess::start(row.twin, row.job, &run, deadline(&run))?;
+    let of_broker = || broker.pid.map_or(0.0, machine::cpu_of);
+    let (broker_before, all_before) = (of_broker(), machine::cpu_of_all());
     let started = Instant::now();
-    let report = program.go(row.twin)?;
-    let broker_cpu = broker() - broker_before;
-    let all = machine::cpu_of_all().0 - all_before;
+    let report = worker.run_job(row.twin)?;
+    let broker_cpu = of_broker() - broker_before;
+    let all = machine::cpu_of_all() - all_before;
     #[allow(clippy::cast_precision_loss)] // Cores are few.
     let capacity =
         started.elapsed().as_secs_f64() * std::thread::available_parallelism().map_or(1, usize::from) as f64;
-    Ok(Measured {
+    Ok(Measurement {
         row: row.name,
         queue,
         round,
@@ -190,8 +193,8 @@ fn one(
     })
 }
 
-/// Makes the queues anew, bound to what is published, and fills the first where a run takes from it.
-fn prepare(job: Job, stage: &Stage, queue: &str, events: u64) -> Result<(), String> {
+/// Deletes and declares the job's queues, and fills the first one if the job takes from it.
+fn prepare(job: Job, broker: &Broker, queue_type: &str, events: u64) -> Result<(), String> {
     if job.queues().is_empty() {
         return Ok(());
     }
@@ -200,12 +203,12 @@ fn prepare(job: Job, stage: &Stage, queue: &str, events: u64) -> Result<(), Stri
         .build()
         .map_err(|error| format!("cannot start a runtime: {error}"))?;
     runtime
-        .block_on(fresh_queues(job, stage, queue, events))
+        .block_on(declare_queues(job, broker, queue_type, events))
         .map_err(|error| format!("cannot prepare the queues: {error}"))
 }
 
-async fn fresh_queues(job: Job, stage: &Stage, queue_type: &str, events: u64) -> lapin::Result<()> {
-    let (connection, channel) = twins::confirm_channel(&stage.url).await;
+async fn declare_queues(job: Job, broker: &Broker, queue_type: &str, events: u64) -> lapin::Result<()> {
+    let (connection, channel) = twins::confirm_channel(&broker.url).await;
     let durable = ExchangeDeclareOptions {
         durable: true,
         ..ExchangeDeclareOptions::default()
@@ -214,11 +217,11 @@ async fn fresh_queues(job: Job, stage: &Stage, queue_type: &str, events: u64) ->
     channel
         .exchange_declare(twins::EXCHANGE.into(), ExchangeKind::Topic, durable, none())
         .await?;
-    // What another job left behind would take these events, too.
+    // A queue of another job would receive these events, too.
     for other in Job::ALL {
         for &(queue, _) in other.queues() {
-            let gone = QueueDeleteOptions::default();
-            channel.queue_delete(queue.into(), gone).await?;
+            let options = QueueDeleteOptions::default();
+            channel.queue_delete(queue.into(), options).await?;
         }
     }
     for &(queue, pattern) in job.queues() {
@@ -227,13 +230,13 @@ async fn fresh_queues(job: Job, stage: &Stage, queue_type: &str, events: u64) ->
         channel
             .queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments)
             .await?;
-        let (exchange, bound) = (twins::EXCHANGE, QueueBindOptions::default());
+        let (exchange, options) = (twins::EXCHANGE, QueueBindOptions::default());
         channel
-            .queue_bind(queue.into(), exchange.into(), pattern.into(), bound, none())
+            .queue_bind(queue.into(), exchange.into(), pattern.into(), options, none())
             .await?;
     }
-    if let Some(fill) = job.fill() {
-        twins::fill(&channel, events, fill).await;
+    if let Some(contents) = job.contents() {
+        twins::fill(&channel, events, contents).await;
     }
     connection.close(200, "ready".into()).await
 }

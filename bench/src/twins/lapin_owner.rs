@@ -1,7 +1,7 @@
-//! lapin by hand from many tasks, without mixing up their answers: one task owns the channel, the others hand over to it.
+//! lapin by hand from many tasks: one task owns the channel, and the others send their events to it.
 //!
-//! The library matches confirms to publishes by their order, so what several tasks publish on one channel may get each
-//! other's answers.
+//! lapin matches confirms to publishes by their order. Tasks that publish on one channel concurrently can therefore get
+//! each other's confirms; with one owner each task gets its own.
 
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
@@ -9,72 +9,70 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::{BasicProperties, Channel};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Job;
-use super::lapin_best::TASKS;
-use super::lapin_wire::{KEY, confirm_channel, confirmed, encode, hand_over_to};
-use super::publish_tasks::publish_from;
+use super::job::{Job, Run};
+use super::lapin_wire::{KEY, confirm_channel, confirmed, encode, publish_to};
+use super::publish_tasks::{TASKS, publish_from};
 use crate::event::OrderCreated;
 use crate::stopwatch::Stopwatch;
-use crate::worker::Run;
 
-/// How many are written or seen to at one go.
-const TOGETHER: usize = 64;
+/// The number of publishes that are written, and of confirms that are taken, at a time.
+const GROUP: usize = 64;
 
-struct Order {
+struct PublishRequest {
     body: Vec<u8>,
     properties: BasicProperties,
-    told: oneshot::Sender<()>,
+    confirmed: oneshot::Sender<()>,
 }
 
 pub(super) async fn publish(run: &Run) {
     let (_connection, channel) = confirm_channel(&run.url).await;
-    let (inbox, orders) = mpsc::unbounded_channel();
-    tokio::spawn(own(channel, orders));
+    let (requests, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(own(channel, receiver));
     let stopwatch = Stopwatch::start();
     let publish = move |number| {
-        let inbox = inbox.clone();
+        let requests = requests.clone();
         async move {
             let (body, properties) = encode(&OrderCreated::new(number, Job::PublishByOwner.note()));
-            let (told, answer) = oneshot::channel();
-            let order = Order {
+            let (confirmed, confirm) = oneshot::channel();
+            let request = PublishRequest {
                 body,
                 properties,
-                told,
+                confirmed,
             };
-            assert!(inbox.send(order).is_ok(), "the owner takes all");
-            answer.await.expect("the broker took the event");
+            assert!(requests.send(request).is_ok(), "the owner runs");
+            confirm.await.expect("the broker accepted the event");
         }
     };
     let latencies = publish_from(TASKS, run.events, publish).await;
     stopwatch.stop(run.events, latencies);
 }
 
-async fn own(channel: Channel, mut orders: mpsc::UnboundedReceiver<Order>) {
-    let mut under_way = FuturesUnordered::new();
-    let mut taken = Vec::with_capacity(TOGETHER);
+async fn own(channel: Channel, mut requests: mpsc::UnboundedReceiver<PublishRequest>) {
+    let mut in_flight = FuturesUnordered::new();
+    let mut group = Vec::with_capacity(GROUP);
     loop {
         tokio::select! {
             biased;
-            Some(()) = under_way.next() => {
-                // Those that came with it are told with it.
-                for _ in 1..TOGETHER {
-                    if under_way.next().now_or_never().flatten().is_none() {
+            Some(()) = in_flight.next() => {
+                // One read of the socket often brings several confirms. Take those that are ready, too.
+                for _ in 1..GROUP {
+                    if in_flight.next().now_or_never().flatten().is_none() {
                         break;
                     }
                 }
             }
-            count = orders.recv_many(&mut taken, TOGETHER) => {
+            count = requests.recv_many(&mut group, GROUP) => {
                 if count == 0 {
                     return;
                 }
-                let handed = taken.iter_mut().map(|order| {
-                    hand_over_to(&channel, KEY, &order.body, std::mem::take(&mut order.properties))
+                let published = group.iter_mut().map(|request| {
+                    publish_to(&channel, KEY, &request.body, std::mem::take(&mut request.properties))
                 });
-                let handed = join_all(handed).await;
-                under_way.extend(handed.into_iter().zip(taken.drain(..)).map(async |(confirm, order)| {
+                let published = join_all(published).await;
+                in_flight.extend(published.into_iter().zip(group.drain(..)).map(async |(confirm, request)| {
                     confirmed(confirm).await;
-                    // Nobody waits any more when the run is over.
-                    let _ = order.told.send(());
+                    // The task no longer waits when the run is over.
+                    let _ = request.confirmed.send(());
                 }));
             }
         }
