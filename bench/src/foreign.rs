@@ -1,5 +1,4 @@
-//! Foreign clients: twins in other languages or other workspaces. They are installed and built on first use, under
-//! `target/bench`.
+//! Twins that are programs of their own: made ready once, under the target directory, from what is committed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,17 +7,17 @@ use std::sync::OnceLock;
 
 use crate::twins::Twin;
 
-/// The commands that install, build and start a program.
+/// How a program is made ready, and started.
 #[derive(Debug)]
 struct Recipe {
-    /// The recipe's index.
+    /// Its place among the recipes.
     at: usize,
-    /// The folder of its source, below this package's.
+    /// Its folder, below the package's.
     source: &'static str,
-    /// The files that name its dependencies.
+    /// What says which dependencies there are.
     locks: &'static [&'static str],
     install: &'static [&'static [&'static str]],
-    /// The files of the program itself.
+    /// The program itself.
     sources: &'static [&'static str],
     build: &'static [&'static [&'static str]],
     start: &'static [&'static str],
@@ -48,14 +47,14 @@ const GOLEVELUP: Recipe = Recipe {
     at: 1,
     source: "src/twins/golevelup",
     locks: &["package.json", "package-lock.json"],
-    // Exactly the locked versions, and no install scripts of packages.
+    // What the lock file says, and no script of anyone's.
     install: &[&["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]],
     sources: &["tsconfig.json", "src/main.ts"],
     build: &[&["node", "node_modules/typescript/bin/tsc", "--project", "."]],
     start: &["node", "dist/main.js"],
 };
 
-/// It has its own workspace, because its features of shared crates would change the build of Tidings that is measured.
+/// A package of its own beside this one: what it asks of shared crates would else change what is measured of ours.
 const RUSTSTREAM: Recipe = Recipe {
     at: 2,
     source: "ruststream",
@@ -66,12 +65,12 @@ const RUSTSTREAM: Recipe = Recipe {
     start: &["release/bench-ruststream"],
 };
 
-/// Whether `twin` is a foreign client.
+/// Whether `twin` is a program of its own.
 pub(crate) fn is(twin: Twin) -> bool {
     recipe(twin).is_some()
 }
 
-/// The command that starts a foreign client, which is installed first; `None` for a twin that is part of this program.
+/// How to start `twin`, or nothing where it is part of this program; it is made ready first.
 pub(crate) fn command(twin: Twin) -> Result<Option<Command>, String> {
     static READY: [OnceLock<Result<PathBuf, String>>; 3] = [const { OnceLock::new() }; 3];
     let Some((recipe, variant)) = recipe(twin) else {
@@ -79,14 +78,14 @@ pub(crate) fn command(twin: Twin) -> Result<Option<Command>, String> {
     };
     let home = READY[recipe.at].get_or_init(|| recipe.ready()).clone()?;
     let [program, rest @ ..] = recipe.start else {
-        return Err(format!("no start command for {}", twin.name()));
+        return Err(format!("no way to start {}", twin.name()));
     };
     let mut command = Command::new(located(&home, program));
     command.args(rest).arg(variant).current_dir(home);
     Ok(Some(command))
 }
 
-/// The recipe of a twin, and the variant to start.
+/// The program of a twin, and which variant of it.
 fn recipe(twin: Twin) -> Option<(&'static Recipe, &'static str)> {
     match twin {
         Twin::RustStream => Some((&RUSTSTREAM, "tuned")),
@@ -99,13 +98,13 @@ fn recipe(twin: Twin) -> Option<(&'static Recipe, &'static str)> {
 }
 
 impl Recipe {
-    /// Installs and builds the program, and returns its folder.
+    /// The folder of the program, installed and built.
     fn ready(&self) -> Result<PathBuf, String> {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let source = package.join(self.source);
         let name = source.file_name().unwrap_or_default();
         let home = package.join("../target/bench").join(name);
-        fs::create_dir_all(&home).map_err(|error| format!("cannot create {}: {error}", home.display()))?;
+        fs::create_dir_all(&home).map_err(|error| format!("cannot make {}: {error}", home.display()))?;
         let home = home.canonicalize().unwrap_or(home);
         if self.locks.is_empty() {
             return built_by_cargo(&source, home);
@@ -116,7 +115,7 @@ impl Recipe {
     }
 }
 
-/// Builds with cargo, which skips what is up to date.
+/// Cargo itself knows what is to be built again.
 fn built_by_cargo(source: &Path, target: PathBuf) -> Result<PathBuf, String> {
     let (manifest, folder) = (source.join("Cargo.toml"), target.display().to_string());
     let manifest = manifest.display().to_string();
@@ -134,14 +133,14 @@ fn built_by_cargo(source: &Path, target: PathBuf) -> Result<PathBuf, String> {
     run(&target, cargo).map(|()| target)
 }
 
-/// Copies `files` and runs `commands`, unless the last run had the same files. Returns whether it ran the commands.
+/// Copies `files` and runs `commands`, unless that was done before with the very same files; whether it was done now.
 fn step(
     source: &Path,
     home: &Path,
     stamp: &str,
     files: &[&str],
     commands: &[&[&str]],
-    force: bool,
+    anyway: bool,
 ) -> Result<bool, String> {
     let stamp = home.join(stamp);
     let mut texts = Vec::new();
@@ -152,7 +151,7 @@ fn step(
         );
     }
     let now = texts.join("\n");
-    if !force && fs::read_to_string(&stamp).is_ok_and(|then| then == now) {
+    if !anyway && fs::read_to_string(&stamp).is_ok_and(|then| then == now) {
         return Ok(false);
     }
     for (file, text) in files.iter().zip(&texts) {
@@ -161,7 +160,7 @@ fn step(
     for command in commands {
         run(home, command)?;
     }
-    // The stamp is written last, so that an interrupted step runs again.
+    // Last, so that what is interrupted is done again.
     write(&stamp, &now)?;
     Ok(true)
 }
@@ -181,15 +180,15 @@ fn run(home: &Path, words: &[&str]) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let last = stderr
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said
         .lines()
         .rfind(|line| !line.trim().is_empty())
         .unwrap_or_default();
     Err(format!("`{line}` failed, {}: {last}", output.status))
 }
 
-/// A program with a `/` is in the home folder; another one is on the `PATH`.
+/// A program with a folder is one of the home's own.
 fn located(home: &Path, program: &str) -> PathBuf {
     if program.contains('/') {
         home.join(program)
