@@ -1,5 +1,5 @@
-//! How often memory is allocated, which is counted by a program of its own: counters that all threads share cost the
-//! more the more threads there are, and what is timed must not pay for them.
+//! Counts of allocations. A separate program, `bench-counting`, counts them: counters that all threads share would slow
+//! down the runs that are timed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,22 +7,22 @@ use std::sync::OnceLock;
 
 static COUNTER: OnceLock<fn() -> u64> = OnceLock::new();
 
-/// Says how this program counts.
-pub(crate) fn count_by(counter: fn() -> u64) {
+/// Sets the counter of this program.
+pub(crate) fn set_counter(counter: fn() -> u64) {
     COUNTER.get_or_init(|| counter);
 }
 
-/// How often memory was allocated or grown since the process began; none where it is not counted.
+/// The number of allocations, growths included, since the process began; `None` in a program that does not count.
 pub(crate) fn count() -> Option<u64> {
     COUNTER.get().map(|count| count())
 }
 
-/// How often since there were `before`.
+/// The number of allocations since there were `before`.
 pub(crate) fn since(before: Option<u64>) -> Option<u64> {
     Some(count()? - before?)
 }
 
-/// The program that counts, built on first use.
+/// The path of the program that counts; it is built on first use.
 pub(crate) fn program() -> Result<PathBuf, String> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     BUILT.get_or_init(build).clone()

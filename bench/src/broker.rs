@@ -1,15 +1,15 @@
-//! The broker of a run: a private node of the version asked for.
+//! The private RabbitMQ node of a run.
 
 use std::fs;
 use std::path::PathBuf;
 
 use tidings_broker::{Install, Node, Setup, Version};
 
-/// Starts a node of `version`, or of the installed one.
+/// Starts a node of `version`, or of the installed version.
 pub(crate) fn start(version: Option<&Version>) -> Result<(Node, String), String> {
     let install = find(version)?;
     let node = Setup::new(&install)
-        // What a queue holds is no reason to stop its publishers here.
+        // A full queue must not raise an alarm, which would block the publishers.
         .conf("vm_memory_high_watermark.absolute = 4GB")
         .conf("disk_free_limit.absolute = 1GB")
         .start()
@@ -29,7 +29,7 @@ fn find(version: Option<&Version>) -> Result<Install, String> {
         .ok_or_else(|| missing(&format!("broker install {version}")))
 }
 
-/// Those that `cargo xtask broker install` has unpacked.
+/// The versions that `cargo xtask broker install` has unpacked.
 fn unpacked() -> Vec<Install> {
     let under = |name: &str, more: &str| std::env::var_os(name).map(|value| PathBuf::from(value).join(more));
     let cache = under("XDG_CACHE_HOME", "tidings").or_else(|| under("HOME", ".cache/tidings"));
@@ -42,5 +42,5 @@ fn unpacked() -> Vec<Install> {
 }
 
 fn missing(command: &str) -> String {
-    format!("this RabbitMQ is not here; get it by `cargo xtask {command}`")
+    format!("cannot find this RabbitMQ; install it with `cargo xtask {command}`")
 }

@@ -1,66 +1,68 @@
-//! What the macros add to a build: the CPU time of `cargo check` on crates that differ in them alone.
+//! The build time that the macros add: the CPU time of `cargo check` on crates that differ in the macros only.
 
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-use crate::generate::{self, Layer};
+use self::source::Layer;
 
-/// What to measure.
+mod source;
+
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct CompileBenchmark {
     rounds: usize,
     counts: Vec<usize>,
 }
 
-/// The least CPU seconds of every layer, a row for each number of events.
+/// The least CPU seconds of each layer; one row for each number of events.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct CompileTable {
     rounds: usize,
     rows: Vec<(usize, [f64; LAYERS])>,
 }
 
 const LAYERS: usize = Layer::ALL.len();
 
-impl Order {
+impl CompileBenchmark {
     pub(crate) fn parse(args: &[&str]) -> Result<Self, String> {
         let number = |text: &str| match text.parse::<usize>() {
             Ok(number) if number > 0 => Ok(number),
             _ => Err(format!("`{text}` is not a number from 1 up")),
         };
-        let mut order = Self {
+        let mut benchmark = Self {
             rounds: 5,
             counts: Vec::new(),
         };
         let mut args = args.iter();
         while let Some(&arg) = args.next() {
             if arg == "--rounds" {
-                order.rounds = number(args.next().ok_or("no number after `--rounds`")?)?;
+                benchmark.rounds = number(args.next().ok_or("no number after `--rounds`")?)?;
             } else {
-                order.counts.push(number(arg)?);
+                benchmark.counts.push(number(arg)?);
             }
         }
-        if order.counts.is_empty() {
-            order.counts = vec![10, 100, 500];
+        if benchmark.counts.is_empty() {
+            benchmark.counts = vec![10, 100, 500];
         }
-        Ok(order)
+        Ok(benchmark)
     }
 
-    pub(crate) fn run(self) -> Result<Table, String> {
+    pub(crate) fn run(self) -> Result<CompileTable, String> {
         let mut rows = Vec::new();
         for &count in &self.counts {
             let crates = Layer::ALL
                 .iter()
                 .map(|&layer| {
-                    Generated::write(layer, count).map_err(|error| format!("cannot write a crate: {error}"))
+                    GeneratedCrate::write(layer, count)
+                        .map_err(|error| format!("cannot write a crate: {error}"))
                 })
                 .collect::<Result<Vec<_>, _>>()?;
-            // Builds what all of them depend on, which is nobody's cost here.
+            // Builds the dependencies, which are not measured.
             crates[0].check()?;
             let mut least = [f64::INFINITY; LAYERS];
-            // Round by round, so that a machine that is busy for a while is so for every layer; and the least of them,
-            // for other processes can only add.
+            // Round by round, so that a busy minute slows all layers alike. The least time counts, because other
+            // processes can only add time.
             for round in 1..=self.rounds {
                 eprintln!("{count} events and handlers, round {round} of {}", self.rounds);
                 for (least, generated) in least.iter_mut().zip(&crates) {
@@ -69,21 +71,20 @@ impl Order {
             }
             rows.push((count, least));
         }
-        Ok(Table {
+        Ok(CompileTable {
             rounds: self.rounds,
             rows,
         })
     }
 }
 
-/// A crate on disk.
-struct Generated {
+struct GeneratedCrate {
     folder: PathBuf,
     target: PathBuf,
     source: String,
 }
 
-impl Generated {
+impl GeneratedCrate {
     fn write(layer: Layer, count: usize) -> io::Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let target = root.join("target/bench/compile");
@@ -91,37 +92,37 @@ impl Generated {
         fs::create_dir_all(folder.join("src"))?;
         fs::write(
             folder.join("Cargo.toml"),
-            generate::manifest(&root.display().to_string()),
+            source::manifest(&root.display().to_string()),
         )?;
-        // The workspace's own choice of versions: nothing is fetched.
+        // The workspace's versions, so that cargo downloads nothing.
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         Ok(Self {
             folder,
             target: target.join("target"),
-            source: generate::source(layer, count),
+            source: source::source(layer, count),
         })
     }
 
-    /// The CPU seconds of a `cargo check` that finds only this crate changed.
+    /// Runs `cargo check` after a change of this crate only, and returns its CPU seconds.
     fn check(&self) -> Result<f64, String> {
         let cannot = |error: &dyn fmt::Display| format!("cannot check {}: {error}", self.folder.display());
-        // Written anew, it is newer than what was built of it.
+        // A new write makes the source newer than its last build.
         fs::write(self.folder.join("src/main.rs"), &self.source).map_err(|error| cannot(&error))?;
-        // The shell's own clock counts what its children used, on every system alike.
+        // The shell's `time` includes child processes, on Linux and macOS.
         let output = Command::new("bash")
             .args(["-c", "TIMEFORMAT='%U %S'; time cargo check --quiet --offline"])
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", &self.target)
-            // An incremental build would remember what is to be measured.
+            // An incremental build would reuse the work that is measured.
             .env("CARGO_INCREMENTAL", "0")
             .env("LC_ALL", "C")
             .output()
             .map_err(|error| cannot(&error))?;
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
-            return Err(cannot(&said));
+            return Err(cannot(&stderr));
         }
-        let times: Vec<f64> = said
+        let times: Vec<f64> = stderr
             .lines()
             .last()
             .unwrap_or_default()
@@ -130,19 +131,19 @@ impl Generated {
             .collect();
         match times.as_slice() {
             [user, system] => Ok(user + system),
-            _ => Err(cannot(&format!("no times in {said:?}"))),
+            _ => Err(cannot(&format!("no times in {stderr:?}"))),
         }
     }
 }
 
-impl Table {
-    /// What `from` to `to` adds, in seconds.
+impl CompileTable {
+    /// The seconds that `to` takes more than `from`.
     fn between(row: &[f64; LAYERS], from: Layer, to: Layer) -> f64 {
         row[to as usize] - row[from as usize]
     }
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for CompileTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -177,7 +178,7 @@ impl fmt::Display for Table {
                 row[0],
                 ours / serde
             )?;
-            #[allow(clippy::cast_precision_loss)] // Nobody has 2^53 events.
+            #[allow(clippy::cast_precision_loss)] // There are fewer than 2^53 events.
             let each = (1000.0 * ours / *count as f64, 1000.0 * list / *count as f64);
             write!(growth, "\n{count:>5}  {:.2} ms and {:.2} ms", each.0, each.1)?;
             if let Some((ours, _)) = first {

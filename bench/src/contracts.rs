@@ -1,4 +1,4 @@
-//! What a check of contracts takes: files read, types exported, verdicts reached.
+//! The time of a contract check: reading the files, exporting the types, comparing them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,15 +10,14 @@ use serde::{Deserialize, Serialize};
 use tidings::{DomainEvent, EventDescriptor};
 use tidings_contracts::{Contract, Folder, Level, compare};
 
-/// How many contracts to check.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct ContractsBenchmark {
     count: usize,
 }
 
-/// What each step took for all contracts together.
+/// The time of each step, for all contracts together.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct ContractsTable {
     count: usize,
     steps: Vec<(&'static str, Duration)>,
 }
@@ -42,7 +41,7 @@ enum Price {
 
 macro_rules! order_placed {
     ($name:ident { $($more:tt)* }) => {
-        /// Fifty fields, those of what it holds included.
+        /// Fifty fields, with those of its `Line`.
         #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
         #[event(type = "order.placed", aggregate_id = order_id)]
         struct $name {
@@ -61,7 +60,7 @@ macro_rules! order_placed {
 order_placed!(OrderPlaced {});
 order_placed!(OrderPlacedWithANote { note: Option<String>, });
 
-impl Order {
+impl ContractsBenchmark {
     pub(crate) fn parse(args: &[&str]) -> Result<Self, String> {
         match args {
             [] => Ok(Self { count: 1000 }),
@@ -73,13 +72,13 @@ impl Order {
         }
     }
 
-    pub(crate) fn run(self) -> Result<Table, String> {
-        let folder = Scratch(env::temp_dir().join(format!("tidings-bench-{}", process::id())));
+    pub(crate) fn run(self) -> Result<ContractsTable, String> {
+        let folder = TemporaryFolder(env::temp_dir().join(format!("tidings-bench-{}", process::id())));
         let (before, after) = (
             EventDescriptor::of::<OrderPlaced>(),
             EventDescriptor::of::<OrderPlacedWithANote>(),
         );
-        let mut table = Table {
+        let mut table = ContractsTable {
             count: self.count,
             steps: Vec::new(),
         };
@@ -98,13 +97,13 @@ impl Order {
                 .map(|known| Contract::of_successor(&after, [known]))
                 .collect()
         });
-        let changed = table.step("hold the texts against each other", || {
+        let changed = table.step("compare the texts", || {
             let pairs = committed.iter().zip(&exported);
             pairs
                 .filter(|(known, now)| known.to_json() != now.to_json())
                 .count()
         });
-        let findings: usize = table.step("reach the verdicts", || {
+        let findings: usize = table.step("check compatibility", || {
             let pairs = committed.iter().zip(&exported);
             pairs
                 .map(|(known, now)| compare(known, now, Level::Full).len())
@@ -120,7 +119,7 @@ impl Order {
     }
 }
 
-impl Table {
+impl ContractsTable {
     fn step<T>(&mut self, name: &'static str, run: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = run();
@@ -129,7 +128,7 @@ impl Table {
     }
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for ContractsTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -144,10 +143,10 @@ impl fmt::Display for Table {
     }
 }
 
-/// A folder that ends with its run.
-struct Scratch(PathBuf);
+/// The folder is deleted on drop.
+struct TemporaryFolder(PathBuf);
 
-impl Drop for Scratch {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

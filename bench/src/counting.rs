@@ -1,4 +1,4 @@
-//! The benchmark with every allocation counted. It is built and started by the other one, and nothing is timed in it.
+//! The benchmark with an allocator that counts. `bench` builds and starts it, and times nothing in it.
 
 use std::alloc::System;
 use std::process::ExitCode;
@@ -12,7 +12,6 @@ fn main() -> ExitCode {
     bench::main(Some(count))
 }
 
-/// How often memory was allocated or grown since the process began.
 fn count() -> u64 {
     let stats = ALLOCATOR.stats();
     (stats.allocations + stats.reallocations) as u64

@@ -1,4 +1,4 @@
-//! What every twin sends: one event of about 512 bytes in its envelope, or one of 64 kB.
+//! The event that every twin sends: about 512 bytes in its envelope, or 64 kB.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,18 +12,18 @@ pub(crate) struct OrderCreated {
     pub(crate) order_id: Uuid,
     pub(crate) customer: String,
     pub(crate) total_cents: u64,
-    /// When it was published, in microseconds since the machine's epoch: what end to end is measured by.
+    /// The time of the publish, in microseconds since the Unix epoch; end-to-end latency is measured from it.
     pub(crate) at_micros: u64,
     pub(crate) note: String,
 }
 
-/// How long the note is that makes an envelope of about 512 bytes.
-pub(crate) const SMALL: usize = 96;
+/// The length of a note that makes an envelope of about 512 bytes.
+pub(crate) const SMALL_NOTE: usize = 96;
 
 impl OrderCreated {
     pub(crate) fn new(number: u64, note: usize) -> Self {
         Self {
-            // Spread over aggregates, and the same in every run.
+            // A new aggregate for each number, and the same ones in every run.
             order_id: Uuid::from_u128(0x0193_5a1c_0000_7000_8000_0000_0000_0000 | u128::from(number)),
             customer: "Ada Lovelace".to_owned(),
             total_cents: 4200 + number % 1000,
@@ -32,13 +32,13 @@ impl OrderCreated {
         }
     }
 
-    /// Whether it is number 0 of a run.
+    /// Whether this is event number 0 of a run.
     pub(crate) fn is_first(&self) -> bool {
         self.order_id == Self::new(0, 0).order_id
     }
 }
 
-/// The envelope as a hand-written client writes it: the same fields as ours.
+/// The envelope as a hand-written client writes it, with the same fields as Tidings writes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Envelope<T> {
@@ -53,8 +53,8 @@ pub(crate) struct Envelope<T> {
 }
 
 impl<'a, T> Envelope<&'a T> {
-    /// A new id, the time, and the event: what ours does for every publish.
-    pub(crate) fn around(r#type: &str, aggregate_id: String, event: &'a T) -> Self {
+    /// Makes a new id and takes the time, as Tidings does for every publish.
+    pub(crate) fn new(r#type: &str, aggregate_id: String, event: &'a T) -> Self {
         let id = Uuid::now_v7();
         let now = jiff::Timestamp::now();
         Self {
@@ -70,7 +70,7 @@ impl<'a, T> Envelope<&'a T> {
     }
 }
 
-/// Microseconds since the machine's epoch.
+/// Microseconds since the Unix epoch.
 pub(crate) fn now_micros() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

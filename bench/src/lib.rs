@@ -1,99 +1,91 @@
-//! What Tidings costs, measured beside what one would use instead.
+//! Benchmarks of Tidings and of its twins: reference clients that do the same work with other libraries.
 //!
-//! `cargo run -p bench --release -- <scenario>` starts a broker of its own and runs Tidings and its twins in turn, each
-//! run in a process of its own, round by round.
+//! `cargo run -p bench --release -- <scenario>` starts its own broker. It runs each twin in its own process, in turn, round
+//! by round.
 
 mod alloc;
-mod alone;
 mod broker;
+mod comparison;
 mod compile;
 mod contracts;
 mod event;
 mod foreign;
-mod generate;
 mod machine;
-mod order;
-mod page;
-mod program;
-mod round;
+mod results;
+mod rounds;
+mod runtime_cost;
 mod scenario;
 mod statistics;
 mod stopwatch;
 mod twins;
 mod worker;
+mod worker_process;
 
 use std::env;
+use std::fmt::Display;
 use std::process::ExitCode;
 
-use crate::order::Order;
+use crate::comparison::Comparison;
+use crate::compile::CompileBenchmark;
+use crate::contracts::ContractsBenchmark;
+use crate::runtime_cost::RuntimeCost;
 
 const USAGE: &str = "\
 usage: cargo run -p bench --release -- <benchmark>
 
   compile [--rounds <number>] [number...]
-      what the derive and the attribute add to a build, beside serde's two derives on the same structs;
-      of 10, 100 and 500 events and handlers, or of so many as named
+      the build time that the derive and the attribute add, beside serde's two derives on the same structs;
+      for 10, 100 and 500 events and handlers, or for the numbers given
   contracts [number]
-      what a check of 1,000 contracts takes, or of so many as named
+      the time of a check of 1,000 contracts, or of the number given
   overhead [--rounds <number>]
-      what a delivery costs beside its decoding and its handler, without a broker
+      the cost of a delivery beside its decoding and its handler, without a broker
   dispatch [--rounds <number>]
-      whether it costs more among many patterns, handlers and bindings
+      the growth of that cost with the number of patterns, handlers and bindings
   <scenario>... [--broker <version>] [--queue classic|quorum|both] [--rounds <number>] [--events <number>] [--quick]
           [--out <folder>]
-      Tidings beside its twins on a RabbitMQ of its own: the installed one, or the version named; on quorum queues
-      unless told otherwise. `--quick` is a fifth of everything, to see that it works. Tables go to the screen and,
-      with every run, to target/bench/results or the folder named. `all` is every scenario on both types of queue,
-      and `overhead` and `dispatch`:
+      Tidings and its twins on a private RabbitMQ node: the installed version, or the version given; on quorum queues
+      unless `--queue` says otherwise. `--quick` runs a fifth of everything. Tables go to the screen and, with every
+      run, to target/bench/results or to the folder given. `all` is every scenario on both types of queue, and
+      `overhead` and `dispatch`. The scenarios:
 
 ";
 
-/// Runs it as the command line says. `counter` says how often memory was allocated since the process began, where that is
-/// counted.
+/// Runs the command line. `counter` returns the number of allocations since the process began, in the program that counts
+/// them.
 pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
     if let Some(counter) = counter {
-        alloc::count_by(counter);
+        alloc::set_counter(counter);
     }
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
-        // One measured run, for the process that starts it and reads what it prints.
+        // Another process starts a worker for each run, and reads its report.
         ["worker", rest @ ..] => return worker::main(rest),
-        // What another process cannot count itself.
-        ["counted", name] => match alone::Order::parse(name, &["--rounds", "5"]) {
-            Ok(order) => {
-                println!("{}", order.count());
-                Ok(())
-            }
-            Err(fault) => return misused(&fault),
-        },
-        ["compile", rest @ ..] => match compile::Order::parse(rest) {
-            Ok(order) => order.run().map(|table| print!("{table}")),
-            Err(fault) => return misused(&fault),
-        },
-        ["contracts", rest @ ..] => match contracts::Order::parse(rest) {
-            Ok(order) => order.run().map(|table| print!("{table}")),
-            Err(fault) => return misused(&fault),
-        },
-        [name @ ("overhead" | "dispatch"), rest @ ..] => match alone::Order::parse(name, rest) {
-            Ok(order) => order.run().map(|table| print!("{table}")),
-            Err(fault) => return misused(&fault),
-        },
-        rest => match Order::parse(rest) {
-            Ok(order) => order.run(),
-            Err(fault) => return misused(&fault),
-        },
+        // The program that times starts the one that counts for this.
+        ["counted", name] => {
+            RuntimeCost::parse(name, &["--rounds", "5"]).map(|benchmark| print(Ok(benchmark.count())))
+        }
+        ["compile", rest @ ..] => CompileBenchmark::parse(rest).map(|benchmark| print(benchmark.run())),
+        ["contracts", rest @ ..] => ContractsBenchmark::parse(rest).map(|benchmark| print(benchmark.run())),
+        [name @ ("overhead" | "dispatch"), rest @ ..] => {
+            RuntimeCost::parse(name, rest).map(|benchmark| print(benchmark.run()))
+        }
+        rest => Comparison::parse(rest).map(Comparison::run),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("bench: {fault}");
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            eprintln!("bench: {error}");
             ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprint!("bench: {error}\n\n{USAGE}{}", scenario::list());
+            ExitCode::from(2)
         }
     }
 }
 
-fn misused(fault: &str) -> ExitCode {
-    eprint!("bench: {fault}\n\n{USAGE}{}", scenario::list());
-    ExitCode::from(2)
+fn print(table: Result<impl Display, String>) -> Result<(), String> {
+    table.map(|table| print!("{table}"))
 }

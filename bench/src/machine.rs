@@ -1,26 +1,22 @@
-//! What the machine says of its processes, on Linux: CPU time, peak memory, and what others took.
+//! CPU time, memory and a description of the machine, as Linux reports them.
 
 use std::fs;
 use std::process::Command;
 
-/// What processes have used since they began, in seconds.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Cpu(pub(crate) f64);
-
-/// The kernel counts in hundredths of a second, on every Linux there is.
+/// `/proc` counts CPU time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
-/// The CPU time of this process, to the microsecond.
-pub(crate) fn cpu_of_self() -> Cpu {
+/// The CPU seconds of this process.
+#[allow(clippy::cast_precision_loss)] // A process runs for less than 2^53 seconds.
+pub(crate) fn cpu_of_self() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    #[allow(clippy::cast_precision_loss)] // Nobody waits for 2^53 seconds.
-    Cpu(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// The CPU time of another process and all its threads.
-pub(crate) fn cpu_of(pid: u32) -> Cpu {
+/// The CPU seconds of another process with all its threads.
+pub(crate) fn cpu_of(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name before it may hold spaces, and ends with the last parenthesis.
+    // The program's name may hold spaces and parentheses; it ends with the last parenthesis.
     let after = stat.rsplit(')').next().unwrap_or_default();
     let numbers: Vec<&str> = after.split_whitespace().collect();
     let ticks = |at: usize| {
@@ -29,18 +25,18 @@ pub(crate) fn cpu_of(pid: u32) -> Cpu {
             .and_then(|text| text.parse::<f64>().ok())
             .unwrap_or(0.0)
     };
-    Cpu((ticks(11) + ticks(12)) / TICKS)
+    (ticks(11) + ticks(12)) / TICKS
 }
 
-/// The CPU time of this thread, in nanoseconds: the clock itself, since `/proc` is brought up to date at each tick alone.
-#[allow(clippy::cast_precision_loss)] // Of days.
+/// The CPU time of this thread in nanoseconds. `/proc` is too coarse here: the kernel updates it once a tick.
+#[allow(clippy::cast_precision_loss)] // A thread runs for days, not for months.
 pub(crate) fn thread_nanos() -> f64 {
     let ran = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     ran.tv_sec as f64 * 1e9 + ran.tv_nsec as f64
 }
 
-/// The CPU time that all processes together have used.
-pub(crate) fn cpu_of_all() -> Cpu {
+/// The CPU seconds of all processes together.
+pub(crate) fn cpu_of_all() -> f64 {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let first = stat.lines().next().unwrap_or_default();
     let numbers: Vec<f64> = first
@@ -50,15 +46,15 @@ pub(crate) fn cpu_of_all() -> Cpu {
         .collect();
     // user, nice, system, (idle, iowait), irq, softirq, steal
     let busy: f64 = [0, 1, 2, 5, 6, 7].iter().filter_map(|&at| numbers.get(at)).sum();
-    Cpu(busy / TICKS)
+    busy / TICKS
 }
 
-/// The most memory that a process ever had, in KiB.
+/// The peak resident memory of a process, in KiB.
 pub(crate) fn peak_kib(pid: u32) -> u64 {
     status(pid, "VmHWM:")
 }
 
-/// The memory that a process has now, in KiB.
+/// The resident memory of a process now, in KiB.
 pub(crate) fn resident_kib(pid: u32) -> u64 {
     status(pid, "VmRSS:")
 }
@@ -75,7 +71,7 @@ fn status(pid: u32, name: &str) -> u64 {
         .unwrap_or(0)
 }
 
-/// What this machine is and what runs on it, a line each.
+/// Describes the machine and the versions of its programs, one per line.
 pub(crate) fn describe() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The benchmark, as it is run.
+//! The benchmark's program.
 
 use std::process::ExitCode;
 

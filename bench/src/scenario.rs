@@ -1,4 +1,4 @@
-//! What is measured, of whom, and what is to come of it.
+//! A scenario: which twins do which jobs, and the targets for the results.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -9,20 +9,20 @@ mod list;
 
 pub(crate) use self::list::ALL;
 
-/// One table.
+/// The result of a scenario is one table for each type of queue.
 #[derive(Debug)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// Ours first.
+    /// The first row is Tidings.
     pub(crate) rows: &'static [Row],
     pub(crate) on: On,
-    /// How many there are unless told otherwise.
+    /// The number of rounds without `--rounds`.
     pub(crate) rounds: usize,
     pub(crate) targets: &'static [Target],
 }
 
-/// Who does what, and with how many events: a second or two of them.
+/// One twin with one job. The number of events is enough for a second or two.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
@@ -31,18 +31,17 @@ pub(crate) struct Row {
     pub(crate) events: u64,
 }
 
-/// Where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum On {
-    /// No broker at all.
+    /// The in-memory broker.
     Memory,
-    /// The service's own queues.
+    /// The queues that an app declares.
     OwnQueues,
-    /// Queues of the type asked for.
+    /// The benchmark's queues, classic or quorum.
     Queues,
 }
 
-/// What a row is to hold, alone or against another.
+/// A bound for a figure of a row.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) figure: Figure,
@@ -56,15 +55,15 @@ pub(crate) enum Figure {
     Rate,
     /// CPU seconds of the client per 100,000.
     Cpu,
-    /// The middle latency in microseconds.
+    /// The median latency in microseconds.
     P50,
-    /// MiB.
+    /// Peak memory in MiB.
     Peak,
-    /// What only this job has.
+    /// A figure that only this job has.
     Also(&'static str),
 }
 
-/// Round by round, against the row that it names or alone.
+/// A bound that is absolute, or relative to another row of the same round.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Bound {
     TimesAtLeast(f64, &'static str),
@@ -75,15 +74,15 @@ pub(crate) enum Bound {
 }
 
 impl Bound {
-    pub(crate) fn against(self) -> Option<&'static str> {
+    pub(crate) fn other_row(self) -> Option<&'static str> {
         match self {
             Self::TimesAtLeast(_, row) | Self::TimesAtMost(_, row) | Self::MoreAtMost(_, row) => Some(row),
             Self::AtLeast(_) | Self::AtMost(_) => None,
         }
     }
 
-    /// What is judged, of one round.
-    pub(crate) fn judged(self, ours: f64, theirs: f64) -> f64 {
+    /// The value that the bound applies to, in one round.
+    pub(crate) fn value(self, ours: f64, theirs: f64) -> f64 {
         match self {
             Self::TimesAtLeast(..) | Self::TimesAtMost(..) => ours / theirs,
             Self::MoreAtMost(..) => ours - theirs,
@@ -91,10 +90,10 @@ impl Bound {
         }
     }
 
-    pub(crate) fn holds(self, judged: f64) -> bool {
+    pub(crate) fn holds(self, value: f64) -> bool {
         match self {
-            Self::TimesAtLeast(bound, _) | Self::AtLeast(bound) => judged >= bound,
-            Self::TimesAtMost(bound, _) | Self::MoreAtMost(bound, _) | Self::AtMost(bound) => judged <= bound,
+            Self::TimesAtLeast(bound, _) | Self::AtLeast(bound) => value >= bound,
+            Self::TimesAtMost(bound, _) | Self::MoreAtMost(bound, _) | Self::AtMost(bound) => value <= bound,
         }
     }
 }
@@ -124,7 +123,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// The scenarios, a line each.
+/// The names of the scenarios, one per line.
 pub(crate) fn list() -> String {
     ALL.iter().fold(String::new(), |mut list, scenario| {
         // Writing to a string cannot fail.

@@ -1,6 +1,5 @@
-//! What several rounds come to.
+//! The median of several rounds, its spread and its interval.
 
-/// The middle of several figures, and their spread.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub(crate) struct Summary {
     pub(crate) median: f64,
@@ -8,11 +7,10 @@ pub(crate) struct Summary {
     pub(crate) most: f64,
 }
 
-/// What a figure comes to over the rounds.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub(crate) struct Middle {
+pub(crate) struct MedianInterval {
     pub(crate) median: f64,
-    /// The 95 % interval of the median.
+    /// The bounds of the 95 % interval of the median.
     pub(crate) low: f64,
     pub(crate) high: f64,
 }
@@ -27,11 +25,10 @@ pub(crate) fn summary(figures: &[f64]) -> Option<Summary> {
     })
 }
 
-/// The middle of what each round came to, a ratio for one: a round that was slow was so for both.
-pub(crate) fn middle(mut figures: Vec<f64>) -> Option<Middle> {
+pub(crate) fn median_interval(mut figures: Vec<f64>) -> Option<MedianInterval> {
     figures.sort_by(f64::total_cmp);
     let (low, high) = interval(figures.len());
-    Some(Middle {
+    Some(MedianInterval {
         median: median(&figures)?,
         low: *figures.get(low)?,
         high: *figures.get(high)?,
@@ -48,15 +45,15 @@ fn median(sorted: &[f64]) -> Option<f64> {
     })
 }
 
-/// Which of `count` sorted figures enclose the median with at least 95 % certainty, whatever their distribution: each
-/// figure falls below the median or above it with even odds. Of fewer than six there is no such pair, and it is the
-/// outermost.
+/// The indices of the two sorted figures that enclose the median with at least 95 % certainty. This is the sign test,
+/// which assumes no distribution: each figure is below or above the median with even odds. Fewer than six figures have no
+/// such pair, and the outermost two are taken.
 fn interval(count: usize) -> (usize, usize) {
     let Some(last) = count.checked_sub(1) else {
         return (0, 0);
     };
     let mut below = 0;
-    // The odds of at most `below` of them on one side; for both sides together they must stay under 5 %.
+    // The odds of at most `below` figures on one side. Both sides together must stay under 5 %.
     let (mut term, mut odds) = (0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX)), 0.0);
     loop {
         odds += term;
@@ -79,14 +76,14 @@ mod tests {
 
     #[test]
     #[allow(clippy::float_cmp)] // Halves are exact.
-    fn the_middle_of_an_even_number_lies_between_two() {
+    fn the_median_of_an_even_number_lies_between_two() {
         assert_eq!(summary(&[4.0, 1.0, 3.0, 2.0]).unwrap().median, 2.5);
         assert_eq!(summary(&[]), None);
     }
 
     #[test]
     fn the_interval_is_that_of_the_sign_test() {
-        // Tables of the sign test: the second of ten, the sixth of twenty, and the first of six.
+        // From tables of the sign test: the second of ten, the sixth of twenty, the first of six.
         assert_eq!(interval(10), (1, 8));
         assert_eq!(interval(20), (5, 14));
         assert_eq!(interval(6), (0, 5));
@@ -96,9 +93,9 @@ mod tests {
 
     #[test]
     #[allow(clippy::float_cmp)]
-    fn the_middle_stands_within_its_interval() {
-        let found = middle((1..=10).map(f64::from).collect()).unwrap();
+    fn the_median_stands_within_its_interval() {
+        let found = median_interval((1..=10).map(f64::from).collect()).unwrap();
         assert_eq!((found.low, found.median, found.high), (2.0, 5.5, 9.0));
-        assert_eq!(middle(Vec::new()), None);
+        assert_eq!(median_interval(Vec::new()), None);
     }
 }

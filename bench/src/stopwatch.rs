@@ -1,4 +1,4 @@
-//! From the word to the report: what a run says of itself.
+//! The stopwatch of a run, and the report that a worker prints.
 
 use std::collections::BTreeMap;
 use std::io::BufRead as _;
@@ -7,16 +7,16 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::alloc;
-use crate::machine::{self, Cpu};
+use crate::machine;
 
-/// What a run says of itself. A twin in another language prints the same line.
+/// The figures of a run. A worker prints them as one line of JSON, and so does a foreign client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) events: u64,
     pub(crate) seconds: f64,
     /// CPU seconds of the process, user and system.
     pub(crate) cpu: f64,
-    /// Microseconds; none where a run has no latencies.
+    /// Microseconds; `None` if the job measures no latencies.
     #[serde(default)]
     pub(crate) p50: Option<f64>,
     #[serde(default)]
@@ -26,59 +26,58 @@ pub(crate) struct Report {
     #[serde(default)]
     pub(crate) allocations: Option<u64>,
     pub(crate) peak_kib: u64,
-    /// What only this job has.
+    /// Figures that only this job has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) also: BTreeMap<String, f64>,
 }
 
-/// From the word to the end of the job.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
     started: Instant,
-    cpu: Cpu,
+    cpu: f64,
     allocations: Option<u64>,
     also: BTreeMap<String, f64>,
-    /// What it took, when that was to be known before the end.
-    taken: Option<Taken>,
+    /// The figures at `pause`, if the job ended before the run.
+    paused: Option<Elapsed>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Taken {
+struct Elapsed {
     seconds: f64,
     cpu: f64,
     allocations: Option<u64>,
 }
 
-/// What a worker prints when it is ready.
+/// The line that a worker prints when it is ready.
 pub(crate) const READY: &str = "ready";
 
 impl Stopwatch {
-    /// Says that everything is set up, and waits for the word.
+    /// Prints that the worker is ready, and waits for a line that starts the job.
     pub(crate) fn start() -> Self {
         println!("{READY}");
-        let mut word = String::new();
-        // A closed input is a word, too: someone runs the worker by hand.
-        let _ = std::io::stdin().lock().read_line(&mut word);
+        let mut line = String::new();
+        // A closed input starts the job, too, so that a worker can be run by hand.
+        let _ = std::io::stdin().lock().read_line(&mut line);
         Self {
             cpu: machine::cpu_of_self(),
             allocations: alloc::count(),
             also: BTreeMap::new(),
-            taken: None,
+            paused: None,
             started: Instant::now(),
         }
     }
 
-    fn taken(&self) -> Taken {
-        self.taken.unwrap_or_else(|| Taken {
+    fn elapsed(&self) -> Elapsed {
+        self.paused.unwrap_or_else(|| Elapsed {
             seconds: self.started.elapsed().as_secs_f64(),
             allocations: alloc::since(self.allocations),
-            cpu: machine::cpu_of_self().0 - self.cpu.0,
+            cpu: machine::cpu_of_self() - self.cpu,
         })
     }
 
-    /// What follows does not count.
+    /// Ends the measurement; what the run does after this is not counted.
     pub(crate) fn pause(mut self) -> Self {
-        self.taken = Some(self.taken());
+        self.paused = Some(self.elapsed());
         self
     }
 
@@ -88,22 +87,22 @@ impl Stopwatch {
         self
     }
 
-    /// Ends the run, and says what it took.
+    /// Ends the run, and prints its report.
     pub(crate) fn stop(self, events: u64, mut micros: Vec<u32>) {
-        let taken = self.taken();
+        let elapsed = self.elapsed();
         micros.sort_unstable();
         let report = Report {
             events,
-            seconds: taken.seconds,
-            cpu: taken.cpu,
+            seconds: elapsed.seconds,
+            cpu: elapsed.cpu,
             p50: percentile(&micros, 0.5),
             p99: percentile(&micros, 0.99),
             p999: percentile(&micros, 0.999),
-            allocations: taken.allocations,
+            allocations: elapsed.allocations,
             peak_kib: machine::peak_kib(std::process::id()),
             also: self.also,
         };
-        // Numbers alone: they can be written.
+        // A report of numbers always serializes.
         println!("{}", serde_json::to_string(&report).unwrap_or_default());
     }
 }
@@ -119,7 +118,6 @@ fn percentile(sorted: &[u32], part: f64) -> Option<f64> {
     sorted.get(at).map(|&micros| f64::from(micros))
 }
 
-/// Microseconds since `from`, for a list of latencies.
 pub(crate) fn micros_since(from: Instant) -> u32 {
     u32::try_from(from.elapsed().as_micros()).unwrap_or(u32::MAX)
 }

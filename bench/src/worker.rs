@@ -1,29 +1,13 @@
-//! One measured run in a process of its own: it gets ready, waits for the word, does its job, and says what it took.
+//! A worker: one measured run in its own process. It sets up, prints that it is ready, waits for a line on its input, does
+//! its job, and prints a report.
 
 use std::process::ExitCode;
 
-use crate::twins::{Job, Twin};
-
-/// What a run is told.
-#[derive(Debug, Clone)]
-pub(crate) struct Run {
-    pub(crate) url: String,
-    pub(crate) events: u64,
-}
+use crate::twins::{Job, Run, Twin};
 
 /// `worker <twin> <job> <url> <events>`
 pub(crate) fn main(args: &[&str]) -> ExitCode {
-    let parsed = match args {
-        [twin, job, url, events] => Twin::parse(twin)
-            .zip(Job::parse(job))
-            .zip(events.parse().ok())
-            .map(|(what, events)| {
-                let url = (*url).to_owned();
-                (what, Run { url, events })
-            }),
-        _ => None,
-    };
-    let Some(((twin, job), run)) = parsed else {
+    let Some((twin, job, run)) = parse(args) else {
         eprintln!("bench: a worker takes <twin> <job> <url> <events>, and got {args:?}");
         return ExitCode::from(2);
     };
@@ -42,4 +26,12 @@ pub(crate) fn main(args: &[&str]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn parse(args: &[&str]) -> Option<(Twin, Job, Run)> {
+    let &[twin, job, url, events] = args else {
+        return None;
+    };
+    let (url, events) = (url.to_owned(), events.parse().ok()?);
+    Some((Twin::parse(twin)?, Job::parse(job)?, Run { url, events }))
 }

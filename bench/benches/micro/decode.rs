@@ -1,10 +1,10 @@
-//! From a message to an event, with nothing around it.
+//! From a message to an event.
 
 use divan::{Bencher, black_box};
 use tidings_paths::event::OrderCreated;
 use tidings_paths::family::OrderEvent;
 use tidings_paths::path::{read, read_family};
-use tidings_paths::{bare, wire};
+use tidings_paths::{plain_serde, wire};
 
 fn event(size: &str) -> OrderCreated {
     match size {
@@ -22,19 +22,19 @@ fn envelope(bencher: Bencher<'_, '_>, size: &str) {
 }
 
 #[divan::bench(args = SIZES)]
-fn bare_envelope(bencher: Bencher<'_, '_>, size: &str) {
+fn plain_serde_envelope(bencher: Bencher<'_, '_>, size: &str) {
     let wire = wire::of(&event(size));
-    bencher.bench(|| bare::decode(black_box(wire.body())));
+    bencher.bench(|| plain_serde::decode(black_box(wire.body())));
 }
 
-/// Without the event's own type: what an `AnyEvent` is made from.
+/// Without the event's own type, as for an `AnyEvent`.
 #[divan::bench(args = SIZES)]
 fn metadata(bencher: Bencher<'_, '_>, size: &str) {
     let wire = wire::of(&event(size));
     bencher.bench(|| black_box(&wire).read());
 }
 
-/// The last of fifty.
+/// The last of fifty event types.
 #[divan::bench]
 fn family(bencher: Bencher<'_, '_>) {
     let wire = wire::of(&OrderEvent::last());

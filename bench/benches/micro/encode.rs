@@ -1,10 +1,10 @@
-//! From an event to its message. Nothing writes CloudEvents yet.
+//! From an event to its message.
 
 use divan::{Bencher, black_box};
 use tidings::__bench::Wire;
-use tidings_paths::bare;
 use tidings_paths::event::OrderCreated;
 use tidings_paths::family::OrderEvent;
+use tidings_paths::plain_serde;
 
 #[divan::bench]
 fn envelope_512(bencher: Bencher<'_, '_>) {
@@ -19,18 +19,18 @@ fn envelope_64kb(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
-fn bare_512(bencher: Bencher<'_, '_>) {
+fn plain_serde_512(bencher: Bencher<'_, '_>) {
     let event = OrderCreated::small();
-    bencher.bench(|| bare::encode(black_box(&event)));
+    bencher.bench(|| plain_serde::encode(black_box(&event)));
 }
 
 #[divan::bench]
-fn bare_64kb(bencher: Bencher<'_, '_>) {
+fn plain_serde_64kb(bencher: Bencher<'_, '_>) {
     let event = OrderCreated::big();
-    bencher.bench(|| bare::encode(black_box(&event)));
+    bencher.bench(|| plain_serde::encode(black_box(&event)));
 }
 
-/// The last of fifty.
+/// The last of fifty event types.
 #[divan::bench]
 fn family(bencher: Bencher<'_, '_>) {
     let event = OrderEvent::last();

@@ -1,4 +1,4 @@
-//! The event that travels: small, or of 64 kB.
+//! The event that the paths carry: 512 bytes, or 64 kB.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,31 +9,31 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "order.created", aggregate_id = order_id)]
 pub struct OrderCreated {
-    /// Which one.
+    /// The order.
     pub order_id: Uuid,
-    /// Who.
+    /// The customer's name.
     pub customer: String,
-    /// For how much.
+    /// The price in cents.
     pub total_cents: u64,
-    /// What else there is to say.
+    /// Text that gives the event its size.
     pub note: String,
 }
 
-/// An order was paid: what a handler returns.
+/// The payment for an order arrived. A handler returns this event.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "payment.settled", aggregate_id = order_id)]
 pub struct PaymentSettled {
-    /// Which order.
+    /// The order.
     pub order_id: Uuid,
 }
 
 impl OrderCreated {
-    /// One whose envelope has 512 bytes.
+    /// An event whose envelope has 512 bytes.
     pub fn small() -> Self {
         Self::with_note(154)
     }
 
-    /// One of 64 kB.
+    /// An event of 64 kB.
     pub fn big() -> Self {
         Self::with_note(64 * 1024)
     }

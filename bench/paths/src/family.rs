@@ -10,26 +10,26 @@ use crate::event::OrderCreated;
 macro_rules! family {
     ($($name:ident $event_type:literal)+) => {
         $(
-            /// One of fifty.
+            /// One of the fifty events.
             #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
             #[event(type = $event_type, aggregate_id = order_id)]
             pub struct $name {
-                /// Which order.
+                /// The order.
                 pub order_id: Uuid,
-                /// Who placed it.
+                /// The customer's name.
                 pub customer: String,
-                /// For how much.
+                /// The price in cents.
                 pub total_cents: u64,
-                /// What else there is to say.
+                /// Text that gives the event its size.
                 pub note: String,
             }
         )+
 
-        /// Any of the fifty.
+        /// The family of the fifty events.
         #[derive(Debug, Clone, DomainEvent)]
         pub enum OrderEvent {
             $(
-                /// That one.
+                /// One member.
                 $name($name),
             )+
         }
@@ -50,7 +50,7 @@ family! {
 }
 
 impl OrderEvent {
-    /// The last of the fifty, as large as a small event.
+    /// The last member, as large as `OrderCreated::small`.
     pub fn last() -> Self {
         let OrderCreated {
             order_id,

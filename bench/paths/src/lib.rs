@@ -1,8 +1,8 @@
-//! The hot paths, one by one and each with nothing around it: `cargo xtask bench-check` counts their instructions, the
-//! benches of `bench` time them, and `overhead` says what is left of one when its other parts are taken away.
+//! The hot paths, each on its own. `cargo xtask bench-check` counts their instructions, and `cargo bench -p bench` and the
+//! benchmark `overhead` time them.
 
-pub mod bare;
 pub mod event;
 pub mod family;
 pub mod path;
+pub mod plain_serde;
 pub mod wire;

@@ -1,4 +1,4 @@
-//! Takes one of the paths so many times: `paths <path> <times>`. Without arguments it lists them.
+//! Runs one path a number of times: `paths <path> <times>`. Without arguments it lists the paths.
 
 use std::process::ExitCode;
 
@@ -15,10 +15,10 @@ fn main() -> ExitCode {
         [name, times] => {
             let path = path::ALL.iter().find(|path| path.name == *name);
             let (Some(path), Ok(times)) = (path, times.parse()) else {
-                eprintln!("paths: no path `{name}`, or `{times}` is no number");
+                eprintln!("paths: no path `{name}`, or `{times}` is not a number");
                 return ExitCode::from(2);
             };
-            (path.take)(times);
+            (path.run)(times);
             ExitCode::SUCCESS
         }
         _ => {

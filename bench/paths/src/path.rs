@@ -1,4 +1,4 @@
-//! The paths, by their names.
+//! The paths and their names.
 
 use std::hint::black_box;
 
@@ -11,106 +11,106 @@ use crate::event::{OrderCreated, PaymentSettled};
 use crate::family::OrderEvent;
 use crate::wire;
 
-/// One path.
+/// A path that can be run a number of times.
 #[derive(Debug, Clone, Copy)]
 pub struct Path {
-    /// What it is called.
+    /// The name in `bench/instructions.toml`.
     pub name: &'static str,
-    /// Takes it so many times.
-    pub take: fn(u64),
+    /// Runs the path for a number of events.
+    pub run: fn(u64),
 }
 
-/// How many are published or handed out at a time: a multiple of what the runtime does at a time.
+/// The number of events that are published or delivered at a time. It is a multiple of the runtime's own batch.
 pub const BATCH: u64 = 256;
 
-/// How many bindings the key is looked for among.
+/// The number of bindings in `topics-1000`.
 const BINDINGS: usize = 1_000;
 
-/// Every path.
+/// All paths.
 pub const ALL: &[Path] = &[
     Path {
         name: "publish",
-        take: publish,
+        run: publish,
     },
     Path {
         name: "publish-all",
-        take: publish_all,
+        run: publish_all,
     },
     Path {
         name: "consume",
-        take: |events| consume(events, handlers![take]),
+        run: |events| consume(events, handlers![take]),
     },
     Path {
         name: "consume-ordered",
-        take: |events| consume(events, handlers![take_in_order]),
+        run: |events| consume(events, handlers![take_in_order]),
     },
     Path {
         name: "consume-publish",
-        take: |events| consume(events, handlers![take_and_tell]),
+        run: |events| consume(events, handlers![take_and_publish]),
     },
     Path {
         name: "dispatch-1000",
-        take: dispatch,
+        run: dispatch,
     },
     Path {
         name: "memory",
-        take: memory,
+        run: memory,
     },
     Path {
         name: "topics-1000",
-        take: topics,
+        run: topics,
     },
     Path {
         name: "to-amqp",
-        take: to_amqp,
+        run: to_amqp,
     },
     Path {
         name: "from-amqp",
-        take: from_amqp,
+        run: from_amqp,
     },
     Path {
         name: "decode",
-        take: |events| decode(events, &wire::of(&OrderCreated::small())),
+        run: |events| decode(events, &wire::of(&OrderCreated::small())),
     },
     Path {
         name: "decode-64kb",
-        take: |events| decode(events, &wire::of(&OrderCreated::big())),
+        run: |events| decode(events, &wire::of(&OrderCreated::big())),
     },
     Path {
         name: "decode-cloudevent",
-        take: |events| decode(events, &wire::structured(&OrderCreated::small())),
+        run: |events| decode(events, &wire::structured(&OrderCreated::small())),
     },
     Path {
         name: "decode-family",
-        take: decode_family,
+        run: decode_family,
     },
     Path {
         name: "encode",
-        take: |events| encode(events, &OrderCreated::small()),
+        run: |events| encode(events, &OrderCreated::small()),
     },
     Path {
         name: "encode-64kb",
-        take: |events| encode(events, &OrderCreated::big()),
+        run: |events| encode(events, &OrderCreated::big()),
     },
 ];
 
-/// Takes the event, and does nothing.
+/// An empty handler.
 #[event_handler("order.created")]
 pub async fn take(order: Event<OrderCreated>) {
     black_box(&order);
 }
 
-/// One permit for each event that `take_and_count` took.
-static TAKEN: Semaphore = Semaphore::const_new(0);
+/// One permit for each event that `take_and_count` handled.
+static HANDLED: Semaphore = Semaphore::const_new(0);
 
-/// Takes the event, and says so.
+/// Counts the event.
 #[event_handler("order.created")]
 async fn take_and_count(order: Event<OrderCreated>) {
     black_box(&order);
-    TAKEN.add_permits(1);
+    HANDLED.add_permits(1);
 }
 
-/// Takes the events of an order one by one.
+/// Handles the events of one order one at a time.
 #[event_handler("order.created", ordered_by = "aggregate_id")]
 async fn take_in_order(order: Event<OrderCreated>) {
     black_box(&order);
@@ -118,35 +118,35 @@ async fn take_in_order(order: Event<OrderCreated>) {
 
 /// Returns an event, which is published before the delivery is acknowledged.
 #[event_handler("order.created")]
-async fn take_and_tell(order: Event<OrderCreated>) -> PaymentSettled {
+async fn take_and_publish(order: Event<OrderCreated>) -> PaymentSettled {
     PaymentSettled {
         order_id: order.order_id,
     }
 }
 
-/// A runtime of one thread, on which everything happens in the same order each time.
+/// A runtime with one thread, on which tasks run in the same order every time.
 ///
 /// # Panics
-/// When there can be none.
+/// If the runtime cannot be built.
 pub fn runtime() -> Runtime {
     Builder::new_current_thread()
         .enable_time()
         .build()
-        .expect("a runtime of one thread needs nothing")
+        .expect("a runtime without I/O can be built")
 }
 
-/// An app on a bus.
+/// Starts an app on a bus.
 ///
 /// # Panics
-/// When it does not start.
+/// If the app does not start.
 pub async fn start(app: App, bus: &Bus) -> RunningApp {
-    app.start(bus).await.expect("nothing keeps it from starting")
+    app.start(bus).await.expect("the app starts")
 }
 
-/// Ends it.
+/// Shuts an app down.
 ///
 /// # Panics
-/// When something is left of it.
+/// If the shutdown fails.
 pub async fn end(app: RunningApp) {
     app.shutdown().await.expect("nothing is left");
 }
@@ -156,7 +156,7 @@ fn publish(events: u64) {
     let bus = NullBroker::new(&wire::of(&event)).bus();
     runtime().block_on(async {
         for _ in 0..events {
-            bus.publish(&event).await.expect("it is confirmed");
+            bus.publish(&event).await.expect("the publish is confirmed");
         }
     });
 }
@@ -168,35 +168,35 @@ fn publish_all(events: u64) {
         for _ in 0..events / BATCH {
             let batch = (0..BATCH).map(|_| &event);
             for published in bus.publish_all(batch).await {
-                published.expect("it is confirmed");
+                published.expect("the publish is confirmed");
             }
         }
     });
 }
 
 fn consume(events: u64, handlers: impl tidings::__private::HandlerList<tidings::NoState>) {
-    let treadmill = NullBroker::new(&wire::of(&OrderCreated::small()));
+    let null_broker = NullBroker::new(&wire::of(&OrderCreated::small()));
     runtime().block_on(async {
-        let app = start(App::new("bench").handlers(handlers), &treadmill.bus()).await;
-        treadmill.turn(events).await;
+        let app = start(App::new("bench").handlers(handlers), &null_broker.bus()).await;
+        null_broker.turn(events).await;
         end(app).await;
     });
 }
 
-/// A broker whose message is for the last pattern of the last handler of a crowd.
+/// A null broker whose message matches the last pattern of the last handler.
 pub fn to_the_last_of<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
-    crowd: ManyHandlers<HANDLERS, PATTERNS, SHARED>,
+    handlers: ManyHandlers<HANDLERS, PATTERNS, SHARED>,
 ) -> NullBroker {
     let wire = wire::of(&OrderCreated::small());
-    NullBroker::at_queue(&crowd.last_queue(), &wire.with_key(&crowd.last_key()))
+    NullBroker::at_queue(&handlers.last_queue(), &wire.with_key(&handlers.last_key()))
 }
 
 fn dispatch(events: u64) {
     let many = ManyHandlers::<1, 1_000, false>;
-    let treadmill = to_the_last_of(many);
+    let null_broker = to_the_last_of(many);
     runtime().block_on(async {
-        let app = start(App::new("bench").handlers(many), &treadmill.bus()).await;
-        treadmill.turn(events).await;
+        let app = start(App::new("bench").handlers(many), &null_broker.bus()).await;
+        null_broker.turn(events).await;
         end(app).await;
     });
 }
@@ -207,11 +207,15 @@ fn memory(events: u64) {
     runtime().block_on(async {
         let app = start(App::new("bench").handlers(handlers![take_and_count]), &bus).await;
         for _ in 0..events {
-            bus.publish(&event).await.expect("it is confirmed");
+            bus.publish(&event).await.expect("the publish is confirmed");
         }
-        // An app that is shut down leaves in its queue what it did not begin.
-        let all = u32::try_from(events).expect("there are fewer than 2³²");
-        TAKEN.acquire_many(all).await.expect("nobody closes it").forget();
+        // A shutdown leaves events in the queue whose handler has not started, so wait for all of them.
+        let all = u32::try_from(events).expect("a run has fewer than 2³² events");
+        HANDLED
+            .acquire_many(all)
+            .await
+            .expect("the semaphore stays open")
+            .forget();
         end(app).await;
     });
 }
@@ -224,7 +228,7 @@ fn topics(events: u64) {
     }
 }
 
-/// The pattern of a queue: most name a key, every hundredth has a wildcard.
+/// The pattern of a binding: most are routing keys, every hundredth has wildcards.
 pub fn pattern(number: usize) -> String {
     match number % 100 {
         0 => format!("order.*.s{number:05}.#"),
@@ -253,10 +257,10 @@ fn decode(events: u64, wire: &Wire) {
     }
 }
 
-/// From the message to the event.
+/// Decodes a message into an event.
 ///
 /// # Panics
-/// When it is another one.
+/// If the message holds another event.
 pub fn read<E: DomainEvent>(wire: &Wire) -> E {
     wire.read().decode().expect("the event is of this type")
 }
@@ -268,10 +272,10 @@ fn decode_family(events: u64) {
     }
 }
 
-/// From the message to the family.
+/// Decodes a message into a family.
 ///
 /// # Panics
-/// When it is no member of it.
+/// If the message holds no event of the family.
 pub fn read_family(wire: &Wire) -> OrderEvent {
     tidings::EventFamily::decode(&wire.read()).expect("the event is of the family")
 }
@@ -287,14 +291,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_can_be_taken() {
+    fn every_path_runs() {
         for path in ALL {
-            (path.take)(BATCH);
+            (path.run)(BATCH);
         }
     }
 
     #[test]
-    fn the_key_is_bound_once_among_a_thousand() {
+    fn one_of_a_thousand_bindings_matches_the_key() {
         let patterns: Vec<String> = (0..BINDINGS).map(pattern).collect();
         let mut topics = Topics::new(patterns.iter().map(String::as_str));
         assert_eq!(topics.find("order.a007.created"), [7]);

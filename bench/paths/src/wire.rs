@@ -1,4 +1,4 @@
-//! The events as messages: our envelope, and a CloudEvent in both of its forms.
+//! The events as messages: in the envelope of Tidings, and as a CloudEvent in structured and binary form.
 
 use serde_json::json;
 use tidings::__bench::Wire;
@@ -7,12 +7,12 @@ use tidings::{Headers, Properties};
 
 use crate::event::OrderCreated;
 
-/// The envelope around it, as a broker gives it out.
+/// The event in its envelope, as a broker delivers it.
 pub fn of<T: Payload>(event: &T) -> Wire {
     Wire::written(event).received()
 }
 
-/// A CloudEvent that is one JSON object.
+/// A structured CloudEvent: one JSON object.
 pub fn structured(event: &OrderCreated) -> Wire {
     let body = json!({
         "specversion": "1.0",
@@ -32,7 +32,7 @@ pub fn structured(event: &OrderCreated) -> Wire {
     Wire::foreign("order.created", properties, Headers::new(), body).received()
 }
 
-/// A CloudEvent whose attributes are headers.
+/// A binary CloudEvent: its attributes are headers.
 pub fn binary(event: &OrderCreated) -> Wire {
     let mut headers = Headers::new();
     for (name, value) in [

@@ -2,9 +2,10 @@
 //!
 //! `bench-ruststream <documented|tuned> <job> <url> <events>`
 //!
-//! It sets what its publisher can set of our properties: the content type, the message id and the correlation id.
+//! Of the properties that the other twins set, its publisher can set the content type, message id and correlation id.
 
 #[path = "../../src/alloc.rs"]
+#[allow(dead_code)]
 mod alloc;
 #[path = "../../src/machine.rs"]
 #[allow(dead_code)]
@@ -29,7 +30,7 @@ use uuid::Uuid;
 use crate::stopwatch::{Stopwatch, micros_since};
 
 const QUEUE: &str = "bench.take";
-const SMALL: usize = 96;
+const SMALL_NOTE: usize = 96;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct OrderCreated {
@@ -55,7 +56,7 @@ struct Envelope {
 }
 
 impl Envelope {
-    fn around(number: u64) -> Self {
+    fn new(number: u64) -> Self {
         let id = Uuid::now_v7();
         let order_id = Uuid::from_u128(0x0193_5a1c_0000_7000_8000_0000_0000_0000 | u128::from(number));
         Self {
@@ -71,40 +72,40 @@ impl Envelope {
                 customer: "Ada Lovelace".to_owned(),
                 total_cents: 4200 + number % 1000,
                 at_micros: 0,
-                note: "n".repeat(SMALL),
+                note: "n".repeat(SMALL_NOTE),
             },
         }
     }
 }
 
-/// How many are still to come, and who waits for the last.
+/// The number of events that are left, and a signal at the last one.
 #[derive(Debug)]
-struct Tally {
+struct Countdown {
     left: AtomicU64,
     done: Notify,
 }
 
-static TALLY: OnceLock<Tally> = OnceLock::new();
+static COUNTDOWN: OnceLock<Countdown> = OnceLock::new();
 
-fn one() {
-    if let Some(tally) = TALLY.get()
-        && tally.left.fetch_sub(1, Ordering::Relaxed) == 1
+fn count_one() {
+    if let Some(countdown) = COUNTDOWN.get()
+        && countdown.left.fetch_sub(1, Ordering::Relaxed) == 1
     {
-        tally.done.notify_one();
+        countdown.done.notify_one();
     }
 }
 
 #[subscriber(RabbitQueue::new("bench.take"))]
 async fn take(order: &Envelope) -> HandlerOutcome {
     std::hint::black_box(order);
-    one();
+    count_one();
     HandlerOutcome::ack()
 }
 
 #[subscriber(RabbitQueue::new("bench.take"), workers(64))]
 async fn take_with_workers(order: &Envelope) -> HandlerOutcome {
     std::hint::black_box(order);
-    one();
+    count_one();
     HandlerOutcome::ack()
 }
 
@@ -112,7 +113,7 @@ async fn publish(url: String, events: u64, in_flight: usize) {
     let connected = LapinBroker::new(url)
         .connect()
         .await
-        .expect("the broker takes connections");
+        .expect("the broker accepts the connection");
     let publisher = connected.publisher(Publish::default().exchange("domain_events").confirms());
     let stopwatch = Stopwatch::start();
     let latencies: Vec<u32> = stream::iter(0..events)
@@ -120,7 +121,7 @@ async fn publish(url: String, events: u64, in_flight: usize) {
             let publisher = &publisher;
             async move {
                 let begun = Instant::now();
-                let envelope = Envelope::around(number);
+                let envelope = Envelope::new(number);
                 let mut headers = HeaderMap::new();
                 headers.insert("message-id", envelope.id.to_string());
                 headers.insert("correlation-id", envelope.correlation_id.to_string());
@@ -140,7 +141,7 @@ async fn publish(url: String, events: u64, in_flight: usize) {
 }
 
 async fn consume(url: String, events: u64, tuned: bool) {
-    let tally = TALLY.get_or_init(|| Tally {
+    let countdown = COUNTDOWN.get_or_init(|| Countdown {
         left: AtomicU64::new(events),
         done: Notify::new(),
     });
@@ -166,7 +167,7 @@ async fn consume(url: String, events: u64, tuned: bool) {
         .await
     }
     .unwrap_or_else(|error| panic!("cannot consume {QUEUE}: {error}"));
-    tally.done.notified().await;
+    countdown.done.notified().await;
     running.shutdown().await.expect("nothing is left");
     stopwatch.stop(events, Vec::new());
 }

@@ -1,184 +1,125 @@
-//! What is to be done.
+//! The work that a run does, and the queues that it needs.
 
-use crate::event::SMALL;
+use super::lapin_wire::QUEUE;
+use crate::event::SMALL_NOTE;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Job {
-    /// One task publishes and waits for each confirm.
-    PublishOne,
-    /// 256 tasks do.
-    PublishMany,
-    /// 1,024 tasks do, which is as many under way as lapin at its best has.
-    Publish1024,
-    /// 256 tasks do, of those that are at their best in one.
-    PublishFromTasks,
-    /// From 256 tasks that hand over to the one which owns the channel.
-    PublishByOwner,
-    /// One task publishes ten thousand at a time.
-    PublishAll,
-    /// One task makes ten thousand, publishes them and waits for the last of them before the next.
-    PublishInCalls,
-    /// One task publishes a thousand at a time, and waits for the last of them before the next.
-    PublishThousands,
-    /// Events of 64 kB from 256 tasks.
-    PublishBig,
-    /// A handler that does nothing takes what waits in a queue.
-    Consume,
-    /// The same, of 64 kB.
-    ConsumeBig,
-    /// A handler that waits for 5 ms does, so many side by side.
-    Slow16,
-    /// As many as by default.
-    Slow,
-    Slow256,
-    Slow1024,
-    /// A handler that waits for 5 ms is given 2,000 events a second.
-    Offered,
-    /// A handler that calculates for some 100 µs.
-    Busy,
-    /// The first event's handler ends after all others.
-    Stuck,
-    /// In the order of so many aggregates.
-    Ordered1,
-    Ordered100,
-    Ordered100000,
-    /// Events of 50 types that are one Rust type.
-    Family,
-    /// 1,000 events a second, from the publish to the handler.
-    EndToEnd,
-    /// As many as there can be.
-    EndToEndFull,
-    /// Three services, each of which publishes what the next takes.
-    Chain,
-    /// As many as there can be, from the publish to the handler, in memory and on one core.
-    Memory,
-    /// The same, published by 64 tasks, which run ahead of the handler.
-    MemoryMany,
-    /// The same beside handlers with so many patterns that do not match.
-    Dispatch100,
-    Dispatch1000,
-    Dispatch10000,
-    /// The connection is cut again and again.
-    Reconnect,
-    /// 500 handlers start.
-    Start,
-    /// End to end, with an eye on the memory.
-    Flat,
+/// The arguments of one run.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) url: String,
+    pub(crate) events: u64,
 }
 
-/// What is put into the queue before a run.
+macro_rules! jobs {
+    ($($(#[$doc:meta])* $job:ident $name:literal,)+) => {
+        /// The name is the job's argument on the command line of a worker.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Job {
+            $($(#[$doc])* $job,)+
+        }
+
+        impl Job {
+            pub(crate) const ALL: &[Self] = &[$(Self::$job),+];
+
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$job => $name,)+
+                }
+            }
+        }
+    };
+}
+
+jobs! {
+    /// One task publishes, and awaits each confirm before the next publish.
+    PublishOne "publish-one",
+    /// 256 tasks publish, each as in `PublishOne`.
+    PublishMany "publish-256",
+    /// 1,024 tasks, which have as many publishes in flight as lapin-best.
+    Publish1024 "publish-1024",
+    /// 256 tasks hand their events to one task that owns the channel.
+    PublishByOwner "publish-by-owner",
+    /// One task publishes batches of 10,000.
+    PublishAll "publish-all",
+    /// One task publishes batches of 10,000, and awaits the last confirm of a batch before the next batch.
+    PublishInCalls "publish-in-calls",
+    /// 256 tasks publish events of 64 kB.
+    PublishBig "publish-64kb",
+    /// An empty handler takes everything that waits in a queue.
+    Consume "consume",
+    /// The same with events of 64 kB.
+    ConsumeBig "consume-64kb",
+    /// A handler that sleeps for 5 ms, with 16 attempts at a time.
+    Slow16 "5ms-16",
+    /// The same with the default of 64.
+    Slow "5ms",
+    Slow256 "5ms-256",
+    Slow1024 "5ms-1024",
+    /// 2,000 events a second are published to a handler that sleeps for 5 ms.
+    Offered "5ms-offered",
+    /// A handler that calculates for about 100 µs.
+    Busy "busy",
+    /// The handler of the first event returns after all others.
+    Stuck "stuck",
+    /// An ordered handler; all events have one aggregate.
+    Ordered1 "ordered-1",
+    Ordered100 "ordered-100",
+    Ordered100000 "ordered-100000",
+    /// A handler of a family of 50 events.
+    Family "family",
+    /// 1,000 events a second, measured from the publish to the handler.
+    EndToEnd "end-to-end",
+    /// The same at the highest rate.
+    EndToEndFull "end-to-end-full",
+    /// Three services, each of which publishes the event that the next one handles.
+    Chain "chain",
+    /// The in-memory broker on one core, from the publish to the handler.
+    Memory "memory",
+    /// The same, published by 64 tasks.
+    MemoryMany "memory-64",
+    /// The connection is cut several times.
+    Reconnect "reconnect",
+    /// An app with 500 handlers starts.
+    Start "start",
+    /// From the publish to the handler; the resident memory is sampled.
+    MemoryGrowth "memory-growth",
+}
+
+/// The events that are put into a queue before a run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fill {
-    /// How long the note is, which makes the body small or big.
+pub(crate) struct QueueContents {
+    /// The length of each event's note, which decides the size of the body.
     pub(crate) note: usize,
-    /// Over how many aggregates they are spread.
+    /// The number of aggregates that the events are spread over.
     pub(crate) aggregates: u64,
-    /// Of how many types they are; of one it is `order.created`.
+    /// The number of event types. With one, the type is `order.created`.
     pub(crate) types: u64,
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 33] = [
-        Self::PublishOne,
-        Self::PublishMany,
-        Self::Publish1024,
-        Self::PublishFromTasks,
-        Self::PublishByOwner,
-        Self::PublishAll,
-        Self::PublishInCalls,
-        Self::PublishThousands,
-        Self::PublishBig,
-        Self::Consume,
-        Self::ConsumeBig,
-        Self::Slow16,
-        Self::Slow,
-        Self::Slow256,
-        Self::Slow1024,
-        Self::Offered,
-        Self::Busy,
-        Self::Stuck,
-        Self::Ordered1,
-        Self::Ordered100,
-        Self::Ordered100000,
-        Self::Family,
-        Self::EndToEnd,
-        Self::EndToEndFull,
-        Self::Chain,
-        Self::Memory,
-        Self::MemoryMany,
-        Self::Dispatch100,
-        Self::Dispatch1000,
-        Self::Dispatch10000,
-        Self::Reconnect,
-        Self::Start,
-        Self::Flat,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::PublishOne => "publish-one",
-            Self::PublishMany => "publish-256",
-            Self::Publish1024 => "publish-1024",
-            Self::PublishFromTasks => "publish-from-tasks",
-            Self::PublishByOwner => "publish-by-owner",
-            Self::PublishAll => "publish-all",
-            Self::PublishInCalls => "publish-in-calls",
-            Self::PublishThousands => "publish-thousands",
-            Self::PublishBig => "publish-64kb",
-            Self::Consume => "consume",
-            Self::ConsumeBig => "consume-64kb",
-            Self::Slow16 => "5ms-16",
-            Self::Slow => "5ms",
-            Self::Slow256 => "5ms-256",
-            Self::Slow1024 => "5ms-1024",
-            Self::Offered => "5ms-offered",
-            Self::Busy => "busy",
-            Self::Stuck => "stuck",
-            Self::Ordered1 => "ordered-1",
-            Self::Ordered100 => "ordered-100",
-            Self::Ordered100000 => "ordered-100000",
-            Self::Family => "family",
-            Self::EndToEnd => "end-to-end",
-            Self::EndToEndFull => "end-to-end-full",
-            Self::Chain => "chain",
-            Self::Memory => "memory",
-            Self::MemoryMany => "memory-64",
-            Self::Dispatch100 => "dispatch-100",
-            Self::Dispatch1000 => "dispatch-1000",
-            Self::Dispatch10000 => "dispatch-10000",
-            Self::Reconnect => "reconnect",
-            Self::Start => "start",
-            Self::Flat => "flat",
-        }
-    }
-
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|job| job.name() == name)
+        Self::ALL.iter().copied().find(|job| job.name() == name)
     }
 
     pub(crate) fn is_on_one_core(self) -> bool {
-        matches!(
-            self,
-            Self::Memory | Self::MemoryMany | Self::Dispatch100 | Self::Dispatch1000 | Self::Dispatch10000
-        )
+        matches!(self, Self::Memory | Self::MemoryMany)
     }
 
-    /// The note's length.
+    /// The length of an event's note.
     pub(crate) fn note(self) -> usize {
         match self {
             Self::PublishBig | Self::ConsumeBig => 64 * 1024,
-            _ => SMALL,
+            _ => SMALL_NOTE,
         }
     }
 
-    /// What a run is to find in the first of its queues.
-    pub(crate) fn fill(self) -> Option<Fill> {
-        let small = Fill {
-            note: self.note(),
-            aggregates: u64::MAX,
-            types: 1,
-        };
-        match self {
+    /// The events that the first of the job's queues holds when a run begins.
+    pub(crate) fn contents(self) -> Option<QueueContents> {
+        let (aggregates, types) = match self {
+            Self::Ordered1 => (1, 1),
+            Self::Ordered100 => (100, 1),
+            Self::Ordered100000 => (100_000, 1),
+            Self::Family => (u64::MAX, 50),
             Self::Consume
             | Self::ConsumeBig
             | Self::Slow16
@@ -187,40 +128,27 @@ impl Job {
             | Self::Slow1024
             | Self::Busy
             | Self::Stuck
-            | Self::Chain => Some(small),
-            Self::Ordered1 => Some(Fill {
-                aggregates: 1,
-                ..small
-            }),
-            Self::Ordered100 => Some(Fill {
-                aggregates: 100,
-                ..small
-            }),
-            Self::Ordered100000 => Some(Fill {
-                aggregates: 100_000,
-                ..small
-            }),
-            Self::Family => Some(Fill { types: 50, ..small }),
-            _ => None,
-        }
+            | Self::Chain => (u64::MAX, 1),
+            _ => return None,
+        };
+        Some(QueueContents {
+            note: self.note(),
+            aggregates,
+            types,
+        })
     }
 
     /// The queues that a run needs, each with its pattern.
     pub(crate) fn queues(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Memory
-            | Self::MemoryMany
-            | Self::Dispatch100
-            | Self::Dispatch1000
-            | Self::Dispatch10000
-            | Self::Start => &[],
-            Self::Family => &[(super::QUEUE, "family.*")],
+            Self::Memory | Self::MemoryMany | Self::Start => &[],
+            Self::Family => &[(QUEUE, "family.*")],
             Self::Chain => &[
                 ("payments.settle", "order.created"),
                 ("inventory.reserve", "payment.settled"),
                 ("customer.tell", "stock.reserved"),
             ],
-            _ => &[(super::QUEUE, "order.created")],
+            _ => &[(QUEUE, "order.created")],
         }
     }
 }

@@ -1,23 +1,19 @@
-//! lapin as its README shows it: each publish, each confirm and each ack awaited.
+//! lapin as its README shows it: it awaits each publish, each confirm and each ack.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures_util::StreamExt as _;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::FieldTable;
-
-use super::Job;
-use super::lapin_wire::{QUEUE, confirm_channel, confirmed, connect, decode, encode, hand_over};
+use super::job::{Job, Run};
+use super::lapin_wire::{
+    QUEUE, acknowledge, confirm_channel, confirmed, connect, decode, encode, next, publish_order, subscribe,
+};
 use crate::event::OrderCreated;
 use crate::stopwatch::{Stopwatch, micros_since};
-use crate::worker::Run;
 
 pub(crate) async fn run(job: Job, run: &Run) {
     match job {
-        Job::PublishOne | Job::PublishMany | Job::PublishAll | Job::PublishBig => publish(job, run).await,
-        Job::Consume => consume(run, Duration::ZERO).await,
-        Job::Slow => consume(run, Duration::from_millis(5)).await,
-        other => unreachable!("no scenario asks for {other:?}"),
+        Job::PublishOne | Job::PublishMany => publish(job, run).await,
+        Job::Consume => consume(run).await,
+        other => unreachable!("no scenario has lapin-naive do {other:?}"),
     }
 }
 
@@ -28,38 +24,20 @@ async fn publish(job: Job, run: &Run) {
     for number in 0..run.events {
         let begun = Instant::now();
         let (body, properties) = encode(&OrderCreated::new(number, job.note()));
-        confirmed(hand_over(&channel, &body, properties).await).await;
+        confirmed(publish_order(&channel, &body, properties).await).await;
         latencies.push(micros_since(begun));
     }
     stopwatch.stop(run.events, latencies);
 }
 
-async fn consume(run: &Run, work: Duration) {
+async fn consume(run: &Run) {
     let (_connection, channel) = connect(&run.url).await;
     let stopwatch = Stopwatch::start();
-    channel
-        .basic_qos(256, BasicQosOptions::default())
-        .await
-        .expect("a prefetch is taken");
-    let mut deliveries = channel
-        .basic_consume(
-            QUEUE.into(),
-            "naive".into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        )
-        .await
-        .expect("the queue is there");
+    let mut deliveries = subscribe(&channel, QUEUE, 256).await;
     for _ in 0..run.events {
-        let delivery = deliveries.next().await.expect("a delivery comes").expect("whole");
+        let delivery = next(&mut deliveries).await;
         std::hint::black_box(decode(&delivery.data));
-        if !work.is_zero() {
-            tokio::time::sleep(work).await;
-        }
-        delivery
-            .ack(BasicAckOptions::default())
-            .await
-            .expect("an ack is written");
+        acknowledge(&delivery.acker).await;
     }
     stopwatch.stop(run.events, Vec::new());
 }

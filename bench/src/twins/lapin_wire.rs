@@ -1,8 +1,12 @@
-//! What both ways of using lapin by hand share: a confirm channel, and the event as ours writes it.
+//! What the lapin clients share: a confirm channel, and the event in the same envelope and properties as Tidings writes.
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use futures_util::StreamExt as _;
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+};
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use lapin::{Acker, BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
 use serde::Serialize;
 
 use crate::event::{Envelope, OrderCreated};
@@ -14,8 +18,11 @@ pub(crate) const QUEUE: &str = "bench.take";
 pub(crate) async fn connect(url: &str) -> (Connection, Channel) {
     let connection = Connection::connect(url, ConnectionProperties::default())
         .await
-        .expect("the broker takes connections");
-    let channel = connection.create_channel().await.expect("and channels");
+        .expect("the broker accepts the connection");
+    let channel = connection
+        .create_channel()
+        .await
+        .expect("the broker opens a channel");
     (connection, channel)
 }
 
@@ -28,18 +35,47 @@ pub(crate) async fn confirm_channel(url: &str) -> (Connection, Channel) {
     (connection, channel)
 }
 
-/// The body and the properties of one publish.
+/// Subscribes to a queue with this prefetch.
+pub(crate) async fn subscribe(channel: &Channel, queue: &str, prefetch: u16) -> Consumer {
+    channel
+        .basic_qos(prefetch, BasicQosOptions::default())
+        .await
+        .expect("the broker accepts the prefetch");
+    channel
+        .basic_consume(
+            queue.into(),
+            "bench".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .expect("the queue is there")
+}
+
+/// Takes the next delivery.
+pub(crate) async fn next(deliveries: &mut Consumer) -> Delivery {
+    let delivery = deliveries.next().await.expect("the consumer stays open");
+    delivery.expect("the delivery is complete")
+}
+
+/// Acknowledges one delivery.
+pub(crate) async fn acknowledge(acker: &Acker) {
+    let written = acker.ack(BasicAckOptions::default()).await;
+    written.expect("an ack is written");
+}
+
+/// Makes the body and the properties of one publish.
 pub(crate) fn encode(event: &OrderCreated) -> (Vec<u8>, BasicProperties) {
     encode_as(KEY, event.order_id.to_string(), event)
 }
 
-/// The same of any event.
+/// Does the same for any event.
 pub(crate) fn encode_as<T: Serialize>(
     r#type: &str,
     aggregate_id: String,
     event: &T,
 ) -> (Vec<u8>, BasicProperties) {
-    let envelope = Envelope::around(r#type, aggregate_id, event);
+    let envelope = Envelope::new(r#type, aggregate_id, event);
     let body = serde_json::to_vec(&envelope).expect("an event is JSON");
     let seconds = jiff::Timestamp::now().as_second();
     let properties = BasicProperties::default()
@@ -54,17 +90,17 @@ pub(crate) fn encode_as<T: Serialize>(
     (body, properties)
 }
 
-/// Hands a message to the connection; the confirm comes later.
-pub(crate) async fn hand_over(
+/// Writes an `order.created` event to the channel, and returns a future of its confirm.
+pub(crate) async fn publish_order(
     channel: &Channel,
     body: &[u8],
     properties: BasicProperties,
 ) -> lapin::Result<impl Future<Output = lapin::Result<Confirmation>> + Send + use<>> {
-    hand_over_to(channel, KEY, body, properties).await
+    publish_to(channel, KEY, body, properties).await
 }
 
-/// The same under any key.
-pub(crate) async fn hand_over_to(
+/// Does the same with any routing key.
+pub(crate) async fn publish_to(
     channel: &Channel,
     key: &str,
     body: &[u8],
@@ -81,14 +117,14 @@ pub(crate) async fn hand_over_to(
         .await
 }
 
-/// Waits for the broker's word.
-pub(crate) async fn confirmed(handed: lapin::Result<impl Future<Output = lapin::Result<Confirmation>>>) {
-    let confirm = handed.expect("a publish is written");
+/// Awaits the broker's confirm.
+pub(crate) async fn confirmed(published: lapin::Result<impl Future<Output = lapin::Result<Confirmation>>>) {
+    let confirm = published.expect("a publish is written");
     let confirmation = confirm.await.expect("the broker answers");
-    assert!(confirmation.is_ack(), "the broker took the event");
+    assert!(confirmation.is_ack(), "the broker accepted the event");
 }
 
-/// The event in a delivery.
+/// Decodes the event in a delivery.
 pub(crate) fn decode(body: &[u8]) -> OrderCreated {
     let envelope: Envelope<OrderCreated> = serde_json::from_slice(body).expect("a body is an envelope");
     envelope.data

@@ -1,34 +1,34 @@
-//! Who does a job: Tidings, and what one would use instead. Each does the same work: a new id, the time, the event as
-//! JSON, the same properties.
+//! The twins: Tidings, and the reference clients that it is compared with. Each does the same work for an event: a new
+//! id, the time, the event as JSON, the same properties.
 
 mod chain;
-mod flat;
+mod countdown;
+mod generated;
 mod handlers;
+mod in_memory;
 mod job;
 mod lapin_best;
 mod lapin_naive;
+mod lapin_owner;
 mod lapin_wire;
-mod many;
-mod memory;
-mod owner;
+mod memory_growth;
+mod publish_tasks;
 mod reconnect;
 mod start;
-mod tally;
-mod tasks;
 mod tidings;
+mod tidings_bus;
 
-pub(crate) use self::job::{Fill, Job};
+pub(crate) use self::job::{Job, Run};
 pub(crate) use self::lapin_best::fill;
-pub(crate) use self::lapin_wire::{EXCHANGE, QUEUE, confirm_channel};
-use crate::worker::Run;
+pub(crate) use self::lapin_wire::{EXCHANGE, confirm_channel};
 
-/// Who does a job.
+/// A client that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Twin {
     Tidings,
     /// lapin as its README shows it.
     LapinNaive,
-    /// lapin as well as it can be used by hand.
+    /// lapin as fast as it can be used by hand.
     LapinBest,
     /// 1,024 publishes in flight, 64 workers.
     RustStream,
@@ -56,10 +56,10 @@ impl Twin {
         }
     }
 
-    /// One of those that are part of this program.
+    /// Finds a twin that is part of this program.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        let ours = [Self::Tidings, Self::LapinNaive, Self::LapinBest];
-        ours.into_iter().find(|twin| twin.name() == name)
+        let built_in = [Self::Tidings, Self::LapinNaive, Self::LapinBest];
+        built_in.into_iter().find(|twin| twin.name() == name)
     }
 
     /// Does the job, and prints the report.
@@ -72,8 +72,8 @@ impl Twin {
     }
 }
 
-/// Some 100 µs of work.
-fn burn() {
+/// Calculates for about 100 µs.
+fn calculate() {
     let mut number = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..40_000 {
         number ^= number << 13;

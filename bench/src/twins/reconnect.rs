@@ -1,38 +1,36 @@
-//! How long a cut connection stays cut: from the cut to the next confirmed publish, and to the next handled event.
+//! The time that a client needs to reconnect: from the cut to the next confirmed publish, and to the next handled event.
 
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, ConfirmSelectOptions};
-use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use lapin::options::BasicAckOptions;
+use lapin::{BasicProperties, Channel, Connection};
 use tidings::{App, event_handler, handlers};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
-use super::lapin_wire::{QUEUE, encode, hand_over};
-use super::tidings::connect;
-use crate::event::{OrderCreated, SMALL};
+use super::job::Run;
+use super::lapin_wire::{QUEUE, confirm_channel, decode, encode, publish_order, subscribe};
+use super::tidings_bus::connect;
+use crate::event::{OrderCreated, SMALL_NOTE};
 use crate::stopwatch::{Stopwatch, micros_since};
-use crate::worker::Run;
 
-/// How long a connection lives before it is cut: who makes a new one at once is right to be slower when it is lost at
-/// once, too.
-const CALM: Duration = Duration::from_millis(1500);
+/// The age of a connection when it is cut. A client may wait before it replaces a connection that was lost at once, and
+/// that wait is not measured here.
+const CONNECTION_AGE: Duration = Duration::from_millis(1500);
 
-/// How long it may take before it counts as never.
-const PATIENCE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 #[event_handler("order.created")]
 async fn take(order: OrderCreated, tidings::State(handled): tidings::State<mpsc::UnboundedSender<u64>>) {
-    // A delivery may come twice after a cut; who waits looks for the newest.
+    // A delivery may come twice after a cut, so the receiver waits for the number of the newest event.
     let _ = handled.send(order.total_cents);
 }
 
 pub(super) async fn tidings(run: &Run) {
-    let line = Line::to(&run.url).await;
-    let bus = connect(&line.url).await;
+    let proxy = CuttableProxy::start(&run.url).await;
+    let bus = connect(&proxy.url).await;
     let (sender, mut handled) = mpsc::unbounded_channel();
     let app = App::new("bench").state(sender).handlers(handlers![take]);
     let app = app.start(&bus).await.expect("the queue is there");
@@ -41,8 +39,8 @@ pub(super) async fn tidings(run: &Run) {
     let stopwatch = Stopwatch::start();
     let (mut confirms, mut deliveries) = (Vec::new(), Vec::new());
     for number in 1..=run.events {
-        tokio::time::sleep(CALM).await;
-        line.cut();
+        tokio::time::sleep(CONNECTION_AGE).await;
+        proxy.cut();
         let cut = Instant::now();
         bus.publish(&numbered(number)).await.expect("the broker confirms");
         confirms.push(micros_since(cut));
@@ -50,71 +48,59 @@ pub(super) async fn tidings(run: &Run) {
         deliveries.push(micros_since(cut));
     }
     stopwatch
-        .also("ms-to-handled", middle(&mut deliveries) / 1000.0)
+        .also("ms-to-handled", median(&mut deliveries) / 1000.0)
         .stop(run.events, confirms);
     app.shutdown().await.expect("nothing is left");
 }
 
-/// What is the least that it can take: connect anew at once, without a look at what else may be wrong.
+/// The least that a client can do: it reconnects at once, and checks nothing else.
 pub(super) async fn lapin(run: &Run) {
-    let line = Line::to(&run.url).await;
+    let proxy = CuttableProxy::start(&run.url).await;
     let (sender, mut handled) = mpsc::unbounded_channel();
-    let mut open = open(&line.url, sender.clone()).await;
+    let mut open = open(&proxy.url, sender.clone()).await;
     let stopwatch = Stopwatch::start();
     let (mut confirms, mut deliveries) = (Vec::new(), Vec::new());
     for number in 1..=run.events {
-        tokio::time::sleep(CALM).await;
-        line.cut();
+        tokio::time::sleep(CONNECTION_AGE).await;
+        proxy.cut();
         let cut = Instant::now();
         let (body, properties) = encode(&numbered(number));
         while !published(&open.1, &body, properties.clone()).await {
-            open = self::open(&line.url, sender.clone()).await;
+            open = self::open(&proxy.url, sender.clone()).await;
         }
         confirms.push(micros_since(cut));
         until(&mut handled, number).await;
         deliveries.push(micros_since(cut));
     }
     stopwatch
-        .also("ms-to-handled", middle(&mut deliveries) / 1000.0)
+        .also("ms-to-handled", median(&mut deliveries) / 1000.0)
         .stop(run.events, confirms);
 }
 
-/// A connection that publishes, and consumes beside it.
+/// Opens a connection with a confirm channel and a consumer.
 async fn open(url: &str, handled: mpsc::UnboundedSender<u64>) -> (Connection, Channel) {
-    let connection = Connection::connect(url, ConnectionProperties::default())
+    let (connection, publishing) = confirm_channel(url).await;
+    let consuming = connection
+        .create_channel()
         .await
-        .expect("the broker takes connections");
-    let sending = connection.create_channel().await.expect("channels are there");
-    sending
-        .confirm_select(ConfirmSelectOptions::default())
-        .await
-        .expect("the channel confirms");
-    let taking = connection.create_channel().await.expect("channels are there");
-    let mut deliveries = taking
-        .basic_consume(
-            QUEUE.into(),
-            "best".into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        )
-        .await
-        .expect("the queue is there");
+        .expect("the broker opens a channel");
+    let mut deliveries = subscribe(&consuming, QUEUE, 256).await;
     tokio::spawn(async move {
         while let Some(Ok(delivery)) = deliveries.next().await {
-            let event = super::lapin_wire::decode(&delivery.data);
-            // The connection may be cut again.
+            let event = decode(&delivery.data);
+            // The ack fails when the connection is cut again.
             let _ = delivery.ack(BasicAckOptions::default()).await;
             let _ = handled.send(event.total_cents);
         }
     });
-    (connection, sending)
+    (connection, publishing)
 }
 
 async fn published(channel: &Channel, body: &[u8], properties: BasicProperties) -> bool {
     if !channel.status().connected() {
         return false;
     }
-    match hand_over(channel, body, properties).await {
+    match publish_order(channel, body, properties).await {
         Ok(confirm) => confirm.await.is_ok_and(|confirmation| confirmation.is_ack()),
         Err(_) => false,
     }
@@ -123,30 +109,30 @@ async fn published(channel: &Channel, body: &[u8], properties: BasicProperties) 
 fn numbered(number: u64) -> OrderCreated {
     OrderCreated {
         total_cents: number,
-        ..OrderCreated::new(number, SMALL)
+        ..OrderCreated::new(number, SMALL_NOTE)
     }
 }
 
 async fn until(handled: &mut mpsc::UnboundedReceiver<u64>, number: u64) {
     let wanted = async { while handled.recv().await.is_some_and(|found| found != number) {} };
-    tokio::time::timeout(PATIENCE, wanted)
+    tokio::time::timeout(DEADLINE, wanted)
         .await
         .expect("the event is handled");
 }
 
-fn middle(micros: &mut [u32]) -> f64 {
+fn median(micros: &mut [u32]) -> f64 {
     micros.sort_unstable();
     micros.get(micros.len() / 2).copied().map_or(0.0, f64::from)
 }
 
-/// A line to the broker that can be cut.
-struct Line {
+/// A TCP proxy in front of the broker whose connections can be cut.
+struct CuttableProxy {
     url: String,
     cut: watch::Sender<u64>,
 }
 
-impl Line {
-    async fn to(url: &str) -> Self {
+impl CuttableProxy {
+    async fn start(url: &str) -> Self {
         let start = url.rfind('@').map_or("amqp://".len(), |at| at + 1);
         let length = url[start..].find('/').unwrap_or(url.len() - start);
         let broker = url[start..start + length].to_owned();
@@ -159,7 +145,7 @@ impl Line {
                 cuts.mark_unchanged();
                 tokio::spawn(async move {
                     let mut far = TcpStream::connect(broker).await?;
-                    // Without it the kernel holds small packets back, which is not what is measured.
+                    // Nagle's algorithm would delay small packets, and that delay is not measured here.
                     near.set_nodelay(true)?;
                     far.set_nodelay(true)?;
                     tokio::select! {
@@ -174,7 +160,7 @@ impl Line {
         Self { url, cut }
     }
 
-    /// Cuts every connection there is; new ones are let through.
+    /// Cuts every open connection. New ones work.
     fn cut(&self) {
         self.cut.send_modify(|cuts| *cuts += 1);
     }

@@ -1,4 +1,4 @@
-//! An app with 500 handlers starts: for the first time, and again when its queues are there.
+//! The start of an app with 500 handlers: first without queues on the broker, then with all of them there.
 
 use std::time::Instant;
 
@@ -7,36 +7,36 @@ use futures_util::stream;
 use lapin::options::QueueDeleteOptions;
 use tidings::{App, Bus};
 
+use super::generated;
+use super::job::Run;
 use super::lapin_wire;
-use super::many;
 use crate::stopwatch::Stopwatch;
-use crate::worker::Run;
 
-/// As many as `build.rs` writes.
+/// The number of handlers that `build.rs` writes.
 const HANDLERS: u64 = 500;
 
 pub(crate) async fn run(run: &Run) {
     let service = format!("start{}", std::process::id());
     let bus = Bus::builder().service(&service).connect(&run.url);
-    let bus = bus.await.expect("the broker takes connections");
+    let bus = bus.await.expect("the broker accepts the connection");
     let stopwatch = Stopwatch::start();
-    let app = many::started(App::new(&service));
+    let app = generated::with_500_handlers(App::new(&service));
     let app = app.start(&bus).await.expect("everything can be declared");
     let stopwatch = stopwatch.pause();
     app.shutdown().await.expect("nothing is left");
     let begun = Instant::now();
-    let app = many::started(App::new(&service));
+    let app = generated::with_500_handlers(App::new(&service));
     let app = app.start(&bus).await.expect("everything is there");
     let again = begun.elapsed().as_secs_f64();
     app.shutdown().await.expect("nothing is left");
-    // A bus that lives declares again what it finds gone.
+    // An open bus would declare the deleted queues again.
     bus.close().await;
-    clean(&run.url, &service).await;
+    delete_queues(&run.url, &service).await;
     stopwatch.also("s-again", again).stop(HANDLERS, Vec::new());
 }
 
-/// The next run must find the broker as this one did.
-async fn clean(url: &str, service: &str) {
+/// Deletes the queues, so that the next run starts without them too.
+async fn delete_queues(url: &str, service: &str) {
     let (connection, channel) = lapin_wire::connect(url).await;
     let queues = (0..HANDLERS).flat_map(|at| {
         let queue = format!("{service}.start{at}");
@@ -47,10 +47,10 @@ async fn clean(url: &str, service: &str) {
         .for_each_concurrent(64, |queue| {
             let deleted = channel.queue_delete(queue.into(), QueueDeleteOptions::default());
             async move {
-                // One that is not there is not an error to the broker.
+                // To RabbitMQ it is no error to delete a queue that does not exist.
                 deleted.await.expect("a queue can be deleted");
             }
         })
         .await;
-    connection.close(200, "clean".into()).await.expect("it closes");
+    connection.close(200, "done".into()).await.expect("it closes");
 }

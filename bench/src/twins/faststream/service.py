@@ -2,7 +2,7 @@
 
 usage: service.py <default|tuned> <job> <url> <events>
 
-It prints `ready`, waits for a line, does the job, and prints what it took as JSON.
+It prints `ready`, waits for a line, does the job, and prints its report as JSON.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class Stopwatch:
 
 async def publish(url: str, events: int, in_flight: int) -> None:
     async with RabbitBroker(url, app_id="bench", logger=None) as broker:
-        # A publisher of its own is FastStream's advice for what is published often.
+        # FastStream recommends a publisher object for frequent publishes.
         publisher = broker.publisher(exchange=EXCHANGE, routing_key=KEY, persist=True)
         await broker.start()
         latencies: list[float] = []

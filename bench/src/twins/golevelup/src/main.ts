@@ -2,7 +2,7 @@
 //
 // usage: node main.js <variant> <job> <amqp url> <events>
 //
-// It prints `ready`, waits for a line, does the job, and prints what it took as JSON.
+// It prints `ready`, waits for a line, does the job, and prints its report as JSON.
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -97,7 +97,7 @@ let stopwatch: Stopwatch;
 
 @Injectable()
 class Orders implements OnModuleInit {
-  // Connected, and not yet subscribed: Nest's own start is not what is measured.
+  // Here the service is connected but not subscribed, so that the start of Nest is not measured.
   async onModuleInit(): Promise<void> {
     stopwatch = await Stopwatch.start();
   }

@@ -1,8 +1,7 @@
-//! The runtime alone, without a broker: what one delivery costs beside its decoding, and whether that grows with the
-//! patterns and handlers that there are.
+//! The cost of a delivery in the runtime itself, without a broker: its share beside decoding (`overhead`), and its growth
+//! with the number of patterns and handlers (`dispatch`).
 //!
-//! Everything runs on one thread and is measured in that thread's own CPU time, so that what else the machine does
-//! costs it little.
+//! Everything runs on one thread, and the CPU time of that thread is measured, so that other processes disturb it little.
 
 use std::fmt::{self, Write as _};
 use std::fs;
@@ -24,63 +23,60 @@ use crate::alloc;
 use crate::machine;
 use crate::statistics::{Summary, summary};
 
-/// How many deliveries a round has, where they cost about the same.
+/// The number of deliveries in a round of `overhead`.
 const DELIVERIES: u64 = 200 * BATCH;
-/// How long a round takes, where the cost is what is asked.
+/// The length of a round of `dispatch`, whose deliveries differ in cost.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// What the runtime may add to a delivery: nanoseconds and allocations.
+/// The most that the runtime may add to a delivery.
 const MOST_NANOS: f64 = 1_000.0;
 const MOST_ALLOCATIONS: f64 = 2.0;
-/// How much more a delivery may cost among many than alone.
-const MOST_AMONG_MANY: f64 = 1.15;
+/// The most that a delivery to the last of many patterns or handlers may cost, as a multiple of the cost with one.
+const MOST_GROWTH: f64 = 1.15;
 
-/// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+enum Measure {
     Overhead,
     Dispatch,
 }
 
-/// What to measure, and how often.
 #[derive(Debug)]
-pub(crate) struct Order {
-    what: What,
+pub(crate) struct RuntimeCost {
+    measure: Measure,
     rounds: usize,
 }
 
-/// What came of it.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct RuntimeTable {
     name: &'static str,
     about: String,
     machine: String,
-    rows: Vec<Row>,
-    targets: Vec<Target>,
+    rows: Vec<CostRow>,
+    limits: Vec<Limit>,
 }
 
-/// One thing, a round each.
 #[derive(Debug)]
-struct Row {
-    what: String,
+struct CostRow {
+    name: String,
+    /// One figure for each round.
     nanos: Vec<f64>,
-    /// Counted where nothing is timed.
+    /// Counted by the program that times nothing.
     allocations: Vec<f64>,
 }
 
 #[derive(Debug)]
-struct Target {
+struct Limit {
     about: String,
     found: f64,
     most: f64,
 }
 
-impl Order {
+impl RuntimeCost {
     /// `overhead [--rounds <number>]` or `dispatch [--rounds <number>]`.
     pub(crate) fn parse(name: &str, args: &[&str]) -> Result<Self, String> {
-        let what = match name {
-            "overhead" => What::Overhead,
-            "dispatch" => What::Dispatch,
+        let measure = match name {
+            "overhead" => Measure::Overhead,
+            "dispatch" => Measure::Dispatch,
             other => return Err(format!("no benchmark `{other}`")),
         };
         let rounds = match args {
@@ -91,33 +87,33 @@ impl Order {
             },
             [other, ..] => return Err(format!("no option `{other}` of `{name}`; there is `--rounds`")),
         };
-        Ok(Self { what, rounds })
+        Ok(Self { measure, rounds })
     }
 
-    pub(crate) fn run(self) -> Result<Table, String> {
+    pub(crate) fn run(self) -> Result<RuntimeTable, String> {
         let mut table = self.measured();
-        table.take_counts(&self.what.counted()?);
-        if self.what == What::Overhead {
-            table.judge_overhead();
+        table.set_allocations(&self.measure.counted()?);
+        if self.measure == Measure::Overhead {
+            table.add_overhead_limits();
         }
         table.save()?;
         Ok(table)
     }
 
-    /// The allocations of each row in its order, as JSON, where they are counted.
+    /// The allocations of each row as JSON, in the program that counts them.
     pub(crate) fn count(self) -> Value {
-        self.measured().rows.iter().map(Row::allocations).collect()
+        self.measured().rows.iter().map(CostRow::allocations).collect()
     }
 
-    fn measured(&self) -> Table {
-        match self.what {
-            What::Overhead => overhead(self.rounds),
-            What::Dispatch => dispatch(self.rounds),
+    fn measured(&self) -> RuntimeTable {
+        match self.measure {
+            Measure::Overhead => overhead(self.rounds),
+            Measure::Dispatch => dispatch(self.rounds),
         }
     }
 }
 
-impl What {
+impl Measure {
     fn name(self) -> &'static str {
         match self {
             Self::Overhead => "overhead",
@@ -125,7 +121,7 @@ impl What {
         }
     }
 
-    /// The allocations of each row, by the program that counts them.
+    /// Runs the program that counts allocations, and returns those of each row.
     fn counted(self) -> Result<Vec<f64>, String> {
         let program = alloc::program()?;
         let cannot =
@@ -138,17 +134,17 @@ impl What {
     }
 }
 
-/// A delivery as a whole, and its decoding alone, in turn: what is left is the runtime's. The broker is a treadmill and
-/// the handler is empty.
-fn overhead(rounds: usize) -> Table {
+/// Measures a whole delivery and its decoding in turn. The difference is the cost of the runtime. The null broker hands
+/// out one message again and again, and the handler is empty.
+fn overhead(rounds: usize) -> RuntimeTable {
     let wire = wire::of(&OrderCreated::small());
-    let track = Track::new(NullBroker::new(&wire), handlers![take]);
-    let mut all = Row::new("in all");
-    let mut decoding = Row::new("decoding");
-    let mut rest = Row::new("the runtime");
-    track.turn(DELIVERIES);
+    let app = NullBrokerApp::start(NullBroker::new(&wire), handlers![take]);
+    let mut all = CostRow::new("in all");
+    let mut decoding = CostRow::new("decoding");
+    let mut rest = CostRow::new("the runtime");
+    app.deliver(DELIVERIES);
     for _ in 0..rounds {
-        let whole = measured(DELIVERIES, || track.turn(DELIVERIES));
+        let whole = measured(DELIVERIES, || app.deliver(DELIVERIES));
         let part = measured(DELIVERIES, || {
             for _ in 0..DELIVERIES {
                 black_box(path::read::<OrderCreated>(black_box(&wire)));
@@ -161,73 +157,73 @@ fn overhead(rounds: usize) -> Table {
         all.add(whole);
         decoding.add(part);
     }
-    Table {
-        name: What::Overhead.name(),
+    RuntimeTable {
+        name: Measure::Overhead.name(),
         about: "one delivery of 512 bytes to an empty handler, without a broker".to_owned(),
         machine: machine::describe(),
         rows: vec![all, decoding, rest],
-        targets: Vec::new(),
+        limits: Vec::new(),
     }
 }
 
-/// The same delivery among more and more that it is not for.
-fn dispatch(rounds: usize) -> Table {
-    let mut table = Table {
-        name: What::Dispatch.name(),
-        about: "one delivery to an empty handler, which decodes nothing, among many".to_owned(),
+/// Measures a delivery to the last of more and more patterns and handlers.
+fn dispatch(rounds: usize) -> RuntimeTable {
+    let mut table = RuntimeTable {
+        name: Measure::Dispatch.name(),
+        about: "one delivery to the last of many; the handler is empty and decodes nothing".to_owned(),
         machine: machine::describe(),
         rows: Vec::new(),
-        targets: Vec::new(),
+        limits: Vec::new(),
     };
     table.series(
         "patterns of a handler",
         rounds,
         vec![
-            (1, among(ManyHandlers::<1, 1, false>)),
-            (10, among(ManyHandlers::<1, 10, false>)),
-            (100, among(ManyHandlers::<1, 100, false>)),
-            (1_000, among(ManyHandlers::<1, 1_000, false>)),
-            (10_000, among(ManyHandlers::<1, 10_000, false>)),
+            (1, to_the_last_of(ManyHandlers::<1, 1, false>)),
+            (10, to_the_last_of(ManyHandlers::<1, 10, false>)),
+            (100, to_the_last_of(ManyHandlers::<1, 100, false>)),
+            (1_000, to_the_last_of(ManyHandlers::<1, 1_000, false>)),
+            (10_000, to_the_last_of(ManyHandlers::<1, 10_000, false>)),
         ],
     );
     table.series(
         "handlers, a queue each",
         rounds,
         vec![
-            (1, among(ManyHandlers::<1, 1, false>)),
-            (10, among(ManyHandlers::<10, 1, false>)),
-            (100, among(ManyHandlers::<100, 1, false>)),
-            (1_000, among(ManyHandlers::<1_000, 1, false>)),
+            (1, to_the_last_of(ManyHandlers::<1, 1, false>)),
+            (10, to_the_last_of(ManyHandlers::<10, 1, false>)),
+            (100, to_the_last_of(ManyHandlers::<100, 1, false>)),
+            (1_000, to_the_last_of(ManyHandlers::<1_000, 1, false>)),
         ],
     );
     table.series(
         "handlers of one queue",
         rounds,
         vec![
-            (1, among(ManyHandlers::<1, 1, true>)),
-            (10, among(ManyHandlers::<10, 1, true>)),
-            (100, among(ManyHandlers::<100, 1, true>)),
-            (1_000, among(ManyHandlers::<1_000, 1, true>)),
+            (1, to_the_last_of(ManyHandlers::<1, 1, true>)),
+            (10, to_the_last_of(ManyHandlers::<10, 1, true>)),
+            (100, to_the_last_of(ManyHandlers::<100, 1, true>)),
+            (1_000, to_the_last_of(ManyHandlers::<1_000, 1, true>)),
         ],
     );
     let sizes = [1, 10, 100, 1_000, 10_000];
-    let bound = sizes.map(|bindings| (bindings, among_bindings(bindings)));
+    let bound = sizes.map(|bindings| (bindings, find_in(bindings)));
     table.series("bindings in memory, the topic alone", rounds, bound.into());
     table
 }
 
-/// Does so many batches.
+/// Does a number of batches.
 type Work = Box<dyn FnMut(u64)>;
 
-fn among<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
-    crowd: ManyHandlers<HANDLERS, PATTERNS, SHARED>,
+fn to_the_last_of<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
+    handlers: ManyHandlers<HANDLERS, PATTERNS, SHARED>,
 ) -> Work {
-    let track = Track::new(path::to_the_last_of(crowd), crowd);
-    Box::new(move |batches| track.turn(batches * BATCH))
+    let app = NullBrokerApp::start(path::to_the_last_of(handlers), handlers);
+    Box::new(move |batches| app.deliver(batches * BATCH))
 }
 
-fn among_bindings(bindings: usize) -> Work {
-    // And one with wildcards, which even one binding has beside it: each hundredth is such.
+fn find_in(bindings: usize) -> Work {
+    // One more pattern, number 0, which has wildcards; every hundredth has.
     let patterns: Vec<String> = (0..=bindings).map(path::pattern).collect();
     let mut topics = Topics::new(patterns.iter().map(String::as_str));
     Box::new(move |batches| {
@@ -237,31 +233,31 @@ fn among_bindings(bindings: usize) -> Work {
     })
 }
 
-/// Handlers on a treadmill.
-struct Track {
+/// An app on a null broker.
+struct NullBrokerApp {
     runtime: Runtime,
-    treadmill: NullBroker,
+    null_broker: NullBroker,
     app: Option<RunningApp>,
 }
 
-impl Track {
-    fn new(treadmill: NullBroker, handlers: impl HandlerList<NoState>) -> Self {
+impl NullBrokerApp {
+    fn start(null_broker: NullBroker, handlers: impl HandlerList<NoState>) -> Self {
         let runtime = path::runtime();
         let app = App::new("bench").handlers(handlers);
-        let app = Some(runtime.block_on(path::start(app, &treadmill.bus())));
+        let app = Some(runtime.block_on(path::start(app, &null_broker.bus())));
         Self {
             runtime,
-            treadmill,
+            null_broker,
             app,
         }
     }
 
-    fn turn(&self, deliveries: u64) {
-        self.runtime.block_on(self.treadmill.turn(deliveries));
+    fn deliver(&self, deliveries: u64) {
+        self.runtime.block_on(self.null_broker.turn(deliveries));
     }
 }
 
-impl Drop for Track {
+impl Drop for NullBrokerApp {
     fn drop(&mut self) {
         if let Some(app) = self.app.take() {
             self.runtime.block_on(path::end(app));
@@ -269,18 +265,19 @@ impl Drop for Track {
     }
 }
 
-/// Nanoseconds and, where they are counted, allocations of one of `count` that `work` does.
-#[allow(clippy::cast_precision_loss)] // They are few.
+/// The nanoseconds and, in the program that counts them, the allocations of one of the `count` items of `work`.
+#[allow(clippy::cast_precision_loss)] // Counts are far below 2^53.
 fn measured(count: u64, work: impl FnOnce()) -> (f64, Option<f64>) {
     let (cpu, allocations) = (machine::thread_nanos(), alloc::count());
     work();
     let nanos = machine::thread_nanos() - cpu;
     let allocations = alloc::since(allocations);
-    let of_each = |allocations| allocations as f64 / count as f64;
-    (nanos / count as f64, allocations.map(of_each))
+    let per_item = |allocations| allocations as f64 / count as f64;
+    (nanos / count as f64, allocations.map(per_item))
 }
 
-/// How many batches of `work` a round has time for. By the wall clock: that of a thread may move in steps of milliseconds.
+/// The number of batches that a round has time for. The wall clock measures it, because the CPU clock of a thread can
+/// advance in steps of milliseconds.
 fn batches_of(work: &mut Work) -> u64 {
     let mut batches = 1;
     loop {
@@ -293,10 +290,10 @@ fn batches_of(work: &mut Work) -> u64 {
     }
 }
 
-impl Row {
-    fn new(what: impl Into<String>) -> Self {
+impl CostRow {
+    fn new(name: impl Into<String>) -> Self {
         Self {
-            what: what.into(),
+            name: name.into(),
             nanos: Vec::new(),
             allocations: Vec::new(),
         }
@@ -315,30 +312,30 @@ impl Row {
         })
     }
 
-    /// To the hundredth: now and then something grows that is then kept.
+    /// Rounded to hundredths, since a buffer grows now and then.
     fn allocations(&self) -> f64 {
         let median = summary(&self.allocations).map_or(0.0, |allocations| allocations.median);
         (median * 100.0).round() / 100.0
     }
 }
 
-impl Table {
-    fn take_counts(&mut self, counts: &[f64]) {
+impl RuntimeTable {
+    fn set_allocations(&mut self, counts: &[f64]) {
         for (row, &count) in self.rows.iter_mut().zip(counts) {
             row.allocations = vec![count];
         }
     }
 
-    fn judge_overhead(&mut self) {
+    fn add_overhead_limits(&mut self) {
         let Some(rest) = self.rows.last() else { return };
         let (nanos, allocations) = (rest.nanos().median, rest.allocations());
-        self.targets = vec![
-            Target {
+        self.limits = vec![
+            Limit {
                 about: format!("the runtime: at most {MOST_NANOS:.0} ns a delivery"),
                 found: nanos,
                 most: MOST_NANOS,
             },
-            Target {
+            Limit {
                 about: format!("the runtime: at most {MOST_ALLOCATIONS} allocations a delivery"),
                 found: allocations,
                 most: MOST_ALLOCATIONS,
@@ -346,12 +343,12 @@ impl Table {
         ];
     }
 
-    /// Measures the work of each size in turn, and holds the last against the first, round by round.
-    fn series(&mut self, what: &str, rounds: usize, mut works: Vec<(usize, Work)>) {
+    /// Measures the work of each size in turn, and compares the largest with the smallest, round by round.
+    fn series(&mut self, name: &str, rounds: usize, mut works: Vec<(usize, Work)>) {
         let batches: Vec<u64> = works.iter_mut().map(|(_, work)| batches_of(work)).collect();
-        let mut rows: Vec<Row> = works
+        let mut rows: Vec<CostRow> = works
             .iter()
-            .map(|(size, _)| Row::new(format!("{size} {what}")))
+            .map(|(size, _)| CostRow::new(format!("{size} {name}")))
             .collect();
         for round in 0..rounds {
             for turn in 0..works.len() {
@@ -367,20 +364,20 @@ impl Table {
                 .zip(&first.nanos)
                 .map(|(last, first)| last / first)
                 .collect();
-            self.targets.push(Target {
-                about: format!("{most} {what}: at most {MOST_AMONG_MANY} of what one costs"),
+            self.limits.push(Limit {
+                about: format!("{most} {name}: at most {MOST_GROWTH} times the cost of one"),
                 found: summary(&ratios).map_or(f64::NAN, |ratio| ratio.median),
-                most: MOST_AMONG_MANY,
+                most: MOST_GROWTH,
             });
         }
         self.rows.extend(rows);
     }
 
-    /// Each target with what was found, and whether it holds.
-    pub(crate) fn verdicts(&self) -> impl Iterator<Item = (&str, f64, bool)> {
-        self.targets
+    /// Each limit with the measured value, and whether it holds.
+    pub(crate) fn checked(&self) -> impl Iterator<Item = (&str, f64, bool)> {
+        self.limits
             .iter()
-            .map(|target| (target.about.as_str(), target.found, target.holds()))
+            .map(|limit| (limit.about.as_str(), limit.found, limit.holds()))
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -393,10 +390,10 @@ impl Table {
             "about": self.about,
             "machine": self.machine,
             "rows": self.rows.iter().map(|row| json!({
-                "what": row.what, "nanos": row.nanos, "allocations": row.allocations
+                "what": row.name, "nanos": row.nanos, "allocations": row.allocations
             })).collect::<Vec<_>>(),
-            "targets": self.targets.iter().map(|target| json!({
-                "target": target.about, "found": target.found, "holds": target.holds()
+            "targets": self.limits.iter().map(|limit| json!({
+                "target": limit.about, "found": limit.found, "holds": limit.holds()
             })).collect::<Vec<_>>(),
         })
     }
@@ -412,16 +409,16 @@ impl Table {
     }
 }
 
-impl Target {
+impl Limit {
     fn holds(&self) -> bool {
         self.found <= self.most
     }
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for RuntimeTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{}: {}\n{}", self.name, self.about, self.machine)?;
-        let width = self.rows.iter().map(|row| row.what.len()).max().unwrap_or(0);
+        let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
         writeln!(
             f,
             "{:width$}  {:>13}  {:>19}  {:>11}",
@@ -432,15 +429,15 @@ impl fmt::Display for Table {
             writeln!(
                 f,
                 "{:width$}  {:>13.0}  {:>19}  {:>11.1}",
-                row.what,
+                row.name,
                 nanos.median,
                 format!("{:.0} to {:.0}", nanos.least, nanos.most),
                 row.allocations()
             )?;
         }
-        for target in &self.targets {
-            let word = if target.holds() { "holds" } else { "DOES NOT HOLD" };
-            writeln!(f, "{}: {:.2}, {word}", target.about, target.found)?;
+        for limit in &self.limits {
+            let holds = if limit.holds() { "holds" } else { "DOES NOT HOLD" };
+            writeln!(f, "{}: {:.2}, {holds}", limit.about, limit.found)?;
         }
         Ok(())
     }

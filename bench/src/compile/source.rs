@@ -1,21 +1,20 @@
-//! The crates that are compiled: the same structs and functions every time, with more and more on them.
+//! The source of the generated crates: the same structs and functions, with more macros in each layer.
 
 use std::fmt::Write as _;
 
-/// How much stands on the structs and functions.
+/// The macros on the structs and functions. Each layer adds to the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Layer {
-    /// Nothing.
     Plain,
     /// `#[derive(Serialize, Deserialize)]`.
     Serde,
-    /// And `#[derive(JsonSchema)]`.
+    /// Adds `#[derive(JsonSchema)]`.
     Schemars,
-    /// And `#[derive(DomainEvent)]`.
+    /// Adds `#[derive(DomainEvent)]`.
     Derive,
-    /// And `#[event_handler]` on the functions.
+    /// Adds `#[event_handler]` to the functions.
     Attribute,
-    /// And all of them in one `handlers![..]`.
+    /// Adds one `handlers![..]` with all functions.
     List,
 }
 
@@ -29,7 +28,7 @@ impl Layer {
         Self::List,
     ];
 
-    /// The name of its folder.
+    /// The name of the crate's folder.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -42,7 +41,7 @@ impl Layer {
     }
 }
 
-/// The manifest of a generated crate; every layer has all the dependencies, so that they differ in nothing else.
+/// The manifest of a generated crate. All layers have all dependencies, so that only the macros differ.
 pub(crate) fn manifest(root: &str) -> String {
     format!(
         "[package]\nname = \"generated\"\nedition = \"2024\"\n\n[dependencies]\n\
@@ -51,7 +50,7 @@ pub(crate) fn manifest(root: &str) -> String {
     )
 }
 
-/// `count` events and `count` handlers.
+/// The source of `count` events and `count` handlers.
 pub(crate) fn source(layer: Layer, count: usize) -> String {
     let mut source = "#![allow(dead_code, unused_imports)]\nuse schemars::JsonSchema;\n\
         use serde::{Deserialize, Serialize};\nuse tidings::{DomainEvent, event_handler, handlers};\n\n"

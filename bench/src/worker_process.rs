@@ -1,4 +1,4 @@
-//! A worker as the process that started it sees it.
+//! A worker process, and the pipes to it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
@@ -10,23 +10,21 @@ use std::time::Duration;
 use crate::alloc;
 use crate::foreign;
 use crate::stopwatch::{READY, Report};
-use crate::twins::{Job, Twin};
-use crate::worker::Run;
+use crate::twins::{Job, Run, Twin};
 
-/// A worker that is ready.
 #[derive(Debug)]
-pub(crate) struct Program {
+pub(crate) struct WorkerProcess {
     child: Child,
     input: ChildStdin,
     lines: Receiver<String>,
-    /// The last line of what it wrote to its log, once it has ended.
-    complaint: Receiver<String>,
-    limit: Duration,
+    /// The last line that it wrote to its standard error, once that is closed.
+    last_error: Receiver<String>,
+    deadline: Duration,
 }
 
-impl Program {
-    /// Starts a worker, and waits until it is ready; `limit` is for each step of it.
-    pub(crate) fn start(twin: Twin, job: Job, run: &Run, limit: Duration) -> Result<Self, String> {
+impl WorkerProcess {
+    /// Starts a worker, and waits until it is ready. `deadline` is for its start and for its job, each.
+    pub(crate) fn start(twin: Twin, job: Job, run: &Run, deadline: Duration) -> Result<Self, String> {
         let command = match foreign::command(twin)? {
             Some(command) => command,
             None => worker(
@@ -34,24 +32,24 @@ impl Program {
                 std::env::current_exe().map_err(|error| cannot(twin, &error))?,
             ),
         };
-        Self::spawn(&command, twin, job, run, limit)
+        Self::spawn(&command, twin, job, run, deadline)
     }
 
-    /// The same of a worker that counts its allocations; none for a program of another language.
+    /// Starts a worker that counts its allocations; `None` for a foreign client, which cannot count them.
     pub(crate) fn start_counting(
         twin: Twin,
         job: Job,
         run: &Run,
-        limit: Duration,
+        deadline: Duration,
     ) -> Result<Option<Self>, String> {
         if foreign::is(twin) {
             return Ok(None);
         }
-        Self::spawn(&worker(twin, alloc::program()?), twin, job, run, limit).map(Some)
+        Self::spawn(&worker(twin, alloc::program()?), twin, job, run, deadline).map(Some)
     }
 
-    fn spawn(command: &Command, twin: Twin, job: Job, run: &Run, limit: Duration) -> Result<Self, String> {
-        let mut child = in_its_own_session(command)
+    fn spawn(command: &Command, twin: Twin, job: Job, run: &Run, deadline: Duration) -> Result<Self, String> {
+        let mut child = in_own_session(command)
             .args([job.name(), &run.url, &run.events.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -69,60 +67,60 @@ impl Program {
         let (sender, lines) = channel();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                // Nobody listens any more: it is being ended.
+                // The receiver is gone when the process is being ended.
                 let _ = sender.send(line);
             }
         });
-        let (sender, complaint) = channel();
+        let (sender, last_error) = channel();
         thread::spawn(move || {
-            let mut said = Vec::new();
+            let mut output = Vec::new();
             let mut errors = errors;
-            let _ = errors.read_to_end(&mut said);
-            let said = String::from_utf8_lossy(&said);
-            let last = said.lines().rfind(|line| !line.trim().is_empty());
+            let _ = errors.read_to_end(&mut output);
+            let output = String::from_utf8_lossy(&output);
+            let last = output.lines().rfind(|line| !line.trim().is_empty());
             let _ = sender.send(last.unwrap_or_default().to_owned());
         });
-        let mut program = Self {
+        let mut process = Self {
             child,
             input,
             lines,
-            complaint,
-            limit,
+            last_error,
+            deadline,
         };
-        match program.line() {
-            Some(line) if line == READY => Ok(program),
-            other => Err(program.end(twin, other.as_deref())),
+        match process.line() {
+            Some(line) if line == READY => Ok(process),
+            other => Err(process.end(twin, other.as_deref())),
         }
     }
 
-    /// Gives the word, and waits for the report.
-    pub(crate) fn go(mut self, twin: Twin) -> Result<Report, String> {
-        let told = writeln!(self.input);
+    /// Lets the worker begin its job, and waits for the report.
+    pub(crate) fn run_job(mut self, twin: Twin) -> Result<Report, String> {
+        let begun = writeln!(self.input);
         let line = self.line();
         let report = line.as_deref().and_then(|line| serde_json::from_str(line).ok());
-        match (told, report) {
+        match (begun, report) {
             (Ok(()), Some(report)) => Ok(report),
             _ => Err(self.end(twin, line.as_deref())),
         }
     }
 
     fn line(&mut self) -> Option<String> {
-        self.lines.recv_timeout(self.limit).ok()
+        self.lines.recv_timeout(self.deadline).ok()
     }
 
-    /// Ends it, and says why.
+    /// Ends the process, and returns the reason for an error text.
     fn end(&mut self, twin: Twin, line: Option<&str>) -> String {
         let ended = matches!(self.child.try_wait(), Ok(Some(_)));
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let complaint = self
-            .complaint
+        let error = self
+            .last_error
             .recv_timeout(Duration::from_secs(1))
             .unwrap_or_default();
         match line {
-            Some(line) => format!("{} said {line:?}: {complaint}", twin.name()),
-            None if ended => format!("{} ended: {complaint}", twin.name()),
-            None => format!("{} said nothing for {:?}: {complaint}", twin.name(), self.limit),
+            Some(line) => format!("{} printed {line:?}: {error}", twin.name()),
+            None if ended => format!("{} ended: {error}", twin.name()),
+            None => format!("{} printed nothing for {:?}: {error}", twin.name(), self.deadline),
         }
     }
 }
@@ -133,33 +131,32 @@ fn worker(twin: Twin, program: PathBuf) -> Command {
     command
 }
 
-/// The same command in a session of its own, which ends with us. Linux shares the processor among sessions first
-/// (`autogroup` in sched(7)), as it does among services: in the broker's own, a program would have no share of its own.
-fn in_its_own_session(command: &Command) -> Command {
-    let mut alone = Command::new("setsid");
-    alone
+/// Runs the command in its own session, and ends it when this process ends. Linux divides the CPU among sessions first
+/// (`autogroup` in sched(7)), and then among the threads of each. A service on a real machine has its own session too.
+fn in_own_session(command: &Command) -> Command {
+    let mut wrapped = Command::new("setsid");
+    wrapped
         .args(["setpriv", "--pdeathsig", "KILL", "--"])
         .arg(command.get_program())
         .args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => alone.env(name, value),
-            None => alone.env_remove(name),
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
         };
     }
     if let Some(folder) = command.get_current_dir() {
-        alone.current_dir(folder);
+        wrapped.current_dir(folder);
     }
-    alone
+    wrapped
 }
 
 fn cannot(twin: Twin, error: &std::io::Error) -> String {
     format!("cannot start {}: {error}", twin.name())
 }
 
-impl Drop for Program {
+impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        // It has said all it has to say.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! How many are still to come, and who waits for the last; the latencies where they are measured.
+//! Counts the events of a run down to zero, and wakes the task that waits for the last one. It also keeps latencies.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,54 +8,54 @@ use tokio::sync::Notify;
 use crate::event::now_micros;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Tally(Arc<Inner>);
+pub(crate) struct Countdown(Arc<Shared>);
 
 #[derive(Debug)]
-struct Inner {
+struct Shared {
     events: u64,
     left: AtomicU64,
-    /// All but the one that waits for them.
-    others: Notify,
-    done: Notify,
+    /// Notified when one event is left.
+    one_left: Notify,
+    finished: Notify,
     latencies: Mutex<Vec<u32>>,
 }
 
-impl Tally {
+impl Countdown {
     pub(crate) fn new(events: u64) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Shared {
             events,
             left: AtomicU64::new(events),
-            others: Notify::new(),
-            done: Notify::new(),
+            one_left: Notify::new(),
+            finished: Notify::new(),
             latencies: Mutex::default(),
         }))
     }
 
-    pub(crate) fn one(&self) {
+    pub(crate) fn count_one(&self) {
         match self.0.left.fetch_sub(1, Ordering::Relaxed) {
-            2 => self.0.others.notify_one(),
-            1 => self.0.done.notify_one(),
+            2 => self.0.one_left.notify_one(),
+            1 => self.0.finished.notify_one(),
             _ => {}
         }
     }
 
-    /// How many are done.
-    pub(crate) fn count(&self) -> u64 {
+    /// The number of events that have been counted.
+    pub(crate) fn counted(&self) -> u64 {
         self.0.events - self.0.left.load(Ordering::Relaxed)
     }
 
-    pub(crate) async fn all(&self) {
-        self.0.done.notified().await;
+    pub(crate) async fn finished(&self) {
+        self.0.finished.notified().await;
     }
 
-    /// Waits until one is left; then counts that one.
-    pub(crate) async fn last(&self) {
-        self.0.others.notified().await;
-        self.one();
+    /// Waits until one event is left, and counts that one.
+    pub(crate) async fn count_last(&self) {
+        self.0.one_left.notified().await;
+        self.count_one();
     }
 
-    /// Keeps how long ago `at` is.
-    pub(crate) fn since(&self, at_micros: u64) {
+    /// Records the time since `at_micros` as a latency.
+    pub(crate) fn record_latency(&self, at_micros: u64) {
         let micros = u32::try_from(now_micros().saturating_sub(at_micros)).unwrap_or(u32::MAX);
         self.latencies().push(micros);
     }

@@ -1,11 +1,11 @@
-//! What a hand-written client does instead: a struct, and `serde_json` on it. The twin of decoding and of encoding.
+//! The reference for decoding and encoding: the envelope as a struct, and `serde_json` on it.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::event::OrderCreated;
 
-/// The envelope as a struct: the same fields as ours.
+/// The envelope as a struct, with the same fields as Tidings writes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope<T> {
@@ -20,10 +20,10 @@ pub struct Envelope<T> {
     pub data: T,
 }
 
-/// Writes it.
+/// Encodes an event in its envelope.
 ///
 /// # Panics
-/// When it cannot be written.
+/// If the event cannot be serialized.
 pub fn encode(event: &OrderCreated) -> Vec<u8> {
     let id = Uuid::from_u128(0x0193_5a1c_2b3c_7d4e_8f50_6172_8394_0a1b);
     let envelope = Envelope {
@@ -36,15 +36,15 @@ pub fn encode(event: &OrderCreated) -> Vec<u8> {
         source: "bench".to_owned(),
         data: event,
     };
-    serde_json::to_vec(&envelope).expect("it can be written")
+    serde_json::to_vec(&envelope).expect("the event is JSON")
 }
 
-/// Reads it.
+/// Decodes an envelope.
 ///
 /// # Panics
-/// When it cannot be read.
+/// If the body is not an envelope of this event.
 pub fn decode(body: &[u8]) -> Envelope<OrderCreated> {
-    serde_json::from_slice(body).expect("it can be read")
+    serde_json::from_slice(body).expect("the body is an envelope")
 }
 
 #[cfg(test)]
@@ -53,10 +53,10 @@ mod tests {
     use crate::wire;
 
     #[test]
-    fn it_writes_as_many_bytes_as_ours_and_reads_ours() {
+    fn it_writes_as_many_bytes_as_tidings_and_reads_its_body() {
         let event = OrderCreated::small();
-        let ours = wire::of(&event);
-        assert_eq!(encode(&event).len(), ours.body().len());
-        assert_eq!(decode(ours.body()).data.order_id, event.order_id);
+        let wire = wire::of(&event);
+        assert_eq!(encode(&event).len(), wire.body().len());
+        assert_eq!(decode(wire.body()).data.order_id, event.order_id);
     }
 }

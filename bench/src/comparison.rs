@@ -1,20 +1,19 @@
-//! What a command line asks for, and its rounds.
+//! Runs scenarios as the command line asks for them, and saves the results.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tidings_broker::{Node, Version};
 
-use crate::alone;
 use crate::broker;
 use crate::machine;
-use crate::page::{Page, Pages};
-use crate::round::{self, Extent, Stage};
+use crate::results::{Results, ScenarioResult};
+use crate::rounds::{self, Broker, Options};
+use crate::runtime_cost::RuntimeCost;
 use crate::scenario::{self, On, Scenario};
 
-/// What to measure, and on what.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct Comparison {
     scenarios: Vec<&'static Scenario>,
     broker: Option<Version>,
     queues: Vec<&'static str>,
@@ -22,15 +21,15 @@ pub(crate) struct Order {
     events: Option<u64>,
     quick: bool,
     out: Option<PathBuf>,
-    /// What is measured without a broker and without twins.
-    alone: &'static [&'static str],
+    /// The benchmarks that need neither a broker nor twins: `overhead` and `dispatch`.
+    runtime_costs: &'static [&'static str],
 }
 
 const TYPES: [&str; 2] = ["classic", "quorum"];
 
-impl Order {
+impl Comparison {
     pub(crate) fn parse(args: &[&str]) -> Result<Self, String> {
-        let mut order = Self {
+        let mut comparison = Self {
             scenarios: Vec::new(),
             broker: None,
             queues: Vec::new(),
@@ -38,7 +37,7 @@ impl Order {
             events: None,
             quick: false,
             out: None,
-            alone: &[],
+            runtime_costs: &[],
         };
         let mut args = args.iter();
         while let Some(&arg) = args.next() {
@@ -48,33 +47,32 @@ impl Order {
                     .ok_or_else(|| format!("no value after `{arg}`"))
             };
             match arg {
-                "--broker" => order.broker = Some(value()?.parse().map_err(|fault| format!("{fault}"))?),
-                "--queue" => order.queues.extend(queues(value()?)?),
-                "--rounds" => order.rounds = Some(number(value()?)?),
-                "--events" => order.events = Some(number(value()?)?),
-                "--quick" => order.quick = true,
-                "--out" => order.out = Some(value()?.into()),
+                "--broker" => comparison.broker = Some(value()?.parse().map_err(|error| format!("{error}"))?),
+                "--queue" => comparison.queues.extend(queues(value()?)?),
+                "--rounds" => comparison.rounds = Some(number(value()?)?),
+                "--events" => comparison.events = Some(number(value()?)?),
+                "--quick" => comparison.quick = true,
+                "--out" => comparison.out = Some(value()?.into()),
                 "all" => {
-                    order.alone = &["overhead", "dispatch"];
-                    order.scenarios.extend(scenario::ALL);
+                    comparison.runtime_costs = &["overhead", "dispatch"];
+                    comparison.scenarios.extend(scenario::ALL);
                 }
                 name => match scenario::ALL.iter().find(|scenario| scenario.name == name) {
-                    Some(scenario) => order.scenarios.push(scenario),
+                    Some(scenario) => comparison.scenarios.push(scenario),
                     None => return Err(format!("no benchmark or option `{name}`")),
                 },
             }
         }
-        if order.scenarios.is_empty() {
+        if comparison.scenarios.is_empty() {
             return Err("no benchmark given".to_owned());
         }
-        if order.queues.is_empty() {
-            order.queues.extend(if order.alone.is_empty() {
-                &TYPES[1..]
-            } else {
-                &TYPES[..]
-            });
+        if comparison.queues.is_empty() {
+            let all = !comparison.runtime_costs.is_empty();
+            comparison
+                .queues
+                .extend(if all { &TYPES[..] } else { &TYPES[1..] });
         }
-        Ok(order)
+        Ok(comparison)
     }
 
     pub(crate) fn run(self) -> Result<(), String> {
@@ -84,15 +82,15 @@ impl Order {
         } else {
             (None, "no broker".to_owned())
         };
-        let stage = Stage {
+        let broker = Broker {
             url: node.as_ref().map_or_else(|| "memory:".to_owned(), Node::url),
             pid: node.as_ref().and_then(Node::pid),
         };
-        let mut pages = Pages {
+        let mut results = Results {
             broker: version,
             machine: machine::describe(),
-            all: Vec::new(),
-            alone: Vec::new(),
+            scenarios: Vec::new(),
+            runtime_costs: Vec::new(),
         };
         for scenario in &self.scenarios {
             let queues = match scenario.on {
@@ -100,7 +98,7 @@ impl Order {
                 On::OwnQueues => &TYPES[1..],
                 On::Queues => self.queues.as_slice(),
             };
-            let extent = Extent {
+            let options = Options {
                 queues,
                 rounds: self
                     .rounds
@@ -108,42 +106,41 @@ impl Order {
                 events: self.events,
                 quick: self.quick,
             };
-            let rounds = round::rounds(scenario, &stage, &extent);
+            let rounds = rounds::run(scenario, &broker, &options);
             for queue in queues {
-                let page = Page::new(scenario, queue, &rounds);
-                // As it comes: all of them take a while.
-                print!("{page}");
-                pages.all.push(page);
+                let result = ScenarioResult::new(scenario, queue, &rounds);
+                print!("{result}");
+                results.scenarios.push(result);
             }
-            // And what is there is kept, should the machine go away.
-            self.save(&pages)?;
+            // All scenarios take an hour. Save after each, so that a crash does not lose the others.
+            self.save(&results)?;
         }
-        for name in self.alone {
+        for name in self.runtime_costs {
             let rounds = if self.quick { &["--rounds", "2"][..] } else { &[] };
-            let table = alone::Order::parse(name, rounds)?.run()?;
+            let table = RuntimeCost::parse(name, rounds)?.run()?;
             print!("{table}");
-            pages.alone.push(table);
-            self.save(&pages)?;
+            results.runtime_costs.push(table);
+            self.save(&results)?;
         }
-        print!("{}", pages.verdicts());
+        print!("{}", results.targets());
         Ok(())
     }
 
-    fn save(&self, pages: &Pages) -> Result<(), String> {
+    fn save(&self, results: &Results) -> Result<(), String> {
         let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/results");
         let folder = self.out.as_deref().unwrap_or(&usual);
         let name = match self.scenarios.as_slice() {
             [one] => one.name,
             _ => "all",
         };
-        let name = format!("{name}-{}", pages.broker.replace(' ', "-"));
-        let write = |ending: &str, text: String| {
-            let file = folder.join(format!("{name}.{ending}"));
+        let name = format!("{name}-{}", results.broker.replace(' ', "-"));
+        let write = |extension: &str, text: String| {
+            let file = folder.join(format!("{name}.{extension}"));
             fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
         };
-        fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-        write("json", pages.json())?;
-        write("md", pages.markdown())
+        fs::create_dir_all(folder).map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+        write("json", results.json())?;
+        write("md", results.markdown())
     }
 }
 
@@ -154,7 +151,7 @@ fn queues(text: &str) -> Result<Vec<&'static str>, String> {
     let found = TYPES.iter().find(|queue| **queue == text);
     found
         .map(|queue| vec![*queue])
-        .ok_or_else(|| format!("no queue type `{text}`; there are `classic`, `quorum` and `both`"))
+        .ok_or_else(|| format!("no queue type `{text}`; write `classic`, `quorum` or `both`"))
 }
 
 fn number<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
