@@ -1,13 +1,13 @@
-//! `cargo xtask bench-check`: how many instructions each hot path takes an event, held against the figures that are
-//! kept in `bench/instructions.toml`.
+//! `cargo xtask bench-check`: compares the instructions of each hot path per event with the figures in
+//! `bench/instructions.toml`.
 //!
-//! Instructions, because time on a shared machine tells nothing below a tenth. Callgrind counts the same number in every
-//! run of these programs, to a ten-thousandth: one thread, one event over and over, nothing that hangs on a seed.
-//! Each path is taken twice, by different lengths, and the difference is what the events cost: what a start and an
-//! end cost is in both.
+//! It counts instructions, because times on a shared machine differ by more than a tenth. Callgrind's counts of these
+//! programs differ by less than a ten-thousandth: they have one thread, the same event each time, and no random seed.
+//! Each path runs twice with different numbers of events. The difference is the cost of the events, without start and
+//! end.
 //!
-//! Roads not taken: gungraun counts in the same way, and needs a runner of its very version beside it, and code of its
-//! own in the counted program; `perf stat` needs counters that a virtual machine seldom has.
+//! Not used: gungraun counts in the same way, but needs a runner of exactly its version and its own code in the counted
+//! program. `perf stat` needs hardware counters, which few virtual machines have.
 
 mod counter;
 mod figures;
@@ -21,19 +21,19 @@ use self::table::{Row, Table};
 use crate::obtain;
 use crate::tool::{C_COMPILER, CARGO, VALGRIND};
 
-/// How much more than its figure a path may cost.
+/// How many times its figure a path may cost.
 const MOST: f64 = 1.10;
 
-/// What to do with what was counted.
+/// What to do with the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Hold it against the figures.
+pub(crate) enum Mode {
+    /// Compare them with the figures.
     Check,
-    /// Make figures of it.
+    /// Write them as the figures.
     Write,
 }
 
-impl Order {
+impl Mode {
     pub(crate) fn parse(args: &[&str]) -> Result<Self, String> {
         match args {
             [] => Ok(Self::Check),
@@ -44,18 +44,18 @@ impl Order {
         }
     }
 
-    /// Counts every path and prints the table; whether every path holds.
+    /// Counts every path and prints the table. Returns whether every path is within its limit.
     ///
     /// # Errors
     /// When the paths cannot be built or counted, or the figures cannot be read or written.
     pub(crate) fn run(self, root: &Path) -> Result<bool, String> {
-        here()?;
+        check_machine()?;
         for tool in [&CARGO, &C_COMPILER, &VALGRIND] {
             obtain::tool(tool)?;
         }
         let kept = match self {
             Self::Check => Figures::read(root)?,
-            // Only for the table: there may be none yet.
+            // Only for the table. There may be no figures yet.
             Self::Write => Figures::read(root).unwrap_or_default(),
         };
         let counter = Counter::build(root)?;
@@ -81,8 +81,8 @@ impl Order {
     }
 }
 
-/// Whether the figures are for this machine.
-fn here() -> Result<(), String> {
+/// Checks that the figures are for a machine like this one.
+fn check_machine() -> Result<(), String> {
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Ok(());
     }
@@ -99,9 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_checks_unless_told_to_write() {
-        assert_eq!(Order::parse(&[]), Ok(Order::Check));
-        assert_eq!(Order::parse(&["--write"]), Ok(Order::Write));
-        assert!(Order::parse(&["--wrote"]).is_err());
+    fn it_compares_unless_an_option_says_write() {
+        assert_eq!(Mode::parse(&[]), Ok(Mode::Check));
+        assert_eq!(Mode::parse(&["--write"]), Ok(Mode::Write));
+        assert!(Mode::parse(&["--wrote"]).is_err());
     }
 }

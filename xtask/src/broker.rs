@@ -10,7 +10,7 @@ use crate::obtain::{Want, obtain};
 /// What a suite can run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// It needs no broker.
+    /// The suite needs no broker.
     None,
     /// The in-memory broker.
     Memory,
@@ -18,41 +18,40 @@ pub(crate) enum Kind {
     RabbitMq,
 }
 
-/// What a suite is to run on.
+/// A broker that the command line selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// It needs no broker.
+pub(crate) enum Choice {
+    /// The suite needs no broker.
     None,
     /// The in-memory broker.
     Memory,
-    /// A RabbitMQ that has to be got first.
+    /// A RabbitMQ that may still have to be installed.
     RabbitMq(Want),
 }
 
-/// What carries the events while a suite runs.
+/// A broker that is ready to be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Broker {
     /// The suite needs no broker.
     None,
-    /// The in-memory broker; nothing to start.
+    /// The in-memory broker.
     Memory,
-    /// A RabbitMQ, of which the tests start nodes of their own.
+    /// An installed RabbitMQ. The tests start nodes of their own with it.
     RabbitMq(Install),
 }
 
-/// What was got, and what could not be: each is asked for once in a run.
+/// The versions of RabbitMQ that this run has looked for, found or not. Each is looked for once.
 #[derive(Debug, Default)]
-pub(crate) struct Stock(Vec<(Want, Result<Install, String>)>);
+pub(crate) struct Installs(Vec<(Want, Result<Install, String>)>);
 
-impl Ask {
-    /// What every suite runs on that can, unless the command line says otherwise.
+impl Choice {
+    /// The brokers of a run for which the command line selects none.
     pub(crate) fn usual() -> Vec<Self> {
-        // Written here, so it reads.
         let newest = "4".parse().map_or(Want::AtHand, Want::Version);
         vec![Self::Memory, Self::RabbitMq(Want::AtHand), Self::RabbitMq(newest)]
     }
 
-    /// The RabbitMQ at hand.
+    /// The installed RabbitMQ.
     pub(crate) fn at_hand() -> Self {
         Self::RabbitMq(Want::AtHand)
     }
@@ -74,7 +73,6 @@ impl Ask {
         }
     }
 
-    /// What it is one of.
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::None => Kind::None,
@@ -85,7 +83,6 @@ impl Ask {
 }
 
 impl Kind {
-    /// Its name in the help.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::None => "-",
@@ -95,13 +92,13 @@ impl Kind {
     }
 }
 
-impl Stock {
-    /// The broker asked for.
-    pub(crate) fn get(&mut self, ask: &Ask) -> Result<Broker, String> {
-        let want = match ask {
-            Ask::None => return Ok(Broker::None),
-            Ask::Memory => return Ok(Broker::Memory),
-            Ask::RabbitMq(want) => want,
+impl Installs {
+    /// Finds or installs the selected broker.
+    pub(crate) fn get(&mut self, choice: &Choice) -> Result<Broker, String> {
+        let want = match choice {
+            Choice::None => return Ok(Broker::None),
+            Choice::Memory => return Ok(Broker::Memory),
+            Choice::RabbitMq(want) => want,
         };
         let known = self.0.iter().find(|(other, _)| other == want);
         let got = if let Some((_, got)) = known {
@@ -116,9 +113,9 @@ impl Stock {
 }
 
 impl Broker {
-    /// Tells a command which broker its tests run on.
-    pub(crate) fn tell(&self, command: &mut Command) {
-        // Whatever broker the caller's shell points at, no test may run against it.
+    /// Passes the broker on to a command that runs tests.
+    pub(crate) fn set(&self, command: &mut Command) {
+        // A broker that the environment of the caller names must not be used by a test.
         command
             .env_remove("TIDINGS_URL")
             .env_remove(BROKER)
@@ -136,7 +133,7 @@ impl Broker {
     }
 }
 
-impl fmt::Display for Ask {
+impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RabbitMq(want) => want.fmt(f),
@@ -163,9 +160,9 @@ mod tests {
 
     use super::*;
 
-    fn told(broker: &Broker) -> Vec<(String, Option<String>)> {
+    fn environment(broker: &Broker) -> Vec<(String, Option<String>)> {
         let mut command = Command::new("x");
-        broker.tell(&mut command);
+        broker.set(&mut command);
         let text = |text: &OsStr| text.to_string_lossy().into_owned();
         command
             .get_envs()
@@ -182,31 +179,31 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_told_its_broker_and_nothing_of_the_shells() {
-        assert_eq!(told(&Broker::None), variables(None, None));
-        assert_eq!(told(&Broker::Memory), variables(Some("memory"), None));
+    fn a_command_gets_its_broker_and_none_of_the_caller() {
+        assert_eq!(environment(&Broker::None), variables(None, None));
+        assert_eq!(environment(&Broker::Memory), variables(Some("memory"), None));
         let install = Install {
             place: Place::Docker("rabbitmq:4".to_owned()),
             version: "4.1.2".parse().unwrap(),
         };
         assert_eq!(
-            told(&Broker::RabbitMq(install)),
+            environment(&Broker::RabbitMq(install)),
             variables(Some("4.1.2"), Some("docker:rabbitmq:4"))
         );
     }
 
     #[test]
     fn the_usual_brokers_are_three() {
-        let usual: Vec<String> = Ask::usual().iter().map(Ask::to_string).collect();
+        let usual: Vec<String> = Choice::usual().iter().map(Choice::to_string).collect();
         assert_eq!(usual, ["memory", "RabbitMQ", "RabbitMQ 4"]);
     }
 
     #[test]
-    fn a_broker_is_asked_for_by_its_version() {
-        assert_eq!(Ask::parse("memory"), Ok(Ask::Memory));
-        assert_eq!(Ask::parse("3.10").unwrap().to_string(), "RabbitMQ 3.10");
+    fn a_broker_is_selected_by_its_version() {
+        assert_eq!(Choice::parse("memory"), Ok(Choice::Memory));
+        assert_eq!(Choice::parse("3.10").unwrap().to_string(), "RabbitMQ 3.10");
         assert_eq!(
-            Ask::parse("kafka").unwrap_err(),
+            Choice::parse("kafka").unwrap_err(),
             "no broker `kafka`; there is `memory`, or a version of RabbitMQ: `4`, `3.10`, `4.3.6`"
         );
     }

@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask test` runs every test there is and ends with a table.
+//! The project's own commands: `cargo xtask test` runs every test and ends with a table.
 
+mod api;
 mod bench_check;
 mod broker;
+mod broker_command;
 mod child;
 mod feature;
-mod hold;
 mod messages;
 mod mutate;
 mod obtain;
@@ -18,7 +19,8 @@ mod tally;
 mod tool;
 
 use std::env;
-use std::path::Path;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use structure::Structure;
@@ -26,136 +28,127 @@ use structure::Structure;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test [suite...]              run the suites named, or all of them; `test --help` lists them
+  test [suite...]              run the named suites, or all; `test --help` lists them
   soak --minutes <minutes> [--broker <version>] [--seed <seed>]
-                               draw faults for so long, with events under way throughout; ends with a table
-  broker install [version...]  get a RabbitMQ, as the tests do
-  broker start [version]       run one until Ctrl-C; prints where it is
-  broker stop                  end those that run
-  bench-check [--write]        count the instructions of the hot paths, and hold them against the figures that are kept
-  mutate [mutation...]         break one promise after the other in a copy, and show that a test notices
-  circles [crate...]           list the import circles of `runtime`, `macros` and `contracts`, allowed ones too
+                               run faults in a random order while events are under way; ends with a table
+  broker install [version...]  install RabbitMQ, as the tests do
+  broker start [version]       run a RabbitMQ until Ctrl-C; prints its address
+  broker stop                  stop every RabbitMQ that `broker start` runs
+  bench-check [--write]        count the instructions of the hot paths and compare them with the committed figures
+  mutate [mutation...]         break one promise after the other in a copy, and show that a test fails
   structure [--write-exceptions]
-                               check that there are no other circles and no name for two types; print the figures
-  messages [--write]           print every compile error with its code; or write docs/mistakes.md anew
+                               check imports and type names of the three crates; prints the figures
+  circles [crate...]           list the import circles of `runtime`, `macros` and `contracts`, exceptions too
+  api [--write]                compare the public API with docs/api, or write it there
+  messages [file]              print every compile error with the code that causes it, or write the page to a file
 ";
+
+/// Why a command did not succeed.
+enum Fault {
+    /// The command line is wrong.
+    Usage(String),
+    Failed(String),
+}
+
+/// Whether what the command checks is as it should be.
+type Done = Result<bool, Fault>;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    match args.as_slice() {
+    let done = match args.as_slice() {
         ["test", rest @ ..] => test(rest),
-        ["broker", rest @ ..] => broker(rest),
+        ["broker", rest @ ..] => {
+            usage(broker_command::BrokerCommand::parse(rest)).and_then(|command| succeeded(command.run()))
+        }
         ["mutate", rest @ ..] => mutate(rest),
-        ["soak", rest @ ..] => soak(rest),
-        ["messages", rest @ ..] => messages(rest),
-        ["bench-check", rest @ ..] => bench_check(rest),
-        ["circles", rest @ ..] => circles(rest),
+        ["soak", rest @ ..] => usage(soak::Soak::parse(rest)).and_then(|soak| succeeded(soak.run(&root()))),
         ["structure", rest @ ..] => check_structure(rest),
+        ["circles", rest @ ..] => circles(rest),
+        ["api", rest @ ..] => check_api(rest),
+        ["messages", rest @ ..] => messages(rest),
+        ["bench-check", rest @ ..] => {
+            usage(bench_check::Mode::parse(rest)).and_then(|mode| failed(mode.run(&root())))
+        }
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
-            ExitCode::SUCCESS
+            Ok(true)
         }
-        [] => misused("no command given"),
-        [other, ..] => misused(&format!("no command `{other}`")),
-    }
-}
-
-fn test(args: &[&str]) -> ExitCode {
-    if args.iter().any(|arg| matches!(*arg, "--help" | "-h")) {
-        print!("{}", suite::help());
-        return ExitCode::SUCCESS;
-    }
-    match suite::select(args) {
-        Ok(jobs) if run::all(&jobs) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(fault) => misused(&fault),
-    }
-}
-
-fn soak(args: &[&str]) -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    match soak::Soak::parse(args).map(|soak| soak.run(&root)) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(fault)) => {
-            eprintln!("xtask: {fault}");
-            ExitCode::FAILURE
-        }
-        Err(fault) => misused(&fault),
-    }
-}
-
-fn broker(args: &[&str]) -> ExitCode {
-    match hold::Order::parse(args).map(|order| order.run()) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(fault)) => {
-            eprintln!("xtask: {fault}");
-            ExitCode::FAILURE
-        }
-        Err(fault) => misused(&fault),
-    }
-}
-
-fn mutate(args: &[&str]) -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    if args.iter().any(|arg| matches!(*arg, "--help" | "-h")) {
-        return done(mutate::help(&root).map(|help| print!("{help}")));
-    }
-    match mutate::run(&root, args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(fault) => misused(&fault),
-    }
-}
-
-fn bench_check(args: &[&str]) -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    // It names files to look at.
-    let root = root.canonicalize().unwrap_or(root);
-    let order = match bench_check::Order::parse(args) {
-        Ok(order) => order,
-        Err(fault) => return misused(&fault),
+        [] => Err(Fault::Usage("no command given".to_owned())),
+        [other, ..] => Err(Fault::Usage(format!("no command `{other}`"))),
     };
-    match order.run(&root) {
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(fault) => done(Err(fault)),
-    }
-}
-
-fn circles(args: &[&str]) -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    if let Some(unknown) = args.iter().find(|arg| !structure::CRATES.contains(arg)) {
-        let known = structure::CRATES.join(", ");
-        return misused(&format!("no crate `{unknown}` to check; there are {known}"));
-    }
-    let folders = structure::CRATES
-        .iter()
-        .filter(|folder| args.is_empty() || args.contains(folder));
-    let circles: Result<String, _> = folders
-        .map(|folder| Structure::read(&root, folder).map(|structure| structure.circles()))
-        .collect();
-    done(circles.map(|circles| print!("{circles}")))
-}
-
-fn check_structure(args: &[&str]) -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    match args {
-        [] => {}
-        ["--write-exceptions"] => return done(structure::write_exceptions(&root)),
-        [other, ..] => {
-            return misused(&format!(
-                "no option `{other}` of `structure`; there is `--write-exceptions`"
-            ));
+        Err(Fault::Failed(fault)) => {
+            eprintln!("xtask: {fault}");
+            ExitCode::FAILURE
         }
+        // Another exit code than that of a failed test.
+        Err(Fault::Usage(fault)) => {
+            eprint!("xtask: {fault}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    root.canonicalize().unwrap_or(root)
+}
+
+fn usage<T>(result: Result<T, String>) -> Result<T, Fault> {
+    result.map_err(Fault::Usage)
+}
+
+fn failed<T>(result: Result<T, impl Display>) -> Result<T, Fault> {
+    result.map_err(|fault| Fault::Failed(fault.to_string()))
+}
+
+fn succeeded(result: Result<(), impl Display>) -> Done {
+    failed(result.map(|()| true))
+}
+
+/// Whether the only option of a command is given.
+fn option(args: &[&str], command: &str, option: &str) -> Result<bool, Fault> {
+    match args {
+        [] => Ok(false),
+        [arg] if *arg == option => Ok(true),
+        [other, ..] => Err(Fault::Usage(format!(
+            "no option `{other}` of `{command}`; there is `{option}`"
+        ))),
+    }
+}
+
+fn is_help(args: &[&str]) -> bool {
+    args.iter().any(|arg| matches!(*arg, "--help" | "-h"))
+}
+
+fn test(args: &[&str]) -> Done {
+    if is_help(args) {
+        print!("{}", suite::help());
+        return Ok(true);
+    }
+    usage(suite::select(args)).map(|jobs| run::all(&jobs, &root()))
+}
+
+fn mutate(args: &[&str]) -> Done {
+    if is_help(args) {
+        print!("{}", failed(mutate::help(&root()))?);
+        return Ok(true);
+    }
+    usage(mutate::run(&root(), args))
+}
+
+fn check_structure(args: &[&str]) -> Done {
+    if option(args, "structure", "--write-exceptions")? {
+        return succeeded(structure::write_exceptions(&root()));
     }
     let structures = structure::CRATES
         .iter()
-        .map(|folder| Structure::read(&root, folder));
-    let structures = match structures.collect::<Result<Vec<_>, _>>() {
-        Ok(structures) => structures,
-        Err(fault) => return done(Err(fault)),
-    };
+        .map(|folder| Structure::read(&root(), folder));
+    let structures = failed(structures.collect::<Result<Vec<_>, _>>())?;
     print!("{}", structure::figures_head());
     for structure in &structures {
         print!("{}", structure.figures());
@@ -164,43 +157,39 @@ fn check_structure(args: &[&str]) -> ExitCode {
     for fault in &faults {
         println!("\n{fault}");
     }
-    if faults.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    Ok(faults.is_empty())
 }
 
-/// The exit code of what may fail.
-fn done(result: Result<(), impl std::fmt::Display>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("xtask: {fault}");
-            ExitCode::FAILURE
+fn circles(args: &[&str]) -> Done {
+    if let Some(unknown) = args.iter().find(|arg| !structure::CRATES.contains(arg)) {
+        let known = structure::CRATES.join(", ");
+        return Err(Fault::Usage(format!(
+            "no crate `{unknown}` to check; there are {known}"
+        )));
+    }
+    for folder in structure::CRATES {
+        if args.is_empty() || args.contains(folder) {
+            print!("{}", failed(Structure::read(&root(), folder))?.circles());
         }
     }
+    Ok(true)
 }
 
-fn messages(args: &[&str]) -> ExitCode {
-    let writes = match args {
-        [] => false,
-        ["--write"] => true,
-        [other, ..] => return misused(&format!("no option `{other}` of `messages`; there is `--write`")),
-    };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let written = messages::Page::read(&root).and_then(|page| {
-        if writes {
-            return messages::write(&root, &page);
+fn check_api(args: &[&str]) -> Done {
+    let is_write = option(args, "api", "--write")?;
+    Ok(api::run(&root(), is_write))
+}
+
+fn messages(args: &[&str]) -> Done {
+    let page = failed(messages::Page::read(&root()))?;
+    match args {
+        [] => {
+            print!("{page}");
+            Ok(true)
         }
-        print!("{page}");
-        Ok(())
-    });
-    done(written)
-}
-
-/// Says what is wrong with the command line. Two, where one means that a test failed.
-fn misused(fault: &str) -> ExitCode {
-    eprint!("xtask: {fault}\n\n{USAGE}");
-    ExitCode::from(2)
+        [file] if !file.starts_with('-') => succeeded(page.write(Path::new(file))),
+        _ => Err(Fault::Usage(
+            "`messages` takes the name of one file, or nothing".to_owned(),
+        )),
+    }
 }

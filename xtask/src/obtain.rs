@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fmt, fs, io, process};
 
 use tidings_broker::{Install, Place, Version};
@@ -61,6 +61,10 @@ const OLDEST: &str = "3.10";
 /// Debian's releases that stay with a version. What is in none of them is looked for in the suite that moves on.
 const RELEASES: [(&str, &str); 2] = [("bookworm", "3.10"), ("trixie", "4.0")];
 const MOVING: &str = "sid";
+
+/// The time limits of a question and of a download.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+const FETCH_LIMIT: Duration = Duration::from_mins(15);
 
 const PACKAGE: &str = "rabbitmq-server";
 
@@ -389,9 +393,9 @@ fn answer(program: &str, args: &[&str]) -> Option<String> {
     let mut said = String::new();
     let mut command = Command::new(program);
     command.args(args).env("LC_ALL", "C").stderr(Stdio::null());
-    let soon = Instant::now() + Duration::from_secs(15);
-    let end = child::run(&mut command, soon, |line| {
+    let end = child::run(&mut command, ANSWER_LIMIT, |line| {
         said.push_str(&String::from_utf8_lossy(line));
+        false
     });
     end.is_ok_and(|end| end.fault().is_none()).then_some(said)
 }
@@ -403,9 +407,9 @@ fn fetch(program: &str, args: &[&str]) -> Result<(), String> {
         .args(args)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("RUNLEVEL", "1");
-    let in_time = Instant::now() + Duration::from_mins(15);
-    let end = child::run(&mut command, in_time, |line| {
+    let end = child::run(&mut command, FETCH_LIMIT, |line| {
         print!("{}", String::from_utf8_lossy(line));
+        false
     });
     match end {
         Ok(end) => end

@@ -1,39 +1,41 @@
-//! Runs suites, one after the other, and prints what they came to.
+//! Runs suites one after the other, and prints the table.
 
 use std::path::Path;
 use std::time::Instant;
 
-use crate::broker::{Broker, Stock};
+use crate::broker::{Broker, Installs};
 use crate::obtain;
 use crate::suite::{Form, Job, Suite};
 use crate::table::{Row, Table};
 use crate::tally::Tally;
 
-/// Runs the suites, each on each of its brokers, and prints the table; whether all passed.
-pub(crate) fn all(jobs: &[Job]) -> bool {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut stock = Stock::default();
+/// Runs each suite on each of its brokers and prints the table. Returns whether all passed.
+pub(crate) fn all(jobs: &[Job], root: &Path) -> bool {
+    let mut installs = Installs::default();
     let mut table = Table::default();
-    for Job { suite, form, asks } in jobs {
+    for Job { suite, form, choices } in jobs {
         let mut done = Vec::new();
-        for ask in asks {
-            let broker = stock.get(ask);
+        for choice in choices {
+            let broker = installs.get(choice);
             let started = Instant::now();
             let (on, tally) = match broker {
                 Ok(broker) if done.contains(&broker) => {
-                    println!("\n==> {}: {ask} is {broker}, which it has run on", suite.name);
+                    println!(
+                        "\n==> {}: {choice} is {broker}, on which the suite has just run",
+                        suite.name
+                    );
                     continue;
                 }
                 Ok(broker) => {
                     let on = broker.to_string();
-                    let tally = one(suite, *form, &broker, &root);
+                    let tally = one(suite, *form, &broker, root);
                     done.push(broker);
                     (on, tally)
                 }
                 Err(fault) => {
                     let mut tally = Tally::default();
                     tally.fault(1, fault);
-                    (ask.to_string(), tally)
+                    (choice.to_string(), tally)
                 }
             };
             table.push(Row {
@@ -46,11 +48,14 @@ pub(crate) fn all(jobs: &[Job]) -> bool {
     }
     let idle: Vec<&str> = jobs
         .iter()
-        .filter(|job| job.asks.is_empty())
+        .filter(|job| job.choices.is_empty())
         .map(|job| job.suite.name)
         .collect();
     if !idle.is_empty() {
-        println!("\nnot run, for they run on RabbitMQ only: {}", idle.join(", "));
+        println!(
+            "\nnot run, because they run on RabbitMQ only: {}",
+            idle.join(", ")
+        );
     }
     print!("\n{table}");
     table.passed()
@@ -71,13 +76,13 @@ fn one(suite: &Suite, form: Form, broker: &Broker, root: &Path) -> Tally {
             return tally;
         }
     };
-    let deadline = Instant::now() + suite.deadline * form.deadlines();
+    let time_limit = suite.time_limit * form.time_limits();
     for step in steps {
         match broker {
             Broker::None => println!("\n==> {}: {step}", suite.name),
             _ => println!("\n==> {} on {broker}: {step}", suite.name),
         }
-        tally.add(step.run(root, broker, form, deadline));
+        tally.add(step.run(root, broker, form, time_limit));
     }
     if tally.passed + tally.failed == 0 {
         tally.fault(1, "ran no test".to_owned());

@@ -1,20 +1,23 @@
-//! The soak: faults drawn one after the other, for as long as is asked for.
+//! `cargo xtask soak`: runs faults in a random order for a number of minutes.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use crate::broker::{Ask, Kind, Stock};
+use crate::broker::{Choice, Installs, Kind};
 use crate::child;
 use crate::tool::CARGO;
 
-/// How long beside its time a soak may take: a first build, and what it settles at its end.
-const BESIDE: Duration = Duration::from_mins(30);
+/// The time limit of a soak beyond its own minutes, for its last events.
+const MARGIN: Duration = Duration::from_mins(30);
+/// A build may take long on a slow machine. The limit only ends one that hangs.
+const BUILD_LIMIT: Duration = Duration::from_hours(3);
 
-/// A soak that was asked for.
+/// The options of a soak.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Soak {
     minutes: u64,
-    ask: Ask,
+    broker: Choice,
     seed: Option<u64>,
 }
 
@@ -22,7 +25,7 @@ impl Soak {
     // --minutes 30
     // --minutes 30 --broker 4 --seed 7
     pub(crate) fn parse(args: &[&str]) -> Result<Self, String> {
-        let (mut minutes, mut ask, mut seed) = (None, None, None);
+        let (mut minutes, mut broker, mut seed) = (None, None, None);
         let mut args = args.iter();
         while let Some(&option) = args.next() {
             let value = args.next().copied().unwrap_or_default();
@@ -34,7 +37,7 @@ impl Soak {
             match option {
                 "--minutes" => minutes = Some(number()?),
                 "--seed" => seed = Some(number()?),
-                "--broker" => ask = Some(Ask::parse(value)?),
+                "--broker" => broker = Some(Choice::parse(value)?),
                 _ => {
                     return Err(format!(
                         "no option `{option}` of `soak`; there are `--minutes`, `--broker` and `--seed`"
@@ -42,39 +45,46 @@ impl Soak {
                 }
             }
         }
-        let ask = ask.unwrap_or_else(Ask::at_hand);
-        if ask.kind() != Kind::RabbitMq {
+        let broker = broker.unwrap_or_else(Choice::at_hand);
+        if broker.kind() != Kind::RabbitMq {
             return Err("a soak runs on RabbitMQ; write a version, such as `--broker 4`".to_owned());
         }
         Ok(Self {
             minutes: minutes.ok_or("a soak needs a time; write `--minutes 30`")?,
-            ask,
+            broker,
             seed,
         })
     }
 
-    /// Runs it, its output passed on as it comes.
+    /// Builds and runs the soak, and passes its output on.
     pub(crate) fn run(&self, root: &Path) -> Result<(), String> {
-        let broker = Stock::default().get(&self.ask)?;
-        let mut command = CARGO.command();
-        command
-            .args(["run", "--quiet", "-p", "tidings-faults", "--bin", "soak", "--"])
-            .args(["--minutes", &self.minutes.to_string()])
-            .current_dir(root);
+        let broker = Installs::default().get(&self.broker)?;
+        let cargo = |command: &str| {
+            let mut cargo = CARGO.command();
+            cargo
+                .args([command, "--quiet", "-p", "tidings-faults", "--bin", "soak"])
+                .current_dir(root);
+            cargo
+        };
+        run(&mut cargo("build"), BUILD_LIMIT)?;
+        let mut soak = cargo("run");
+        soak.args(["--", "--minutes", &self.minutes.to_string()]);
         if let Some(seed) = self.seed {
-            command.args(["--seed", &seed.to_string()]);
+            soak.args(["--seed", &seed.to_string()]);
         }
-        broker.tell(&mut command);
-        let deadline = Instant::now() + Duration::from_secs(self.minutes * 60) + BESIDE;
-        let end = child::run(&mut command, deadline, |line| {
-            print!("{}", String::from_utf8_lossy(line));
-        })
-        .map_err(|error| format!("cannot run the soak: {error}"))?;
-        match end.fault() {
-            None => Ok(()),
-            Some(fault) => Err(format!("the soak {fault}")),
-        }
+        broker.set(&mut soak);
+        run(&mut soak, Duration::from_secs(self.minutes * 60) + MARGIN)
     }
+}
+
+fn run(command: &mut Command, time_limit: Duration) -> Result<(), String> {
+    let end = child::run(command, time_limit, |line| {
+        print!("{}", String::from_utf8_lossy(line));
+        false
+    })
+    .map_err(|error| format!("cannot run the soak: {error}"))?;
+    end.fault()
+        .map_or(Ok(()), |fault| Err(format!("the soak {fault}")))
 }
 
 #[cfg(test)]
@@ -85,12 +95,15 @@ mod tests {
     fn a_soak_has_a_time_a_broker_and_a_seed() {
         let soak = Soak::parse(&["--minutes", "30", "--broker", "4", "--seed", "7"]).unwrap();
         assert_eq!((soak.minutes, soak.seed), (30, Some(7)));
-        assert_eq!(soak.ask.to_string(), "RabbitMQ 4");
-        assert_eq!(Soak::parse(&["--minutes", "1"]).unwrap().ask, Ask::at_hand());
+        assert_eq!(soak.broker.to_string(), "RabbitMQ 4");
+        assert_eq!(
+            Soak::parse(&["--minutes", "1"]).unwrap().broker,
+            Choice::at_hand()
+        );
     }
 
     #[test]
-    fn what_is_missing_or_wrong_says_what_to_write() {
+    fn a_missing_or_wrong_option_is_an_error_that_says_what_to_write() {
         for (args, fault) in [
             (&[][..], "a soak needs a time; write `--minutes 30`"),
             (

@@ -1,7 +1,9 @@
-//! One command of a suite, and how its success is told.
+//! One command of a suite, and how many tests its result counts for.
 
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fmt};
 
 use crate::broker::Broker;
 use crate::child;
@@ -9,91 +11,158 @@ use crate::suite::Form;
 use crate::tally::{Libtest, Tally};
 use crate::tool::CARGO;
 
-/// One cargo command of a suite.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How long a build may take. It only ends a build that hangs: a slow machine takes an hour for a cold one.
+const BUILD_LIMIT: Duration = Duration::from_hours(3);
+
+/// A command to run in the workspace.
+#[derive(Debug)]
 pub(crate) struct Step {
+    /// The arguments of cargo.
     args: Vec<String>,
-    proof: Proof,
+    kind: Kind,
 }
 
-/// What shows that a command did what it is there for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Proof {
-    /// Its test binaries' own counts.
-    Libtest,
-    /// That it exits with success: one test.
-    Success,
-    /// That its dependency tree names none of these packages: one test.
+#[derive(Debug)]
+enum Kind {
+    /// `cargo test`: as many tests as libtest counts. The tests are built first, without the suite's time limit.
+    Tests,
+    /// The cargo command succeeds: one test.
+    Succeeds,
+    /// Cargo builds the binary of this name, then it runs and succeeds: one test.
+    Runs(&'static str),
+    /// Like `Succeeds`, with rustdoc writing JSON. The pinned rustdoc accepts the unstable option in this script only.
+    RustdocJson,
+    /// The dependency tree names none of these packages: one test.
     Lacks(&'static [&'static str]),
 }
 
 impl Step {
     /// `cargo test`, counted test by test.
     pub(crate) fn tests(args: &str) -> Self {
-        // One binary's failure must not hide what the next one would say.
-        Self::cargo(&format!("test {args} --no-fail-fast"), Proof::Libtest)
+        // One binary's failure must not hide the failures of the next.
+        Self::cargo(&format!("test {args} --no-fail-fast"), Kind::Tests)
     }
 
     /// A cargo command that counts as one test, passed when it succeeds.
     pub(crate) fn succeeds(args: &str) -> Self {
-        Self::cargo(args, Proof::Success)
+        Self::cargo(args, Kind::Succeeds)
+    }
+
+    /// A binary that counts as one test, passed when it succeeds.
+    pub(crate) fn runs(args: &str, binary: &'static str) -> Self {
+        Self::cargo(&format!("build {args} --bin {binary}"), Kind::Runs(binary))
+    }
+
+    /// `cargo doc` into `target/doc/*.json`, with every warning an error.
+    pub(crate) fn rustdoc_json(args: &str) -> Self {
+        Self::cargo(&format!("doc {args}"), Kind::RustdocJson)
     }
 
     /// A dependency tree that must name none of `packages`.
     pub(crate) fn lacks(packages: &'static [&'static str], args: &str) -> Self {
-        Self::cargo(&format!("tree {args} --prefix none"), Proof::Lacks(packages))
+        Self::cargo(&format!("tree {args} --prefix none"), Kind::Lacks(packages))
     }
 
-    fn cargo(args: &str, proof: Proof) -> Self {
+    fn cargo(args: &str, kind: Kind) -> Self {
         Self {
             args: args.split_whitespace().map(str::to_owned).collect(),
-            proof,
+            kind,
         }
     }
 
-    /// Runs the command in the workspace, its output passed on as it comes.
-    pub(crate) fn run(&self, root: &Path, broker: &Broker, form: Form, deadline: Instant) -> Tally {
-        let mut command = CARGO.command();
-        command
-            .args(&self.args)
-            .current_dir(root)
-            .env("RUST_BACKTRACE", "1");
-        // A test run reads snapshots; it never writes them, and never waves them through.
-        command.env("INSTA_UPDATE", "no").env_remove("INSTA_FORCE_PASS");
-        broker.tell(&mut command);
-        form.tell(&mut command);
-
-        let mut libtest = Libtest::default();
-        let mut packages = Vec::new();
-        let end = child::run(&mut command, deadline, |line| {
-            let line = String::from_utf8_lossy(line);
-            print!("{line}");
-            let line = line.trim_end();
-            match self.proof {
-                Proof::Libtest => libtest.hear(line),
-                Proof::Success => {}
-                Proof::Lacks(_) => packages.extend(line.split_whitespace().next().map(str::to_owned)),
-            }
-        });
-        let fault = match end {
-            Ok(end) => end.fault(),
-            Err(error) => Some(format!("could not be run: {error}")),
+    /// Runs the command in the workspace, and passes its output on. `time_limit` is for one test, not for a build.
+    pub(crate) fn run(&self, root: &Path, broker: &Broker, form: Form, time_limit: Duration) -> Tally {
+        let command = || {
+            let mut command = CARGO.command();
+            command.args(&self.args);
+            prepare(&mut command, root, broker);
+            form.set(&mut command);
+            command
         };
-        match &self.proof {
-            Proof::Libtest => libtest.judge(&self.to_string(), fault),
-            Proof::Success => self.once(fault),
-            Proof::Lacks(unwanted) => self.once(fault.or_else(|| stray(unwanted, &packages))),
+        match &self.kind {
+            Kind::Tests => {
+                let mut build = command();
+                build.args(["--no-run", "--quiet"]);
+                if let Some(fault) = output(&mut build, BUILD_LIMIT) {
+                    return once(&format!("{self} --no-run"), Some(fault));
+                }
+                let mut libtest = Libtest::default();
+                let end = child::run(&mut command(), time_limit, |line| {
+                    libtest.read_line(print_line(line).trim_end())
+                });
+                libtest.result(&self.to_string(), fault_of(end))
+            }
+            Kind::Succeeds => once(&self.to_string(), output(&mut command(), BUILD_LIMIT)),
+            Kind::RustdocJson => {
+                let mut command = command();
+                command.env("RUSTDOC", root.join("tests/api/rustdoc"));
+                command.env(
+                    "RUSTDOCFLAGS",
+                    "-D warnings -Z unstable-options --output-format json",
+                );
+                once(&self.to_string(), output(&mut command, BUILD_LIMIT))
+            }
+            Kind::Runs(binary) => {
+                if let Some(fault) = output(&mut command(), BUILD_LIMIT) {
+                    return once(&self.to_string(), Some(fault));
+                }
+                let mut command = Command::new(target(root).join("debug").join(binary));
+                prepare(&mut command, root, broker);
+                once(binary, output(&mut command, time_limit))
+            }
+            Kind::Lacks(unwanted) => {
+                let mut packages = Vec::new();
+                let end = child::run(&mut command(), BUILD_LIMIT, |line| {
+                    packages.extend(print_line(line).split_whitespace().next().map(str::to_owned));
+                    false
+                });
+                let fault = fault_of(end).or_else(|| stray(unwanted, &packages));
+                once(&self.to_string(), fault)
+            }
         }
     }
+}
 
-    fn once(&self, fault: Option<String>) -> Tally {
-        let mut tally = Tally::default();
-        match fault {
-            None => tally.passed = 1,
-            Some(fault) => tally.fault(1, format!("`{self}` {fault}")),
-        }
-        tally
+fn prepare(command: &mut Command, root: &Path, broker: &Broker) {
+    command.current_dir(root).env("RUST_BACKTRACE", "1");
+    // A test run compares snapshots. It never writes them, and never accepts a difference.
+    command.env("INSTA_UPDATE", "no").env_remove("INSTA_FORCE_PASS");
+    broker.set(command);
+}
+
+/// Where cargo builds.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
+}
+
+fn print_line(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line).into_owned();
+    print!("{line}");
+    line
+}
+
+/// Runs a command and passes its output on; how it failed, if it did.
+fn output(command: &mut Command, time_limit: Duration) -> Option<String> {
+    fault_of(child::run(command, time_limit, |line| {
+        print_line(line);
+        false
+    }))
+}
+
+fn fault_of(end: std::io::Result<child::End>) -> Option<String> {
+    match end {
+        Ok(end) => end.fault(),
+        Err(error) => Some(format!("could not be run: {error}")),
     }
+}
+
+fn once(command: &str, fault: Option<String>) -> Tally {
+    let mut tally = Tally::default();
+    match fault {
+        None => tally.passed = 1,
+        Some(fault) => tally.fault(1, format!("`{command}` {fault}")),
+    }
+    tally
 }
 
 /// What is wrong with a dependency tree.
@@ -109,8 +178,8 @@ fn stray(unwanted: &[&str], packages: &[String]) -> Option<String> {
     (!found.is_empty()).then(|| format!("names {}", found.join(" and ")))
 }
 
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cargo {}", self.args.join(" "))
     }
 }
@@ -124,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_without_the_unwanted_is_fine() {
+    fn a_tree_without_the_unwanted_packages_passes() {
         assert_eq!(
             stray(
                 &["tokio", "lapin"],
@@ -141,12 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_that_says_nothing_proves_nothing() {
+    fn an_empty_tree_is_a_failure() {
         assert_eq!(stray(&["tokio"], &[]).as_deref(), Some("names no package at all"));
     }
 
     #[test]
-    fn a_step_reads_as_its_command() {
+    fn a_step_is_shown_as_its_command() {
         assert_eq!(
             Step::tests("-p tidings --lib").to_string(),
             "cargo test -p tidings --lib --no-fail-fast"

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 use std::{fs, io};
 
-use crate::broker::{Ask, Kind};
+use crate::broker::{Choice, Kind};
 use crate::feature;
 use crate::step::Step;
 use crate::tool::{C_COMPILER, CARGO, GIT, NODE, NPM, OPENSSL, PYTHON, SHELL, Tool};
@@ -14,16 +14,16 @@ use crate::tool::{C_COMPILER, CARGO, GIT, NODE, NPM, OPENSSL, PYTHON, SHELL, Too
 /// Tests that are named, run and counted together.
 #[derive(Debug)]
 pub(crate) struct Suite {
-    /// What `cargo xtask test` calls it.
+    /// Its name on the command line.
     pub(crate) name: &'static str,
     /// What it shows, in half a line.
     about: &'static str,
-    /// What it can run on. Each broker of these kinds that is asked for carries the whole suite once.
+    /// The kinds of broker that it can run on. It runs once on each selected broker of these kinds.
     brokers: &'static [Kind],
     /// The programs it needs.
     pub(crate) tools: &'static [Tool],
-    /// How long it may take on one broker, a first build on a slow machine included.
-    pub(crate) deadline: Duration,
+    /// How long one test may take. The time of a build does not count.
+    pub(crate) time_limit: Duration,
     steps: Steps,
 }
 
@@ -31,31 +31,53 @@ pub(crate) struct Suite {
 #[derive(Debug)]
 enum Steps {
     Fixed(fn() -> Vec<Step>),
-    /// From the runtime's manifest.
+    /// One for each feature in the runtime's manifest.
     Features,
 }
 
-const BUILD: Duration = Duration::from_mins(20);
+const TEST_LIMIT: Duration = Duration::from_mins(20);
+/// For tests that run a compiler.
+const COMPILING_TEST_LIMIT: Duration = Duration::from_hours(2);
 const TOOLS: &[Tool] = &[CARGO, SHELL, C_COMPILER, OPENSSL];
 
-/// Suites that take too long to be part of all: each is run by its name.
+/// The longest suites run only when the command line names them.
 const ONLY_NAMED: &[&str] = &["faults"];
 
-/// Every suite, in the order in which they run: what is wrong everywhere shows first where it is smallest.
+/// The packages and features of almost every build. Cargo resolves features for the packages of one command together, so
+/// commands with different packages build the dependencies and the runtime several times.
+const SHARED: &str = "--workspace --all-features";
+
+/// Tests of the shared build.
+fn tests(targets: &str) -> Step {
+    Step::tests(&format!("{SHARED} {targets}"))
+}
+
+/// Rustdoc's JSON for `tidings-api`, which reads it from the target folder.
+pub(crate) fn api_docs() -> Step {
+    Step::rustdoc_json(&format!("{SHARED} --no-deps"))
+}
+
+/// Every suite, in the order in which they run. The smallest tests come first: they show a common fault best.
 const SUITES: &[Suite] = &[
     Suite {
         name: "unit",
-        about: "the unit tests of the macros, the runtime and these commands",
+        about: "the unit tests of every package, and the structure of the three crates",
         brokers: &[Kind::None],
         tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, GIT],
-        deadline: BUILD,
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--lib --bin xtask --test runtime --test attempts")]),
+    },
+    Suite {
+        name: "api",
+        about: "documentation without warnings, public API as in docs/api, licences and Rust version of dependencies",
+        brokers: &[Kind::None],
+        tools: TOOLS,
+        time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| {
             vec![
-                Step::tests("-p tidings-macros -p tidings --lib --all-features"),
-                Step::tests("-p tidings-broker --lib"),
-                Step::tests("-p tidings-tests --test runtime --test attempts"),
-                Step::tests("-p tidings-paths --lib"),
-                Step::tests("-p xtask"),
+                api_docs(),
+                Step::runs(SHARED, "tidings-api"),
+                tests("--test dependencies"),
             ]
         }),
     },
@@ -64,19 +86,19 @@ const SUITES: &[Suite] = &[
         about: "each feature builds alone, none brings tokio or lapin, the crates package",
         brokers: &[Kind::None],
         tools: TOOLS,
-        deadline: BUILD,
+        time_limit: TEST_LIMIT,
         steps: Steps::Features,
     },
     Suite {
         name: "ui",
-        about: "compile errors and expanded code, held against the reviewed files",
+        about: "compile errors and expanded code equal the reviewed files",
         brokers: &[Kind::None],
         tools: TOOLS,
-        deadline: BUILD,
+        time_limit: COMPILING_TEST_LIMIT,
         steps: Steps::Fixed(|| {
             vec![
-                Step::tests("-p tidings-tests --test ui --test expansions --test emitted"),
-                Step::succeeds("clippy -p tidings-tests --test emitted --no-deps -- -D warnings"),
+                tests("--test ui --test expansions --test emitted"),
+                Step::succeeds(&format!("clippy {SHARED} --test emitted -- -D warnings")),
             ]
         }),
     },
@@ -85,23 +107,23 @@ const SUITES: &[Suite] = &[
         about: "what the derive and the attribute produce, used as a user would",
         brokers: &[Kind::None],
         tools: TOOLS,
-        deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test macros")]),
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--test macros")]),
     },
     Suite {
         name: "contracts",
-        about: "what is exported of each type, on any features of others, and what a changed contract is told",
+        about: "exported schemas, whatever features other crates enable, and the result for each changed contract",
         brokers: &[Kind::None],
         tools: TOOLS,
-        deadline: BUILD,
+        time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| {
             vec![
-                Step::tests("-p tidings-contracts --lib --tests"),
-                Step::tests("-p tidings-tests --test consumed"),
-                Step::tests("-p tidings-contract-edits"),
-                // A thousand types, and what serde does with each other's events.
-                Step::tests("-p tidings-contract-truth"),
-                // The same files whatever other crates have `serde_json` and schemars do.
+                // `families` compares a thousand types with what serde reads.
+                tests(
+                    "--test check --test export --test judge --test rules --test schemas --test consumed \
+                     --test verdicts --test families",
+                ),
+                // The exported files are the same whatever features other crates enable.
                 Step::tests(
                     "-p tidings-contracts --test export --features schemars/preserve_order,serde_json/arbitrary_precision",
                 ),
@@ -113,101 +135,100 @@ const SUITES: &[Suite] = &[
         about: "the promises that every broker keeps",
         brokers: &[Kind::Memory, Kind::RabbitMq],
         tools: TOOLS,
-        deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test conformance")]),
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--test conformance")]),
     },
     Suite {
         name: "nodes",
-        about: "the RabbitMQ of the tests: nodes start, die, come back, and leave nothing behind",
+        about: "the RabbitMQ nodes of the tests start, die, restart, and leave nothing behind",
         brokers: &[Kind::RabbitMq],
         tools: TOOLS,
-        deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-broker --test nodes")]),
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--test nodes")]),
     },
     Suite {
         name: "rabbitmq",
-        about: "what RabbitMQ alone can show: confirms, reconnection, a consumer that dies",
+        about: "what only RabbitMQ can show: confirms, reconnection, a consumer that dies",
         brokers: &[Kind::RabbitMq],
         tools: TOOLS,
-        deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-tests --test rabbitmq")]),
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--test rabbitmq")]),
     },
     Suite {
         name: "faults",
         about: "brokers, networks and processes that fail while events are under way: none is lost",
         brokers: &[Kind::RabbitMq],
         tools: TOOLS,
-        deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-faults")]),
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--test faults")]),
     },
     Suite {
         name: "interop",
-        about: "services in Node, Nest, TypeScript and Python, over RabbitMQ: their events to us, ours to them",
+        about: "services in Node, Nest, TypeScript and Python exchange events with ours over RabbitMQ",
         brokers: &[Kind::RabbitMq],
         tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM, PYTHON],
-        deadline: BUILD,
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--test interop --test typed")]),
+    },
+    Suite {
+        name: "documents",
+        about: "tools of others accept our AsyncAPI documents and exported schemas",
+        brokers: &[Kind::None],
+        tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM],
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--test judged")]),
+    },
+    Suite {
+        name: "shop",
+        about: "the shop's own tests, then the shop: its accounts must balance",
+        brokers: &[Kind::Memory],
+        tools: TOOLS,
+        time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| {
             vec![
-                Step::tests("-p tidings-tests --test interop"),
-                Step::tests("-p tidings-documents-tests --test typed"),
+                tests(
+                    "--test asyncapi --test audit --test command --test contracts --test handlers --test services \
+                     --test stories --test topology",
+                ),
+                Step::runs(SHARED, "shop"),
             ]
         }),
     },
     Suite {
-        name: "documents",
-        about: "AsyncAPI documents and exported schemas, judged by others' tools",
-        brokers: &[Kind::None],
-        tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM],
-        deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-documents-tests --test judged")]),
-    },
-    Suite {
-        name: "shop",
-        about: "the shop's own tests, then the shop: its books must balance",
-        brokers: &[Kind::Memory],
-        tools: TOOLS,
-        deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p shop"), Step::succeeds("run -p shop")]),
-    },
-    Suite {
         name: "shop-killed",
-        about: "the shop as three processes, one of them killed in the middle: its books must balance",
+        about: "the shop as three processes, one of which is killed: its accounts must balance",
         brokers: &[Kind::RabbitMq],
         tools: TOOLS,
-        deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p shop --test processes")]),
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--test processes")]),
     },
     Suite {
         name: "quickstart",
         about: "the README's example runs",
         brokers: &[Kind::Memory],
         tools: TOOLS,
-        deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::succeeds("run -p quickstart")]),
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![Step::runs(SHARED, "quickstart")]),
     },
     Suite {
         name: "docs",
         about: "every code block of the documentation and the README",
         brokers: &[Kind::None],
         tools: TOOLS,
-        deadline: BUILD,
-        steps: Steps::Fixed(|| {
-            vec![Step::tests(
-                "--doc -p tidings -p tidings-contracts --all-features",
-            )]
-        }),
+        time_limit: TEST_LIMIT,
+        steps: Steps::Fixed(|| vec![tests("--doc")]),
     },
 ];
 
 impl Suite {
-    /// Which of the brokers asked for it runs on.
-    fn on(&self, asks: &[Ask]) -> Vec<Ask> {
+    /// The selected brokers that it can run on.
+    fn on(&self, choices: &[Choice]) -> Vec<Choice> {
         match self.brokers {
-            [Kind::None] => vec![Ask::None],
-            [Kind::Memory] => vec![Ask::Memory],
-            kinds => asks
+            [Kind::None] => vec![Choice::None],
+            [Kind::Memory] => vec![Choice::Memory],
+            kinds => choices
                 .iter()
-                .filter(|ask| kinds.contains(&ask.kind()))
+                .filter(|choice| kinds.contains(&choice.kind()))
                 .cloned()
                 .collect(),
         }
@@ -232,72 +253,75 @@ fn feature_steps(manifest: &str) -> Vec<Step> {
     let mut steps = vec![
         Step::lacks(&["tokio", "lapin"], &format!("{bare} -e normal")),
         Step::lacks(&["tokio", "lapin"], "-p tidings-contracts -e normal"),
-        Step::succeeds(&format!("check {bare} --lib")),
+        // Without features much code has no caller, so the lints see another crate.
+        Step::succeeds(&format!("clippy {bare} --lib -- -D warnings")),
+        // With the features that their manifests name. All other builds have every feature.
+        Step::succeeds("check -p quickstart -p shop"),
     ];
     let features = feature::names(manifest).into_iter();
     steps.extend(features.map(|name| Step::succeeds(&format!("check {bare} --lib --features {name}"))));
-    // Both at once, since the runtime is built against the macros in the package beside it, not on a registry.
+    // One command: cargo builds the runtime against the macros that it has just packaged, not against a registry.
     steps.push(Step::succeeds(
         "package -p tidings-macros -p tidings -p tidings-contracts --allow-dirty",
     ));
     steps
 }
 
-/// A suite and what it is to run on.
+/// A suite and the brokers to run it on.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) suite: &'static Suite,
     pub(crate) form: Form,
-    /// None where no broker asked for is one it runs on.
-    pub(crate) asks: Vec<Ask>,
+    /// Empty if the suite runs on none of the selected brokers.
+    pub(crate) choices: Vec<Choice>,
 }
 
-/// How much a suite does that can do more or less.
+/// How much the faults suite does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// What every change has to pass.
+    /// For every change.
     Short,
-    /// What fills the tables of the documentation, in most of an hour a broker.
+    /// For the tables of the documentation: most of an hour for each broker.
     Full,
 }
 
 impl Form {
-    /// How many times a suite's deadline it may take.
-    pub(crate) fn deadlines(self) -> u32 {
+    /// The factor for the time limit of a test.
+    pub(crate) fn time_limits(self) -> u32 {
         match self {
             Self::Short => 1,
             Self::Full => 18,
         }
     }
 
-    /// Tells a cargo command about it.
-    pub(crate) fn tell(self, command: &mut Command) {
+    /// Passes the form on to a cargo command.
+    pub(crate) fn set(self, command: &mut Command) {
         match self {
             Self::Short => command.env_remove(FAULTS),
-            // Of a machine that is to handle thousands of events a second, a build without optimization takes most.
+            // An unoptimized build cannot handle thousands of events a second.
             Self::Full => command.env(FAULTS, "full").arg("--release"),
         };
     }
 }
 
-/// What tells the faults which form of them is to be run.
+/// The environment variable that names the form.
 const FAULTS: &str = "TIDINGS_TEST_FAULTS";
 
-/// What a command line asks for: the suites named, or all but those that only run by name, each once and in their own order; those that run on
-/// RabbitMQ on the brokers named, or the usual ones. `--broker` says nothing to a suite that knows one broker only.
+/// Reads the command line: the named suites, or all except those that run only when named, in the order of the list.
+/// Suites that run on RabbitMQ run on the named brokers, or on the usual ones.
 pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
     let mut names = Vec::new();
-    let mut asks = Vec::new();
+    let mut choices = Vec::new();
     let mut form = Form::Short;
     let mut args = args.iter();
     while let Some(&arg) = args.next() {
         match arg.split_once('=') {
-            Some(("--broker", broker)) => asks.push(Ask::parse(broker)?),
+            Some(("--broker", broker)) => choices.push(Choice::parse(broker)?),
             _ if arg == "--broker" => {
                 let broker = args
                     .next()
                     .ok_or("no broker after `--broker`; write `--broker 4`")?;
-                asks.push(Ask::parse(broker)?);
+                choices.push(Choice::parse(broker)?);
             }
             _ if arg == "--full" => form = Form::Full,
             _ if arg.starts_with('-') => {
@@ -315,8 +339,8 @@ pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
         let known: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
         return Err(format!("no suite `{unknown}`; there are {}", known.join(", ")));
     }
-    if asks.is_empty() {
-        asks = Ask::usual();
+    if choices.is_empty() {
+        choices = Choice::usual();
     }
     let mut jobs = Vec::new();
     for suite in SUITES {
@@ -326,17 +350,17 @@ pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
         if names.is_empty() && ONLY_NAMED.contains(&suite.name) {
             continue;
         }
-        let asks = suite.on(&asks);
-        if asks.is_empty() && !names.is_empty() {
+        let choices = suite.on(&choices);
+        if choices.is_empty() && !names.is_empty() {
             return Err(format!("suite `{}` does not run on memory", suite.name));
         }
-        // The others have one form.
+        // The other suites have one form.
         let form = if ONLY_NAMED.contains(&suite.name) {
             form
         } else {
             Form::Short
         };
-        jobs.push(Job { suite, form, asks });
+        jobs.push(Job { suite, form, choices });
     }
     Ok(jobs)
 }
@@ -344,15 +368,15 @@ pub(crate) fn select(args: &[&str]) -> Result<Vec<Job>, String> {
 const USAGE: &str = "\
 usage: cargo xtask test [--broker <broker>]... [--full] [suite...]
 
-Suites that run on RabbitMQ run on the one at hand and on the newest 4; those that run in memory, too, there as well.
-`--broker memory`, `--broker 4`, `--broker 3.10`, any version, once or more often, names others. `--full` does each of
-the faults many times, with many events, which takes most of an hour a broker; it says nothing to the other suites.
+Suites that run on RabbitMQ run on the installed version and on the newest 4. Suites that can run in memory run there
+too. `--broker memory`, `--broker 4` or `--broker 3.10` selects other brokers; repeat it for several. `--full` is for
+the suite `faults` only: many runs of each fault with many events, most of an hour for each broker.
 
-A RabbitMQ that is not there is got: from Docker where its engine runs; else, as root on Debian and Ubuntu, the
-distribution's package, whose own server is not started; a newer one as root on Debian, unpacked from a newer suite
-into the cache folder. No test touches a broker that it did not start.
+If a RabbitMQ is missing, the command gets it: from Docker if its engine runs; as root on Debian and Ubuntu from the
+distribution's package, without starting its server; as root on Debian for a newer version, by unpacking a newer Debian
+into the cache folder. No test uses a broker that it did not start.
 
-Without a name, all suites but `faults`, in this order:
+Without a name, all suites except `faults` run, in this order:
 
 ";
 
@@ -405,12 +429,12 @@ mod tests {
     fn brokers(args: &[&str], name: &str) -> Vec<String> {
         let jobs = select(args).unwrap();
         let job = jobs.iter().find(|job| job.suite.name == name);
-        job.map(|job| job.asks.iter().map(Ask::to_string).collect())
+        job.map(|job| job.choices.iter().map(Choice::to_string).collect())
             .unwrap_or_default()
     }
 
     #[test]
-    fn no_name_selects_every_suite_but_those_that_take_a_name() {
+    fn no_name_selects_every_suite_that_does_not_need_its_name() {
         let selected = select(&[]).unwrap();
         for suite in SUITES {
             let is_selected = selected.iter().any(|job| job.suite.name == suite.name);
@@ -420,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn named_suites_run_once_each_in_the_house_order() {
+    fn named_suites_run_once_each_in_the_order_of_the_list() {
         assert_eq!(
             names(&select(&["docs", "unit", "docs"]).unwrap()),
             ["unit", "docs"]
@@ -428,10 +452,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_suite_is_an_error_that_lists_those_there_are() {
+    fn an_unknown_suite_is_an_error_that_lists_the_suites() {
         let fault = select(&["unit", "units"]).unwrap_err();
         assert!(
-            fault.starts_with("no suite `units`; there are unit, features, "),
+            fault.starts_with("no suite `units`; there are unit, api, features, "),
             "{fault}"
         );
     }
@@ -449,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn named_brokers_take_the_place_of_the_usual_ones() {
+    fn named_brokers_replace_the_usual_ones() {
         let args = ["--broker", "3.10", "--broker=4"];
         for name in ["conformance", "rabbitmq"] {
             assert_eq!(brokers(&args, name), ["RabbitMQ 3.10", "RabbitMQ 4"]);
@@ -460,7 +484,50 @@ mod tests {
     }
 
     #[test]
-    fn a_suite_that_is_named_is_never_left_out() {
+    fn every_test_file_of_the_workspace_is_in_a_suite() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let listed: Vec<String> = SUITES
+            .iter()
+            .flat_map(|suite| suite.steps(&root).unwrap())
+            .map(|step| format!("{step} "))
+            .collect();
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        let workspace = read(&root.join("Cargo.toml"));
+        let members = workspace
+            .lines()
+            .skip_while(|line| !line.starts_with("members"))
+            .skip(1)
+            .take_while(|line| !line.starts_with(']'))
+            .map(|line| root.join(line.trim_matches([' ', '"', ','])));
+        let mut found = 0;
+        for member in members {
+            let manifest = read(&member.join("Cargo.toml"));
+            let mut tests: Vec<String> = manifest
+                .split("[[test]]\nname = \"")
+                .skip(1)
+                .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
+                .collect();
+            if !manifest.contains("autotests = false") {
+                let files = fs::read_dir(member.join("tests")).into_iter().flatten();
+                let files = files.map(|file| file.unwrap().path());
+                let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+                tests.extend(files.map(|file| file.file_stem().unwrap().to_string_lossy().into_owned()));
+            }
+            for test in tests {
+                let target = format!(" --test {test} ");
+                assert!(
+                    listed.iter().any(|step| step.contains(&target)),
+                    "no suite runs `{test}` of {}; add{target}to one",
+                    member.display()
+                );
+                found += 1;
+            }
+        }
+        assert!(found > 30, "{found}");
+    }
+
+    #[test]
+    fn a_named_suite_that_cannot_run_is_an_error() {
         assert_eq!(
             select(&["rabbitmq", "--broker", "memory"]).unwrap_err(),
             "suite `rabbitmq` does not run on memory"
@@ -468,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn the_long_form_is_asked_for() {
+    fn the_full_form_needs_its_option() {
         for (args, form) in [
             (&["faults"][..], Form::Short),
             (&["--full", "faults"], Form::Full),
@@ -478,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stray_option_says_which_there_are() {
+    fn an_unknown_option_is_an_error_that_lists_the_options() {
         assert_eq!(
             select(&["--brokers"]).unwrap_err(),
             "no option `--brokers`; there are `--broker`, `--full` and `--help`"

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::child;
 use crate::tool::{CARGO, VALGRIND};
@@ -127,8 +127,9 @@ fn collected(log: &str) -> Option<u64> {
 
 fn run(command: &mut Command, limit: Duration, what: &str) -> Result<String, String> {
     let mut output = Vec::new();
-    let end = child::run(command, Instant::now() + limit, |line| {
+    let end = child::run(command, limit, |line| {
         output.extend_from_slice(line);
+        false
     })
     .map_err(|error| format!("cannot run {what}: {error}"))?;
     match end.fault() {

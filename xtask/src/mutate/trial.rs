@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::copy::Copy;
 use crate::child;
@@ -54,17 +54,17 @@ impl<'a> Trial<'a> {
     /// Builds and runs them.
     pub(crate) fn run(&self, copy: &Copy) -> Verdict {
         let build = self.command(copy, &["--no-run", "--quiet"]);
-        if let Err(fault) = ended(build, BUILDING, |_| {}) {
+        if let Err(fault) = run(build, BUILDING, |_| {}) {
             return Verdict::Unfit(format!("it does not build: cargo {fault}"));
         }
-        let (mut heard, mut failed) = (Libtest::default(), Vec::new());
+        let (mut libtest, mut failed) = (Libtest::default(), Vec::new());
         let mut said = Vec::new();
-        let end = ended(self.command(copy, &["--no-fail-fast"]), RUNNING, |line| {
-            heard.hear(line);
+        let end = run(self.command(copy, &["--no-fail-fast"]), RUNNING, |line| {
+            libtest.read_line(line);
             failed.extend(failed_test(line).map(str::to_owned));
             said.push(line.to_owned());
         });
-        let tally = heard.judge(self.0, end.err());
+        let tally = libtest.result(self.0, end.err());
         match failed.split_first() {
             Some((first, others)) => Verdict::Caught {
                 first: first.clone(),
@@ -96,9 +96,12 @@ impl<'a> Trial<'a> {
     }
 }
 
-fn ended(mut command: Command, limit: Duration, mut hear: impl FnMut(&str)) -> Result<(), String> {
-    let hear = |line: &[u8]| hear(String::from_utf8_lossy(line).trim_end());
-    match child::run(&mut command, Instant::now() + limit, hear) {
+fn run(mut command: Command, time_limit: Duration, mut on_line: impl FnMut(&str)) -> Result<(), String> {
+    let on_line = |line: &[u8]| {
+        on_line(String::from_utf8_lossy(line).trim_end());
+        false
+    };
+    match child::run(&mut command, time_limit, on_line) {
         Ok(end) => end.fault().map_or(Ok(()), Err),
         Err(error) => Err(format!("could not be run: {error}")),
     }

@@ -88,6 +88,7 @@ impl NullBrokerState {
         }
     }
 
+    #[allow(clippy::incompatible_msrv)] // Benchmarks are built with the pinned toolchain.
     fn take(&self) -> bool {
         let less = |left: u64| left.checked_sub(1);
         self.left

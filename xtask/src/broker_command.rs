@@ -1,4 +1,4 @@
-//! Brokers for people: got, run in a terminal, and ended from another.
+//! `cargo xtask broker`: installs, starts and stops a RabbitMQ for a person.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -11,20 +11,19 @@ use tidings_broker::{Node, Setup};
 
 use crate::obtain::{Want, cache, obtain};
 
-const LOOK: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_millis(100);
 
-/// What `cargo xtask broker` is to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Get these.
+pub(crate) enum BrokerCommand {
+    /// Install these versions.
     Install(Vec<Want>),
-    /// Run this one until Ctrl-C.
+    /// Run this version until Ctrl-C.
     Start(Want),
-    /// End those that run.
+    /// Stop every broker that `Start` runs.
     Stop,
 }
 
-impl Order {
+impl BrokerCommand {
     // install
     // install 3.10 4
     // start
@@ -50,7 +49,6 @@ impl Order {
         }
     }
 
-    /// Does it.
     pub(crate) fn run(&self) -> Result<(), String> {
         match self {
             Self::Install(wants) => {
@@ -76,22 +74,24 @@ fn start(want: &Want) -> Result<(), String> {
         .management()
         .start()
         .map_err(|error| format!("{error:?}"))?;
-    // Locked as long as we live, however we end: who stops us need not trust a number that may be another's by now.
-    let _note = note(&node).map_err(|error| format!("cannot note that a broker runs: {error}"))?;
+    // The lock on this file ends with this process, however the process ends. So `stop` does not depend on a process id
+    // that may belong to another process by now.
+    let _lock = write_lock_file(&node)
+        .map_err(|error| format!("cannot write the lock file of the broker: {error}"))?;
     println!("{install} at {}", node.url());
     if let Some(port) = node.management_port() {
         println!("management at http://127.0.0.1:{port}, as guest with password guest");
     }
     println!("Ctrl-C, or `cargo xtask broker stop`, ends it and deletes its data");
-    // Neither signal is caught: with us goes the pipe that the node's watcher listens to.
+    // No signal is caught: the end of this process closes a pipe, and then the watcher of the node ends the node.
     while node.runs() {
-        thread::sleep(LOOK);
+        thread::sleep(POLL);
     }
     node.report();
     Err("the broker ended".to_owned())
 }
 
-fn note(node: &Node) -> std::io::Result<File> {
+fn write_lock_file(node: &Node) -> std::io::Result<File> {
     let folder = running().map_err(std::io::Error::other)?;
     fs::create_dir_all(&folder)?;
     let mut file = File::create(folder.join(process::id().to_string()))?;
@@ -114,12 +114,12 @@ fn stop(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Ends the process that holds a note, if one does.
-fn end(note: &Path) -> std::io::Result<bool> {
-    let file = File::open(note)?;
-    let held = file.try_lock().is_err();
-    if held {
-        let text = fs::read_to_string(note)?;
+/// Ends the process that has locked a file. Returns whether there was one.
+fn end(lock: &Path) -> std::io::Result<bool> {
+    let file = File::open(lock)?;
+    let is_locked = file.try_lock().is_err();
+    if is_locked {
+        let text = fs::read_to_string(lock)?;
         let pid = text.split(' ').next().unwrap_or_default();
         Command::new("sh")
             .args(["-c", r#"kill -s TERM -- "$1""#, "kill", pid])
@@ -129,12 +129,12 @@ fn end(note: &Path) -> std::io::Result<bool> {
             if Instant::now() >= deadline {
                 return Err(std::io::ErrorKind::TimedOut.into());
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         }
         println!("stopped {}", text.trim());
     }
-    fs::remove_file(note)?;
-    Ok(held)
+    fs::remove_file(lock)?;
+    Ok(is_locked)
 }
 
 #[cfg(test)]
@@ -142,41 +142,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_is_read() {
+    fn a_command_is_parsed() {
         let four = || Want::Version("4".parse().unwrap());
-        for (args, order) in [
-            (&["install"][..], Order::Install(vec![Want::AtHand])),
-            (&["install", "4", "4"], Order::Install(vec![four(), four()])),
-            (&["start"], Order::Start(Want::AtHand)),
-            (&["start", "4"], Order::Start(four())),
-            (&["stop"], Order::Stop),
+        for (args, command) in [
+            (&["install"][..], BrokerCommand::Install(vec![Want::AtHand])),
+            (
+                &["install", "4", "4"],
+                BrokerCommand::Install(vec![four(), four()]),
+            ),
+            (&["start"], BrokerCommand::Start(Want::AtHand)),
+            (&["start", "4"], BrokerCommand::Start(four())),
+            (&["stop"], BrokerCommand::Stop),
         ] {
-            assert_eq!(Order::parse(args), Ok(order));
+            assert_eq!(BrokerCommand::parse(args), Ok(command));
         }
     }
 
     #[test]
-    fn a_stray_order_says_what_there_is() {
+    fn an_unknown_command_is_an_error_that_lists_the_commands() {
         for args in [&[][..], &["run"], &["stop", "4"], &["start", "3", "4"]] {
             assert_eq!(
-                Order::parse(args).unwrap_err(),
+                BrokerCommand::parse(args).unwrap_err(),
                 "`broker` takes `install [version...]`, `start [version]` or `stop`"
             );
         }
         assert_eq!(
-            Order::parse(&["start", "new"]).unwrap_err(),
+            BrokerCommand::parse(&["start", "new"]).unwrap_err(),
             "`new` is no version; write `4`, `3.10` or `4.3.6`"
         );
     }
 
     #[test]
-    fn the_note_of_a_broker_that_is_gone_is_taken_away() {
+    fn the_file_of_a_broker_that_has_ended_is_deleted() {
         let folder = std::env::temp_dir().join(format!("tidings-running-{}", process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let note = folder.join("1");
-        fs::write(&note, "1 amqp://x").unwrap();
-        assert!(!end(&note).unwrap());
-        assert!(!note.exists());
+        let lock = folder.join("1");
+        fs::write(&lock, "1 amqp://x").unwrap();
+        assert!(!end(&lock).unwrap());
+        assert!(!lock.exists());
         fs::remove_dir(folder).unwrap();
     }
 }
