@@ -22,7 +22,7 @@ use crate::topology::Names;
 use crate::wire::error_text;
 use crate::wire::ids::returned_event_id;
 use crate::wire::origin::Origin;
-use crate::wire::republish::{Destination, Details, RepublishKind, republish};
+use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, republish};
 
 use super::attempt::panic_text;
 use super::bound_handler::{BoundHandler, HandlerCounts};
@@ -152,10 +152,10 @@ impl Settler {
                 HandlerCounts::add(&counts.retried);
                 let error = written(error);
                 telemetry::retried(self, delay, &error);
-                let fate = RepublishKind::Retry {
+                let kind = RepublishKind::Retry {
                     attempt: next_attempt,
                 };
-                self.delay(delay, fate, Some(&error)).await
+                self.delay(delay, kind, Some(&error)).await
             }
             Settlement::DeadLetter { reason, error } => {
                 HandlerCounts::add(&counts.dead_lettered);
@@ -247,22 +247,22 @@ impl Settler {
     /// up to RabbitMQ 4.2, and be handed out next; and only after a delay do all who let go of it take care.
     pub(crate) async fn set_aside(&self, returns: u32) -> Settled {
         telemetry::set_aside(self.worker.name(), &self.queue);
-        let fate = RepublishKind::SetAside {
+        let kind = RepublishKind::SetAside {
             attempt: self.attempt,
             returns,
         };
         let delay = rung_at_least(self.service.ladder(), Duration::ZERO);
-        self.delay(delay, fate, self.origin.last_error.as_deref()).await
+        self.delay(delay, kind, self.origin.last_error.as_deref()).await
     }
 
-    async fn delay(&self, delay: Duration, fate: RepublishKind, error: Option<&str>) -> Settled {
+    async fn delay(&self, delay: Duration, kind: RepublishKind, error: Option<&str>) -> Settled {
         let exchange = self.service.names().delays();
         let key = Names::delay(&self.queue, delay);
         let to = Destination {
             exchange: &exchange,
             routing_key: &key,
         };
-        self.send_on(to, error, fate, Some(delay)).await
+        self.send_on(to, error, kind, Some(delay)).await
     }
 
     async fn dead_letter(&self, reason: Reason, error: &str) -> Settled {
@@ -272,12 +272,12 @@ impl Settler {
             exchange: &exchange,
             routing_key: &key,
         };
-        let fate = RepublishKind::DeadLetter {
+        let kind = RepublishKind::DeadLetter {
             reason,
             attempts: self.attempt,
             at: Timestamp::now(),
         };
-        match self.send_on(to, Some(error), fate, None).await {
+        match self.send_on(to, Some(error), kind, None).await {
             Settled::Done { .. } => Settled::Done { dead_lettered: true },
             other => other,
         }
@@ -287,19 +287,19 @@ impl Settler {
         &self,
         to: Destination<'_>,
         error: Option<&str>,
-        fate: RepublishKind,
+        kind: RepublishKind,
         delay: Option<Duration>,
     ) -> Settled {
         let bus = self.service.bus();
         let redact = bus.config().redact.as_deref();
-        let details = Details {
+        let details = RepublishDetails {
             service: self.service.name(),
             handler: self.worker.name(),
             queue: &self.queue,
             first_received_at: self.origin.first_received_at,
             error,
             redact,
-            fate,
+            kind,
         };
         self.send_ours(
             republish(&self.message, &self.origin, to, &details, bus.limits()),
