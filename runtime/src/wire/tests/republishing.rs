@@ -162,7 +162,7 @@ fn properties_and_headers_that_the_broker_acts_on_become_original_headers() {
 fn the_other_properties_are_kept_and_the_copy_is_persistent() {
     let everything = with_everything();
     let sent = retry(&everything);
-    let kept = BorrowedProperties {
+    let expected = BorrowedProperties {
         persistent: true,
         priority: None,
         reply_to: None,
@@ -170,7 +170,7 @@ fn the_other_properties_are_kept_and_the_copy_is_persistent() {
         user_id: None,
         ..everything.properties.borrowed()
     };
-    assert_eq!(sent.properties, CompactProperties::from(kept));
+    assert_eq!(sent.properties, CompactProperties::from(expected));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_publisher_on_the_domain_exchange_cannot_forge_an_attempt() {
         ("tidings-attempt", "7"),
         ("Tidings-Attempt", "7"),
         ("tidings-original-routing-key", "payment.settled"),
-        ("tidings-original-cc", "stranger"),
+        ("tidings-original-cc", "forged"),
         ("tidings-first-received-at", "2000-01-01T00:00:00Z"),
         ("tidings-error", "forged"),
         ("tidings-dropped-headers", "forged"),
@@ -404,9 +404,9 @@ fn an_error_that_is_its_own_cause_has_a_finite_text() {
 fn error_text_is_cut_to_2_kib_between_characters() {
     for text in ["x".repeat(5000), "é".repeat(5000), "\u{1F980}".repeat(5000)] {
         let sent = retry_with(&message("{}"), 2, Some(&text));
-        let kept = sent.headers.text("tidings-error").unwrap();
-        assert!((2045..=2048).contains(&kept.len()), "{}", kept.len());
-        assert!(kept.ends_with('…') && text.starts_with(kept.trim_end_matches('…')));
+        let cut = sent.headers.text("tidings-error").unwrap();
+        assert!((2045..=2048).contains(&cut.len()), "{}", cut.len());
+        assert!(cut.ends_with('…') && text.starts_with(cut.trim_end_matches('…')));
     }
     let fits = "x".repeat(2048);
     let sent = retry_with(&message("{}"), 2, Some(&fits));
