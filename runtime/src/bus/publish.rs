@@ -119,7 +119,6 @@ impl Bus {
         Instant::now() + self.config().publish_timeout
     }
 
-    /// Puts an event into its envelope.
     pub(super) fn envelope(
         &self,
         event: EncodedEvent,
@@ -182,7 +181,6 @@ impl Bus {
         Ok(message)
     }
 
-    /// Waits for a slot in the window; a publish outside of the window needs none.
     async fn window_slot(
         &self,
         publish: &OutgoingPublish,
@@ -317,7 +315,6 @@ impl OutgoingEvent {
     }
 }
 
-/// A message to publish.
 pub(super) struct OutgoingPublish {
     message: Arc<Message>,
     mandatory: bool,
