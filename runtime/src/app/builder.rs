@@ -193,6 +193,12 @@ impl<S: Send + Sync + 'static> App<S> {
     }
 
     /// Describes the handlers of the app and the topology that it needs, with the default exchange `domain_events`.
+    ///
+    /// ```
+    /// # use tidings::App;
+    /// let page = App::new("payments").describe().to_string();
+    /// assert!(page.starts_with("service payments on exchange domain_events"));
+    /// ```
     pub fn describe(&self) -> Description {
         self.spec.describe("domain_events", 1)
     }

@@ -41,13 +41,13 @@ macro_rules! event {
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-struct Line {
+struct OrderLine {
     price: u32,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct V1 {
-    lines: Vec<Line>,
+    lines: Vec<OrderLine>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
