@@ -6,14 +6,14 @@ use std::time::Duration;
 /// Waits that double up to a most, each cut by a random part of up to a half: what failed together must not come back
 /// together.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
     first: Duration,
     most: Duration,
 }
 
 impl Backoff {
-    pub(super) fn new(first: Duration, most: Duration) -> Self {
+    pub(crate) fn new(first: Duration, most: Duration) -> Self {
         Self {
             next: first,
             first,
@@ -22,14 +22,14 @@ impl Backoff {
     }
 
     /// The next wait. There is no last one.
-    pub(super) fn wait(&mut self) -> Duration {
+    pub(crate) fn wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(self.most);
         wait.mul_f64(1.0 - random_part() / 2.0)
     }
 
     /// Starts over: it worked.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
 }

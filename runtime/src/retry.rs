@@ -1,20 +1,29 @@
-//! Rungs: which of the fixed delays a retry waits.
+//! The retry delays. Every delay is one of a few rungs, so that a handler needs few delay queues.
 
 use std::time::Duration;
 
-use crate::handler::RUNGS;
+/// The rungs, shortest first.
+pub(crate) const RUNGS: [Duration; 7] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+    Duration::from_hours(1),
+];
 
 /// All rungs, each divided by `factor`.
 pub(crate) fn ladder(factor: u32) -> Vec<Duration> {
     RUNGS.iter().map(|&rung| scaled(rung, factor)).collect()
 }
 
-/// A rung divided by `factor`, but never less than a millisecond, which is all that a broker can tell apart.
+/// A rung divided by `factor`, but at least one millisecond: a broker measures no shorter delay.
 pub(crate) fn scaled(rung: Duration, factor: u32) -> Duration {
     (rung / factor.max(1)).max(Duration::from_millis(1))
 }
 
-/// The handler's rung after its attempt `number`; the last one repeats.
+/// The handler's rung after the attempt `number`; the last one repeats.
 pub(crate) fn rung_after(rungs: &[Duration], number: u32) -> Duration {
     let at = usize::try_from(number.saturating_sub(1))
         .unwrap_or(usize::MAX)
@@ -22,7 +31,7 @@ pub(crate) fn rung_after(rungs: &[Duration], number: u32) -> Duration {
     rungs.get(at).copied().unwrap_or(RUNGS[0])
 }
 
-/// The shortest rung that is not shorter than `wanted`; the longest when `wanted` is longer than all.
+/// The shortest rung of at least `wanted`, or the longest rung of all.
 pub(crate) fn rung_at_least(ladder: &[Duration], wanted: Duration) -> Duration {
     ladder
         .iter()
@@ -46,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_that_was_asked_for_is_rounded_up_to_a_rung() {
+    fn a_requested_delay_is_rounded_up_to_a_rung() {
         let ladder = ladder(1);
         for (wanted, rung) in [
             (0, 1),
@@ -64,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_attempts_last_about_half_an_hour() {
+    fn the_default_attempts_take_about_half_an_hour() {
         let total: Duration = (1..8).map(|number| rung_after(&RUNGS[..6], number)).sum();
         assert!((25 * 60..40 * 60).contains(&total.as_secs()), "{total:?}");
     }

@@ -1,18 +1,13 @@
-//! What is counted, measured and logged, and under which names.
+//! Metrics and log events, and their names.
 //!
-//! The names of spans and metrics are OpenTelemetry's for messaging where it has one
-//! (<https://opentelemetry.io/docs/specs/semconv/messaging/>), and start with `tidings.` where it has none. Metrics go
-//! to the `metrics` facade: whoever installs a recorder gets them, and without one they cost next to nothing.
+//! Names follow OpenTelemetry's conventions for messaging where they cover a case
+//! (<https://opentelemetry.io/docs/specs/semconv/messaging/>) and start with `tidings.` otherwise. Metrics go to the
+//! `metrics` facade: they cost next to nothing until the service installs a recorder.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use metrics::{Key, Label, Level, Metadata, counter, gauge, with_recorder};
-
-use crate::consume::outcome::Outcome;
-use crate::consume::settle::Settler;
-use crate::event::DomainEvent;
-use crate::handler::delivery::Delivery;
-use crate::message::reason::Reason;
 
 const SENT: &str = "messaging.client.sent.messages";
 const CONSUMED: &str = "messaging.client.consumed.messages";
@@ -33,45 +28,54 @@ const RESENT: &str = "tidings.resent";
 #[cfg(feature = "rabbitmq")]
 const STALE_ACKS: &str = "tidings.acks.stale";
 
-/// What is counted for every event has its name and labels put together once. Its counter is asked for each time all
-/// the same: who records may be installed after the first event, or for one thread alone.
+/// The facade's macros build the key at each call. Counters on the hot path keep their key; the counter itself is still
+/// looked up at each event, because a recorder may be installed late or for one thread only.
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
 fn count(key: &Key) {
     with_recorder(|recorder| recorder.register_counter(key, &METADATA)).increment(1);
 }
 
-/// The labels of publishes of one event type.
+/// The metric labels of an event type.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sent(Option<&'static [Label]>);
+pub(crate) struct EventLabels(Option<&'static [Label]>);
 
-impl Sent {
-    /// Of a type that is known to the compiler: they are there before the program starts.
-    pub(crate) const fn of<E: DomainEvent>() -> Self {
-        Self(Some(<Labels<E>>::SENT))
+impl EventLabels {
+    /// Labels that the compiler built, for a type that the program declares.
+    pub(crate) const fn declared(labels: &'static [Label]) -> Self {
+        Self(Some(labels))
     }
 
-    /// Of a type that only the event knows.
-    pub(crate) const fn other() -> Self {
+    /// For a type that only the event itself names.
+    pub(crate) const fn undeclared() -> Self {
         Self(None)
     }
+
+    pub(crate) const fn label(event_type: &'static str) -> Label {
+        Label::from_static_parts("tidings.event.type", event_type)
+    }
 }
 
-struct Labels<E>(std::marker::PhantomData<E>);
-
-impl<E: DomainEvent> Labels<E> {
-    const SENT: &'static [Label] = &[Label::from_static_parts("tidings.event.type", E::TYPE)];
+/// The delivery that a log event is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DeliveryFields<'a> {
+    pub(crate) handler: &'static str,
+    pub(crate) queue: &'a str,
+    pub(crate) event_type: &'a str,
+    pub(crate) event_id: &'a str,
+    pub(crate) correlation_id: &'a str,
+    pub(crate) attempt: u32,
 }
 
-/// What is counted and measured for every delivery of a handler.
+/// Metrics of each attempt of a handler.
 #[derive(Debug)]
-pub(crate) struct Processed {
+pub(crate) struct HandlerMetrics {
     done: Key,
     failed: Key,
 }
 
-impl Processed {
-    pub(crate) fn by(handler: &'static str) -> Self {
+impl HandlerMetrics {
+    pub(crate) fn new(handler: &'static str) -> Self {
         let key = |error: &'static str| {
             let labels = [("tidings.handler", handler), ("error.type", error)];
             Key::from_parts(PROCESS_DURATION, labels.as_slice())
@@ -81,138 +85,157 @@ impl Processed {
             failed: key("failed"),
         }
     }
+
+    /// An attempt ended.
+    pub(crate) fn processed(&self, delivery: DeliveryFields<'_>, done: bool, took: Duration) {
+        let key = if done { &self.done } else { &self.failed };
+        with_recorder(|recorder| recorder.register_histogram(key, &METADATA)).record(took.as_secs_f64());
+        tracing::debug!(
+            handler = delivery.handler,
+            queue = delivery.queue,
+            event_type = delivery.event_type,
+            event_id = delivery.event_id,
+            correlation_id = delivery.correlation_id,
+            attempt = delivery.attempt,
+            done,
+            "processed"
+        );
+    }
 }
 
-/// What is counted for every delivery from a queue.
+/// Metrics of each delivery from a queue.
 #[derive(Debug)]
-pub(crate) struct Received(Key);
+pub(crate) struct QueueMetrics(Key);
 
-impl Received {
-    pub(crate) fn from(queue: &str) -> Self {
+impl QueueMetrics {
+    pub(crate) fn new(queue: &str) -> Self {
         let label = Label::new("messaging.destination.name", queue.to_owned());
         Self(Key::from_parts(CONSUMED, vec![label]))
     }
 
-    /// A delivery came.
-    pub(crate) fn one(&self) {
+    pub(crate) fn received(&self) {
         count(&self.0);
     }
 }
 
 /// The broker confirmed an event.
-pub(crate) fn published(event_type: &str, sent: Sent) {
-    match sent.0 {
+pub(crate) fn published(event_type: &str, labels: EventLabels) {
+    match labels.0 {
         Some(labels) => count(&Key::from_static_parts(SENT, labels)),
         None => counter!(SENT, "tidings.event.type" => event_type.to_owned()).increment(1),
     }
 }
 
 /// The broker did not confirm an event.
-pub(crate) fn publish_failed(event_type: &str, error: &dyn std::fmt::Display, maybe_delivered: bool) {
-    tracing::warn!(event_type, maybe_delivered, %error, "publish failed");
+pub(crate) fn publish_failed(event_type: &str, error: &dyn Display, maybe_delivered: bool) {
+    tracing::warn!(event_type, maybe_delivered, error = %error, "publish failed");
     counter!(SENT, "tidings.event.type" => event_type.to_owned(), "error.type" => "unconfirmed").increment(1);
 }
 
-/// A handler has run.
-pub(crate) fn processed(by: &Processed, delivery: &Delivery, outcome: &Outcome, took: Duration) {
-    let key = if outcome.is_done() { &by.done } else { &by.failed };
-    with_recorder(|recorder| recorder.register_histogram(key, &METADATA)).record(took.as_secs_f64());
-    tracing::debug!(
-        handler = delivery.handler(),
-        event_type = delivery.event_type(),
-        event_id = delivery.id(),
-        correlation_id = delivery.correlation_id(),
-        attempt = delivery.attempt(),
-        done = outcome.is_done(),
-        "processed"
+/// An attempt failed and another one follows after `delay`.
+pub(crate) fn retry_scheduled(delivery: DeliveryFields<'_>, delay: Duration, error: &str) {
+    counter!(RETRIED, "tidings.handler" => delivery.handler).increment(1);
+    tracing::warn!(
+        handler = delivery.handler,
+        queue = delivery.queue,
+        event_type = delivery.event_type,
+        event_id = delivery.event_id,
+        correlation_id = delivery.correlation_id,
+        attempt = delivery.attempt,
+        ?delay,
+        error,
+        "retry scheduled"
     );
 }
 
-/// A delivery is to be tried again.
-pub(crate) fn retried(case: &Settler, delay: Duration, error: &str) {
-    let handler = case.worker.name();
-    counter!(RETRIED, "tidings.handler" => handler).increment(1);
-    let error = case.redacted(error);
-    tracing::warn!(handler, attempt = case.attempt, ?delay, "to be retried: {error}");
-}
-
-/// A delivery was given up on.
-pub(crate) fn dead_lettered(case: &Settler, reason: Reason, error: &str) {
-    let handler = case.worker.name();
-    counter!(DEAD_LETTERED, "tidings.handler" => handler, "tidings.reason" => reason.as_str()).increment(1);
-    let error = case.redacted(error);
+/// A delivery was dead-lettered.
+pub(crate) fn dead_lettered(delivery: DeliveryFields<'_>, reason: &'static str, error: &str) {
+    counter!(DEAD_LETTERED, "tidings.handler" => delivery.handler, "tidings.reason" => reason).increment(1);
     tracing::error!(
-        handler,
-        attempt = case.attempt,
-        reason = reason.as_str(),
-        "dead-lettered: {error}"
+        handler = delivery.handler,
+        queue = delivery.queue,
+        event_type = delivery.event_type,
+        event_id = delivery.event_id,
+        correlation_id = delivery.correlation_id,
+        attempt = delivery.attempt,
+        reason,
+        error,
+        "dead-lettered"
     );
 }
 
-/// A delivery was acknowledged without a handler.
+/// A suspect delivery was moved to a delay queue, so that it runs alone later.
+pub(crate) fn set_aside(delivery: DeliveryFields<'_>, returns: u32) {
+    counter!(SET_ASIDE, "tidings.handler" => delivery.handler).increment(1);
+    tracing::warn!(
+        handler = delivery.handler,
+        queue = delivery.queue,
+        event_id = delivery.event_id,
+        correlation_id = delivery.correlation_id,
+        returns,
+        "suspect delivery set aside"
+    );
+}
+
+/// A delivery was acknowledged without a handler, because no handler declares its type.
 pub(crate) fn ignored(handler: &'static str) {
     counter!(IGNORED, "tidings.handler" => handler).increment(1);
 }
 
-/// A message of a retired queue was moved to the orphans.
+/// A message of a retired queue was moved to the orphans queue.
 pub(crate) fn orphaned(queue: &str) {
     counter!(ORPHANED, "messaging.destination.name" => queue.to_owned()).increment(1);
 }
 
-/// A breaker opened or closed.
-pub(crate) fn breaker(handler: &'static str, open: bool) {
-    gauge!(BREAKER_OPEN, "tidings.handler" => handler).set(if open { 1.0 } else { 0.0 });
-    if open {
-        tracing::error!(
-            handler,
-            "every attempt of late failed; the breaker is open and probes"
-        );
-    } else {
-        tracing::info!(handler, "a probe succeeded; the breaker is closed");
-    }
+/// Every recent attempt of a handler failed.
+pub(crate) fn breaker_opened(handler: &'static str, failures: usize, next_probe: Duration) {
+    gauge!(BREAKER_OPEN, "tidings.handler" => handler).set(1.0);
+    tracing::error!(handler, failures, ?next_probe, "breaker opened");
 }
 
-/// A delivery that may end its process was set aside, to be tried alone.
-pub(crate) fn set_aside(handler: &'static str, queue: &str) {
-    counter!(SET_ASIDE, "tidings.handler" => handler).increment(1);
-    tracing::warn!(
-        handler,
-        queue,
-        "a delivery came back unsettled again; set aside, to be tried alone"
-    );
+/// A probe of a handler succeeded.
+pub(crate) fn breaker_closed(handler: &'static str) {
+    gauge!(BREAKER_OPEN, "tidings.handler" => handler).set(0.0);
+    tracing::info!(handler, "breaker closed");
 }
 
 /// The broker ended a subscription.
-pub(crate) fn subscription_lost(queue: &str) {
+pub(crate) fn consumer_cancelled(queue: &str) {
     counter!(SUBSCRIPTIONS_LOST, "messaging.destination.name" => queue.to_owned()).increment(1);
+    tracing::warn!(queue, "consumer cancelled by the broker");
 }
 
-/// An ephemeral queue was lost: what was published until there is a new one is missed.
-pub(crate) fn gap(queue: &str) {
+/// An ephemeral queue was lost: events that are published before the next subscription are missed.
+pub(crate) fn ephemeral_gap(queue: &str) {
     counter!(GAPS, "messaging.destination.name" => queue.to_owned()).increment(1);
 }
 
-/// A consumer started over since it held a delivery too long.
-pub(crate) fn recycled(queue: &str) {
+/// A consumer gave up its subscription because a delivery stayed unsettled for longer than `limit`.
+pub(crate) fn session_recycled(queue: &str, limit: Duration) {
     counter!(RECYCLED, "messaging.destination.name" => queue.to_owned()).increment(1);
+    tracing::warn!(
+        queue,
+        ?limit,
+        "consumer restarted: a delivery stayed unsettled too long"
+    );
 }
 
-/// A connection was lost.
+/// A connection to the broker was lost.
 #[cfg(feature = "rabbitmq")]
-pub(crate) fn connection_lost(purpose: &'static str, why: &str) {
-    tracing::warn!(purpose, "the connection was lost: {why}");
+pub(crate) fn connection_lost(purpose: &'static str, error: &str) {
     counter!(CONNECTIONS_LOST, "tidings.purpose" => purpose).increment(1);
+    tracing::warn!(purpose, error, "connection lost");
 }
 
-/// Publishes whose channel was lost before their confirms came are sent again.
+/// Publishes whose channel was lost before their confirms arrived are sent again.
 #[cfg(feature = "rabbitmq")]
 pub(crate) fn resent(count: usize) {
     counter!(RESENT).increment(count as u64);
 }
 
-/// Acknowledgements found their channel gone: the broker hands those deliveries out again.
+/// The channel was gone when acknowledgements were written; the broker redelivers those messages.
 #[cfg(feature = "rabbitmq")]
 pub(crate) fn stale_acks(queue: &str, count: usize) {
-    tracing::debug!(queue, count, "acknowledgements went nowhere");
     counter!(STALE_ACKS, "messaging.destination.name" => queue.to_owned()).increment(count as u64);
+    tracing::debug!(queue, count, "acks lost with their channel");
 }

@@ -11,6 +11,7 @@ mod obtain;
 mod run;
 mod soak;
 mod step;
+mod structure;
 mod suite;
 mod table;
 mod tally;
@@ -19,6 +20,8 @@ mod tool;
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
+
+use structure::Structure;
 
 const USAGE: &str = "\
 usage: cargo xtask <command>
@@ -31,6 +34,9 @@ usage: cargo xtask <command>
   broker stop                  end those that run
   bench-check [--write]        count the instructions of the hot paths, and hold them against the figures that are kept
   mutate [mutation...]         break one promise after the other in a copy, and show that a test notices
+  circles [crate...]           list the import circles of `runtime`, `macros` and `contracts`, allowed ones too
+  structure [--write-exceptions]
+                               check that there are no other circles and no name for two types; print the figures
   messages [--write]           print every compile error with its code; or write docs/mistakes.md anew
 ";
 
@@ -44,6 +50,8 @@ fn main() -> ExitCode {
         ["soak", rest @ ..] => soak(rest),
         ["messages", rest @ ..] => messages(rest),
         ["bench-check", rest @ ..] => bench_check(rest),
+        ["circles", rest @ ..] => circles(rest),
+        ["structure", rest @ ..] => check_structure(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -112,6 +120,54 @@ fn bench_check(args: &[&str]) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(fault) => done(Err(fault)),
+    }
+}
+
+fn circles(args: &[&str]) -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    if let Some(unknown) = args.iter().find(|arg| !structure::CRATES.contains(arg)) {
+        let known = structure::CRATES.join(", ");
+        return misused(&format!("no crate `{unknown}` to check; there are {known}"));
+    }
+    let folders = structure::CRATES
+        .iter()
+        .filter(|folder| args.is_empty() || args.contains(folder));
+    let circles: Result<String, _> = folders
+        .map(|folder| Structure::read(&root, folder).map(|structure| structure.circles()))
+        .collect();
+    done(circles.map(|circles| print!("{circles}")))
+}
+
+fn check_structure(args: &[&str]) -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    match args {
+        [] => {}
+        ["--write-exceptions"] => return done(structure::write_exceptions(&root)),
+        [other, ..] => {
+            return misused(&format!(
+                "no option `{other}` of `structure`; there is `--write-exceptions`"
+            ));
+        }
+    }
+    let structures = structure::CRATES
+        .iter()
+        .map(|folder| Structure::read(&root, folder));
+    let structures = match structures.collect::<Result<Vec<_>, _>>() {
+        Ok(structures) => structures,
+        Err(fault) => return done(Err(fault)),
+    };
+    print!("{}", structure::figures_head());
+    for structure in &structures {
+        print!("{}", structure.figures());
+    }
+    let faults: Vec<String> = structures.iter().flat_map(Structure::faults).collect();
+    for fault in &faults {
+        println!("\n{fault}");
+    }
+    if faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 

@@ -16,12 +16,14 @@ use crate::app::spec::{AppSpec, RegisteredHandler, patterns_of};
 use crate::broker::QueueSource;
 use crate::bus::Bus;
 use crate::bus::config::Declare;
-use crate::consume::Service;
 use crate::consume::bound_handler::BoundHandler;
-use crate::consume::consumer::{Consumer, ConsumerState, ConsumerStatus, DesiredState};
+use crate::consume::consumed_queue::ConsumedQueue;
+use crate::consume::consumer::Consumer;
 use crate::consume::queue_handlers::QueueHandlers;
 use crate::consume::redelivery_tracker::RedeliveryTracker;
 use crate::consume::retired_queue::RetiredQueue;
+use crate::consume::service::Service;
+use crate::consume::status::{ConsumerState, ConsumerStatus, DesiredState};
 use crate::error::{ConfigError, Result, ShutdownError};
 use crate::topology::Names;
 
@@ -105,28 +107,30 @@ impl RunningApp {
             .iter()
             .map(|handler| Arc::new(spec.bind(handler, config.speed_up)))
             .collect();
-        let consumer = Consumer {
+        let queue = ConsumedQueue {
             service: self.service.clone(),
-            queue: Arc::clone(&name),
+            name: Arc::clone(&name),
             source,
             prefetch: handlers
                 .iter()
                 .map(|handler| handler.descriptor.prefetch())
                 .max()
                 .unwrap_or(1),
-            workers: QueueHandlers::new(bound.clone()),
-            wanted: watch::Sender::new(DesiredState::Run),
+            handlers: QueueHandlers::new(bound.clone()),
+            desired: watch::Sender::new(DesiredState::Run),
             status: Arc::default(),
-            harmless_returns: RedeliveryTracker::default(),
+            redeliveries: RedeliveryTracker::default(),
         };
         self.queues.push(RunningQueue {
             name,
             handlers: bound,
-            desired: consumer.wanted.clone(),
-            status: Arc::clone(&consumer.status),
+            desired: queue.desired.clone(),
+            status: Arc::clone(&queue.status),
         });
         let (started, start) = oneshot::channel();
-        self.tasks.get_mut().push(tokio::spawn(consumer.run(started)));
+        self.tasks
+            .get_mut()
+            .push(tokio::spawn(Consumer::new(queue).run(started)));
         start
     }
 
@@ -194,9 +198,13 @@ impl RunningApp {
         queue.desired.send_if_modified(|desired| {
             let changes = *desired == from;
             if changes {
-                queue.status.call(self.service.bus().broker().clock().hold());
+                queue
+                    .status
+                    .command_sent(self.service.bus().broker().clock().hold());
                 *desired = to;
-                queue.status.call(self.service.bus().broker().clock().hold());
+                queue
+                    .status
+                    .command_sent(self.service.bus().broker().clock().hold());
             }
             changes
         });

@@ -301,7 +301,7 @@ impl OutgoingEvent {
             maybe_delivered,
         }) = result
         else {
-            telemetry::published(&name.event_type, name.sent);
+            telemetry::published(&name.event_type, name.labels);
             return Ok(event_id);
         };
         telemetry::publish_failed(&name.event_type, &fault, maybe_delivered);

@@ -1,87 +1,135 @@
-//! One attempt: the handler called within its middleware, its context, its time, and with its panics caught.
+//! One attempt: the handler is called, and its outcome is carried out until the delivery is settled.
 
-use std::any::Any;
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
+use tokio::sync::mpsc::UnboundedSender;
 
-use crate::context::Context;
-use crate::handler::Failure;
-use crate::handler::delivery::Delivery;
+use super::bound_handler::{BoundHandler, HandlerCounts};
+use super::breaker::Change;
+use super::handler_call;
+use super::outcome::Outcome;
+use super::pending_delivery::PendingDelivery;
+use super::session_context::SessionContext;
+use super::settle::{Settled, Settler};
+use crate::telemetry;
 
-use super::bound_handler::BoundHandler;
-use super::middleware::Next;
-use super::outcome::{DeliveryResult, Outcome};
-
-/// Runs the handler of `worker` on `delivery`, once.
-pub(crate) async fn run(worker: &Arc<BoundHandler>, delivery: Delivery) -> Outcome {
-    let context = Context::of_delivery(&delivery);
-    context.scope(within_middleware(worker, delivery)).await
+/// What a task tells its session.
+pub(crate) enum Report {
+    /// The handler of the delivery with this tag has returned; the attempt still publishes.
+    HandlerReturned(u64),
+    Completed(Completion),
 }
 
-async fn within_middleware(worker: &Arc<BoundHandler>, delivery: Delivery) -> Outcome {
-    if worker.around.is_empty() {
-        handle(worker, delivery).await
-    } else {
-        // Boxed, so that only an app that has some makes room for it in every attempt.
-        Box::pin(handle_within(worker, delivery)).await
+/// The way of a report from a task to its session.
+#[derive(Clone)]
+pub(crate) struct Reporter(UnboundedSender<Report>);
+
+impl Reporter {
+    pub(crate) fn new(sender: UnboundedSender<Report>) -> Self {
+        Self(sender)
+    }
+
+    pub(crate) fn report(&self, report: Report) {
+        // An error means that the session has ended, and nobody needs the report.
+        let _ = self.0.send(report);
     }
 }
 
-async fn handle_within(worker: &Arc<BoundHandler>, delivery: Delivery) -> Outcome {
-    let inner = Arc::clone(worker);
-    let handler = Box::new(move |delivery| async move { handle(&inner, delivery).await }.boxed());
-    let next = Next::new(Arc::clone(&worker.around), handler);
-    // The handler has its own timeout inside; the middleware around it gets as long again.
-    let limit = worker.descriptor.timeout() * 2;
-    guarded(limit, async move { Ok(next.run(delivery).await) })
-        .await
-        .unwrap_or_else(Outcome::of)
+/// A delivery whose outcome has been carried out.
+pub(crate) struct Completion {
+    pub(crate) tag: u64,
+    pub(crate) settled: Settled,
+    /// `None` for a delivery that no handler ran.
+    pub(crate) attempt: Option<CompletedAttempt>,
 }
 
-async fn handle(worker: &BoundHandler, delivery: Delivery) -> Outcome {
-    let call = async {
-        (worker.call)(delivery)
-            .await
-            .map_err(|failure: Failure| DeliveryResult::from(failure))
-    };
-    let ending = guarded(worker.descriptor.timeout(), call).await;
-    Outcome::of(ending.map_or_else(|ending| ending, DeliveryResult::Returned))
+pub(crate) struct CompletedAttempt {
+    pub(crate) pending: PendingDelivery,
+    /// How long the handler ran.
+    pub(crate) took: Duration,
 }
 
-/// Runs a future that may panic or never end. What it leaves behind is dropped inside the guard too: a `Drop` that
-/// panics is the handler's panic.
-async fn guarded<T>(
-    limit: Duration,
-    future: impl Future<Output = Result<T, DeliveryResult>>,
-) -> Result<T, DeliveryResult> {
-    let timed = async move {
-        match tokio::time::timeout(limit, future).await {
-            Ok(result) => result,
-            Err(_) => Err(DeliveryResult::TimedOut(limit)),
+pub(crate) struct Attempt {
+    pub(crate) session: Arc<SessionContext>,
+    pub(crate) reporter: Reporter,
+    pub(crate) handler: Arc<BoundHandler>,
+    pub(crate) pending: PendingDelivery,
+    /// Whether it probes a handler whose breaker is open.
+    pub(crate) is_probe: bool,
+}
+
+impl Attempt {
+    // Each delivery moves this future, so it is kept small: what few deliveries need is boxed.
+    pub(crate) async fn run(self) -> Completion {
+        let started = Instant::now();
+        let delivery = &self.pending.delivery;
+        let outcome = handler_call::call(&self.handler, delivery.clone()).await;
+        let took = started.elapsed();
+        let fields = delivery.log_fields();
+        self.handler.metrics.processed(fields, outcome.is_done(), took);
+        let counts = self.record(&outcome);
+        if outcome.needs_publish() {
+            self.reporter.report(Report::HandlerReturned(self.pending.tag));
         }
-    };
-    match AssertUnwindSafe(timed).catch_unwind().await {
-        Ok(result) => result,
-        Err(panic) => Err(DeliveryResult::Panicked(panic_text(panic))),
+        let settled = if outcome.only_acknowledges() && !self.session.is_lost() {
+            HandlerCounts::add(&self.handler.counts.handled);
+            Settled::Done { dead_lettered: false }
+        } else {
+            Box::pin(self.settler().settle_guarded(outcome, counts)).await
+        };
+        let pending = self.pending;
+        Completion {
+            tag: pending.tag,
+            settled,
+            attempt: Some(CompletedAttempt { pending, took }),
+        }
     }
-}
 
-/// What a panic says.
-pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
-    let panic = match panic.downcast::<&str>() {
-        Ok(text) => return (*text).to_owned(),
-        Err(panic) => panic,
-    };
-    match panic.downcast::<String>() {
-        Ok(text) => *text,
-        Err(panic) => {
-            // Its `Drop` may panic in turn, and nobody is left to catch that.
-            std::mem::forget(panic);
-            "no text".to_owned()
+    pub(crate) async fn run_and_report(self) {
+        let reporter = self.reporter.clone();
+        reporter.report(Report::Completed(self.run().await));
+    }
+
+    fn settler(&self) -> Settler {
+        let delivery = &self.pending.delivery;
+        Settler {
+            session: Arc::clone(&self.session),
+            handler: Arc::clone(&self.handler),
+            message: Arc::clone(delivery.message()),
+            origin: self.pending.origin.clone(),
+            attempt: delivery.attempt(),
+            waited: self.pending.waited,
+            delivery: Some(delivery.clone()),
         }
+    }
+
+    /// Tells the breaker how the attempt went, and returns whether the attempt counts towards the handler's maximum.
+    fn record(&self, outcome: &Outcome) -> bool {
+        let Some(succeeded) = outcome.health() else {
+            return true;
+        };
+        let handler = &self.handler;
+        let mut breaker = handler.breaker();
+        // Failing deliveries stay unsettled longer than others, so they are redelivered together. A run of failures among
+        // them does not mean that every delivery fails.
+        let change = if succeeded || !self.pending.is_untried_redelivery() {
+            breaker.record(self.pending.delivery.id(), succeeded)
+        } else {
+            Change::None
+        };
+        if self.is_probe && !succeeded {
+            breaker.probe_failed();
+        }
+        let next_probe = breaker.probe_after();
+        drop(breaker);
+        match change {
+            Change::None => {}
+            Change::Opened { failures } => {
+                telemetry::breaker_opened(handler.name(), failures, next_probe.unwrap_or_default());
+            }
+            Change::Closed => telemetry::breaker_closed(handler.name()),
+        }
+        next_probe.is_none()
     }
 }

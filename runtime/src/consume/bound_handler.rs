@@ -1,4 +1,4 @@
-//! A handler at work: its descriptor, its function, and what is known of its health.
+//! A handler of a running app: its descriptor, its function with the app's state, and its health.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,31 +8,31 @@ use crate::event::descriptor::EventDescriptor;
 use crate::handler::delivery::Delivery;
 use crate::handler::{HandlerDescriptor, HandlerFuture};
 use crate::message::topic;
-use crate::telemetry::Processed;
+use crate::retry;
+use crate::telemetry::HandlerMetrics;
 
 use super::breaker::Breaker;
 use super::middleware::Middleware;
 use super::patterns::Patterns;
 
-/// The handler's function with its state inside.
+/// The handler's function, which has captured the app's state.
 pub(crate) type HandlerCall = Arc<dyn Fn(Delivery) -> HandlerFuture + Send + Sync>;
 
-/// A handler of a running app.
 pub(crate) struct BoundHandler {
     pub(crate) descriptor: HandlerDescriptor,
     pub(crate) call: HandlerCall,
-    pub(crate) around: Arc<[Middleware]>,
-    /// Its delays, as scaled.
+    pub(crate) middleware: Arc<[Middleware]>,
+    /// The handler's retry delays, after `speed_up`.
     pub(crate) rungs: Vec<Duration>,
     patterns: Patterns,
-    types: Vec<&'static str>,
+    event_types: Vec<&'static str>,
     breaker: Mutex<Breaker>,
     trouble: Mutex<Option<String>>,
     pub(crate) counts: HandlerCounts,
-    pub(crate) processed: Processed,
+    pub(crate) metrics: HandlerMetrics,
 }
 
-/// What became of a handler's deliveries since it started.
+/// Counts of a handler's deliveries since the app started, for health.
 #[derive(Debug, Default)]
 pub(crate) struct HandlerCounts {
     pub(crate) handled: AtomicU64,
@@ -47,16 +47,15 @@ impl HandlerCounts {
     }
 }
 
-/// How a key and a type stand to a handler.
+/// Whether a handler takes an event of some type under some routing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HandlerMatch {
-    /// It takes the event.
     Takes,
-    /// One of its patterns has the key, but it does not declare the type.
+    /// A pattern matches the key, and the handler does not declare the type.
     Undeclared,
-    /// One of its patterns has the key, which is the key of another event that it declares.
+    /// A pattern matches the key, and the key belongs to another event that the handler declares.
     WrongType,
-    /// None of its patterns has the key.
+    /// No pattern matches the key.
     ForeignKey,
 }
 
@@ -64,30 +63,24 @@ impl BoundHandler {
     pub(crate) fn new(
         descriptor: HandlerDescriptor,
         call: HandlerCall,
-        around: Arc<[Middleware]>,
+        middleware: Arc<[Middleware]>,
         speed_up: u32,
     ) -> Self {
-        let mut types: Vec<&'static str> = descriptor
-            .takes()
-            .iter()
-            .map(EventDescriptor::event_type)
-            .collect();
-        types.sort_unstable();
-        types.dedup();
+        let takes = descriptor.takes();
+        let mut event_types: Vec<&'static str> = takes.iter().map(EventDescriptor::event_type).collect();
+        event_types.sort_unstable();
+        event_types.dedup();
+        let rungs = descriptor.rungs().iter();
         Self {
             call,
-            around,
-            rungs: descriptor
-                .rungs()
-                .iter()
-                .map(|&rung| crate::retry::scaled(rung, speed_up))
-                .collect(),
+            middleware,
+            rungs: rungs.map(|&rung| retry::scaled(rung, speed_up)).collect(),
             patterns: Patterns::new(descriptor.patterns()),
-            types,
+            event_types,
             breaker: Mutex::default(),
             trouble: Mutex::default(),
             counts: HandlerCounts::default(),
-            processed: Processed::by(descriptor.name()),
+            metrics: HandlerMetrics::new(descriptor.name()),
             descriptor,
         }
     }
@@ -104,7 +97,7 @@ impl BoundHandler {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What keeps its deliveries from being settled, if anything does.
+    /// The reason why its deliveries cannot be settled at the moment.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.trouble
             .lock()
@@ -116,17 +109,15 @@ impl BoundHandler {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    /// How the handler stands to an event of this type under this key; `None` for a key says that the event was
-    /// addressed to the queue itself, past all patterns.
+    /// Matches an event type and a routing key. The key is `None` for a message that was sent to the queue directly, past
+    /// all patterns.
     pub(crate) fn matches(&self, event_type: &str, key: Option<&str>) -> HandlerMatch {
-        if key.is_some_and(|key| !self.patterns.have(key)) {
+        if key.is_some_and(|key| !self.patterns.match_key(key)) {
             return HandlerMatch::ForeignKey;
         }
-        if self.types.binary_search(&event_type).is_ok() || self.descriptor.takes_any() {
+        if self.event_types.binary_search(&event_type).is_ok() || self.descriptor.takes_any() {
             return HandlerMatch::Takes;
         }
-        // The wildcards of a key's template stand for words, so the template taken as a pattern has the key exactly
-        // when the key can be that event's.
         match key {
             Some(key) if self.descriptor.takes().iter().any(|event| has_key(event, key)) => {
                 HandlerMatch::WrongType
@@ -136,7 +127,8 @@ impl BoundHandler {
     }
 }
 
-fn has_key(event: &crate::event::descriptor::EventDescriptor, key: &str) -> bool {
+/// Whether the key can be the routing key of the event: its template with `*` for each field matches exactly those keys.
+fn has_key(event: &EventDescriptor, key: &str) -> bool {
     event
         .versions()
         .any(|version| topic::matches(version.key_pattern(), key))

@@ -1,54 +1,54 @@
-//! The breaker: a handler whose attempts all fail takes no more, and probes until one succeeds.
+//! The circuit breaker of a handler: it opens when every recent attempt failed, and closes when a probe succeeds.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-/// How many attempts in a row must fail.
+/// The number of attempts in a row that must fail.
 const ATTEMPTS: usize = 20;
-/// Over how many events at the least: one poison event must not stop its neighbours.
+/// The number of different events among them: a single poison event must not open the breaker.
 const EVENTS: usize = 10;
-const FIRST_PROBE: Duration = Duration::from_secs(1);
-const LAST_PROBE: Duration = Duration::from_mins(1);
+const FIRST_PROBE_WAIT: Duration = Duration::from_secs(1);
+const MAX_PROBE_WAIT: Duration = Duration::from_mins(1);
 
-/// A handler's breaker. It knows no clock: whoever holds it waits for [`probe_after`](Self::probe_after).
+/// The breaker has no clock: its owner waits for [`probe_after`](Self::probe_after) before it probes.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
-    // Hashes of the events whose attempts failed since the last success.
+    /// Hashes of the events whose attempts failed since the last success.
     failures: VecDeque<u64>,
-    open: Option<Duration>,
+    /// The wait before the next probe, while the breaker is open.
+    probe_wait: Option<Duration>,
 }
 
 /// What an attempt changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     None,
-    Opened,
+    Opened { failures: usize },
     Closed,
 }
 
 impl Breaker {
-    /// Whether the handler takes no more.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.is_some()
+        self.probe_wait.is_some()
     }
 
-    /// How long to wait before the next probe, while it is open.
+    /// How long to wait before the next probe; `None` while the breaker is closed.
     pub(crate) fn probe_after(&self) -> Option<Duration> {
-        self.open
+        self.probe_wait
     }
 
     /// Records the attempt of an event.
     pub(crate) fn record(&mut self, event_id: &str, succeeded: bool) -> Change {
         if succeeded {
             self.failures.clear();
-            return if self.open.take().is_some() {
+            return if self.probe_wait.take().is_some() {
                 Change::Closed
             } else {
                 Change::None
             };
         }
-        if self.open.is_some() {
+        if self.probe_wait.is_some() {
             return Change::None;
         }
         let mut hasher = DefaultHasher::new();
@@ -57,21 +57,23 @@ impl Breaker {
         if self.failures.len() > ATTEMPTS {
             self.failures.pop_front();
         }
-        if self.failures.len() < ATTEMPTS || self.distinct() < EVENTS {
+        if self.failures.len() < ATTEMPTS || self.distinct_events() < EVENTS {
             return Change::None;
         }
-        self.open = Some(FIRST_PROBE);
-        Change::Opened
-    }
-
-    /// A probe failed: the next one waits twice as long.
-    pub(crate) fn probe_failed(&mut self) {
-        if let Some(wait) = &mut self.open {
-            *wait = (*wait * 2).min(LAST_PROBE);
+        self.probe_wait = Some(FIRST_PROBE_WAIT);
+        Change::Opened {
+            failures: self.failures.len(),
         }
     }
 
-    fn distinct(&self) -> usize {
+    /// Doubles the wait before the next probe.
+    pub(crate) fn probe_failed(&mut self) {
+        if let Some(wait) = &mut self.probe_wait {
+            *wait = (*wait * 2).min(MAX_PROBE_WAIT);
+        }
+    }
+
+    fn distinct_events(&self) -> usize {
         let mut events: Vec<u64> = self.failures.iter().copied().collect();
         events.sort_unstable();
         events.dedup();
@@ -90,23 +92,23 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_when_twenty_attempts_over_ten_events_have_failed() {
+    fn the_breaker_opens_after_twenty_failed_attempts_of_ten_events() {
         let mut breaker = Breaker::default();
         let changes = fail(&mut breaker, 20, 10);
-        assert_eq!(changes[19], Change::Opened);
+        assert_eq!(changes[19], Change::Opened { failures: 20 });
         assert!(changes[..19].iter().all(|change| *change == Change::None));
         assert!(breaker.is_open());
     }
 
     #[test]
-    fn a_few_poison_events_never_open_it() {
+    fn a_few_poison_events_never_open_the_breaker() {
         let mut breaker = Breaker::default();
         fail(&mut breaker, 500, 9);
         assert!(!breaker.is_open());
     }
 
     #[test]
-    fn one_success_between_keeps_it_closed() {
+    fn a_success_in_between_keeps_the_breaker_closed() {
         let mut breaker = Breaker::default();
         for _ in 0..100 {
             fail(&mut breaker, 19, 19);
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn probes_wait_from_a_second_to_a_minute_and_the_first_success_closes_it() {
+    fn probes_wait_from_a_second_to_a_minute_and_the_first_success_closes_the_breaker() {
         let mut breaker = Breaker::default();
         fail(&mut breaker, 20, 20);
         let mut waits = Vec::new();

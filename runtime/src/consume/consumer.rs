@@ -1,314 +1,190 @@
-//! A consumer: one queue and its handlers, from start to shutdown, through as many subscriptions as it takes.
+//! A consumer: subscribes to one queue, runs a session on each subscription, and subscribes again until the app ends.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::broker::{QueueSource, Subscribe, Suspects};
-use crate::clock::{Awake, Clock};
+use crate::backoff::Backoff;
+use crate::broker::{Subscribe, Subscription};
+use crate::clock::Awake;
 use crate::error::Error;
 use crate::telemetry;
 use crate::wire::error_text;
 
-use super::bound_handler::BoundHandler;
-use super::queue_handlers::QueueHandlers;
-use super::redelivery_tracker::RedeliveryTracker;
-use super::route;
-use super::service::Service;
-use super::session::{ConsumerSession, SessionEnd};
+use super::consumed_queue::ConsumedQueue;
+use super::session::{ConsumerSession, Pace, SessionEnd};
+use super::status::{ConsumerState, DesiredState};
 
-/// How long a failed subscription waits before the next try: from the first to the last, doubling.
+/// The wait after a failed subscription, doubled up to the maximum.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LAST_WAIT: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// A subscription that ends sooner has failed like one that the broker refused.
-const LASTING: Duration = Duration::from_secs(1);
+/// A subscription that ends sooner counts as a failed one, so that a broker that cancels at once is not flooded.
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
-/// One queue and its handlers.
 pub(crate) struct Consumer {
-    pub(crate) service: Service,
-    pub(crate) queue: Arc<str>,
-    pub(crate) source: QueueSource,
-    pub(crate) prefetch: u16,
-    pub(crate) workers: QueueHandlers,
-    pub(crate) wanted: watch::Sender<DesiredState>,
-    pub(crate) status: Arc<ConsumerStatus>,
-    pub(crate) harmless_returns: RedeliveryTracker,
-}
-
-/// What the app wants of a consumer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DesiredState {
-    /// Take deliveries.
-    Run,
-    /// Take none, and let others have what has not started.
-    Pause,
-    /// Take none, finish what runs, then end.
-    Drain,
-    /// End now.
-    Abort,
-}
-
-/// How much a consumer takes at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// As much as its prefetch.
-    Full,
-    /// One: among the deliveries are some that may end the process.
-    Careful,
-    /// One, to see whether the handler works again.
-    Probe,
-}
-
-/// How a consumer is, for those who ask from outside.
-#[derive(Debug, Default)]
-pub(crate) struct ConsumerStatus {
-    state: Mutex<ConsumerState>,
-    called: Mutex<Option<Awake>>,
-}
-
-/// How a consumer is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum ConsumerState {
-    #[default]
-    Starting,
-    Running,
-    Paused,
-    BreakerOpen,
-    /// Not subscribed, for this reason.
-    Failing(String),
-    Stopped,
-}
-
-impl ConsumerStatus {
-    pub(crate) fn get(&self) -> ConsumerState {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Keeps a virtual clock where it is until the consumer has heard what is wanted of it.
-    pub(crate) fn call(&self, awake: Awake) {
-        *self.called.lock().unwrap_or_else(PoisonError::into_inner) = Some(awake);
-    }
-
-    fn heard(&self) {
-        *self.called.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    pub(crate) fn set(&self, state: ConsumerState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
+    queue: ConsumedQueue,
+    desired: watch::Receiver<DesiredState>,
+    backoff: Backoff,
+    /// Stops a virtual clock between two subscriptions, while the broker does not know of this consumer.
+    awake: Option<Awake>,
 }
 
 impl Consumer {
-    /// Runs until it is drained or aborted. `started` hears whether the first subscription succeeded.
+    pub(crate) fn new(queue: ConsumedQueue) -> Self {
+        Self {
+            desired: queue.desired.subscribe(),
+            backoff: Backoff::new(FIRST_WAIT, MAX_WAIT),
+            awake: Some(queue.stop_clock()),
+            queue,
+        }
+    }
+
+    /// Runs until the app drains or aborts the consumer. `started` receives the result of the first subscription.
     pub(crate) async fn run(mut self, started: oneshot::Sender<Result<(), Error>>) {
         let mut started = Some(started);
-        let mut wanted = self.wanted.subscribe();
         let mut careful = false;
-        let mut wait = FIRST_WAIT;
-        // Between two subscriptions nothing of this consumer is with the broker, and yet it is at work.
-        let mut awake = Some(self.clock().hold());
-        loop {
-            let Some(pace) = self.next_pace(&mut wanted, careful, &mut awake).await else {
-                break;
-            };
-            let subscribe = Subscribe {
-                queue: self.source.clone(),
-                prefetch: if pace == Pace::Full { self.prefetch } else { 1 },
-                suspects: (pace == Pace::Full).then(|| self.suspects()).flatten(),
-                consumer: format!("{}.{}", self.service.name(), self.workers[0].name()),
-            };
-            let subscription = match self.service.bus().broker().subscribe(subscribe).await {
+        while let Some(pace) = self.next_pace(careful).await {
+            let subscription = match self.subscribe(pace).await {
                 Ok(subscription) => subscription,
                 Err(error) => {
                     if let Some(started) = started.take() {
                         let _ = started.send(Err(error));
                         break;
                     }
-                    drop(awake.take());
-                    self.failed(&error, &mut wanted, &mut wait).await;
-                    awake = Some(self.clock().hold());
+                    self.subscribe_failed(&error).await;
                     continue;
                 }
             };
-            tracing::debug!(queue = subscription.queue(), "subscribed");
             if let Some(started) = started.take() {
                 let _ = started.send(Ok(()));
             }
-            self.status.set(if pace == Pace::Probe {
+            self.queue.status.set(if pace == Pace::Probe {
                 ConsumerState::BreakerOpen
             } else {
                 ConsumerState::Running
             });
             let since = Instant::now();
-            let exit = ConsumerSession::new(&mut self, subscription, pace, &mut awake)
-                .run(&mut wanted)
+            let end = ConsumerSession::new(&mut self.queue, subscription, pace, &mut self.awake)
+                .run(&mut self.desired)
                 .await;
-            if self.is_ephemeral() && exit != SessionEnd::Stopped {
-                // Whatever comes before the next subscription is missed.
-                telemetry::gap(&self.queue);
+            if self.queue.is_ephemeral() && end != SessionEnd::Stopped {
+                telemetry::ephemeral_gap(&self.queue.name);
             }
-            match exit {
+            careful = end == SessionEnd::Pace(Pace::Careful);
+            match end {
                 SessionEnd::Stopped => break,
-                SessionEnd::Lost => {
-                    careful = false;
-                    self.lost(since.elapsed(), &mut wanted, &mut wait).await;
-                }
-                SessionEnd::Recycled | SessionEnd::Paused => careful = false,
-                SessionEnd::Pace(pace) => careful = pace == Pace::Careful,
+                SessionEnd::Cancelled => self.cancelled(since.elapsed()).await,
+                SessionEnd::Recycled | SessionEnd::Paused | SessionEnd::Pace(_) => {}
             }
         }
-        self.status.set(ConsumerState::Stopped);
+        self.queue.status.set(ConsumerState::Stopped);
     }
 
-    /// Waits until the consumer may subscribe, and says how much it then takes; `None` when it is to end.
-    async fn next_pace(
-        &self,
-        wanted: &mut watch::Receiver<DesiredState>,
-        careful: bool,
-        awake: &mut Option<Awake>,
-    ) -> Option<Pace> {
+    async fn subscribe(&self, pace: Pace) -> Result<Box<dyn Subscription>, Error> {
+        let queue = &self.queue;
+        let subscribe = Subscribe {
+            queue: queue.source.clone(),
+            prefetch: if pace == Pace::Full { queue.prefetch } else { 1 },
+            suspects: (pace == Pace::Full).then(|| queue.suspects()).flatten(),
+            consumer: format!("{}.{}", queue.service.name(), queue.handlers[0].name()),
+        };
+        let subscription = queue.service.bus().broker().subscribe(subscribe).await?;
+        tracing::debug!(queue = subscription.queue(), "subscribed");
+        Ok(subscription)
+    }
+
+    /// Waits until the consumer may subscribe, and returns how much it then takes; `None` when it must end.
+    async fn next_pace(&mut self, careful: bool) -> Option<Pace> {
         loop {
-            let now = self.hear(wanted);
-            match now {
+            match self.queue.read_desired(&mut self.desired) {
                 DesiredState::Drain | DesiredState::Abort => return None,
                 DesiredState::Pause => {
-                    self.status.set(ConsumerState::Paused);
-                    *awake = None;
-                    wanted.changed().await.ok()?;
-                    *awake = Some(self.clock().hold());
+                    self.queue.status.set(ConsumerState::Paused);
+                    self.awake = None;
+                    self.desired.changed().await.ok()?;
+                    self.awake = Some(self.queue.stop_clock());
                 }
                 DesiredState::Run => match self.probe_after() {
                     None if careful => return Some(Pace::Careful),
                     None => return Some(Pace::Full),
                     Some(wait) => {
-                        self.status.set(ConsumerState::BreakerOpen);
-                        let sleep = self.clock().sleep(wait);
-                        *awake = None;
+                        self.queue.status.set(ConsumerState::BreakerOpen);
+                        let sleep = self.queue.clock().sleep(wait);
+                        self.awake = None;
                         tokio::select! {
-                            changed = wanted.changed() => changed.ok()?,
-                            woken = sleep => {
-                                *awake = Some(woken);
+                            changed = self.desired.changed() => changed.ok()?,
+                            awake = sleep => {
+                                self.awake = Some(awake);
                                 return Some(Pace::Probe);
                             }
                         }
-                        *awake = Some(self.clock().hold());
+                        self.awake = Some(self.queue.stop_clock());
                     }
                 },
             }
         }
     }
 
-    /// What is wanted now. Whoever called holds a virtual clock until this, so the consumer itself must do so by then.
-    pub(crate) fn hear(&self, wanted: &mut watch::Receiver<DesiredState>) -> DesiredState {
-        // Under the lock of the value: a later call is not taken for heard.
-        let now = wanted.borrow_and_update();
-        self.status.heard();
-        *now
-    }
-
-    fn clock(&self) -> &Clock {
-        self.service.bus().broker().clock()
-    }
-
-    /// How long the breaker of a queue that is returned while it is open still waits.
+    /// How long to wait for the next probe, for a queue that returns its deliveries while the breaker is open.
     fn probe_after(&self) -> Option<Duration> {
-        if self.holds_while_open() {
+        if self.queue.keeps_deliveries_while_open() {
             None
         } else {
-            self.workers[0].breaker().probe_after()
+            self.queue.handlers[0].breaker().probe_after()
         }
     }
 
-    /// Whether an open breaker keeps what was handed out. An ordered queue must not hand its head to another instance
-    /// and its tail back; of a shared queue the other handlers go on; an ephemeral one goes with its subscription, and
-    /// all that is in it. Any other queue returns what has not started.
-    pub(crate) fn holds_while_open(&self) -> bool {
-        self.workers.len() > 1 || self.is_ordered() || self.is_ephemeral()
-    }
-
-    pub(crate) fn is_ephemeral(&self) -> bool {
-        matches!(self.source, QueueSource::Ephemeral { .. })
-    }
-
-    /// Whether any handler of the queue is ordered.
-    pub(crate) fn is_ordered(&self) -> bool {
-        self.workers.ordered()
-    }
-
-    /// What is handed out alone as long as it comes first. What came back when a process ended comes first, so one that
-    /// was started again finds out which it was before it takes more.
-    fn suspects(&self) -> Option<Suspects> {
-        let has_one_active = |worker: &Arc<BoundHandler>| worker.descriptor.single_active();
-        // An ordered queue has its own way; one with a single active consumer hands out nothing else.
-        if self.is_ephemeral() || self.is_ordered() || self.workers.iter().any(has_one_active) {
-            return None;
-        }
-        let (queue, service) = (Arc::clone(&self.queue), self.service.clone());
-        let harmless_returns = self.harmless_returns.clone();
-        Some(Suspects(Arc::new(move |incoming| {
-            let returns = harmless_returns.subtract_from(incoming.delivery_count, &incoming.message);
-            route::is_suspect(incoming, returns, &queue, &service)
-        })))
-    }
-
-    /// The broker ended a subscription that lasted so long.
-    async fn lost(&self, lasted: Duration, wanted: &mut watch::Receiver<DesiredState>, wait: &mut Duration) {
-        let queue = self.queue.as_ref();
-        tracing::warn!(queue, "the subscription ended; subscribing again");
-        telemetry::subscription_lost(queue);
-        self.status.set(ConsumerState::Failing(
-            "the broker ended its subscription".to_owned(),
-        ));
-        if lasted < LASTING {
-            rest(wanted, wait).await;
+    /// The broker ended a subscription that lasted for `lifetime`.
+    async fn cancelled(&mut self, lifetime: Duration) {
+        telemetry::consumer_cancelled(&self.queue.name);
+        let state = ConsumerState::Failing("the broker ended its subscription".to_owned());
+        self.queue.status.set(state);
+        if lifetime < MIN_LIFETIME {
+            self.rest().await;
         } else {
-            *wait = FIRST_WAIT;
+            self.backoff.reset();
         }
-        // The queue may have been deleted, and may be there again by another's hand with a binding less than it needs.
-        self.declare_again(wanted, wait).await;
+        self.declare_again().await;
     }
 
-    async fn failed(&self, error: &Error, wanted: &mut watch::Receiver<DesiredState>, wait: &mut Duration) {
-        let text = error_text::chain(error).replace('\n', ": ");
-        tracing::warn!(queue = self.queue.as_ref(), "{text}");
-        self.status.set(ConsumerState::Failing(text));
-        rest(wanted, wait).await;
-        self.declare_again(wanted, wait).await;
+    async fn subscribe_failed(&mut self, error: &Error) {
+        self.awake = None;
+        let text = error_text::one_line(error);
+        tracing::warn!(queue = self.queue.name.as_ref(), error = text, "subscribe failed");
+        self.queue.status.set(ConsumerState::Failing(text));
+        self.rest().await;
+        self.declare_again().await;
+        self.awake = Some(self.queue.stop_clock());
     }
 
-    /// Declares what the queue needs, unless something else is wanted first: what is there already stays as it is.
-    async fn declare_again(&self, wanted: &mut watch::Receiver<DesiredState>, wait: &mut Duration) {
-        // A queue that is just being deleted is there for the declaration and gone for its bindings; and by the time we
-        // subscribe a retry may have made it again, without them yet: what comes by until then would be missed.
-        if self.try_to_declare(wanted).await.is_err() {
-            rest(wanted, wait).await;
-            let _ = self.try_to_declare(wanted).await;
+    /// Declares the queue and its bindings again: someone may have deleted the queue, or created it without bindings.
+    async fn declare_again(&mut self) {
+        // A queue that is being deleted can vanish between its declaration and its bindings, and a retry can create it
+        // again without them. A subscription to it would miss events, so the consumer tries once more first.
+        if self.try_to_declare().await.is_err() {
+            self.rest().await;
+            let _ = self.try_to_declare().await;
         }
     }
 
-    async fn try_to_declare(&self, wanted: &mut watch::Receiver<DesiredState>) -> Result<(), Error> {
+    async fn try_to_declare(&mut self) -> Result<(), Error> {
         let declared = tokio::select! {
-            _ = wanted.changed() => return Ok(()),
-            declared = self.service.declare_queue_again(&self.queue) => declared,
+            _ = self.desired.changed() => return Ok(()),
+            declared = self.queue.service.declare_queue_again(&self.queue.name) => declared,
         };
         if let Err(error) = &declared {
-            tracing::warn!(
-                queue = self.queue.as_ref(),
-                "{}",
-                error_text::chain(error).replace('\n', ": ")
-            );
+            let text = error_text::one_line(error);
+            tracing::warn!(queue = self.queue.name.as_ref(), error = text, "declare failed");
         }
         declared
     }
-}
 
-/// Waits, and longer the next time; at most until something else is wanted.
-async fn rest(wanted: &mut watch::Receiver<DesiredState>, wait: &mut Duration) {
-    tokio::select! {
-        _ = wanted.changed() => {}
-        () = tokio::time::sleep(*wait) => {}
+    /// Waits for the backoff, or until the app asks for something else.
+    async fn rest(&mut self) {
+        tokio::select! {
+            _ = self.desired.changed() => {}
+            () = tokio::time::sleep(self.backoff.wait()) => {}
+        }
     }
-    *wait = (*wait * 2).min(LAST_WAIT);
 }

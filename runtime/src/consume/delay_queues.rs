@@ -1,29 +1,27 @@
-//! The delay queues that a running app uses. Each is declared when a retry first needs it.
+//! The delay queues of a running app. Each is declared when a retry first needs it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// The queues of the retry delays, by name.
+/// The delay queues, by name.
 #[derive(Debug, Default)]
 pub(crate) struct DelayQueues(Mutex<HashMap<String, Arc<DelayQueueSlot>>>);
 
-/// What is known of one queue. Locked while someone declares it: hundreds may fail at once, and one is enough.
+/// Locked while a delivery declares the queue. Hundreds of deliveries may fail at once, and one declaration is enough.
 type DelayQueueSlot = tokio::sync::Mutex<DelayQueueState>;
 
 #[derive(Debug, Clone, Copy)]
 enum DelayQueueState {
-    Nothing,
-    /// It is there since then.
-    There(Instant),
-    /// It could not be declared then.
-    Failed(Instant),
+    Unknown,
+    DeclaredAt(Instant),
+    FailedAt(Instant),
 }
 
 impl DelayQueues {
-    /// Since when the queue `name` is there: `declare` makes it unless it was made before. `None` when someone tried and
-    /// failed while this one waited for its turn.
+    /// Returns since when the queue exists, and declares it if it was not declared before. `None` when another delivery
+    /// failed to declare it while this one waited for its turn.
     ///
     /// # Errors
     /// When `declare` fails.
@@ -32,30 +30,30 @@ impl DelayQueues {
         name: &str,
         declare: impl Future<Output = Result<(), E>>,
     ) -> Result<Option<Instant>, E> {
-        let asked = Instant::now();
+        let asked_at = Instant::now();
         let slot = self.slot(name);
-        let mut known = slot.lock().await;
-        match *known {
-            DelayQueueState::There(since) => return Ok(Some(since)),
-            // One after the other, each with the patience of one, they would take hours.
-            DelayQueueState::Failed(at) if at > asked => return Ok(None),
-            DelayQueueState::Failed(_) | DelayQueueState::Nothing => {}
+        let mut state = slot.lock().await;
+        match *state {
+            DelayQueueState::DeclaredAt(at) => return Ok(Some(at)),
+            // If each waiting delivery tried in its turn, and each attempt timed out, the last one would wait for hours.
+            DelayQueueState::FailedAt(at) if at > asked_at => return Ok(None),
+            DelayQueueState::FailedAt(_) | DelayQueueState::Unknown => {}
         }
         let result = declare.await;
         let now = Instant::now();
-        *known = match result {
-            Ok(()) => DelayQueueState::There(now),
-            Err(_) => DelayQueueState::Failed(now),
+        *state = match result {
+            Ok(()) => DelayQueueState::DeclaredAt(now),
+            Err(_) => DelayQueueState::FailedAt(now),
         };
         result.map(|()| Some(now))
     }
 
-    /// The queue is to be declared again, unless that was done since.
-    pub(crate) async fn doubt(&self, name: &str, since: Instant) {
+    /// The queue that was declared at `declared_at` must be declared again, unless that has happened since.
+    pub(crate) async fn doubt(&self, name: &str, declared_at: Instant) {
         let slot = self.slot(name);
-        let mut known = slot.lock().await;
-        if matches!(*known, DelayQueueState::There(known) if known == since) {
-            *known = DelayQueueState::Nothing;
+        let mut state = slot.lock().await;
+        if matches!(*state, DelayQueueState::DeclaredAt(at) if at == declared_at) {
+            *state = DelayQueueState::Unknown;
         }
     }
 
@@ -66,7 +64,7 @@ impl DelayQueues {
             None => Arc::clone(
                 slots
                     .entry(name.to_owned())
-                    .or_insert_with(|| Arc::new(DelayQueueSlot::new(DelayQueueState::Nothing))),
+                    .or_insert_with(|| Arc::new(DelayQueueSlot::new(DelayQueueState::Unknown))),
             ),
         }
     }
@@ -80,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    /// Declaring takes a while, and is counted.
+    /// A declaration that takes a turn of the runtime and is counted.
     async fn declare(count: &Cell<u32>, result: Result<(), ()>) -> Result<(), ()> {
         count.set(count.get() + 1);
         tokio::task::yield_now().await;
@@ -88,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_is_declared_once_for_all_who_need_it_at_once_and_later() {
+    async fn deliveries_that_need_a_queue_at_once_declare_it_once() {
         let (delays, count) = (DelayQueues::default(), Cell::new(0));
         let all = (0..100).map(|_| delays.declared("q", declare(&count, Ok(()))));
         let since = join_all(all).await;
@@ -101,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_failure_is_the_answer_for_all_who_wait() {
+    async fn one_failed_declaration_answers_every_waiting_delivery() {
         let (delays, count) = (DelayQueues::default(), Cell::new(0));
         let all = (0..100).map(|_| delays.declared("q", declare(&count, Err(()))));
         let answers = join_all(all).await;
@@ -117,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_in_doubt_is_declared_once_more() {
+    async fn a_doubted_queue_is_declared_again() {
         let (delays, count) = (DelayQueues::default(), Cell::new(0));
         let first = delays
             .declared("q", declare(&count, Ok(())))
@@ -131,7 +129,7 @@ mod tests {
             .unwrap()
             .unwrap();
         assert!(second > first);
-        // Whose publish was refused before it was declared again says nothing of it now.
+        // A doubt about the first declaration says nothing about the second.
         delays.doubt("q", first).await;
         assert_eq!(
             delays.declared("q", declare(&count, Ok(()))).await,

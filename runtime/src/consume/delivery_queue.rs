@@ -1,41 +1,41 @@
-//! The deliveries of one handler that have not started, in the order in which they may.
+//! The deliveries of one handler that have not started, in the order in which they may start.
 //!
-//! An unordered handler has one lane, and a delivery that waits for a retry in place steps out of it. An ordered one
-//! has a lane an aggregate: its head runs or waits for a retry while the others of the aggregate stand behind it.
+//! An unordered handler has one queue, and a delivery that waits for a retry leaves it. An ordered handler has a queue for
+//! each aggregate: its first delivery runs or waits for a retry, and the others wait behind it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::pending_delivery::PendingDelivery;
 
-/// When a wait ends on the broker's clock, and a number that parts those that end together.
-type Due = (Duration, u64);
+/// When a retry is due on the broker's clock, and a number that separates retries that are due at the same time.
+type RetryTime = (Duration, u64);
 
-/// The deliveries of one handler that have not started.
 #[derive(Debug)]
 pub(crate) struct DeliveryQueue {
     order: StartOrder,
     len: usize,
-    sequence: u64,
+    retries: u64,
 }
 
 #[derive(Debug)]
 enum StartOrder {
-    Free {
+    Unordered {
         queue: VecDeque<PendingDelivery>,
-        waiting: BTreeMap<Due, PendingDelivery>,
+        retries: BTreeMap<RetryTime, PendingDelivery>,
     },
     PerAggregate(PerAggregate),
 }
 
+/// Aggregates by [`PendingDelivery::order_key`].
 #[derive(Debug, Default)]
 struct PerAggregate {
-    /// An aggregate is here while one of its deliveries stands, waits or runs.
-    lanes: HashMap<String, VecDeque<PendingDelivery>>,
-    /// The aggregates whose head may start now, in the order they came to be so.
+    /// Every aggregate with a delivery that waits or runs.
+    queues: HashMap<String, VecDeque<PendingDelivery>>,
+    /// The aggregates whose first delivery may start, in the order in which they became ready.
     ready: VecDeque<String>,
-    /// The aggregates whose head waits.
-    waiting: BTreeMap<Due, String>,
+    /// The aggregates whose first delivery waits for a retry.
+    retries: BTreeMap<RetryTime, String>,
 }
 
 impl DeliveryQueue {
@@ -43,121 +43,117 @@ impl DeliveryQueue {
         let order = if ordered {
             StartOrder::PerAggregate(PerAggregate::default())
         } else {
-            StartOrder::Free {
+            StartOrder::Unordered {
                 queue: VecDeque::new(),
-                waiting: BTreeMap::new(),
+                retries: BTreeMap::new(),
             }
         };
         Self {
             order,
             len: 0,
-            sequence: 0,
+            retries: 0,
         }
     }
 
-    /// A delivery came.
-    pub(crate) fn push(&mut self, held: PendingDelivery) {
+    pub(crate) fn push(&mut self, pending: PendingDelivery) {
         self.len += 1;
         match &mut self.order {
-            StartOrder::Free { queue, .. } => queue.push_back(held),
-            StartOrder::PerAggregate(order) => order.push(held),
+            StartOrder::Unordered { queue, .. } => queue.push_back(pending),
+            StartOrder::PerAggregate(order) => order.push(pending),
         }
     }
 
-    /// The next delivery that may start. Of an ordered handler its aggregate is taken until
-    /// [`finished`](Self::finished) or [`wait`](Self::wait) is called.
+    /// Takes the next delivery that may start. The aggregate of an ordered handler is busy until
+    /// [`finished`](Self::finished) or [`retry`](Self::retry) is called.
     pub(crate) fn start(&mut self) -> Option<PendingDelivery> {
-        let held = match &mut self.order {
-            StartOrder::Free { queue, .. } => queue.pop_front(),
+        let pending = match &mut self.order {
+            StartOrder::Unordered { queue, .. } => queue.pop_front(),
             StartOrder::PerAggregate(order) => order
                 .ready
                 .pop_front()
-                .and_then(|aggregate| order.lanes.get_mut(&aggregate)?.pop_front()),
+                .and_then(|aggregate| order.queues.get_mut(&aggregate)?.pop_front()),
         };
-        self.len -= usize::from(held.is_some());
-        held
+        self.len -= usize::from(pending.is_some());
+        pending
     }
 
-    /// The running delivery of this lane is settled: the next one may start.
-    pub(crate) fn finished(&mut self, lane: &str) {
+    /// The running delivery of this aggregate is settled: the next one may start.
+    pub(crate) fn finished(&mut self, order_key: &str) {
         if let StartOrder::PerAggregate(order) = &mut self.order {
-            order.release(lane);
+            order.release(order_key);
         }
     }
 
-    /// A delivery that ran waits in its place until `due`.
-    pub(crate) fn wait(&mut self, held: PendingDelivery, due: Duration) {
+    /// Keeps a delivery for another attempt at `due`.
+    pub(crate) fn retry(&mut self, pending: PendingDelivery, due: Duration) {
         self.len += 1;
-        self.sequence += 1;
-        let due = (due, self.sequence);
+        self.retries += 1;
+        let due = (due, self.retries);
         match &mut self.order {
-            StartOrder::Free { waiting, .. } => {
-                waiting.insert(due, held);
+            StartOrder::Unordered { retries, .. } => {
+                retries.insert(due, pending);
             }
             StartOrder::PerAggregate(order) => {
-                let lane = held.lane().to_owned();
-                order.lanes.entry(lane.clone()).or_default().push_front(held);
-                order.waiting.insert(due, lane);
+                let key = pending.order_key().to_owned();
+                order.queues.entry(key.clone()).or_default().push_front(pending);
+                order.retries.insert(due, key);
             }
         }
     }
 
-    /// When the next wait ends.
+    /// When the next retry is due.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         match &self.order {
-            StartOrder::Free { waiting, .. } => waiting.keys().next(),
-            StartOrder::PerAggregate(order) => order.waiting.keys().next(),
+            StartOrder::Unordered { retries, .. } => retries.keys().next(),
+            StartOrder::PerAggregate(order) => order.retries.keys().next(),
         }
         .map(|(due, _)| *due)
     }
 
-    /// Lets every delivery start whose wait is over at `now`.
+    /// Makes every retry ready that is due at `now`.
     pub(crate) fn wake(&mut self, now: Duration) {
         match &mut self.order {
-            StartOrder::Free { queue, waiting } => {
-                while let Some(entry) = waiting.first_entry().filter(|entry| entry.key().0 <= now) {
+            StartOrder::Unordered { queue, retries } => {
+                while let Some(entry) = retries.first_entry().filter(|entry| entry.key().0 <= now) {
                     queue.push_front(entry.remove());
                 }
             }
             StartOrder::PerAggregate(order) => {
-                while let Some(entry) = order.waiting.first_entry().filter(|entry| entry.key().0 <= now) {
+                while let Some(entry) = order.retries.first_entry().filter(|entry| entry.key().0 <= now) {
                     order.ready.push_back(entry.remove());
                 }
             }
         }
     }
 
-    /// Takes out all that has not started.
+    /// Takes every delivery that has not started.
     pub(crate) fn drain(&mut self) -> Vec<PendingDelivery> {
         self.len = 0;
         match &mut self.order {
-            StartOrder::Free { queue, waiting } => queue
+            StartOrder::Unordered { queue, retries } => queue
                 .drain(..)
-                .chain(std::mem::take(waiting).into_values())
+                .chain(std::mem::take(retries).into_values())
                 .collect(),
-            StartOrder::PerAggregate(order) => std::mem::take(order).lanes.into_values().flatten().collect(),
+            StartOrder::PerAggregate(order) => std::mem::take(order).queues.into_values().flatten().collect(),
         }
     }
 
-    /// Whether one may start now.
+    /// Whether a delivery may start now.
     pub(crate) fn has_ready(&self) -> bool {
         match &self.order {
-            StartOrder::Free { queue, .. } => !queue.is_empty(),
+            StartOrder::Unordered { queue, .. } => !queue.is_empty(),
             StartOrder::PerAggregate(order) => !order.ready.is_empty(),
         }
     }
 
-    /// Puts the oldest of those that may start in front, and gives its tag.
-    pub(crate) fn oldest_first(&mut self) -> Option<u64> {
+    /// Moves the oldest delivery that may start to the front, and returns its tag.
+    pub(crate) fn move_oldest_first(&mut self) -> Option<u64> {
         match &mut self.order {
-            StartOrder::Free { queue, .. } => queue.front().map(|held| held.tag),
+            StartOrder::Unordered { queue, .. } => queue.front().map(|pending| pending.tag),
             StartOrder::PerAggregate(order) => {
-                let tag = |lane: &String| {
-                    order
-                        .lanes
-                        .get(lane)
-                        .and_then(VecDeque::front)
-                        .map(|held| held.tag)
+                let tag = |aggregate: &String| {
+                    let first = order.queues.get(aggregate).and_then(VecDeque::front);
+                    first.map(|pending| pending.tag)
                 };
                 let (at, oldest) = (order.ready.iter().map(tag).enumerate())
                     .filter_map(|(at, tag)| Some((at, tag?)))
@@ -168,37 +164,37 @@ impl DeliveryQueue {
         }
     }
 
-    /// Whether one waits in its place.
-    pub(crate) fn waits(&self) -> bool {
+    /// Whether a delivery waits for a retry.
+    pub(crate) fn has_retries(&self) -> bool {
         match &self.order {
-            StartOrder::Free { waiting, .. } => !waiting.is_empty(),
-            StartOrder::PerAggregate(order) => !order.waiting.is_empty(),
+            StartOrder::Unordered { retries, .. } => !retries.is_empty(),
+            StartOrder::PerAggregate(order) => !order.retries.is_empty(),
         }
     }
 
-    /// How many have not started.
+    /// The number of deliveries that have not started.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 }
 
 impl PerAggregate {
-    fn push(&mut self, held: PendingDelivery) {
-        let lane = held.lane().to_owned();
-        if let Some(queue) = self.lanes.get_mut(&lane) {
-            queue.push_back(held);
+    fn push(&mut self, pending: PendingDelivery) {
+        let key = pending.order_key().to_owned();
+        if let Some(queue) = self.queues.get_mut(&key) {
+            queue.push_back(pending);
         } else {
-            self.lanes.insert(lane.clone(), VecDeque::from([held]));
-            self.ready.push_back(lane);
+            self.queues.insert(key.clone(), VecDeque::from([pending]));
+            self.ready.push_back(key);
         }
     }
 
-    fn release(&mut self, lane: &str) {
-        match self.lanes.get(lane) {
+    fn release(&mut self, key: &str) {
+        match self.queues.get(key) {
             Some(queue) if queue.is_empty() => {
-                self.lanes.remove(lane);
+                self.queues.remove(key);
             }
-            Some(_) => self.ready.push_back(lane.to_owned()),
+            Some(_) => self.ready.push_back(key.to_owned()),
             None => {}
         }
     }
@@ -216,7 +212,7 @@ mod tests {
     use crate::message::timestamp::Timestamp;
     use crate::wire::origin::{Arrival, Origin};
 
-    fn held(aggregate: &str, tag: u64) -> PendingDelivery {
+    fn pending(aggregate: &str, tag: u64) -> PendingDelivery {
         let metadata = Metadata {
             id: tag.to_string(),
             event_type: "order.placed".to_owned(),
@@ -241,7 +237,7 @@ mod tests {
             trace: None,
         };
         PendingDelivery {
-            came_back: None,
+            returns: None,
             tag,
             handler: 0,
             origin: Origin {
@@ -262,11 +258,11 @@ mod tests {
     enum Move {
         Push(u8),
         Start,
-        /// Settles one of those that run.
+        /// Settles one of the running deliveries.
         Finish(u8),
-        /// Lets one of those that run wait for so long.
-        Wait(u8, u8),
-        /// Lets time pass.
+        /// Lets one of the running deliveries wait for this many seconds.
+        Retry(u8, u8),
+        /// Advances the clock by this many seconds.
         Wake(u8),
     }
 
@@ -275,7 +271,7 @@ mod tests {
             (0..4_u8).prop_map(Move::Push),
             Just(Move::Start),
             any::<u8>().prop_map(Move::Finish),
-            (any::<u8>(), 0..5_u8).prop_map(|(which, long)| Move::Wait(which, long)),
+            (any::<u8>(), 0..5_u8).prop_map(|(which, long)| Move::Retry(which, long)),
             (0..5_u8).prop_map(Move::Wake),
         ];
         prop::collection::vec(one, 0..200)
@@ -288,35 +284,35 @@ mod tests {
     proptest! {
         #[test]
         fn an_aggregate_is_handled_one_at_a_time_and_in_order(moves in moves()) {
-            let mut lanes = DeliveryQueue::new(true);
+            let mut queue = DeliveryQueue::new(true);
             let (mut running, mut now, mut pushed) = (Vec::new(), Duration::ZERO, 0_u64);
             let mut finished: HashMap<String, Vec<u64>> = HashMap::new();
-            // Whatever came before, time passes and all is finished in the end.
+            // At the end enough time passes for everything to finish.
             let rest = std::iter::repeat_n([Move::Wake(5), Move::Start, Move::Finish(0)], 400).flatten();
             for one in moves.into_iter().chain(rest) {
                 match one {
                     Move::Push(aggregate) => {
                         pushed += 1;
-                        lanes.push(held(&aggregate.to_string(), pushed));
+                        queue.push(pending(&aggregate.to_string(), pushed));
                     }
-                    Move::Start => if let Some(next) = lanes.start() {
-                        prop_assert!(running.iter().all(|other: &PendingDelivery| other.lane() != next.lane()), "side by side");
+                    Move::Start => if let Some(next) = queue.start() {
+                        prop_assert!(running.iter().all(|other: &PendingDelivery| other.order_key() != next.order_key()), "side by side");
                         running.push(next);
                     },
                     Move::Finish(which) => if let Some(one) = pick(&mut running, which) {
-                        finished.entry(one.lane().to_owned()).or_default().push(one.tag);
-                        lanes.finished(one.lane());
+                        finished.entry(one.order_key().to_owned()).or_default().push(one.tag);
+                        queue.finished(one.order_key());
                     },
-                    Move::Wait(which, long) => if let Some(one) = pick(&mut running, which) {
-                        lanes.wait(one, now + Duration::from_secs(long.into()));
+                    Move::Retry(which, long) => if let Some(one) = pick(&mut running, which) {
+                        queue.retry(one, now + Duration::from_secs(long.into()));
                     },
                     Move::Wake(passed) => {
                         now += Duration::from_secs(passed.into());
-                        lanes.wake(now);
+                        queue.wake(now);
                     }
                 }
             }
-            prop_assert_eq!(lanes.len(), 0);
+            prop_assert_eq!(queue.len(), 0);
             prop_assert_eq!(finished.values().map(Vec::len).sum::<usize>() as u64, pushed);
             for tags in finished.values() {
                 prop_assert!(tags.is_sorted(), "{:?}", tags);
@@ -325,24 +321,24 @@ mod tests {
     }
 
     #[test]
-    fn events_without_an_aggregate_hold_back_no_one() {
-        let mut lanes = DeliveryQueue::new(true);
-        lanes.push(held("", 1));
-        lanes.push(held("", 2));
-        assert_eq!((lanes.start().unwrap().tag, lanes.start().unwrap().tag), (1, 2));
+    fn events_without_an_aggregate_do_not_wait_for_each_other() {
+        let mut queue = DeliveryQueue::new(true);
+        queue.push(pending("", 1));
+        queue.push(pending("", 2));
+        assert_eq!((queue.start().unwrap().tag, queue.start().unwrap().tag), (1, 2));
     }
 
     #[test]
-    fn what_waits_is_not_ready_and_is_drained_all_the_same() {
-        let mut lanes = DeliveryQueue::new(true);
-        lanes.push(held("a", 1));
-        lanes.push(held("a", 2));
-        let first = lanes.start().unwrap();
-        assert!(!lanes.has_ready(), "its aggregate is taken");
-        lanes.wait(first, Duration::from_secs(5));
-        assert_eq!((lanes.has_ready(), lanes.len()), (false, 2));
-        assert_eq!(lanes.next_due(), Some(Duration::from_secs(5)));
-        let tags: Vec<u64> = lanes.drain().iter().map(|held| held.tag).collect();
-        assert_eq!((tags, lanes.len(), lanes.next_due()), (vec![1, 2], 0, None));
+    fn a_waiting_retry_is_not_ready_and_is_drained() {
+        let mut queue = DeliveryQueue::new(true);
+        queue.push(pending("a", 1));
+        queue.push(pending("a", 2));
+        let first = queue.start().unwrap();
+        assert!(!queue.has_ready(), "the aggregate is busy");
+        queue.retry(first, Duration::from_secs(5));
+        assert_eq!((queue.has_ready(), queue.len()), (false, 2));
+        assert_eq!(queue.next_due(), Some(Duration::from_secs(5)));
+        let tags: Vec<u64> = queue.drain().iter().map(|pending| pending.tag).collect();
+        assert_eq!((tags, queue.len(), queue.next_due()), (vec![1, 2], 0, None));
     }
 }

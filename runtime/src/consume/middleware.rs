@@ -1,4 +1,4 @@
-//! Middleware: what runs around a handler.
+//! Middleware: functions that run around a handler.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,10 +8,9 @@ use crate::handler::delivery::Delivery;
 
 use super::outcome::Outcome;
 
-/// A middleware, boxed: only an app that uses one pays for it.
+/// A middleware with its type erased. Only an app that uses middleware pays for the box.
 pub(crate) type Middleware = Arc<dyn Fn(Delivery, Next) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
-/// Boxes a middleware.
 pub(crate) fn middleware<F, Fut>(around: F) -> Middleware
 where
     F: Fn(Delivery, Next) -> Fut + Send + Sync + 'static,
@@ -20,29 +19,29 @@ where
     Arc::new(move |delivery, next| Box::pin(around(delivery, next)))
 }
 
-/// The rest of the way to the handler. A middleware that never runs it decides the outcome by itself.
+/// The next middleware, or the handler after the last one. A middleware that does not run it decides the outcome itself.
 pub struct Next {
-    around: Arc<[Middleware]>,
+    middleware: Arc<[Middleware]>,
     at: usize,
     handler: Box<dyn FnOnce(Delivery) -> BoxFuture<'static, Outcome> + Send>,
 }
 
 impl Next {
     pub(crate) fn new(
-        around: Arc<[Middleware]>,
+        middleware: Arc<[Middleware]>,
         handler: Box<dyn FnOnce(Delivery) -> BoxFuture<'static, Outcome> + Send>,
     ) -> Self {
         Self {
-            around,
+            middleware,
             at: 0,
             handler,
         }
     }
 
-    /// Goes on to the next middleware, or to the handler.
+    /// Runs the next middleware, or the handler.
     pub fn run(self, delivery: Delivery) -> impl Future<Output = Outcome> + Send {
-        match self.around.get(self.at).cloned() {
-            Some(around) => around(
+        match self.middleware.get(self.at).cloned() {
+            Some(middleware) => middleware(
                 delivery,
                 Self {
                     at: self.at + 1,
@@ -57,7 +56,7 @@ impl Next {
 impl std::fmt::Debug for Next {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Next")
-            .field("middleware_left", &(self.around.len() - self.at))
+            .field("middleware_left", &(self.middleware.len() - self.at))
             .finish_non_exhaustive()
     }
 }

@@ -1,19 +1,22 @@
-//! Consuming: from a queue's delivery to its settlement.
+//! Consuming: from a delivery of a queue to its acknowledgement.
 //!
 //! ```text
-//! delivery → judge (whose is it?) → lanes (may it start?) → attempt (the handler, within its middleware) → outcome
-//!          → case (the step is carried out: events published, delay, dead letter) → settle (acknowledged)
+//! admit (decode, route) → delivery queue → attempt (handler within middleware) → outcome
+//!                       → settle (publish events, retry or dead letter) → ack window
 //! ```
 //!
-//! A [`consumer`] owns a queue, a [`shift`] one subscription of it.
+//! A [`consumer`] owns a queue and subscribes again and again. A [`session`] is one subscription, and
+//! `ConsumerSession::run` shows the whole way of a delivery.
 
 mod ack_window;
 mod attempt;
 pub(crate) mod bound_handler;
 mod breaker;
+pub(crate) mod consumed_queue;
 pub(crate) mod consumer;
 mod delay_queues;
 mod delivery_queue;
+mod handler_call;
 pub(crate) mod middleware;
 pub(crate) mod outcome;
 mod patterns;
@@ -22,8 +25,8 @@ pub(crate) mod queue_handlers;
 pub(crate) mod redelivery_tracker;
 pub(crate) mod retired_queue;
 mod route;
-mod service;
+pub(crate) mod service;
 mod session;
-pub(crate) mod settle;
-
-pub(crate) use service::Service;
+mod session_context;
+mod settle;
+pub(crate) mod status;

@@ -1,4 +1,4 @@
-//! The one table: from what happened to a delivery, to its outcome, to the step that settles it.
+//! The outcome table: from what happened to a delivery, to its outcome, to its settlement.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,6 +11,7 @@ use crate::handler::error::{HandlerError, Verdict};
 use crate::handler::extract::Rejection;
 use crate::handler::returns::Returned;
 use crate::message::reason::Reason;
+use crate::retry::{rung_after, rung_at_least};
 use crate::wire::malformed::Malformed;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
@@ -18,33 +19,30 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 /// What happened to a delivery.
 #[derive(Debug)]
 pub(crate) enum DeliveryResult {
-    /// The handler returned.
     Returned(Returned),
-    /// The handler failed.
     Failed(HandlerError),
-    /// The handler panicked with this text.
+    /// The handler panicked with this message.
     Panicked(String),
     /// The handler took longer than its timeout.
     TimedOut(Duration),
-    /// The event does not fit the handler's type.
     Undecodable(DecodeError),
-    /// An extractor said no.
-    Refused(Rejection),
-    /// The body is no event at all.
+    /// An extractor rejected the delivery.
+    Rejected(Rejection),
+    /// The body is not an event.
     Malformed(Malformed),
-    /// The handler does not declare the type, and its own wildcard caught the key.
+    /// No handler declares the type. The key matched a wildcard of a handler.
     Undeclared,
-    /// The key of a declared event came with this type in it.
+    /// The message has the key of a declared event, and another type.
     WrongType(String),
-    /// The key is outside the patterns of this instance.
+    /// The key matches no pattern of this instance.
     ForeignKey(String),
-    /// The delivery came back unsettled this many times.
+    /// The delivery returned unsettled this many times.
     CrashLoop(u32),
 }
 
-/// What an attempt came to: done, to be retried, or a dead letter.
+/// The outcome of an attempt: done, retry or dead letter.
 ///
-/// A middleware sees it after the handler ran and may put another in its place.
+/// A middleware receives the outcome after the handler has run, and may return another one.
 #[derive(Debug)]
 pub struct Outcome(pub(super) OutcomeKind);
 
@@ -54,7 +52,7 @@ pub(super) enum OutcomeKind {
     /// Acknowledged without a handler.
     Ignored,
     Retry {
-        /// Why it is dead-lettered when no attempt is left.
+        /// The reason of the dead letter when no attempt is left.
         reason: Reason,
         error: BoxError,
         delay: Option<Duration>,
@@ -71,7 +69,7 @@ impl Outcome {
         Self(OutcomeKind::Done(Returned::default()))
     }
 
-    /// The delivery is tried again on the handler's next rung, or dead-lettered after the last attempt.
+    /// The delivery is retried after the handler's next delay, or dead-lettered after the last attempt.
     pub fn retry(error: impl Into<BoxError>) -> Self {
         Self(OutcomeKind::Retry {
             reason: Reason::Failed,
@@ -93,7 +91,7 @@ impl Outcome {
         matches!(self.0, OutcomeKind::Done(_) | OutcomeKind::Ignored)
     }
 
-    /// Whether the delivery is tried again, as long as an attempt is left.
+    /// Whether the delivery is retried, if an attempt is left.
     pub fn is_retry(&self) -> bool {
         matches!(self.0, OutcomeKind::Retry { .. })
     }
@@ -103,7 +101,7 @@ impl Outcome {
         matches!(self.0, OutcomeKind::DeadLetter { .. })
     }
 
-    /// What went wrong.
+    /// The error of a retry or a dead letter.
     pub fn error(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0 {
             OutcomeKind::Done(_) | OutcomeKind::Ignored => None,
@@ -120,7 +118,7 @@ impl Outcome {
         returned.iter().map(|event| event.event_type.as_ref())
     }
 
-    // The first half of the table: what the delivery's end means, whatever attempt it is.
+    /// The first half of the table: the outcome that a result leads to, for every attempt alike.
     pub(crate) fn of(ending: DeliveryResult) -> Self {
         let retry = |reason, error, delay| Self(OutcomeKind::Retry { reason, error, delay });
         let dead = |reason, error| Self(OutcomeKind::DeadLetter { reason, error });
@@ -136,18 +134,18 @@ impl Outcome {
             },
             DeliveryResult::Panicked(text) => retry(
                 Reason::Failed,
-                text_error(format!("the handler panicked: {text}")),
+                error_from(format!("the handler panicked: {text}")),
                 None,
             ),
             DeliveryResult::TimedOut(limit) => retry(
                 Reason::Failed,
-                text_error(format!("the handler took longer than {limit:?}")),
+                error_from(format!("the handler took longer than {limit:?}")),
                 None,
             ),
-            DeliveryResult::Refused(rejection) if rejection.retries() => {
+            DeliveryResult::Rejected(rejection) if rejection.retries() => {
                 retry(Reason::Failed, rejection.into_inner(), None)
             }
-            DeliveryResult::Refused(rejection) => dead(Reason::Rejected, rejection.into_inner()),
+            DeliveryResult::Rejected(rejection) => dead(Reason::Rejected, rejection.into_inner()),
             DeliveryResult::Undecodable(error) => match error {
                 // Another instance of the service may know the version already.
                 DecodeError::NewerVersion { .. } => retry(Reason::NewerVersion, Box::new(error), None),
@@ -160,25 +158,25 @@ impl Outcome {
             DeliveryResult::Undeclared => Self(OutcomeKind::Ignored),
             DeliveryResult::WrongType(found) => dead(
                 Reason::WrongType,
-                text_error(format!("its key belongs to another event than `{found}`")),
+                error_from(format!("its key belongs to another event than `{found}`")),
             ),
-            // Another version of the service bound the key, and its instances read the same queue.
+            // Another version of the service bound the key, and its instances consume from the same queue.
             DeliveryResult::ForeignKey(key) => retry(
                 Reason::NotOurs,
-                text_error(format!("no handler of this instance has a pattern for \"{key}\"")),
+                error_from(format!("no handler of this instance has a pattern for \"{key}\"")),
                 None,
             ),
             DeliveryResult::CrashLoop(count) => dead(
                 Reason::CrashLoop,
-                text_error(format!(
+                error_from(format!(
                     "it came back {count} times without being settled; it may end its process"
                 )),
             ),
         }
     }
 
-    /// Whether the attempt speaks for the handler's health: `Some(false)` when it failed, `Some(true)` when it did its
-    /// work, a rejection included, and `None` when it says nothing.
+    /// What the attempt says about the health of the handler, for the breaker: `Some(false)` when the handler failed,
+    /// `Some(true)` when it worked (a rejection included), and `None` when the handler did not decide the outcome.
     pub(crate) fn health(&self) -> Option<bool> {
         match &self.0 {
             OutcomeKind::Done(_)
@@ -194,13 +192,13 @@ impl Outcome {
         }
     }
 
-    /// Whether there is nothing left to do but to acknowledge.
-    pub(crate) fn is_plain(&self) -> bool {
+    /// Whether an acknowledgement settles the delivery, without any publish.
+    pub(crate) fn only_acknowledges(&self) -> bool {
         matches!(&self.0, OutcomeKind::Done(returned) if returned.events.is_empty())
     }
 
-    /// Whether settling it takes a publish.
-    pub(crate) fn takes_publishing(&self) -> bool {
+    /// Whether the settlement publishes a message.
+    pub(crate) fn needs_publish(&self) -> bool {
         match &self.0 {
             OutcomeKind::Done(returned) => !returned.events.is_empty(),
             OutcomeKind::Ignored => false,
@@ -208,98 +206,103 @@ impl Outcome {
         }
     }
 
-    // The second half of the table: what is done about it on this attempt of this handler.
-    pub(crate) fn at(self, attempt: AttemptLimits<'_>) -> Settlement {
+    /// The second half of the table: how this attempt of this handler is settled.
+    pub(crate) fn settlement(self, limits: AttemptLimits<'_>) -> Settlement {
         match self.0 {
             OutcomeKind::Done(returned) if returned.events.is_empty() => Settlement::Acknowledge,
             OutcomeKind::Done(returned) => Settlement::Publish(returned),
             OutcomeKind::Ignored => Settlement::Acknowledge,
-            OutcomeKind::DeadLetter { reason, error } => Settlement::dead_letter(attempt, reason, error),
-            OutcomeKind::Retry { reason, error, delay } => match attempt.delay(delay) {
-                Some(delay) if attempt.in_place => Settlement::WaitInPlace {
+            OutcomeKind::DeadLetter { reason, error } => Settlement::dead_letter(limits, reason, error),
+            OutcomeKind::Retry { reason, error, delay } => match limits.delay(delay) {
+                Some(delay) if limits.in_place => Settlement::RetryInPlace {
                     delay,
-                    next_attempt: attempt.next(),
+                    next_attempt: limits.next_attempt(),
                     error,
                 },
                 Some(delay) => Settlement::Delay {
                     delay,
-                    next_attempt: attempt.next(),
+                    next_attempt: limits.next_attempt(),
                     error,
                 },
-                None => Settlement::dead_letter(attempt, reason, error),
+                None => Settlement::dead_letter(limits, reason, error),
             },
         }
     }
 }
 
-/// The attempt that an outcome is judged for.
+/// What decides between another attempt and a dead letter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AttemptLimits<'a> {
-    /// Its number, from 1.
+    /// The number of the attempt, from 1.
     pub(crate) number: u32,
-    /// How many there are.
-    pub(crate) most: u32,
-    /// The handler's delays, as scaled.
+    /// The maximum number of attempts.
+    pub(crate) max: u32,
+    /// The handler's retry delays, after `speed_up`.
     pub(crate) rungs: &'a [Duration],
-    /// All delays there are, as scaled.
+    /// All retry delays, after `speed_up`.
     pub(crate) ladder: &'a [Duration],
-    /// Whether retries wait in place: an ordered or ephemeral handler.
+    /// Whether retries wait in the session, as those of ordered and ephemeral handlers do.
     pub(crate) in_place: bool,
-    /// How long the delivery may still wait in place.
-    pub(crate) place_left: Duration,
-    /// Whether there is a queue for dead letters.
+    /// How much longer the delivery may wait in place.
+    pub(crate) in_place_left: Duration,
+    /// Whether the handler has a dead-letter queue.
     pub(crate) keeps_dead_letters: bool,
-    /// Whether the attempt counts: not while the breaker is open.
+    /// Whether the attempt counts towards the maximum. Attempts do not count while the breaker is open.
     pub(crate) counts: bool,
 }
 
 impl AttemptLimits<'_> {
-    fn next(&self) -> u32 {
+    fn next_attempt(&self) -> u32 {
         self.number + u32::from(self.counts)
     }
 
-    /// The delay before the next attempt; `None` when there is none.
+    /// The delay before the next attempt; `None` when no attempt is left. `wanted` is the delay that the handler asked for.
     fn delay(&self, wanted: Option<Duration>) -> Option<Duration> {
-        if self.counts && self.number >= self.most {
+        if self.counts && self.number >= self.max {
             return None;
         }
         let delay = match wanted {
             Some(wanted) if self.in_place => wanted,
-            Some(wanted) => crate::retry::rung_at_least(self.ladder, wanted),
-            None => crate::retry::rung_after(self.rungs, self.number),
+            Some(wanted) => rung_at_least(self.ladder, wanted),
+            None => rung_after(self.rungs, self.number),
         };
-        (!self.in_place || delay <= self.place_left || !self.counts).then_some(delay)
+        (!self.in_place || delay <= self.in_place_left || !self.counts).then_some(delay)
     }
 }
 
-/// What settles a delivery.
+/// How a delivery is settled.
 #[derive(Debug)]
 pub(crate) enum Settlement {
-    /// Acknowledge.
     Acknowledge,
     /// Publish the handler's events, then acknowledge.
     Publish(Returned),
-    /// Publish to the delay queue, then acknowledge.
+    /// Publish to a delay queue, then acknowledge.
     Delay {
         delay: Duration,
         next_attempt: u32,
         error: BoxError,
     },
-    /// Keep it, and try again here.
-    WaitInPlace {
+    /// Keep the delivery in the session, and retry it there.
+    RetryInPlace {
         delay: Duration,
         next_attempt: u32,
         error: BoxError,
     },
-    /// Publish to the dead letters, then acknowledge.
-    DeadLetter { reason: Reason, error: BoxError },
-    /// Acknowledge, count and log: an ephemeral queue has no dead letters.
-    Drop { reason: Reason, error: BoxError },
+    /// Publish to the dead-letter queue, then acknowledge.
+    DeadLetter {
+        reason: Reason,
+        error: BoxError,
+    },
+    /// Acknowledge, count and log, because an ephemeral handler has no dead-letter queue.
+    Drop {
+        reason: Reason,
+        error: BoxError,
+    },
 }
 
 impl Settlement {
-    fn dead_letter(attempt: AttemptLimits<'_>, reason: Reason, error: BoxError) -> Self {
-        if attempt.keeps_dead_letters {
+    fn dead_letter(limits: AttemptLimits<'_>, reason: Reason, error: BoxError) -> Self {
+        if limits.keeps_dead_letters {
             Self::DeadLetter { reason, error }
         } else {
             Self::Drop { reason, error }
@@ -307,7 +310,7 @@ impl Settlement {
     }
 }
 
-/// A returned event that can never be published.
+/// The error of a returned event that cannot be published however often it is tried.
 #[derive(Debug)]
 struct ReturnedUnpublishable(Unpublishable);
 
@@ -323,7 +326,7 @@ impl StdError for ReturnedUnpublishable {
     }
 }
 
-/// A returned event that can never be published, found only when it was put into its envelope.
+/// The outcome when a returned event cannot be published.
 pub(crate) fn unpublishable(fault: Unpublishable) -> Outcome {
     Outcome(OutcomeKind::DeadLetter {
         reason: Reason::Unpublishable,
@@ -331,7 +334,7 @@ pub(crate) fn unpublishable(fault: Unpublishable) -> Outcome {
     })
 }
 
-fn text_error(text: String) -> BoxError {
+fn error_from(text: String) -> BoxError {
     text.into()
 }
 
@@ -339,7 +342,7 @@ impl From<Failure> for DeliveryResult {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Undecodable(error) => Self::Undecodable(error),
-            Failure::Rejected(rejection) => Self::Refused(rejection),
+            Failure::Rejected(rejection) => Self::Rejected(rejection),
             Failure::Failed(error) => Self::Failed(error),
         }
     }
@@ -356,28 +359,28 @@ mod tests {
         Duration::from_secs(15),
     ];
 
-    fn attempt(number: u32) -> AttemptLimits<'static> {
+    fn limits(number: u32) -> AttemptLimits<'static> {
         AttemptLimits {
             number,
-            most: 3,
+            max: 3,
             rungs: RUNGS,
             ladder: LADDER,
             in_place: false,
-            place_left: Duration::from_mins(10),
+            in_place_left: Duration::from_mins(10),
             keeps_dead_letters: true,
             counts: true,
         }
     }
 
-    /// A step in a word, with what matters of it.
-    fn told(step: &Settlement) -> String {
+    /// The settlement as a short text.
+    fn text(step: &Settlement) -> String {
         match step {
             Settlement::Acknowledge => "acknowledge".to_owned(),
             Settlement::Publish(returned) => format!("publish {}", returned.events.len()),
             Settlement::Delay {
                 delay, next_attempt, ..
             } => format!("delay {delay:?}, then {next_attempt}"),
-            Settlement::WaitInPlace {
+            Settlement::RetryInPlace {
                 delay, next_attempt, ..
             } => format!("wait {delay:?}, then {next_attempt}"),
             Settlement::DeadLetter { reason, error } => format!("dead letter, {reason}: {error}"),
@@ -385,8 +388,8 @@ mod tests {
         }
     }
 
-    fn at(ending: DeliveryResult, number: u32) -> String {
-        told(&Outcome::of(ending).at(attempt(number)))
+    fn settled(result: DeliveryResult, number: u32) -> String {
+        text(&Outcome::of(result).settlement(limits(number)))
     }
 
     fn failed() -> DeliveryResult {
@@ -398,97 +401,97 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_that_returned_nothing_is_acknowledged() {
+    fn the_delivery_of_a_handler_that_returned_nothing_is_acknowledged() {
         assert_eq!(
-            at(DeliveryResult::Returned(Returned::default()), 1),
+            settled(DeliveryResult::Returned(Returned::default()), 1),
             "acknowledge"
         );
     }
 
     #[test]
-    fn a_failure_climbs_the_rungs_and_ends_in_the_dead_letters() {
-        assert_eq!(at(failed(), 1), "delay 1s, then 2");
-        assert_eq!(at(failed(), 2), "delay 5s, then 3");
-        assert_eq!(at(failed(), 3), "dead letter, failed: no answer");
+    fn a_failure_is_retried_after_each_delay_and_then_dead_lettered() {
+        assert_eq!(settled(failed(), 1), "delay 1s, then 2");
+        assert_eq!(settled(failed(), 2), "delay 5s, then 3");
+        assert_eq!(settled(failed(), 3), "dead letter, failed: no answer");
     }
 
     #[test]
     fn a_panic_and_a_timeout_are_failures() {
         assert_eq!(
-            at(DeliveryResult::Panicked("boom".to_owned()), 1),
+            settled(DeliveryResult::Panicked("boom".to_owned()), 1),
             "delay 1s, then 2"
         );
         assert_eq!(
-            at(DeliveryResult::Panicked("boom".to_owned()), 3),
+            settled(DeliveryResult::Panicked("boom".to_owned()), 3),
             "dead letter, failed: the handler panicked: boom"
         );
         let limit = Duration::from_secs(30);
-        assert_eq!(at(DeliveryResult::TimedOut(limit), 2), "delay 5s, then 3");
+        assert_eq!(settled(DeliveryResult::TimedOut(limit), 2), "delay 5s, then 3");
         assert_eq!(
-            at(DeliveryResult::TimedOut(limit), 3),
+            settled(DeliveryResult::TimedOut(limit), 3),
             "dead letter, failed: the handler took longer than 30s"
         );
     }
 
     #[test]
-    fn a_delay_that_was_asked_for_is_rounded_up_and_counts() {
+    fn a_requested_delay_is_rounded_up_to_a_retry_delay_and_the_attempt_counts() {
         let after =
             |delay| DeliveryResult::Failed(HandlerError::retry_after(Duration::from_secs(delay), "later"));
-        assert_eq!(at(after(2), 1), "delay 5s, then 2");
-        assert_eq!(at(after(99), 2), "delay 15s, then 3");
-        assert_eq!(at(after(2), 3), "dead letter, failed: later");
+        assert_eq!(settled(after(2), 1), "delay 5s, then 2");
+        assert_eq!(settled(after(99), 2), "delay 15s, then 3");
+        assert_eq!(settled(after(2), 3), "dead letter, failed: later");
     }
 
     #[test]
-    fn a_rejection_is_a_dead_letter_at_once_unless_an_extractor_says_retry() {
+    fn a_rejection_is_dead_lettered_at_once_unless_it_asks_for_a_retry() {
         assert_eq!(
-            at(DeliveryResult::Failed(HandlerError::reject("declined")), 1),
+            settled(DeliveryResult::Failed(HandlerError::reject("declined")), 1),
             "dead letter, rejected: declined"
         );
         assert_eq!(
-            at(DeliveryResult::Refused(Rejection::reject("no tenant")), 1),
+            settled(DeliveryResult::Rejected(Rejection::reject("no tenant")), 1),
             "dead letter, rejected: no tenant"
         );
         assert_eq!(
-            at(DeliveryResult::Refused(Rejection::retry("not yet")), 1),
+            settled(DeliveryResult::Rejected(Rejection::retry("not yet")), 1),
             "delay 1s, then 2"
         );
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_a_dead_letter_at_once_with_its_own_reason() {
+    fn an_event_that_cannot_be_decoded_is_dead_lettered_with_its_reason() {
         let source = serde_json::from_str::<u32>("x").unwrap_err();
         let path = "lines[2]".to_owned();
         assert_eq!(
-            at(decode(DecodeError::Malformed { path, source }), 1),
+            settled(decode(DecodeError::Malformed { path, source }), 1),
             "dead letter, malformed: cannot decode `data.lines[2]`"
         );
-        let step = at(decode(DecodeError::UnknownVersion { found: 1 }), 1);
+        let step = settled(decode(DecodeError::UnknownVersion { found: 1 }), 1);
         assert!(step.starts_with("dead letter, unknown-version"), "{step}");
         let source = "not a number".into();
-        let step = at(decode(DecodeError::Upcast { found: 1, source }), 1);
+        let step = settled(decode(DecodeError::Upcast { found: 1, source }), 1);
         assert!(step.starts_with("dead letter, upcast-failed"), "{step}");
         let found = "order.paid".to_owned();
-        let step = at(decode(DecodeError::WrongType { found }), 1);
+        let step = settled(decode(DecodeError::WrongType { found }), 1);
         assert!(step.starts_with("dead letter, wrong-type"), "{step}");
     }
 
     #[test]
-    fn a_body_that_is_no_event_is_a_dead_letter_at_once() {
+    fn a_malformed_body_is_dead_lettered_at_once() {
         let malformed = crate::wire::malformed::Malformed::from(crate::wire::malformed::MalformedKind::Empty);
-        let step = at(DeliveryResult::Malformed(malformed), 1);
+        let step = settled(DeliveryResult::Malformed(malformed), 1);
         assert!(step.starts_with("dead letter, malformed"), "{step}");
     }
 
     #[test]
-    fn a_newer_version_and_a_foreign_key_climb_the_ladder_first() {
+    fn a_newer_version_and_a_foreign_key_are_retried_before_they_are_dead_lettered() {
         let newer = || decode(DecodeError::NewerVersion { found: 2, known: 1 });
-        assert_eq!(at(newer(), 2), "delay 5s, then 3");
-        let step = at(newer(), 3);
+        assert_eq!(settled(newer(), 2), "delay 5s, then 3");
+        let step = settled(newer(), 3);
         assert!(step.starts_with("dead letter, newer-version"), "{step}");
         let foreign = || DeliveryResult::ForeignKey("order.old".to_owned());
-        assert_eq!(at(foreign(), 1), "delay 1s, then 2");
-        let step = at(foreign(), 3);
+        assert_eq!(settled(foreign(), 1), "delay 1s, then 2");
+        let step = settled(foreign(), 3);
         assert!(
             step.starts_with("dead letter, not-ours") && step.contains("order.old"),
             "{step}"
@@ -496,15 +499,15 @@ mod tests {
     }
 
     #[test]
-    fn an_undeclared_type_is_acknowledged_and_a_wrong_one_is_not() {
-        assert_eq!(at(DeliveryResult::Undeclared, 1), "acknowledge");
-        let step = at(DeliveryResult::WrongType("order.paid".to_owned()), 1);
+    fn an_undeclared_type_is_acknowledged_and_a_wrong_type_is_dead_lettered() {
+        assert_eq!(settled(DeliveryResult::Undeclared, 1), "acknowledge");
+        let step = settled(DeliveryResult::WrongType("order.paid".to_owned()), 1);
         assert!(step.starts_with("dead letter, wrong-type"), "{step}");
     }
 
     #[test]
-    fn a_crash_loop_is_a_dead_letter_with_its_count() {
-        let step = at(DeliveryResult::CrashLoop(5), 1);
+    fn a_crash_loop_is_dead_lettered_with_its_count() {
+        let step = settled(DeliveryResult::CrashLoop(5), 1);
         assert!(
             step.starts_with("dead letter, crash-loop") && step.contains("5 times"),
             "{step}"
@@ -512,11 +515,11 @@ mod tests {
     }
 
     #[test]
-    fn in_place_a_retry_waits_as_long_as_it_asks_and_no_longer_than_its_place_is_left() {
-        let in_place = |place_left| AttemptLimits {
+    fn a_retry_in_place_waits_as_long_as_requested_within_the_limit() {
+        let in_place = |seconds| AttemptLimits {
             in_place: true,
-            place_left: Duration::from_secs(place_left),
-            ..attempt(1)
+            in_place_left: Duration::from_secs(seconds),
+            ..limits(1)
         };
         let after = || {
             Outcome::of(DeliveryResult::Failed(HandlerError::retry_after(
@@ -524,38 +527,50 @@ mod tests {
                 "later",
             )))
         };
-        assert_eq!(told(&after().at(in_place(600))), "wait 2s, then 2");
-        assert_eq!(told(&after().at(in_place(1))), "dead letter, failed: later");
-        assert_eq!(told(&Outcome::of(failed()).at(in_place(600))), "wait 1s, then 2");
+        assert_eq!(text(&after().settlement(in_place(600))), "wait 2s, then 2");
+        assert_eq!(
+            text(&after().settlement(in_place(1))),
+            "dead letter, failed: later"
+        );
+        assert_eq!(
+            text(&Outcome::of(failed()).settlement(in_place(600))),
+            "wait 1s, then 2"
+        );
     }
 
     #[test]
-    fn while_the_breaker_is_open_no_attempt_counts() {
+    fn no_attempt_counts_while_the_breaker_is_open() {
         let uncounted = AttemptLimits {
             counts: false,
-            ..attempt(3)
+            ..limits(3)
         };
-        assert_eq!(told(&Outcome::of(failed()).at(uncounted)), "delay 5s, then 3");
+        assert_eq!(
+            text(&Outcome::of(failed()).settlement(uncounted)),
+            "delay 5s, then 3"
+        );
         let in_place = AttemptLimits {
             in_place: true,
-            place_left: Duration::ZERO,
+            in_place_left: Duration::ZERO,
             ..uncounted
         };
-        assert_eq!(told(&Outcome::of(failed()).at(in_place)), "wait 5s, then 3");
+        assert_eq!(
+            text(&Outcome::of(failed()).settlement(in_place)),
+            "wait 5s, then 3"
+        );
     }
 
     #[test]
-    fn an_ephemeral_handler_drops_what_it_gives_up_on() {
+    fn an_ephemeral_handler_drops_a_delivery_after_the_last_attempt() {
         let ephemeral = AttemptLimits {
             keeps_dead_letters: false,
             in_place: true,
-            ..attempt(3)
+            ..limits(3)
         };
-        assert_eq!(told(&Outcome::of(failed()).at(ephemeral)), "drop, failed");
+        assert_eq!(text(&Outcome::of(failed()).settlement(ephemeral)), "drop, failed");
     }
 
     #[test]
-    fn only_what_the_handler_did_speaks_for_its_health() {
+    fn only_the_result_of_the_handler_counts_towards_its_health() {
         assert_eq!(
             Outcome::of(DeliveryResult::Returned(Returned::default())).health(),
             Some(true)

@@ -1,54 +1,61 @@
-//! The patterns of a handler: whether one of them has a key, however many there are.
+//! The patterns of a handler, indexed for the match of a routing key.
 
 use std::collections::HashSet;
 
 use crate::message::topic;
 
-/// With more keys than so many a hash is found sooner than a place in their order.
-const FEW: usize = 16;
+/// With more keys than this a hash lookup is faster than a binary search.
+const MAX_SORTED: usize = 16;
 
-/// The patterns of a handler.
 #[derive(Debug)]
 pub(crate) struct Patterns {
-    /// Those without a wildcard, in order: such a pattern has the one key that it spells.
+    /// The patterns without wildcards, sorted. Each of them is also the only key that it matches.
     keys: Vec<&'static str>,
-    /// The same, when they are many.
-    many: HashSet<&'static str>,
-    wild: Vec<&'static str>,
+    /// The same patterns when there are more than `MAX_SORTED`, otherwise empty.
+    key_set: HashSet<&'static str>,
+    with_wildcards: Vec<&'static str>,
 }
 
 impl Patterns {
     pub(crate) fn new(patterns: Vec<&'static str>) -> Self {
-        let is_wild = |pattern: &&str| pattern.split('.').any(|word| matches!(word, "*" | "#"));
-        let (wild, mut keys): (Vec<_>, Vec<_>) = patterns.into_iter().partition(is_wild);
+        let has_wildcard = |pattern: &&str| pattern.split('.').any(|word| matches!(word, "*" | "#"));
+        let (with_wildcards, mut keys): (Vec<_>, Vec<_>) = patterns.into_iter().partition(has_wildcard);
         keys.sort_unstable();
-        let many = if keys.len() > FEW {
+        let key_set = if keys.len() > MAX_SORTED {
             keys.iter().copied().collect()
         } else {
             HashSet::new()
         };
-        Self { keys, many, wild }
+        Self {
+            keys,
+            key_set,
+            with_wildcards,
+        }
     }
 
-    /// Those without a wildcard, in order.
+    /// The patterns without wildcards, sorted.
     pub(crate) fn keys(&self) -> &[&'static str] {
         &self.keys
     }
 
     pub(crate) fn has_wildcards(&self) -> bool {
-        !self.wild.is_empty()
+        !self.with_wildcards.is_empty()
     }
 
-    /// Whether one of them has the key. Wildcards are tried one by one: a few say what a list of keys would.
-    pub(crate) fn have(&self, key: &str) -> bool {
-        self.spell(key) || self.wild.iter().any(|pattern| topic::matches(pattern, key))
+    /// Whether one of the patterns matches the key. Patterns with wildcards are tried one by one, since a handler has few.
+    pub(crate) fn match_key(&self, key: &str) -> bool {
+        self.contain(key)
+            || self
+                .with_wildcards
+                .iter()
+                .any(|pattern| topic::matches(pattern, key))
     }
 
-    fn spell(&self, key: &str) -> bool {
-        if self.many.is_empty() {
+    fn contain(&self, key: &str) -> bool {
+        if self.key_set.is_empty() {
             self.keys.binary_search(&key).is_ok()
         } else {
-            self.many.contains(key)
+            self.key_set.contains(key)
         }
     }
 }
@@ -58,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_have_a_key_when_one_of_them_matches_it() {
+    fn a_key_matches_when_one_pattern_matches_it() {
         let all = [
             "order.created",
             "order.*.paid",
@@ -87,18 +94,18 @@ mod tests {
             "order.created.eu",
         ] {
             let one_by_one = all.iter().any(|pattern| topic::matches(pattern, key));
-            assert_eq!(patterns.have(key), one_by_one, "{key:?}");
+            assert_eq!(patterns.match_key(key), one_by_one, "{key:?}");
         }
     }
 
     #[test]
-    fn of_many_each_is_found_and_no_other() {
+    fn each_of_many_keys_is_found_and_no_other() {
         let keys: Vec<&'static str> = (0..1_000)
             .map(|at| &*Box::leak(format!("order.{at}").into_boxed_str()))
             .collect();
         let patterns = Patterns::new(keys.iter().copied().chain(["payment.*"]).collect());
-        assert!(keys.iter().all(|key| patterns.have(key)));
-        assert!(patterns.have("payment.settled"));
-        assert!(!patterns.have("order.1000") && !patterns.have("order"));
+        assert!(keys.iter().all(|key| patterns.match_key(key)));
+        assert!(patterns.match_key("payment.settled"));
+        assert!(!patterns.match_key("order.1000") && !patterns.match_key("order"));
     }
 }

@@ -1,33 +1,32 @@
-//! A delivery in the hands of a consumer: where it came from, and what it has been through here.
+//! A delivery that a session holds and has not settled.
 
 use std::time::Duration;
 
 use crate::handler::delivery::Delivery;
 use crate::wire::origin::Origin;
 
-/// A delivery that is not settled yet.
 #[derive(Debug, Clone)]
 pub(crate) struct PendingDelivery {
-    /// Its number in the subscription.
+    /// The delivery tag, which rises by one within a subscription.
     pub(crate) tag: u64,
-    /// Which of the queue's handlers takes it.
+    /// The index of its handler among the handlers of the queue.
     pub(crate) handler: usize,
     pub(crate) origin: Origin,
     pub(crate) delivery: Delivery,
-    /// How often it came back by the broker's count, if it came back at all.
-    pub(crate) came_back: Option<u32>,
-    /// How long it has waited in its place for retries.
+    /// The broker's count of its returns, if it was ever returned unsettled.
+    pub(crate) returns: Option<u32>,
+    /// The total time it has waited in this session for retries.
     pub(crate) waited: Duration,
 }
 
 impl PendingDelivery {
-    /// Whether it came back, and has not been tried since. It may have been tried before.
-    pub(crate) fn is_back(&self) -> bool {
+    /// Whether the broker redelivered it and no attempt of this session has run since.
+    pub(crate) fn is_untried_redelivery(&self) -> bool {
         self.delivery.redelivered() && self.delivery.attempt() == self.origin.attempt
     }
 
-    /// The lane it stands in: its aggregate, or a lane of its own when it names none.
-    pub(crate) fn lane(&self) -> &str {
+    /// The key by which an ordered handler keeps the order: the aggregate id, or the event's id when there is none.
+    pub(crate) fn order_key(&self) -> &str {
         match self.delivery.aggregate_id() {
             "" => self.delivery.id(),
             aggregate => aggregate,

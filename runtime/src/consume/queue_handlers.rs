@@ -1,4 +1,4 @@
-//! The handlers of one queue: which of them an event is for, however many there are.
+//! The handlers of one queue, and the choice of the handler for a delivery.
 
 use std::iter;
 use std::ops::Deref;
@@ -9,43 +9,43 @@ use super::bound_handler::{BoundHandler, HandlerMatch};
 /// The handlers of one queue, in the order of their registration.
 pub(crate) struct QueueHandlers {
     all: Vec<Arc<BoundHandler>>,
-    /// Each pattern without a wildcard and whose it is, in order.
+    /// The patterns without wildcards, sorted, each with the index of its handler.
     by_key: Vec<(&'static str, usize)>,
-    /// Those with wildcards, in order.
-    wild: Vec<usize>,
+    /// The sorted indices of the handlers that have a pattern with a wildcard.
+    with_wildcards: Vec<usize>,
     ordered: bool,
 }
 
 impl QueueHandlers {
     pub(crate) fn new(all: Vec<Arc<BoundHandler>>) -> Self {
-        let numbered = || all.iter().enumerate();
-        let mut by_key: Vec<_> = numbered()
-            .flat_map(|(at, worker)| worker.patterns().keys().iter().map(move |key| (*key, at)))
+        let indexed = || all.iter().enumerate();
+        let mut by_key: Vec<_> = indexed()
+            .flat_map(|(at, handler)| handler.patterns().keys().iter().map(move |key| (*key, at)))
             .collect();
         by_key.sort_unstable();
-        let wild = numbered()
-            .filter(|(_, worker)| worker.patterns().has_wildcards())
+        let with_wildcards = indexed()
+            .filter(|(_, handler)| handler.patterns().has_wildcards())
             .map(|(at, _)| at)
             .collect();
-        let ordered = all.iter().any(|worker| worker.descriptor.ordered());
+        let ordered = all.iter().any(|handler| handler.descriptor.ordered());
         Self {
             all,
             by_key,
-            wild,
+            with_wildcards,
             ordered,
         }
     }
 
-    /// Whether events keep an order in this queue.
+    /// Whether any handler is ordered.
     pub(crate) fn ordered(&self) -> bool {
         self.ordered
     }
 
-    /// The first handler that takes the event, or else the one that comes closest to it; `None` for a key says that the
-    /// event was addressed to the queue itself, past all patterns.
+    /// The first handler that takes the event, or else the handler that comes closest. The key is `None` for a message that
+    /// was sent to the queue directly, past all patterns.
     pub(crate) fn choose(&self, event_type: &str, key: Option<&str>) -> (usize, HandlerMatch) {
         let mut best = (0, HandlerMatch::ForeignKey);
-        let mut ask = |at: usize| {
+        let mut try_handler = |at: usize| {
             match self.all[at].matches(event_type, key) {
                 HandlerMatch::Takes => return Some((at, HandlerMatch::Takes)),
                 HandlerMatch::WrongType => best = (at, HandlerMatch::WrongType),
@@ -57,26 +57,27 @@ impl QueueHandlers {
             None
         };
         let found = match key {
-            Some(key) if self.all.len() > 1 => self.that_may_have(key).find_map(&mut ask),
-            // A handler alone knows its own patterns.
-            _ => (0..self.all.len()).find_map(&mut ask),
+            Some(key) if self.all.len() > 1 => self.candidates(key).find_map(&mut try_handler),
+            // One handler finds its own patterns faster than an index does.
+            _ => (0..self.all.len()).find_map(&mut try_handler),
         };
         found.unwrap_or(best)
     }
 
-    /// Those of which a pattern may have the key, in order: the key is foreign to the others.
-    fn that_may_have(&self, key: &str) -> impl Iterator<Item = usize> {
+    /// The handlers that may have a pattern for the key, in the order of their registration. Of a thousand handlers on one
+    /// queue most do not, and need not be asked.
+    fn candidates(&self, key: &str) -> impl Iterator<Item = usize> {
         let from = self.by_key.partition_point(|(other, _)| *other < key);
-        let mut spelled = self.by_key[from..]
+        let mut exact = self.by_key[from..]
             .iter()
             .take_while(move |(other, _)| *other == key)
             .map(|(_, at)| *at)
             .peekable();
-        let mut wild = self.wild.iter().copied().peekable();
-        iter::from_fn(move || match (spelled.peek(), wild.peek()) {
-            (Some(one), Some(other)) if other < one => wild.next(),
-            (Some(_), _) => spelled.next(),
-            (None, _) => wild.next(),
+        let mut with_wildcards = self.with_wildcards.iter().copied().peekable();
+        iter::from_fn(move || match (exact.peek(), with_wildcards.peek()) {
+            (Some(one), Some(other)) if other < one => with_wildcards.next(),
+            (Some(_), _) => exact.next(),
+            (None, _) => with_wildcards.next(),
         })
     }
 }

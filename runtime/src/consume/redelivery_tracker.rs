@@ -1,42 +1,43 @@
-//! Returns that ended no process: what this one returned itself, and what it saw through.
+//! Returns that do not point to a crash: this process caused them, or has settled the message since.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::message::Message;
 
-/// How often a message came back though it ended no process: this one returned it unsettled, or saw it through and is
-/// still there. Brokers count all returns alike.
+/// How often a message returned without ending the process. Brokers count all returns alike, and the crash-loop check
+/// needs the number without these.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RedeliveryTracker {
     recent: HashMap<u64, u32>,
-    /// What was recent before that was full.
+    /// The entries of `recent` before it was last full.
     earlier: HashMap<u64, u32>,
 }
 
 impl RedeliveryTracker {
-    /// Of so many messages at the least the last is known; one that is forgotten merely looks more suspect. A cluster whose
-    /// nodes restart has been seen to hand out tens of thousands a second time before it came to the first of them again.
-    const LEAST: usize = 50_000;
+    /// The tracker knows at least this many recent messages; a forgotten message only looks more suspect. A cluster whose
+    /// nodes restart has redelivered tens of thousands of messages before it redelivered the first of them again.
+    const MIN_REMEMBERED: usize = 50_000;
 
-    /// This process returned it unsettled.
-    pub(crate) fn add(&mut self, message: &Message) {
+    /// This process returned the message unsettled.
+    pub(crate) fn returned(&mut self, message: &Message) {
         let key = key(message);
         let known = self.known(key);
         self.remember(key, known.saturating_add(1));
     }
 
-    /// A message that had come back `count` times is done with, handled or set aside as another that is to be handled
-    /// alone. Should it come back once more, the broker has not taken its acknowledgement: a cluster that thinks one of its
-    /// nodes away hands out again what a consumer there holds, as often as it thinks so.
-    pub(crate) fn seen_through(&mut self, message: &Message, count: u32) {
+    /// A message that had returned `count` times was handled, or set aside so that it runs alone.
+    ///
+    /// If it returns once more, the acknowledgement was lost: a cluster that believes one of its nodes to be down
+    /// redelivers what a consumer on that node holds, as often as it believes so.
+    pub(crate) fn settled(&mut self, message: &Message, count: u32) {
         let key = key(message);
         let known = self.known(key);
         self.remember(key, known.max(count.saturating_add(1)));
     }
 
-    /// The broker's count without those.
-    pub(crate) fn subtract_from(&self, count: u32, message: &Message) -> u32 {
+    /// The broker's count without the returns that the tracker knows.
+    pub(crate) fn unexplained_returns(&self, count: u32, message: &Message) -> u32 {
         if count == 0 || self.recent.is_empty() {
             return count;
         }
@@ -49,7 +50,7 @@ impl RedeliveryTracker {
     }
 
     fn remember(&mut self, key: u64, returns: u32) {
-        if self.recent.len() >= Self::LEAST {
+        if self.recent.len() >= Self::MIN_REMEMBERED {
             self.earlier = std::mem::take(&mut self.recent);
         }
         self.recent.insert(key, returns);
@@ -80,49 +81,57 @@ mod tests {
     }
 
     #[test]
-    fn what_this_process_returned_itself_is_no_sign_of_a_crash() {
-        let mut returns = RedeliveryTracker::default();
+    fn a_return_by_this_process_is_no_sign_of_a_crash() {
+        let mut tracker = RedeliveryTracker::default();
         let (ours, other) = (message("ours"), message("other"));
-        returns.add(&ours);
-        returns.add(&ours);
-        assert_eq!(returns.subtract_from(5, &ours), 3);
+        tracker.returned(&ours);
+        tracker.returned(&ours);
+        assert_eq!(tracker.unexplained_returns(5, &ours), 3);
         assert_eq!(
-            returns.subtract_from(1, &ours),
+            tracker.unexplained_returns(1, &ours),
             0,
-            "another broker may not have counted it"
+            "another broker may not count this return"
         );
-        assert_eq!(returns.subtract_from(5, &other), 5);
+        assert_eq!(tracker.unexplained_returns(5, &other), 5);
     }
 
     #[test]
-    fn what_this_process_saw_through_is_no_suspect_however_often_it_came_back() {
-        let mut returns = RedeliveryTracker::default();
+    fn a_message_that_this_process_settled_is_no_suspect_however_often_it_returns() {
+        let mut tracker = RedeliveryTracker::default();
         let message = message("a");
         for count in 1..20 {
             assert!(
-                returns.subtract_from(count, &message) <= 1,
-                "{count} returns, each survived"
+                tracker.unexplained_returns(count, &message) <= 1,
+                "{count} returns, each settled"
             );
-            returns.seen_through(&message, count);
+            tracker.settled(&message, count);
         }
         assert_eq!(
-            returns.subtract_from(20, &message),
+            tracker.unexplained_returns(20, &message),
             0,
             "its acknowledgement was lost"
         );
-        assert_eq!(returns.subtract_from(23, &message), 3, "those came after");
+        assert_eq!(
+            tracker.unexplained_returns(23, &message),
+            3,
+            "three returns since the settlement"
+        );
     }
 
     #[test]
-    fn it_remembers_the_last_and_no_more_than_twice_as_many() {
-        let mut returns = RedeliveryTracker::default();
-        let last = 5 * RedeliveryTracker::LEAST / 2;
+    fn the_tracker_remembers_recent_messages_and_forgets_old_ones() {
+        let mut tracker = RedeliveryTracker::default();
+        let last = 5 * RedeliveryTracker::MIN_REMEMBERED / 2;
         for number in 0..last {
-            returns.add(&message(&number.to_string()));
+            tracker.returned(&message(&number.to_string()));
         }
-        assert!(returns.recent.len() + returns.earlier.len() <= 2 * RedeliveryTracker::LEAST);
-        let first_of_the_last = message(&(last - RedeliveryTracker::LEAST).to_string());
-        assert_eq!(returns.subtract_from(1, &first_of_the_last), 0);
-        assert_eq!(returns.subtract_from(1, &message("0")), 1, "long forgotten");
+        assert!(tracker.recent.len() + tracker.earlier.len() <= 2 * RedeliveryTracker::MIN_REMEMBERED);
+        let oldest_recent = message(&(last - RedeliveryTracker::MIN_REMEMBERED).to_string());
+        assert_eq!(tracker.unexplained_returns(1, &oldest_recent), 0);
+        assert_eq!(
+            tracker.unexplained_returns(1, &message("0")),
+            1,
+            "the tracker has forgotten it"
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! The drain of a retired queue: what it holds, and what still reaches it, goes to the service's orphans.
+//! The drain of a retired queue: its messages, and those that still arrive, move to the orphans queue of the service.
 //!
-//! It goes on for as long as the app does. Deleting the queue would end it, and is not for us: RabbitMQ refuses to delete
-//! a quorum queue only if it is empty (540, which closes the connection; tried on 3.10.8 and 4.3.6), and an instance of
-//! an older version may bind the queue again at any time.
+//! The drain runs as long as the app does. It does not delete the queue: RabbitMQ has no delete of a quorum queue that
+//! requires the queue to be empty (540, which closes the connection; tried on 3.10.8 and 4.3.6), and an instance of an
+//! older version may bind the queue again at any time.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
+use crate::backoff::Backoff;
 use crate::broker::{Incoming, QueueSource, Subscribe, Subscription};
 use crate::bus::unconfirmed::Unconfirmed;
 use crate::error::PublishFault;
@@ -24,17 +25,17 @@ use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, repub
 
 use super::service::Service;
 
-/// How many messages are under way at once.
+/// The number of messages that are moved at the same time.
 const PREFETCH: u16 = 256;
 
-/// How long what failed waits before it is tried again: from the first to the last, doubling.
+/// The wait after a failure, doubled up to the maximum.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LAST_WAIT: Duration = Duration::from_secs(15);
+const MAX_WAIT: Duration = Duration::from_secs(15);
 
-/// How long what is under way when the app ends may take to be confirmed. Past it a message is in both queues.
+/// How long the last confirms may take when the app ends. A message without its confirm stays in both queues.
 const LAST_CONFIRMS: Duration = Duration::from_secs(5);
 
-/// Moves what is in a retired queue to the orphans.
+/// A queue that was registered with `App::retired`.
 pub(crate) struct RetiredQueue {
     service: Service,
     queue: Arc<str>,
@@ -42,10 +43,10 @@ pub(crate) struct RetiredQueue {
     moved: u64,
 }
 
-/// Why a subscription is left.
+/// Why a subscription ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DrainEnd {
-    Lost,
+    Cancelled,
     Stopped,
 }
 
@@ -60,40 +61,40 @@ impl RetiredQueue {
         }
     }
 
-    /// Runs until the queue is gone or the app ends.
+    /// Moves messages until the queue is gone or the app ends.
     pub(crate) async fn run(mut self) {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
         loop {
-            // Between two subscriptions nothing of it is with the broker, and yet it is at work.
+            // Without a subscription a virtual clock would take the drain for idle.
             let awake = self.service.bus().broker().clock().hold();
-            let trouble = match self.subscribe().await {
+            let error = match self.subscribe().await {
                 Ok(None) => return,
                 Ok(Some(subscription)) => {
                     drop(awake);
-                    wait = FIRST_WAIT;
-                    match self.empty(subscription).await {
+                    backoff.reset();
+                    match self.move_messages(subscription).await {
                         DrainEnd::Stopped => return,
-                        DrainEnd::Lost => "the broker ended the subscription".to_owned(),
+                        DrainEnd::Cancelled => "the broker ended the subscription".to_owned(),
                     }
                 }
-                Err(trouble) => {
+                Err(error) => {
                     drop(awake);
-                    trouble
+                    error
                 }
             };
             tracing::warn!(
                 queue = self.queue.as_ref(),
-                "cannot drain the retired queue: {trouble}"
+                error,
+                "drain of a retired queue failed"
             );
             tokio::select! {
                 () = stopped(&mut self.stopping) => return,
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(backoff.wait()) => {}
             }
-            wait = (wait * 2).min(LAST_WAIT);
         }
     }
 
-    /// Takes from the queue; `None` when there is none.
+    /// Subscribes to the queue; `None` when it does not exist.
     async fn subscribe(&self) -> Result<Option<Box<dyn Subscription>>, String> {
         let broker = self.service.bus().broker();
         if !broker.has_queue(&self.queue).await? {
@@ -106,34 +107,32 @@ impl RetiredQueue {
             consumer: format!("{}.drain", self.queue),
         };
         let subscribed = broker.subscribe(subscribe).await;
-        subscribed
-            .map(Some)
-            .map_err(|error| error_text::chain(&error).replace('\n', ": "))
+        subscribed.map(Some).map_err(|error| error_text::one_line(&error))
     }
 
-    /// Moves whatever comes, many at a time, and acknowledges each once the orphans have it.
-    async fn empty(&mut self, mut subscription: Box<dyn Subscription>) -> DrainEnd {
+    /// Moves messages until the subscription or the app ends. Each is acknowledged once the orphans queue has it.
+    async fn move_messages(&mut self, mut subscription: Box<dyn Subscription>) -> DrainEnd {
         let (service, queue) = (self.service.clone(), Arc::clone(&self.queue));
         let mut stopping = self.stopping.clone();
         let mut stop = std::pin::pin!(stopped(&mut stopping));
-        let mut underway = FuturesUnordered::new();
+        let mut moves = FuturesUnordered::new();
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 next = poll_fn(|cx| {
-                    // What is acknowledged is written along the way; what is not, the broker hands out again.
+                    // Acknowledgements are written along the way. The broker redelivers messages without one.
                     let _ = subscription.poll_flush(cx);
                     subscription.poll_next(cx)
                 }) => match next {
-                    Some(incoming) => underway.push(move_one(&service, &queue, incoming)),
-                    None => return DrainEnd::Lost,
+                    Some(incoming) => moves.push(move_one(&service, &queue, incoming)),
+                    None => return DrainEnd::Cancelled,
                 },
-                Some(tag) = underway.next(), if !underway.is_empty() => self.settle(tag, subscription.as_mut()),
+                Some(tag) = moves.next(), if !moves.is_empty() => self.settle(tag, subscription.as_mut()),
             }
         }
         subscription.cancel();
         let last = async {
-            while let Some(tag) = underway.next().await {
+            while let Some(tag) = moves.next().await {
                 self.settle(tag, subscription.as_mut());
             }
             poll_fn(|cx| subscription.poll_flush(cx)).await;
@@ -148,7 +147,7 @@ impl RetiredQueue {
         if self.moved == 0 {
             tracing::warn!(
                 queue = self.queue.as_ref(),
-                "the retired queue holds messages; they go to the orphans"
+                "messages of a retired queue move to the orphans queue"
             );
         }
         self.moved += 1;
@@ -156,12 +155,12 @@ impl RetiredQueue {
     }
 }
 
-/// Sends one message on, and gives its tag once the orphans have it; `None` when the bus was closed.
+/// Publishes one message to the orphans queue, and returns its tag after the confirm; `None` when the bus was closed.
 async fn move_one(service: &Service, queue: &Arc<str>, incoming: Incoming) -> Option<u64> {
     let message = Arc::new(orphan(service, queue, &incoming.message));
-    let mut wait = FIRST_WAIT;
+    let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
     loop {
-        let trouble = match service.bus().publish_message(Arc::clone(&message), true).await {
+        let error = match service.bus().publish_message(Arc::clone(&message), true).await {
             Ok(()) => return Some(incoming.tag),
             Err(Unconfirmed {
                 fault: PublishFault::Closed,
@@ -169,16 +168,20 @@ async fn move_one(service: &Service, queue: &Arc<str>, incoming: Incoming) -> Op
             }) => return None,
             Err(unsent) => unsent.fault,
         };
-        tracing::warn!(queue = queue.as_ref(), "cannot publish to the orphans: {trouble}");
+        tracing::warn!(queue = queue.as_ref(), error = %error, "publish to the orphans queue failed");
         if let Err(error) = service.declare_again().await {
-            tracing::warn!("cannot declare the orphans again: {}", error_text::chain(&error));
+            let error = error_text::one_line(&error);
+            tracing::warn!(
+                queue = queue.as_ref(),
+                error,
+                "declare of the orphans queue failed"
+            );
         }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(LAST_WAIT);
+        tokio::time::sleep(backoff.wait()).await;
     }
 }
 
-/// The message as it lies in the orphans: like a retry that came back and found its queue gone.
+/// The message as the orphans queue gets it: like a retry that finds its queue gone.
 fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
     let (names, bus) = (service.names(), service.bus());
     let origin = origin(message, &names.returns(), queue, Timestamp::now());
@@ -204,6 +207,6 @@ fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
 
 /// Waits until the app shuts down or is gone.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error says that the app is gone.
+    // An error means that the app is gone.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }

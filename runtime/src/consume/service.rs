@@ -1,4 +1,4 @@
-//! What all handlers of one running app share: the bus they publish on, the names of what they own, the way out.
+//! What all consumers of a running app share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,36 +8,42 @@ use tokio::time::Instant;
 
 use crate::bus::Bus;
 use crate::error::Result;
+use crate::handler::delivery::AppHandle;
+use crate::handler::extract::RunningHandle;
+use crate::retry;
 use crate::topology::{Names, Plan};
 
 use super::delay_queues::DelayQueues;
 
-/// What all handlers of one running app share. Cheap to clone.
+/// What all consumers of a running app share: its bus, the names of its queues, its shutdown. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Service(Arc<ServiceInner>);
 
 struct ServiceInner {
     name: Arc<str>,
     names: Names,
-    returns: String,
+    return_exchange: String,
     bus: Bus,
     plan: Plan,
     ladder: Vec<Duration>,
-    delays: DelayQueues,
+    delay_queues: DelayQueues,
     stopping: watch::Receiver<bool>,
+    app_handle: Arc<AppHandle>,
 }
 
 impl Service {
     pub(crate) fn new(name: &str, bus: Bus, plan: Plan, stopping: watch::Receiver<bool>) -> Self {
+        let handle = RunningHandle::new(bus.clone(), stopping.clone());
         Self(Arc::new(ServiceInner {
             name: name.into(),
-            returns: Names::of(name).returns(),
+            return_exchange: Names::of(name).returns(),
             names: Names::of(name),
-            ladder: crate::retry::ladder(bus.config().speed_up),
+            ladder: retry::ladder(bus.config().speed_up),
             bus,
             plan,
-            delays: DelayQueues::default(),
+            delay_queues: DelayQueues::default(),
             stopping,
+            app_handle: Arc::new(AppHandle::new(name.into(), handle)),
         }))
     }
 
@@ -49,16 +55,16 @@ impl Service {
         &self.0.names
     }
 
-    /// The exchange through which its retries come back: asked for with every delivery.
-    pub(crate) fn returns(&self) -> &str {
-        &self.0.returns
+    /// The exchange through which retries return. Kept as text, because each delivery is compared with it.
+    pub(crate) fn return_exchange(&self) -> &str {
+        &self.0.return_exchange
     }
 
     pub(crate) fn bus(&self) -> &Bus {
         &self.0.bus
     }
 
-    /// All retry delays there are, as scaled.
+    /// All retry delays, after `speed_up`.
     pub(crate) fn ladder(&self) -> &[Duration] {
         &self.0.ladder
     }
@@ -67,38 +73,41 @@ impl Service {
         self.0.stopping.clone()
     }
 
-    /// Since when the queue is there in which what `queue` hands out waits for `delay`. It is declared at its first use;
-    /// `None` when another's attempt at that has failed meanwhile.
+    /// What extractors take from the app.
+    pub(crate) fn app_handle(&self) -> &Arc<AppHandle> {
+        &self.0.app_handle
+    }
+
+    /// Declares the delay queue at its first use, and returns since when it exists. `None` when another delivery failed to
+    /// declare it while this one waited for its turn.
     ///
     /// # Errors
-    /// When the broker refuses it.
+    /// When the broker refuses the declaration.
     pub(crate) async fn delay(&self, queue: &str, delay: Duration) -> Result<Option<Instant>> {
-        let declare = async {
-            self.0
-                .bus
-                .declare(&Plan::delay(&self.0.names, queue, delay))
-                .await
-        };
-        self.0.delays.declared(&Names::delay(queue, delay), declare).await
+        let inner = &self.0;
+        let declare = async { inner.bus.declare(&Plan::delay(&inner.names, queue, delay)).await };
+        let name = Names::delay(queue, delay);
+        inner.delay_queues.declared(&name, declare).await
     }
 
-    /// The delay's queue, there since `since`, did not take a message: it is declared anew at its next use.
-    pub(crate) async fn doubt_delay(&self, queue: &str, delay: Duration, since: Instant) {
-        self.0.delays.doubt(&Names::delay(queue, delay), since).await;
+    /// The delay queue that exists since `declared_at` did not take a message: its next use declares it again.
+    pub(crate) async fn doubt_delay(&self, queue: &str, delay: Duration, declared_at: Instant) {
+        let name = Names::delay(queue, delay);
+        self.0.delay_queues.doubt(&name, declared_at).await;
     }
 
-    /// Declares everything again but the delays: something that a publish needed was not there any more.
+    /// Declares the whole topology except the delay queues.
     ///
     /// # Errors
-    /// When the broker refuses it.
+    /// When the broker refuses the declaration.
     pub(crate) async fn declare_again(&self) -> Result<()> {
         self.0.bus.declare(&self.0.plan).await
     }
 
-    /// Declares again what one queue needs.
+    /// Declares what one queue needs.
     ///
     /// # Errors
-    /// When the broker refuses it.
+    /// When the broker refuses the declaration.
     pub(crate) async fn declare_queue_again(&self, queue: &str) -> Result<()> {
         self.0.bus.declare(&self.0.plan.of_queue(queue)).await
     }

@@ -1,14 +1,15 @@
-//! A delivery on its way to being settled: the step that its outcome asks for, carried out.
+//! The settlement of a delivery: what its outcome asks for is carried out, until the broker may forget the delivery.
 
+use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use crate::backoff::Backoff;
 use crate::bus::unconfirmed::Unconfirmed;
 use crate::context::Context;
 use crate::error::PublishFault;
@@ -17,127 +18,150 @@ use crate::handler::returns::Returned;
 use crate::message::Message;
 use crate::message::reason::Reason;
 use crate::message::timestamp::Timestamp;
-use crate::telemetry::{self, Sent};
+use crate::retry::rung_at_least;
+use crate::telemetry::{self, DeliveryFields, EventLabels};
 use crate::topology::Names;
 use crate::wire::error_text;
 use crate::wire::ids::returned_event_id;
 use crate::wire::origin::Origin;
 use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, republish};
 
-use super::attempt::panic_text;
 use super::bound_handler::{BoundHandler, HandlerCounts};
+use super::handler_call::panic_text;
 use super::outcome::{self, AttemptLimits, BoxError, Outcome, Settlement};
-use super::service::Service;
-use crate::retry::rung_at_least;
+use super::session_context::SessionContext;
 
-/// How long a failed publish of ours waits before it is tried again: from the first to the last, doubling.
+/// The wait after a failed publish, doubled up to the maximum.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LAST_WAIT: Duration = Duration::from_secs(15);
+const MAX_WAIT: Duration = Duration::from_secs(15);
 
-/// A delivery with all that settling it needs.
+/// The longest that a delivery may wait in place in total: well within the time that the broker lets a consumer hold it.
+const MAX_IN_PLACE: Duration = Duration::from_mins(10);
+
+/// Settles one delivery.
 #[derive(Clone)]
 pub(crate) struct Settler {
-    pub(crate) service: Service,
-    pub(crate) worker: Arc<BoundHandler>,
-    pub(crate) queue: Arc<str>,
+    pub(crate) session: Arc<SessionContext>,
+    pub(crate) handler: Arc<BoundHandler>,
     pub(crate) message: Arc<Message>,
     pub(crate) origin: Origin,
-    /// Which attempt it is: that of the origin, or a later one in place.
+    /// The number of this attempt. Retries in place count on from the attempt of the origin.
     pub(crate) attempt: u32,
-    /// Whether the broker hands the delivery out again, whatever becomes of it here.
-    pub(crate) lost: Arc<AtomicBool>,
-    /// How long it has waited in place.
+    /// How long the delivery has waited in place.
     pub(crate) waited: Duration,
-    /// The delivery, unless it never came to be one.
+    /// `None` for a delivery that no handler runs.
     pub(crate) delivery: Option<Delivery>,
 }
 
-/// How a step ended.
+/// How the settlement of a delivery ended.
 #[derive(Debug)]
 pub(crate) enum Settled {
-    /// The broker may forget the delivery.
+    /// The session may acknowledge the delivery.
     Done { dead_lettered: bool },
-    /// It stays here, for another attempt after the delay.
+    /// The delivery stays in the session, for another attempt after the delay.
     RetryInPlace {
         delay: Duration,
         next_attempt: u32,
         error: String,
     },
-    /// It is left to the broker, which hands it out again.
+    /// The delivery is left unsettled, and the broker redelivers it.
     Abandoned,
 }
 
-/// How long a delivery may wait in place in all: well within the time a consumer may hold it.
-const LONGEST_IN_PLACE: Duration = Duration::from_mins(10);
-
 impl Settler {
-    /// Decides the step for an outcome, and carries it out.
-    pub(crate) async fn settle(&self, outcome: Outcome, counts: bool) -> Settled {
-        let step = outcome.at(self.judged_attempt(counts));
-        match step {
-            Settlement::Publish(returned) => self.publish(returned, counts).await,
-            // Sent on to a delay or to the dead letters it would be there twice.
-            _ if self.is_lost() => Settled::Abandoned,
-            step => self.carry_out(step).await,
+    pub(crate) fn without_handler(
+        session: Arc<SessionContext>,
+        handler: Arc<BoundHandler>,
+        message: Arc<Message>,
+        origin: Origin,
+    ) -> Self {
+        Self {
+            session,
+            handler,
+            message,
+            attempt: origin.attempt,
+            origin,
+            waited: Duration::ZERO,
+            delivery: None,
         }
     }
 
-    /// The same, whatever panics on the way.
+    /// Decides how to settle the delivery, and does so. `counts` says whether the attempt counts towards the maximum.
+    pub(crate) async fn settle(&self, outcome: Outcome, counts: bool) -> Settled {
+        match outcome.settlement(self.limits(counts)) {
+            Settlement::Publish(returned) => self.publish(returned, counts).await,
+            // The broker redelivers it: a retry or a dead letter published now would be a second copy.
+            _ if self.session.is_lost() => Settled::Abandoned,
+            settlement => self.carry_out(settlement).await,
+        }
+    }
+
+    /// As [`settle`](Self::settle), but a panic becomes a retry.
     pub(crate) async fn settle_guarded(self, outcome: Outcome, counts: bool) -> Settled {
         match AssertUnwindSafe(self.settle(outcome, counts))
             .catch_unwind()
             .await
         {
-            Ok(carried) => carried,
-            // Nothing of the handler's is left that could panic, but who waits for this news waits for ever.
+            Ok(settled) => settled,
+            // No code of the handler runs any more, so nothing should panic here. If something does, the session must still
+            // get its report.
             Err(panic) => {
                 let text = panic_text(panic);
-                let outcome = Outcome::retry(format!("settling it panicked: {text}"));
+                let outcome = Outcome::retry(format!("settling the delivery panicked: {text}"));
                 self.settle(outcome, counts).await
             }
         }
     }
 
-    fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+    /// Publishes the delivery to the shortest delay queue, so that it returns behind all other deliveries of its queue
+    /// together with the number of its returns.
+    ///
+    /// A requeue would not do: up to RabbitMQ 4.2 it counts as one more return, and the message comes back first.
+    pub(crate) async fn set_aside(&self, returns: u32) -> Settled {
+        telemetry::set_aside(self.log_fields(), returns);
+        let kind = RepublishKind::SetAside {
+            attempt: self.attempt,
+            returns,
+        };
+        let delay = rung_at_least(self.session.service.ladder(), Duration::ZERO);
+        let error = self.origin.last_error.as_deref();
+        self.delay(delay, kind, error).await
     }
 
-    fn judged_attempt(&self, counts: bool) -> AttemptLimits<'_> {
-        let handler = &self.worker.descriptor;
+    fn limits(&self, counts: bool) -> AttemptLimits<'_> {
+        let handler = &self.handler.descriptor;
         AttemptLimits {
             number: self.attempt,
-            // An ephemeral queue has no name that a delayed delivery could come back under.
-            most: if handler.ephemeral() && self.delivery.is_none() {
+            // An ephemeral queue has no fixed name, so a delayed delivery could not return to it.
+            max: if handler.ephemeral() && self.delivery.is_none() {
                 0
             } else {
                 handler.attempts()
             },
-            rungs: &self.worker.rungs,
-            ladder: self.service.ladder(),
-            // What no handler has seen waits nowhere in particular: it climbs the ladder like any other.
+            rungs: &self.handler.rungs,
+            ladder: self.session.service.ladder(),
+            // A delivery without a handler has no place in a delivery queue, so it uses the delay queues.
             in_place: (handler.ordered() || handler.ephemeral()) && self.delivery.is_some(),
-            place_left: LONGEST_IN_PLACE.saturating_sub(self.waited),
+            in_place_left: MAX_IN_PLACE.saturating_sub(self.waited),
             keeps_dead_letters: !handler.ephemeral(),
             counts,
         }
     }
 
-    async fn carry_out(&self, step: Settlement) -> Settled {
-        let counts = &self.worker.counts;
-        match step {
+    async fn carry_out(&self, settlement: Settlement) -> Settled {
+        let counts = &self.handler.counts;
+        match settlement {
             Settlement::Acknowledge => {
                 HandlerCounts::add(&counts.handled);
                 Settled::Done { dead_lettered: false }
             }
-            Settlement::Publish(_) => unreachable!("publishing is settled before"),
-            Settlement::WaitInPlace {
+            Settlement::Publish(_) => unreachable!("`settle` publishes"),
+            Settlement::RetryInPlace {
                 delay,
                 next_attempt,
                 error,
             } => {
-                HandlerCounts::add(&counts.retried);
-                let error = written(error);
-                telemetry::retried(self, delay, &error);
+                let error = self.retry_scheduled(delay, error);
                 Settled::RetryInPlace {
                     delay,
                     next_attempt,
@@ -149,42 +173,52 @@ impl Settler {
                 next_attempt,
                 error,
             } => {
-                HandlerCounts::add(&counts.retried);
-                let error = written(error);
-                telemetry::retried(self, delay, &error);
+                let error = self.retry_scheduled(delay, error);
                 let kind = RepublishKind::Retry {
                     attempt: next_attempt,
                 };
                 self.delay(delay, kind, Some(&error)).await
             }
             Settlement::DeadLetter { reason, error } => {
-                HandlerCounts::add(&counts.dead_lettered);
-                let error = written(error);
-                telemetry::dead_lettered(self, reason, &error);
+                let error = self.dead_lettered(reason, error);
                 self.dead_letter(reason, &error).await
             }
             Settlement::Drop { reason, error } => {
-                HandlerCounts::add(&counts.dead_lettered);
-                telemetry::dead_lettered(self, reason, &written(error));
+                self.dead_lettered(reason, error);
                 Settled::Done { dead_lettered: false }
             }
         }
     }
 
-    /// Publishes the handler's events, each under an id that follows from the delivery: a handler that runs twice
-    /// publishes the same facts twice, not two facts.
+    fn retry_scheduled(&self, delay: Duration, error: BoxError) -> String {
+        HandlerCounts::add(&self.handler.counts.retried);
+        let error = error_to_text(error);
+        telemetry::retry_scheduled(self.log_fields(), delay, &self.redacted(&error));
+        error
+    }
+
+    fn dead_lettered(&self, reason: Reason, error: BoxError) -> String {
+        HandlerCounts::add(&self.handler.counts.dead_lettered);
+        let error = error_to_text(error);
+        telemetry::dead_lettered(self.log_fields(), reason.as_str(), &self.redacted(&error));
+        error
+    }
+
+    /// Publishes the events that the handler returned, until the broker has confirmed each of them. Their ids follow from
+    /// the delivery: a handler that runs twice publishes the same events twice and not two different ones.
     async fn publish(&self, returned: Returned, counts: bool) -> Settled {
         let Some(delivery) = &self.delivery else {
             return Settled::Done { dead_lettered: false };
         };
-        let bus = self.service.bus();
+        let bus = self.session.service.bus();
         let messages = Context::of_delivery(delivery).sync_scope(|| {
             returned
                 .events
                 .iter()
                 .enumerate()
                 .map(|(ordinal, event)| {
-                    let id = returned_event_id(delivery.id(), &self.queue, &event.event_type, ordinal);
+                    let queue = &self.session.queue;
+                    let id = returned_event_id(delivery.id(), queue, &event.event_type, ordinal);
                     bus.message(event, &id.to_string(), crate::Headers::new())
                         .map(Arc::new)
                 })
@@ -192,82 +226,61 @@ impl Settler {
         });
         let mut unsent = match messages {
             Ok(messages) => messages,
-            Err(fault) => {
-                let step = outcome::unpublishable(fault).at(self.judged_attempt(counts));
-                return self.carry_out(step).await;
+            Err(error) => {
+                let settlement = outcome::unpublishable(error).settlement(self.limits(counts));
+                return self.carry_out(settlement).await;
             }
         };
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
         loop {
-            let results = join_all(
-                unsent
-                    .iter()
-                    .map(|message| bus.publish_message(Arc::clone(message), false)),
-            )
-            .await;
+            let sends = unsent
+                .iter()
+                .map(|message| bus.publish_message(Arc::clone(message), false));
+            let results = join_all(sends).await;
             let mut failed = Vec::new();
-            let mut last = None;
+            let mut last_error = None;
             for (message, result) in unsent.into_iter().zip(results) {
-                let kind = message.properties.kind().unwrap_or_default();
-                match &result {
-                    Ok(()) => telemetry::published(kind, Sent::other()),
-                    Err(error) => telemetry::publish_failed(kind, &error.fault, error.maybe_delivered),
-                }
-                if let Err(error) = result {
-                    failed.push(message);
-                    last = Some(error);
+                let event_type = message.properties.kind().unwrap_or_default();
+                match result {
+                    Ok(()) => telemetry::published(event_type, EventLabels::undeclared()),
+                    Err(error) => {
+                        telemetry::publish_failed(event_type, &error.fault, error.maybe_delivered);
+                        failed.push(message);
+                        last_error = Some(error);
+                    }
                 }
             }
-            match last {
+            match last_error.map(|error: Unconfirmed| error.fault) {
                 None => {
-                    self.worker.set_trouble(None);
-                    HandlerCounts::add(&self.worker.counts.handled);
+                    self.handler.set_trouble(None);
+                    HandlerCounts::add(&self.handler.counts.handled);
                     return Settled::Done { dead_lettered: false };
                 }
-                Some(Unconfirmed {
-                    fault: PublishFault::Closed,
-                    ..
-                }) => return Settled::Abandoned,
-                Some(Unconfirmed {
-                    fault: PublishFault::Unpublishable(fault),
-                    ..
-                }) => {
-                    let step = outcome::unpublishable(fault).at(self.judged_attempt(counts));
-                    return self.carry_out(step).await;
+                Some(PublishFault::Closed) => return Settled::Abandoned,
+                Some(PublishFault::Unpublishable(error)) => {
+                    let settlement = outcome::unpublishable(error).settlement(self.limits(counts));
+                    return self.carry_out(settlement).await;
                 }
-                Some(error) => self.trouble("cannot publish the events that it returned", &error.fault),
+                Some(error) => self.set_trouble("cannot publish the events that it returned", &error),
             }
             unsent = failed;
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LAST_WAIT);
+            tokio::time::sleep(backoff.wait()).await;
         }
     }
 
-    /// Lets it come back behind all others of its queue, with what is known of it. Returned, it would be counted again
-    /// up to RabbitMQ 4.2, and be handed out next; and only after a delay do all who let go of it take care.
-    pub(crate) async fn set_aside(&self, returns: u32) -> Settled {
-        telemetry::set_aside(self.worker.name(), &self.queue);
-        let kind = RepublishKind::SetAside {
-            attempt: self.attempt,
-            returns,
-        };
-        let delay = rung_at_least(self.service.ladder(), Duration::ZERO);
-        self.delay(delay, kind, self.origin.last_error.as_deref()).await
-    }
-
     async fn delay(&self, delay: Duration, kind: RepublishKind, error: Option<&str>) -> Settled {
-        let exchange = self.service.names().delays();
-        let key = Names::delay(&self.queue, delay);
+        let exchange = self.session.service.names().delays();
+        let key = Names::delay(&self.session.queue, delay);
         let to = Destination {
             exchange: &exchange,
             routing_key: &key,
         };
-        self.send_on(to, error, kind, Some(delay)).await
+        self.republish(to, error, kind, Some(delay)).await
     }
 
     async fn dead_letter(&self, reason: Reason, error: &str) -> Settled {
-        let exchange = self.service.names().dead();
-        let key = Names::dead_letters(&self.queue);
+        let exchange = self.session.service.names().dead();
+        let key = Names::dead_letters(&self.session.queue);
         let to = Destination {
             exchange: &exchange,
             routing_key: &key,
@@ -277,119 +290,130 @@ impl Settler {
             attempts: self.attempt,
             at: Timestamp::now(),
         };
-        match self.send_on(to, Some(error), kind, None).await {
+        match self.republish(to, Some(error), kind, None).await {
             Settled::Done { .. } => Settled::Done { dead_lettered: true },
             other => other,
         }
     }
 
-    async fn send_on(
+    async fn republish(
         &self,
         to: Destination<'_>,
         error: Option<&str>,
         kind: RepublishKind,
         delay: Option<Duration>,
     ) -> Settled {
-        let bus = self.service.bus();
-        let redact = bus.config().redact.as_deref();
+        let service = &self.session.service;
         let details = RepublishDetails {
-            service: self.service.name(),
-            handler: self.worker.name(),
-            queue: &self.queue,
+            service: service.name(),
+            handler: self.handler.name(),
+            queue: &self.session.queue,
             first_received_at: self.origin.first_received_at,
             error,
-            redact,
+            redact: service.bus().config().redact.as_deref(),
             kind,
         };
-        self.send_ours(
-            republish(&self.message, &self.origin, to, &details, bus.limits()),
-            delay,
-        )
-        .await
+        let message = republish(&self.message, &self.origin, to, &details, service.bus().limits());
+        self.send_until_confirmed(message, delay).await
     }
 
-    /// The text of an error as it may be kept.
-    pub(crate) fn redacted(&self, text: &str) -> String {
-        error_text::redacted(text, self.service.bus().config().redact.as_deref())
-    }
-
-    /// Publishes a message of the runtime's own until it is confirmed: what it needs is declared again when it is not
-    /// there, and the delivery stays unsettled meanwhile.
+    /// Publishes a retry or a dead letter until the broker has confirmed it. The delivery stays unsettled meanwhile, and a
+    /// missing exchange or queue is declared again.
     ///
-    /// A delay's queue that was just declared is not to be trusted yet, so the delivery stays unsettled until it is. It
-    /// does not wait itself before it is published: its rung would be as much longer. At worst it comes twice.
-    async fn send_ours(&self, message: Message, delay: Option<Duration>) -> Settled {
+    /// A delay queue that was just declared may still lose its messages (see [`Broker::fresh_for`]), so the delivery stays
+    /// unsettled for that time after the confirm. Waiting before the publish instead would lengthen the delay. At worst the
+    /// delivery is handled twice.
+    ///
+    /// [`Broker::fresh_for`]: crate::broker::Broker::fresh_for
+    async fn send_until_confirmed(&self, message: Message, delay: Option<Duration>) -> Settled {
+        let service = &self.session.service;
         let message = Arc::new(message);
-        let mut wait = FIRST_WAIT;
-        while !self.is_lost() {
-            let since = match delay {
-                Some(delay) => Some(self.delay_declared(delay).await),
+        let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
+        while !self.session.is_lost() {
+            let declared_at = match delay {
+                Some(delay) => Some(self.declare_delay(delay).await),
                 None => None,
             };
-            match self
-                .service
-                .bus()
-                .publish_message(Arc::clone(&message), true)
-                .await
-            {
+            match service.bus().publish_message(Arc::clone(&message), true).await {
                 Ok(()) => {
-                    self.worker.set_trouble(None);
-                    if let Some(since) = since {
-                        let fresh_for = self.service.bus().broker().fresh_for();
-                        tokio::time::sleep_until(since + fresh_for).await;
+                    self.handler.set_trouble(None);
+                    if let Some(declared_at) = declared_at {
+                        let fresh_for = service.bus().broker().fresh_for();
+                        tokio::time::sleep_until(declared_at + fresh_for).await;
                     }
                     return Settled::Done { dead_lettered: false };
                 }
-                Err(Unconfirmed {
-                    fault: PublishFault::Closed,
-                    ..
-                }) => return Settled::Abandoned,
+                Err(unsent) if matches!(unsent.fault, PublishFault::Closed) => return Settled::Abandoned,
                 Err(unsent) => {
-                    self.trouble("cannot publish to its delay or dead-letter queue", &unsent.fault);
-                    if let (Some(delay), Some(since)) = (delay, since) {
-                        self.service.doubt_delay(&self.queue, delay, since).await;
+                    self.set_trouble("cannot publish to its delay or dead-letter queue", &unsent.fault);
+                    if let (Some(delay), Some(declared_at)) = (delay, declared_at) {
+                        service.doubt_delay(&self.session.queue, delay, declared_at).await;
                     }
-                    if let Err(error) = self.service.declare_again().await {
-                        self.trouble("cannot declare its topology again", &error);
+                    if let Err(error) = service.declare_again().await {
+                        self.set_trouble("cannot declare its topology again", &error);
                     }
                 }
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LAST_WAIT);
+            tokio::time::sleep(backoff.wait()).await;
         }
-        // Whoever gets it next has its own troubles.
-        self.worker.set_trouble(None);
+        // The next consumer of the delivery reports trouble of its own.
+        self.handler.set_trouble(None);
         Settled::Abandoned
     }
 
-    /// Since when the delay's queue is there for sure. Where it cannot be declared it may be there all the same, made by
-    /// another, and no earlier than now for all we know.
-    async fn delay_declared(&self, delay: Duration) -> Instant {
-        match self.service.delay(&self.queue, delay).await {
-            Ok(Some(since)) => since,
-            // Who tried has told.
+    /// Declares the delay queue if necessary, and returns since when it exists. When that fails, the queue may still exist
+    /// because another instance declared it; it counts as new then.
+    async fn declare_delay(&self, delay: Duration) -> Instant {
+        match self.session.service.delay(&self.session.queue, delay).await {
+            Ok(Some(declared_at)) => declared_at,
+            // Another delivery tried, failed and reported the error.
             Ok(None) => Instant::now(),
             Err(error) => {
-                self.trouble("cannot declare its delay queue", &error);
+                self.set_trouble("cannot declare its delay queue", &error);
                 Instant::now()
             }
         }
     }
 
-    fn trouble(&self, what: &str, error: &(dyn std::error::Error + 'static)) {
-        let text = error_text::chain(error).replace('\n', ": ");
-        tracing::warn!(handler = self.worker.name(), "{what}: {text}");
-        self.worker.set_trouble(Some(format!("{what}: {text}")));
+    fn set_trouble(&self, what: &str, error: &(dyn StdError + 'static)) {
+        let text = format!("{what}: {}", error_text::one_line(error));
+        tracing::warn!(
+            handler = self.handler.name(),
+            queue = self.session.queue.as_ref(),
+            error = text,
+            "settlement failed"
+        );
+        self.handler.set_trouble(Some(text));
+    }
+
+    fn redacted(&self, error: &str) -> String {
+        let redact = &self.session.service.bus().config().redact;
+        error_text::redacted(error, redact.as_deref())
+    }
+
+    fn log_fields(&self) -> DeliveryFields<'_> {
+        if let Some(delivery) = &self.delivery {
+            return delivery.log_fields();
+        }
+        let properties = &self.message.properties;
+        DeliveryFields {
+            handler: self.handler.name(),
+            queue: &self.session.queue,
+            event_type: properties.kind().unwrap_or_default(),
+            event_id: properties.message_id().unwrap_or_default(),
+            correlation_id: properties.correlation_id().unwrap_or_default(),
+            attempt: self.attempt,
+        }
     }
 }
 
-/// The text of an error with its causes. The error is the handler's own, and may panic when it is written, and again
-/// when it is dropped: before anything is published, so that nothing is published twice.
-fn written(error: BoxError) -> String {
-    let quietly = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).map_err(panic_text);
-    let mut text = "the handler's error panicked when it was written".to_owned();
-    let _ = quietly(&mut || text = error_text::chain(error.as_ref()));
+/// The text of a handler's error with its causes. The error may panic in its `Display` and in its `Drop`. Both run here,
+/// before anything is published, so that such a panic cannot lead to a second publish.
+fn error_to_text(error: BoxError) -> String {
+    let guarded = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).map_err(panic_text);
+    let mut text = "the handler's error panicked while it was displayed".to_owned();
+    let _ = guarded(&mut || text = error_text::chain(error.as_ref()));
     let mut error = Some(error);
-    let _ = quietly(&mut || drop(error.take()));
+    let _ = guarded(&mut || drop(error.take()));
     text
 }

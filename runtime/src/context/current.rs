@@ -9,7 +9,6 @@ use tokio::task::futures::TaskLocalFuture;
 use tokio::task::{self, JoinHandle};
 use uuid::Uuid;
 
-use crate::consume::Service;
 use crate::context::trace::TraceContext;
 use crate::handler::delivery::Delivery;
 
@@ -152,7 +151,7 @@ impl Context {
         match &self.0 {
             ContextSource::Request(_) => None,
             ContextSource::Delivery(delivery) | ContextSource::TracedDelivery(delivery, _) => {
-                delivery.service().map(Service::name)
+                delivery.service()
             }
         }
     }

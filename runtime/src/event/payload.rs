@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::event::{AnyEvent, DomainEvent, EventFamily, EventVisitor};
 use crate::message::routing_key::RoutingKeyError;
 #[cfg(feature = "runtime")]
-use crate::telemetry::Sent;
+use crate::telemetry::EventLabels;
 
 /// An event or a family: what a bus publishes. The derive implements it.
 #[diagnostic::on_unimplemented(
@@ -103,7 +103,16 @@ pub(crate) fn describe<T: Payload>(payload: &T) -> About {
 #[cfg(feature = "runtime")]
 pub(crate) struct Name {
     pub(crate) event_type: Cow<'static, str>,
-    pub(crate) sent: Sent,
+    pub(crate) labels: EventLabels,
+}
+
+/// The metric labels of an event type, built by the compiler.
+#[cfg(feature = "runtime")]
+struct DeclaredLabels<E>(std::marker::PhantomData<E>);
+
+#[cfg(feature = "runtime")]
+impl<E: DomainEvent> DeclaredLabels<E> {
+    const LABELS: &'static [metrics::Label] = &[EventLabels::label(E::TYPE)];
 }
 
 /// The name of the event inside, whether or not it can be encoded.
@@ -116,14 +125,14 @@ pub(crate) fn name<T: Payload>(payload: &T) -> Name {
         fn event<E: DomainEvent>(self, _: &E) -> Name {
             Name {
                 event_type: E::TYPE.into(),
-                sent: Sent::of::<E>(),
+                labels: EventLabels::declared(DeclaredLabels::<E>::LABELS),
             }
         }
 
         fn other(self, event: &AnyEvent) -> Name {
             Name {
                 event_type: event.event_type().to_owned().into(),
-                sent: Sent::other(),
+                labels: EventLabels::undeclared(),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A delivery: one attempt to hand one envelope to one handler, and all there is to know of it.
+//! A delivery: one attempt to hand one event to one handler, and everything that is known about it.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +10,7 @@ use crate::message::headers::Headers;
 use crate::message::properties::Properties;
 use crate::message::timestamp::Timestamp;
 
-/// One attempt to hand one event to one handler. It is cheap to clone.
+/// One attempt to hand one event to one handler, with its metadata, headers and history. Cheap to clone.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
@@ -29,14 +29,34 @@ pub struct Delivery(Arc<DeliveryInner>);
 
 struct DeliveryInner {
     event: AnyEvent,
-    /// The message's properties as users see them, once someone has looked.
+    /// The message's properties in their public form, made at the first use.
     properties: OnceLock<Box<Properties>>,
     facts: DeliveryFacts,
     #[cfg(feature = "runtime")]
-    service: Option<crate::consume::Service>,
+    app: Option<Arc<AppHandle>>,
 }
 
-/// What the runtime knows of a delivery beside its message.
+/// What a delivery knows of the running app: the service's name, and whatever extractors take from the app.
+///
+/// The delivery does not know the type of the latter, because that type owns a bus, and a bus reads the context, which may
+/// be a delivery.
+#[cfg(feature = "runtime")]
+pub(crate) struct AppHandle {
+    service: Arc<str>,
+    extension: Box<dyn std::any::Any + Send + Sync>,
+}
+
+#[cfg(feature = "runtime")]
+impl AppHandle {
+    pub(crate) fn new(service: Arc<str>, extension: impl std::any::Any + Send + Sync) -> Self {
+        Self {
+            service,
+            extension: Box::new(extension),
+        }
+    }
+}
+
+/// What the runtime knows about a delivery beyond its message.
 #[derive(Debug, Clone)]
 pub(crate) struct DeliveryFacts {
     pub(crate) handler: &'static str,
@@ -58,26 +78,22 @@ impl Delivery {
             properties: OnceLock::new(),
             facts,
             #[cfg(feature = "runtime")]
-            service: None,
+            app: None,
         }))
     }
 
     #[cfg(feature = "runtime")]
-    pub(crate) fn of_service(
-        event: AnyEvent,
-        facts: DeliveryFacts,
-        service: crate::consume::Service,
-    ) -> Self {
+    pub(crate) fn of_app(event: AnyEvent, facts: DeliveryFacts, app: Arc<AppHandle>) -> Self {
         Self(Arc::new(DeliveryInner {
             event,
             properties: OnceLock::new(),
             facts,
-            service: Some(service),
+            app: Some(app),
         }))
     }
 
-    /// A delivery of `event` as a broker would make it on the first attempt, for a test that calls a handler or an
-    /// extractor directly. The bus and the shutdown signal cannot be taken from it.
+    /// A first attempt to deliver `event`, for a test that calls a handler or an extractor directly. The extractors
+    /// [`Bus`](crate::Bus) and [`Shutdown`](crate::Shutdown) reject it, because no app is running.
     ///
     /// # Panics
     /// When the event cannot be encoded: a field breaks its routing key, or its `Serialize` fails.
@@ -86,7 +102,7 @@ impl Delivery {
         Self::fake_with_headers(event, Headers::new())
     }
 
-    /// The same as [`fake`](Self::fake), with headers.
+    /// As [`fake`](Self::fake), with headers.
     ///
     /// # Panics
     /// When the event cannot be encoded.
@@ -129,12 +145,12 @@ impl Delivery {
         Self::new(event, facts)
     }
 
-    /// The event, its data still JSON.
+    /// The event, with its data as JSON.
     pub fn event(&self) -> &AnyEvent {
         &self.0.event
     }
 
-    /// All the metadata of the event.
+    /// The metadata of the event.
     pub fn metadata(&self) -> &Metadata {
         self.0.event.metadata()
     }
@@ -154,12 +170,12 @@ impl Delivery {
         self.metadata().version
     }
 
-    /// The id of the thing the event is about.
+    /// The id of the aggregate that the event is about.
     pub fn aggregate_id(&self) -> &str {
         &self.metadata().aggregate_id
     }
 
-    /// What ties together all that one request set off.
+    /// The correlation id, which all events that follow from one request share.
     pub fn correlation_id(&self) -> &str {
         &self.metadata().correlation_id
     }
@@ -169,17 +185,17 @@ impl Delivery {
         self.metadata().causation_id.as_deref()
     }
 
-    /// The exchange the event was published to at first, however often it was retried since.
+    /// The exchange that the event was first published to. A retry does not change it.
     pub fn exchange(&self) -> &str {
         &self.0.facts.exchange
     }
 
-    /// The routing key the event was published under at first, however often it was retried since.
+    /// The routing key that the event was first published with. A retry does not change it.
     pub fn routing_key(&self) -> &str {
         self.0.event.routing_key()
     }
 
-    /// The headers, the runtime's own included.
+    /// The headers of the message, including those of the runtime (`tidings-*`).
     pub fn headers(&self) -> &Headers {
         &self.message().headers
     }
@@ -190,7 +206,7 @@ impl Delivery {
         self.0.properties.get_or_init(of_message)
     }
 
-    /// The body as it came.
+    /// The body of the message as it was received.
     pub fn body(&self) -> &[u8] {
         &self.message().body
     }
@@ -200,27 +216,22 @@ impl Delivery {
         self.0.facts.handler
     }
 
-    /// The queue it came from.
+    /// The queue that it was received from.
     pub fn queue(&self) -> &str {
         &self.0.facts.queue
     }
 
-    #[cfg(feature = "runtime")]
-    pub(crate) fn shared_queue(&self) -> &Arc<str> {
-        &self.0.facts.queue
-    }
-
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, from 1.
     pub fn attempt(&self) -> u32 {
         self.0.facts.attempt
     }
 
-    /// Whether the broker handed it out before without hearing what became of it.
+    /// Whether the broker delivered the message before and it was not acknowledged.
     pub fn redelivered(&self) -> bool {
         self.0.facts.redelivered
     }
 
-    /// When the event happened.
+    /// When the event happened, by its publisher's clock.
     pub fn occurred_at(&self) -> Timestamp {
         self.metadata().timestamp
     }
@@ -235,22 +246,41 @@ impl Delivery {
         self.0.facts.received_at
     }
 
-    /// What the attempt before this one failed with.
+    /// The error of the attempt before this one.
     pub fn last_error(&self) -> Option<&str> {
         self.0.facts.last_error.as_deref()
     }
 
-    /// The trace that the event is part of.
+    /// The trace context of the message.
     pub fn trace(&self) -> Option<&TraceContext> {
         self.0.facts.trace.as_ref()
     }
 
+    /// The name of the service that handles it; `None` for a fake delivery.
     #[cfg(feature = "runtime")]
-    pub(crate) fn service(&self) -> Option<&crate::consume::Service> {
-        self.0.service.as_ref()
+    pub(crate) fn service(&self) -> Option<&Arc<str>> {
+        Some(&self.0.app.as_ref()?.service)
     }
 
-    /// The same delivery, attempted again without having left.
+    /// What the app provides for extractors, if it has this type; `None` for a fake delivery.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn extension<T: 'static>(&self) -> Option<&T> {
+        self.0.app.as_ref()?.extension.downcast_ref()
+    }
+
+    #[cfg(feature = "runtime")]
+    pub(crate) fn log_fields(&self) -> crate::telemetry::DeliveryFields<'_> {
+        crate::telemetry::DeliveryFields {
+            handler: self.0.facts.handler,
+            queue: self.queue(),
+            event_type: self.event_type(),
+            event_id: self.id(),
+            correlation_id: self.correlation_id(),
+            attempt: self.attempt(),
+        }
+    }
+
+    /// The same delivery for another attempt in place.
     #[cfg(feature = "runtime")]
     pub(crate) fn again(&self, attempt: u32, last_error: String) -> Self {
         let facts = DeliveryFacts {
@@ -263,7 +293,7 @@ impl Delivery {
             event: self.0.event.clone(),
             properties: OnceLock::new(),
             facts,
-            service: self.0.service.clone(),
+            app: self.0.app.clone(),
         }))
     }
 

@@ -1,4 +1,4 @@
-//! Extractors: what a handler takes beside its event.
+//! Extractors: the parameters of a handler after its event.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,9 +9,10 @@ use crate::handler::delivery::Delivery;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What a handler can take as a parameter after its event.
+/// A type that a handler can take as a parameter after its event.
 ///
-/// Implement it for a type of your own to take part of a delivery, or of the state, in every handler alike:
+/// Implement it for a type of your own to extract a value from the delivery or the state, in the same way for every
+/// handler:
 ///
 /// ```
 /// use tidings::{Delivery, FromDelivery, Rejection};
@@ -32,14 +33,14 @@ type BoxError = Box<dyn StdError + Send + Sync>;
     note = "to handle several events, take a family of them: an enum under #[derive(DomainEvent)]"
 )]
 pub trait FromDelivery<S>: Sized + Send {
-    /// Takes it from the delivery or the state.
+    /// Extracts the value.
     ///
     /// # Errors
-    /// A [`Rejection`] dead-letters the delivery at once, unless it is made by [`Rejection::retry`].
+    /// A [`Rejection`] dead-letters the delivery at once, unless [`Rejection::retry`] made it.
     fn from_delivery(delivery: &Delivery, state: &S) -> impl Future<Output = Result<Self, Rejection>> + Send;
 }
 
-/// Why an extractor yields nothing. Any error turns into one through `?`, and dead-letters the delivery.
+/// The error of an extractor. `?` turns any error into a rejection that dead-letters the delivery.
 #[derive(Debug)]
 pub struct Rejection {
     error: BoxError,
@@ -47,7 +48,7 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// No attempt can help: the delivery is dead-lettered at once.
+    /// Dead-letters the delivery at once, because no retry can help.
     pub fn reject(error: impl Into<BoxError>) -> Self {
         Self {
             error: error.into(),
@@ -55,7 +56,7 @@ impl Rejection {
         }
     }
 
-    /// A later attempt may help: the delivery is retried as if the handler had failed.
+    /// Retries the delivery as if the handler had failed, because a later attempt may succeed.
     pub fn retry(error: impl Into<BoxError>) -> Self {
         Self {
             error: error.into(),
@@ -91,7 +92,7 @@ impl<E: Into<BoxError>> From<E> for Rejection {
     }
 }
 
-/// A part of the app's state, given to [`App::state`](crate::App::state).
+/// The app's state, or a part of it, as given to [`App::state`](crate::App::state).
 #[derive(Debug, Clone, Copy)]
 pub struct State<T>(pub T);
 
@@ -109,14 +110,14 @@ impl<S: Sync, T: FromRef<S> + Send> FromDelivery<S> for State<T> {
     }
 }
 
-/// A part of a state. Every state is a part of itself; implement it for the others.
+/// A type that can be taken from the app's state. The state itself always can; implement it for parts of the state.
 #[diagnostic::on_unimplemented(
     message = "no state of type `{Self}` is provided to this app",
     label = "this handler takes `State<{Self}>`",
     note = "call `.state(..)` before `.handlers(..)`; of a state with several parts, implement `tidings::FromRef<YourState>` for `{Self}`"
 )]
 pub trait FromRef<S> {
-    /// The part of `state`.
+    /// Takes the part from the state, usually by a clone.
     fn from_ref(state: &S) -> Self;
 }
 
@@ -129,17 +130,28 @@ impl<S: Clone> FromRef<S> for S {
 
 #[cfg(feature = "runtime")]
 #[diagnostic::do_not_recommend]
-impl<S: Sync> FromDelivery<S> for crate::Bus {
+impl<S: Sync> FromDelivery<S> for crate::bus::Bus {
     async fn from_delivery(delivery: &Delivery, _: &S) -> Result<Self, Rejection> {
-        Ok(delivery
-            .service()
-            .ok_or("a fake delivery has no bus")?
-            .bus()
-            .clone())
+        let app = delivery.extension::<RunningHandle>();
+        Ok(app.ok_or("a fake delivery has no bus")?.bus.clone())
     }
 }
 
-/// The way out: a handler that takes it learns when the app begins to shut down.
+/// What extractors take from a running app.
+#[cfg(feature = "runtime")]
+pub(crate) struct RunningHandle {
+    bus: crate::bus::Bus,
+    stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+#[cfg(feature = "runtime")]
+impl RunningHandle {
+    pub(crate) fn new(bus: crate::bus::Bus, stopping: tokio::sync::watch::Receiver<bool>) -> Self {
+        Self { bus, stopping }
+    }
+}
+
+/// The shutdown signal of the app: a long-running handler takes it to stop early.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
@@ -163,14 +175,14 @@ pub struct Shutdown(tokio::sync::watch::Receiver<bool>);
 
 #[cfg(feature = "runtime")]
 impl Shutdown {
-    /// Whether the app has begun to shut down.
+    /// Whether the app is shutting down.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Waits until the app begins to shut down.
+    /// Waits until the app starts to shut down.
     pub async fn requested(&mut self) {
-        // An app that is gone without a shutdown was aborted: that is one too.
+        // An error means that the app was dropped or aborted, which ends the service too.
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 }
@@ -179,12 +191,9 @@ impl Shutdown {
 #[diagnostic::do_not_recommend]
 impl<S: Sync> FromDelivery<S> for Shutdown {
     async fn from_delivery(delivery: &Delivery, _: &S) -> Result<Self, Rejection> {
-        Ok(Self(
-            delivery
-                .service()
-                .ok_or("a fake delivery knows of no shutdown")?
-                .stopping(),
-        ))
+        let app = delivery.extension::<RunningHandle>();
+        let stopping = &app.ok_or("a fake delivery has no shutdown signal")?.stopping;
+        Ok(Self(stopping.clone()))
     }
 }
 

@@ -21,17 +21,7 @@ use crate::handler::error::HandlerError;
 use crate::handler::extract::{FromDelivery, Rejection};
 use crate::handler::input::{HandlerInput, Takes};
 use crate::handler::returns::{IntoOutcome, Returned};
-
-/// The rungs there are: every retry delay is one of them, so that a handler's delay queues are few.
-pub(crate) const RUNGS: [Duration; 7] = [
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-    Duration::from_mins(1),
-    Duration::from_mins(5),
-    Duration::from_mins(15),
-    Duration::from_hours(1),
-];
+use crate::retry::RUNGS;
 
 /// What `#[event_handler]` knows of a handler: its name, patterns, events and options.
 #[allow(clippy::struct_excessive_bools)] // Each is an option of its own that a user can name.

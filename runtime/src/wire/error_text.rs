@@ -28,6 +28,11 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
+/// The same on one line, for logs and health.
+pub(crate) fn one_line(error: &(dyn StdError + 'static)) -> String {
+    chain(error).replace('\n', ": ")
+}
+
 /// The text without secrets. When the hook panics, the text is dropped and the consumer continues.
 pub(crate) fn redacted(text: &str, redact: Option<Redact<'_>>) -> String {
     match redact {

@@ -1,4 +1,4 @@
-//! Every order in which deliveries come, finish, return and are acknowledged, held against a broker that keeps count.
+//! Explores every order in which deliveries arrive, finish, return and are acknowledged, against a model of the broker.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use super::{Ack, AckWindow};
 use crate::state_explorer::{Model, exhaust};
 
-const AT_ONCE: Duration = Duration::ZERO;
-const SPACED: Duration = Duration::from_millis(5);
+const NO_SPACING: Duration = Duration::ZERO;
+const SPACING: Duration = Duration::from_millis(5);
 
-/// What is true of a delivery, whatever the window thinks of it.
+/// The real state of a delivery, independent of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Truth {
+enum DeliveryState {
     Running,
     Done,
-    /// Done, and it is not the first to be told: what is said twice must count once.
+    /// The window was told twice that the delivery is done, which must count once.
     DoneTwice,
     Returned,
 }
@@ -26,19 +26,19 @@ enum Frame {
     Requeue(u64),
 }
 
-/// A shift's window, its deliveries, and the broker at the other end.
+/// A session with its window and deliveries, and the broker.
 #[derive(Clone)]
-struct Settling {
+struct SessionModel {
     window: AckWindow,
     now: Instant,
     deliveries: u64,
-    truth: BTreeMap<u64, Truth>,
-    /// Whether something happened since the window was last asked what is due.
-    stirred: bool,
-    left: bool,
-    /// Written, and not seen by the broker.
+    states: BTreeMap<u64, DeliveryState>,
+    /// Whether something happened since the session last acknowledged.
+    changed: bool,
+    ended: bool,
+    /// The frames that the broker has not read.
     frames: Vec<Frame>,
-    /// What the broker waits for.
+    /// The deliveries that the broker waits for.
     unsettled: BTreeSet<u64>,
 }
 
@@ -48,36 +48,36 @@ enum Step {
     Finish(u64),
     FinishAgain(u64),
     Return(u64),
-    /// The window is asked what is due, as a shift does after all that happens.
+    /// The session acknowledges what is due, as it does after each event.
     Acknowledge,
-    /// Nothing happens until the window's deadline.
+    /// Time passes until the deadline of the window.
     Tick,
-    /// Time passes, less than what is finished may wait.
+    /// Less time passes than a finished delivery may wait.
     Moment,
-    /// The shift ends, once nothing runs.
-    Leave,
+    /// The session ends, once nothing runs.
+    End,
     /// The broker reads the next frame.
     Read,
 }
 
-impl Settling {
+impl SessionModel {
     fn new(prefetch: u16, spacing: Duration, deliveries: u64) -> Self {
         Self {
             window: AckWindow::new(prefetch, spacing),
             now: Instant::now(),
             deliveries,
-            truth: BTreeMap::new(),
-            stirred: false,
-            left: false,
+            states: BTreeMap::new(),
+            changed: false,
+            ended: false,
             frames: Vec::new(),
             unsettled: BTreeSet::new(),
         }
     }
 
-    fn having(&self, truth: Truth) -> impl Iterator<Item = u64> {
-        self.truth
+    fn in_state(&self, wanted: DeliveryState) -> impl Iterator<Item = u64> {
+        self.states
             .iter()
-            .filter(move |(_, is)| **is == truth)
+            .filter(move |(_, state)| **state == wanted)
             .map(|(tag, _)| *tag)
     }
 
@@ -86,7 +86,7 @@ impl Settling {
         self.frames.extend(acks.into_iter().map(frame));
     }
 
-    /// The broker reads a frame: one about a delivery that it does not wait for ends the channel.
+    /// The broker reads a frame. A frame about a delivery that the broker does not wait for would close the channel.
     fn read(&mut self, frame: Frame) -> Result<(), String> {
         let settled: Vec<u64> = match frame {
             Frame::Ack { tag, multiple: true } => self.unsettled.range(..=tag).copied().collect(),
@@ -95,11 +95,11 @@ impl Settling {
             }
         };
         if settled.is_empty() {
-            return Err(format!("{frame:?} settles what is settled"));
+            return Err(format!("{frame:?} settles no unsettled delivery"));
         }
         for tag in settled {
             self.unsettled.remove(&tag);
-            let is_done = matches!(self.truth[&tag], Truth::Done | Truth::DoneTwice);
+            let is_done = matches!(self.states[&tag], DeliveryState::Done | DeliveryState::DoneTwice);
             if matches!(frame, Frame::Ack { .. }) && !is_done {
                 return Err(format!("{frame:?} acknowledges {tag}, which is not done"));
             }
@@ -108,20 +108,20 @@ impl Settling {
     }
 }
 
-impl Model for Settling {
+impl Model for SessionModel {
     type Step = Step;
 
     fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        if !self.left {
-            if (self.truth.len() as u64) < self.deliveries {
+        if !self.ended {
+            if (self.states.len() as u64) < self.deliveries {
                 steps.push(Step::Deliver);
             }
-            for tag in self.having(Truth::Running) {
+            for tag in self.in_state(DeliveryState::Running) {
                 steps.extend([Step::Finish(tag), Step::Return(tag)]);
             }
-            steps.extend(self.having(Truth::Done).map(Step::FinishAgain));
-            if self.stirred {
+            steps.extend(self.in_state(DeliveryState::Done).map(Step::FinishAgain));
+            if self.changed {
                 steps.push(Step::Acknowledge);
             }
             if let Some(deadline) = self.window.deadline() {
@@ -130,8 +130,10 @@ impl Model for Settling {
                     steps.push(Step::Moment);
                 }
             }
-            if self.truth.len() as u64 == self.deliveries && self.having(Truth::Running).next().is_none() {
-                steps.push(Step::Leave);
+            if self.states.len() as u64 == self.deliveries
+                && self.in_state(DeliveryState::Running).next().is_none()
+            {
+                steps.push(Step::End);
             }
         }
         if !self.frames.is_empty() {
@@ -141,29 +143,29 @@ impl Model for Settling {
     }
 
     fn take(&mut self, step: &Step) -> Result<(), String> {
-        self.stirred = true;
+        self.changed = true;
         match *step {
             Step::Deliver => {
-                let tag = self.truth.len() as u64 + 1;
+                let tag = self.states.len() as u64 + 1;
                 self.window.delivered(tag, self.now);
-                self.truth.insert(tag, Truth::Running);
+                self.states.insert(tag, DeliveryState::Running);
                 self.unsettled.insert(tag);
             }
             Step::Finish(tag) => {
-                self.truth.insert(tag, Truth::Done);
+                self.states.insert(tag, DeliveryState::Done);
                 self.window.finished(tag, self.now);
             }
             Step::FinishAgain(tag) => {
-                self.truth.insert(tag, Truth::DoneTwice);
+                self.states.insert(tag, DeliveryState::DoneTwice);
                 self.window.finished(tag, self.now);
             }
             Step::Return(tag) => {
-                self.truth.insert(tag, Truth::Returned);
+                self.states.insert(tag, DeliveryState::Returned);
                 self.window.returned(tag);
                 self.frames.push(Frame::Requeue(tag));
             }
             Step::Acknowledge => {
-                self.stirred = false;
+                self.changed = false;
                 let mut acks = Vec::new();
                 self.window.due(self.now, &mut acks);
                 self.write(acks);
@@ -172,13 +174,13 @@ impl Model for Settling {
                     .deadline()
                     .is_some_and(|deadline| deadline <= self.now)
                 {
-                    return Err("what is overdue is not acknowledged".to_owned());
+                    return Err("an overdue delivery is not acknowledged".to_owned());
                 }
             }
             Step::Tick => self.now = self.window.deadline().unwrap_or(self.now).max(self.now),
             Step::Moment => self.now += Duration::from_millis(11),
-            Step::Leave => {
-                self.left = true;
+            Step::End => {
+                self.ended = true;
                 let acks = self.window.all();
                 self.write(acks);
             }
@@ -190,7 +192,7 @@ impl Model for Settling {
         Ok(())
     }
 
-    /// All that is finished is acknowledged, and all that was returned is back: whether the shift has ended or goes on.
+    /// Every finished delivery is acknowledged and every returned one is back, whether or not the session has ended.
     fn end(&self) -> Result<(), String> {
         match self.unsettled.first() {
             None => Ok(()),
@@ -203,9 +205,9 @@ impl Model for Settling {
         let states: Vec<_> = window.entries.iter().map(|(state, _)| *state).collect();
         let since = window.waiting_since.map(|since| self.now - since);
         let last_run = window.last_run.map(|last| (self.now - last).min(window.spacing));
-        let within = (window.base, states, window.finished, since, last_run);
-        let around = (&self.truth, &self.frames, &self.unsettled);
-        (within, around, self.stirred, self.left)
+        let inside = (window.base, states, window.finished, since, last_run);
+        let around = (&self.states, &self.frames, &self.unsettled);
+        (inside, around, self.changed, self.ended)
     }
 
     fn copy(&self) -> Option<Self> {
@@ -213,15 +215,15 @@ impl Model for Settling {
     }
 }
 
-/// The same, for one that goes on: it never leaves, and yet nothing stays unsettled.
-struct InProgress(Settling);
+/// A session that never ends, and still leaves nothing unsettled.
+struct InProgress(SessionModel);
 
 impl Model for InProgress {
     type Step = Step;
 
     fn steps(&self) -> Vec<Step> {
         let mut steps = self.0.steps();
-        steps.retain(|step| !matches!(step, Step::Leave));
+        steps.retain(|step| !matches!(step, Step::End));
         steps
     }
 
@@ -243,17 +245,17 @@ impl Model for InProgress {
 }
 
 #[test]
-fn each_delivery_is_settled_once_and_none_before_it_is_done_in_every_order() {
-    // Batches of one and of two, on a broker that hears of each run at once and on one that does not.
-    exhaust(2_000, || Settling::new(4, AT_ONCE, 3));
-    exhaust(45_000, || Settling::new(8, AT_ONCE, 4));
-    exhaust(50_000, || Settling::new(8, SPACED, 4));
+fn each_delivery_is_settled_once_and_never_before_it_is_done() {
+    // Batches of one and of two, without and with a spacing between runs.
+    exhaust(2_000, || SessionModel::new(4, NO_SPACING, 3));
+    exhaust(45_000, || SessionModel::new(8, NO_SPACING, 4));
+    exhaust(50_000, || SessionModel::new(8, SPACING, 4));
 }
 
 #[test]
-fn a_window_that_goes_on_leaves_nothing_unsettled_in_any_order() {
-    for spacing in [AT_ONCE, SPACED] {
-        exhaust(2_000, || InProgress(Settling::new(8, spacing, 3)));
-        exhaust(2_000, || InProgress(Settling::new(256, spacing, 3)));
+fn a_running_session_leaves_nothing_unsettled() {
+    for spacing in [NO_SPACING, SPACING] {
+        exhaust(2_000, || InProgress(SessionModel::new(8, spacing, 3)));
+        exhaust(2_000, || InProgress(SessionModel::new(256, spacing, 3)));
     }
 }

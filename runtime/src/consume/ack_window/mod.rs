@@ -1,17 +1,17 @@
-//! Which deliveries are acknowledged when, and with how many frames.
+//! The ack window: when finished deliveries are acknowledged, and with how many frames.
 //!
-//! The contiguous run of finished deliveries goes with one `multiple`: at once when none went for a while, so that a lone
-//! one does not wait, and else when that while is over or a quarter of the prefetch has come together. What is finished
-//! above a gap waits until there is as much of it, or for 20 ms, and then goes one by one: a slow delivery must not hold
-//! back the window of its neighbours.
+//! A contiguous run of finished deliveries is acknowledged with one `multiple`. The run leaves at once when no other run
+//! left within the spacing, so that a lone delivery does not wait. Otherwise it waits for the end of the spacing, or for a
+//! quarter of the prefetch. Deliveries that finished behind an unfinished one are acknowledged one by one, when there are
+//! as many of them or after 20 ms, because one slow delivery must not block the prefetch window.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How long what is finished above a gap may wait.
+/// The longest wait of a delivery that finished behind an unfinished one.
 pub(crate) const GAP_WAIT: Duration = Duration::from_millis(20);
 
-/// One acknowledgement.
+/// A `basic.ack`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ack {
     pub(crate) tag: u64,
@@ -24,27 +24,28 @@ enum EntryState {
     Unsettled,
     Finished,
     /// Acknowledged or returned on its own.
-    Gone,
+    Settled,
 }
 
-/// The deliveries of one subscription between the first unsettled one and the last that came.
+/// The deliveries of one subscription from the first unsettled one to the last one received.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct AckWindow {
-    /// The tag of the first entry.
+    /// The delivery tag of the first entry.
     base: u64,
     entries: VecDeque<(EntryState, Instant)>,
     finished: usize,
+    /// When the first of the finished deliveries finished.
     waiting_since: Option<Instant>,
-    /// How many finished ones are too many.
+    /// The number of finished deliveries that is acknowledged without further wait.
     batch: usize,
-    /// How long the next run waits after the last.
+    /// The shortest time between two runs.
     spacing: Duration,
     last_run: Option<Instant>,
 }
 
 impl AckWindow {
-    /// A window of so many deliveries; an acknowledgement follows the last after `spacing`, or when much is finished.
+    /// An empty window for a subscription with this prefetch, whose runs leave at least `spacing` apart.
     pub(crate) fn new(prefetch: u16, spacing: Duration) -> Self {
         Self {
             base: 1,
@@ -57,13 +58,13 @@ impl AckWindow {
         }
     }
 
-    /// A delivery came. Tags rise by one.
+    /// Adds a delivery. Delivery tags rise by one.
     pub(crate) fn delivered(&mut self, tag: u64, now: Instant) {
         debug_assert_eq!(tag, self.base + self.entries.len() as u64, "tags rise by one");
         self.entries.push_back((EntryState::Unsettled, now));
     }
 
-    /// A delivery is done with.
+    /// Marks a delivery as ready to be acknowledged.
     pub(crate) fn finished(&mut self, tag: u64, now: Instant) {
         if self.set(tag, EntryState::Finished) {
             self.finished += 1;
@@ -71,21 +72,21 @@ impl AckWindow {
         }
     }
 
-    /// A delivery was returned to its queue.
+    /// Removes a delivery that was returned to its queue.
     pub(crate) fn returned(&mut self, tag: u64) {
-        self.set(tag, EntryState::Gone);
+        self.set(tag, EntryState::Settled);
     }
 
-    /// How many deliveries are neither acknowledged nor returned.
+    /// The number of deliveries that are neither acknowledged nor returned.
     #[cfg(test)]
     pub(crate) fn unsettled(&self) -> usize {
         self.entries
             .iter()
-            .filter(|(state, _)| *state != EntryState::Gone)
+            .filter(|(state, _)| *state != EntryState::Settled)
             .count()
     }
 
-    /// When the oldest delivery came that is not settled.
+    /// When the oldest unfinished delivery was received.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.entries
             .iter()
@@ -93,7 +94,7 @@ impl AckWindow {
             .map(|(_, since)| *since)
     }
 
-    /// Puts what is to be acknowledged now into `acks`, which is empty.
+    /// Appends the acknowledgements that are due to `acks`, which is empty.
     pub(crate) fn due(&mut self, now: Instant, acks: &mut Vec<Ack>) {
         if self.finished >= self.batch || self.run_due().is_none_or(|due| due <= now) {
             self.take_run(acks);
@@ -103,19 +104,19 @@ impl AckWindow {
         }
         if self.finished >= self.batch || self.gap_due().is_some_and(|due| due <= now) {
             self.take_run(acks);
-            self.take_above_gap(acks);
+            self.take_behind_gap(acks);
         }
     }
 
-    /// Everything that is finished, whatever it waits for.
+    /// Every acknowledgement, due or not.
     pub(crate) fn all(&mut self) -> Vec<Ack> {
         let mut acks = Vec::new();
         self.take_run(&mut acks);
-        self.take_above_gap(&mut acks);
+        self.take_behind_gap(&mut acks);
         acks
     }
 
-    /// When [`due`](Self::due) is to be asked again, if nothing happens before.
+    /// When [`due`](Self::due) has acknowledgements next, if no other delivery finishes before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let is_run = self
             .entries
@@ -124,12 +125,12 @@ impl AckWindow {
         if is_run { self.run_due() } else { self.gap_due() }
     }
 
-    /// When the next run may go.
+    /// When the next run may leave.
     fn run_due(&self) -> Option<Instant> {
         self.last_run.map(|last| last + self.spacing)
     }
 
-    /// When what is finished has waited long enough, wherever it stands.
+    /// When the deliveries behind an unfinished one have waited long enough.
     fn gap_due(&self) -> Option<Instant> {
         self.waiting_since
             .filter(|_| self.finished > 0)
@@ -149,7 +150,7 @@ impl AckWindow {
         }
     }
 
-    /// The finished run at the front, with one acknowledgement of its last unacknowledged delivery.
+    /// Takes the finished run at the front.
     fn take_run(&mut self, acks: &mut Vec<Ack>) {
         let mut last = None;
         let mut count = 0;
@@ -177,10 +178,10 @@ impl AckWindow {
         }
     }
 
-    fn take_above_gap(&mut self, acks: &mut Vec<Ack>) {
+    fn take_behind_gap(&mut self, acks: &mut Vec<Ack>) {
         for (at, (state, _)) in self.entries.iter_mut().enumerate() {
             if *state == EntryState::Finished {
-                *state = EntryState::Gone;
+                *state = EntryState::Settled;
                 acks.push(Ack {
                     tag: self.base + at as u64,
                     multiple: false,
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_follows_another_waits_a_while() {
+    fn a_run_waits_for_the_spacing_after_the_run_before() {
         let (mut window, now) = window(256, 4);
         window.finished(1, now);
         assert_eq!(due(&mut window, now), [one(1)]);
@@ -244,7 +245,7 @@ mod tests {
         assert_eq!(
             due(&mut window, now + 3 * SPACING),
             [one(4)],
-            "a lone one goes at once"
+            "a lone delivery is acknowledged at once"
         );
     }
 
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_contiguous_run_goes_with_one_acknowledgement() {
+    fn a_contiguous_run_is_acknowledged_with_one_frame() {
         let (mut window, now) = window(256, 5);
         [3, 1, 2].into_iter().for_each(|tag| window.finished(tag, now));
         assert_eq!(
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_finished_above_a_gap_waits_for_a_quarter_of_the_prefetch() {
+    fn deliveries_behind_an_unfinished_one_wait_for_a_quarter_of_the_prefetch() {
         let (mut window, now) = window(16, 16);
         for tag in [2, 3, 4] {
             window.finished(tag, now);
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_finished_above_a_gap_waits_twenty_milliseconds_at_most() {
+    fn deliveries_behind_an_unfinished_one_wait_twenty_milliseconds_at_most() {
         let (mut window, now) = window(256, 3);
         window.finished(2, now);
         assert_eq!(due(&mut window, now), []);
@@ -300,7 +301,7 @@ mod tests {
         assert_eq!(
             due(&mut window, now + SPACING),
             [one(1)],
-            "the one acknowledged above the gap is not acknowledged again"
+            "delivery 2 is not acknowledged again"
         );
     }
 
@@ -309,7 +310,7 @@ mod tests {
         let (mut window, now) = window(4, 64);
         let mut settled = std::collections::HashSet::new();
         let mut finished = std::collections::HashSet::new();
-        // A fixed scatter of finishing orders: 37 and 64 have no common divisor, so every tag comes once.
+        // 37 and 64 have no common divisor, so the deliveries finish in a scattered order and each of them once.
         for step in 0..64_u64 {
             let tag = (step * 37) % 64 + 1;
             window.finished(tag, now);

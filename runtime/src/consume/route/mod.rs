@@ -1,5 +1,4 @@
-//! What a delivery is before any handler runs: an event that one of the queue's handlers takes, or one of the rows
-//! of the outcome table.
+//! Routing: a delivery is decoded and assigned to a handler of its queue, or its result is decided without one.
 
 use std::sync::Arc;
 
@@ -14,96 +13,97 @@ use super::outcome::DeliveryResult;
 use super::queue_handlers::QueueHandlers;
 use super::service::Service;
 
-/// From this count of returns on, a delivery is suspected of ending its process, and handled alone.
-const SUSPECT_FROM: u32 = 2;
-/// At this count it is dead-lettered before it runs. It is more than two that came with others, and three alone: up to
-/// RabbitMQ 4.2 a delivery that is under way when its consumer is cancelled comes back as well, and counts.
+/// From this number of returns on, a delivery is suspected of ending its process, and runs alone.
+const SUSPECT_AT: u32 = 2;
+/// From this number of returns on, a delivery is dead-lettered before it runs.
+///
+/// It allows two returns together with other deliveries, and three of the delivery alone. Up to RabbitMQ 4.2 a delivery
+/// that is under way when its consumer is cancelled returns as well, and counts.
 const CRASH_LOOP_AT: u32 = 7;
-/// The same where events are ordered. What is suspect there cannot be moved out of the others' way, so that all that an
-/// instance holds when it ends comes back once more with it; and up to RabbitMQ 4.2 also when it ends in good order. A
-/// dozen instances that are replaced one by one with the same events in hand stay below.
-const ORDERED_SUSPECT_FROM: u32 = 10;
+/// The same limits for an ordered queue. They are higher because a suspect cannot be moved out of the way there: all
+/// deliveries of an instance return with it when the instance ends, and up to RabbitMQ 4.2 also when it ends gracefully.
+/// A rolling deployment of a dozen instances that hold the same deliveries stays below the limits.
+const ORDERED_SUSPECT_AT: u32 = 10;
 const ORDERED_CRASH_LOOP_AT: u32 = 15;
 
-/// A delivery as it was judged.
 pub(crate) struct Routed {
     pub(crate) origin: Origin,
-    /// Which of the queue's handlers it is for; the first one speaks for those that no handler takes.
+    /// The index of the handler. A delivery that no handler takes is settled in the name of the first one.
     pub(crate) handler: usize,
-    /// How often it came back, when that is so often that it may end its process.
+    /// The number of returns, when it makes the delivery a suspect.
     pub(crate) suspect: Option<u32>,
-    pub(crate) verdict: Route,
+    pub(crate) route: Route,
 }
 
 pub(crate) enum Route {
     /// The handler takes the event.
     Run(AnyEvent),
-    /// It is over before it began.
-    Over(DeliveryResult),
+    /// The result is decided, and no handler runs.
+    Decided(DeliveryResult),
 }
 
-/// Judges a delivery from `queue`, received at `received_at`. `returns` is how often it came back unsettled through no
-/// doing of ours, by the broker's count; what it was set aside with is added.
-pub(crate) fn judge(
+/// Routes a delivery that `queue` handed out at `received_at`. `returns` is the broker's count of its returns without
+/// those that this process explains. The count with which the delivery was set aside is added here.
+pub(crate) fn route(
     incoming: &Incoming,
     received_at: Timestamp,
     returns: u32,
     queue: &str,
-    workers: &QueueHandlers,
+    handlers: &QueueHandlers,
     service: &Service,
 ) -> Routed {
     let message = &incoming.message;
-    let origin = origin::origin(message, service.returns(), queue, received_at);
+    let origin = origin::origin(message, service.return_exchange(), queue, received_at);
     let returns = returns.saturating_add(origin.returns);
-    let ordered = workers.ordered();
-    let from = if ordered {
-        ORDERED_SUSPECT_FROM
-    } else {
-        SUSPECT_FROM
-    };
-    let suspect = (returns >= from).then_some(returns);
-    let over = |origin, handler, ending| Routed {
+    let ordered = handlers.ordered();
+    let suspect_at = if ordered { ORDERED_SUSPECT_AT } else { SUSPECT_AT };
+    let suspect = (returns >= suspect_at).then_some(returns);
+    let decided = |origin, handler, result| Routed {
         origin,
         handler,
         suspect,
-        verdict: Route::Over(ending),
+        route: Route::Decided(result),
     };
     if is_crash_loop(returns, ordered, incoming.tag) {
-        return over(origin, 0, DeliveryResult::CrashLoop(returns));
+        return decided(origin, 0, DeliveryResult::CrashLoop(returns));
     }
-    let key = judged_key(&origin);
+    let key = key_for_patterns(&origin);
     match read::read(message, &origin, service.bus().limits()) {
-        Ok(event) => match workers.choose(event.event_type(), key.as_deref()) {
+        Ok(event) => match handlers.choose(event.event_type(), key.as_deref()) {
             (handler, HandlerMatch::Takes) => Routed {
                 origin,
                 handler,
                 suspect,
-                verdict: Route::Run(event),
+                route: Route::Run(event),
             },
-            (handler, found) => over(origin, handler, ending(found, event.event_type(), key.as_deref())),
+            (handler, found) => {
+                let result = result_without_handler(found, event.event_type(), key.as_deref());
+                decided(origin, handler, result)
+            }
         },
-        // What no handler declares disturbs no handler, even when it is broken.
+        // A malformed event of a type that no handler declares is ignored like any other event of that type.
         Err(malformed) => match malformed.type_hint() {
-            Some(hint) => match workers.choose(hint, key.as_deref()) {
+            Some(hint) => match handlers.choose(hint, key.as_deref()) {
                 (handler, found @ (HandlerMatch::Undeclared | HandlerMatch::ForeignKey)) => {
-                    let ending = ending(found, hint, key.as_deref());
-                    over(origin, handler, ending)
+                    let result = result_without_handler(found, hint, key.as_deref());
+                    decided(origin, handler, result)
                 }
-                (handler, _) => over(origin, handler, DeliveryResult::Malformed(malformed)),
+                (handler, _) => decided(origin, handler, DeliveryResult::Malformed(malformed)),
             },
-            None => over(origin, 0, DeliveryResult::Malformed(malformed)),
+            None => decided(origin, 0, DeliveryResult::Malformed(malformed)),
         },
     }
 }
 
-/// Whether a delivery of an unordered queue that came back so often, by the broker's count, may end its process.
+/// Whether a delivery of an unordered queue that returned this often may end its process.
 pub(crate) fn is_suspect(incoming: &Incoming, returns: u32, queue: &str, service: &Service) -> bool {
-    let origin = origin::origin(&incoming.message, service.returns(), queue, Timestamp::now());
-    returns.saturating_add(origin.returns) >= SUSPECT_FROM
+    let now = Timestamp::now();
+    let origin = origin::origin(&incoming.message, service.return_exchange(), queue, now);
+    returns.saturating_add(origin.returns) >= SUSPECT_AT
 }
 
-/// Whether a delivery that came back so often is given up on. Of an ordered queue only the first of a subscription: it
-/// is the one that ran, alone, when the last one ended; those behind it came back with it.
+/// Whether a delivery that returned this often is dead-lettered. In an ordered queue only the first delivery of a
+/// subscription can be: it ran alone when the last subscription ended, and the others returned with it.
 fn is_crash_loop(returns: u32, ordered: bool, tag: u64) -> bool {
     if ordered {
         returns >= ORDERED_CRASH_LOOP_AT && tag == 1
@@ -112,14 +112,14 @@ fn is_crash_loop(returns: u32, ordered: bool, tag: u64) -> bool {
     }
 }
 
-/// The key that patterns are held against. A message that was put straight into the queue was addressed to it past
-/// all patterns, unless it says where it came from at first.
-fn judged_key(origin: &Origin) -> Option<Arc<str>> {
-    let addressed = origin.arrival == Arrival::Redriven && origin.exchange.is_empty();
-    (!addressed).then(|| Arc::clone(&origin.routing_key))
+/// The key that patterns are compared with. `None` for a message that was sent to the queue directly without a header that
+/// names its first routing key: it was meant for this queue whatever its patterns are.
+fn key_for_patterns(origin: &Origin) -> Option<Arc<str>> {
+    let is_direct = origin.arrival == Arrival::Redriven && origin.exchange.is_empty();
+    (!is_direct).then(|| Arc::clone(&origin.routing_key))
 }
 
-fn ending(found: HandlerMatch, event_type: &str, key: Option<&str>) -> DeliveryResult {
+fn result_without_handler(found: HandlerMatch, event_type: &str, key: Option<&str>) -> DeliveryResult {
     match found {
         HandlerMatch::WrongType => DeliveryResult::WrongType(event_type.to_owned()),
         HandlerMatch::ForeignKey => DeliveryResult::ForeignKey(key.unwrap_or_default().to_owned()),

@@ -1,4 +1,4 @@
-//! Every verdict before a handler runs.
+//! The route of every kind of delivery.
 
 use std::borrow::Cow;
 
@@ -26,7 +26,7 @@ macro_rules! event {
         #[derive(Serialize, Deserialize, JsonSchema)]
         struct $name {}
 
-        // What the derive writes.
+        // As the derive implements it.
         impl DomainEvent for $name {
             const TYPE: &'static str = $event_type;
             const VERSION: u32 = 1;
@@ -53,7 +53,7 @@ event!(Paid, "payment.settled");
 const PLACED: EventSet = EventSet::Events(&[EventDescriptor::of::<Placed>()]);
 const PAID: EventSet = EventSet::Events(&[EventDescriptor::of::<Paid>()]);
 
-fn worker(
+fn handler(
     name: &'static str,
     patterns: &'static [&'static str],
     events: EventSet,
@@ -61,25 +61,24 @@ fn worker(
 ) -> Arc<BoundHandler> {
     let descriptor = HandlerDescriptor::new(name, name, patterns, Takes { events, any }, EventSet::NONE)
         .with_queue("ship");
-    let call =
-        Arc::new(|_| -> crate::handler::HandlerFuture { unreachable!("a delivery is judged, not run") });
+    let call = Arc::new(|_| -> crate::handler::HandlerFuture { unreachable!("routing calls no handler") });
     Arc::new(BoundHandler::new(descriptor, call, Arc::new([]), 1))
 }
 
-/// A handler of everything under `order`, which declares one event.
+/// A handler with a wildcard that declares one event.
 fn wide() -> Arc<BoundHandler> {
-    worker("wide", &["order.*"], PLACED, false)
+    handler("wide", &["order.*"], PLACED, false)
 }
 
 fn paid() -> Arc<BoundHandler> {
-    worker("paid", &["payment.#"], PAID, false)
+    handler("paid", &["payment.#"], PAID, false)
 }
 
 fn any() -> Arc<BoundHandler> {
-    worker("any", &["audit.#"], EventSet::NONE, true)
+    handler("any", &["audit.#"], EventSet::NONE, true)
 }
 
-/// A message as it comes, published under `key` with this type in its envelope.
+/// A message that was published under `key`, with this type in its envelope.
 fn published(key: &str, event_type: &str) -> Message {
     Message {
         exchange: "domain_events".into(),
@@ -98,7 +97,7 @@ fn broken(key: &str, body: &str) -> Message {
     }
 }
 
-/// Put straight into the queue, as a shovel does.
+/// A message that was sent to the queue directly, as a shovel does.
 fn redriven(headers: &[(&str, &str)], event_type: &str) -> Message {
     Message {
         exchange: "".into(),
@@ -107,17 +106,21 @@ fn redriven(headers: &[(&str, &str)], event_type: &str) -> Message {
     }
 }
 
-/// The verdict in a word, the handler it names, and the attempt.
-fn judged(message: Message, returns: u32, workers: &[Arc<BoundHandler>]) -> (String, &'static str, u32) {
-    judged_at(1, message, returns, workers)
+/// The route as text, the name of the handler, and the attempt.
+fn route_message(
+    message: Message,
+    returns: u32,
+    handlers: &[Arc<BoundHandler>],
+) -> (String, &'static str, u32) {
+    route_tag(1, message, returns, handlers)
 }
 
-/// The same of a delivery of this number.
-fn judged_at(
+/// As above, for a delivery with this tag.
+fn route_tag(
     tag: u64,
     message: Message,
     returns: u32,
-    workers: &[Arc<BoundHandler>],
+    handlers: &[Arc<BoundHandler>],
 ) -> (String, &'static str, u32) {
     let bus = Bus::on_memory(Config::default());
     let service = Service::new("shop", bus, Plan::default(), watch::channel(false).1);
@@ -128,64 +131,67 @@ fn judged_at(
         delivery_count: returns,
         alone: false,
     };
-    let judged = judge(
+    let routed = route(
         &incoming,
         Timestamp::now(),
         returns,
         QUEUE,
-        &QueueHandlers::new(workers.to_vec()),
+        &QueueHandlers::new(handlers.to_vec()),
         &service,
     );
-    let verdict = match judged.verdict {
+    let result = match routed.route {
         Route::Run(event) => format!("run {}", event.event_type()),
-        Route::Over(DeliveryResult::Undeclared) => "undeclared".to_owned(),
-        Route::Over(DeliveryResult::WrongType(found)) => format!("wrong type {found}"),
-        Route::Over(DeliveryResult::ForeignKey(key)) => format!("foreign key {key}"),
-        Route::Over(DeliveryResult::CrashLoop(count)) => format!("crash loop {count}"),
-        Route::Over(DeliveryResult::Malformed(_)) => "malformed".to_owned(),
-        Route::Over(other) => format!("{other:?}"),
+        Route::Decided(DeliveryResult::Undeclared) => "undeclared".to_owned(),
+        Route::Decided(DeliveryResult::WrongType(found)) => format!("wrong type {found}"),
+        Route::Decided(DeliveryResult::ForeignKey(key)) => format!("foreign key {key}"),
+        Route::Decided(DeliveryResult::CrashLoop(count)) => format!("crash loop {count}"),
+        Route::Decided(DeliveryResult::Malformed(_)) => "malformed".to_owned(),
+        Route::Decided(other) => format!("{other:?}"),
     };
-    (verdict, workers[judged.handler].name(), judged.origin.attempt)
+    (result, handlers[routed.handler].name(), routed.origin.attempt)
 }
 
-fn verdict(message: Message) -> String {
-    judged(message, 0, &[wide()]).0
+fn route_of(message: Message) -> String {
+    route_message(message, 0, &[wide()]).0
 }
 
 #[test]
 fn an_event_that_the_handler_declares_runs() {
     assert_eq!(
-        verdict(published("order.placed", "order.placed")),
+        route_of(published("order.placed", "order.placed")),
         "run order.placed"
     );
 }
 
 #[test]
-fn a_type_that_its_wildcard_caught_is_undeclared_even_when_it_is_broken() {
-    assert_eq!(verdict(published("order.shipped", "order.shipped")), "undeclared");
+fn a_type_that_only_a_wildcard_matches_is_undeclared_even_when_it_is_malformed() {
     assert_eq!(
-        verdict(broken("order.shipped", r#"{"type":"order.shipped","id":7"#)),
+        route_of(published("order.shipped", "order.shipped")),
+        "undeclared"
+    );
+    assert_eq!(
+        route_of(broken("order.shipped", r#"{"type":"order.shipped","id":7"#)),
         "undeclared"
     );
 }
 
 #[test]
-fn the_key_of_a_declared_event_with_another_type_is_a_wrong_type() {
+fn another_type_under_the_key_of_a_declared_event_is_a_wrong_type() {
     assert_eq!(
-        verdict(published("order.placed", "order.shipped")),
+        route_of(published("order.placed", "order.shipped")),
         "wrong type order.shipped"
     );
 }
 
 #[test]
-fn a_key_outside_its_patterns_is_foreign_whatever_is_in_it() {
+fn a_key_that_no_pattern_matches_is_foreign_whatever_the_body_is() {
     assert_eq!(
-        verdict(published("payment.settled", "order.placed")),
+        route_of(published("payment.settled", "order.placed")),
         "foreign key payment.settled"
     );
     let body = r#"{"type":"payment.settled""#;
     assert_eq!(
-        verdict(broken("payment.settled", body)),
+        route_of(broken("payment.settled", body)),
         "foreign key payment.settled"
     );
 }
@@ -199,26 +205,26 @@ fn a_declared_event_that_cannot_be_read_is_malformed() {
         r#"{"type":"order.placed"}"#,
         r#"{"type":"order.placed","data":"#,
     ] {
-        assert_eq!(verdict(broken("order.placed", body)), "malformed", "{body:?}");
+        assert_eq!(route_of(broken("order.placed", body)), "malformed", "{body:?}");
     }
-    // Its type is the only thing that could be read, and it is not the key's.
+    // The type is readable, and is not the type of the key.
     assert_eq!(
-        verdict(broken("order.placed", r#"{"type":"order.shipped","data":}"#)),
+        route_of(broken("order.placed", r#"{"type":"order.shipped","data":}"#)),
         "malformed"
     );
 }
 
 #[test]
-fn seven_returns_are_a_crash_loop_before_anything_is_read() {
-    let read = |returns| judged(published("order.placed", "order.placed"), returns, &[wide()]).0;
+fn seven_returns_are_a_crash_loop_before_the_body_is_read() {
+    let read = |returns| route_message(published("order.placed", "order.placed"), returns, &[wide()]).0;
     assert_eq!(read(6), "run order.placed");
     assert_eq!(read(7), "crash loop 7");
     let broken = broken("order.placed", "\u{0}");
-    assert_eq!(judged(broken, 50, &[wide()]).0, "crash loop 50");
+    assert_eq!(route_message(broken, 50, &[wide()]).0, "crash loop 50");
 }
 
 #[test]
-fn returns_before_a_delivery_was_set_aside_count_unless_they_are_forged() {
+fn returns_from_before_a_delivery_was_set_aside_count_unless_they_are_forged() {
     let through = |exchange: &str| {
         let message = Message {
             exchange: exchange.into(),
@@ -229,14 +235,14 @@ fn returns_before_a_delivery_was_set_aside_count_unless_they_are_forged() {
             .headers
             .set("tidings-original-routing-key", "order.placed");
         message.headers.set("tidings-returns", 4_u32);
-        judged(message, 3, &[wide()]).0
+        route_message(message, 3, &[wide()]).0
     };
     assert_eq!(through("shop.return"), "crash loop 7");
     assert_eq!(through("domain_events"), "run order.placed");
 }
 
 #[test]
-fn of_an_ordered_queue_the_first_of_a_subscription_is_a_crash_loop_at_fifteen_returns() {
+fn the_first_delivery_of_an_ordered_queue_is_a_crash_loop_at_fifteen_returns() {
     let ordered = || {
         let descriptor = HandlerDescriptor::new(
             "ordered",
@@ -249,56 +255,57 @@ fn of_an_ordered_queue_the_first_of_a_subscription_is_a_crash_loop_at_fifteen_re
             EventSet::NONE,
         )
         .with_order();
-        let call = Arc::new(|_| -> crate::handler::HandlerFuture { unreachable!("it is judged, not run") });
+        let call =
+            Arc::new(|_| -> crate::handler::HandlerFuture { unreachable!("routing calls no handler") });
         Arc::new(BoundHandler::new(descriptor, call, Arc::new([]), 1))
     };
     let read = |tag, returns| {
         let message = published("order.placed", "order.placed");
-        judged_at(tag, message, returns, &[ordered()]).0
+        route_tag(tag, message, returns, &[ordered()]).0
     };
     assert_eq!(read(1, 14), "run order.placed");
     assert_eq!(read(1, 15), "crash loop 15");
     assert_eq!(
         read(2, 40),
         "run order.placed",
-        "it came back with the one before it"
+        "it returned together with the delivery before it"
     );
 }
 
 #[test]
-fn of_a_shared_queue_the_handler_that_takes_it_or_comes_closest_speaks() {
+fn a_shared_queue_chooses_the_handler_that_takes_the_event_or_comes_closest() {
     let shared = [paid(), wide(), any()];
     let name = |message| {
-        let (verdict, name, _) = judged(message, 0, &shared);
-        (verdict, name)
+        let (result, name, _) = route_message(message, 0, &shared);
+        (result, name)
     };
-    let told = |verdict: &str, name| (verdict.to_owned(), name);
+    let expected = |result: &str, name| (result.to_owned(), name);
     assert_eq!(
         name(published("order.placed", "order.placed")),
-        told("run order.placed", "wide")
+        expected("run order.placed", "wide")
     );
     assert_eq!(
         name(published("audit.x", "what.ever")),
-        told("run what.ever", "any")
+        expected("run what.ever", "any")
     );
     assert_eq!(
         name(published("order.shipped", "order.shipped")),
-        told("undeclared", "wide")
+        expected("undeclared", "wide")
     );
     assert_eq!(
         name(published("payment.settled", "what.ever")),
-        told("wrong type what.ever", "paid")
+        expected("wrong type what.ever", "paid")
     );
     assert_eq!(
         name(published("else", "what.ever")),
-        told("foreign key else", "paid")
+        expected("foreign key else", "paid")
     );
 }
 
 #[test]
-fn what_is_put_straight_into_the_queue_is_judged_by_where_it_came_from_at_first() {
-    assert_eq!(verdict(redriven(&[], "order.placed")), "run order.placed");
-    assert_eq!(verdict(redriven(&[], "order.shipped")), "undeclared");
+fn a_message_sent_to_the_queue_directly_is_routed_by_its_original_key() {
+    assert_eq!(route_of(redriven(&[], "order.placed")), "run order.placed");
+    assert_eq!(route_of(redriven(&[], "order.shipped")), "undeclared");
     let first = |key| {
         [
             ("tidings-original-exchange", "domain_events"),
@@ -306,21 +313,21 @@ fn what_is_put_straight_into_the_queue_is_judged_by_where_it_came_from_at_first(
         ]
     };
     assert_eq!(
-        verdict(redriven(&first("order.placed"), "order.placed")),
+        route_of(redriven(&first("order.placed"), "order.placed")),
         "run order.placed"
     );
     assert_eq!(
-        verdict(redriven(&first("order.old"), "order.placed")),
+        route_of(redriven(&first("order.old"), "order.placed")),
         "run order.placed"
     );
     assert_eq!(
-        verdict(redriven(&first("else"), "order.placed")),
+        route_of(redriven(&first("else"), "order.placed")),
         "foreign key else"
     );
 }
 
 #[test]
-fn an_attempt_is_believed_on_what_comes_back_through_our_own_exchange_alone() {
+fn the_attempt_header_is_read_only_on_messages_from_the_return_exchange() {
     let attempt = |exchange: &str| {
         let mut message = published(QUEUE, "order.placed");
         message.exchange = exchange.into();
@@ -328,32 +335,32 @@ fn an_attempt_is_believed_on_what_comes_back_through_our_own_exchange_alone() {
         message
             .headers
             .set("tidings-original-routing-key", "order.placed");
-        judged(message, 0, &[wide()])
+        route_message(message, 0, &[wide()])
     };
     assert_eq!(attempt("shop.return"), ("run order.placed".to_owned(), "wide", 7));
     assert_eq!(attempt(""), ("run order.placed".to_owned(), "wide", 1));
     assert_eq!(
         attempt("domain_events"),
         (format!("foreign key {QUEUE}"), "wide", 1),
-        "neither its attempt nor its key is believed"
+        "neither the attempt nor the key is read"
     );
 }
 
 #[test]
-fn the_handler_found_by_its_patterns_is_the_one_that_asking_each_in_turn_finds() {
+fn the_index_of_patterns_finds_the_same_handler_as_a_linear_search() {
     let each = [
         paid(),
-        worker("spelled", &["order.placed"], PAID, false),
+        handler("exact", &["order.placed"], PAID, false),
         wide(),
-        worker("again", &["order.placed", "order.placed"], PLACED, false),
+        handler("again", &["order.placed", "order.placed"], PLACED, false),
         any(),
-        worker("all", &["audit.seen", "#"], PLACED, false),
-        worker("last", &["audit.seen", "order.*"], EventSet::NONE, true),
+        handler("all", &["audit.seen", "#"], PLACED, false),
+        handler("last", &["audit.seen", "order.*"], EventSet::NONE, true),
     ];
-    let asked = |workers: &[Arc<BoundHandler>], event_type, key| {
+    let linear_search = |handlers: &[Arc<BoundHandler>], event_type, key| {
         let mut best = (0, HandlerMatch::ForeignKey);
-        for (at, worker) in workers.iter().enumerate() {
-            match worker.matches(event_type, key) {
+        for (at, handler) in handlers.iter().enumerate() {
+            match handler.matches(event_type, key) {
                 HandlerMatch::Takes => return (at, HandlerMatch::Takes),
                 HandlerMatch::WrongType => best = (at, HandlerMatch::WrongType),
                 HandlerMatch::Undeclared if best.1 == HandlerMatch::ForeignKey => {
@@ -374,12 +381,12 @@ fn the_handler_found_by_its_patterns_is_the_one_that_asking_each_in_turn_finds()
     ];
     for from in 0..each.len() {
         let some = each[from..].to_vec();
-        let workers = QueueHandlers::new(some.clone());
+        let handlers = QueueHandlers::new(some.clone());
         for key in keys.map(Some).into_iter().chain([None]) {
             for event_type in ["order.placed", "payment.settled", "other"] {
                 assert_eq!(
-                    workers.choose(event_type, key),
-                    asked(&some, event_type, key),
+                    handlers.choose(event_type, key),
+                    linear_search(&some, event_type, key),
                     "{event_type} under {key:?} from {from}"
                 );
             }

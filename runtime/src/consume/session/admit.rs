@@ -1,14 +1,15 @@
-//! How a delivery comes in: it is judged, and then stands in its lane, is ignored, or is settled unseen.
+//! The admission of a delivery: it is decoded and routed, then waits for its handler or is settled without one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ConsumerSession, News, Report, Running};
+use super::{ConsumerSession, RunningWork};
 use crate::broker::Incoming;
+use crate::consume::attempt::{Completion, Report};
 use crate::consume::bound_handler::HandlerCounts;
 use crate::consume::outcome::{DeliveryResult, Outcome};
 use crate::consume::pending_delivery::PendingDelivery;
-use crate::consume::route::{self, Route};
+use crate::consume::route::{self, Route, Routed};
 use crate::consume::settle::Settler;
 use crate::context::trace::TraceContext;
 use crate::event::AnyEvent;
@@ -17,82 +18,65 @@ use crate::message::timestamp::Timestamp;
 use crate::telemetry;
 use crate::wire::origin::Origin;
 
-/// What becomes of a delivery that no handler sees.
-enum SettledUnrun {
-    Over(DeliveryResult),
-    /// It came back so often.
-    SetAside(Option<u32>),
+/// How a delivery is settled that no handler runs.
+enum WithoutHandler {
+    Decided(DeliveryResult),
+    /// It returned this often, and waits in a delay queue until it can run alone.
+    SetAside {
+        returns: u32,
+    },
 }
 
 impl ConsumerSession<'_> {
     pub(super) fn admit(&mut self, incoming: &Incoming, now: Instant, received_at: Timestamp) {
-        self.window.delivered(incoming.tag, now);
-        self.received.one();
-        let returns = self
-            .consumer
-            .harmless_returns
-            .subtract_from(incoming.delivery_count, &incoming.message);
-        if self.leaves_for_others() {
-            return self.give_back(incoming.tag, &incoming.message);
+        self.ack_window.delivered(incoming.tag, now);
+        self.metrics.received();
+        if self.returns_new_deliveries() {
+            return self.return_to_queue(incoming.tag, &incoming.message);
         }
-        let consumer = &self.consumer;
-        let judged = route::judge(
+        let queue = &self.queue;
+        let returns = queue
+            .redeliveries
+            .unexplained_returns(incoming.delivery_count, &incoming.message);
+        let Routed {
+            origin,
+            handler,
+            suspect,
+            route,
+        } = route::route(
             incoming,
             received_at,
             returns,
-            &consumer.queue,
-            &consumer.workers,
-            &consumer.service,
+            &queue.name,
+            &queue.handlers,
+            &queue.service,
         );
-        let suspect = judged.suspect;
-        match judged.verdict {
-            Route::Run(_) if self.must_be_set_aside(incoming, suspect) => {
-                self.settle_unstarted(
-                    incoming,
-                    judged.origin,
-                    judged.handler,
-                    SettledUnrun::SetAside(suspect),
-                );
+        match route {
+            Route::Run(_) if self.must_set_aside(incoming, suspect) => {
+                let returns = suspect.unwrap_or_default();
+                self.settle_without_handler(incoming, origin, handler, WithoutHandler::SetAside { returns });
             }
-            Route::Run(event) => {
-                let delivery = self.delivery(event, incoming, received_at, &judged.origin, judged.handler);
-                let ever_came_back = incoming.delivery_count > 0 || judged.origin.returns > 0;
-                self.desks[judged.handler].lanes.push(PendingDelivery {
-                    tag: incoming.tag,
-                    handler: judged.handler,
-                    origin: judged.origin,
-                    delivery,
-                    came_back: ever_came_back.then_some(incoming.delivery_count),
-                    waited: Duration::ZERO,
-                });
-                self.occupy(judged.handler);
-            }
-            Route::Over(DeliveryResult::Undeclared) => {
-                self.ignore(incoming, &judged.origin, judged.handler, now);
-            }
-            Route::Over(ending) => {
-                self.settle_unstarted(
-                    incoming,
-                    judged.origin,
-                    judged.handler,
-                    SettledUnrun::Over(ending),
-                );
+            Route::Run(event) => self.enqueue(event, incoming, received_at, origin, handler),
+            Route::Decided(DeliveryResult::Undeclared) => self.ignore(incoming, &origin, handler, now),
+            Route::Decided(result) => {
+                self.settle_without_handler(incoming, origin, handler, WithoutHandler::Decided(result));
             }
         }
-        self.mind_the_innocent(suspect);
+        self.check_suspects(suspect);
     }
 
-    fn delivery(
-        &self,
+    /// Puts a delivery into the queue of its handler.
+    fn enqueue(
+        &mut self,
         event: AnyEvent,
         incoming: &Incoming,
         received_at: Timestamp,
-        origin: &Origin,
+        origin: Origin,
         handler: usize,
-    ) -> Delivery {
+    ) {
         let facts = DeliveryFacts {
-            handler: self.desks[handler].worker.name(),
-            queue: Arc::clone(&self.consumer.queue),
+            handler: self.slots[handler].handler.name(),
+            queue: Arc::clone(&self.queue.name),
             exchange: Arc::clone(&origin.exchange),
             attempt: origin.attempt,
             redelivered: incoming.redelivered,
@@ -101,68 +85,65 @@ impl ConsumerSession<'_> {
             last_error: origin.last_error.clone(),
             trace: TraceContext::from_headers(&incoming.message.headers),
         };
-        Delivery::of_service(event, facts, self.consumer.service.clone())
+        let delivery = Delivery::of_app(event, facts, Arc::clone(self.queue.service.app_handle()));
+        let was_returned = incoming.delivery_count > 0 || origin.returns > 0;
+        self.slots[handler].deliveries.push(PendingDelivery {
+            tag: incoming.tag,
+            handler,
+            origin,
+            delivery,
+            returns: was_returned.then_some(incoming.delivery_count),
+            waited: Duration::ZERO,
+        });
+        self.occupy(handler);
     }
 
     fn ignore(&mut self, incoming: &Incoming, origin: &Origin, handler: usize, now: Instant) {
-        let worker = &self.desks[handler].worker;
-        HandlerCounts::add(&worker.counts.ignored);
-        telemetry::ignored(worker.name());
-        self.consumer
-            .service
-            .bus()
-            .record_ignored(worker.name(), &origin.routing_key);
-        self.window.finished(incoming.tag, now);
+        let handler = &self.slots[handler].handler;
+        HandlerCounts::add(&handler.counts.ignored);
+        telemetry::ignored(handler.name());
+        let bus = self.queue.service.bus();
+        bus.record_ignored(handler.name(), &origin.routing_key);
+        self.ack_window.finished(incoming.tag, now);
     }
 
-    /// Settles a delivery that no handler sees, in a task: it takes a publish.
-    fn settle_unstarted(
+    /// Settles a delivery that no handler runs. It gets a task, because settling it publishes a message.
+    fn settle_without_handler(
         &mut self,
         incoming: &Incoming,
         origin: Origin,
         handler: usize,
-        unstarted: SettledUnrun,
+        what: WithoutHandler,
     ) {
-        let case = Settler {
-            service: self.consumer.service.clone(),
-            worker: Arc::clone(&self.desks[handler].worker),
-            queue: Arc::clone(&self.consumer.queue),
-            message: Arc::clone(&incoming.message),
-            attempt: origin.attempt,
-            origin,
-            lost: Arc::clone(&self.lost),
-            waited: Duration::ZERO,
-            delivery: None,
-        };
+        let message = Arc::clone(&incoming.message);
+        let bound = Arc::clone(&self.slots[handler].handler);
+        let settler = Settler::without_handler(Arc::clone(&self.context), bound, message, origin);
         let (tag, reporter) = (incoming.tag, self.reporter.clone());
-        // A crash loop that comes back is one still: the process is there because it did not run.
-        let came_back = match unstarted {
-            SettledUnrun::SetAside(_) => Some(incoming.delivery_count),
-            SettledUnrun::Over(_) => None,
+        // A crash loop that returns is still a crash loop: the process survives because the delivery did not run.
+        let returns = match what {
+            WithoutHandler::SetAside { .. } => Some(incoming.delivery_count),
+            WithoutHandler::Decided(_) => None,
         };
         let task = tokio::spawn(async move {
-            let carried = match unstarted {
-                SettledUnrun::Over(ending) => case.settle(Outcome::of(ending), true).await,
-                SettledUnrun::SetAside(returns) => case.set_aside(returns.unwrap_or_default()).await,
+            let settled = match what {
+                WithoutHandler::Decided(result) => settler.settle(Outcome::of(result), true).await,
+                WithoutHandler::SetAside { returns } => settler.set_aside(returns).await,
             };
-            // The shift may be over; then nobody waits for the news.
-            let _ = reporter.send(Report {
+            reporter.report(Report::Completed(Completion {
                 tag,
-                news: News::Settled(carried, None),
-            });
+                settled,
+                attempt: None,
+            }));
         });
-        let message = Arc::clone(&incoming.message);
-        self.running.insert(
-            tag,
-            Running {
-                handler,
-                is_attempt: false,
-                begun_here: false,
-                task: Some(task),
-                in_handler: false,
-                message,
-                came_back,
-            },
-        );
+        let running = RunningWork {
+            handler,
+            is_attempt: false,
+            started_inline: false,
+            task: Some(task),
+            holds_slot: false,
+            message: Arc::clone(&incoming.message),
+            returns,
+        };
+        self.running.insert(tag, running);
     }
 }

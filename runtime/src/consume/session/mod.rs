@@ -1,332 +1,176 @@
-//! A shift: one subscription of a consumer, from its first delivery to its last acknowledgement.
+//! A session: one subscription of a consumer, from its first delivery to its last acknowledgement.
 //!
-//! One task admits deliveries, starts attempts, and settles what they come to. The attempts run in tasks of their own
-//! and report back. Whatever ends a shift, each delivery of it is settled once or returns to its queue.
+//! One task owns the session. It admits deliveries, starts attempts and acknowledges what is settled. Attempts run in
+//! tasks of their own and report back. However a session ends, each of its deliveries is settled once or returns to
+//! the queue.
 
 mod admit;
+mod complete;
 mod handler_slot;
 mod inline_execution;
+mod run;
 mod start;
 mod stop;
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::handler_slot::HandlerSlot;
-use self::start::Beginning;
+use self::inline_execution::InlineExecutor;
 use super::ack_window::{Ack, AckWindow};
-use super::consumer::{Consumer, DesiredState, Pace};
-use super::pending_delivery::PendingDelivery;
-use super::settle::Settled;
+use super::attempt::{Completion, Report, Reporter};
+use super::consumed_queue::ConsumedQueue;
+use super::session_context::SessionContext;
 use crate::broker::{Incoming, Subscription};
 use crate::clock::{Awake, Sleep};
 use crate::message::Message;
-use crate::message::timestamp::Timestamp;
-use crate::telemetry::Received;
+use crate::telemetry::QueueMetrics;
 
-/// How many deliveries are admitted before what they did is settled.
-const BATCH: usize = 64;
-/// How often a shift looks for deliveries that are held too long, as a part of the limit.
+/// How many times per hold limit the session looks for deliveries that exceed it.
 const HOLD_CHECKS: u32 = 30;
 
-/// Why a shift ended.
+/// How many deliveries a session takes at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// The whole prefetch.
+    Full,
+    /// One, because a waiting delivery may be the one that ends the process.
+    Careful,
+    /// One, to learn whether the handler works again.
+    Probe,
+}
+
+/// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionEnd {
     /// The broker ended the subscription.
-    Lost,
-    /// The consumer is paused.
+    Cancelled,
     Paused,
-    /// The consumer is to end.
+    /// The consumer must end.
     Stopped,
-    /// A delivery was held too long.
+    /// A delivery stayed unsettled for too long.
     Recycled,
-    /// The consumer goes on at another pace.
+    /// The consumer continues at this pace.
     Pace(Pace),
 }
 
-/// One subscription of a consumer.
 pub(crate) struct ConsumerSession<'a> {
-    consumer: &'a mut Consumer,
+    queue: &'a mut ConsumedQueue,
     subscription: Box<dyn Subscription>,
     pace: Pace,
-    window: AckWindow,
-    desks: Vec<HandlerSlot>,
-    /// The desks that hold something, in the order in which they came to do so; of a thousand most hold nothing.
+    ack_window: AckWindow,
+    slots: Vec<HandlerSlot>,
+    /// The slots with waiting deliveries, oldest first. Most slots of a queue with a thousand handlers are empty.
     occupied: Vec<usize>,
-    /// Every delivery that an attempt or its settlement works on.
-    running: HashMap<u64, Running, BuildHasherDefault<TagHasher>>,
-    beginning: Box<dyn Beginning>,
-    /// What attempts came to that were over where they were begun.
-    over: Vec<CompletedAttempt>,
-    /// What was handed out last, its room kept for what comes next.
-    batch: Vec<Incoming>,
-    /// Empty but for its room.
-    acks: Vec<Ack>,
+    running: HashMap<u64, RunningWork, BuildHasherDefault<TagHasher>>,
+    context: Arc<SessionContext>,
+    inline_executor: Box<dyn InlineExecutor>,
+    completions: Vec<Completion>,
     reports: mpsc::UnboundedReceiver<Report>,
-    reporter: mpsc::UnboundedSender<Report>,
+    reporter: Reporter,
+    /// The deliveries that the broker handed out last. The session reuses the allocation.
+    batch: Vec<Incoming>,
+    /// Empty between two calls; the session reuses the allocation.
+    acks: Vec<Ack>,
     timer: Option<(Duration, Sleep)>,
-    /// Kept until what the clock woke has been seen to, and taken up again before the subscription goes.
+    /// Stops a virtual clock while the session works.
     awake: &'a mut Option<Awake>,
-    leaving: Option<SessionEnd>,
-    /// Up to this delivery an ordered queue is handled one by one: those that came back often may end the process.
-    alone_through: u64,
-    /// Set once what was handed out is no longer this shift's: the broker hands it out again.
-    lost: Arc<AtomicBool>,
-    unflushed: bool,
+    /// Set once the session takes no further deliveries.
+    ending: Option<SessionEnd>,
+    /// An ordered queue runs one delivery at a time up to this tag, because each may end the process.
+    one_by_one_through: u64,
+    has_unflushed_acks: bool,
     next_hold_check: Instant,
-    received: Received,
+    metrics: QueueMetrics,
 }
 
-struct Running {
+/// A delivery in the hands of a task.
+struct RunningWork {
     handler: usize,
-    /// Whether a handler has it, rather than that it is set aside or given up without one.
+    /// Whether a handler runs it; otherwise the task only settles it.
     is_attempt: bool,
-    /// Whether it was begun without a task, and then needed one.
-    begun_here: bool,
-    /// Absent for an attempt that ended in a panic of ours, of which no report comes.
+    /// Whether it started inline and then needed a task.
+    started_inline: bool,
+    /// `None` when the attempt panicked outside of the handler; no report arrives then.
     task: Option<JoinHandle<()>>,
-    /// Whether the handler itself still runs: what comes after takes no place of another attempt.
-    in_handler: bool,
+    /// Whether it still occupies one of the handler's concurrent attempts.
+    holds_slot: bool,
     message: Arc<Message>,
-    /// As of [`PendingDelivery`].
-    came_back: Option<u32>,
+    /// As in [`PendingDelivery`](super::pending_delivery::PendingDelivery).
+    returns: Option<u32>,
 }
 
-/// What an attempt says.
-struct Report {
-    tag: u64,
-    news: News,
-}
-
-/// What an attempt came to.
-struct CompletedAttempt {
-    tag: u64,
-    carried: Settled,
-    done: Done,
-}
-
-/// An attempt that is over, and how long it took.
-struct Done {
-    held: PendingDelivery,
-    took: Duration,
-}
-
-enum News {
-    /// The handler is done; its outcome is being carried out.
-    Ran,
-    /// The delivery is settled. It comes back to its lane, unless it was over before a handler saw it.
-    Settled(Settled, Option<Done>),
+/// One reading of the clocks for a whole turn of the loop: a reading is a good part of the cost of a delivery.
+#[derive(Clone, Copy)]
+struct Now {
+    instant: Instant,
+    /// The broker's clock, which is virtual in tests.
+    elapsed: Duration,
 }
 
 impl<'a> ConsumerSession<'a> {
     pub(crate) fn new(
-        consumer: &'a mut Consumer,
+        queue: &'a mut ConsumedQueue,
         subscription: Box<dyn Subscription>,
         pace: Pace,
         awake: &'a mut Option<Awake>,
     ) -> Self {
-        let (reporter, reports) = mpsc::unbounded_channel();
-        let desks = consumer
-            .workers
-            .iter()
-            .map(|worker| HandlerSlot::new(Arc::clone(worker)))
-            .collect();
-        let prefetch = if pace == Pace::Full { consumer.prefetch } else { 1 };
-        let next_hold_check = Instant::now() + consumer.service.bus().config().hold_limit / HOLD_CHECKS;
+        let (sender, reports) = mpsc::unbounded_channel();
+        let slots = queue.handlers.iter().map(Arc::clone).map(HandlerSlot::new);
+        let prefetch = if pace == Pace::Full { queue.prefetch } else { 1 };
+        let next_hold_check = Instant::now() + queue.service.bus().config().hold_limit / HOLD_CHECKS;
         Self {
-            window: AckWindow::new(prefetch, subscription.ack_spacing()),
-            received: Received::from(&consumer.queue),
-            consumer,
-            subscription,
-            pace,
-            desks,
+            ack_window: AckWindow::new(prefetch, subscription.ack_spacing()),
+            slots: slots.collect(),
             occupied: Vec::new(),
             running: HashMap::default(),
-            beginning: start::beginning(),
-            over: Vec::new(),
+            context: Arc::new(SessionContext::new(
+                queue.service.clone(),
+                Arc::clone(&queue.name),
+            )),
+            inline_executor: inline_execution::executor(),
+            completions: Vec::new(),
+            reports,
+            reporter: Reporter::new(sender),
             batch: Vec::new(),
             acks: Vec::new(),
-            reports,
-            reporter,
             timer: None,
             awake,
-            leaving: None,
-            alone_through: 0,
-            lost: Arc::default(),
-            unflushed: false,
+            ending: None,
+            one_by_one_through: 0,
+            has_unflushed_acks: false,
             next_hold_check,
+            metrics: QueueMetrics::new(&queue.name),
+            queue,
+            subscription,
+            pace,
         }
     }
 
-    /// Runs until the subscription ends or the consumer wants something else.
-    pub(crate) async fn run(mut self, wanted: &mut watch::Receiver<DesiredState>) -> SessionEnd {
-        // What is wanted may have changed before the subscription was there.
-        let mut called = true;
-        loop {
-            if std::mem::take(&mut called) || wanted.has_changed().unwrap_or(false) {
-                self.stay_awake();
-                match self.consumer.hear(wanted) {
-                    // Heard here it is not heard a second time, and draining waits for what never ends.
-                    DesiredState::Abort => return self.abort_all(),
-                    now => self.obey(now),
-                }
-            }
-            self.start_what_may();
-            self.acknowledge();
-            self.set_timer();
-            self.subscription.set_waiting(self.waiting());
-            *self.awake = None;
-            if let Some(exit) = self.leaving
-                && self.is_idle()
-                && !self.has_to_finish()
-            {
-                return self.leave(exit).await;
-            }
-            let turn = if self.over.is_empty() {
-                self.next_turn(wanted).await
-            } else {
-                SessionEvent::Over
-            };
-            match turn {
-                SessionEvent::DesiredState => called = true,
-                SessionEvent::Abort => return self.abort_all(),
-                SessionEvent::Deliveries => {
-                    let mut batch = std::mem::take(&mut self.batch);
-                    let now = Instant::now();
-                    let received_at = Timestamp::now();
-                    for one in batch.drain(..) {
-                        self.admit(&one, now, received_at);
-                    }
-                    self.batch = batch;
-                }
-                SessionEvent::Lost => return self.lost().await,
-                SessionEvent::Report(report) => {
-                    let now = self.now();
-                    self.take_report(report, now);
-                    while let Ok(report) = self.reports.try_recv() {
-                        self.take_report(report, now);
-                    }
-                }
-                SessionEvent::Over => {
-                    // Attempts and deliveries may always be there at once, and others have a turn, too.
-                    tokio::task::coop::consume_budget().await;
-                    let now = self.now();
-                    // What an attempt said on its way counts before what it came to: tried again, it has the same tag.
-                    while let Ok(report) = self.reports.try_recv() {
-                        self.take_report(report, now);
-                    }
-                    self.take_what_is_over(now);
-                }
-                SessionEvent::Clock(awake) => {
-                    self.timer = None;
-                    *self.awake = Some(awake);
-                    let now = self.elapsed();
-                    self.desks.iter_mut().for_each(|desk| desk.lanes.wake(now));
-                }
-                SessionEvent::Flushed => self.unflushed = false,
-                SessionEvent::HoldCheck => self.check_holds().await,
-                SessionEvent::Tick => {}
-            }
-        }
-    }
-
-    async fn next_turn(&mut self, wanted: &mut watch::Receiver<DesiredState>) -> SessionEvent {
-        let ack_at = self.window.deadline();
-        let hold_check = self.next_hold_check;
-        let (subscription, batch) = (&mut self.subscription, &mut self.batch);
-        let unflushed = self.unflushed;
-        let awaits_the_last =
-            self.leaving == Some(SessionEnd::Pace(Pace::Careful)) && !subscription.is_drained();
-        let flush_or_take = poll_fn(|cx| {
-            if unflushed && subscription.poll_flush(cx).is_ready() {
-                return Poll::Ready(SessionEvent::Flushed);
-            }
-            loop {
-                match subscription.poll_next(cx) {
-                    Poll::Ready(Some(incoming)) if batch.len() + 1 < BATCH => batch.push(incoming),
-                    Poll::Ready(Some(incoming)) => {
-                        batch.push(incoming);
-                        return Poll::Ready(SessionEvent::Deliveries);
-                    }
-                    // What came before the end is admitted first; the end is there to be seen on the next turn.
-                    Poll::Ready(None) if batch.is_empty() => return Poll::Ready(SessionEvent::Lost),
-                    Poll::Pending if batch.is_empty() && awaits_the_last && subscription.is_drained() => {
-                        return Poll::Ready(SessionEvent::Tick);
-                    }
-                    Poll::Pending if batch.is_empty() => return Poll::Pending,
-                    Poll::Ready(None) | Poll::Pending => return Poll::Ready(SessionEvent::Deliveries),
-                }
-            }
-        });
-        let clock = async {
-            match &mut self.timer {
-                Some((_, sleep)) => sleep.await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            changed = wanted.changed() => match changed {
-                Ok(()) if *wanted.borrow() != DesiredState::Abort => SessionEvent::DesiredState,
-                _ => SessionEvent::Abort,
-            },
-            Some(report) = self.reports.recv() => SessionEvent::Report(report),
-            turn = flush_or_take => turn,
-            awake = clock => SessionEvent::Clock(awake),
-            () = until(ack_at) => SessionEvent::Tick,
-            () = until(Some(hold_check)) => SessionEvent::HoldCheck,
-        }
-    }
-
-    fn acknowledge(&mut self) {
-        // Each would make room for another delivery. What the broker sends to a consumer that it has cancelled meanwhile is
-        // not seen here: it would come back with the channel, and look more suspect.
-        if self.finishes() && !self.subscription.is_drained() {
-            return;
-        }
-        self.window.due(Instant::now(), &mut self.acks);
-        for ack in self.acks.drain(..) {
-            self.subscription.ack(ack.tag, ack.multiple);
-            self.unflushed = true;
-        }
-    }
-
-    /// Whether no attempt is under way, and none is over that has not been seen to.
+    /// Whether no task works on a delivery and no completion waits.
     fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.over.is_empty()
+        self.running.is_empty() && self.completions.is_empty()
     }
 
     fn occupied(&self) -> impl Iterator<Item = &HandlerSlot> {
-        self.occupied.iter().map(|at| &self.desks[*at])
+        self.occupied.iter().map(|at| &self.slots[*at])
     }
 
-    /// Has a desk looked at as long as it holds something.
+    /// Marks a slot as having waiting deliveries.
     fn occupy(&mut self, at: usize) {
-        if !std::mem::replace(&mut self.desks[at].is_occupied, true) {
+        if !std::mem::replace(&mut self.slots[at].is_occupied, true) {
             self.occupied.push(at);
         }
     }
 
-    /// How many deliveries wait for nothing but the clock, or for those that run.
+    /// The number of deliveries that have not started.
     fn waiting(&self) -> usize {
-        self.occupied().map(|desk| desk.lanes.len()).sum()
-    }
-
-    fn set_timer(&mut self) {
-        let due = self.occupied().filter_map(HandlerSlot::next_due).min();
-        if due != self.timer.as_ref().map(|(due, _)| *due) {
-            let now = self.elapsed();
-            let clock = self.consumer.service.bus().broker().clock();
-            self.timer = due.map(|due| (due, clock.sleep(due.saturating_sub(now))));
-        }
+        self.occupied().map(|slot| slot.deliveries.len()).sum()
     }
 
     fn now(&self) -> Now {
@@ -337,11 +181,11 @@ impl<'a> ConsumerSession<'a> {
     }
 
     fn elapsed(&self) -> Duration {
-        self.consumer.service.bus().broker().clock().elapsed()
+        self.queue.clock().elapsed()
     }
 }
 
-/// Tags come from the broker, each one more than the one before: they are spread well enough by themselves.
+/// Spreads delivery tags, which rise by one, over a hash table at the cost of one multiplication.
 #[derive(Default)]
 struct TagHasher(u64);
 
@@ -353,42 +197,11 @@ impl Hasher for TagHasher {
     }
 
     fn write_u64(&mut self, tag: u64) {
-        // The table looks at the highest bits, too.
+        // The table takes its control bytes from the highest bits.
         self.0 = tag.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
     fn finish(&self) -> u64 {
         self.0
-    }
-}
-
-/// The time of a turn, read once for all that it sees to: a reading is a good part of what a delivery costs.
-#[derive(Clone, Copy)]
-struct Now {
-    instant: Instant,
-    /// By the broker's clock.
-    elapsed: Duration,
-}
-
-/// What woke a shift.
-enum SessionEvent {
-    DesiredState,
-    Abort,
-    /// They are in the batch.
-    Deliveries,
-    Lost,
-    Report(Report),
-    /// Attempts were over where they were begun.
-    Over,
-    Clock(Awake),
-    Flushed,
-    HoldCheck,
-    Tick,
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -1,201 +1,204 @@
-//! How a shift ends: what makes it leave, and how each of its deliveries is left behind.
+//! The end of a session: why it ends, and what happens to each of its deliveries.
 
 use std::future::poll_fn;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{ConsumerSession, HOLD_CHECKS, SessionEnd};
+use super::{ConsumerSession, HOLD_CHECKS, Pace, SessionEnd};
 use crate::broker::Incoming;
-use crate::consume::consumer::{DesiredState, Pace};
+use crate::consume::status::DesiredState;
 use crate::message::Message;
 use crate::telemetry;
 
-/// To take one delivery at a time.
-const CAREFULLY: SessionEnd = SessionEnd::Pace(Pace::Careful);
+const TAKE_ONE_AT_A_TIME: SessionEnd = SessionEnd::Pace(Pace::Careful);
+
+/// How long the broker has to take the last acknowledgements, and to close the channel of an ordered queue.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 impl ConsumerSession<'_> {
-    /// Starts to leave when the app wants something else than deliveries.
-    pub(super) fn obey(&mut self, wanted: DesiredState) {
-        match wanted {
+    pub(super) fn apply(&mut self, desired: DesiredState) {
+        match desired {
             DesiredState::Run => {}
-            DesiredState::Pause => self.begin_to_leave(SessionEnd::Paused),
-            DesiredState::Drain | DesiredState::Abort => self.begin_to_leave(SessionEnd::Stopped),
+            DesiredState::Pause => self.begin_end(SessionEnd::Paused),
+            DesiredState::Drain | DesiredState::Abort => self.begin_end(SessionEnd::Stopped),
         }
     }
 
-    /// Takes no further deliveries, and returns those that have not started; before it takes care it handles them.
-    pub(super) fn begin_to_leave(&mut self, exit: SessionEnd) {
-        let finishes = self.finishes();
-        let is_urgent = exit == SessionEnd::Stopped || (finishes && exit == SessionEnd::Pace(Pace::Probe));
-        if self.leaving.is_some() && !is_urgent {
+    /// Takes no further deliveries and returns those that have not started. A session that ends to take one delivery at
+    /// a time handles them first.
+    pub(super) fn begin_end(&mut self, end: SessionEnd) {
+        let finishes = self.finishes_before_end();
+        let is_urgent = end == SessionEnd::Stopped || (finishes && end == SessionEnd::Pace(Pace::Probe));
+        if self.ending.is_some() && !is_urgent {
             return;
         }
-        if self.leaving.replace(exit).is_some() && !finishes {
+        if self.ending.replace(end).is_some() && !finishes {
             return;
         }
-        // Of an ordered queue nothing is returned before the last attempt has ended: another instance would start an
-        // event while its predecessor still runs. Leaving then closes the channel, which returns all in one step.
-        if !self.consumer.is_ordered() {
+        // An ordered queue returns nothing before its last attempt has ended: another instance could start an event
+        // while its predecessor runs. Its channel is closed at the end, which returns all deliveries at once.
+        if !self.queue.is_ordered() {
             self.subscription.cancel();
-            if self.finishes() {
+            if self.finishes_before_end() {
                 return;
             }
             let unstarted: Vec<_> = self
-                .desks
+                .slots
                 .iter_mut()
-                .flat_map(|desk| desk.lanes.drain())
+                .flat_map(|slot| slot.deliveries.drain())
                 .collect();
-            for held in unstarted {
-                self.give_back(held.tag, held.delivery.message());
+            for pending in unstarted {
+                self.return_to_queue(pending.tag, pending.delivery.message());
             }
         }
     }
 
-    /// Whether it handles what it holds before it leaves. Returned, it would look more suspect than it is.
-    pub(super) fn finishes(&self) -> bool {
-        self.leaving == Some(CAREFULLY)
+    /// Whether the session handles its deliveries before it ends. Returned to the queue they would look more suspect.
+    pub(super) fn finishes_before_end(&self) -> bool {
+        self.ending == Some(TAKE_ONE_AT_A_TIME)
     }
 
-    /// Whether there is something left to handle, or to come.
-    pub(super) fn has_to_finish(&self) -> bool {
-        self.finishes() && (self.waiting() > 0 || !self.subscription.is_drained())
+    /// Whether deliveries wait to be handled, or may still arrive, before the session ends.
+    pub(super) fn has_work_before_end(&self) -> bool {
+        self.finishes_before_end() && (self.waiting() > 0 || !self.subscription.is_drained())
     }
 
-    /// Whether it leaves to others what it has not started.
-    pub(super) fn leaves_for_others(&self) -> bool {
-        self.leaving.is_some() && !self.finishes() && !self.consumer.is_ordered()
+    /// Whether the session returns each delivery that arrives now.
+    pub(super) fn returns_new_deliveries(&self) -> bool {
+        self.ending.is_some() && !self.finishes_before_end() && !self.queue.is_ordered()
     }
 
-    pub(super) fn give_back(&mut self, tag: u64, message: &Message) {
-        self.consumer.harmless_returns.add(message);
-        self.window.returned(tag);
+    pub(super) fn return_to_queue(&mut self, tag: u64, message: &Message) {
+        self.queue.redeliveries.returned(message);
+        self.ack_window.returned(tag);
         self.subscription.requeue(tag);
-        self.unflushed = true;
+        self.has_unflushed_acks = true;
     }
 
-    pub(super) async fn leave(mut self, exit: SessionEnd) -> SessionEnd {
-        self.stay_awake();
-        let acks = self.window.all();
-        acks.into_iter()
-            .for_each(|ack| self.subscription.ack(ack.tag, ack.multiple));
-        // A broker that is away takes no acknowledgement; what it does not hear of it hands out again.
-        let flush = poll_fn(|cx| self.subscription.poll_flush(cx));
-        let _ = tokio::time::timeout(Duration::from_secs(5), flush).await;
-        self.note_returns();
-        if self.consumer.is_ordered() && !self.consumer.is_ephemeral() {
-            // What comes after what is returned here must not be handed to the next subscription before it.
-            let close = poll_fn(|cx| self.subscription.poll_close(cx));
-            let _ = tokio::time::timeout(Duration::from_secs(5), close).await;
+    pub(super) async fn end(mut self, end: SessionEnd) -> SessionEnd {
+        self.stop_clock();
+        for ack in self.ack_window.all() {
+            self.subscription.ack(ack.tag, ack.multiple);
         }
-        exit
+        // A broker that is away cannot take acknowledgements; it redelivers those messages.
+        let flush = poll_fn(|cx| self.subscription.poll_flush(cx));
+        let _ = tokio::time::timeout(LAST_WRITES, flush).await;
+        self.track_unstarted();
+        if self.queue.is_ordered() && !self.queue.is_ephemeral() {
+            // The next subscription must not get later deliveries before those that return here.
+            let close = poll_fn(|cx| self.subscription.poll_close(cx));
+            let _ = tokio::time::timeout(LAST_WRITES, close).await;
+        }
+        end
     }
 
-    /// What has not started goes back with the subscription, and no crash is behind it.
-    fn note_returns(&mut self) {
-        for desk in &mut self.desks {
-            for held in desk.lanes.drain() {
-                self.consumer.harmless_returns.add(held.delivery.message());
+    /// Records that the deliveries that have not started return with the subscription, without a crash.
+    fn track_unstarted(&mut self) {
+        for slot in &mut self.slots {
+            for pending in slot.deliveries.drain() {
+                self.queue.redeliveries.returned(pending.delivery.message());
             }
         }
     }
 
-    pub(super) fn stay_awake(&mut self) {
-        *self.awake = Some(self.consumer.service.bus().broker().clock().hold());
+    pub(super) fn stop_clock(&mut self) {
+        *self.awake = Some(self.queue.stop_clock());
     }
 
-    pub(super) fn abort_all(mut self) -> SessionEnd {
+    pub(super) fn abort(mut self) -> SessionEnd {
         let tasks = self.running.drain().filter_map(|(_, running)| running.task);
         tasks.for_each(|task| task.abort());
         SessionEnd::Stopped
     }
 
-    /// The subscription is gone, and with it every delivery of it.
-    pub(super) async fn lost(mut self) -> SessionEnd {
-        self.stay_awake();
-        self.let_go_of_what_runs().await;
-        self.note_returns();
-        match self.leaving {
-            Some(exit @ (SessionEnd::Stopped | SessionEnd::Paused)) => exit,
-            _ => SessionEnd::Lost,
+    /// The subscription is gone, and the broker redelivers everything that is unsettled.
+    pub(super) async fn cancelled(mut self) -> SessionEnd {
+        self.stop_clock();
+        self.release_running().await;
+        self.track_unstarted();
+        match self.ending {
+            Some(end @ (SessionEnd::Stopped | SessionEnd::Paused)) => end,
+            _ => SessionEnd::Cancelled,
         }
     }
 
-    /// Leaves those that run to themselves, for they are about to be handed out again. An unordered attempt runs to its
-    /// end, since its work may be half done; an ordered one is cancelled, and has ended when this returns: until its
-    /// next await it goes on, and its successor must not start beside it.
-    async fn let_go_of_what_runs(&mut self) {
-        self.lost.store(true, Ordering::Relaxed);
+    /// Gives up the running deliveries, because the broker redelivers them.
+    ///
+    /// An unordered attempt runs to its end, since its work may be half done. An ordered attempt is cancelled, and this
+    /// method waits for its end: it runs on until its next await, and its successor must not start meanwhile.
+    async fn release_running(&mut self) {
+        self.context.set_lost();
         let mut cancelled = Vec::new();
         for (_, running) in self.running.drain() {
-            self.consumer.harmless_returns.add(&running.message);
-            if self.desks[running.handler].worker.descriptor.ordered()
-                && let Some(task) = running.task
-            {
+            self.queue.redeliveries.returned(&running.message);
+            let is_ordered = self.slots[running.handler].handler.descriptor.ordered();
+            if let Some(task) = running.task.filter(|_| is_ordered) {
                 task.abort();
                 cancelled.push(task);
             }
         }
-        for desk in &self.desks {
-            desk.worker.set_trouble(None);
+        for slot in &self.slots {
+            slot.handler.set_trouble(None);
         }
         for task in cancelled {
-            // It was cancelled, or had just ended by itself.
+            // The error says that the task was cancelled.
             let _ = task.await;
         }
     }
 
-    pub(super) async fn check_holds(&mut self) {
-        let limit = self.consumer.service.bus().config().hold_limit;
+    /// Recycles the session when a delivery has been unsettled for longer than the hold limit.
+    pub(super) async fn check_hold_limit(&mut self) {
+        let limit = self.queue.service.bus().config().hold_limit;
         self.next_hold_check = Instant::now() + limit / HOLD_CHECKS;
-        if self.window.oldest().is_some_and(|since| since.elapsed() >= limit) && self.leaving.is_none() {
-            tracing::warn!(
-                queue = self.consumer.queue.as_ref(),
-                "a delivery was held for {limit:?}; starting over"
-            );
-            telemetry::recycled(&self.consumer.queue);
-            // What runs cannot be waited for, since it is what was held.
-            self.let_go_of_what_runs().await;
-            self.leaving = Some(SessionEnd::Recycled);
+        let is_exceeded = |since: Instant| since.elapsed() >= limit;
+        if self.ack_window.oldest().is_some_and(is_exceeded) && self.ending.is_none() {
+            telemetry::session_recycled(&self.queue.name, limit);
+            // The running attempts are what exceeded the limit, so the session cannot wait for them.
+            self.release_running().await;
+            self.ending = Some(SessionEnd::Recycled);
         }
     }
 
-    /// Slows down when a suspect comes, and says whether it is to be set aside until nothing else is in hand. In an
-    /// ordered queue it stays: what comes behind must not overtake it, nor what came before it come back in parts,
-    /// as it does when less is taken at a time, since a quorum queue puts what comes back behind what came back before.
-    pub(super) fn must_be_set_aside(&mut self, incoming: &Incoming, suspect: Option<u32>) -> bool {
+    /// Slows down when a suspect arrives, and returns whether the suspect must be set aside until it can run alone.
+    ///
+    /// In an ordered queue the suspect stays. Later deliveries must not overtake it. Smaller subscriptions would not help
+    /// either: a quorum queue puts a returned message behind those that returned before, so the order would be lost.
+    pub(super) fn must_set_aside(&mut self, incoming: &Incoming, suspect: Option<u32>) -> bool {
         if suspect.is_none() || incoming.alone {
             return false;
         }
-        if self.consumer.is_ordered() {
-            self.alone_through = incoming.tag;
+        if self.queue.is_ordered() {
+            self.one_by_one_through = incoming.tag;
             return false;
         }
         if self.pace == Pace::Full {
-            self.begin_to_leave(CAREFULLY);
+            self.begin_end(TAKE_ONE_AT_A_TIME);
         }
         self.pace == Pace::Full
     }
 
-    /// Speeds up again when one came that is no suspect. That one is started first: given back it would come again as
-    /// the first, in front of the next suspect, and none would ever be handled.
-    pub(super) fn mind_the_innocent(&mut self, suspect: Option<u32>) {
+    /// Returns to the full pace when a careful session gets a delivery that is no suspect.
+    ///
+    /// That delivery starts first. Returned to the queue it would come first again, in front of the next suspect, and the
+    /// consumer would never handle anything.
+    pub(super) fn check_suspects(&mut self, suspect: Option<u32>) {
         if self.pace == Pace::Careful && suspect.is_none() {
-            self.start_what_may();
-            self.begin_to_leave(SessionEnd::Pace(Pace::Full));
+            self.start_ready();
+            self.begin_end(SessionEnd::Pace(Pace::Full));
         }
     }
 
-    /// Leaves when a breaker opened whose queue is not held, or when a probe has had its answer.
-    pub(super) fn mind_the_breaker(&mut self) {
-        if self.consumer.holds_while_open() || (self.leaving.is_some() && !self.finishes()) {
+    /// Ends the session when a breaker opens whose deliveries return to the queue, and when a probe has its result.
+    pub(super) fn check_breaker(&mut self) {
+        if self.queue.keeps_deliveries_while_open() || (self.ending.is_some() && !self.finishes_before_end())
+        {
             return;
         }
-        let open = self.desks[0].worker.breaker().is_open();
+        let is_open = self.slots[0].handler.breaker().is_open();
         match self.pace {
             Pace::Probe if self.is_idle() => {
-                self.begin_to_leave(SessionEnd::Pace(if open { Pace::Probe } else { Pace::Full }));
+                self.begin_end(SessionEnd::Pace(if is_open { Pace::Probe } else { Pace::Full }));
             }
-            Pace::Full | Pace::Careful if open => self.begin_to_leave(SessionEnd::Pace(Pace::Probe)),
+            Pace::Full | Pace::Careful if is_open => self.begin_end(SessionEnd::Pace(Pace::Probe)),
             _ => {}
         }
     }

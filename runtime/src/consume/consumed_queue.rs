@@ -1,0 +1,81 @@
+//! A queue with its handlers, and what the app remembers of the queue between two subscriptions.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::broker::{QueueSource, Suspects};
+use crate::clock::{Awake, Clock};
+
+use super::bound_handler::BoundHandler;
+use super::queue_handlers::QueueHandlers;
+use super::redelivery_tracker::RedeliveryTracker;
+use super::route;
+use super::service::Service;
+use super::status::{ConsumerStatus, DesiredState};
+
+pub(crate) struct ConsumedQueue {
+    pub(crate) service: Service,
+    pub(crate) name: Arc<str>,
+    pub(crate) source: QueueSource,
+    pub(crate) prefetch: u16,
+    pub(crate) handlers: QueueHandlers,
+    pub(crate) desired: watch::Sender<DesiredState>,
+    pub(crate) status: Arc<ConsumerStatus>,
+    pub(crate) redeliveries: RedeliveryTracker,
+}
+
+impl ConsumedQueue {
+    pub(crate) fn clock(&self) -> &Clock {
+        self.service.bus().broker().clock()
+    }
+
+    /// Stops a virtual clock until the returned value is dropped.
+    pub(crate) fn stop_clock(&self) -> Awake {
+        self.clock().hold()
+    }
+
+    /// Reads what the app asks for. The sender of a command stops a virtual clock until this call, so the consumer must
+    /// have stopped the clock itself before it calls.
+    pub(crate) fn read_desired(&self, desired: &mut watch::Receiver<DesiredState>) -> DesiredState {
+        // The borrow locks the value, so a later command cannot be marked as received here.
+        let now = desired.borrow_and_update();
+        self.status.command_received();
+        *now
+    }
+
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        matches!(self.source, QueueSource::Ephemeral { .. })
+    }
+
+    /// Whether any handler of the queue is ordered.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.handlers.ordered()
+    }
+
+    /// Whether the consumer keeps its deliveries while a breaker is open. Other queues return what has not started.
+    ///
+    /// An ordered queue keeps them because another instance could get the head back before the tail. A shared queue
+    /// keeps them because its other handlers go on. An ephemeral queue would be deleted with its subscription.
+    pub(crate) fn keeps_deliveries_while_open(&self) -> bool {
+        self.handlers.len() > 1 || self.is_ordered() || self.is_ephemeral()
+    }
+
+    /// Tells the broker which deliveries to hand out one by one at the start of a subscription.
+    ///
+    /// After a crash the deliveries of the dead process are first in the queue. Read one by one, only the delivery that
+    /// ends the process comes back with a higher count. An ordered queue is handled one by one by the session, and a
+    /// queue with a single active consumer has no other deliveries under way.
+    pub(crate) fn suspects(&self) -> Option<Suspects> {
+        let has_single_active = |handler: &Arc<BoundHandler>| handler.descriptor.single_active();
+        if self.is_ephemeral() || self.is_ordered() || self.handlers.iter().any(has_single_active) {
+            return None;
+        }
+        let (queue, service) = (Arc::clone(&self.name), self.service.clone());
+        let redeliveries = self.redeliveries.clone();
+        Some(Suspects(Arc::new(move |incoming| {
+            let returns = redeliveries.unexplained_returns(incoming.delivery_count, &incoming.message);
+            route::is_suspect(incoming, returns, &queue, &service)
+        })))
+    }
+}
