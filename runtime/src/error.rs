@@ -14,6 +14,25 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The error of this crate: one variant per stage in which something can fail.
 ///
 /// The text says what failed, and [`source`](StdError::source) returns the cause. Neither contains a password.
+///
+/// ```
+/// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{Bus, DomainEvent};
+/// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
+/// # #[event(type = "order.created")] struct OrderCreated { order_id: String }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> tidings::Result<()> {
+/// use tidings::{Error, PublishOptions};
+///
+/// # let bus = Bus::in_memory();
+/// let order = OrderCreated { order_id: "o-1".into() };
+/// match bus.publish(&order).await {
+///     // Some queue may have the event. With the same id, consumers recognize the second copy.
+///     Err(Error::Publish(error)) if error.maybe_delivered() => {
+///         bus.publish_with(&order, PublishOptions::new().id(error.event_id())).await?;
+///     }
+///     result => drop(result?),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

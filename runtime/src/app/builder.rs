@@ -96,7 +96,7 @@ impl<S: Send + Sync + 'static> App<S> {
 
     /// Registers handlers: `.handlers(handlers![take_payment, refund])`.
     ///
-    /// Several calls add up.
+    /// Call it several times to register several lists.
     // Only the type of the list matters. It is passed by value so that nobody has to write `&handlers![..]`. It is not
     // wrapped in a type of ours, because rustc names the wrong handler only when the bound is on the argument's own type.
     #[allow(clippy::needless_pass_by_value)]
@@ -123,7 +123,7 @@ impl<S: Send + Sync + 'static> App<S> {
     /// `<service>.orphans`. The body of each message stays byte for byte the same, and a message is acknowledged only after
     /// the orphans queue has confirmed it. A queue that does not exist is no error, so the call may stay in the code.
     ///
-    /// The empty queue remains, because RabbitMQ cannot delete a quorum queue only if it is empty. When no instance of an
+    /// The empty queue remains, because RabbitMQ has no safe way to delete a quorum queue only when it is empty. When no instance of an
     /// older version runs any more, delete it with `rabbitmqctl delete_queue` and remove this call. The dead-letter queue
     /// remains in any case.
     ///
@@ -193,6 +193,12 @@ impl<S: Send + Sync + 'static> App<S> {
     }
 
     /// Describes the handlers of the app and the topology that it needs, with the default exchange `domain_events`.
+    ///
+    /// ```
+    /// # use tidings::App;
+    /// let page = App::new("payments").describe().to_string();
+    /// assert!(page.starts_with("service payments on exchange domain_events"));
+    /// ```
     pub fn describe(&self) -> Description {
         self.spec.describe("domain_events", 1)
     }
@@ -215,8 +221,8 @@ impl<S: Send + Sync + 'static> App<S> {
     /// [`Declare::Off`](crate::Declare::Off).
     ///
     /// [`start`](Self::start) declares a delay queue when a retry first needs it. This method declares a delay queue for
-    /// each rung of each handler. When [`retry_after`](crate::HandlerError::retry_after) can ask for a longer delay, add
-    /// that rung to `retry(rungs = ..)`: its queue would not exist otherwise.
+    /// each rung of each handler. A [`retry_after`](crate::HandlerError::retry_after) is rounded up to the next rung. When
+    /// that is not a rung of the handler, add it to `retry(rungs = ..)`: its queue would not exist otherwise.
     ///
     /// ```
     /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};

@@ -59,7 +59,7 @@ impl HandlerHealth {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandlerState {
-    /// The handler subscribes to its queue.
+    /// The handler is about to subscribe to its queue.
     Starting,
     /// The handler receives deliveries.
     Running,

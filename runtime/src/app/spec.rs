@@ -1,4 +1,4 @@
-//! The specification of an app: what the builder collected, as queues, as a topology and as a description.
+//! The specification of an app, and the queues, the topology and the description that follow from it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use crate::bus::unconfirmed::Unconfirmed;
 use crate::error::Result;
 
 /// Events that are handed to the broker together, and wake this task together.
-struct PublishBatch {
+struct SentGroup {
     events: Vec<Result<OutgoingEvent>>,
     /// `None` when the window had no free slots in time.
     pending: Option<PendingConfirms>,
@@ -37,24 +37,24 @@ impl Bus {
         let mut in_flight = VecDeque::new();
         let mut events = events.into_iter();
         while events.len() > 0 {
-            let group = events.by_ref().take(MAX_GROUP);
-            let group = group.map(|event| self.envelope(event, PublishOptions::new(), deadline));
-            in_flight.push_back(self.send_batch(group.collect(), deadline).await);
-            while let Some(batch) = in_flight.pop_front_if(|batch| batch.is_decided()) {
-                self.collect_results(batch, &mut results);
+            let next = events.by_ref().take(MAX_GROUP);
+            let next = next.map(|event| self.envelope(event, PublishOptions::new(), deadline));
+            in_flight.push_back(self.send_group(next.collect(), deadline).await);
+            while let Some(group) = in_flight.pop_front_if(|group| group.is_decided()) {
+                self.collect_results(group, &mut results);
             }
         }
-        for mut batch in in_flight {
-            if let Some(pending) = &mut batch.pending {
+        for mut group in in_flight {
+            if let Some(pending) = &mut group.pending {
                 let _ = within(deadline, pending).await;
             }
-            self.collect_results(batch, &mut results);
+            self.collect_results(group, &mut results);
         }
         self.publish_refused_again(results).await
     }
 
     /// Hands a group of events to the broker, after a slot in the window is free for each.
-    async fn send_batch(&self, events: Vec<Result<OutgoingEvent>>, deadline: Instant) -> PublishBatch {
+    async fn send_group(&self, events: Vec<Result<OutgoingEvent>>, deadline: Instant) -> SentGroup {
         let outgoing = || events.iter().flatten().map(|event| &event.publish);
         let count = outgoing().count();
         let slots = self.window_slots(count, deadline).await.ok();
@@ -66,11 +66,11 @@ impl Bus {
             self.shared.broker.send_all(publishes.collect());
             pending
         });
-        PublishBatch { events, pending }
+        SentGroup { events, pending }
     }
 
-    fn collect_results(&self, batch: PublishBatch, results: &mut Vec<FirstAttempt>) {
-        let PublishBatch { events, pending } = batch;
+    fn collect_results(&self, group: SentGroup, results: &mut Vec<FirstAttempt>) {
+        let SentGroup { events, pending } = group;
         let mut indices = 0..;
         results.extend(events.into_iter().map(|event| {
             let event = match event {
@@ -107,7 +107,7 @@ impl Bus {
     }
 }
 
-impl PublishBatch {
+impl SentGroup {
     fn is_decided(&self) -> bool {
         self.pending.as_ref().is_none_or(PendingConfirms::are_decided)
     }

@@ -101,13 +101,13 @@ impl Bus {
 
     /// Publishes an event, or the event inside a family, and returns its id after the broker has confirmed it.
     ///
-    /// Inside a handler, or a request behind `tidings::http::CorrelationLayer`, the event inherits
-    /// the correlation id and the trace, and names the handled event as its cause.
+    /// Inside a handler, the event inherits the correlation id and the trace of the handled event, and names it as its
+    /// cause. Behind `tidings::http::CorrelationLayer`, it inherits those of the request.
     ///
     /// # Errors
     /// [`Error::Publish`](crate::Error::Publish) when the event cannot be encoded, when the broker refuses it, or when
     /// the broker does not confirm it in time. The error says whether the event may have been delivered.
-    // This method and the next two are no `async fn`s. The type of such a future contains the type of the event, and
+    // This method and the next two are not `async fn`s. The type of such a future would contain the type of the event, and
     // rustc would report a type that is no event three times: at the call, in the future and at the `.await`.
     pub fn publish<T: Payload>(&self, event: &T) -> Publishing<'_> {
         self.publish_with(event, PublishOptions::new())
@@ -125,7 +125,7 @@ impl Bus {
     /// Publishes several events without waiting for one confirm before the next event is sent. Returns one result per
     /// event, in the order of `events`.
     ///
-    /// The events are also sent in this order. An event that the broker refuses is sent again after the others.
+    /// The events are also sent in this order. An event that the broker refuses is sent again later, after other events.
     ///
     /// # Errors
     /// Each result is an error in the cases of [`publish`](Self::publish).
@@ -136,7 +136,7 @@ impl Bus {
         Publishing::new(self.publish_batch(events.into_iter().map(EncodedEvent::of).collect()))
     }
 
-    /// Returns whether the bus is connected and can publish, for a readiness probe.
+    /// Returns the health of the bus, for a readiness probe.
     pub fn health(&self) -> BusHealth {
         self.shared.broker.state().into()
     }

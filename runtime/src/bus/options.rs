@@ -40,6 +40,8 @@ impl PublishOptions {
     }
 
     /// Makes the publish fail when no queue receives the event.
+    ///
+    /// Without this option, such a publish succeeds and the broker drops the event.
     pub fn mandatory(mut self) -> Self {
         self.mandatory = true;
         self

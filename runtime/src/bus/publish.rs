@@ -93,9 +93,9 @@ impl Bus {
         outgoing.finish(result)
     }
 
-    /// Publishes a message of the runtime itself, such as a retry or a dead letter, and waits for its confirm.
+    /// Publishes a message for a delivery, such as a returned event, a retry or a dead letter, and waits for its confirm.
     ///
-    /// Such a message takes no slot in the window. The prefetch bounds their number already, and they must get through
+    /// These messages take no slot in the window. The prefetch already bounds their number, and they must get through
     /// when publishers have filled the window.
     pub(crate) async fn publish_message(
         &self,
@@ -119,7 +119,6 @@ impl Bus {
         Instant::now() + self.config().publish_timeout
     }
 
-    /// Puts an event into its envelope.
     pub(super) fn envelope(
         &self,
         event: EncodedEvent,
@@ -182,7 +181,6 @@ impl Bus {
         Ok(message)
     }
 
-    /// Waits for a slot in the window; a publish outside of the window needs none.
     async fn window_slot(
         &self,
         publish: &OutgoingPublish,
@@ -317,7 +315,6 @@ impl OutgoingEvent {
     }
 }
 
-/// A message to publish.
 pub(super) struct OutgoingPublish {
     message: Arc<Message>,
     mandatory: bool,

@@ -14,7 +14,6 @@ pub(crate) enum Refusal {
     Forbidden(String),
     /// The broker rejects this message every time, for example because of its size. Holds the text of the broker.
     Unacceptable(String),
-    /// The bus was closed.
     Closed,
 }
 

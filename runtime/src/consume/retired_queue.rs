@@ -21,7 +21,7 @@ use crate::message::timestamp::Timestamp;
 use crate::telemetry;
 use crate::wire::error_text;
 use crate::wire::origin::origin;
-use crate::wire::republish::{Destination, Details, RepublishKind, republish};
+use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, republish};
 
 use super::service::Service;
 
@@ -191,14 +191,14 @@ fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
         routing_key: queue,
     };
     let handler = queue.split_once('.').map_or(queue, |(_, handler)| handler);
-    let details = Details {
+    let details = RepublishDetails {
         service: service.name(),
         handler,
         queue,
         first_received_at: origin.first_received_at,
         error: origin.last_error.as_deref(),
         redact: bus.config().redact.as_deref(),
-        fate: RepublishKind::Retry {
+        kind: RepublishKind::Retry {
             attempt: origin.attempt,
         },
     };

@@ -24,7 +24,7 @@ use crate::topology::Names;
 use crate::wire::error_text;
 use crate::wire::ids::returned_event_id;
 use crate::wire::origin::Origin;
-use crate::wire::republish::{Destination, Details, RepublishKind, republish};
+use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, republish};
 
 use super::bound_handler::{BoundHandler, HandlerCounts};
 use super::handler_call::panic_text;
@@ -304,14 +304,14 @@ impl Settler {
         delay: Option<Duration>,
     ) -> Settled {
         let service = &self.session.service;
-        let details = Details {
+        let details = RepublishDetails {
             service: service.name(),
             handler: self.handler.name(),
             queue: &self.session.queue,
             first_received_at: self.origin.first_received_at,
             error,
             redact: service.bus().config().redact.as_deref(),
-            fate: kind,
+            kind,
         };
         let message = republish(&self.message, &self.origin, to, &details, service.bus().limits());
         self.send_until_confirmed(message, delay).await

@@ -224,9 +224,9 @@ impl StdError for InvalidCorrelationId {}
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Context::new("order-7")?
 ///     .scope(async {
-///         let ours = tidings::spawn(async { Context::current().is_some() });
+///         let passed_on = tidings::spawn(async { Context::current().is_some() });
 ///         let plain = tokio::spawn(async { Context::current().is_some() });
-///         assert!(ours.await? && !plain.await?);
+///         assert!(passed_on.await? && !plain.await?);
 ///         Ok(())
 ///     })
 ///     .await

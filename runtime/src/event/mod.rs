@@ -368,7 +368,7 @@ impl AnyEvent {
         message: Arc<Message>,
         data: &str,
     ) -> Self {
-        let lent = message.body.place_of(data);
+        let lent = message.body.range_of(data);
         let data = lent.map_or_else(|| Data::Own(data.into()), Data::Lent);
         Self {
             metadata,

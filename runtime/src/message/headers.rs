@@ -1,15 +1,16 @@
-//! Header tables: names and values of any AMQP type, kept in the order they came in.
+//! Message headers: names with values of any AMQP type, in their original order.
 
 use std::fmt;
 
-/// A header's value, of any type that AMQP 0-9-1 as RabbitMQ speaks it can carry
+/// The value of a header, of any AMQP 0-9-1 type that RabbitMQ supports
 /// (<https://www.rabbitmq.com/docs/amqp-0-9-1-errata#section_3>).
 ///
-/// Every type is kept as it came, so that a republished event carries the same headers byte for byte.
+/// Every type is preserved, so a retried or dead-lettered event has the same headers byte for byte. The letter is the type
+/// tag on the wire.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum HeaderValue {
-    /// `t`: true or false.
+    /// `t`: a boolean.
     Bool(bool),
     /// `b`: a signed 8-bit integer.
     I8(i8),
@@ -29,31 +30,31 @@ pub enum HeaderValue {
     F32(f32),
     /// `d`: a 64-bit float.
     F64(f64),
-    /// `D`: a decimal, `value` over ten to the power of `scale`.
+    /// `D`: a decimal number, `value` divided by ten to the power of `scale`.
     Decimal {
-        /// How many decimal places `value` has.
+        /// The number of decimal places.
         scale: u8,
-        /// The digits.
+        /// The number without its decimal point.
         value: u32,
     },
-    /// `S`: a text.
+    /// `S`: a UTF-8 string.
     Text(String),
-    /// `S` that is not UTF-8.
+    /// `S`: a string that is not UTF-8.
     RawText(Vec<u8>),
     /// `x`: bytes.
     Bytes(Vec<u8>),
-    /// `T`: seconds since 1970, which some clients fill with milliseconds.
+    /// `T`: a time in seconds since 1970. Some clients send milliseconds.
     Timestamp(u64),
     /// `A`: a list of values.
     List(Vec<HeaderValue>),
-    /// `F`: a table of its own.
+    /// `F`: a nested table.
     Table(Headers),
-    /// `V`: nothing.
+    /// `V`: no value.
     Void,
 }
 
 impl HeaderValue {
-    /// The text, when the value is one.
+    /// Returns the string of a [`Text`](Self::Text), otherwise `None`.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -61,7 +62,7 @@ impl HeaderValue {
         }
     }
 
-    /// The number, when the value is an integer of any width and fits.
+    /// Returns the number of an integer of any width, otherwise `None`.
     pub fn as_i64(&self) -> Option<i64> {
         Some(match *self {
             Self::I8(n) => n.into(),
@@ -75,7 +76,7 @@ impl HeaderValue {
         })
     }
 
-    /// About how many bytes the value takes on the wire.
+    /// The approximate size on the wire, in bytes.
     pub(crate) fn wire_size(&self) -> usize {
         1 + match self {
             Self::Void => 0,
@@ -131,7 +132,9 @@ impl From<bool> for HeaderValue {
     }
 }
 
-/// A table of headers. Names are compared as they stand; a name set twice keeps the later value.
+/// The headers of a message: names and values, in order.
+///
+/// Names are case-sensitive. Setting a name again replaces its value.
 ///
 /// ```
 /// use tidings::Headers;
@@ -143,12 +146,12 @@ impl From<bool> for HeaderValue {
 pub struct Headers(Vec<(String, HeaderValue)>);
 
 impl Headers {
-    /// No headers.
+    /// Creates empty headers.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Sets `name` to `value`, in place of an older value.
+    /// Sets `name` to `value`. Replaces an older value.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<HeaderValue>) {
         let (name, value) = (name.into(), value.into());
         match self.0.iter_mut().find(|(known, _)| *known == name) {
@@ -157,7 +160,7 @@ impl Headers {
         }
     }
 
-    /// The value of `name`.
+    /// Returns the value of `name`.
     pub fn get(&self, name: &str) -> Option<&HeaderValue> {
         self.0
             .iter()
@@ -165,12 +168,12 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
-    /// The value of `name` when it is a text.
+    /// Returns the value of `name`, when it is a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
     }
 
-    /// The text of `name` whatever the case it is written in, as HTTP and W3C headers are read.
+    /// Returns the value of `name`, ignoring the case of the name, when it is a string.
     pub fn text_ignoring_case(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -179,33 +182,33 @@ impl Headers {
             .as_str()
     }
 
-    /// Removes `name` and gives what it held.
+    /// Removes `name` and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<HeaderValue> {
         let at = self.0.iter().position(|(known, _)| known == name)?;
         Some(self.0.remove(at).1)
     }
 
-    /// Keeps the headers for which `keep` answers true.
+    /// Removes the headers for which `keep` returns `false`.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &HeaderValue) -> bool) {
         self.0.retain(|(name, value)| keep(name, value));
     }
 
-    /// Every name and value, in the order they came in.
+    /// Iterates over all names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &HeaderValue)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// How many headers there are.
+    /// Returns the number of headers.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no headers.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// About how many bytes the table takes on the wire.
+    /// The approximate size on the wire, in bytes.
     pub(crate) fn wire_size(&self) -> usize {
         4 + self
             .0
@@ -213,10 +216,8 @@ impl Headers {
             .map(|(name, value)| 1 + name.len() + value.wire_size())
             .sum::<usize>()
     }
-}
 
-impl Headers {
-    /// The entries as they stand. The caller knows that no name comes twice.
+    /// Creates headers from entries whose names are unique.
     #[cfg(feature = "rabbitmq")]
     pub(crate) fn of_unique(entries: Vec<(String, HeaderValue)>) -> Self {
         Self(entries)

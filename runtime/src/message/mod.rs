@@ -1,4 +1,4 @@
-//! A message: what a broker carries. Bytes with an address, properties and headers; it knows nothing of events.
+//! Messages as a broker carries them: address, properties, headers and body. They know nothing about events.
 
 pub(crate) mod headers;
 pub(crate) mod properties;
@@ -13,45 +13,41 @@ use std::sync::Arc;
 use crate::message::headers::Headers;
 use crate::message::properties::CompactProperties;
 
-/// One message as a broker took it or gives it out.
+/// A message that is published or received.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Message {
-    /// The exchange it was published to; empty for the default exchange.
+    /// The exchange that the message was published to. Empty for the default exchange.
     pub(crate) exchange: Arc<str>,
-    /// Its routing key.
     pub(crate) routing_key: Arc<str>,
-    /// Its properties.
     pub(crate) properties: CompactProperties,
-    /// Its headers.
     pub(crate) headers: Headers,
-    /// Its body.
     pub(crate) body: Content,
 }
 
-/// The bytes of a body. Those that a broker gave out are looked at once, so that whoever reads them knows a text for one,
-/// and can lend parts of it without a copy.
+/// The bytes of a body.
+///
+/// A received body is checked for UTF-8 once. Readers then borrow parts of the text without a copy.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
-    /// Known to be UTF-8.
     Text(String),
-    /// Anything: nobody has looked.
+    /// Bytes that are not UTF-8, or were not checked.
     Bytes(Vec<u8>),
 }
 
 impl Content {
-    /// What a broker gave out.
+    /// The body of a received message.
     pub(crate) fn received(bytes: Vec<u8>) -> Self {
         String::from_utf8(bytes).map_or_else(|error| Self::Bytes(error.into_bytes()), Self::Text)
     }
 
-    /// Looks whether it is text, if nobody has.
+    /// Checks an unchecked body for UTF-8.
     pub(crate) fn detect_text(&mut self) {
         if let Self::Bytes(bytes) = self {
             *self = Self::received(std::mem::take(bytes));
         }
     }
 
-    /// All of it, if it is known to be text.
+    /// The body, when it is known to be UTF-8.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -59,8 +55,8 @@ impl Content {
         }
     }
 
-    /// Where `part` stands in the text, when it was lent by this very one; an equal text from elsewhere stands nowhere.
-    pub(crate) fn place_of(&self, part: &str) -> Option<Range<usize>> {
+    /// The byte range of `part`, when `part` is borrowed from this very text. `None` for an equal string elsewhere.
+    pub(crate) fn range_of(&self, part: &str) -> Option<Range<usize>> {
         let text = self.text()?;
         let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
         let end = start.checked_add(part.len())?;
@@ -119,21 +115,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_broker_gave_out_is_text_when_it_is_utf_8() {
+    fn a_received_utf_8_body_is_text() {
         assert_eq!(Content::received("früh".into()).text(), Some("früh"));
-        let other = Content::received(vec![b'a', 0xff]);
-        assert_eq!((other.text(), &*other), (None, &[b'a', 0xff][..]));
+        let binary = Content::received(vec![b'a', 0xff]);
+        assert_eq!((binary.text(), &*binary), (None, &[b'a', 0xff][..]));
     }
 
     #[test]
-    fn a_part_is_found_where_it_was_lent_and_an_equal_one_nowhere() {
+    fn a_borrowed_part_has_a_range_and_an_equal_string_has_none() {
         let content = Content::received(br#"{"data":7}"#.into());
         let part = &content.text().unwrap()[8..9];
-        assert_eq!(content.place_of(part), Some(8..9));
-        assert_eq!(content.place_of(&String::from(part)), None);
-        assert_eq!(content.place_of(content.text().unwrap()), Some(0..10));
-        let unknown = Content::from(content.to_vec());
-        assert_eq!(unknown, content);
-        assert_eq!(unknown.place_of(part), None);
+        assert_eq!(content.range_of(part), Some(8..9));
+        assert_eq!(content.range_of(&String::from(part)), None);
+        assert_eq!(content.range_of(content.text().unwrap()), Some(0..10));
+        let unchecked = Content::from(content.to_vec());
+        assert_eq!(unchecked, content);
+        assert_eq!(unchecked.range_of(part), None);
     }
 }

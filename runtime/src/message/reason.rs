@@ -1,9 +1,9 @@
-//! Why a delivery was given up on.
+//! Why a delivery was dead-lettered.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Why a delivery was given up on: what the header `tidings-dead-letter-reason` of a dead letter says.
+/// Why a delivery was dead-lettered: the value of the header `tidings-dead-letter-reason`.
 ///
 /// ```
 /// use tidings::Reason;
@@ -13,25 +13,25 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The handler failed, panicked or timed out, and that was its last attempt.
+    /// The last attempt failed, panicked or timed out.
     Failed,
-    /// The handler, or one of its extractors, rejected it.
+    /// The handler or one of its extractors rejected the delivery.
     Rejected,
-    /// It cannot be read: broken JSON, the wrong shape, too large.
+    /// The message cannot be read: invalid JSON, data of the wrong shape, or too large.
     Malformed,
-    /// It came under the key of one event with the type of another.
+    /// The routing key belongs to one event, and the event type to another.
     WrongType,
-    /// Its key is in none of the handler's patterns, and no other instance took it.
+    /// The routing key matches no pattern of the handler, and no other instance processed the delivery.
     NotOurs,
-    /// Its version is newer than this service knows, and no other instance took it.
+    /// The version of the event is newer than this service knows, and no other instance processed the delivery.
     NewerVersion,
-    /// Its version is older than any this service declares.
+    /// The service does not declare this older version of the event.
     UnknownVersion,
-    /// Its older version could not be upcast.
+    /// The older version of the event could not be upcast.
     UpcastFailed,
-    /// An event that its handler returned can never be published.
+    /// The handler returned an event that cannot be published.
     Unpublishable,
-    /// It came back again and again without an answer, as a message does that kills its consumer.
+    /// The delivery came back unsettled again and again, as a message does that crashes its consumer.
     CrashLoop,
 }
 
@@ -49,7 +49,7 @@ impl Reason {
         Self::CrashLoop,
     ];
 
-    /// The reason as headers and metrics write it, `newer-version`.
+    /// Returns the reason as headers and metrics write it, for example `newer-version`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -72,7 +72,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A text that is no [`Reason`].
+/// A string is not a valid [`Reason`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownReason(String);
 
@@ -104,7 +104,7 @@ mod tests {
     use super::Reason;
 
     #[test]
-    fn every_reason_is_read_as_it_is_written() {
+    fn every_reason_is_parsed_as_it_is_written() {
         for reason in Reason::ALL {
             assert_eq!(reason.to_string().parse(), Ok(reason));
         }

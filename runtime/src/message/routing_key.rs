@@ -1,15 +1,15 @@
-//! The routing key of one event, built from its template's text and fields.
+//! The routing key of an event, built from a template and the fields of the event.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 
 use crate::message::topic::MAX_BYTES;
 
-/// Why an event has no routing key: one of its fields cannot stand in it.
+/// A field of an event cannot be part of its routing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutingKeyError {
     template: &'static str,
-    fault: KeyProblem,
+    problem: KeyProblem,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,9 @@ enum KeyProblem {
 }
 
 impl RoutingKeyError {
-    /// The field that breaks the key.
+    /// Returns the name of the field.
     pub fn field(&self) -> &'static str {
-        match self.fault {
+        match self.problem {
             KeyProblem::Empty { field }
             | KeyProblem::Forbidden { field, .. }
             | KeyProblem::TooLong { field, .. } => field,
@@ -33,7 +33,7 @@ impl RoutingKeyError {
 impl fmt::Display for RoutingKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let template = self.template;
-        match &self.fault {
+        match &self.problem {
             KeyProblem::Empty { field } => {
                 write!(
                     f,
@@ -54,7 +54,7 @@ impl fmt::Display for RoutingKeyError {
 
 impl std::error::Error for RoutingKeyError {}
 
-/// Builds a key from its template; the derive calls it piece by piece.
+/// Builds a routing key from its template. The code of the derive calls it for each piece.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct RoutingKeyBuilder {
@@ -64,7 +64,7 @@ pub struct RoutingKeyBuilder {
 }
 
 impl RoutingKeyBuilder {
-    /// Starts a key of the template `template`.
+    /// Starts a routing key.
     pub fn new(template: &'static str) -> Self {
         Self {
             template,
@@ -73,31 +73,31 @@ impl RoutingKeyBuilder {
         }
     }
 
-    /// Adds the template's own text.
+    /// Adds literal text of the template.
     pub fn text(mut self, text: &str) -> Self {
         self.key.push_str(text);
         self
     }
 
-    /// Adds a field as (a part of) one word.
+    /// Adds the value of a field, as one word or a part of a word.
     ///
     /// # Errors
-    /// When the field is empty or holds what would break the key.
+    /// When the value is empty, or contains `.`, `*` or `#`.
     pub fn field(mut self, field: &'static str, word: &dyn Display) -> Result<Self, RoutingKeyError> {
         let from = self.key.len();
-        // Writing to a String fails only when the value's own Display does, and then the word stays as far as it got.
+        // Writing to a `String` fails only when the `Display` of the value fails. The key then keeps what was written.
         let _ = write!(self.key, "{word}");
         let word = &self.key[from..];
         if word.is_empty() {
             return Err(RoutingKeyError {
                 template: self.template,
-                fault: KeyProblem::Empty { field },
+                problem: KeyProblem::Empty { field },
             });
         }
         if let Some(found) = word.chars().find(|c| matches!(c, '.' | '*' | '#')) {
             return Err(RoutingKeyError {
                 template: self.template,
-                fault: KeyProblem::Forbidden { field, found },
+                problem: KeyProblem::Forbidden { field, found },
             });
         }
         if word.len() > self.longest.1 {
@@ -106,26 +106,26 @@ impl RoutingKeyBuilder {
         Ok(self)
     }
 
-    /// The key.
+    /// Returns the routing key.
     ///
     /// # Errors
-    /// When it is longer than AMQP allows; the longest field is named.
+    /// When the key is longer than 255 bytes. The error names the longest field.
     pub fn finish(self) -> Result<Cow<'static, str>, RoutingKeyError> {
         if self.key.len() > MAX_BYTES {
-            let fault = KeyProblem::TooLong {
+            let problem = KeyProblem::TooLong {
                 field: self.longest.0,
                 bytes: self.key.len(),
             };
             return Err(RoutingKeyError {
                 template: self.template,
-                fault,
+                problem,
             });
         }
         Ok(Cow::Owned(self.key))
     }
 }
 
-/// What can fill a word of a routing key: anything that has a text.
+/// A value that can fill a word of a routing key: anything that implements `Display`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot fill a word of a routing key: it does not implement `Display`",
@@ -133,7 +133,7 @@ impl RoutingKeyBuilder {
     note = "a word is one text without dots; name a field whose text is that, or implement `Display` for `{Self}`"
 )]
 pub trait KeyWord {
-    /// What writes its text.
+    /// Returns the value as a `Display`.
     fn word(&self) -> &dyn Display;
 }
 

@@ -1,4 +1,4 @@
-//! A point in time as events carry it: UTC, in milliseconds.
+//! Points in time as events carry them: UTC, in milliseconds.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,10 +9,10 @@ use jiff::fmt::temporal::DateTimePrinter;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A point in time, UTC, to the millisecond.
+/// A point in time in UTC, with a precision of one millisecond.
 ///
-/// It is written as RFC 3339 with three digits and `Z`, and read with any offset and up to nine digits, which are
-/// cut to milliseconds.
+/// The text form is RFC 3339 with three fractional digits and `Z`. Parsing accepts any offset and up to nine fractional
+/// digits, and truncates to milliseconds.
 ///
 /// ```
 /// use tidings::Timestamp;
@@ -23,33 +23,33 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// A text that is no RFC 3339 time, or a time outside the years -9999 to 9999.
+/// A string is not an RFC 3339 time, or the time is outside the years -9999 to 9999.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidTimestamp(String);
 
 impl Timestamp {
-    /// The time now, by the system's clock.
+    /// Returns the current time of the system clock.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// The time that is `millis` milliseconds after 1970-01-01T00:00:00Z.
+    /// Creates the time that is `millis` milliseconds after 1970-01-01T00:00:00Z.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// The milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the milliseconds since 1970-01-01T00:00:00Z.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// The time that passed since `earlier`; zero when `earlier` is later.
+    /// Returns the time that passed since `earlier`, or zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The time `by` later.
+    /// Returns the time that is `by` later.
     pub fn plus(self, by: Duration) -> Self {
         Self(
             self.0
@@ -57,7 +57,7 @@ impl Timestamp {
         )
     }
 
-    /// Writes it as [`Display`](fmt::Display) does, in half the time: past the machinery of `fmt`.
+    /// Writes the text form in half the time of [`Display`](fmt::Display), because it does not go through `fmt`.
     pub(crate) fn write(self, into: &mut Vec<u8>) {
         const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
         let printed =
@@ -82,7 +82,7 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let at: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp(text.to_owned()))?;
-        // Floor, not truncation towards zero: a time before 1970 must not move forward.
+        // Rounds down instead of towards zero, so that a time before 1970 does not become later.
         Ok(Self(
             i64::try_from(at.as_nanosecond().div_euclid(1_000_000)).unwrap_or(i64::MAX),
         ))
@@ -133,7 +133,7 @@ mod tests {
     use super::Timestamp;
 
     #[test]
-    fn any_offset_and_any_fraction_is_read() {
+    fn any_offset_and_any_fraction_is_parsed() {
         for (text, millis) in [
             ("1970-01-01T00:00:00Z", 0),
             ("1970-01-01T01:00:00+01:00", 0),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_to_bytes_as_it_is_shown() {
+    fn write_and_display_agree() {
         for millis in [0, -1, 1_763_892_000_120, -62_200_000_000_000, i64::MAX, i64::MIN] {
             let at = Timestamp::from_millis(millis);
             let mut bytes = Vec::new();

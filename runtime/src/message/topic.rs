@@ -1,16 +1,18 @@
-//! Routing keys and patterns: which keys a pattern matches, and whether two patterns can ever meet.
+//! Routing keys and binding patterns: which keys a pattern matches, and whether two patterns overlap.
 //!
-//! Everything here is `const`, so that the macros prove with it what the brokers later do with it.
-//! The rules are RabbitMQ's topic exchange's, the odd corners included
-//! (<https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-topic>): words are parted by dots, the empty key
-//! has no word, an empty word between dots is a word, and only a whole word can be a wildcard.
+//! The rules are those of RabbitMQ's topic exchanges, including the edge cases
+//! (<https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-topic>): dots separate words, the empty key has no word, an
+//! empty word between dots is a word, and only a whole word can be a wildcard.
+//!
+//! All functions are `const`: the macros use them to check patterns at compile time.
 
-/// The longest routing key or pattern in bytes: AMQP 0-9-1 writes both as a *short string*.
+/// The maximum length of a routing key or pattern, in bytes. AMQP 0-9-1 encodes both as a *short string*.
 pub const MAX_BYTES: usize = 255;
 
-/// Tells whether `pattern` matches the routing key `key`.
+/// Returns whether `pattern` matches the routing key `key`.
 ///
-/// `*` stands for exactly one word, an empty one too; `#` for zero or more. In the key both are plain text.
+/// In the pattern, `*` stands for exactly one word, which can be empty, and `#` for zero or more words. In the key, both are
+/// plain text.
 ///
 /// ```
 /// use tidings::topic::matches;
@@ -22,7 +24,7 @@ pub const fn matches(pattern: &str, key: &str) -> bool {
     covers(pattern.as_bytes(), key.as_bytes(), false)
 }
 
-/// Tells whether some routing key is matched by both patterns.
+/// Returns whether some routing key matches both patterns.
 ///
 /// ```
 /// use tidings::topic::overlap;
@@ -38,8 +40,8 @@ pub const fn overlap(left: &str, right: &str) -> bool {
     }
 }
 
-// A position is the offset at which a word starts; one past the length means that no word is left. So `a.` has two
-// words, at 0 and 2, and its end is 3.
+// A position is the byte offset at which a word starts. The length plus one means that no word is left. So `a.` has two
+// words, at 0 and 2, and ends at 3.
 const fn first(text: &[u8]) -> usize {
     if text.is_empty() { 1 } else { 0 }
 }
@@ -79,8 +81,8 @@ const fn has_hash(pattern: &[u8]) -> bool {
     false
 }
 
-/// Whether one word can be both; neither is a `#`.
-const fn words_meet(a: &[u8], a_at: usize, b: &[u8], b_at: usize, b_is_pattern: bool) -> bool {
+/// Whether one word can match both words. Neither of them is `#`.
+const fn words_overlap(a: &[u8], a_at: usize, b: &[u8], b_at: usize, b_is_pattern: bool) -> bool {
     is_word(a, a_at, b'*') || (b_is_pattern && is_word(b, b_at, b'*')) || same_word(a, a_at, b, b_at)
 }
 
@@ -99,18 +101,19 @@ const fn same_word(a: &[u8], a_at: usize, b: &[u8], b_at: usize) -> bool {
     true
 }
 
-/// Whether the pattern covers `other`, in which no `#` is a wildcard.
-// The first place where what follows a `#` fits is as good as any later one, so only the last `#` is ever made to take
-// more: the time is at most the product of both lengths, also where the compiler asks, which counts its steps.
+/// Whether `pattern` matches `other`, in which `#` is no wildcard.
+// When the words after a `#` fit at some position, the earliest position is as good as any later one. So the search only
+// ever extends the last `#`, and its time is at most the product of both lengths. The compiler limits the steps of a const
+// evaluation.
 const fn covers(pattern: &[u8], other: &[u8], other_is_pattern: bool) -> bool {
     let (mut at, mut other_at) = (first(pattern), first(other));
-    // What follows the last `#` seen, and the first word of the other that this `#` has not taken.
+    // The position after the last `#`, and the first word of `other` that this `#` does not include.
     let mut last_hash = None;
     while other_at <= other.len() {
         if is_word(pattern, at, b'#') {
             at = next(pattern, at);
             last_hash = Some((at, other_at));
-        } else if at <= pattern.len() && words_meet(pattern, at, other, other_at, other_is_pattern) {
+        } else if at <= pattern.len() && words_overlap(pattern, at, other, other_at, other_is_pattern) {
             at = next(pattern, at);
             other_at = next(other, other_at);
         } else if let Some((after, taken)) = last_hash {
@@ -127,14 +130,14 @@ const fn covers(pattern: &[u8], other: &[u8], other_is_pattern: bool) -> bool {
     at > pattern.len()
 }
 
-// Of two patterns that both hold a `#` only what stands before their first and after their last counts: a key that
-// starts and ends as both ask, with the middle of one and then of the other in between, is matched by both.
+// When both patterns contain a `#`, only the words before their first and after their last `#` decide. A key that starts
+// and ends as both require, with the middle words of both in between, matches both.
 
-/// Whether the words before the first `#` of either can be the same; both hold one.
+/// Whether the words before the first `#` of either pattern can be equal. Both contain a `#`.
 const fn starts_agree(a: &[u8], b: &[u8]) -> bool {
     let (mut a_at, mut b_at) = (first(a), first(b));
     while !is_word(a, a_at, b'#') && !is_word(b, b_at, b'#') {
-        if !words_meet(a, a_at, b, b_at, true) {
+        if !words_overlap(a, a_at, b, b_at, true) {
             return false;
         }
         (a_at, b_at) = (next(a, a_at), next(b, b_at));
@@ -142,14 +145,14 @@ const fn starts_agree(a: &[u8], b: &[u8]) -> bool {
     true
 }
 
-/// Whether the words after the last `#` of either can be the same; both hold one.
+/// Whether the words after the last `#` of either pattern can be equal. Both contain a `#`.
 const fn ends_agree(a: &[u8], b: &[u8]) -> bool {
     let (mut a_at, mut b_at) = (word_start(a, a.len()), word_start(b, b.len()));
     while !is_word(a, a_at, b'#') && !is_word(b, b_at, b'#') {
-        if !words_meet(a, a_at, b, b_at, true) {
+        if !words_overlap(a, a_at, b, b_at, true) {
             return false;
         }
-        // There is a word before: the `#` is still to come.
+        // A word precedes this one, because the `#` was not reached yet.
         (a_at, b_at) = (word_start(a, a_at - 1), word_start(b, b_at - 1));
     }
     true
@@ -163,7 +166,7 @@ mod tests {
 
     use super::{matches, overlap};
 
-    /// Word by word, every way to share the key among the pattern: too simple to be wrong.
+    /// A reference implementation that tries every possibility, word by word.
     fn matches_simply(pattern: &[&str], key: &[&str]) -> bool {
         match (pattern, key) {
             ([], []) => true,
@@ -174,7 +177,7 @@ mod tests {
         }
     }
 
-    /// Word by word, every way to share a key between both.
+    /// A reference implementation that tries every possibility, word by word.
     fn overlap_simply(left: &[&str], right: &[&str]) -> bool {
         match (left, right) {
             ([], []) => true,
@@ -210,19 +213,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pattern_matches_what_a_simple_matcher_says(
+        fn matches_agrees_with_the_reference(
             pattern in pattern(), key in text(&["a", "b", "", "*", "#", "a*", "é"]),
         ) {
             prop_assert_eq!(matches(&pattern, &key), matches_simply(&words(&pattern), &words(&key)));
         }
 
         #[test]
-        fn patterns_overlap_when_a_simple_matcher_says_so(left in pattern(), right in pattern()) {
+        fn overlap_agrees_with_the_reference(left in pattern(), right in pattern()) {
             prop_assert_eq!(overlap(&left, &right), overlap_simply(&words(&left), &words(&right)));
         }
 
         #[test]
-        fn patterns_overlap_whichever_comes_first_and_always_when_they_match_one_key(
+        fn overlap_is_symmetric_and_follows_from_a_common_key(
             left in pattern(), right in pattern(), key in text(&["a", "b", "", "x"]),
         ) {
             prop_assert_eq!(overlap(&left, &right), overlap(&right, &left));
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_is_exactly_one_word_and_never_none() {
+    fn a_star_matches_exactly_one_word() {
         assert!(matches("*", "a"));
         assert!(!matches("*", ""));
         assert!(!matches("order.*", "order"));
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_any_number_of_words() {
+    fn a_hash_matches_any_number_of_words() {
         for key in ["", "a", "a.b", "a..b", "."] {
             assert!(matches("#", key), "{key:?}");
         }
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_words_of_a_pattern_are_wildcards() {
+    fn only_a_whole_word_is_a_wildcard() {
         assert!(matches("a*", "a*"));
         assert!(!matches("a*", "ab"));
         assert!(matches("##", "##"));
@@ -265,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_overlap_when_one_key_satisfies_both() {
+    fn patterns_overlap_when_one_key_matches_both() {
         assert!(overlap("order.*", "order.created"));
         assert!(overlap("#", ""));
         assert!(overlap("*.created.#", "order.#"));
@@ -273,7 +276,8 @@ mod tests {
         assert!(!overlap("order.*.paid", "order.paid"));
         assert!(!overlap("order.created", "order.created.*"));
     }
-    /// Every text of at most so many of the words.
+
+    /// Every text of at most `longest` of the words.
     fn texts(from: &[&str], longest: usize) -> Vec<String> {
         let mut texts = vec![String::new()];
         let mut last: Vec<String> = from.iter().map(|word| (*word).to_owned()).collect();
@@ -288,8 +292,8 @@ mod tests {
     }
 
     #[test]
-    fn patterns_of_three_words_overlap_exactly_when_one_key_is_matched_by_both() {
-        // Of all that both match, one key at least is no longer than both together.
+    fn patterns_of_three_words_overlap_exactly_when_one_key_matches_both() {
+        // If any key matches both patterns, then so does one that has at most as many words as both patterns together.
         let keys = texts(&["a", "b"], 6);
         let patterns: Vec<(String, u128)> = texts(&["a", "b", "*", "#"], 3)
             .into_iter()
@@ -314,7 +318,7 @@ mod tests {
         }
     }
 
-    /// 127 words, as many as a short string holds, all of them `a` but these.
+    /// 127 words, the most that fit into a short string. All are `a` except `others`.
     const fn long<const N: usize>(others: [(usize, u8); N]) -> [u8; 253] {
         let mut text = [b'a'; 253];
         let mut at = 1;
@@ -337,7 +341,7 @@ mod tests {
         }
     }
 
-    // What the macros prove is answered by the compiler, which counts its steps and refuses to take too many.
+    // The macros evaluate these functions at compile time, where the compiler limits the number of steps.
     const PATTERNS: [[u8; 253]; 6] = [
         long([(0, b'#'), (64, b'#'), (126, b'b')]),
         long([(0, b'#'), (64, b'#'), (126, b'c')]),
@@ -358,7 +362,7 @@ mod tests {
     ];
 
     #[test]
-    fn patterns_of_127_words_are_held_against_each_other_at_once() {
+    fn the_longest_patterns_are_compared_within_a_second() {
         assert_eq!(AT_COMPILE_TIME, [false, true, false, false, false, false, false]);
         let started = Instant::now();
         for left in &PATTERNS {

@@ -43,7 +43,7 @@ impl Raw {
     /// # Panics
     /// When what must hold of every message does not.
     pub fn read(self) {
-        invariants::reading(&self.message());
+        invariants::check_read(&self.message());
     }
 
     /// Reads it, and sends it on after an attempt that failed with `error`.
@@ -52,7 +52,7 @@ impl Raw {
     /// When what must hold of every message does not.
     pub fn send_on(self, error: &str, attempt: u32, max_header_bytes: usize) {
         let message = self.message();
-        invariants::reading(&message);
-        invariants::sending_on(&message, error, attempt, max_header_bytes);
+        invariants::check_read(&message);
+        invariants::check_republish(&message, error, attempt, max_header_bytes);
     }
 }

@@ -1,6 +1,6 @@
-//! Base64 as `data_base64` holds it (RFC 4648 §4). Thirty lines rather than a dependency for one rare field.
+//! Base64 (RFC 4648 §4) for the field `data_base64`. Thirty lines are cheaper than a dependency for one rare field.
 
-/// The bytes behind `text`, or `None` when it is not base64. The padding may be left out; white space may not stand in it.
+/// Decodes `text`. Returns `None` when it is not base64. Padding is optional, white space is not allowed.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let unpadded = text.trim_end_matches('=');
     let padding = text.len() - unpadded.len();
@@ -36,7 +36,7 @@ mod tests {
     use super::decode;
 
     #[test]
-    fn the_vectors_of_the_rfc_are_decoded() {
+    fn the_test_vectors_of_the_rfc_are_decoded() {
         for (text, bytes) in [
             ("", ""),
             ("Zg==", "f"),
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base64_is_refused() {
+    fn invalid_base64_is_rejected() {
         for text in ["Z", "Zg=", "Zg===", "=", "Z g=", "Zg==Zg==", "Zm9v\n", "é"] {
             assert_eq!(decode(text), None, "{text}");
         }

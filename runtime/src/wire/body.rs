@@ -1,25 +1,25 @@
-//! The body of a message as text, once it is neither too large nor too deep.
+//! The body of a message as text, after its size and depth were checked.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::limits::Limits;
 use super::malformed::MalformedKind;
-use super::object::{Name, Object};
+use super::object::{MemberName, Object};
 use crate::message::Message;
 
-/// A body that may be parsed.
+/// A body within the limits, ready to be parsed.
 #[derive(Debug)]
 pub(crate) struct Body<'a> {
     text: &'a str,
-    /// The bytes of the message before `text`: those of a byte order mark.
-    before: usize,
+    /// The number of bytes before `text`: those of a byte order mark.
+    offset: usize,
 }
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl<'a> Body<'a> {
-    /// Judges the body of `message`; it may still be empty, and no JSON.
+    /// Checks the limits. The body can still be empty or invalid JSON.
     pub(crate) fn of(message: &'a Message, limits: &Limits) -> Result<Self, MalformedKind> {
         let bytes = &*message.body;
         let limit = limits.max_body_bytes;
@@ -37,33 +37,32 @@ impl<'a> Body<'a> {
             })?,
         };
         let text = all.strip_prefix(BYTE_ORDER_MARK).unwrap_or(all);
-        let before = all.len() - text.len();
+        let offset = all.len() - text.len();
         match limits.too_deep_at(text.as_bytes()) {
             Some(at) => Err(MalformedKind::TooDeep {
-                at: before + at,
+                at: offset + at,
                 limit: limits.max_depth,
             }),
-            None => Ok(Self { text, before }),
+            None => Ok(Self { text, offset }),
         }
     }
 
-    /// Whether there is nothing in it but white space.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.first().is_none()
     }
 
-    /// The whole body as one JSON value of any kind.
-    pub(crate) fn whole(&self) -> Result<&'a RawValue, MalformedKind> {
+    /// The body as one JSON value of any kind.
+    pub(crate) fn raw(&self) -> Result<&'a RawValue, MalformedKind> {
         serde_json::from_str(self.text).map_err(|error| self.not_json(error))
     }
 
-    /// The whole body as a `T`, if it is one.
-    pub(crate) fn plain<T: Deserialize<'a>>(&self) -> Option<T> {
+    /// The body as a `T`, or `None` when it is anything else.
+    pub(crate) fn parse<T: Deserialize<'a>>(&self) -> Option<T> {
         serde_json::from_str(self.text).ok()
     }
 
-    /// The whole body as a JSON object.
-    pub(crate) fn object<N: Name>(&self) -> Result<Object<'a, N>, MalformedKind> {
+    /// The body as a JSON object.
+    pub(crate) fn object<N: MemberName>(&self) -> Result<Object<'a, N>, MalformedKind> {
         let found = match self.first() {
             Some(b'{') => return serde_json::from_str(self.text).map_err(|error| self.not_json(error)),
             None => return Err(MalformedKind::Empty),
@@ -84,6 +83,6 @@ impl<'a> Body<'a> {
     }
 
     fn not_json(&self, error: serde_json::Error) -> MalformedKind {
-        MalformedKind::not_json("the body", self.text, self.before, error)
+        MalformedKind::not_json("the body", self.text, self.offset, error)
     }
 }

@@ -1,7 +1,7 @@
-//! CloudEvents 1.0.2 (<https://github.com/cloudevents/spec>), which are read in every form they arrive in.
+//! Reading CloudEvents 1.0.2 (<https://github.com/cloudevents/spec>) in every form.
 //!
-//! AMQP 0-9-1 has no binding of its own, so the attributes of the binary form are looked for under each prefix that is
-//! in use: `cloudEvents_` (the broker hands it to AMQP 1.0 clients), `cloudEvents:` (the AMQP 1.0 binding) and `ce-`.
+//! The specification has no binding for AMQP 0-9-1. So the reader accepts the attributes of binary mode under each prefix
+//! that is in use: `cloudEvents_` (for AMQP 1.0 clients of the broker), `cloudEvents:` (the AMQP 1.0 binding) and `ce-`.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 
 use super::base64;
 use super::body::Body;
+use super::event_fields::EventFields;
 use super::limits::Limits;
 use super::malformed::{Malformed, MalformedKind};
-use super::object::{Name, Object, Scalar};
-use super::read::Found;
+use super::object::{MemberName, Object, Scalar, time_by_magnitude};
 use crate::message::Message;
 use crate::message::headers::{HeaderValue, Headers};
 use crate::message::timestamp::Timestamp;
@@ -22,18 +22,18 @@ const MEDIA_TYPE: &str = "application/cloudevents";
 const PREFIXES: [&str; 3] = ["cloudEvents_", "cloudEvents:", "ce-"];
 const SPECVERSION: &str = "specversion";
 
-/// How a message carries its event.
+/// How a message carries its event, in the terms of CloudEvents.
 #[derive(Debug)]
-pub(crate) enum Form<'a> {
-    /// Not as a CloudEvent: by its body alone.
+pub(crate) enum ContentMode<'a> {
+    /// Not a CloudEvent.
     Envelope,
-    /// As a CloudEvent that is one JSON object.
+    /// A CloudEvent that is one JSON object.
     Structured,
-    /// As a CloudEvent whose attributes are headers and whose data is the body.
+    /// A CloudEvent whose attributes are headers and whose data is the body.
     Binary(Attributes<'a>),
 }
 
-impl<'a> Form<'a> {
+impl<'a> ContentMode<'a> {
     pub(crate) fn of(message: &'a Message) -> Result<Self, MalformedKind> {
         if let Some(content_type) = message.properties.content_type()
             && let Some(rest) = strip_prefix_ignoring_case(content_type.trim_start(), MEDIA_TYPE)
@@ -61,7 +61,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The type as far as it is known without the body.
+    /// The event type, when it is known without the body.
     pub(crate) fn type_hint(&self) -> Option<Cow<'a, str>> {
         match self {
             Self::Binary(attributes) => attributes.get("type"),
@@ -70,22 +70,21 @@ impl<'a> Form<'a> {
     }
 }
 
-/// The attributes of a binary event: headers by their names without the prefix, in lower case.
+/// The attributes of an event in binary mode: names in lower case without the prefix, and their values.
 #[derive(Debug)]
 pub(crate) struct Attributes<'a>(Vec<(String, Cow<'a, str>)>);
 
 impl<'a> Attributes<'a> {
-    /// `None` when there is no `specversion` among the headers: by it a binary event is known, and a stray `ce-` header
-    /// does not make one.
+    /// `None` without a header `specversion`, which identifies binary mode. Another `ce-` header alone does not.
     fn of(headers: &'a Headers) -> Option<Self> {
         headers.iter().find(|(name, _)| is_specversion(name))?;
         let all = headers
             .iter()
-            .filter_map(|(name, value)| Some((attribute(name)?.to_ascii_lowercase(), text(value)?)));
+            .filter_map(|(name, value)| Some((attribute_name(name)?.to_ascii_lowercase(), text(value)?)));
         Some(Self(all.collect()))
     }
 
-    /// The attribute; an empty one counts as absent, as does one of a type that is no text.
+    /// The value of an attribute. An empty value counts as absent.
     fn get(&self, name: &str) -> Option<Cow<'a, str>> {
         let mut named = self.0.iter().filter(|(known, _)| known == name);
         named
@@ -94,12 +93,12 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// Whether a header with this name would make a reader take the message for a binary CloudEvent.
+/// Whether a header with this name makes the message a CloudEvent in binary mode.
 pub(crate) fn is_specversion(header: &str) -> bool {
-    attribute(header).is_some_and(|name| name.eq_ignore_ascii_case(SPECVERSION))
+    attribute_name(header).is_some_and(|name| name.eq_ignore_ascii_case(SPECVERSION))
 }
 
-fn attribute(header: &str) -> Option<&str> {
+fn attribute_name(header: &str) -> Option<&str> {
     PREFIXES
         .iter()
         .find_map(|prefix| strip_prefix_ignoring_case(header, prefix))
@@ -110,7 +109,7 @@ fn strip_prefix_ignoring_case<'t>(text: &'t str, prefix: &str) -> Option<&'t str
     start.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
-/// The text of a header, whatever type its client chose for it.
+/// A header value as text. Clients choose different AMQP types for the same attribute.
 fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
     Some(match value {
         HeaderValue::Text(text) => Cow::Borrowed(text),
@@ -120,7 +119,7 @@ fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
         HeaderValue::Bool(value) => Cow::Owned(value.to_string()),
         HeaderValue::F32(number) => Cow::Owned(number.to_string()),
         HeaderValue::F64(number) => Cow::Owned(number.to_string()),
-        HeaderValue::Timestamp(at) => Cow::Owned(super::object::time_by_magnitude(*at)?.to_string()),
+        HeaderValue::Timestamp(at) => Cow::Owned(time_by_magnitude(*at)?.to_string()),
         HeaderValue::Decimal { .. } | HeaderValue::List(_) | HeaderValue::Table(_) | HeaderValue::Void => {
             return None;
         }
@@ -128,10 +127,10 @@ fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
     })
 }
 
-/// The members of a structured event that are read.
+/// The members that are read from an event in structured mode.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(field_identifier, rename_all = "lowercase")]
-enum Key {
+enum CloudEventMember {
     Id,
     Source,
     SpecVersion,
@@ -149,7 +148,7 @@ enum Key {
     Other,
 }
 
-impl Name for Key {
+impl MemberName for CloudEventMember {
     fn slot(&self) -> Option<usize> {
         match self {
             Self::Other => None,
@@ -158,50 +157,59 @@ impl Name for Key {
     }
 }
 
-/// Reads an event that is one JSON object.
-pub(crate) fn read_structured<'a>(body: &Body<'a>, limits: &Limits) -> Result<Found<'a>, Malformed> {
-    let members: Object<'a, Key> = body.object()?;
-    let attribute = |key: Key, name: &'static str| match members.scalar(&key) {
+/// Reads an event in structured mode.
+pub(crate) fn read_structured<'a>(body: &Body<'a>, limits: &Limits) -> Result<EventFields<'a>, Malformed> {
+    let members: Object<'a, CloudEventMember> = body.object()?;
+    let attribute = |key: CloudEventMember, name: &'static str| match members.scalar(&key) {
         Some(scalar) => scalar.into_id(name),
         None => Ok(None),
     };
-    let event_type = required(attribute(Key::Type, "type")?, "type")?;
+    let event_type = required(attribute(CloudEventMember::Type, "type")?, "type")?;
     let data = structured_data(&members, limits)
-        .map_err(|fault| Malformed::from(fault).or_hint(Some(&event_type)))?;
-    Found::new(event_type, data).filled(|found| {
-        is_read(&required(attribute(Key::SpecVersion, SPECVERSION)?, SPECVERSION)?)?;
-        found.id = Some(required(attribute(Key::Id, "id")?, "id")?);
-        found.source = Some(required(attribute(Key::Source, "source")?, "source")?);
-        found.aggregate_id = attribute(Key::Subject, "subject")?;
-        found.timestamp = time(attribute(Key::Time, "time")?)?;
-        found.correlation_id = attribute(Key::CorrelationId, "correlationid")?;
-        found.causation_id = attribute(Key::CausationId, "causationid")?;
-        // Another's extension of this name need not be a version of ours, so no form of it is a fault.
-        let extension = attribute(Key::Version, "version").unwrap_or_default();
-        let schema = attribute(Key::DataSchema, "dataschema")?;
-        found.version = version(extension.as_deref(), schema.as_deref());
+        .map_err(|fault| Malformed::from(fault).with_type_hint(Some(&event_type)))?;
+    EventFields::new(event_type, data).fill_with(|fields| {
+        check_specversion(&required(
+            attribute(CloudEventMember::SpecVersion, SPECVERSION)?,
+            SPECVERSION,
+        )?)?;
+        fields.id = Some(required(attribute(CloudEventMember::Id, "id")?, "id")?);
+        fields.source = Some(required(
+            attribute(CloudEventMember::Source, "source")?,
+            "source",
+        )?);
+        fields.aggregate_id = attribute(CloudEventMember::Subject, "subject")?;
+        fields.timestamp = time(attribute(CloudEventMember::Time, "time")?)?;
+        fields.correlation_id = attribute(CloudEventMember::CorrelationId, "correlationid")?;
+        fields.causation_id = attribute(CloudEventMember::CausationId, "causationid")?;
+        // Other producers use an extension `version` with another meaning, so no value of it is an error.
+        let extension = attribute(CloudEventMember::Version, "version").unwrap_or_default();
+        let schema = attribute(CloudEventMember::DataSchema, "dataschema")?;
+        fields.version = version(extension.as_deref(), schema.as_deref());
         Ok(())
     })
 }
 
-/// Reads an event whose attributes are headers; the body is its data, of any JSON kind, and none is `null`.
-pub(crate) fn read_binary<'a>(attributes: &Attributes<'a>, body: &Body<'a>) -> Result<Found<'a>, Malformed> {
+/// Reads an event in binary mode. The body is its data, any JSON value; an empty body means `null`.
+pub(crate) fn read_binary<'a>(
+    attributes: &Attributes<'a>,
+    body: &Body<'a>,
+) -> Result<EventFields<'a>, Malformed> {
     let event_type = required(attributes.get("type"), "type")?;
-    let data = if body.is_empty() {
+    let data = if body.is_blank() {
         RawValue::NULL
     } else {
-        body.whole()
-            .map_err(|fault| Malformed::from(fault).or_hint(Some(&event_type)))?
+        body.raw()
+            .map_err(|fault| Malformed::from(fault).with_type_hint(Some(&event_type)))?
     };
-    Found::new(event_type, Cow::Borrowed(data)).filled(|found| {
-        is_read(&required(attributes.get(SPECVERSION), SPECVERSION)?)?;
-        found.id = Some(required(attributes.get("id"), "id")?);
-        found.source = Some(required(attributes.get("source"), "source")?);
-        found.aggregate_id = attributes.get("subject");
-        found.timestamp = time(attributes.get("time"))?;
-        found.correlation_id = attributes.get("correlationid");
-        found.causation_id = attributes.get("causationid");
-        found.version = version(
+    EventFields::new(event_type, Cow::Borrowed(data)).fill_with(|fields| {
+        check_specversion(&required(attributes.get(SPECVERSION), SPECVERSION)?)?;
+        fields.id = Some(required(attributes.get("id"), "id")?);
+        fields.source = Some(required(attributes.get("source"), "source")?);
+        fields.aggregate_id = attributes.get("subject");
+        fields.timestamp = time(attributes.get("time"))?;
+        fields.correlation_id = attributes.get("correlationid");
+        fields.causation_id = attributes.get("causationid");
+        fields.version = version(
             attributes.get("version").as_deref(),
             attributes.get("dataschema").as_deref(),
         );
@@ -216,8 +224,8 @@ fn required<'a>(attribute: Option<Cow<'a, str>>, field: &'static str) -> Result<
     })
 }
 
-/// 1.0 and what may follow it compatibly; 0.3 had other attributes.
-fn is_read(specversion: &str) -> Result<(), MalformedKind> {
+/// Accepts 1.0 and its compatible successors. Version 0.3 had other attributes.
+fn check_specversion(specversion: &str) -> Result<(), MalformedKind> {
     match specversion {
         "1" => Ok(()),
         found if found.starts_with("1.") => Ok(()),
@@ -225,7 +233,7 @@ fn is_read(specversion: &str) -> Result<(), MalformedKind> {
     }
 }
 
-/// The time: RFC 3339, or the number that the library for Python makes of it for AMQP.
+/// Parses a time: RFC 3339, or the number that the Python library writes for AMQP.
 fn time(text: Option<Cow<'_, str>>) -> Result<Option<Timestamp>, MalformedKind> {
     text.map_or(Ok(None), |text| {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -238,16 +246,16 @@ fn time(text: Option<Cow<'_, str>>) -> Result<Option<Timestamp>, MalformedKind> 
     })
 }
 
-/// The event's data; CloudEvents may have none, which is `null`.
+/// The data of the event, `null` when it has none.
 fn structured_data<'a>(
-    members: &Object<'a, Key>,
+    members: &Object<'a, CloudEventMember>,
     limits: &Limits,
 ) -> Result<Cow<'a, RawValue>, MalformedKind> {
-    let encoded = match members.scalar(&Key::DataBase64) {
+    let encoded = match members.scalar(&CloudEventMember::DataBase64) {
         Some(scalar) => scalar.into_text("data_base64")?,
         None => None,
     };
-    match (members.raw(&Key::Data), encoded) {
+    match (members.raw(&CloudEventMember::Data), encoded) {
         (Some(_), Some(_)) => Err(MalformedKind::DataTwice),
         (Some(data), None) => Ok(Cow::Borrowed(data)),
         (None, None) => Ok(Cow::Borrowed(RawValue::NULL)),
@@ -260,7 +268,7 @@ fn decode(encoded: &str, limits: &Limits) -> Result<Box<RawValue>, MalformedKind
     let text = base64::decode(encoded)
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or_else(|| MalformedKind::field(FIELD, encoded, "JSON as base64"))?;
-    // The bytes that hold it stand one level down, in the event's own object.
+    // The check of the body did not see these brackets.
     if let Some(at) = limits.too_deep_at(text.as_bytes()) {
         let limit = limits.max_depth;
         return Err(MalformedKind::TooDeep { at, limit });
@@ -268,8 +276,8 @@ fn decode(encoded: &str, limits: &Limits) -> Result<Box<RawValue>, MalformedKind
     serde_json::from_str(&text).map_err(|error| MalformedKind::not_json("`data_base64`", &text, 0, error))
 }
 
-/// The version of our own counting: an extension `version` that is a whole number, else what the last segment of the
-/// `dataschema` says, else nothing, which is 1.
+/// The version of the event: an extension `version` that is a whole number, else the version in the last segment of
+/// `dataschema`.
 fn version(extension: Option<&str>, dataschema: Option<&str>) -> Option<u32> {
     extension
         .and_then(|version| version.parse().ok())
@@ -280,7 +288,7 @@ fn version(extension: Option<&str>, dataschema: Option<&str>) -> Option<u32> {
 // https://schemas.example/order.created.v2.json
 // urn:example:order.created:v2
 //
-// Only in the last segment: in https://api.example/v1/schemas/order.created.json the v1 is the API's.
+// Only the last segment counts: in https://api.example/v1/schemas/order.created.json, v1 is the version of the API.
 fn schema_version(dataschema: &str) -> Option<u32> {
     let path = dataschema.split(['?', '#']).next()?;
     path.rsplit('/')

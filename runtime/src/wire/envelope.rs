@@ -1,4 +1,4 @@
-//! The envelope: one camelCase JSON object, as a NestJS service of this style writes and reads it.
+//! Reading the envelope: one JSON object with camelCase names, as NestJS services write it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,14 +8,14 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::body::Body;
+use super::event_fields::EventFields;
 use super::malformed::{Malformed, MalformedKind};
-use super::object::{Name, Object, Scalar};
-use super::read::Found;
+use super::object::{MemberName, Object, Scalar};
 
-/// The keys that are read. `pattern` is the type in what Nest's own transport writes.
+/// The members that are read. NestJS's own transport writes the type as `pattern`.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
-enum Key {
+enum EnvelopeMember {
     Id,
     Type,
     Pattern,
@@ -30,7 +30,7 @@ enum Key {
     Other,
 }
 
-impl Name for Key {
+impl MemberName for EnvelopeMember {
     fn slot(&self) -> Option<usize> {
         match self {
             Self::Other => None,
@@ -42,38 +42,38 @@ impl Name for Key {
 // {"id":"…","type":"order.created","timestamp":"…","aggregateId":"…","correlationId":"…","version":1,"data":{…}}
 // {"type":"order.created","data":{…}}
 // {"pattern":"order.created","data":{…}}
-// {"orderId":"o-1"}                         the data alone, when its type comes from elsewhere
-pub(crate) fn read<'a>(body: &Body<'a>, outer_type: Option<&'a str>) -> Result<Found<'a>, Malformed> {
-    match read_plainly(body) {
-        Some(found) => Ok(found),
-        None => read_thoroughly(body, outer_type),
+// {"orderId":"o-1"}                         only the data; the type comes from the property or the routing key
+pub(crate) fn read<'a>(body: &Body<'a>, outer_type: Option<&'a str>) -> Result<EventFields<'a>, Malformed> {
+    match read_fast(body) {
+        Some(fields) => Ok(fields),
+        None => read_any(body, outer_type),
     }
 }
 
-/// A plain envelope; nothing where it is none.
-pub(super) fn read_plainly<'a>(body: &Body<'a>) -> Option<Found<'a>> {
-    body.plain().and_then(Plain::found)
+/// Reads a [`PlainEnvelope`]. Returns `None` for every other body.
+pub(super) fn read_fast<'a>(body: &Body<'a>) -> Option<EventFields<'a>> {
+    body.parse().and_then(PlainEnvelope::into_fields)
 }
 
-/// Any envelope, and what is wrong with one.
-pub(super) fn read_thoroughly<'a>(
+/// Reads any envelope. The error says what is wrong with it.
+pub(super) fn read_any<'a>(
     body: &Body<'a>,
     outer_type: Option<&'a str>,
-) -> Result<Found<'a>, Malformed> {
-    let members: Object<'a, Key> = body.object()?;
-    let Some(data) = members.raw(&Key::Data) else {
-        return bare(body, &members, outer_type);
+) -> Result<EventFields<'a>, Malformed> {
+    let members: Object<'a, EnvelopeMember> = body.object()?;
+    let Some(data) = members.raw(&EnvelopeMember::Data) else {
+        return read_bare_data(body, &members, outer_type);
     };
     let event_type = inner_type(&members)?
         .or(outer_type.map(Cow::Borrowed))
         .ok_or(NO_TYPE)?;
-    Found::new(event_type, Cow::Borrowed(data)).filled(|found| fill(found, &members))
+    EventFields::new(event_type, Cow::Borrowed(data)).fill_with(|fields| fill(fields, &members))
 }
 
-/// An envelope as nearly all are: it names its type, and what should be a text is one, without escapes. It is read in
-/// half the time, and whatever else there may be is left to the thorough way, which also says what is wrong.
+/// An envelope that names its type and whose strings have no escapes, as almost all envelopes do. It is read in half the
+/// time of [`read_any`], which reads all others.
 #[derive(Debug, Default)]
-struct Plain<'a> {
+struct PlainEnvelope<'a> {
     id: Option<&'a str>,
     event_type: Option<&'a str>,
     timestamp: Option<&'a str>,
@@ -85,56 +85,55 @@ struct Plain<'a> {
     data: Option<&'a RawValue>,
 }
 
-impl<'a> Plain<'a> {
-    fn found(self) -> Option<Found<'a>> {
-        // An empty text counts as absent.
-        let text = |text: Option<&'a str>| text.filter(|text| !text.is_empty());
-        let owned = |it: Option<&'a str>| text(it).map(Cow::Borrowed);
-        let timestamp = match text(self.timestamp) {
+impl<'a> PlainEnvelope<'a> {
+    fn into_fields(self) -> Option<EventFields<'a>> {
+        let non_empty = |text: Option<&'a str>| text.filter(|text| !text.is_empty());
+        let borrowed = |text: Option<&'a str>| non_empty(text).map(Cow::Borrowed);
+        let timestamp = match non_empty(self.timestamp) {
             Some(at) => Some(at.parse().ok()?),
             None => None,
         };
-        Some(Found {
-            event_type: owned(self.event_type)?,
-            id: owned(self.id),
+        Some(EventFields {
+            event_type: borrowed(self.event_type)?,
+            id: borrowed(self.id),
             version: self.version,
             timestamp,
-            aggregate_id: owned(self.aggregate_id),
-            correlation_id: owned(self.correlation_id),
-            causation_id: owned(self.causation_id),
-            source: owned(self.source),
+            aggregate_id: borrowed(self.aggregate_id),
+            correlation_id: borrowed(self.correlation_id),
+            causation_id: borrowed(self.causation_id),
+            source: borrowed(self.source),
             data: Cow::Borrowed(self.data?),
         })
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Plain<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for PlainEnvelope<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+        struct PlainVisitor;
 
-        impl<'de> Visitor<'de> for Members {
-            type Value = Plain<'de>;
+        impl<'de> Visitor<'de> for PlainVisitor {
+            type Value = PlainEnvelope<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a plain envelope")
             }
 
-            // Of a name that stands twice the later one counts.
+            // When a name occurs twice, the later value counts.
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut plain = Plain::default();
+                let mut plain = PlainEnvelope::default();
                 while let Some(key) = map.next_key()? {
                     match key {
-                        Key::Id => plain.id = map.next_value()?,
-                        Key::Type => plain.event_type = map.next_value()?,
-                        Key::Timestamp => plain.timestamp = map.next_value()?,
-                        Key::AggregateId => plain.aggregate_id = map.next_value()?,
-                        Key::CorrelationId => plain.correlation_id = map.next_value()?,
-                        Key::CausationId => plain.causation_id = map.next_value()?,
-                        Key::Version => plain.version = map.next_value()?,
-                        Key::Source => plain.source = map.next_value()?,
-                        // Not by way of `Option`: `null` is data.
-                        Key::Data => plain.data = Some(map.next_value()?),
-                        Key::Pattern | Key::Other => {
+                        EnvelopeMember::Id => plain.id = map.next_value()?,
+                        EnvelopeMember::Type => plain.event_type = map.next_value()?,
+                        EnvelopeMember::Timestamp => plain.timestamp = map.next_value()?,
+                        EnvelopeMember::AggregateId => plain.aggregate_id = map.next_value()?,
+                        EnvelopeMember::CorrelationId => plain.correlation_id = map.next_value()?,
+                        EnvelopeMember::CausationId => plain.causation_id = map.next_value()?,
+                        EnvelopeMember::Version => plain.version = map.next_value()?,
+                        EnvelopeMember::Source => plain.source = map.next_value()?,
+                        // `next_value::<Option<_>>` would turn `null` into `None`, but `null` is valid data.
+                        EnvelopeMember::Data => plain.data = Some(map.next_value()?),
+                        EnvelopeMember::Pattern | EnvelopeMember::Other => {
                             map.next_value::<IgnoredAny>()?;
                         }
                     }
@@ -143,7 +142,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Plain<'a> {
             }
         }
 
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(PlainVisitor)
     }
 }
 
@@ -157,55 +156,55 @@ const NO_DATA: MalformedKind = MalformedKind::Missing {
     remedy: "an event with a `type` in its body has its content in `data`",
 };
 
-/// What the body says of its type: `type`, else Nest's `pattern`, which may also be an object and is then no type.
-fn inner_type<'a>(members: &Object<'a, Key>) -> Result<Option<Cow<'a, str>>, MalformedKind> {
-    let named = match members.scalar(&Key::Type) {
+/// The event type in the body: `type`, else NestJS's `pattern` unless that is an object.
+fn inner_type<'a>(members: &Object<'a, EnvelopeMember>) -> Result<Option<Cow<'a, str>>, MalformedKind> {
+    let named = match members.scalar(&EnvelopeMember::Type) {
         Some(event_type) => event_type.into_text("type")?,
         None => None,
     };
     Ok(named.or_else(|| pattern(members)))
 }
 
-fn pattern<'a>(members: &Object<'a, Key>) -> Option<Cow<'a, str>> {
-    match members.scalar(&Key::Pattern)? {
+fn pattern<'a>(members: &Object<'a, EnvelopeMember>) -> Option<Cow<'a, str>> {
+    match members.scalar(&EnvelopeMember::Pattern)? {
         Scalar::Text(pattern) if !pattern.is_empty() => Some(pattern),
         _ => None,
     }
 }
 
-/// An object without `data`: the data itself, unless it names its own type and so is an envelope that lacks it.
-fn bare<'a>(
+/// Reads an object without `data` as the data itself. An object with a `type` is an envelope that lacks its data.
+fn read_bare_data<'a>(
     body: &Body<'a>,
-    members: &Object<'a, Key>,
+    members: &Object<'a, EnvelopeMember>,
     outer_type: Option<&'a str>,
-) -> Result<Found<'a>, Malformed> {
-    if let Some(Scalar::Text(event_type)) = members.scalar(&Key::Type)
+) -> Result<EventFields<'a>, Malformed> {
+    if let Some(Scalar::Text(event_type)) = members.scalar(&EnvelopeMember::Type)
         && !event_type.is_empty()
     {
-        return Err(Malformed::from(NO_DATA).or_hint(Some(&event_type)));
+        return Err(Malformed::from(NO_DATA).with_type_hint(Some(&event_type)));
     }
     let event_type = outer_type.ok_or(NO_TYPE)?;
-    Ok(Found::new(
+    Ok(EventFields::new(
         Cow::Borrowed(event_type),
-        Cow::Borrowed(body.whole()?),
+        Cow::Borrowed(body.raw()?),
     ))
 }
 
-fn fill<'a>(found: &mut Found<'a>, members: &Object<'a, Key>) -> Result<(), MalformedKind> {
-    let id = |key: Key, field: &'static str| match members.scalar(&key) {
+fn fill<'a>(fields: &mut EventFields<'a>, members: &Object<'a, EnvelopeMember>) -> Result<(), MalformedKind> {
+    let id = |key: EnvelopeMember, field: &'static str| match members.scalar(&key) {
         Some(id) => id.into_id(field),
         None => Ok(None),
     };
-    found.id = id(Key::Id, "id")?;
-    found.aggregate_id = id(Key::AggregateId, "aggregateId")?;
-    found.correlation_id = id(Key::CorrelationId, "correlationId")?;
-    found.causation_id = id(Key::CausationId, "causationId")?;
-    found.source = id(Key::Source, "source")?;
-    if let Some(at) = members.scalar(&Key::Timestamp) {
-        found.timestamp = at.into_timestamp("timestamp")?;
+    fields.id = id(EnvelopeMember::Id, "id")?;
+    fields.aggregate_id = id(EnvelopeMember::AggregateId, "aggregateId")?;
+    fields.correlation_id = id(EnvelopeMember::CorrelationId, "correlationId")?;
+    fields.causation_id = id(EnvelopeMember::CausationId, "causationId")?;
+    fields.source = id(EnvelopeMember::Source, "source")?;
+    if let Some(at) = members.scalar(&EnvelopeMember::Timestamp) {
+        fields.timestamp = at.into_timestamp("timestamp")?;
     }
-    if let Some(version) = members.scalar(&Key::Version) {
-        found.version = version.into_version("version")?;
+    if let Some(version) = members.scalar(&EnvelopeMember::Version) {
+        fields.version = version.into_version("version")?;
     }
     Ok(())
 }

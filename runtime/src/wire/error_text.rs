@@ -1,22 +1,22 @@
-//! What an attempt failed with, as the text that travels in a header.
+//! Error texts for headers and logs.
 
 use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::handler::error;
 
-/// The most bytes of error text in a header.
+/// The limit of an error text in a header.
 pub(crate) const MAX_BYTES: usize = 2048;
 
-/// Takes secrets out of an error's text.
+/// Removes secrets from an error text.
 pub(crate) type Redact<'a> = &'a (dyn Fn(&str) -> String + Send + Sync);
 
-/// An error and its causes, each on a line of its own. A cause that its effect repeats is not told twice.
+/// An error and its causes, one per line. A cause that the error above repeats is left out.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    // More than any real chain; a `source` that answers with itself must not go on for ever.
-    const MOST_CAUSES: usize = 32;
+    // More than any real chain. A `source` that returns itself would otherwise loop forever.
+    const MAX_CAUSES: usize = 32;
     let mut text = String::new();
-    for cause in error::chain(error).take(1 + MOST_CAUSES) {
+    for cause in error::chain(error).take(1 + MAX_CAUSES) {
         let cause = cause.to_string();
         if text.is_empty() {
             text = cause;
@@ -33,7 +33,7 @@ pub(crate) fn one_line(error: &(dyn StdError + 'static)) -> String {
     chain(error).replace('\n', ": ")
 }
 
-/// The text without secrets. A hook that panics must neither let them through nor take the consumer with it.
+/// The text without secrets. When the hook panics, the text is dropped and the consumer continues.
 pub(crate) fn redacted(text: &str, redact: Option<Redact<'_>>) -> String {
     match redact {
         None => text.to_owned(),
@@ -42,14 +42,14 @@ pub(crate) fn redacted(text: &str, redact: Option<Redact<'_>>) -> String {
     }
 }
 
-/// The text as a header may hold it. Redaction comes before the cut: a secret across it is still found.
+/// The text for a header. It is redacted before it is cut, so a secret at the cut is still found.
 pub(crate) fn for_header(text: &str, redact: Option<Redact<'_>>) -> String {
     let mut text = redacted(text, redact);
     cut(&mut text, MAX_BYTES);
     text
 }
 
-/// Cuts `text` to at most `bytes` bytes, and marks the cut where there is room for the mark.
+/// Cuts `text` to at most `bytes` bytes. Ends it with `…` when there is room.
 pub(crate) fn cut(text: &mut String, bytes: usize) {
     const MARK: char = '…';
     if text.len() <= bytes {

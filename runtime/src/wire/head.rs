@@ -1,8 +1,8 @@
-//! The head of an envelope as it is written: all of it but the data.
+//! Writing the head of an envelope: everything before its data.
 
 use crate::message::timestamp::Timestamp;
 
-/// What stands before the data. Nothing is written for what is absent.
+/// The members before the data. Absent members are not written.
 #[derive(Debug)]
 pub(crate) struct EnvelopeHead<'a> {
     pub(crate) id: &'a str,
@@ -16,13 +16,13 @@ pub(crate) struct EnvelopeHead<'a> {
 }
 
 impl EnvelopeHead<'_> {
-    /// Writes the object up to where the data begins; the data and a closing brace are to follow.
+    /// Writes the object up to the value of `data`. The caller adds the data and the closing brace.
     ///
-    /// The names are written as they stand: a serializer looks for what is to be escaped in each, which takes longer than
-    /// all the rest of an envelope.
+    /// The names are written without a serializer, which would look for escapes in each name: that takes longer than all
+    /// the rest of an envelope.
     ///
     /// # Errors
-    /// None in practice: a vector takes every byte.
+    /// Never in practice, because writing to a vector does not fail.
     pub(crate) fn write(&self, body: &mut Vec<u8>) -> serde_json::Result<()> {
         body.extend_from_slice(b"{\"id\":");
         text(body, self.id)?;
@@ -52,7 +52,7 @@ impl EnvelopeHead<'_> {
     }
 }
 
-/// A text as JSON. All bytes are looked at at once, without a way out in between, so that the compiler takes many at a time.
+/// Writes a JSON string. The check for escapes has no early exit, so the compiler can vectorize it.
 fn text(body: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
     let is_escaped = |byte: u8| matches!(byte, 0..b' ' | b'"' | b'\\');
     if text.bytes().fold(false, |any, byte| any | is_escaped(byte)) {

@@ -1,5 +1,4 @@
-//! The ids of events: new ones, and those that are the same each time they are made, of events that came without one
-//! and of those that handlers return.
+//! The ids of events: new ids, and derived ids, which are the same each time they are computed.
 
 #[cfg(feature = "runtime")]
 use std::hash::{BuildHasher, RandomState};
@@ -10,20 +9,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-/// The namespaces are part of the wire format: another one gives other ids to the same events.
+/// The namespaces are part of the wire format: with another namespace, the same event gets another id.
 const DERIVED: Uuid = Uuid::from_u128(0x1f0d_8d52_6a1c_4f3e_9b57_c2d3_70e9_4a01);
 const RETURNED: Uuid = Uuid::from_u128(0x7c3e_45b9_20d6_4a8f_8e14_5b9a_f1c6_3d02);
 
-/// How many bits count the ids of one millisecond.
+/// The bits that count the ids of one millisecond.
 #[cfg(feature = "runtime")]
 const COUNT_BITS: u32 = 16;
 
-/// The id of a new event: a UUID of version 7, later than every other that this process made.
+/// The id of a new event: a UUID of version 7, greater than every id that this process created before.
 ///
-/// Made here and not by the crate, which asks the system for each: that costs as much as a tenth of all else that
-/// becomes of an event in this process. Its time and a count of 16 bits make it the only one of this process
-/// (RFC 9562 §6.2, method 1, a full count borrows from the next millisecond). Fifty-eight bits part it from those of
-/// others: a keyed hash of that number, the key from the system's own random numbers once a process.
+/// The crate `uuid` asks the operating system for random bits for each id, which costs a tenth of the whole processing
+/// of an event. So this function builds the id itself. Its time and a counter of 16 bits are unique in this process
+/// (RFC 9562 §6.2, method 1; a full counter borrows from the next millisecond). 58 pseudo-random bits make it unique
+/// across processes: a hash of time and counter, with a random key per process.
 #[cfg(feature = "runtime")]
 pub(crate) fn new_event_id() -> Uuid {
     static LAST: AtomicU64 = AtomicU64::new(0);
@@ -35,20 +34,20 @@ pub(crate) fn new_event_id() -> Uuid {
     let number = next(last.unwrap_or_default());
     let count = number & ((1 << COUNT_BITS) - 1);
     let random = KEY.hash_one(number);
-    // Twelve bits of the count stand before the variant's two, four after them.
+    // Twelve bits of the counter are before the two bits of the variant, four after them.
     let high = u128::from(number >> COUNT_BITS) << 80 | u128::from(count >> 4) << 64;
     let low = u128::from(count & 0xf) << 58 | u128::from(random >> 6);
     let version_and_variant = 0x7 << 76 | 0b10 << 62;
     Uuid::from_u128(high | low | version_and_variant)
 }
 
-/// The id of an event that came without one: the same for every handler and every redelivery.
+/// The id of an event that was published without one. It is the same for every handler and every redelivery.
 pub(crate) fn derived_event_id(exchange: &str, routing_key: &str, body: &[u8]) -> Uuid {
     hashed(DERIVED, &[exchange.as_bytes(), routing_key.as_bytes(), body])
 }
 
-/// The id of the event that a handler returned as its `ordinal`th of the type `event_type`: a handler that runs twice
-/// publishes the same facts twice, not two facts.
+/// The id of the event that a handler returned as its `ordinal`th event of the type `event_type`. A handler that runs
+/// twice publishes the same ids twice, so consumers can detect the duplicates.
 pub(crate) fn returned_event_id(cause_id: &str, queue: &str, event_type: &str, ordinal: usize) -> Uuid {
     let ordinal = u64::try_from(ordinal).unwrap_or(u64::MAX).to_be_bytes();
     let parts = [
@@ -60,7 +59,7 @@ pub(crate) fn returned_event_id(cause_id: &str, queue: &str, event_type: &str, o
     hashed(RETURNED, &parts)
 }
 
-/// Each part stands behind its length, so that no two lists of parts read the same.
+/// Hashes the parts, each after its length, so that different lists of parts never hash the same bytes.
 fn hashed(namespace: Uuid, parts: &[&[u8]]) -> Uuid {
     let mut name = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
     for part in parts {
@@ -80,14 +79,14 @@ mod tests {
     use crate::message::timestamp::Timestamp;
 
     #[test]
-    fn new_ids_are_of_version_7_and_of_now() {
+    fn new_ids_have_version_7_and_the_current_time() {
         let before = Timestamp::now().as_millis();
         let id = new_event_id();
         assert_eq!(id.get_version(), Some(Version::SortRand));
         assert_eq!(id.get_variant(), Variant::RFC4122);
-        let (seconds, nanos) = id.get_timestamp().expect("it has a time").to_unix();
+        let (seconds, nanos) = id.get_timestamp().expect("version 7 has a time").to_unix();
         let millis = i64::try_from(seconds * 1000).unwrap() + i64::from(nanos / 1_000_000);
-        // Others make ids meanwhile, and a full count borrows from the next millisecond.
+        // Other tests create ids at the same time, and a full counter borrows from the next millisecond.
         assert!(
             (before..before + 60_000).contains(&millis),
             "{millis} is not {before}"
@@ -95,13 +94,13 @@ mod tests {
     }
 
     #[test]
-    fn each_id_is_later_than_the_one_before_it() {
+    fn each_id_is_greater_than_the_one_before_it() {
         let ids: Vec<_> = (0..100_000).map(|_| new_event_id()).collect();
         assert!(ids.is_sorted_by(|one, next| one < next));
     }
 
     #[test]
-    fn ids_of_several_threads_are_different_and_so_are_their_random_parts() {
+    fn ids_of_several_threads_and_their_random_bits_are_unique() {
         let threads: Vec<_> = (0..4)
             .map(|_| std::thread::spawn(|| (0..10_000).map(|_| new_event_id()).collect::<Vec<_>>()))
             .collect();

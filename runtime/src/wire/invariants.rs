@@ -1,4 +1,4 @@
-//! What holds of every message there is: said once, for the tests and the fuzz targets, which bring the messages.
+//! Invariants that hold for every message. The unit tests and the fuzz targets both check them.
 
 use std::sync::Arc;
 
@@ -8,22 +8,20 @@ use super::error_text::chain;
 use super::limits::Limits;
 use super::origin::origin;
 use super::read;
-use super::republish::{Destination, Details, RepublishKind, republish};
+use super::republish::{Destination, RepublishDetails, RepublishKind, republish};
 use crate::context::trace::TraceContext;
 use crate::message::Message;
 use crate::message::reason::Reason;
 use crate::message::timestamp::Timestamp;
 
-/// The return exchange of the service that looks.
 pub(crate) const RETURN: &str = "payments.return";
-/// The queue that the message comes from.
 pub(crate) const QUEUE: &str = "payments.take_payment";
 
-/// Reads, and looks at all that reading gives, the plain way and the thorough one.
+/// Checks what reading a message returns, and that the fast and the complete reader agree.
 ///
 /// # Panics
-/// When it does not hold.
-pub(crate) fn reading(message: &Message) {
+/// When an invariant does not hold.
+pub(crate) fn check_read(message: &Message) {
     let origin = origin(message, RETURN, QUEUE, Timestamp::from_millis(0));
     match read::read(&Arc::new(message.clone()), &origin, &Limits::default()) {
         Ok(event) => {
@@ -34,19 +32,19 @@ pub(crate) fn reading(message: &Message) {
         Err(malformed) => assert!(!chain(&malformed).is_empty()),
     }
     if let Ok(body) = Body::of(message, &Limits::default())
-        && let Some(plain) = envelope::read_plainly(&body)
+        && let Some(fast) = envelope::read_fast(&body)
     {
-        let thorough = envelope::read_thoroughly(&body, None);
-        assert_eq!(format!("{:?}", Some(plain)), format!("{:?}", thorough.ok()));
+        let complete = envelope::read_any(&body, None);
+        assert_eq!(format!("{:?}", Some(fast)), format!("{:?}", complete.ok()));
     }
     let _ = TraceContext::from_headers(&message.headers);
 }
 
-/// Sends on, to a retry and to the dead letters, and looks at what comes back.
+/// Republishes a message as a retry and as a dead letter, and checks both messages and their origin.
 ///
 /// # Panics
-/// When it does not hold.
-pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_header_bytes: usize) {
+/// When an invariant does not hold.
+pub(crate) fn check_republish(message: &Message, error: &str, attempt: u32, max_header_bytes: usize) {
     let before = origin(message, RETURN, QUEUE, Timestamp::from_millis(0));
     let limits = Limits {
         max_header_bytes,
@@ -56,15 +54,15 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
         exchange: "payments.delay",
         routing_key: "payments.take_payment.delay.1s",
     };
-    let send = |fate| {
-        let details = Details {
+    let send = |kind| {
+        let details = RepublishDetails {
             service: "payments",
             handler: "take_payment",
             queue: QUEUE,
             first_received_at: Timestamp::from_millis(0),
             error: Some(error),
             redact: None,
-            fate,
+            kind,
         };
         let sent = republish(message, &before, to, &details, &limits);
         let bytes = sent.headers.wire_size();
@@ -73,12 +71,16 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
             "{bytes} bytes of headers, over {max_header_bytes}"
         );
         assert_eq!(sent.body, message.body);
-        let unset = &sent.properties;
+        let properties = &sent.properties;
         assert_eq!(
-            (unset.expiration(), unset.user_id(), unset.reply_to()),
+            (
+                properties.expiration(),
+                properties.user_id(),
+                properties.reply_to()
+            ),
             (None, None, None)
         );
-        assert_eq!((unset.priority(), unset.persistent()), (None, true));
+        assert_eq!((properties.priority(), properties.persistent()), (None, true));
         for name in ["CC", "BCC", "x-death"] {
             assert!(sent.headers.get(name).is_none(), "{name} is set");
         }
@@ -87,12 +89,12 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
     let mut retried = send(RepublishKind::Retry { attempt });
     retried.exchange = RETURN.into();
     retried.routing_key = QUEUE.into();
-    let back = origin(&retried, RETURN, QUEUE, Timestamp::from_millis(0));
+    let returned = origin(&retried, RETURN, QUEUE, Timestamp::from_millis(0));
     assert_eq!(
-        (back.exchange, back.routing_key),
+        (returned.exchange, returned.routing_key),
         (before.exchange.clone(), before.routing_key.clone())
     );
-    assert_eq!(back.attempt, attempt.max(1));
+    assert_eq!(returned.attempt, attempt.max(1));
 
     let mut dead = send(RepublishKind::DeadLetter {
         reason: Reason::Failed,
@@ -106,5 +108,5 @@ pub(crate) fn sending_on(message: &Message, error: &str, attempt: u32, max_heade
         (redriven.exchange, redriven.routing_key),
         (before.exchange.clone(), before.routing_key.clone())
     );
-    assert_eq!(redriven.attempt, 1, "a redriven dead letter starts anew");
+    assert_eq!(redriven.attempt, 1, "a redriven dead letter starts at attempt 1");
 }

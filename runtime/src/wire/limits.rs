@@ -1,26 +1,28 @@
-//! How large and how deep an event may be.
+//! The limits of the wire format: sizes and depth.
 
-/// What is refused both ways: a publish error when writing, a dead letter when reading.
+/// Limits that apply to both directions: exceeding one is a publish error when writing, a dead letter when reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "each is called as the bus's setting is")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "each has the name of the setting on the bus"
+)]
 pub(crate) struct Limits {
-    /// The most bytes of a body.
     pub(crate) max_body_bytes: usize,
-    /// The most levels of arrays and objects in a body, the envelope's own included.
+    /// The depth of arrays and objects in a body, including the level of the envelope itself.
     pub(crate) max_depth: usize,
-    /// The most bytes of headers. They travel in one frame with the other properties, which take at most 255 bytes
-    /// each; the broker closes the connection on a frame that is too large, and the client does not check.
+    /// Headers share one AMQP frame with the other properties, which take at most 255 bytes each. The broker closes the
+    /// connection when a frame is too large, and the AMQP client does not check.
     pub(crate) max_header_bytes: usize,
 }
 
-/// The broker's default frame, less its own eight bytes.
+/// RabbitMQ's default frame size, without the eight bytes of the frame itself.
 const FRAME_BYTES: usize = 131_064;
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body_bytes: 1024 * 1024,
-            // serde_json's own recursion limit: what is deeper could be sent and never decoded.
+            // The recursion limit of serde_json: deeper JSON could be published, but never decoded.
             max_depth: 128,
             max_header_bytes: FRAME_BYTES - 4096,
         }
@@ -28,15 +30,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The byte that opens one level too many, when there is one.
+    /// The position of the bracket that exceeds the depth limit.
     ///
-    /// The scan is linear and keeps no stack: raw JSON is skipped without a recursion limit, so nothing else would
-    /// stop a body of a million brackets before a user's type meets it. On text that is no JSON its answer means
-    /// nothing, and the parser says so next.
+    /// `serde_json` skips raw JSON without a recursion limit. Without this check, a body of a million brackets would reach
+    /// the user's types. For text that is not JSON the result means nothing; the parser then reports the error.
     pub(crate) fn too_deep_at(&self, json: &[u8]) -> Option<usize> {
-        // Nearly every body has fewer brackets than levels are allowed, in strings or out of them: counting them takes
-        // a hundredth of the time of following them.
-        if openings(json) <= self.max_depth {
+        // Almost every body has fewer brackets than the limit allows levels. Counting them takes a hundredth of the time
+        // of tracking the depth.
+        if count_openings(json) <= self.max_depth {
             return None;
         }
         let mut depth = 0_usize;
@@ -59,18 +60,18 @@ impl Limits {
     }
 }
 
-/// How many brackets open, those in strings included. Each part is counted in a byte, so that the compiler counts many
-/// at a time.
-fn openings(json: &[u8]) -> usize {
+/// Counts the opening brackets, including those in strings. Each chunk is counted in a `u8`, which the compiler
+/// vectorizes.
+fn count_openings(json: &[u8]) -> usize {
     json.chunks(usize::from(u8::MAX))
-        .map(|part| {
-            let opens = part.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{')));
+        .map(|chunk| {
+            let opens = chunk.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{')));
             usize::from(opens.sum::<u8>())
         })
         .sum()
 }
 
-/// The closing quote of the string that opens at `at`.
+/// The position of the closing quote of the string that starts at `at`.
 fn string_end(json: &[u8], at: usize) -> usize {
     let mut at = at + 1;
     while at < json.len() && json[at] != b'"' {
@@ -84,7 +85,7 @@ mod tests {
     use super::Limits;
 
     #[test]
-    fn exactly_the_most_levels_are_allowed() {
+    fn the_limit_itself_is_allowed() {
         let limits = Limits::default();
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(limits.too_deep_at(deep(128).as_bytes()), None);

@@ -1,4 +1,4 @@
-//! Why a message is no event: what is wrong, and where.
+//! Why a message cannot be read as an event.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 /// A message that cannot be read as an event.
 #[derive(Debug)]
 pub(crate) struct Malformed {
-    fault: MalformedKind,
+    kind: MalformedKind,
     type_hint: Option<String>,
 }
 
@@ -51,14 +51,13 @@ pub(crate) enum MalformedKind {
 }
 
 impl Malformed {
-    /// The event's type as far as it can be told, so that an event nobody here declares can be let go even when it
-    /// cannot be read.
+    /// The event type, when it is known. A handler can then ignore an undeclared event that cannot be read.
     pub(crate) fn type_hint(&self) -> Option<&str> {
         self.type_hint.as_deref()
     }
 
-    /// Says which type it would have been, unless that is known already.
-    pub(crate) fn or_hint(mut self, event_type: Option<&str>) -> Self {
+    /// Sets the type hint, unless there is one already.
+    pub(crate) fn with_type_hint(mut self, event_type: Option<&str>) -> Self {
         if self.type_hint.is_none() {
             self.type_hint = event_type.map(ToOwned::to_owned);
         }
@@ -67,16 +66,16 @@ impl Malformed {
 }
 
 impl From<MalformedKind> for Malformed {
-    fn from(fault: MalformedKind) -> Self {
+    fn from(kind: MalformedKind) -> Self {
         Self {
-            fault,
+            kind,
             type_hint: None,
         }
     }
 }
 
 impl MalformedKind {
-    /// A field that holds something else than it should; `found` is shown in part.
+    /// A field with a wrong value. The error shows the start of `found`.
     pub(crate) fn field(field: &'static str, found: &str, wanted: &'static str) -> Self {
         const SHOWN: usize = 40;
         let mut shown: String = found.chars().take(SHOWN).collect();
@@ -90,21 +89,21 @@ impl MalformedKind {
         }
     }
 
-    /// Text that is no JSON; `before` bytes of the body stand before it.
-    pub(crate) fn not_json(part: &'static str, text: &str, before: usize, source: serde_json::Error) -> Self {
+    /// Text that is not JSON and starts at `offset` in the body.
+    pub(crate) fn not_json(part: &'static str, text: &str, offset: usize, source: serde_json::Error) -> Self {
         let line_start: usize = text
             .split_inclusive('\n')
             .take(source.line().saturating_sub(1))
             .map(str::len)
             .sum();
-        let at = before + line_start + source.column().saturating_sub(1);
+        let at = offset + line_start + source.column().saturating_sub(1);
         Self::NotJson { part, at, source }
     }
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.fault {
+        match &self.kind {
             MalformedKind::Empty => {
                 f.write_str("the body is empty; an event is a JSON object with `type` and `data`")
             }
@@ -151,7 +150,7 @@ impl fmt::Display for Malformed {
 
 impl StdError for Malformed {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.fault {
+        match &self.kind {
             MalformedKind::NotJson { source, .. } => Some(source),
             _ => None,
         }

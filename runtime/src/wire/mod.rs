@@ -1,10 +1,11 @@
-//! Events on the wire: what is written, and everything that is read.
+//! The wire format: writing events to messages, and reading messages of all clients.
 
 mod base64;
 mod body;
 mod cloudevents;
 mod envelope;
 pub(crate) mod error_text;
+mod event_fields;
 mod head;
 pub(crate) mod ids;
 #[cfg(any(test, fuzzing))]

@@ -1,7 +1,7 @@
-//! A JSON object whose known members are kept as the raw text they came as.
+//! A JSON object whose known members are kept as raw JSON.
 //!
-//! One pass over the body finds them; `data` is decoded later, by a handler, or never. A derived struct would not do:
-//! it refuses a name that stands twice and cannot tell `null` from absent.
+//! One pass over the body finds the members. A handler decodes `data` later, or nobody does. A derived struct would reject
+//! duplicate names, and could not distinguish `null` from an absent member.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,39 +13,39 @@ use serde_json::value::RawValue;
 use super::malformed::MalformedKind;
 use crate::message::timestamp::Timestamp;
 
-/// The names an object is searched for.
-pub(crate) trait Name: for<'de> Deserialize<'de> {
-    /// Where the member is kept; `None` for a name that is not searched for.
+/// The names of the members to find.
+pub(crate) trait MemberName: for<'de> Deserialize<'de> {
+    /// The index of the member, or `None` for a member that is not needed.
     fn slot(&self) -> Option<usize>;
 }
 
-/// More than any of the name sets has.
+/// At least the number of names in each set.
 const SLOTS: usize = 16;
 
-/// The members that were found. Of a name that stands twice the later one counts, as in JavaScript.
+/// The members of an object. When a name occurs twice, the later value counts, as in JavaScript.
 #[derive(Debug)]
 pub(crate) struct Object<'a, N> {
     members: [Option<&'a RawValue>; SLOTS],
     names: PhantomData<N>,
 }
 
-impl<'a, N: Name> Object<'a, N> {
-    /// The member as it stands, `null` included.
+impl<'a, N: MemberName> Object<'a, N> {
+    /// The raw JSON of the member, which can be `null`.
     pub(crate) fn raw(&self, name: &N) -> Option<&'a RawValue> {
         self.members[name.slot()?]
     }
 
-    /// The member; one that is `null` counts as absent.
+    /// The member, or `None` when it is absent or `null`.
     pub(crate) fn scalar(&self, name: &N) -> Option<Scalar<'a>> {
         self.raw(name).and_then(Scalar::of)
     }
 }
 
-impl<'de: 'a, 'a, N: Name> Deserialize<'de> for Object<'a, N> {
+impl<'de: 'a, 'a, N: MemberName> Deserialize<'de> for Object<'a, N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<N>(PhantomData<N>);
+        struct ObjectVisitor<N>(PhantomData<N>);
 
-        impl<'de, N: Name> Visitor<'de> for Members<N> {
+        impl<'de, N: MemberName> Visitor<'de> for ObjectVisitor<N> {
             type Value = Object<'de, N>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,7 +69,7 @@ impl<'de: 'a, 'a, N: Name> Deserialize<'de> for Object<'a, N> {
             }
         }
 
-        deserializer.deserialize_map(Members(PhantomData))
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
 }
 
@@ -77,9 +77,9 @@ impl<'de: 'a, 'a, N: Name> Deserialize<'de> for Object<'a, N> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Scalar<'a> {
     Text(Cow<'a, str>),
-    /// The number as it is written: one that no type here holds is none the worse for it.
+    /// The digits of the number, which can exceed every Rust type.
     Number(&'a str),
-    /// What cannot stand for either.
+    /// The raw JSON of any other value.
     Other(&'a str),
 }
 
@@ -88,7 +88,7 @@ impl<'a> Scalar<'a> {
         let text = raw.get();
         Some(match text.as_bytes().first() {
             Some(b'"') if !text.contains('\\') => Self::Text(Cow::Borrowed(&text[1..text.len() - 1])),
-            // An escape that names half a character is the one thing that raw text may hold and a text may not.
+            // Raw JSON can contain an unpaired surrogate escape, which a Rust string cannot.
             Some(b'"') => {
                 serde_json::from_str(text).map_or(Self::Other(text), |owned| Self::Text(Cow::Owned(owned)))
             }
@@ -98,7 +98,7 @@ impl<'a> Scalar<'a> {
         })
     }
 
-    /// The text; an empty one counts as absent.
+    /// A string. An empty string counts as absent.
     pub(crate) fn into_text(self, field: &'static str) -> Result<Option<Cow<'a, str>>, MalformedKind> {
         match self {
             Self::Text(text) => Ok(Some(text).filter(|text| !text.is_empty())),
@@ -106,7 +106,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The text of an id, which other services write as a number at times; an empty one counts as absent.
+    /// An id: a string, or a number as some services write it. An empty string counts as absent.
     pub(crate) fn into_id(self, field: &'static str) -> Result<Option<Cow<'a, str>>, MalformedKind> {
         match self {
             Self::Number(text) => Ok(Some(Cow::Borrowed(text))),
@@ -115,7 +115,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// A version: a whole number, or the same as a text.
+    /// A version: a whole number, or a string with one.
     pub(crate) fn into_version(self, field: &'static str) -> Result<Option<u32>, MalformedKind> {
         const WANTED: &str = "a whole number from 0 to 4294967295";
         let text = match self {
@@ -132,7 +132,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// A time: RFC 3339, or the number that JavaScript's `Date.now()` gives.
+    /// A time: RFC 3339, or the number that JavaScript's `Date.now()` returns.
     pub(crate) fn into_timestamp(self, field: &'static str) -> Result<Option<Timestamp>, MalformedKind> {
         const WANTED: &str = "an RFC 3339 time such as 2026-11-23T10:00:00.123Z";
         match self {
@@ -150,7 +150,7 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// `2`, and `2.0` as some languages write it.
+/// Parses `2`, and `2.0` as some languages write it.
 fn whole_number(text: &str) -> Option<u32> {
     let whole = match text.split_once('.') {
         Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0') => whole,
@@ -162,7 +162,7 @@ fn whole_number(text: &str) -> Option<u32> {
         .then(|| whole.parse().ok())?
 }
 
-/// Seconds since 1970, or milliseconds where seconds would be after the year 5138.
+/// Interprets a number as seconds since 1970, or as milliseconds when seconds would mean a year after 5138.
 pub(crate) fn time_by_magnitude(number: u64) -> Option<Timestamp> {
     const MILLIS_FROM: u64 = 100_000_000_000;
     const LAST_MILLI: u64 = 253_402_207_200_000;

@@ -1,4 +1,4 @@
-//! Where a message came from at first, and what of its past can be believed.
+//! The origin of a message: where it was first published, and which of its `tidings-*` headers are trusted.
 
 use std::sync::Arc;
 
@@ -7,34 +7,34 @@ use crate::message::Message;
 use crate::message::headers::{HeaderValue, Headers};
 use crate::message::timestamp::Timestamp;
 
-/// Where a message was published to at first, and what its attempts came to so far.
+/// Where a message was first published, and the state of its attempts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) exchange: Arc<str>,
     pub(crate) routing_key: Arc<str>,
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, from 1.
     pub(crate) attempt: u32,
-    /// How often it had come back unsettled when it was set aside.
+    /// How often the delivery had come back unsettled when it was set aside.
     pub(crate) returns: u32,
     pub(crate) first_received_at: Timestamp,
     pub(crate) last_error: Option<String>,
     pub(crate) arrival: Arrival,
 }
 
-/// The way a message came into its queue, which says what of its `tidings-*` headers is believed.
+/// How a message reached its queue. This decides which of its `tidings-*` headers are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// From a publisher: nothing. Whoever may write to `domain_events` could write them.
+    /// From a publisher. No header is trusted, because everyone who may publish to `domain_events` can set them.
     Published,
-    /// Through the service's own return exchange, where only the service itself may write: everything.
+    /// Through the service's return exchange. All headers are trusted, because only the service may publish there.
     Returned,
-    /// Put straight into the queue, as a shovelled dead letter: where it came from at first, so that it is judged by
-    /// the key it was published under. Its attempts start at 1 again. Only someone who may write to every queue
-    /// of the broker can do that, so there is nothing left to forge.
+    /// Directly into the queue, as a redriven dead letter. The original exchange and routing key are trusted, so that the
+    /// message is routed by its original key. Its attempts start at 1 again. Only users with permission to write to every
+    /// queue can publish this way.
     Redriven,
 }
 
-/// Where `message`, taken from `queue` at `received_at`, came from at first.
+/// Determines the origin of `message`, which was received from `queue` at `received_at`.
 pub(crate) fn origin(
     message: &Message,
     return_exchange: &str,
@@ -52,7 +52,7 @@ pub(crate) fn origin(
         last_error: None,
         arrival,
     };
-    let redriven = |published: Origin| Origin {
+    let with_original_address = |published: Origin| Origin {
         exchange: headers
             .text(names::ORIGINAL_EXCHANGE)
             .map_or(published.exchange, Arc::from),
@@ -63,7 +63,7 @@ pub(crate) fn origin(
     };
     match arrival {
         Arrival::Published => published,
-        Arrival::Redriven => redriven(published),
+        Arrival::Redriven => with_original_address(published),
         Arrival::Returned => Origin {
             attempt: number(headers, names::ATTEMPT).unwrap_or(1).max(1),
             returns: number(headers, names::RETURNS).unwrap_or(0),
@@ -72,7 +72,7 @@ pub(crate) fn origin(
                 .and_then(|at| at.parse().ok())
                 .unwrap_or(received_at),
             last_error: headers.text(names::ERROR).map(ToOwned::to_owned),
-            ..redriven(published)
+            ..with_original_address(published)
         },
     }
 }

@@ -1,4 +1,4 @@
-//! Sending a delivery on, to a delay or to the dead letters: the same body, under another address.
+//! Republishing a delivery to a delay queue or the dead-letter queue: the same body with a new address and headers.
 
 use super::error_text::{Redact, cut, for_header};
 use super::limits::Limits;
@@ -10,78 +10,78 @@ use crate::message::properties::{BorrowedProperties, CompactProperties};
 use crate::message::reason::Reason;
 use crate::message::timestamp::Timestamp;
 
-/// Where a delivery is sent on to.
+/// The new address of a delivery.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Destination<'a> {
     pub(crate) exchange: &'a str,
     pub(crate) routing_key: &'a str,
 }
 
-/// What is told of a delivery that is sent on.
+/// What the headers of the republished message say about the delivery.
 #[derive(Clone, Copy)]
-pub(crate) struct Details<'a> {
+pub(crate) struct RepublishDetails<'a> {
     pub(crate) service: &'a str,
     pub(crate) handler: &'a str,
     pub(crate) queue: &'a str,
     pub(crate) first_received_at: Timestamp,
-    /// What the attempt failed with, its causes each on a line of its own.
+    /// The error of the attempt and its causes, one per line.
     pub(crate) error: Option<&'a str>,
     pub(crate) redact: Option<Redact<'a>>,
-    pub(crate) fate: RepublishKind,
+    pub(crate) kind: RepublishKind,
 }
 
-/// What becomes of it.
+/// Why a delivery is republished.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RepublishKind {
     Retry {
-        /// The number of the attempt that is to come.
+        /// The number of the next attempt.
         attempt: u32,
     },
-    /// It goes behind all others of its queue, to be tried alone: it may end its process.
+    /// The delivery may crash its process. It moves to the end of its queue and is then tried alone.
     SetAside {
-        /// The number of the attempt that is to come.
+        /// The number of the next attempt.
         attempt: u32,
-        /// How often it came back unsettled.
+        /// How often the delivery came back unsettled.
         returns: u32,
     },
     DeadLetter {
         reason: Reason,
-        /// How many attempts there were.
+        /// The number of attempts that failed.
         attempts: u32,
         at: Timestamp,
     },
 }
 
-/// The message that sends `message` on.
+/// Builds the message that republishes `message`.
 ///
-/// The body stays byte for byte, and every header of others with it. What the broker would act on again is carried
-/// as `tidings-original-*` and not set: a copied `user_id` closes the channel, a copied `expiration` deletes the copy, a
-/// copied `CC` delivers to strangers.
+/// The body stays byte for byte the same, and so do the headers of other producers. Properties and headers that the broker
+/// would act on again move to `tidings-original-*`: on the copy, `user_id` would close the channel, `expiration` would let
+/// it expire, and `CC` would deliver it to other services too.
 pub(crate) fn republish(
     message: &Message,
     origin: &Origin,
     to: Destination<'_>,
-    details: &Details<'_>,
+    details: &RepublishDetails<'_>,
     limits: &Limits,
 ) -> Message {
-    let mut headers = foreign(&message.headers);
+    let mut headers = foreign_headers(&message.headers);
     match origin.arrival {
-        Arrival::Published => originals(message, origin, &mut headers),
-        Arrival::Returned | Arrival::Redriven => carried(message, origin, &mut headers),
+        Arrival::Published => record_originals(message, origin, &mut headers),
+        Arrival::Returned | Arrival::Redriven => copy_originals(message, origin, &mut headers),
     }
-    describe(details, &mut headers);
-    fit(&mut headers, limits.max_header_bytes);
+    add_details(details, &mut headers);
+    shrink(&mut headers, limits.max_header_bytes);
     Message {
         exchange: to.exchange.into(),
         routing_key: to.routing_key.into(),
-        properties: kept(&message.properties),
+        properties: copied_properties(&message.properties),
         headers,
         body: message.body.clone(),
     }
 }
 
-/// The properties that a copy may have.
-fn kept(properties: &CompactProperties) -> CompactProperties {
+/// The properties of the copy.
+fn copied_properties(properties: &CompactProperties) -> CompactProperties {
     BorrowedProperties {
         persistent: true,
         priority: None,
@@ -93,15 +93,15 @@ fn kept(properties: &CompactProperties) -> CompactProperties {
     .into()
 }
 
-/// The headers that are neither ours nor the broker's.
-fn foreign(headers: &Headers) -> Headers {
-    let mut kept = headers.clone();
-    kept.retain(|name, _| !names::is_ours(name) && !names::is_brokers(name));
-    kept
+/// The headers that belong neither to tidings nor to the broker.
+fn foreign_headers(headers: &Headers) -> Headers {
+    let mut headers = headers.clone();
+    headers.retain(|name, _| !names::is_tidings_header(name) && !names::is_broker_header(name));
+    headers
 }
 
-/// Notes what the message was like when it was published.
-fn originals(message: &Message, origin: &Origin, headers: &mut Headers) {
+/// Records the address and the properties of the first publish.
+fn record_originals(message: &Message, origin: &Origin, headers: &mut Headers) {
     let properties = &message.properties;
     headers.set(names::ORIGINAL_EXCHANGE, &*origin.exchange);
     headers.set(names::ORIGINAL_ROUTING_KEY, &*origin.routing_key);
@@ -127,8 +127,8 @@ fn originals(message: &Message, origin: &Origin, headers: &mut Headers) {
     }
 }
 
-/// Carries on what was noted before; it is not noted anew, since the message now is a copy.
-fn carried(message: &Message, origin: &Origin, headers: &mut Headers) {
+/// Copies what was recorded at the first republish. The message itself is a copy, so its own properties do not count.
+fn copy_originals(message: &Message, origin: &Origin, headers: &mut Headers) {
     for (name, value) in message.headers.iter() {
         if name.starts_with(names::ORIGINAL) || name == names::DROPPED_HEADERS {
             headers.set(name, value.clone());
@@ -138,12 +138,12 @@ fn carried(message: &Message, origin: &Origin, headers: &mut Headers) {
     headers.set(names::ORIGINAL_ROUTING_KEY, &*origin.routing_key);
 }
 
-fn describe(details: &Details<'_>, headers: &mut Headers) {
+fn add_details(details: &RepublishDetails<'_>, headers: &mut Headers) {
     headers.set(names::SERVICE, details.service);
     headers.set(names::HANDLER, details.handler);
     headers.set(names::QUEUE, details.queue);
     headers.set(names::FIRST_RECEIVED_AT, details.first_received_at.to_string());
-    match details.fate {
+    match details.kind {
         RepublishKind::Retry { attempt } => headers.set(names::ATTEMPT, attempt),
         RepublishKind::SetAside { attempt, returns } => {
             headers.set(names::ATTEMPT, attempt);
@@ -160,8 +160,8 @@ fn describe(details: &Details<'_>, headers: &mut Headers) {
     }
 }
 
-/// Makes the headers fit into `limit` bytes: the error's text goes first, then what others set, the largest first.
-fn fit(headers: &mut Headers, limit: usize) {
+/// Shrinks the headers to `limit` bytes. Cuts the error text first, then drops foreign headers, the largest first.
+fn shrink(headers: &mut Headers, limit: usize) {
     let over = headers.wire_size().saturating_sub(limit);
     if over == 0 {
         return;
@@ -178,34 +178,33 @@ fn fit(headers: &mut Headers, limit: usize) {
     }
 }
 
-/// The most bytes of the note that names what was dropped.
-const NOTE_BYTES: usize = 1024;
+/// The limit of the header that lists the dropped headers.
+const DROPPED_LIST_BYTES: usize = 1024;
 
 fn drop_largest(headers: &mut Headers, limit: usize) {
-    let mut note = match headers.remove(names::DROPPED_HEADERS) {
-        Some(HeaderValue::Text(note)) => note,
+    let mut dropped = match headers.remove(names::DROPPED_HEADERS) {
+        Some(HeaderValue::Text(dropped)) => dropped,
         _ => String::new(),
     };
-    let room = limit.saturating_sub(NOTE_BYTES + names::DROPPED_HEADERS.len() + 6);
+    let room = limit.saturating_sub(DROPPED_LIST_BYTES + names::DROPPED_HEADERS.len() + 6);
     while headers.wire_size() > room {
         let Some(name) = largest(headers) else { break };
         headers.remove(&name);
-        if !note.is_empty() {
-            note.push_str(", ");
+        if !dropped.is_empty() {
+            dropped.push_str(", ");
         }
-        note.push_str(&name);
+        dropped.push_str(&name);
     }
-    cut(&mut note, NOTE_BYTES);
-    headers.set(names::DROPPED_HEADERS, note);
+    cut(&mut dropped, DROPPED_LIST_BYTES);
+    headers.set(names::DROPPED_HEADERS, dropped);
 }
 
-/// The largest header that may go: any of others', and what it cost to note theirs. Without the rest of ours a delivery
-/// would not know its attempt, or the key it is judged by.
+/// The largest header that can be dropped. A retry needs the other `tidings-*` headers, for example its attempt number.
 fn largest(headers: &Headers) -> Option<String> {
-    let may_go = |name: &str| !names::is_ours(name) || names::is_lengthy(name);
+    let is_droppable = |name: &str| !names::is_tidings_header(name) || names::is_droppable(name);
     headers
         .iter()
-        .filter(|(name, _)| may_go(name))
+        .filter(|(name, _)| is_droppable(name))
         .max_by_key(|(name, value)| name.len() + value.wire_size())
         .map(|(name, _)| name.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Writing: from an event to the message that carries it.
+//! Writing: from an event to its message.
 
 use std::sync::Arc;
 
@@ -13,25 +13,25 @@ use crate::message::headers::Headers;
 use crate::message::properties::{BorrowedProperties, CompactProperties};
 use crate::message::timestamp::Timestamp;
 
-/// What the moment of publishing adds to an event.
+/// The metadata that is known only at the time of publishing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutgoingMetadata<'a> {
     pub(crate) id: &'a str,
     pub(crate) timestamp: Timestamp,
-    /// The event's own id, when it is the first of its kind.
+    /// The id of the event itself when no other event or request caused it.
     pub(crate) correlation_id: &'a str,
     pub(crate) causation_id: Option<&'a str>,
-    /// The service.
+    /// The name of the service.
     pub(crate) source: Option<&'a str>,
 }
 
-/// About what an envelope takes beside its data, so that the body is seldom moved.
+/// The usual size of an envelope without its data, so that the buffer seldom has to grow.
 const METADATA_BYTES: usize = 384;
 
 /// Writes the envelope of an event.
 ///
 /// # Errors
-/// When it is over a limit.
+/// When it exceeds a limit.
 pub(crate) fn write(
     prepared: &Prepared,
     metadata: &OutgoingMetadata<'_>,
@@ -49,7 +49,7 @@ pub(crate) fn write(
     };
     let mut body = Vec::with_capacity(prepared.data.len() + METADATA_BYTES);
     head.write(&mut body).map_err(Unpublishable::Serialize)?;
-    // The data is JSON already, and becomes the last member.
+    // The data is already JSON.
     body.extend_from_slice(&prepared.data);
     body.push(b'}');
     let (bytes, limit) = (body.len(), limits.max_body_bytes);
@@ -63,10 +63,10 @@ pub(crate) fn write(
     Ok(body)
 }
 
-/// Writes an event as a message to `exchange`: envelope, properties, and `headers` with the trace.
+/// Writes an event as a message to `exchange`, with envelope, properties, `headers` and trace.
 ///
 /// # Errors
-/// When it is over a limit, or `headers` holds one that is not the user's to set.
+/// When it exceeds a limit, or when `headers` contains a reserved name.
 pub(crate) fn message(
     prepared: &Prepared,
     metadata: &OutgoingMetadata<'_>,
@@ -80,7 +80,7 @@ pub(crate) fn message(
         exchange: exchange.into(),
         routing_key: prepared.routing_key.as_ref().into(),
         properties: properties(prepared, metadata),
-        headers: with_trace(allowed(headers)?, trace, limits)?,
+        headers: with_trace(check_names(headers)?, trace, limits)?,
         body: body.into(),
     })
 }
@@ -89,33 +89,33 @@ fn properties(prepared: &Prepared, metadata: &OutgoingMetadata<'_>) -> CompactPr
     BorrowedProperties {
         content_type: Some("application/json"),
         persistent: true,
-        message_id: short(metadata.id),
-        correlation_id: short(metadata.correlation_id),
+        message_id: short_string(metadata.id),
+        correlation_id: short_string(metadata.correlation_id),
         timestamp: u64::try_from(metadata.timestamp.as_millis().div_euclid(1000)).ok(),
-        kind: short(&prepared.event_type),
-        app_id: metadata.source.and_then(short),
+        kind: short_string(&prepared.event_type),
+        app_id: metadata.source.and_then(short_string),
         ..BorrowedProperties::default()
     }
     .into()
 }
 
-/// The most bytes of a property or a header's name: AMQP writes their length as one byte.
-const SHORT_BYTES: usize = 255;
+/// The limit of a property and of a header's name: AMQP 0-9-1 stores their length in one byte.
+const SHORT_STRING_BYTES: usize = 255;
 
-/// The text when it fits into a property. One that does not is in the envelope all the same: an id of another service,
-/// which may be any text, must not make what follows from its event unpublishable.
-fn short(text: &str) -> Option<&str> {
-    (text.len() <= SHORT_BYTES).then_some(text)
+/// The text, when it fits into a property. The envelope holds longer texts: a correlation id of another service can have
+/// any length, and must not make the events that it causes unpublishable.
+fn short_string(text: &str) -> Option<&str> {
+    (text.len() <= SHORT_STRING_BYTES).then_some(text)
 }
 
-fn allowed(headers: Headers) -> Result<Headers, Unpublishable> {
+fn check_names(headers: Headers) -> Result<Headers, Unpublishable> {
     for (name, _) in headers.iter() {
         if is_reserved(name) {
             return Err(Unpublishable::ReservedHeader {
                 name: name.to_owned(),
             });
         }
-        if name.is_empty() || name.len() > SHORT_BYTES {
+        if name.is_empty() || name.len() > SHORT_STRING_BYTES {
             return Err(Unpublishable::HeaderName {
                 name: name.to_owned(),
             });
@@ -124,12 +124,12 @@ fn allowed(headers: Headers) -> Result<Headers, Unpublishable> {
     Ok(headers)
 }
 
-/// Whether a header is not the user's to set: the runtime's own, the trace's, what the broker acts on (a `CC` of a wrong
-/// type closes the channel, one of the right type delivers past the routing key) or writes itself, and what would make
-/// readers take the envelope for the data of a CloudEvent.
+/// Whether users must not set a header with this name. Reserved are the headers of tidings and of the trace, and those
+/// that RabbitMQ acts on or writes: for example, `CC` delivers past the routing key. A header `specversion` would make
+/// readers treat the envelope as the data of a CloudEvent.
 fn is_reserved(name: &str) -> bool {
-    names::is_ours(name)
-        || names::is_brokers(name)
+    names::is_tidings_header(name)
+        || names::is_broker_header(name)
         || [TRACEPARENT, TRACESTATE]
             .into_iter()
             .any(|trace| name.eq_ignore_ascii_case(trace))

@@ -1,35 +1,35 @@
-//! The properties of a message: what AMQP says of it beside its address, its headers and its body.
+//! The AMQP properties of a message.
 
 mod compact;
 
 pub(crate) use compact::{BorrowedProperties, CompactProperties};
 
-/// The properties of a message, as AMQP 0-9-1 names them
-/// (<https://www.rabbitmq.com/docs/publishers#message-properties>). Any of them may be absent.
+/// The AMQP 0-9-1 properties of a message
+/// (<https://www.rabbitmq.com/docs/publishers#message-properties>). Every property can be absent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Properties {
-    /// The body's media type.
+    /// The media type of the body, for example `application/json`.
     pub content_type: Option<String>,
-    /// The body's encoding.
+    /// The encoding of the body, for example `gzip`.
     pub content_encoding: Option<String>,
-    /// Whether the broker keeps the message on disk (`delivery_mode` 2).
+    /// Whether the broker stores the message on disk (`delivery_mode` 2).
     pub persistent: bool,
-    /// The message's priority.
+    /// The priority of the message, from 0.
     pub priority: Option<u8>,
-    /// The correlation id.
+    /// The id that all messages of one request have in common.
     pub correlation_id: Option<String>,
-    /// Where an answer is expected.
+    /// The queue for a reply.
     pub reply_to: Option<String>,
-    /// After how many milliseconds a broker may drop the message.
+    /// The time in milliseconds after which the broker may drop the message, as a decimal string.
     pub expiration: Option<String>,
-    /// The message's id.
+    /// The id of the message. For an event, the id of the event.
     pub message_id: Option<String>,
-    /// When it was made: seconds since 1970, which some clients fill with milliseconds.
+    /// The time of the message in seconds since 1970. Some clients send milliseconds.
     pub timestamp: Option<u64>,
-    /// The event type.
+    /// The event type: the AMQP property `type`.
     pub kind: Option<String>,
-    /// The user who published, checked by the broker.
+    /// The user who published the message. The broker verifies it.
     pub user_id: Option<String>,
-    /// The service that published.
+    /// The service that published the message.
     pub app_id: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! CloudEvents in every form they arrive in.
+//! Reading CloudEvents in every form.
 
 use super::{KEY, message, read, refusal, try_read};
 use crate::message::Message;
@@ -17,8 +17,8 @@ fn structured(body: &str) -> Message {
     message
 }
 
-/// A structured event with these members beside the required ones.
-fn with(members: &str) -> Message {
+/// A structured event with the required members and these.
+fn structured_with(members: &str) -> Message {
     structured(&format!(
         r#"{{"specversion":"1.0","id":"i","source":"s","type":"t",{members}}}"#
     ))
@@ -107,13 +107,16 @@ fn a_binary_event_is_read_by_its_headers() {
 }
 
 #[test]
-fn the_names_of_attributes_are_read_in_any_case() {
-    let shouted = REQUIRED.map(|(name, value)| (name.to_ascii_uppercase(), value));
-    let shouted: Vec<_> = shouted
+fn the_case_of_attribute_names_does_not_matter() {
+    let upper_case = REQUIRED.map(|(name, value)| (name.to_ascii_uppercase(), value));
+    let upper_case: Vec<_> = upper_case
         .iter()
         .map(|(name, value)| (name.as_str(), *value))
         .collect();
-    assert_eq!(read(&binary("Ce-", &shouted, "1")).event_type(), "order.shipped");
+    assert_eq!(
+        read(&binary("Ce-", &upper_case, "1")).event_type(),
+        "order.shipped"
+    );
 }
 
 #[test]
@@ -145,7 +148,7 @@ fn attributes_of_any_header_type_are_read_as_text() {
 
 #[test]
 fn a_time_may_be_a_number_of_milliseconds() {
-    // What the library for Python writes for AMQP, and pika as a 64-bit integer.
+    // The CloudEvents library for Python writes a number for AMQP, which pika sends as a 64-bit integer.
     let mut message = binary("cloudEvents_", &REQUIRED, "1");
     message
         .headers
@@ -157,7 +160,7 @@ fn a_time_may_be_a_number_of_milliseconds() {
 }
 
 #[test]
-fn a_time_may_be_a_header_of_its_own_type() {
+fn a_time_may_be_an_amqp_timestamp() {
     let mut message = binary("cloudEvents_", &REQUIRED, "1");
     message
         .headers
@@ -169,7 +172,7 @@ fn a_time_may_be_a_header_of_its_own_type() {
 }
 
 #[test]
-fn the_required_attributes_are_required_and_not_empty() {
+fn a_missing_or_empty_required_attribute_is_an_error() {
     for missing in ["specversion", "id", "source", "type"] {
         let text =
             format!("missing `{missing}`; every CloudEvent has `id`, `source`, `specversion` and `type`");
@@ -183,22 +186,22 @@ fn the_required_attributes_are_required_and_not_empty() {
             let body = format!("{{{},\"data\":1}}", members.collect::<Vec<_>>().join(","));
             assert_eq!(refusal(&structured(&body)), text);
         }
-        let kept: Vec<_> = REQUIRED
+        let attributes: Vec<_> = REQUIRED
             .into_iter()
             .map(|(name, given)| (name, if name == missing { "" } else { given }))
             .collect();
-        assert_eq!(refusal(&binary("ce-", &kept, "1")), text);
+        assert_eq!(refusal(&binary("ce-", &attributes, "1")), text);
     }
 }
 
 #[test]
-fn without_a_specversion_headers_make_no_cloud_event() {
+fn headers_without_a_specversion_make_no_cloud_event() {
     let message = binary("ce-", &REQUIRED[1..], r#"{"data":1}"#);
     assert_eq!((read(&message).event_type(), read(&message).json()), (KEY, "1"));
 }
 
 #[test]
-fn another_major_version_is_not_read() {
+fn another_major_version_is_rejected() {
     let body = STRUCTURED.replace("1.0", "0.3");
     assert_eq!(refusal(&structured(&body)), "`specversion` is `0.3`; write 1.0");
     assert_eq!(
@@ -212,7 +215,7 @@ fn another_major_version_is_not_read() {
 }
 
 #[test]
-fn a_batch_is_not_read() {
+fn a_batch_is_rejected() {
     let mut message = message("[]");
     message
         .properties
@@ -225,7 +228,7 @@ fn a_batch_is_not_read() {
 }
 
 #[test]
-fn a_format_other_than_json_is_not_read() {
+fn a_format_other_than_json_is_rejected() {
     let mut message = message("<event/>");
     message
         .properties
@@ -239,7 +242,7 @@ fn a_format_other_than_json_is_not_read() {
 #[test]
 fn data_may_be_base64() {
     // {"total":7}
-    let event = read(&with(r#""data_base64":"eyJ0b3RhbCI6N30=""#));
+    let event = read(&structured_with(r#""data_base64":"eyJ0b3RhbCI6N30=""#));
     assert_eq!(event.json(), r#"{"total":7}"#);
     for (member, text) in [
         (
@@ -260,47 +263,56 @@ fn data_may_be_base64() {
             "both `data` and `data_base64` are there; write one of them",
         ),
     ] {
-        assert_eq!(refusal(&with(member)), text);
-        assert_eq!(try_read(&with(member)).unwrap_err().type_hint(), Some("t"));
+        assert_eq!(refusal(&structured_with(member)), text);
+        assert_eq!(
+            try_read(&structured_with(member)).unwrap_err().type_hint(),
+            Some("t")
+        );
     }
-    assert_eq!(read(&with(r#""data":1,"data_base64":null"#)).json(), "1");
+    assert_eq!(
+        read(&structured_with(r#""data":1,"data_base64":null"#)).json(),
+        "1"
+    );
 }
 
 #[test]
-fn base64_hides_no_depth() {
+fn the_depth_limit_applies_to_base64_data() {
     // 150 opening brackets.
     let member = format!(r#""data_base64":"{}""#, "W1tb".repeat(50));
     assert_eq!(
-        refusal(&with(&member)),
+        refusal(&structured_with(&member)),
         "the JSON is nested deeper than 128 levels at byte 128"
     );
 }
 
 #[test]
-fn an_event_without_data_has_null_for_it() {
-    assert_eq!(read(&with(r#""data":null"#)).json(), "null");
-    assert_eq!(read(&with(r#""subject":"o-1""#)).json(), "null");
+fn an_event_without_data_has_null_as_its_data() {
+    assert_eq!(read(&structured_with(r#""data":null"#)).json(), "null");
+    assert_eq!(read(&structured_with(r#""subject":"o-1""#)).json(), "null");
     assert_eq!(read(&binary("ce-", &REQUIRED, "")).json(), "null");
 }
 
 #[test]
-fn binary_data_may_be_of_any_json_kind_and_must_be_json() {
+fn binary_data_may_be_any_json_value() {
     for body in ["7", "\"text\"", "[1]", "null"] {
         assert_eq!(read(&binary("ce-", &REQUIRED, body)).json(), body);
     }
-    let cut = binary("ce-", &REQUIRED, "{\"a\":");
+    let truncated = binary("ce-", &REQUIRED, "{\"a\":");
     assert_eq!(
-        try_read(&cut).unwrap_err().to_string(),
+        try_read(&truncated).unwrap_err().to_string(),
         "the body is not JSON at byte 4"
     );
-    assert_eq!(try_read(&cut).unwrap_err().type_hint(), Some("order.shipped"));
+    assert_eq!(
+        try_read(&truncated).unwrap_err().type_hint(),
+        Some("order.shipped")
+    );
     let mut large = binary("ce-", &REQUIRED, &" ".repeat(1 << 21));
     large.routing_key = "".into();
     assert_eq!(try_read(&large).unwrap_err().type_hint(), Some("order.shipped"));
 }
 
 #[test]
-fn what_a_cloud_event_leaves_out_comes_from_the_message() {
+fn missing_attributes_are_filled_in_from_the_message() {
     let mut message = binary("ce-", &REQUIRED, "1");
     message
         .properties
@@ -318,7 +330,7 @@ fn what_a_cloud_event_leaves_out_comes_from_the_message() {
 }
 
 #[test]
-fn the_version_is_the_extensions_or_that_of_the_last_segment_of_the_schema() {
+fn the_version_comes_from_the_extension_or_the_last_segment_of_the_schema() {
     for (members, version) in [
         (r#""version":"3""#, 3),
         (r#""version":3"#, 3),
@@ -337,12 +349,16 @@ fn the_version_is_the_extensions_or_that_of_the_last_segment_of_the_schema() {
         (r#""dataschema":"v99999999999""#, 1),
         (r#""dataschema":"""#, 1),
     ] {
-        assert_eq!(read(&with(members)).metadata().version, version, "{members}");
+        assert_eq!(
+            read(&structured_with(members)).metadata().version,
+            version,
+            "{members}"
+        );
     }
 }
 
 #[test]
-fn an_envelope_that_looks_like_a_cloud_event_stays_an_envelope() {
+fn an_envelope_with_cloud_event_members_is_read_as_an_envelope() {
     let event = read(&message(STRUCTURED));
     assert_eq!(
         (event.event_type(), event.json()),
@@ -352,7 +368,7 @@ fn an_envelope_that_looks_like_a_cloud_event_stays_an_envelope() {
 }
 
 #[test]
-fn the_same_attribute_under_two_prefixes_is_the_first() {
+fn of_an_attribute_under_two_prefixes_the_first_counts() {
     let mut message = binary("ce-", &REQUIRED, "1");
     message.headers.set("cloudEvents_type", "other");
     assert_eq!(read(&message).event_type(), "order.shipped");

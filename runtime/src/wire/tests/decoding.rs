@@ -1,4 +1,4 @@
-//! From raw data to the version a handler asks for.
+//! Decoding data to the version of the event that a handler receives.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::event::{DomainEvent, UpcastFrom as _};
 use crate::message::routing_key::RoutingKeyError;
 use crate::wire::error_text::chain;
 
-/// What the derive writes.
+/// Implements `DomainEvent` as the derive does.
 macro_rules! event {
     ($name:ident, $version:literal $(, $older:ident)?) => {
         impl DomainEvent for $name {
@@ -41,13 +41,13 @@ macro_rules! event {
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-struct Line {
+struct OrderLine {
     price: u32,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct V1 {
-    lines: Vec<Line>,
+    lines: Vec<OrderLine>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,7 +60,7 @@ struct V3 {
     cents: u64,
 }
 
-/// A third version that skips the second.
+/// A third version that is upcast from the first.
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct V3FromV1 {
     cents: u64,
@@ -105,7 +105,7 @@ fn decode<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
 const LINES: &str = r#"{"lines":[{"price":3},{"price":4}]}"#;
 
 #[test]
-fn the_version_that_is_asked_for_is_decoded() {
+fn the_current_version_is_decoded() {
     assert_eq!(decode::<V2>(2, r#"{"total":7}"#).unwrap(), V2 { total: 7 });
 }
 
@@ -117,7 +117,7 @@ fn an_older_version_is_upcast_step_by_step() {
 }
 
 #[test]
-fn a_newer_version_is_told_with_the_newest_that_is_known() {
+fn the_error_of_a_newer_version_names_the_newest_known_version() {
     match decode::<V3>(4, "{}") {
         Err(DecodeError::NewerVersion { found: 4, known: 3 }) => {}
         other => panic!("{other:?}"),
@@ -125,7 +125,7 @@ fn a_newer_version_is_told_with_the_newest_that_is_known() {
 }
 
 #[test]
-fn an_older_version_that_nobody_declared_is_unknown_and_not_newer() {
+fn an_undeclared_older_version_is_unknown_and_not_newer() {
     for decoded in [
         decode::<V1>(0, LINES).map(drop),
         decode::<V3>(0, LINES).map(drop),
@@ -139,7 +139,7 @@ fn an_older_version_that_nobody_declared_is_unknown_and_not_newer() {
 }
 
 #[test]
-fn a_failing_upcast_says_from_which_version() {
+fn the_error_of_a_failed_upcast_names_the_version() {
     let error = decode::<V3>(1, r#"{"lines":[]}"#).unwrap_err();
     assert_eq!(
         chain(&error),
@@ -148,7 +148,7 @@ fn a_failing_upcast_says_from_which_version() {
 }
 
 #[test]
-fn data_that_does_not_fit_is_told_by_its_path() {
+fn the_error_of_wrong_data_names_its_path() {
     let error = decode::<V2>(1, r#"{"lines":[{"price":3},{"price":"4"}]}"#).unwrap_err();
     assert_eq!(
         chain(&error),
@@ -161,7 +161,7 @@ fn data_that_does_not_fit_is_told_by_its_path() {
 }
 
 #[test]
-fn numbers_that_no_type_holds_break_nothing_but_their_own_field() {
+fn a_number_that_is_too_large_is_an_error_only_where_it_is_decoded() {
     let data = r#"{"total":7,"huge":123456789012345678901234567890,"odd":1e999}"#;
     assert_eq!(decode::<V2>(2, data).unwrap(), V2 { total: 7 });
     let error = decode::<V2>(2, r#"{"total":1e999}"#).unwrap_err();
@@ -169,7 +169,7 @@ fn numbers_that_no_type_holds_break_nothing_but_their_own_field() {
 }
 
 #[test]
-fn an_event_of_another_type_is_told_by_its_type() {
+fn the_error_of_a_wrong_event_type_names_the_type() {
     let event = read(&message(r#"{"type":"order.shipped","data":{}}"#));
     assert_eq!(
         event.decode::<V1>().unwrap_err().to_string(),

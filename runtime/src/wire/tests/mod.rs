@@ -1,4 +1,4 @@
-//! Every sentence of the wire format.
+//! Tests of the wire format.
 
 mod cloud_events;
 mod decoding;
@@ -24,7 +24,7 @@ const KEY: &str = "order.created";
 const RETURN: &str = "payments.return";
 const QUEUE: &str = "payments.take_payment";
 
-/// A message as it arrives from a publisher that sets nothing but exchange, key and body.
+/// A received message whose publisher set only exchange, routing key and body.
 fn message(body: impl AsRef<[u8]>) -> Message {
     Message {
         exchange: EXCHANGE.into(),
@@ -34,7 +34,7 @@ fn message(body: impl AsRef<[u8]>) -> Message {
     }
 }
 
-/// When every message of these tests is taken from its queue.
+/// The time at which all messages of these tests are received.
 fn received_at() -> Timestamp {
     Timestamp::from_millis(1_763_900_000_456)
 }
@@ -52,11 +52,11 @@ fn try_read(message: &Message) -> Result<AnyEvent, Malformed> {
         super::read::read(&Arc::new(with_body), &origin_of(message), &Limits::default())
     };
     let received = try_read(Content::received(message.body.to_vec()));
-    let unknown = try_read(message.body.to_vec().into());
+    let unchecked = try_read(message.body.to_vec().into());
     assert_eq!(
         format!("{received:?}"),
-        format!("{unknown:?}"),
-        "known to be text or not"
+        format!("{unchecked:?}"),
+        "the result depends on whether the body is known to be text"
     );
     received
 }
@@ -65,7 +65,7 @@ fn read(message: &Message) -> AnyEvent {
     try_read(message).unwrap_or_else(|malformed| panic!("cannot read {message:?}: {malformed}"))
 }
 
-/// What is said of a message that is no event, cause included.
+/// The error and its causes for a message that is no event.
 fn refusal(message: &Message) -> String {
     match try_read(message) {
         Ok(event) => panic!("read as {event:?}"),

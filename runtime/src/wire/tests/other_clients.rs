@@ -1,4 +1,4 @@
-//! What clients of other languages were seen to send.
+//! Messages as clients in other languages send them.
 
 use super::{KEY, message, read, refusal};
 use crate::message::Message;
@@ -7,8 +7,8 @@ use crate::message::properties::{BorrowedProperties, CompactProperties};
 
 const ENVELOPE: &str = r#"{"id":"i-1","type":"order.created","data":{"total":7}}"#;
 
-/// Headers of every type that AMQP has, under each name that means something to us.
-fn every_header() -> Vec<Headers> {
+/// Headers of every AMQP type, under each name that the reader looks for.
+fn headers_of_every_type() -> Vec<Headers> {
     let values = [
         HeaderValue::Bool(true),
         HeaderValue::I8(-1),
@@ -52,7 +52,7 @@ fn every_header() -> Vec<Headers> {
 }
 
 #[test]
-fn the_content_type_decides_nothing() {
+fn the_content_type_of_an_envelope_does_not_matter() {
     for content_type in [
         None,
         Some("application/json"),
@@ -80,8 +80,8 @@ fn a_message_without_any_property_is_read() {
 }
 
 #[test]
-fn headers_of_every_type_are_let_through() {
-    for headers in every_header() {
+fn headers_of_every_type_are_accepted() {
+    for headers in headers_of_every_type() {
         let mut message = message(ENVELOPE);
         message.headers = headers;
         assert_eq!(read(&message).metadata().id, "i-1", "{:?}", message.headers);
@@ -93,9 +93,9 @@ fn headers_of_every_type_are_let_through() {
 }
 
 #[test]
-fn every_property_at_once_disturbs_nothing() {
+fn unusual_values_in_all_properties_are_accepted() {
     let text = Some("anything");
-    let odd = Message {
+    let unusual = Message {
         properties: BorrowedProperties {
             content_type: text,
             content_encoding: text,
@@ -114,13 +114,13 @@ fn every_property_at_once_disturbs_nothing() {
         ..message(ENVELOPE)
     };
     assert_eq!(
-        (read(&odd).event_type(), read(&odd).json()),
+        (read(&unusual).event_type(), read(&unusual).json()),
         ("order.created", r#"{"total":7}"#)
     );
 }
 
 #[test]
-fn nests_own_transport_is_read_as_type_and_data() {
+fn the_format_of_the_nestjs_transport_is_read() {
     let event = read(&message(
         r#"{"pattern":"order.shipped","data":{"orderId":"o-1"}}"#,
     ));
@@ -136,19 +136,19 @@ fn nests_own_transport_is_read_as_type_and_data() {
 }
 
 #[test]
-fn a_pattern_of_nests_that_is_an_object_is_no_type() {
+fn a_nestjs_pattern_that_is_an_object_is_no_type() {
     let event = read(&message(r#"{"pattern":{"cmd":"sum"},"data":[1]}"#));
     assert_eq!((event.event_type(), event.json()), (KEY, "[1]"));
 }
 
 #[test]
-fn a_type_goes_before_a_pattern() {
+fn a_type_takes_precedence_over_a_pattern() {
     let event = read(&message(r#"{"pattern":"a","type":"b","data":1}"#));
     assert_eq!(event.event_type(), "b");
 }
 
 #[test]
-fn golevelups_publish_of_undefined_is_an_empty_body() {
+fn the_empty_body_that_golevelup_sends_for_undefined_is_an_error() {
     assert_eq!(
         refusal(&message("")),
         "the body is empty; an event is a JSON object with `type` and `data`"
@@ -156,7 +156,7 @@ fn golevelups_publish_of_undefined_is_an_empty_body() {
 }
 
 #[test]
-fn a_script_that_publishes_a_bare_string_is_told_so() {
+fn the_error_of_a_bare_string_says_what_to_send() {
     assert_eq!(
         refusal(&message("\"order.created\"")),
         "the body is a bare JSON string; an event is a JSON object with `type` and `data`"

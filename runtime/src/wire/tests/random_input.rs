@@ -1,4 +1,4 @@
-//! No message makes reading panic, whatever it holds.
+//! Property tests: no message makes the reader panic, and written events are read back unchanged.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,8 +14,8 @@ use crate::wire::invariants;
 use crate::wire::limits::Limits;
 use crate::wire::write::{self, OutgoingMetadata};
 
-/// The name of a member, quoted.
-fn name() -> impl Strategy<Value = String> {
+/// The quoted name of a member.
+fn member_name() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(vec![
             "id",
@@ -50,7 +50,7 @@ fn json() -> impl Strategy<Value = String> {
         "\"(\\\\u[0-9a-f]{4}|\\\\n|[a-z])*\"",
     ];
     leaf.prop_recursive(4, 32, 6, move |inner| {
-        let member = (name(), inner.clone()).prop_map(|(name, value)| format!("{name}:{value}"));
+        let member = (member_name(), inner.clone()).prop_map(|(name, value)| format!("{name}:{value}"));
         prop_oneof![
             vec(inner, 0..6).prop_map(|values| format!("[{}]", values.join(","))),
             vec(member, 0..12).prop_map(|members| format!("{{{}}}", members.join(","))),
@@ -58,7 +58,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// A member of an envelope: mostly as it should be, and then anything.
+/// A member of an envelope: mostly valid, sometimes any JSON.
 fn member() -> impl Strategy<Value = (String, String)> {
     let text = prop_oneof![
         Just(String::new()),
@@ -72,7 +72,7 @@ fn member() -> impl Strategy<Value = (String, String)> {
         1 => Just("null".to_owned()),
         1 => json(),
     ];
-    (name(), value)
+    (member_name(), value)
 }
 
 fn header_value() -> impl Strategy<Value = HeaderValue> {
@@ -142,14 +142,14 @@ fn properties() -> impl Strategy<Value = Properties> {
         any::<Option<String>>(),
         any::<Option<u64>>(),
     );
-    let acted_on = (
+    let broker_properties = (
         any::<Option<String>>(),
         any::<Option<String>>(),
         any::<Option<u8>>(),
     );
-    (content_type, others, acted_on).prop_map(|(content_type, others, acted_on)| {
+    (content_type, others, broker_properties).prop_map(|(content_type, others, broker_properties)| {
         let (kind, message_id, correlation_id, timestamp) = others;
-        let (expiration, user_id, priority) = acted_on;
+        let (expiration, user_id, priority) = broker_properties;
         Properties {
             content_type,
             priority,
@@ -171,8 +171,8 @@ fn envelope_around(body: Vec<u8>) -> impl Strategy<Value = Message> {
         ("", QUEUE),
         ("", ""),
     ]);
-    let parts = (address, headers(), properties(), any::<bool>());
-    parts.prop_map(
+    let fields = (address, headers(), properties(), any::<bool>());
+    fields.prop_map(
         move |((exchange, routing_key), headers, properties, is_received)| {
             let body = if is_received {
                 Content::received(body.clone())
@@ -198,28 +198,28 @@ fn any_message() -> impl Strategy<Value = Message> {
 proptest! {
     #[test]
     fn no_message_makes_reading_panic(message in any_message()) {
-        invariants::reading(&message);
+        invariants::check_read(&message);
     }
 
     #[test]
-    fn no_cut_and_no_changed_byte_makes_reading_panic(
-        json in json(), at in any::<Index>(), byte in any::<u8>(), cut in any::<bool>(),
+    fn no_truncation_and_no_changed_byte_makes_reading_panic(
+        json in json(), at in any::<Index>(), byte in any::<u8>(), truncate in any::<bool>(),
     ) {
         let mut body = format!(r#"{{"type":"a","data":{json},"id":"é"}}"#).into_bytes();
         let at = at.index(body.len());
-        if cut { body.truncate(at) } else { body[at] = byte }
-        invariants::reading(&message(body));
+        if truncate { body.truncate(at) } else { body[at] = byte }
+        invariants::check_read(&message(body));
     }
 
     #[test]
-    fn whatever_comes_can_be_sent_on_and_fits_the_frame(
+    fn every_message_can_be_republished_within_the_frame_limit(
         message in any_message(), error in any::<String>(), attempt in 1_u32..100, limit in 2000_usize..4000,
     ) {
-        invariants::sending_on(&message, &error, attempt, limit);
+        invariants::check_republish(&message, &error, attempt, limit);
     }
 
     #[test]
-    fn whatever_is_written_is_read_the_same(
+    fn a_written_event_is_read_back_unchanged(
         data in json(),
         ids in (".+", ".+", any::<Option<String>>(), any::<Option<String>>()),
         event_type in ".+",
@@ -228,8 +228,8 @@ proptest! {
         millis in -60_000_000_000_000_i64..250_000_000_000_000,
     ) {
         let (id, correlation_id, causation_id, source) = ids;
-        let some = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let (causation_id, source) = (some(causation_id), some(source));
+        let non_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let (causation_id, source) = (non_empty(causation_id), non_empty(source));
         let metadata = OutgoingMetadata {
             id: &id,
             timestamp: Timestamp::from_millis(millis),
@@ -250,7 +250,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_the_plain_way_is_what_the_thorough_way_reads(
+    fn the_fast_and_the_complete_reader_agree(
         members in vec(member(), 0..10), gap in "[ \\t\\n\\r\\x0c]?", end in "[ x}]?",
         at in any::<Index>(), byte in prop::option::weighted(0.3, any::<u8>()),
     ) {
@@ -263,11 +263,11 @@ proptest! {
             let at = at.index(body.len());
             body[at] = byte;
         }
-        invariants::reading(&message(body));
+        invariants::check_read(&message(body));
     }
 
     #[test]
-    fn the_depth_that_is_counted_is_the_depth_there_is(json in json()) {
+    fn the_counted_depth_is_the_depth_of_the_parsed_value(json in json()) {
         fn depth(value: &serde_json::Value) -> usize {
             match value {
                 serde_json::Value::Array(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
@@ -275,12 +275,12 @@ proptest! {
                 _ => 0,
             }
         }
-        // Numbers that no type holds and halves of characters cannot be parsed into a value.
+        // Numbers that are too large and unpaired surrogates cannot be parsed into a value.
         if let Ok(value) = serde_json::from_str::<serde_json::Value>(&json) {
-            let (there_is, json) = (depth(&value), value.to_string());
+            let (depth, json) = (depth(&value), value.to_string());
             let is_allowed = |max_depth| Limits { max_depth, ..Limits::default() }.too_deep_at(json.as_bytes()).is_none();
-            prop_assert!(is_allowed(there_is));
-            prop_assert!(there_is == 0 || !is_allowed(there_is - 1));
+            prop_assert!(is_allowed(depth));
+            prop_assert!(depth == 0 || !is_allowed(depth - 1));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is read of an envelope, sentence by sentence, and what is said of one that cannot be.
+//! Reading envelopes, and the errors of those that cannot be read.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ const FULL: &str = r#"{"id":"i-1","type":"order.created","timestamp":"2026-11-23
     "correlationId":"c-1","causationId":"k-1","version":2,"source":"orders","data":{"total":7}}"#;
 
 #[test]
-fn the_data_of_what_a_broker_gave_out_is_lent_and_not_copied() {
+fn the_data_of_a_received_message_is_borrowed_from_its_body() {
     let message = Arc::new(message(r#"{"data":{"total":7},"type":"order.created"}"#));
     let event = crate::wire::read::read(&message, &origin_of(&message), &Limits::default()).unwrap();
-    assert_eq!(message.body.place_of(event.json()), Some(8..19));
+    assert_eq!(message.body.range_of(event.json()), Some(8..19));
 }
 
 #[tokio::test]
-async fn so_is_the_data_of_what_the_in_memory_broker_hands_out() {
+async fn the_data_of_a_message_of_the_in_memory_broker_is_borrowed_from_its_body() {
     let bus = crate::Bus::in_memory();
     let made = bus.message(&prepared(r#"{"total":7}"#), "i-1", crate::Headers::new());
     let message = Arc::new(made.unwrap());
     let event = crate::wire::read::read(&message, &origin_of(&message), &Limits::default()).unwrap();
     assert_eq!(event.json(), r#"{"total":7}"#);
-    assert!(message.body.place_of(event.json()).is_some());
+    assert!(message.body.range_of(event.json()).is_some());
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn every_field_of_an_envelope_is_read() {
 }
 
 #[test]
-fn the_type_is_the_bodys_then_the_propertys_then_the_keys() {
+fn the_type_comes_from_the_body_then_the_property_then_the_routing_key() {
     let mut message = message(r#"{"type":"of.body","data":{}}"#);
     message
         .properties
@@ -71,7 +71,7 @@ fn the_type_is_the_bodys_then_the_propertys_then_the_keys() {
 }
 
 #[test]
-fn a_retry_is_judged_by_its_original_key() {
+fn a_retry_is_read_with_its_original_routing_key() {
     let mut message = message(r#"{"data":{}}"#);
     message.exchange = RETURN.into();
     message.routing_key = QUEUE.into();
@@ -84,7 +84,7 @@ fn a_retry_is_judged_by_its_original_key() {
 }
 
 #[test]
-fn without_any_type_there_is_no_event() {
+fn a_message_without_any_type_is_an_error() {
     for body in [r#"{"data":{}}"#, r#"{"orderId":"o-1"}"#] {
         let mut message = message(body);
         message.routing_key = "".into();
@@ -96,7 +96,7 @@ fn without_any_type_there_is_no_event() {
 }
 
 #[test]
-fn an_envelope_without_data_is_no_event() {
+fn an_envelope_without_data_is_an_error() {
     let message = message(r#"{"id":"i-1","type":"order.shipped"}"#);
     assert_eq!(
         refusal(&message),
@@ -106,7 +106,7 @@ fn an_envelope_without_data_is_no_event() {
 }
 
 #[test]
-fn data_may_be_of_any_kind_null_included() {
+fn data_may_be_any_json_value_including_null() {
     for data in [
         "null",
         "7",
@@ -132,7 +132,7 @@ fn unknown_fields_are_ignored() {
 }
 
 #[test]
-fn a_bare_object_is_the_data_when_its_type_comes_from_elsewhere() {
+fn a_bare_object_is_the_data_when_its_type_is_outside_of_the_body() {
     let body = " {\"orderId\":\"o-1\", \"type\":3} ";
     let mut message = message(body);
     assert_eq!(
@@ -153,7 +153,7 @@ fn a_bare_object_is_the_data_when_its_type_comes_from_elsewhere() {
 }
 
 #[test]
-fn null_is_as_good_as_absent() {
+fn null_counts_as_absent() {
     let event = read(&message(
         r#"{"id":null,"type":null,"pattern":null,"timestamp":null,"aggregateId":null,"correlationId":null,"causationId":null,
             "version":null,"source":null,"data":1}"#,
@@ -172,7 +172,7 @@ fn null_is_as_good_as_absent() {
 }
 
 #[test]
-fn an_absent_id_is_the_message_id() {
+fn a_missing_id_is_the_property_message_id() {
     for body in [r#"{"data":1}"#, r#"{"id":"","data":1}"#] {
         let mut message = message(body);
         message
@@ -187,13 +187,13 @@ fn an_absent_id_is_the_message_id() {
 }
 
 #[test]
-fn an_event_without_any_id_gets_one_derived_from_exchange_key_and_body() {
+fn a_missing_id_is_derived_from_exchange_routing_key_and_body() {
     let body = r#"{"data":1}"#;
     let first = message(body);
     let id = derived_event_id(EXCHANGE, KEY, body.as_bytes()).to_string();
     assert_eq!(read(&first).metadata().id, id);
     assert!(read(&first).metadata().id_is_derived);
-    // The same at another handler, and when it comes back as a retry.
+    // Another handler, and a retry, derive the same id.
     let mut retried = first.clone();
     retried.exchange = RETURN.into();
     retried.routing_key = QUEUE.into();
@@ -206,7 +206,7 @@ fn an_event_without_any_id_gets_one_derived_from_exchange_key_and_body() {
 }
 
 #[test]
-fn an_absent_correlation_id_is_the_property_and_else_the_events_own_id() {
+fn a_missing_correlation_id_is_the_property_or_else_the_id_of_the_event() {
     let mut message = message(r#"{"id":"i-1","correlationId":"of body","data":1}"#);
     message
         .properties
@@ -231,7 +231,7 @@ fn an_absent_correlation_id_is_the_property_and_else_the_events_own_id() {
 }
 
 #[test]
-fn ids_are_texts_of_any_form_and_numbers_are_taken_as_text() {
+fn ids_are_strings_or_numbers() {
     let event = read(&message(
         r#"{"id":17,"aggregateId":12345678901234567890123,"correlationId":1.50,"causationId":-1,"data":1}"#,
     ));
@@ -249,7 +249,7 @@ fn ids_are_texts_of_any_form_and_numbers_are_taken_as_text() {
 }
 
 #[test]
-fn an_absent_timestamp_is_the_property_in_seconds_or_milliseconds() {
+fn a_missing_timestamp_is_the_property_in_seconds_or_milliseconds() {
     let mut message = message(r#"{"data":1}"#);
     for property in [1_763_892_000, 1_763_892_000_000] {
         message.properties.change(|it| it.timestamp = Some(property));
@@ -261,7 +261,7 @@ fn an_absent_timestamp_is_the_property_in_seconds_or_milliseconds() {
 }
 
 #[test]
-fn without_any_timestamp_it_is_when_the_event_was_first_received() {
+fn a_missing_timestamp_is_the_time_of_the_first_receipt() {
     for property in [None, Some(u64::MAX)] {
         let mut message = message(r#"{"data":1}"#);
         message.properties.change(|it| it.timestamp = property);
@@ -291,7 +291,7 @@ fn a_timestamp_may_be_a_number() {
 }
 
 #[test]
-fn a_version_is_a_number_or_a_text_of_one() {
+fn a_version_is_a_number_or_a_string_with_a_number() {
     for (version, read_as) in [
         ("3", 3),
         ("\"3\"", 3),
@@ -306,7 +306,7 @@ fn a_version_is_a_number_or_a_text_of_one() {
 }
 
 #[test]
-fn a_field_that_holds_something_else_is_named() {
+fn the_error_of_a_wrong_field_names_the_field() {
     for (field, text) in [
         (r#""type":7"#, "`type` is `7`; write a text"),
         (
@@ -359,25 +359,25 @@ fn a_field_that_holds_something_else_is_named() {
 }
 
 #[test]
-fn of_a_name_that_stands_twice_the_later_one_counts() {
+fn of_a_duplicate_name_the_later_value_counts() {
     let event = read(&message(r#"{"type":"a","data":1,"type":"b","data":2,"data":3}"#));
     assert_eq!((event.event_type(), event.json()), ("b", "3"));
 }
 
 #[test]
-fn a_name_may_be_written_with_escapes() {
+fn a_name_may_contain_escapes() {
     let event = read(&message(r#"{"\u0074ype":"a","\u0064ata":1}"#));
     assert_eq!((event.event_type(), event.json()), ("a", "1"));
 }
 
 #[test]
-fn a_byte_order_mark_and_white_space_are_let_through() {
+fn a_byte_order_mark_and_white_space_are_accepted() {
     let event = read(&message("\u{feff}\r\n\t {\"type\":\"a\", \"data\" : 1 } \n"));
     assert_eq!((event.event_type(), event.json()), ("a", "1"));
 }
 
 #[test]
-fn a_body_that_is_no_json_is_refused_with_the_byte() {
+fn the_error_of_invalid_json_names_the_byte() {
     for (body, text) in [
         (&b"{\"data\":"[..], "the body is not JSON at byte 7"),
         (b"{\"data\":{\"a\":1}", "the body is not JSON at byte 14"),
@@ -386,7 +386,7 @@ fn a_body_that_is_no_json_is_refused_with_the_byte() {
         (b"\xef\xbb\xbf{\"data\":x}", "the body is not JSON at byte 11"),
         (b"{'data':1}", "the body is not JSON at byte 1"),
         (b"{\"data\":NaN}", "the body is not JSON at byte 8"),
-        // Of a character that may not stand in a string the parser names the byte before.
+        // For an invalid character in a string, the parser reports the byte before it.
         (b"{\"data\":\"a\nb\"}", "the body is not JSON at byte 9"),
         (b"{\"data\":\"\xff\"}", "the body is not UTF-8 at byte 9"),
         (b"\x80\x04\x95 a pickle", "the body is not UTF-8 at byte 0"),
@@ -408,7 +408,7 @@ fn a_body_that_is_no_json_is_refused_with_the_byte() {
 }
 
 #[test]
-fn what_is_no_object_is_no_event() {
+fn a_body_that_is_no_object_is_an_error() {
     for (body, found) in [
         ("\"text\"", "a bare JSON string"),
         ("7", "a bare JSON number"),
@@ -423,7 +423,7 @@ fn what_is_no_object_is_no_event() {
 }
 
 #[test]
-fn an_empty_body_is_no_event() {
+fn an_empty_body_is_an_error() {
     for body in ["", " \r\n", "\u{feff}"] {
         let text = "the body is empty; an event is a JSON object with `type` and `data`";
         assert_eq!(refusal(&message(body)), text);
@@ -431,7 +431,7 @@ fn an_empty_body_is_no_event() {
 }
 
 #[test]
-fn a_compressed_body_is_refused_by_its_encoding() {
+fn the_error_of_a_compressed_body_names_its_encoding() {
     let mut message = message(b"\x1f\x8b\x08\x00");
     message
         .properties
@@ -443,7 +443,7 @@ fn a_compressed_body_is_refused_by_its_encoding() {
 }
 
 #[test]
-fn a_body_over_the_limit_is_refused_and_its_type_known_from_outside() {
+fn a_body_over_the_size_limit_is_an_error_with_a_type_hint() {
     let limit = Limits::default().max_body_bytes;
     let of = |bytes: usize| {
         let fixed = r#"{"type":"a","data":""}"#.len();
@@ -466,7 +466,7 @@ fn a_body_over_the_limit_is_refused_and_its_type_known_from_outside() {
 }
 
 #[test]
-fn json_over_the_depth_is_refused_with_the_byte() {
+fn the_error_of_json_over_the_depth_limit_names_the_byte() {
     let of = |levels: usize| {
         message(format!(
             r#"{{"data":{}{}}}"#,
@@ -487,13 +487,13 @@ fn json_over_the_depth_is_refused_with_the_byte() {
 }
 
 #[test]
-fn what_is_read_at_the_deepest_can_be_decoded() {
+fn an_event_at_the_depth_limit_can_be_decoded() {
     let deepest = message(format!(r#"{{"data":{}{}}}"#, "[".repeat(127), "]".repeat(127)));
     assert!(serde_json::from_str::<serde_json::Value>(read(&deepest).json()).is_ok());
 }
 
 #[test]
-fn the_exchange_and_key_of_a_message_are_those_it_came_with() {
+fn an_event_has_the_exchange_and_routing_key_of_its_message() {
     let message: Message = message("{}");
     let origin = origin_of(&message);
     assert_eq!(

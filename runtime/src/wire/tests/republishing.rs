@@ -1,4 +1,4 @@
-//! What a delivery looks like when it is sent on, and what is believed of one that comes back.
+//! Republished messages, and which of their headers are trusted when they return.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -12,7 +12,7 @@ use crate::message::timestamp::Timestamp;
 use crate::wire::error_text::{Redact, chain};
 use crate::wire::limits::Limits;
 use crate::wire::origin::{Arrival, origin};
-use crate::wire::republish::{Destination, Details, RepublishKind, republish};
+use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, republish};
 
 const DELAYS: &str = "payments.delay";
 const DELAY: &str = "payments.take_payment.delay.5s";
@@ -23,19 +23,19 @@ fn first_received_at() -> Timestamp {
     Timestamp::from_millis(1_763_892_000_123)
 }
 
-fn details(fate: RepublishKind, error: Option<&str>) -> Details<'_> {
-    Details {
+fn details(kind: RepublishKind, error: Option<&str>) -> RepublishDetails<'_> {
+    RepublishDetails {
         service: "payments",
         handler: "take_payment",
         queue: QUEUE,
         first_received_at: first_received_at(),
         error,
         redact: None,
-        fate,
+        kind,
     }
 }
 
-fn send(message: &Message, to: Destination<'_>, details: &Details<'_>) -> Message {
+fn send(message: &Message, to: Destination<'_>, details: &RepublishDetails<'_>) -> Message {
     republish(message, &origin_of(message), to, details, &Limits::default())
 }
 
@@ -56,15 +56,15 @@ fn dead_letter(message: &Message) -> Message {
         exchange: DEAD,
         routing_key: DEAD_LETTERS,
     };
-    let fate = RepublishKind::DeadLetter {
+    let kind = RepublishKind::DeadLetter {
         reason: Reason::Failed,
         attempts: 8,
         at: Timestamp::from_millis(1_763_894_000_000),
     };
-    send(message, to, &details(fate, Some("the gateway is down")))
+    send(message, to, &details(kind, Some("the gateway is down")))
 }
 
-/// As the broker hands out what waited in a delay queue.
+/// The message as the broker delivers it after its time in the delay queue.
 fn returned(mut message: Message) -> Message {
     message.exchange = RETURN.into();
     message.routing_key = QUEUE.into();
@@ -114,7 +114,7 @@ fn the_body_stays_byte_for_byte() {
 }
 
 #[test]
-fn it_goes_where_it_is_sent() {
+fn the_copy_has_the_address_of_the_destination() {
     let sent = retry(&message("{}"));
     assert_eq!((&*sent.exchange, &*sent.routing_key), (DELAYS, DELAY));
     let sent = dead_letter(&message("{}"));
@@ -122,7 +122,7 @@ fn it_goes_where_it_is_sent() {
 }
 
 #[test]
-fn every_header_of_others_is_kept() {
+fn foreign_headers_are_kept() {
     let sent = dead_letter(&returned(retry(&with_everything())));
     assert_eq!(sent.headers.text("tenant"), Some("acme"));
     assert_eq!(sent.headers.get("f"), Some(&HeaderValue::F32(0.1)));
@@ -130,7 +130,7 @@ fn every_header_of_others_is_kept() {
 }
 
 #[test]
-fn what_the_broker_would_act_on_is_carried_and_not_set() {
+fn properties_and_headers_that_the_broker_acts_on_become_original_headers() {
     for sent in [
         retry(&with_everything()),
         dead_letter(&returned(retry(&with_everything()))),
@@ -159,10 +159,10 @@ fn what_the_broker_would_act_on_is_carried_and_not_set() {
 }
 
 #[test]
-fn the_other_properties_are_kept_and_it_is_persistent() {
+fn the_other_properties_are_kept_and_the_copy_is_persistent() {
     let everything = with_everything();
     let sent = retry(&everything);
-    let kept = BorrowedProperties {
+    let expected = BorrowedProperties {
         persistent: true,
         priority: None,
         reply_to: None,
@@ -170,11 +170,11 @@ fn the_other_properties_are_kept_and_it_is_persistent() {
         user_id: None,
         ..everything.properties.borrowed()
     };
-    assert_eq!(sent.properties, CompactProperties::from(kept));
+    assert_eq!(sent.properties, CompactProperties::from(expected));
 }
 
 #[test]
-fn nothing_is_carried_of_what_was_not_there() {
+fn absent_properties_become_no_headers() {
     let sent = retry_with(&message("{}"), 2, None);
     let names: Vec<&str> = sent.headers.iter().map(|(name, _)| name).collect();
     let expected = [
@@ -190,7 +190,7 @@ fn nothing_is_carried_of_what_was_not_there() {
 }
 
 #[test]
-fn the_brokers_account_of_earlier_deaths_is_dropped() {
+fn the_death_headers_of_the_broker_are_dropped() {
     let sent = dead_letter(&returned(retry(&with_everything())));
     for name in [
         "x-death",
@@ -203,7 +203,7 @@ fn the_brokers_account_of_earlier_deaths_is_dropped() {
 }
 
 #[test]
-fn a_retry_knows_its_attempt_and_what_the_last_one_failed_with() {
+fn a_retry_has_its_attempt_number_and_the_last_error() {
     let message = returned(retry_with(&message("{}"), 3, Some("the gateway is down")));
     let origin = origin_of(&message);
     assert_eq!((&*origin.exchange, &*origin.routing_key), (EXCHANGE, KEY));
@@ -227,12 +227,12 @@ fn a_retry_of_a_retry_keeps_the_first_origin() {
     );
     assert_eq!(
         origin.last_error, None,
-        "the error of an attempt before the last is not carried on"
+        "only the error of the last attempt is kept"
     );
 }
 
 #[test]
-fn a_dead_letter_tells_its_reason_attempts_handler_and_times() {
+fn a_dead_letter_has_its_reason_attempts_handler_and_times() {
     let sent = dead_letter(&message("{}"));
     for (name, value) in [
         ("tidings-dead-letter-reason", HeaderValue::from("failed")),
@@ -250,13 +250,13 @@ fn a_dead_letter_tells_its_reason_attempts_handler_and_times() {
 }
 
 #[test]
-fn nobody_on_the_domain_exchange_can_forge_an_attempt() {
+fn a_publisher_on_the_domain_exchange_cannot_forge_an_attempt() {
     let mut forged = message("{}");
     for (name, value) in [
         ("tidings-attempt", "7"),
         ("Tidings-Attempt", "7"),
         ("tidings-original-routing-key", "payment.settled"),
-        ("tidings-original-cc", "stranger"),
+        ("tidings-original-cc", "forged"),
         ("tidings-first-received-at", "2000-01-01T00:00:00Z"),
         ("tidings-error", "forged"),
         ("tidings-dropped-headers", "forged"),
@@ -284,7 +284,7 @@ fn nobody_on_the_domain_exchange_can_forge_an_attempt() {
 }
 
 #[test]
-fn another_services_return_exchange_is_not_believed() {
+fn headers_from_the_return_exchange_of_another_service_are_not_trusted() {
     let mut message = returned(retry(&message("{}")));
     message.exchange = "shipping.return".into();
     assert_eq!(origin_of(&message).arrival, Arrival::Published);
@@ -301,7 +301,7 @@ fn another_services_return_exchange_is_not_believed() {
 }
 
 #[test]
-fn a_shovelled_dead_letter_starts_at_attempt_1_under_its_original_key() {
+fn a_redriven_dead_letter_starts_at_attempt_1_with_its_original_key() {
     let mut shovelled = dead_letter(&returned(retry(&with_everything())));
     shovelled.exchange = "".into();
     shovelled.routing_key = QUEUE.into();
@@ -329,7 +329,7 @@ fn a_shovelled_dead_letter_starts_at_attempt_1_under_its_original_key() {
 }
 
 #[test]
-fn headers_of_ours_that_make_no_sense_are_as_good_as_absent() {
+fn invalid_values_of_tidings_headers_count_as_absent() {
     for value in [
         HeaderValue::I64(0),
         HeaderValue::I64(-3),
@@ -356,7 +356,7 @@ fn headers_of_ours_that_make_no_sense_are_as_good_as_absent() {
 }
 
 #[test]
-fn an_error_is_told_with_its_causes_each_on_a_line() {
+fn an_error_text_has_one_line_per_cause() {
     #[derive(Debug)]
     struct Outer(io::Error);
     impl std::fmt::Display for Outer {
@@ -377,19 +377,19 @@ fn an_error_is_told_with_its_causes_each_on_a_line() {
     assert_eq!(
         chain(&repeated),
         "cannot charge",
-        "a cause that its effect repeats is not told twice"
+        "a cause that the error above repeats is left out"
     );
 }
 
 #[test]
-fn an_error_that_is_its_own_cause_ends() {
-    static TOLD: AtomicUsize = AtomicUsize::new(0);
+fn an_error_that_is_its_own_cause_has_a_finite_text() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
     #[derive(Debug)]
     struct Round;
     impl std::fmt::Display for Round {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            // Each time another, so that no line is left out as a repetition.
-            write!(f, "round {}", TOLD.fetch_add(1, Relaxed))
+            // Every text differs, so that no line is left out as a repetition.
+            write!(f, "round {}", CALLS.fetch_add(1, Relaxed))
         }
     }
     impl std::error::Error for Round {
@@ -404,9 +404,9 @@ fn an_error_that_is_its_own_cause_ends() {
 fn error_text_is_cut_to_2_kib_between_characters() {
     for text in ["x".repeat(5000), "é".repeat(5000), "\u{1F980}".repeat(5000)] {
         let sent = retry_with(&message("{}"), 2, Some(&text));
-        let kept = sent.headers.text("tidings-error").unwrap();
-        assert!((2045..=2048).contains(&kept.len()), "{}", kept.len());
-        assert!(kept.ends_with('…') && text.starts_with(kept.trim_end_matches('…')));
+        let cut = sent.headers.text("tidings-error").unwrap();
+        assert!((2045..=2048).contains(&cut.len()), "{}", cut.len());
+        assert!(cut.ends_with('…') && text.starts_with(cut.trim_end_matches('…')));
     }
     let fits = "x".repeat(2048);
     let sent = retry_with(&message("{}"), 2, Some(&fits));
@@ -414,7 +414,7 @@ fn error_text_is_cut_to_2_kib_between_characters() {
 }
 
 fn redacted_by(text: &str, redact: Redact<'_>) -> String {
-    let details = Details {
+    let details = RepublishDetails {
         redact: Some(redact),
         ..details(RepublishKind::Retry { attempt: 2 }, Some(text))
     };
@@ -427,19 +427,22 @@ fn redacted_by(text: &str, redact: Redact<'_>) -> String {
 }
 
 #[test]
-fn secrets_are_taken_out_before_the_text_is_cut() {
+fn secrets_are_removed_before_the_text_is_cut() {
     let text = format!("{}password=hunter2", "x".repeat(2040));
-    let kept = redacted_by(&text, &|text| text.replace("password=hunter2", "***"));
-    assert_eq!(kept, format!("{}***", "x".repeat(2040)));
+    let redacted = redacted_by(&text, &|text| text.replace("password=hunter2", "***"));
+    assert_eq!(redacted, format!("{}***", "x".repeat(2040)));
 }
 
 #[test]
-fn a_redaction_hook_that_panics_lets_no_secret_through() {
-    let kept = redacted_by("password=hunter2", &|_| panic!("in the hook"));
-    assert_eq!(kept, "the error's text is left out: the redaction hook panicked");
+fn a_redaction_hook_that_panics_reveals_no_secret() {
+    let redacted = redacted_by("password=hunter2", &|_| panic!("in the hook"));
+    assert_eq!(
+        redacted,
+        "the error's text is left out: the redaction hook panicked"
+    );
 }
 
-/// A message whose headers, with `bytes` of a header `big`, take the whole frame that is allowed.
+/// A message with headers of these sizes, and limits that leave `spare` bytes for the headers of the republish.
 fn full(spare: usize, big: &[(&str, usize)]) -> (Message, Limits) {
     let mut message = message("{}");
     for (name, bytes) in big {
@@ -455,7 +458,7 @@ fn full(spare: usize, big: &[(&str, usize)]) -> (Message, Limits) {
     )
 }
 
-fn squeezed(message: &Message, limits: &Limits, error: &str) -> Message {
+fn shrunk(message: &Message, limits: &Limits, error: &str) -> Message {
     let to = Destination {
         exchange: DELAYS,
         routing_key: DELAY,
@@ -465,9 +468,9 @@ fn squeezed(message: &Message, limits: &Limits, error: &str) -> Message {
 }
 
 #[test]
-fn our_error_text_makes_room_before_anything_of_others() {
+fn the_error_text_is_cut_before_foreign_headers_are_dropped() {
     let (message, limits) = full(1000, &[("tenant", 60_000), ("big", 60_000)]);
-    let sent = squeezed(&message, &limits, &"e".repeat(2000));
+    let sent = shrunk(&message, &limits, &"e".repeat(2000));
     assert!(sent.headers.wire_size() <= limits.max_header_bytes);
     assert!(sent.headers.wire_size() > limits.max_header_bytes - 4);
     assert!(sent.headers.text("tidings-error").unwrap().ends_with("e…"));
@@ -476,9 +479,9 @@ fn our_error_text_makes_room_before_anything_of_others() {
 }
 
 #[test]
-fn then_the_largest_headers_of_others_go_and_are_noted() {
+fn the_largest_foreign_headers_are_dropped_and_listed() {
     let (message, limits) = full(0, &[("small", 10), ("largest", 70_000), ("large", 50_000)]);
-    let sent = squeezed(&message, &limits, "the gateway is down");
+    let sent = shrunk(&message, &limits, "the gateway is down");
     assert!(sent.headers.wire_size() <= limits.max_header_bytes);
     assert_eq!(sent.headers.text("tidings-dropped-headers"), Some("largest"));
     assert_eq!(sent.headers.get("largest"), None);
@@ -489,7 +492,7 @@ fn then_the_largest_headers_of_others_go_and_are_noted() {
 }
 
 #[test]
-fn whatever_came_fits_and_a_retry_still_knows_itself() {
+fn a_shrunk_retry_fits_and_keeps_its_own_headers() {
     let names: Vec<String> = (0..600).map(|n| format!("{n:0>200}")).collect();
     let many: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 10)).collect();
     let (mut message, _) = full(0, &many);
@@ -500,7 +503,7 @@ fn whatever_came_fits_and_a_retry_still_knows_itself() {
         max_header_bytes: 4000,
         ..Limits::default()
     };
-    let sent = squeezed(&message, &limits, &"é".repeat(2000));
+    let sent = shrunk(&message, &limits, &"é".repeat(2000));
     assert!(sent.headers.wire_size() <= 4000, "{}", sent.headers.wire_size());
     let origin = origin_of(&returned(sent.clone()));
     assert_eq!((&*origin.routing_key, origin.attempt), (KEY, 2));

@@ -1,4 +1,4 @@
-//! What is written.
+//! Writing events to messages.
 
 use super::{EXCHANGE, KEY, QUEUE, prepared, read, root};
 use crate::context::trace::TraceContext;
@@ -40,7 +40,7 @@ fn an_envelope_is_one_camel_case_object_in_a_fixed_order() {
 }
 
 #[test]
-fn nothing_is_written_for_what_is_absent() {
+fn absent_members_are_not_written() {
     let mut bare = prepared("{}");
     bare.aggregate_id.clear();
     let metadata = OutgoingMetadata {
@@ -55,7 +55,7 @@ fn nothing_is_written_for_what_is_absent() {
 }
 
 #[test]
-fn the_properties_are_those_that_other_services_look_for() {
+fn the_message_has_the_properties_that_other_services_read() {
     let trace = TraceContext::parse(
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         Some("vendor=1"),
@@ -92,7 +92,7 @@ fn the_properties_are_those_that_other_services_look_for() {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn a_written_event_is_read_again() {
     let caused = OutgoingMetadata {
         correlation_id: "c \"quoted\" \u{1F980}",
         causation_id: Some("0193-c"),
@@ -119,7 +119,7 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
-fn an_id_that_fits_no_property_travels_in_the_envelope_alone() {
+fn an_id_over_255_bytes_is_only_in_the_envelope() {
     let id = "x".repeat(256);
     let long = OutgoingMetadata {
         correlation_id: &id,
@@ -139,7 +139,7 @@ fn an_id_that_fits_no_property_travels_in_the_envelope_alone() {
 }
 
 #[test]
-fn a_time_before_1970_has_no_property() {
+fn a_time_before_1970_is_not_in_the_properties() {
     let early = OutgoingMetadata {
         timestamp: Timestamp::from_millis(-1),
         ..root()
@@ -158,7 +158,7 @@ fn a_time_before_1970_has_no_property() {
 }
 
 #[test]
-fn a_body_over_the_limit_is_not_published() {
+fn a_body_over_the_size_limit_is_rejected() {
     let limits = Limits {
         max_body_bytes: 200,
         ..Limits::default()
@@ -176,7 +176,7 @@ fn a_body_over_the_limit_is_not_published() {
 }
 
 #[test]
-fn json_over_the_depth_is_not_published() {
+fn json_over_the_depth_limit_is_rejected() {
     let deep = |levels: usize| prepared(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
     // The envelope itself is one level.
     assert!(write(&deep(127), &root(), &Limits::default()).is_ok());
@@ -187,7 +187,7 @@ fn json_over_the_depth_is_not_published() {
 }
 
 #[test]
-fn headers_over_the_frame_are_not_published() {
+fn headers_over_the_frame_limit_are_rejected() {
     let big = |bytes: usize| Headers::from_iter([("big", "x".repeat(bytes))]);
     let limit = Limits::default().max_header_bytes;
     let fixed = big(0).wire_size();
@@ -202,7 +202,7 @@ fn headers_over_the_frame_are_not_published() {
 }
 
 #[test]
-fn a_user_cannot_set_the_runtimes_headers_nor_those_the_broker_acts_on() {
+fn reserved_headers_are_rejected() {
     for name in [
         "tidings-attempt",
         "Tidings-Anything",
@@ -235,7 +235,7 @@ fn a_user_cannot_set_the_runtimes_headers_nor_those_the_broker_acts_on() {
 }
 
 #[test]
-fn a_header_name_fits_into_one_length_byte() {
+fn a_header_name_has_1_to_255_bytes() {
     assert!(publish(Headers::from_iter([("n".repeat(255), "x")]), None).is_ok());
     for name in [String::new(), "n".repeat(256)] {
         match publish(Headers::from_iter([(name, "x")]), None) {
@@ -246,7 +246,7 @@ fn a_header_name_fits_into_one_length_byte() {
 }
 
 #[test]
-fn the_id_of_a_returned_event_is_the_same_each_time_its_handler_runs() {
+fn a_returned_event_has_the_same_id_each_time_its_handler_runs() {
     let id = returned_event_id("cause", QUEUE, "payment.settled", 0);
     assert_eq!(id, returned_event_id("cause", QUEUE, "payment.settled", 0));
     assert_eq!(id.get_version_num(), 5);
@@ -261,7 +261,7 @@ fn the_id_of_a_returned_event_is_the_same_each_time_its_handler_runs() {
 }
 
 #[test]
-fn the_parts_of_an_id_cannot_run_into_each_other() {
+fn moving_a_character_between_two_parts_changes_the_derived_id() {
     assert_ne!(
         derived_event_id("ab", "c", b"{}"),
         derived_event_id("a", "bc", b"{}")
@@ -276,9 +276,9 @@ fn the_parts_of_an_id_cannot_run_into_each_other() {
     );
 }
 
-/// An id that changes with a release would make one fact two: these values are part of the wire format.
+/// These values are part of the wire format: a release that changes them would duplicate events.
 #[test]
-fn the_ids_stay_what_they_are_from_release_to_release() {
+fn derived_ids_never_change() {
     let derived = derived_event_id(EXCHANGE, KEY, br#"{"orderId":"o-1"}"#);
     assert_eq!(derived.to_string(), "fa890456-c3cb-52ea-a727-e34956361ed9");
     let returned = returned_event_id("0193-a", QUEUE, "payment.settled", 0);
