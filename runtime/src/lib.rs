@@ -61,8 +61,8 @@ pub use event::decode::DecodeError;
 pub use event::descriptor::EventDescriptor;
 pub use event::payload::{Payload, Unpublishable};
 pub use event::{AnyEvent, DomainEvent, Event, EventFamily, Metadata};
-pub use handler::HandlerDescriptor;
 pub use handler::delivery::Delivery;
+pub use handler::descriptor::HandlerDescriptor;
 pub use handler::error::{HandlerError, HandlerVerdict};
 #[cfg(feature = "runtime")]
 pub use handler::extract::Shutdown;

@@ -7,7 +7,8 @@ use syn::spanned::Spanned as _;
 
 use super::tokens::{carriers, literal, rust_path};
 use crate::grammar::routing::Word;
-use crate::model::event::{Event, FieldPath};
+use crate::model::event::Event;
+use crate::model::field_path::FieldPath;
 
 pub(crate) fn event(event: &Event) -> TokenStream {
     let Event {

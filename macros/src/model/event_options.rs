@@ -6,7 +6,7 @@ use syn::parse::ParseStream;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Expr, Lit, Member, Meta, Path, Token};
 
-use super::event::FieldPath;
+use super::field_path::FieldPath;
 use super::options::{self, Options, Text};
 use super::root::Root;
 use crate::errors::Errors;

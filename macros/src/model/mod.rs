@@ -3,6 +3,7 @@
 pub(crate) mod event;
 pub(crate) mod event_options;
 pub(crate) mod family;
+pub(crate) mod field_path;
 pub(crate) mod handler;
 pub(crate) mod list;
 pub(crate) mod options;

@@ -14,8 +14,8 @@ use crate::consume::bound_handler::HandlerCall;
 use crate::consume::middleware::{Next, middleware};
 use crate::consume::outcome::Outcome;
 use crate::error::Result;
-use crate::handler::HandlerList;
 use crate::handler::delivery::Delivery;
+use crate::handler::list::HandlerList;
 
 /// A service with its handlers.
 ///

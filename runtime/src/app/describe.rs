@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::event::descriptor::EventDescriptor;
-use crate::handler::HandlerDescriptor;
+use crate::handler::descriptor::HandlerDescriptor;
 use crate::rungs::duration_text;
 use crate::topology::Plan;
 

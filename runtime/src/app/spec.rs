@@ -8,7 +8,7 @@ use crate::app::describe::{Description, HandlerDescription, Permissions, Retired
 use crate::app::retired::Retired;
 use crate::consume::bound_handler::{BoundHandler, HandlerCall};
 use crate::consume::middleware::Middleware;
-use crate::handler::HandlerDescriptor;
+use crate::handler::descriptor::HandlerDescriptor;
 use crate::retry;
 use crate::topology::{Names, Plan};
 

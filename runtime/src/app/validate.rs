@@ -6,7 +6,7 @@ use crate::app::retired::Retired;
 use crate::app::spec::{AppSpec, RegisteredHandler, patterns_of};
 use crate::error::{Result, StartError};
 use crate::event::descriptor::EventDescriptor;
-use crate::handler::HandlerDescriptor;
+use crate::handler::descriptor::HandlerDescriptor;
 use crate::message::topic;
 use crate::topology::Names;
 

@@ -17,7 +17,7 @@ use crate::bus::unconfirmed::Unconfirmed;
 use crate::context::current::Context;
 use crate::context::trace::TraceContext;
 use crate::error::{PublishError, PublishFault, Result};
-use crate::event::payload::{self, Name, Payload, Prepared, Unpublishable};
+use crate::event::payload::{self, EventName, Payload, Prepared, Unpublishable};
 use crate::message::Message;
 use crate::message::headers::Headers;
 use crate::message::timestamp::Timestamp;
@@ -272,7 +272,7 @@ impl Bus {
 
 /// An event as JSON, or why it cannot be encoded.
 pub(super) struct EncodedEvent {
-    name: Name,
+    name: EventName,
     prepared: Result<Prepared, Unpublishable>,
 }
 
@@ -287,7 +287,7 @@ impl EncodedEvent {
 
 /// An event in its envelope.
 pub(super) struct OutgoingEvent {
-    name: Name,
+    name: EventName,
     event_id: String,
     pub(super) publish: OutgoingPublish,
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::event::descriptor::EventDescriptor;
 use crate::handler::delivery::Delivery;
-use crate::handler::{HandlerDescriptor, HandlerFuture};
+use crate::handler::descriptor::HandlerDescriptor;
+use crate::handler::list::HandlerFuture;
 use crate::message::topic;
 use crate::retry;
 use crate::telemetry::HandlerMetrics;

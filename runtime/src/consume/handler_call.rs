@@ -9,8 +9,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use crate::context::Context;
-use crate::handler::Failure;
 use crate::handler::delivery::Delivery;
+use crate::handler::failure::Failure;
 
 use super::bound_handler::BoundHandler;
 use super::middleware::Next;

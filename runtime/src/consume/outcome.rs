@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::event::decode::DecodeError;
 use crate::event::payload::Unpublishable;
-use crate::handler::Failure;
 use crate::handler::error::{HandlerError, Verdict};
 use crate::handler::extract::Rejection;
+use crate::handler::failure::Failure;
 use crate::handler::returns::Returned;
 use crate::message::reason::Reason;
 use crate::retry::{rung_after, rung_at_least};
@@ -124,8 +124,8 @@ impl Outcome {
         let dead = |reason, error| Self(OutcomeKind::DeadLetter { reason, error });
         match ending {
             DeliveryResult::Returned(Returned {
-                fault: Some(fault), ..
-            }) => dead(Reason::Unpublishable, Box::new(ReturnedUnpublishable(fault))),
+                error: Some(error), ..
+            }) => dead(Reason::Unpublishable, Box::new(ReturnedUnpublishable(error))),
             DeliveryResult::Returned(returned) => Self(OutcomeKind::Done(returned)),
             DeliveryResult::Failed(error) => match error.verdict() {
                 Verdict::Retry => retry(Reason::Failed, error.into_inner(), None),

@@ -1,45 +1,46 @@
-//! The typed half of reading: from an envelope's raw data to the event a handler asked for, upcasting on the way.
+//! Decoding: from the JSON data of an envelope to a typed event, with upcasts of older versions.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::event::{AnyEvent, DomainEvent, Metadata};
+use super::DomainEvent;
+use super::metadata::Metadata;
 
-/// Why an envelope's data is not the event that was asked for.
+/// The error when an event cannot be decoded as the requested type.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The data does not fit the type.
     Malformed {
-        /// Where in the data, as in `lines[2].price`.
+        /// The place in the data, such as `lines[2].price`.
         path: String,
-        /// What is wrong there.
+        /// The error of serde.
         source: serde_json::Error,
     },
-    /// The event is of a newer version than this service knows.
+    /// The event has a newer version than this service knows.
     NewerVersion {
-        /// The version that came.
+        /// The version of the event.
         found: u32,
-        /// The newest version known here.
+        /// The newest version that this service knows.
         known: u32,
     },
-    /// The event is of an older version, and no `upcast_from` leads there.
+    /// The event has an older version, and no `upcast_from` names that version.
     UnknownVersion {
-        /// The version that came.
+        /// The version of the event.
         found: u32,
     },
     /// The upcast of an older version failed.
     Upcast {
-        /// The version that came.
+        /// The version of the event.
         found: u32,
-        /// What the `TryFrom` said.
+        /// The error of `TryFrom`.
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// The event is of another type.
+    /// The event has another type.
     WrongType {
-        /// The type that came.
+        /// The type of the event.
         found: String,
     },
 }
@@ -74,7 +75,7 @@ impl StdError for DecodeError {
     }
 }
 
-/// Decodes the event `E` from an envelope's metadata and data.
+/// Decodes the data of an envelope as the event `E`.
 pub(crate) fn event<E: DomainEvent>(metadata: &Metadata, data: &str) -> Result<E, DecodeError> {
     if metadata.event_type != E::TYPE {
         return Err(DecodeError::WrongType {
@@ -84,7 +85,7 @@ pub(crate) fn event<E: DomainEvent>(metadata: &Metadata, data: &str) -> Result<E
     version::<E>(metadata.version, data)
 }
 
-/// Decodes `data`, written as version `version`, as the event `E`.
+/// Decodes `data` of version `version` as the event `E`.
 pub(crate) fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, DecodeError> {
     match version.cmp(&E::VERSION) {
         std::cmp::Ordering::Equal => json(data),
@@ -98,26 +99,18 @@ pub(crate) fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, Dec
     }
 }
 
-/// Decodes `data`, written as version `found`, as the event `E` that `upcast_from = E` names.
+/// Decodes `data` of version `found` as the older event `E`, before an upcast.
 pub(crate) fn older<E: DomainEvent>(found: u32, data: &str) -> Result<E, DecodeError> {
     version::<E>(found, data).map_err(|error| match error {
-        // A gap in the chain, such as v3 upcast from v1 alone when v2 comes: newer than v1, and yet not unknown future.
+        // A gap in the chain: v3 is upcast from v1, and the data is v2. It is newer than v1 and still no newer version for v3.
         DecodeError::NewerVersion { found, .. } => DecodeError::UnknownVersion { found },
         other => other,
     })
 }
 
-/// The answer of a family none of whose variants is the event.
-#[doc(hidden)]
-pub fn wrong_type<T>(event: &AnyEvent) -> Result<T, DecodeError> {
-    Err(DecodeError::WrongType {
-        found: event.event_type().to_owned(),
-    })
-}
-
 fn json<T: DeserializeOwned>(data: &str) -> Result<T, DecodeError> {
     serde_json::from_str(data).map_err(|first| {
-        // Tracking the path costs time, so it is done only once the plain way has failed.
+        // Tracking the path is slow, so it runs only after an error.
         let deserializer = &mut serde_json::Deserializer::from_str(data);
         match serde_path_to_error::deserialize::<_, T>(deserializer) {
             Err(error) => {

@@ -1,14 +1,16 @@
-//! What is known of an event type at compile time: name, version, key, schemas, words of its author.
+//! The descriptor of an event type: everything that is known at compile time.
 
 use std::fmt;
 
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 
-use crate::event::DomainEvent;
-use crate::event::schema;
+use super::DomainEvent;
+#[cfg(feature = "contracts")]
+use super::introspect::Introspect;
+use super::schema;
 
-/// Everything that is known of one version of an event type without an event at hand.
+/// One version of an event type: names, routing key, description and schemas.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, EventDescriptor};
@@ -33,7 +35,7 @@ pub struct EventDescriptor {
     older: Option<&'static EventDescriptor>,
     schema: fn(&mut SchemaGenerator) -> Schema,
     #[cfg(feature = "contracts")]
-    probe: crate::event::introspect::Probe,
+    introspect: Introspect,
 }
 
 impl EventDescriptor {
@@ -50,7 +52,7 @@ impl EventDescriptor {
             older: E::OLDER,
             schema: SchemaGenerator::subschema_for::<E>,
             #[cfg(feature = "contracts")]
-            probe: crate::event::introspect::Probe::of::<E>(),
+            introspect: Introspect::of::<E>(),
         }
     }
 
@@ -59,22 +61,22 @@ impl EventDescriptor {
         self.event_type
     }
 
-    /// The version; 1 unless said otherwise.
+    /// The version; 1 by default.
     pub const fn version(&self) -> u32 {
         self.version
     }
 
-    /// The routing key as it was written, with its `{field}`s.
+    /// The routing key as the attribute has it, with its `{field}`s.
     pub const fn routing_key(&self) -> &'static str {
         self.routing_key
     }
 
-    /// The pattern of every routing key the event can have: `*` in place of each `{field}`.
+    /// The pattern that matches every routing key of the event: `*` in place of each `{field}`.
     pub const fn key_pattern(&self) -> &'static str {
         self.key_pattern
     }
 
-    /// The Rust type with its module, as in `shop::events::OrderCreated`.
+    /// The path of the Rust type, such as `shop::events::OrderCreated`.
     pub const fn rust_type(&self) -> &'static str {
         self.rust_type
     }
@@ -84,7 +86,7 @@ impl EventDescriptor {
         self.description
     }
 
-    /// The note of `#[deprecated]`; empty when it has none, absent when the event is not deprecated.
+    /// The note of `#[deprecated]`; empty for an attribute without a note, `None` without the attribute.
     pub const fn deprecated(&self) -> Option<&'static str> {
         self.deprecated
     }
@@ -94,30 +96,30 @@ impl EventDescriptor {
         self.older
     }
 
-    /// The JSON Schema (2020-12) of what this service writes.
+    /// The JSON Schema (2020-12) of the data that this service writes.
     pub fn writer_schema(&self) -> Schema {
-        schema::root(self, SchemaSettings::draft2020_12().for_serialize())
+        schema::root(self.schema, SchemaSettings::draft2020_12().for_serialize())
     }
 
-    /// The JSON Schema (2020-12) of what this service accepts.
+    /// The JSON Schema (2020-12) of the data that this service accepts.
     pub fn reader_schema(&self) -> Schema {
-        schema::root(self, SchemaSettings::draft2020_12().for_deserialize())
+        schema::root(self.schema, SchemaSettings::draft2020_12().for_deserialize())
     }
 
-    /// The schema as `generator` makes it: a reference into its definitions, as that of any other type.
+    /// The schema from `generator`: a reference to one of its definitions, as for any other type.
     #[doc(hidden)]
     pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         (self.schema)(generator)
     }
 
-    /// What the contract of this event asks of its type.
+    /// The functions with which `tidings-contracts` inspects the type.
     #[cfg(feature = "contracts")]
     #[doc(hidden)]
-    pub const fn probe(&self) -> crate::event::introspect::Probe {
-        self.probe
+    pub const fn introspect(&self) -> Introspect {
+        self.introspect
     }
 
-    /// This version and every older one it is upcast from, newest first.
+    /// This version and every older version in the chain of upcasts, newest first.
     pub fn versions(&self) -> impl Iterator<Item = &EventDescriptor> {
         std::iter::successors(Some(self), |newer| newer.older)
     }
@@ -129,13 +131,13 @@ impl fmt::Debug for EventDescriptor {
     }
 }
 
-/// The event types that a handler takes or returns: a tree, since constants of generic types cannot be joined.
+/// The event types that a handler takes or returns. It is a tree, because constants of generic types cannot be concatenated.
 #[derive(Debug, Clone, Copy)]
 #[doc(hidden)]
 pub enum EventSet {
-    /// Leaves.
+    /// A leaf.
     Events(&'static [EventDescriptor]),
-    /// Branches.
+    /// A branch.
     Sets(&'static [EventSet]),
 }
 
@@ -143,8 +145,7 @@ impl EventSet {
     /// No event.
     pub const NONE: Self = Self::Events(&[]);
 
-    /// Those of an event whose attribute is wrong: one whose type is empty, which the proofs pass over, and whose pattern
-    /// meets every other.
+    /// The events of a stub: one event with an empty type, which the proofs skip, and a pattern that overlaps with every other.
     pub const STUB: Self = Self::Events(&[EventDescriptor {
         event_type: "",
         version: 1,
@@ -156,10 +157,10 @@ impl EventSet {
         older: None,
         schema: SchemaGenerator::subschema_for::<()>,
         #[cfg(feature = "contracts")]
-        probe: crate::event::introspect::Probe::STUB,
+        introspect: Introspect::STUB,
     }]);
 
-    /// Every event of the tree, from left to right.
+    /// The events of the tree, from left to right.
     pub fn iter(&self) -> impl Iterator<Item = &'static EventDescriptor> {
         let mut found = Vec::new();
         self.collect_into(&mut found);

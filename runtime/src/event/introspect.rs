@@ -1,22 +1,22 @@
-//! What `tidings-contracts` asks of an event type, beyond what its descriptor says: nothing that a service needs to run.
+//! What `tidings-contracts` needs to know about an event type beyond its descriptor. A running service does not use it.
 
 use std::fmt;
 
-use crate::event::DomainEvent;
-use crate::event::decode::{self, DecodeError};
+use super::DomainEvent;
+use super::decode::{self, DecodeError};
 
-/// An event type as it decodes and encodes, its Rust type forgotten.
+/// The decoder and the encoder of an event type, with the Rust type erased.
 #[derive(Clone, Copy)]
-pub struct Probe {
+pub struct Introspect {
     /// The example of `#[event(example = ..)]` as JSON.
     pub example: fn() -> Option<serde_json::Result<String>>,
     /// Decodes `data` of a version as the event, upcasts included, and encodes it again.
     pub rewrite: fn(u32, &str) -> Result<serde_json::Result<String>, DecodeError>,
-    /// Has the type take itself from a deserializer that watches it.
+    /// Deserializes the type from a deserializer that records what the type asks for.
     pub watch: fn(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error>,
 }
 
-impl Probe {
+impl Introspect {
     pub(crate) const STUB: Self = Self {
         example: || None,
         rewrite: |_, _| Ok(Ok(String::new())),
@@ -35,8 +35,8 @@ impl Probe {
     }
 }
 
-impl fmt::Debug for Probe {
+impl fmt::Debug for Introspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe").finish_non_exhaustive()
+        f.debug_struct("Introspect").finish_non_exhaustive()
     }
 }

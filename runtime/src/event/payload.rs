@@ -1,29 +1,32 @@
-//! What can be published: an event, or a family of them.
+//! Payloads: the types that can be published, and their encoding.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::event::{AnyEvent, DomainEvent, EventFamily, EventVisitor};
+use super::DomainEvent;
+use super::any::AnyEvent;
+use super::derive::EventVisitor;
+use super::family::EventFamily;
 use crate::message::routing_key::RoutingKeyError;
 #[cfg(feature = "runtime")]
 use crate::telemetry::EventLabels;
 
-/// An event or a family: what a bus publishes. The derive implements it.
+/// An event or a family, which a bus can publish. The derive implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be published: it is neither an event nor a family of events",
     note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] with #[event(type = \"…\")]"
 )]
 pub trait Payload: Send + Sync + Sized + 'static {
-    /// [`SingleEvent`] or [`FamilyOfEvents`]; it does the work, so that the derive emits no body.
+    /// [`SingleEvent`] or [`FamilyOfEvents`]. The kind does the work, so that derived code has no bodies.
     #[doc(hidden)]
     type Kind: PayloadKind<Self>;
 }
 
-/// How an event or a family hands out the event inside.
+/// The access to the event inside an event or a family.
 #[doc(hidden)]
 pub trait PayloadKind<T> {
-    /// Hands the event to the visitor.
+    /// Passes the event to the visitor.
     fn visit<V: EventVisitor>(payload: &T, visitor: V) -> V::Output;
 }
 
@@ -67,29 +70,29 @@ impl PayloadKind<AnyEvent> for Untyped {
     }
 }
 
-/// What an event says of itself.
-pub(crate) struct About {
+/// The facts about an event that its metadata repeats.
+pub(crate) struct EventFacts {
     pub(crate) event_type: Cow<'static, str>,
     pub(crate) version: u32,
     pub(crate) aggregate_id: String,
 }
 
-pub(crate) fn describe<T: Payload>(payload: &T) -> About {
+pub(crate) fn describe<T: Payload>(payload: &T) -> EventFacts {
     struct Describe;
     impl EventVisitor for Describe {
-        type Output = About;
+        type Output = EventFacts;
 
-        fn event<E: DomainEvent>(self, event: &E) -> About {
-            About {
+        fn event<E: DomainEvent>(self, event: &E) -> EventFacts {
+            EventFacts {
                 event_type: E::TYPE.into(),
                 version: E::VERSION,
                 aggregate_id: event.aggregate_id(),
             }
         }
 
-        fn other(self, event: &AnyEvent) -> About {
+        fn other(self, event: &AnyEvent) -> EventFacts {
             let known = event.metadata();
-            About {
+            EventFacts {
                 event_type: known.event_type.clone().into(),
                 version: known.version,
                 aggregate_id: known.aggregate_id.clone(),
@@ -99,9 +102,9 @@ pub(crate) fn describe<T: Payload>(payload: &T) -> About {
     T::Kind::visit(payload, Describe)
 }
 
-/// What the event inside is called, on the wire and where publishes are counted.
+/// The type of the event inside, and its metric labels.
 #[cfg(feature = "runtime")]
-pub(crate) struct Name {
+pub(crate) struct EventName {
     pub(crate) event_type: Cow<'static, str>,
     pub(crate) labels: EventLabels,
 }
@@ -115,31 +118,31 @@ impl<E: DomainEvent> DeclaredLabels<E> {
     const LABELS: &'static [metrics::Label] = &[EventLabels::label(E::TYPE)];
 }
 
-/// The name of the event inside, whether or not it can be encoded.
+/// The name of the event inside, even if the event cannot be encoded.
 #[cfg(feature = "runtime")]
-pub(crate) fn name<T: Payload>(payload: &T) -> Name {
-    struct Names;
-    impl EventVisitor for Names {
-        type Output = Name;
+pub(crate) fn name<T: Payload>(payload: &T) -> EventName {
+    struct ReadName;
+    impl EventVisitor for ReadName {
+        type Output = EventName;
 
-        fn event<E: DomainEvent>(self, _: &E) -> Name {
-            Name {
+        fn event<E: DomainEvent>(self, _: &E) -> EventName {
+            EventName {
                 event_type: E::TYPE.into(),
                 labels: EventLabels::declared(DeclaredLabels::<E>::LABELS),
             }
         }
 
-        fn other(self, event: &AnyEvent) -> Name {
-            Name {
+        fn other(self, event: &AnyEvent) -> EventName {
+            EventName {
                 event_type: event.event_type().to_owned().into(),
                 labels: EventLabels::undeclared(),
             }
         }
     }
-    T::Kind::visit(payload, Names)
+    T::Kind::visit(payload, ReadName)
 }
 
-/// An event ready to be put into an envelope: everything but the metadata that the moment of publishing gives.
+/// An encoded event, ready for its envelope. Only the metadata of the moment of publishing is missing.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
     pub(crate) event_type: Cow<'static, str>,
@@ -150,45 +153,45 @@ pub(crate) struct Prepared {
     pub(crate) data: Vec<u8>,
 }
 
-/// Why an event cannot be put on the wire, however often it is tried.
+/// The error when an event can never be published, however often the publish is repeated.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Unpublishable {
-    /// A field breaks its routing key.
+    /// A field is no valid word of the routing key.
     RoutingKey(RoutingKeyError),
     /// Its own `Serialize` failed.
     Serialize(serde_json::Error),
-    /// It is larger than the bus allows.
+    /// The body is larger than the limit of the bus.
     TooLarge {
         /// The size of the body in bytes.
         bytes: usize,
-        /// The most that the bus allows.
+        /// The limit in bytes, set by [`BusBuilder::max_body_bytes`](crate::BusBuilder::max_body_bytes).
         limit: usize,
     },
-    /// Its JSON is nested deeper than the bus allows.
+    /// The JSON is nested deeper than the limit.
     TooDeep {
-        /// The most levels that the bus allows.
+        /// The limit in levels.
         limit: usize,
     },
-    /// One of its headers is not the user's to set: the runtime's own (`tidings-*`), the trace's, or one that the
-    /// broker acts on (`CC`, `BCC`, `x-death`) or by which a reader takes the body for a CloudEvent.
+    /// A header is reserved: for the runtime (`tidings-*`), for the trace context, for the broker (`CC`, `BCC`, `x-death`), or
+    /// for CloudEvents, as which readers would take the body.
     ReservedHeader {
         /// The header's name.
         name: String,
     },
-    /// The name of one of its headers is empty, or longer than the 255 bytes that AMQP can carry.
+    /// The name of a header is empty, or longer than the 255 bytes that AMQP allows.
     HeaderName {
         /// The header's name.
         name: String,
     },
-    /// Its headers do not fit into one AMQP frame.
+    /// The headers do not fit into one AMQP frame.
     HeadersTooLarge {
         /// The size of the headers in bytes.
         bytes: usize,
-        /// The most that fits.
+        /// The size that fits, in bytes.
         limit: usize,
     },
-    /// The broker takes no such message, larger than its own limit, say; in its words.
+    /// The broker refuses the message for a permanent reason, such as its own size limit. The text is the broker's.
     Unacceptable(String),
 }
 
@@ -244,7 +247,7 @@ impl std::error::Error for Unpublishable {
 /// Encodes the event inside `payload`.
 ///
 /// # Errors
-/// When its routing key or its JSON cannot be made.
+/// When the routing key or the JSON cannot be made.
 pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable> {
     struct Prepare;
     impl EventVisitor for Prepare {
@@ -274,7 +277,7 @@ pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable
     T::Kind::visit(payload, Prepare)
 }
 
-/// Most events fit into so many bytes; the buffer of a larger one grows.
+/// The initial size of the JSON buffer, which holds most events without growing.
 const DATA_BYTES: usize = 512;
 
 fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {

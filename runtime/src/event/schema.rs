@@ -1,20 +1,21 @@
-//! The schema of an event as a document of its own.
+//! The JSON Schema of an event as a document of its own.
 
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
-use crate::event::descriptor::EventDescriptor;
-
-/// The schema of `event` with all that it refers to.
+/// Generates a schema with all its definitions.
 ///
-/// Not by `into_root_schema_for`: it lets a recursive type refer to `#`, which means another thing as soon as the schema
-/// lies in a larger document, and by which no tool can name the type.
-pub(crate) fn root(event: &EventDescriptor, settings: SchemaSettings) -> Schema {
+/// `into_root_schema_for` would make a recursive type refer to `#`. That reference changes its meaning when the schema
+/// becomes part of a larger document, and gives tools no name for the type.
+pub(crate) fn root(
+    subschema: impl FnOnce(&mut SchemaGenerator) -> Schema,
+    settings: SchemaSettings,
+) -> Schema {
     let meta_schema = settings.meta_schema.clone();
     let mut generator = settings.into_generator();
-    let schema = event.schema(&mut generator);
-    let definitions = definitions(&mut generator);
+    let schema = subschema(&mut generator);
+    let definitions = generator.take_definitions(true);
     let mut schema = document(schema, definitions);
     if let Some(meta_schema) = meta_schema {
         schema.insert("$schema".to_owned(), meta_schema.into_owned().into());
@@ -22,11 +23,7 @@ pub(crate) fn root(event: &EventDescriptor, settings: SchemaSettings) -> Schema 
     schema
 }
 
-fn definitions(generator: &mut SchemaGenerator) -> Map<String, Value> {
-    generator.take_definitions(true)
-}
-
-/// `schema` with its definitions: itself in place of the reference to it, unless it refers to itself.
+/// Adds the definitions to `schema`. A reference to a definition is replaced by that definition, unless it is recursive.
 #[doc(hidden)]
 pub fn document(schema: Schema, mut definitions: Map<String, Value>) -> Schema {
     let name = schema
@@ -39,7 +36,7 @@ pub fn document(schema: Schema, mut definitions: Map<String, Value>) -> Schema {
         let reference = Value::String(format!("#/$defs/{name}"));
         let is_recursive = definitions
             .values()
-            .any(|definition| refers(definition, &reference));
+            .any(|definition| contains_reference(definition, &reference));
         if !is_recursive && let Some(Value::Object(definition)) = definitions.remove(&name) {
             document = definition.into();
         }
@@ -51,12 +48,13 @@ pub fn document(schema: Schema, mut definitions: Map<String, Value>) -> Schema {
     document
 }
 
-fn refers(value: &Value, reference: &Value) -> bool {
+fn contains_reference(value: &Value, reference: &Value) -> bool {
     match value {
         Value::Object(object) => {
-            object.get("$ref") == Some(reference) || object.values().any(|value| refers(value, reference))
+            object.get("$ref") == Some(reference)
+                || object.values().any(|value| contains_reference(value, reference))
         }
-        Value::Array(array) => array.iter().any(|value| refers(value, reference)),
+        Value::Array(array) => array.iter().any(|value| contains_reference(value, reference)),
         _ => false,
     }
 }

@@ -1,8 +1,8 @@
-//! What a handler's error asks for, read off the value it returned before its type is erased.
+//! The verdict of a handler's error, found before the type of the error is erased.
 //!
-//! An error that has become a box hides its own type when it was an `anyhow::Error`, so generated code looks at the
+//! An `anyhow::Error` that was converted into a box hides the type of its first error, so generated code inspects the
 //! concrete value. It calls `(&&&&&Classify(&returned)).verdict(..)`: rustc takes the first of the traits below that
-//! fits, from the most references to the fewest
+//! applies, from the most references to the fewest
 //! (<https://github.com/dtolnay/case-studies/blob/master/autoref-specialization/README.md>).
 
 use std::error::Error as StdError;
@@ -10,17 +10,17 @@ use std::ops::Deref;
 
 use crate::handler::error::{self, HandlerError, Verdict};
 
-/// Whether an error of the chain is of the type that `reject_on` names.
+/// Whether an error has a type that `reject_on` names.
 pub type IsOfType = fn(&(dyn StdError + 'static)) -> bool;
 
-/// What `reject_on` can name.
+/// A type that `reject_on` can name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be looked for by `reject_on`: it is not an error",
     label = "not an error",
     note = "name a type that implements `std::error::Error`; of an enum, name the enum or what is in its `source`"
 )]
 pub trait RejectedError {
-    /// Whether `error` is of this type.
+    /// Whether `error` has this type.
     fn is(error: &(dyn StdError + 'static)) -> bool;
 }
 
@@ -31,11 +31,11 @@ impl<E: StdError + 'static> RejectedError for E {
     }
 }
 
-/// What a handler returned.
+/// The return value of a handler.
 #[derive(Debug)]
 pub struct Classify<'a, R>(pub &'a R);
 
-/// `Result<_, HandlerError>`: its verdict stands, and `reject_on` speaks where it has none.
+/// `Result<_, HandlerError>`: its verdict, or that of `reject_on` when it has none.
 pub trait OfHandlerError {
     #[allow(missing_docs)]
     fn verdict(&self, rejects: &[IsOfType]) -> Option<Verdict>;
@@ -51,7 +51,7 @@ impl<T> OfHandlerError for &&&&Classify<'_, Result<T, HandlerError>> {
     }
 }
 
-/// `Result<_, Box<E>>` and its like: the box is an error too, but one whose own type is only the box.
+/// `Result<_, Box<E>>` and other pointers: the box is an error too, but `reject_on` names the type inside.
 pub trait OfPointer {
     #[allow(missing_docs)]
     fn verdict(&self, rejects: &[IsOfType]) -> Option<Verdict>;
@@ -67,7 +67,7 @@ where
     }
 }
 
-/// `Result<_, E>` of a standard error.
+/// `Result<_, E>` with a standard error.
 pub trait OfError {
     #[allow(missing_docs)]
     fn verdict(&self, rejects: &[IsOfType]) -> Option<Verdict>;
@@ -79,7 +79,7 @@ impl<T, E: StdError + 'static> OfError for &&Classify<'_, Result<T, E>> {
     }
 }
 
-/// `anyhow::Error`, `Box<dyn Error + Send + Sync>` and their like.
+/// `anyhow::Error`, `Box<dyn Error + Send + Sync>` and other erased errors.
 pub trait OfErased {
     #[allow(missing_docs)]
     fn verdict(&self, rejects: &[IsOfType]) -> Option<Verdict>;
@@ -91,7 +91,7 @@ impl<T, E: AsRef<dyn StdError + Send + Sync>> OfErased for &Classify<'_, Result<
     }
 }
 
-/// Everything else: no error, or a text.
+/// Every other return value: without an error, or with a string as error.
 pub trait OfAnything {
     #[allow(missing_docs)]
     fn verdict(&self, rejects: &[IsOfType]) -> Option<Verdict>;
@@ -103,7 +103,7 @@ impl<R> OfAnything for Classify<'_, R> {
     }
 }
 
-// A verdict that somebody spelled out in code outranks the attribute.
+/// A verdict in the code takes precedence over the attribute.
 fn classify(error: &(dyn StdError + 'static), rejects: &[IsOfType]) -> Option<Verdict> {
     error::find_verdict(error).or_else(|| {
         error::chain(error)

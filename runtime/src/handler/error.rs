@@ -1,4 +1,4 @@
-//! A handler's error: what went wrong, and whether the delivery is tried again.
+//! The error of a handler: what went wrong, and whether the delivery is retried.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::time::Duration;
 /// Any error that can be sent to another thread.
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Why a handler gave up on a delivery, and what is to become of it.
+/// The error of a handler, and whether its delivery is retried.
 ///
-/// Any error turns into one through `?` and is retried. [`reject`](Self::reject) dead-letters at once,
-/// [`retry_after`](Self::retry_after) names the delay.
+/// `?` turns any error into a `HandlerError` that retries. [`reject`](Self::reject) dead-letters the delivery at once, and
+/// [`retry_after`](Self::retry_after) asks for a delay.
 ///
 /// ```
 /// use tidings::HandlerError;
@@ -29,20 +29,20 @@ pub struct HandlerError {
     error: BoxError,
 }
 
-/// What the handler wants done with the delivery.
+/// What the error asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum Verdict {
-    /// The next rung.
+    /// A retry after the next rung.
     Retry,
-    /// The next rung that is not shorter.
+    /// A retry after the shortest rung of at least this delay.
     RetryAfter(Duration),
-    /// No further attempt.
+    /// A dead letter.
     Reject,
 }
 
 impl HandlerError {
-    /// Tries the delivery again on the handler's next rung: what every other error means too.
+    /// Retries the delivery after the handler's next delay, as every error without a verdict does.
     pub fn retry(error: impl Into<BoxError>) -> Self {
         Self {
             verdict: Verdict::Retry,
@@ -50,8 +50,8 @@ impl HandlerError {
         }
     }
 
-    /// Tries the delivery again no sooner than `delay` from now; the delay is rounded up to the next rung.
-    /// The attempt counts.
+    /// Retries the delivery after `delay`, which is rounded up to the next rung (see the option `retry`). The attempt counts
+    /// towards the maximum.
     pub fn retry_after(delay: Duration, error: impl Into<BoxError>) -> Self {
         Self {
             verdict: Verdict::RetryAfter(delay),
@@ -59,7 +59,7 @@ impl HandlerError {
         }
     }
 
-    /// Dead-letters the delivery at once: no retry can help.
+    /// Dead-letters the delivery at once, because no retry can help.
     pub fn reject(error: impl Into<BoxError>) -> Self {
         Self {
             verdict: Verdict::Reject,
@@ -72,7 +72,7 @@ impl HandlerError {
         self.verdict == Verdict::Reject
     }
 
-    /// The delay that was asked for.
+    /// The delay of [`retry_after`](Self::retry_after).
     pub fn delay(&self) -> Option<Duration> {
         match self.verdict {
             Verdict::RetryAfter(delay) => Some(delay),
@@ -85,8 +85,8 @@ impl HandlerError {
         self.error.as_ref()
     }
 
-    /// Turns it into a standard error, for code whose errors must be one (anyhow's). However deep it ends up in a
-    /// chain of sources, the runtime finds it again and does as it says.
+    /// Turns it into a standard error, for code that requires one, such as code with anyhow. The runtime finds the verdict
+    /// again anywhere in the chain of sources.
     ///
     /// ```
     /// # use tidings::HandlerError;
@@ -112,7 +112,6 @@ impl HandlerError {
     }
 }
 
-// It shows what the error inside shows: a verdict is for the runtime, the text for people.
 impl fmt::Debug for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerError")
@@ -128,7 +127,7 @@ impl fmt::Display for HandlerError {
     }
 }
 
-// HandlerError itself is no std error: this blanket takes every error there is, and would conflict with it.
+// `HandlerError` does not implement `std::error::Error`: that impl would conflict with this one.
 impl<E: Into<BoxError>> From<E> for HandlerError {
     fn from(error: E) -> Self {
         let error = error.into();
@@ -153,11 +152,11 @@ impl StdError for HandlerVerdict {
     }
 }
 
-/// The verdict of the first carrier in the chain.
+/// The verdict of the first [`HandlerVerdict`] in the chain.
 pub(crate) fn find_verdict(error: &(dyn StdError + 'static)) -> Option<Verdict> {
     chain(error)
         .find_map(|error| error.downcast_ref::<HandlerVerdict>())
-        .map(|carrier| carrier.0.verdict)
+        .map(|verdict| verdict.0.verdict)
 }
 
 /// The error and all its sources.
@@ -169,15 +168,15 @@ pub(crate) fn chain<'a>(
     })
 }
 
-/// What can be the error of an event handler: [`HandlerError`], or anything that turns into
-/// `Box<dyn std::error::Error + Send + Sync>`: standard errors, `anyhow::Error`, boxes, texts.
+/// A type that can be the error of an event handler: [`HandlerError`], or any type that converts into
+/// `Box<dyn std::error::Error + Send + Sync>`, such as standard errors, `anyhow::Error`, boxed errors and strings.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of an event handler",
     label = "no error",
     note = "implement `std::error::Error` for it (thiserror does), or return `tidings::HandlerError` or `anyhow::Error`"
 )]
 pub trait IntoHandlerError {
-    /// Turns it into the runtime's error.
+    /// Converts it into a [`HandlerError`].
     #[doc(hidden)]
     fn into_handler_error(self) -> HandlerError;
 }

@@ -1,11 +1,12 @@
-//! What a handler's first parameter can be: an event, an event with its metadata, a family, or any event.
+//! The first parameter of a handler: an event, an event with its metadata, a family, or any event.
 
 use crate::event::decode::{self, DecodeError};
 use crate::event::descriptor::{EventDescriptor, EventSet};
 use crate::event::{AnyEvent, DomainEvent, Event, EventFamily};
-use crate::handler::Failure;
-use crate::handler::delivery::Delivery;
 use crate::message::topic;
+
+use super::delivery::Delivery;
+use super::failure::Failure;
 
 /// The first parameter of an event handler: `T`, `Event<T>`, a family, or [`AnyEvent`].
 #[diagnostic::on_unimplemented(
@@ -14,14 +15,14 @@ use crate::message::topic;
     note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]; other parameters come after the event"
 )]
 pub trait HandlerInput: Sized + Send + 'static {
-    /// It does the work, so that the derive emits no body.
+    /// The shape does the work, so that derived code has no bodies.
     #[doc(hidden)]
     type Shape: InputShape<Self>;
 
-    // What generated code asks for, by `<T as HandlerInput>` each time: a bound of a function would say its own word
-    // beside each missing impl, and rustc merges only what is the same.
+    // Generated code names these as `<T as HandlerInput>` everywhere. rustc merges equal errors about a missing impl; a
+    // function with a bound would add a different one.
 
-    /// What it can be decoded from.
+    /// The events that it can be decoded from.
     #[doc(hidden)]
     const TAKES: Takes = Takes {
         events: Self::Shape::EVENTS,
@@ -31,50 +32,50 @@ pub trait HandlerInput: Sized + Send + 'static {
     /// Decodes the event of a delivery.
     ///
     /// # Errors
-    /// When it is not such an event.
+    /// When the event cannot be decoded.
     #[doc(hidden)]
     fn decode(delivery: &Delivery) -> Result<Self, Failure> {
         Self::Shape::decode(delivery.event()).map_err(Failure::Undecodable)
     }
 }
 
-/// The events that an input can be decoded from.
+/// The events that a handler takes.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Takes {
-    /// Those it names.
+    /// The declared events.
     pub events: EventSet,
-    /// Whether it takes events of any other type too.
+    /// Whether it takes events of every other type as well.
     pub any: bool,
 }
 
 /// How an input is decoded, and from which events.
 #[doc(hidden)]
 pub trait InputShape<T> {
-    /// The events it can be decoded from.
+    /// The events that it can be decoded from.
     const EVENTS: EventSet;
-    /// Whether it takes events of any other type too.
+    /// Whether it takes events of every other type as well.
     const ANY: bool;
     /// Decodes it.
     fn decode(event: &AnyEvent) -> Result<T, DecodeError>;
 }
 
-/// One event.
+/// The shape of a single event.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum OneEvent {}
 
-/// A family.
+/// The shape of a family.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum OneOfFamily {}
 
-/// `Event<T>`: the input `T` with its metadata.
+/// The shape of `Event<T>`.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum WithMetadata {}
 
-/// Any event.
+/// The shape of [`AnyEvent`].
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum Anything {}
@@ -128,7 +129,7 @@ impl InputShape<AnyEvent> for Anything {
     }
 }
 
-/// Whether `pattern` can match a key of one of the events, or of a version they are upcast from.
+/// Whether `pattern` can match a key of one of the events, or of a version that they are upcast from.
 pub(crate) const fn pattern_meets(pattern: &str, events: &EventSet) -> bool {
     match events {
         EventSet::Events(events) => {
@@ -154,7 +155,7 @@ pub(crate) const fn pattern_meets(pattern: &str, events: &EventSet) -> bool {
     }
 }
 
-/// Whether `pattern` can match a key of the event, or of a version it is upcast from.
+/// Whether `pattern` can match a key of the event, or of a version that it is upcast from.
 pub(crate) const fn pattern_meets_event(pattern: &str, event: &EventDescriptor) -> bool {
     let mut version = Some(event);
     while let Some(event) = version {

@@ -1,28 +1,29 @@
-//! What a handler may return: nothing, events, or a `Result` of those.
+//! The return value of a handler: nothing, events, or a `Result` of those.
 
 use crate::event::descriptor::{EventDescriptor, EventSet};
 use crate::event::payload::{self, Prepared, Unpublishable};
 use crate::event::{AnyEvent, DomainEvent, EventFamily};
-use crate::handler::Failure;
-use crate::handler::error::{HandlerError, IntoHandlerError, Verdict};
 
-/// What an event handler may return: `()`, an event or a family, an `Option`, `Vec` or tuple of those, or a `Result`
-/// of any of them. Every returned event is published before the delivery is acknowledged.
+use super::error::{HandlerError, IntoHandlerError, Verdict};
+use super::failure::Failure;
+
+/// A type that an event handler can return: `()`, an event or a family, an `Option`, `Vec` or tuple of those, or a `Result` of
+/// any of them. Returned events are published before the delivery is acknowledged.
 #[diagnostic::on_unimplemented(
     message = "an event handler cannot return `{Self}`",
     label = "neither nothing nor an event",
     note = "return (), an event, an Option, Vec or tuple of events, or a Result of those"
 )]
 pub trait IntoOutcome: Sized {
-    /// It does the work, so that the derive emits no body.
+    /// The shape does the work, so that derived code has no bodies.
     #[doc(hidden)]
     type Shape: ReturnShape<Self>;
 
-    /// The events it can yield.
+    /// The events that it can contain.
     #[doc(hidden)]
     const RETURNS: EventSet = Self::Shape::EVENTS;
 
-    /// Takes the events out of it, or its error, judged already while its type was known.
+    /// Takes out the events or the error. `verdict` is what the error asks for, found while its type was still known.
     ///
     /// # Errors
     /// The handler's own error.
@@ -41,47 +42,47 @@ pub trait IntoOutcome: Sized {
     }
 }
 
-/// How a returned value yields its events.
+/// The access to the events in a returned value.
 #[doc(hidden)]
 pub trait ReturnShape<T> {
-    /// The events it can yield.
+    /// The events that it can contain.
     const EVENTS: EventSet;
-    /// Takes the events out of it.
+    /// Takes out the events.
     ///
     /// # Errors
     /// The handler's own error.
     fn collect(value: T, returned: &mut Returned) -> Result<(), HandlerError>;
 }
 
-/// The events that a handler returned, in order, each as far encoded as it can be before it is published.
+/// The encoded events that a handler returned, in order.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Returned {
     pub(crate) events: Vec<Prepared>,
-    pub(crate) fault: Option<Unpublishable>,
+    pub(crate) error: Option<Unpublishable>,
 }
 
 impl Returned {
     fn push<T: payload::Payload>(&mut self, event: &T) {
         match payload::prepare(event) {
             Ok(prepared) => self.events.push(prepared),
-            // The first fault speaks for the delivery: it is dead-lettered, and none of its events is published.
-            Err(fault) => self.fault = self.fault.take().or(Some(fault)),
+            // The delivery is dead-lettered with the first error, and none of its events is published.
+            Err(error) => self.error = self.error.take().or(Some(error)),
         }
     }
 }
 
-/// One event.
+/// The shape of a single event.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum ReturnsEvent {}
 
-/// One of a family.
+/// The shape of a family.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum ReturnsFamily {}
 
-/// A value built of others.
+/// The shape of a value that contains other values.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum ReturnsMany {}

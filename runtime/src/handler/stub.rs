@@ -1,13 +1,14 @@
-//! What stands in for an event whose attribute is wrong, so that one mistake is one error: it compiles wherever the event
-//! would, and never runs.
+//! The stub of an event whose attribute has an error. It compiles wherever the event would, so that one mistake gives one
+//! error.
 
+use super::error::HandlerError;
+use super::input::InputShape;
+use super::returns::{ReturnShape, Returned};
+use crate::event::AnyEvent;
 use crate::event::decode::DecodeError;
+use crate::event::derive::EventVisitor;
 use crate::event::descriptor::EventSet;
 use crate::event::payload::PayloadKind;
-use crate::event::{AnyEvent, EventVisitor};
-use crate::handler::error::HandlerError;
-use crate::handler::input::InputShape;
-use crate::handler::returns::{ReturnShape, Returned};
 
 /// The kind, the input and the output of a stub.
 #[doc(hidden)]
@@ -17,7 +18,7 @@ pub enum Stub {}
 #[diagnostic::do_not_recommend]
 impl<T> PayloadKind<T> for Stub {
     fn visit<V: EventVisitor>(_: &T, _: V) -> V::Output {
-        unreachable!("a stub is beside an error")
+        unreachable!("a program with a stub does not compile")
     }
 }
 
@@ -27,7 +28,7 @@ impl<T> InputShape<T> for Stub {
     const ANY: bool = false;
 
     fn decode(_: &AnyEvent) -> Result<T, DecodeError> {
-        unreachable!("a stub is beside an error")
+        unreachable!("a program with a stub does not compile")
     }
 }
 
@@ -36,6 +37,6 @@ impl<T> ReturnShape<T> for Stub {
     const EVENTS: EventSet = EventSet::STUB;
 
     fn collect(_: T, _: &mut Returned) -> Result<(), HandlerError> {
-        unreachable!("a stub is beside an error")
+        unreachable!("a program with a stub does not compile")
     }
 }

@@ -1,23 +1,23 @@
 //! What generated code reaches into. Nothing here is for people, and none of it is stable.
 
-pub use crate::event::decode::wrong_type;
+pub use crate::event::derive::wrong_type;
+pub use crate::event::derive::{AggregateId, EventVisitor, KnownEvent, OtherEvent, UpcastFrom};
 pub use crate::event::descriptor::EventSet;
 #[cfg(feature = "contracts")]
-pub use crate::event::introspect::Probe;
+pub use crate::event::introspect::Introspect;
 pub use crate::event::payload::{FamilyOfEvents, Payload, PayloadKind, SingleEvent};
 pub use crate::event::schema::document;
-pub use crate::event::{AggregateId, EventVisitor, KnownEvent, OtherEvent, UpcastFrom};
 pub use crate::handler::classify::{
     Classify, IsOfType, OfAnything, OfErased, OfError, OfHandlerError, OfPointer, RejectedError,
 };
 pub use crate::handler::error::Verdict;
+pub use crate::handler::failure::Failure;
 pub use crate::handler::input::{HandlerInput, InputShape, OneEvent, OneOfFamily, Takes};
+pub use crate::handler::list::{
+    Branch, Handle, HandlerFuture, HandlerList, Handlers, Registered, Registration, descriptor, extract,
+};
 pub use crate::handler::returns::{IntoOutcome, ReturnShape, Returned, ReturnsEvent, ReturnsFamily};
 pub use crate::handler::stub::Stub;
-pub use crate::handler::{
-    Branch, Failure, Handle, HandlerFuture, HandlerList, Handlers, Registered, Registration, descriptor,
-    extract,
-};
 pub use crate::message::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
 
 pub mod proofs {

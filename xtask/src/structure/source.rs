@@ -111,6 +111,19 @@ impl Source {
         let mut is_public = false;
         let mut path_attribute = None;
         while let Some((token, after)) = rest.split_first() {
+            // An inner attribute, such as a `//!` comment.
+            if let [
+                TokenTree::Punct(hash),
+                TokenTree::Punct(bang),
+                TokenTree::Group(_),
+                after @ ..,
+            ] = rest
+                && hash.as_char() == '#'
+                && bang.as_char() == '!'
+            {
+                rest = after;
+                continue;
+            }
             if let [TokenTree::Punct(hash), TokenTree::Group(attribute), after @ ..] = rest
                 && hash.as_char() == '#'
             {

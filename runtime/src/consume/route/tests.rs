@@ -12,7 +12,7 @@ use crate::bus::config::Config;
 use crate::consume::bound_handler::BoundHandler;
 use crate::event::DomainEvent;
 use crate::event::descriptor::{EventDescriptor, EventSet};
-use crate::handler::HandlerDescriptor;
+use crate::handler::descriptor::HandlerDescriptor;
 use crate::handler::input::Takes;
 use crate::message::Message;
 use crate::message::headers::HeaderValue;
@@ -61,7 +61,8 @@ fn handler(
 ) -> Arc<BoundHandler> {
     let descriptor = HandlerDescriptor::new(name, name, patterns, Takes { events, any }, EventSet::NONE)
         .with_queue("ship");
-    let call = Arc::new(|_| -> crate::handler::HandlerFuture { unreachable!("routing calls no handler") });
+    let call =
+        Arc::new(|_| -> crate::handler::list::HandlerFuture { unreachable!("routing calls no handler") });
     Arc::new(BoundHandler::new(descriptor, call, Arc::new([]), 1))
 }
 
@@ -256,7 +257,7 @@ fn the_first_delivery_of_an_ordered_queue_is_a_crash_loop_at_fifteen_returns() {
         )
         .with_order();
         let call =
-            Arc::new(|_| -> crate::handler::HandlerFuture { unreachable!("routing calls no handler") });
+            Arc::new(|_| -> crate::handler::list::HandlerFuture { unreachable!("routing calls no handler") });
         Arc::new(BoundHandler::new(descriptor, call, Arc::new([]), 1))
     };
     let read = |tag, returns| {

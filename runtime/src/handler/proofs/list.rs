@@ -1,22 +1,22 @@
-//! A list of handlers or events: whose names, events and queues meet in it.
+//! Proofs of a list: no two of its handlers or events share a name, an event or a delivery.
 
-use super::contested::contested;
-use super::text::{Text, last_segment, min, same};
+use super::overlap::overlap;
+use super::text::{ConstText, last_segment, min, same};
 use crate::event::descriptor::{EventDescriptor, EventSet};
-use crate::handler::HandlerDescriptor;
+use crate::handler::descriptor::HandlerDescriptor;
 
-/// What is wrong with an entry of a list, found by one pass over all of them.
+/// The fault of an entry of a list. One pass finds the faults of all entries.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
     /// Nothing.
     None,
-    /// The handler or the event stands in the list before.
+    /// The list contains the handler or the event earlier.
     Repeated(&'static str),
-    /// Another handler before it has its name.
+    /// An earlier handler has the same name.
     SameName(&'static HandlerDescriptor, &'static HandlerDescriptor),
-    /// Another Rust type before it is the same event.
+    /// An earlier Rust type is the same event.
     SameEvent(&'static EventDescriptor, &'static EventDescriptor),
-    /// A handler before it takes the same from its queue.
+    /// An earlier handler takes the same event from the same queue.
     SameQueue(
         &'static HandlerDescriptor,
         &'static HandlerDescriptor,
@@ -25,17 +25,17 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Reports it at the caller.
+    /// Reports the fault at the caller.
     #[track_caller]
     pub const fn report(self) {
         match self {
             Self::None => {}
-            Self::Repeated(name) => Text::new()
+            Self::Repeated(name) => ConstText::new()
                 .add("`")
                 .add(name)
                 .add("` stands in this list before; remove one of the two")
                 .panic(),
-            Self::SameName(first, second) => Text::new()
+            Self::SameName(first, second) => ConstText::new()
                 .add("two handlers are named `")
                 .add(second.name())
                 .add("`: `")
@@ -45,7 +45,7 @@ impl Fault {
                 .add("`; give one another name with #[event_handler(name = \"…\")]")
                 .panic(),
             Self::SameEvent(first, second) => {
-                let text = Text::new().quoted("two events are named ", second.event_type());
+                let text = ConstText::new().quoted("two events are named ", second.event_type());
                 let text = if second.version() == 1 {
                     text
                 } else {
@@ -58,7 +58,7 @@ impl Fault {
                     .add("`; use one of the two, or give one another `type` or `version`")
                     .panic();
             }
-            Self::SameQueue(first, second, event) => Text::new()
+            Self::SameQueue(first, second, event) => ConstText::new()
                 .add("`")
                 .add(first.name())
                 .add("` and `")
@@ -71,7 +71,7 @@ impl Fault {
     }
 }
 
-/// How many events `handlers` name, older versions included.
+/// The number of events of `handlers`, including older versions.
 pub const fn count_events(handlers: &[HandlerDescriptor]) -> usize {
     let (mut count, mut at) = (0, 0);
     while at < handlers.len() {
@@ -104,14 +104,14 @@ const fn count_set(events: &EventSet) -> usize {
     count
 }
 
-/// Finds the fault of each of the `N` handlers, which name `E` events in all.
+/// Finds the fault of each of the `N` handlers, which have `E` events together.
 pub const fn handler_faults<const N: usize, const E: usize>(
     handlers: &'static [HandlerDescriptor; N],
 ) -> [Fault; N] {
     let mut faults = [Fault::None; N];
     same_names(handlers, &mut faults);
     same_queues(handlers, &mut faults);
-    let mut entries = [Entry::EMPTY; E];
+    let mut entries = [NameEntry::EMPTY; E];
     let (mut filled, mut at) = (0, 0);
     while at < N {
         filled = enter_set(&handlers[at].takes(), at, &mut entries, filled);
@@ -125,10 +125,10 @@ pub const fn handler_faults<const N: usize, const E: usize>(
 /// Finds the fault of each of the `N` events.
 pub const fn event_faults<const N: usize>(events: &'static [EventDescriptor; N]) -> [Fault; N] {
     let mut faults = [Fault::None; N];
-    let mut entries = [Entry::EMPTY; N];
+    let mut entries = [NameEntry::EMPTY; N];
     let mut at = 0;
     while at < N {
-        entries[at] = Entry::event(&events[at], at);
+        entries[at] = NameEntry::event(&events[at], at);
         at += 1;
     }
     let entries = sort(entries);
@@ -147,16 +147,16 @@ pub const fn event_faults<const N: usize>(events: &'static [EventDescriptor; N])
     faults
 }
 
-/// A name to be found twice: compared by hash first, since comparing texts pair by pair runs into the limit of
-/// constant evaluation at a few hundred.
+/// A name that may occur twice. Names are compared by hash first: a comparison of each pair of texts reaches the limit of
+/// constant evaluation at a few hundred names.
 #[derive(Clone, Copy)]
-struct Entry {
+struct NameEntry {
     hash: u64,
     position: usize,
     event: Option<&'static EventDescriptor>,
 }
 
-impl Entry {
+impl NameEntry {
     const EMPTY: Self = Self {
         hash: 0,
         position: 0,
@@ -184,14 +184,19 @@ impl Entry {
     }
 }
 
-const fn enter_set(events: &EventSet, position: usize, entries: &mut [Entry], mut filled: usize) -> usize {
+const fn enter_set(
+    events: &EventSet,
+    position: usize,
+    entries: &mut [NameEntry],
+    mut filled: usize,
+) -> usize {
     let mut at = 0;
     match *events {
         EventSet::Events(events) => {
             while at < events.len() {
                 let mut version = Some(&events[at]);
                 while let Some(event) = version {
-                    entries[filled] = Entry::event(event, position);
+                    entries[filled] = NameEntry::event(event, position);
                     filled += 1;
                     version = event.older();
                 }
@@ -208,7 +213,7 @@ const fn enter_set(events: &EventSet, position: usize, entries: &mut [Entry], mu
     filled
 }
 
-const fn same_events<const E: usize>(entries: [Entry; E], faults: &mut [Fault]) {
+const fn same_events<const E: usize>(entries: [NameEntry; E], faults: &mut [Fault]) {
     let mut at = 1;
     while at < E {
         if let (Some(first), Some(second)) = (entries[at - 1].event, entries[at].event)
@@ -225,10 +230,10 @@ const fn same_events<const E: usize>(entries: [Entry; E], faults: &mut [Fault]) 
 }
 
 const fn same_names<const N: usize>(handlers: &'static [HandlerDescriptor; N], faults: &mut [Fault; N]) {
-    let mut entries = [Entry::EMPTY; N];
+    let mut entries = [NameEntry::EMPTY; N];
     let mut at = 0;
     while at < N {
-        entries[at] = Entry::named(handlers[at].name(), at);
+        entries[at] = NameEntry::named(handlers[at].name(), at);
         at += 1;
     }
     let entries = sort(entries);
@@ -250,17 +255,17 @@ const fn same_names<const N: usize>(handlers: &'static [HandlerDescriptor; N], f
 }
 
 const fn same_queues<const N: usize>(handlers: &'static [HandlerDescriptor; N], faults: &mut [Fault; N]) {
-    let mut entries = [Entry::EMPTY; N];
+    let mut entries = [NameEntry::EMPTY; N];
     let mut at = 0;
     while at < N {
-        entries[at] = Entry::named(handlers[at].queue(), at);
+        entries[at] = NameEntry::named(handlers[at].queue(), at);
         at += 1;
     }
     let entries = sort(entries);
     let mut at = 1;
     while at < N {
         let second = &handlers[entries[at].position];
-        // Only the few handlers of one queue are compared pair by pair.
+        // Only the handlers of one queue are compared pair by pair, and they are few.
         let mut before = at;
         while before > 0 && entries[before - 1].hash == entries[at].hash {
             before -= 1;
@@ -268,7 +273,7 @@ const fn same_queues<const N: usize>(handlers: &'static [HandlerDescriptor; N], 
             if matches!(faults[entries[at].position], Fault::None)
                 && same(first.queue(), second.queue())
                 && !same(first.name(), second.name())
-                && let Some(event) = contested(first, second)
+                && let Some(event) = overlap(first, second)
             {
                 faults[entries[at].position] = Fault::SameQueue(first, second, event);
             }
@@ -277,9 +282,9 @@ const fn same_queues<const N: usize>(handlers: &'static [HandlerDescriptor; N], 
     }
 }
 
-/// Sorts by merging, from runs of one to the whole.
-const fn sort<const N: usize>(mut from: [Entry; N]) -> [Entry; N] {
-    let mut into = [Entry::EMPTY; N];
+/// Merge sort.
+const fn sort<const N: usize>(mut from: [NameEntry; N]) -> [NameEntry; N] {
+    let mut into = [NameEntry::EMPTY; N];
     let mut run = 1;
     while run < N {
         let mut start = 0;
@@ -304,7 +309,7 @@ const fn sort<const N: usize>(mut from: [Entry; N]) -> [Entry; N] {
     from
 }
 
-// FNV-1a.
+/// FNV-1a.
 const fn hash(text: &str) -> u64 {
     let bytes = text.as_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325;

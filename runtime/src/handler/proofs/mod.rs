@@ -1,18 +1,18 @@
-//! What generated code proves in constants: that patterns meet their events, and that the entries of a list agree.
+//! Proofs that generated code runs in constants: patterns match their events, and the entries of a list fit together.
 //!
-//! Each proof is a `const _: () = …` of its own, spanned at the token it judges, and `#[track_caller]` puts the error
-//! there. It is `const` items rather than inline `const {}` blocks because `cargo check` skips the latter.
+//! Each proof is a `const _: () = …` of its own with the span of the token that it is about, and `#[track_caller]` reports
+//! the error there. The proofs are `const` items because `cargo check` does not evaluate inline `const {}` blocks.
 
-mod contested;
 mod list;
+mod overlap;
 mod text;
 
-use text::{Text, last_segment, same};
+use text::{ConstText, last_segment, same};
 
 pub use list::{Fault, count_events, event_faults, handler_faults};
 
+use super::input::{self, Takes};
 use crate::event::descriptor::{EventDescriptor, EventSet};
-use crate::handler::input::{self, Takes};
 use crate::message::topic;
 
 /// Proves that `pattern` can match an event of what a handler takes.
@@ -22,7 +22,9 @@ pub const fn pattern_meets(takes: Takes, pattern: &str) {
     if takes.any || input::pattern_meets(pattern, events) {
         return;
     }
-    let text = Text::new().quoted("pattern ", pattern).add(" can never match ");
+    let text = ConstText::new()
+        .quoted("pattern ", pattern)
+        .add(" can never match ");
     if let EventSet::Events([event]) = events {
         text.quoted("", event.key_pattern())
             .add(", the routing key of this handler's event; write ")
@@ -41,12 +43,12 @@ pub const fn pattern_meets(takes: Takes, pattern: &str) {
 /// Proves that each event of what a handler takes is matched by one of `patterns`.
 #[track_caller]
 pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
-    // A pattern that meets nothing is told where it stands.
+    // `pattern_meets` reports patterns that match nothing.
     if takes.any || !all_meet(&takes.events, patterns) {
         return;
     }
-    if let Some(event) = unmet(&takes.events, patterns) {
-        let text = Text::new()
+    if let Some(event) = unmatched(&takes.events, patterns) {
+        let text = ConstText::new()
             .quoted("no pattern of this handler matches ", event.key_pattern())
             .add(", the routing key of `")
             .add(last_segment(event.rust_type()))
@@ -62,7 +64,7 @@ pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
 #[track_caller]
 pub const fn patterns_follow(takes: Takes) {
     if takes.any {
-        Text::new()
+        ConstText::new()
             .add("this handler takes any event, so it must name its patterns; write #[event_handler(\"order.#\")], ")
             .add("or #[event_handler(\"#\")] for every event there is")
             .panic();
@@ -80,7 +82,7 @@ const fn all_meet(events: &EventSet, patterns: &[&str]) -> bool {
     true
 }
 
-const fn unmet(events: &EventSet, patterns: &[&str]) -> Option<&'static EventDescriptor> {
+const fn unmatched(events: &EventSet, patterns: &[&str]) -> Option<&'static EventDescriptor> {
     let mut at = 0;
     match *events {
         EventSet::Events(events) => {
@@ -98,7 +100,7 @@ const fn unmet(events: &EventSet, patterns: &[&str]) -> Option<&'static EventDes
         }
         EventSet::Sets(sets) => {
             while at < sets.len() {
-                if let Some(event) = unmet(&sets[at], patterns) {
+                if let Some(event) = unmatched(&sets[at], patterns) {
                     return Some(event);
                 }
                 at += 1;
@@ -108,7 +110,7 @@ const fn unmet(events: &EventSet, patterns: &[&str]) -> Option<&'static EventDes
     None
 }
 
-const fn keys(events: &EventSet, mut text: Text, mut first: bool) -> (Text, bool) {
+const fn keys(events: &EventSet, mut text: ConstText, mut first: bool) -> (ConstText, bool) {
     let mut at = 0;
     match *events {
         EventSet::Events(events) => {
@@ -131,12 +133,12 @@ const fn keys(events: &EventSet, mut text: Text, mut first: bool) -> (Text, bool
 /// Proves that `newer` can be upcast from `older`: one event type, and a lower version.
 #[track_caller]
 pub const fn upcast(older: (&str, u32), newer: (&str, u32)) {
-    // A stub in place of an event whose own attribute is wrong: one mistake is enough.
+    // An empty type is that of a stub, whose error is reported already.
     if older.0.is_empty() || newer.0.is_empty() {
         return;
     }
     if !same(older.0, newer.0) {
-        Text::new()
+        ConstText::new()
             .quoted(
                 "an event is upcast from an older version of itself; this one is ",
                 newer.0,
@@ -145,7 +147,7 @@ pub const fn upcast(older: (&str, u32), newer: (&str, u32)) {
             .panic();
     }
     if older.1 >= newer.1 {
-        Text::new()
+        ConstText::new()
             .quoted(
                 "an event is upcast from an older version of itself; this ",
                 newer.0,
@@ -169,7 +171,7 @@ pub const fn variant_is_alone(events: EventSet, at: usize) {
     let mut before = 0;
     while before < at {
         if !events[at].event_type().is_empty() && same(events[before].event_type(), events[at].event_type()) {
-            Text::new()
+            ConstText::new()
                 .quoted("two variants of this family hold the event ", events[at].event_type())
                 .add("; a family has one variant for each event type, and an older version goes to `upcast_from`")
                 .panic();

@@ -1,35 +1,35 @@
-//! Texts in constants: put together for a message, and compared.
+//! Text in constants: built for an error message, and compared.
 
-/// A message, put together in a constant.
+/// An error message that is built in a constant.
 #[derive(Clone, Copy)]
-pub(super) struct Text {
-    bytes: [u8; Self::ROOM],
+pub(super) struct ConstText {
+    bytes: [u8; Self::CAPACITY],
     len: usize,
 }
 
-impl Text {
-    const ROOM: usize = 1024;
+impl ConstText {
+    const CAPACITY: usize = 1024;
 
     pub(super) const fn new() -> Self {
         Self {
-            bytes: [0; Self::ROOM],
+            bytes: [0; Self::CAPACITY],
             len: 0,
         }
     }
 
     pub(super) const fn add(mut self, text: &str) -> Self {
         let text = text.as_bytes();
-        let mut room = min(text.len(), Self::ROOM - self.len);
-        // What is too long is cut between two characters.
-        while room < text.len() && room > 0 && text[room] & 0b1100_0000 == 0b1000_0000 {
-            room -= 1;
+        let mut len = min(text.len(), Self::CAPACITY - self.len);
+        // A text that is too long is cut between two characters.
+        while len < text.len() && len > 0 && text[len] & 0b1100_0000 == 0b1000_0000 {
+            len -= 1;
         }
         let mut at = 0;
-        while at < room {
+        while at < len {
             self.bytes[self.len + at] = text[at];
             at += 1;
         }
-        self.len += room;
+        self.len += len;
         self
     }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::event::descriptor::EventSet;
 use crate::handler::delivery::Delivery;
+use crate::handler::descriptor::HandlerDescriptor;
 use crate::handler::input::Takes;
+use crate::handler::list::{HandlerFuture, HandlerList, Registration};
 use crate::handler::returns::Returned;
-use crate::handler::{HandlerDescriptor, HandlerFuture, HandlerList, Registration};
 
 /// So many handlers with so many patterns each, none in common. They take any event, decode nothing and do nothing.
 /// `SHARED` says that all take from one queue, instead of one each.

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{message, read};
+use crate::event::DomainEvent;
 use crate::event::decode::{DecodeError, older};
+use crate::event::derive::UpcastFrom as _;
 use crate::event::descriptor::EventDescriptor;
-use crate::event::{DomainEvent, UpcastFrom as _};
 use crate::message::routing_key::RoutingKeyError;
 use crate::wire::error_text::chain;
 

@@ -1,19 +1,19 @@
-//! What two handlers of one queue would both take from it.
+//! The overlap of two handlers on one queue.
 
 use super::text::same;
 use crate::event::descriptor::EventSet;
-use crate::handler::HandlerDescriptor;
+use crate::handler::descriptor::HandlerDescriptor;
 use crate::handler::input;
 use crate::message::topic;
 
-/// What both handlers would take from a queue they share: an event type, or a pattern.
-pub(super) const fn contested(first: &HandlerDescriptor, second: &HandlerDescriptor) -> Option<&'static str> {
+/// An event type or a pattern that both handlers would take from a queue that they share.
+pub(super) const fn overlap(first: &HandlerDescriptor, second: &HandlerDescriptor) -> Option<&'static str> {
     if let Some(event) = common_event(&first.takes(), &second.takes()) {
         return Some(event);
     }
     match (first.takes_any(), second.takes_any()) {
-        (true, _) => contested_by_any(first, second),
-        (false, true) => contested_by_any(second, first),
+        (true, _) => overlap_with_any(first, second),
+        (false, true) => overlap_with_any(second, first),
         (false, false) => None,
     }
 }
@@ -64,8 +64,8 @@ const fn has_event(events: &EventSet, event_type: &str) -> bool {
     false
 }
 
-// `any` takes every event that its patterns let in, so the other's events must stay clear of them.
-const fn contested_by_any(any: &HandlerDescriptor, other: &HandlerDescriptor) -> Option<&'static str> {
+/// `any` takes every event that matches its patterns, so no event of the other handler may match them.
+const fn overlap_with_any(any: &HandlerDescriptor, other: &HandlerDescriptor) -> Option<&'static str> {
     let (patterns, others) = (any.written_patterns(), other.written_patterns());
     let mut at = 0;
     while at < patterns.len() {
@@ -76,7 +76,7 @@ const fn contested_by_any(any: &HandlerDescriptor, other: &HandlerDescriptor) ->
             }
             against += 1;
         }
-        if let Some(event) = met(&other.takes(), patterns[at]) {
+        if let Some(event) = matched_event(&other.takes(), patterns[at]) {
             return Some(event);
         }
         at += 1;
@@ -84,7 +84,7 @@ const fn contested_by_any(any: &HandlerDescriptor, other: &HandlerDescriptor) ->
     None
 }
 
-const fn met(events: &EventSet, pattern: &str) -> Option<&'static str> {
+const fn matched_event(events: &EventSet, pattern: &str) -> Option<&'static str> {
     let mut at = 0;
     match *events {
         EventSet::Events(events) => {
@@ -97,7 +97,7 @@ const fn met(events: &EventSet, pattern: &str) -> Option<&'static str> {
         }
         EventSet::Sets(sets) => {
             while at < sets.len() {
-                if let Some(event) = met(&sets[at], pattern) {
+                if let Some(event) = matched_event(&sets[at], pattern) {
                     return Some(event);
                 }
                 at += 1;
