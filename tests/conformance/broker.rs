@@ -1,27 +1,26 @@
-//! What the suite needs of a broker beside the bus: hands that reach in from outside.
+//! The brokers of the suite, with the access that the tests need besides the bus.
 
 use std::future::Future;
 
 use tidings::testing::MemoryServer;
 use tidings::{Bus, BusBuilder, Headers, Properties};
 
-/// A message in a queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Queued {
+pub(crate) struct QueuedMessage {
     pub(crate) properties: Properties,
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
 }
 
-/// A broker under test, seen from outside. Nothing here goes through the runtime but the bus.
-pub(crate) trait Fixture: Send + Sync + Sized + 'static {
-    /// The broker, ready to be used by one test. Several tests may share it: each has names of its own.
+/// A broker under test. Only the bus uses the runtime; everything else reaches the broker directly.
+pub(crate) trait TestBroker: Send + Sync + Sized + 'static {
+    /// Returns the broker for one test. Tests may share a broker, because each test uses its own names.
     fn ready() -> impl Future<Output = Self> + Send;
 
-    /// A bus over a connection of its own.
+    /// Returns a bus with its own connections.
     fn bus(&self, settings: BusBuilder) -> impl Future<Output = Bus> + Send;
 
-    /// Publishes as a client that knows nothing of us. The empty exchange is the default one.
+    /// Publishes like a client without Tidings. The empty name is the default exchange.
     fn publish(
         &self,
         exchange: &str,
@@ -31,20 +30,20 @@ pub(crate) trait Fixture: Send + Sync + Sized + 'static {
         body: &[u8],
     ) -> impl Future<Output = ()> + Send;
 
-    /// What a queue holds, in order, and goes on holding. Only queues that no one takes from are looked into.
-    fn messages(&self, queue: &str) -> impl Future<Output = Vec<Queued>> + Send;
+    /// Returns the messages of a queue in order and leaves them there. The queue must have no consumer.
+    fn messages(&self, queue: &str) -> impl Future<Output = Vec<QueuedMessage>> + Send;
 
-    /// Deletes a queue under its consumers.
+    /// Deletes a queue that may have consumers.
     fn delete_queue(&self, queue: &str) -> impl Future<Output = ()> + Send;
 
-    /// Cuts the connections of the buses that this fixture made. They may connect again at once.
+    /// Closes the connections of all buses of this broker. They may connect again at once.
     fn cut_connections(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// The in-memory broker on the system's clock.
-pub(crate) struct Memory(MemoryServer);
+/// The in-memory broker, on the clock of the system.
+pub(crate) struct MemoryBroker(MemoryServer);
 
-impl Fixture for Memory {
+impl TestBroker for MemoryBroker {
     async fn ready() -> Self {
         Self(MemoryServer::new())
     }
@@ -61,17 +60,17 @@ impl Fixture for Memory {
         headers: Headers,
         body: &[u8],
     ) {
-        let taken = self
+        let accepted = self
             .0
             .publish(exchange, routing_key, properties, headers, body)
             .await;
-        assert!(taken, "the broker refused {routing_key} on {exchange}");
+        assert!(accepted, "the broker refused {routing_key} on {exchange}");
     }
 
-    async fn messages(&self, queue: &str) -> Vec<Queued> {
+    async fn messages(&self, queue: &str) -> Vec<QueuedMessage> {
         let messages = self.0.messages(queue).into_iter();
         messages
-            .map(|message| Queued {
+            .map(|message| QueuedMessage {
                 properties: message.properties,
                 headers: message.headers,
                 body: message.body,
@@ -80,7 +79,7 @@ impl Fixture for Memory {
     }
 
     async fn delete_queue(&self, queue: &str) {
-        assert!(self.0.delete_queue(queue), "there is no queue {queue}");
+        assert!(self.0.delete_queue(queue), "no queue {queue}");
     }
 
     async fn cut_connections(&self) {

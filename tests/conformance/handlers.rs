@@ -1,5 +1,4 @@
-//! The events and handlers of the suite. A handler has no will of its own: it says what came, and does what the
-//! script of its test tells it.
+//! The events and handlers of the suite. Every handler records its attempt and then runs the script of the test.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -14,7 +13,7 @@ use tidings::{
 };
 use tokio::sync::mpsc;
 
-use crate::stage::within;
+use tidings_test_support::wait::within;
 
 /// An order was placed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DomainEvent)]
@@ -32,7 +31,7 @@ pub(crate) struct Paid {
     pub(crate) number: u32,
 }
 
-/// An order was shipped, in a region that is part of the key.
+/// An order was shipped. The region is part of the routing key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "order.shipped", aggregate_id = order, routing_key = "order.shipped.{region}")]
 pub(crate) struct Shipped {
@@ -97,7 +96,7 @@ impl From<PriceSetV2> for PriceSet {
     }
 }
 
-/// Known in version 2 alone: nothing leads there from version 1.
+/// An event with version 2 only: version 1 cannot be upcast.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "stock.counted", version = 2, aggregate_id = item)]
 pub(crate) struct Counted {
@@ -118,50 +117,49 @@ pub(crate) fn paid(order: &str, number: u32) -> Paid {
     }
 }
 
-/// What a script answers.
-pub(crate) type Answer = Result<Vec<Reply>, HandlerError>;
+/// The result of a script.
+pub(crate) type HandlerResult = Result<Vec<Reply>, HandlerError>;
 
-type Script = Arc<dyn Fn(Seen) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
+type Script = Arc<dyn Fn(Attempt) -> Pin<Box<dyn Future<Output = HandlerResult> + Send>> + Send + Sync>;
 
-/// The state of every app: it tells the test what came, and the handler what to do.
+/// The state of every app. It reports each attempt to the test and runs the script of the test.
 #[derive(Clone)]
-pub(crate) struct Hands {
-    seen: mpsc::UnboundedSender<Seen>,
+pub(crate) struct Recorder {
+    seen: mpsc::UnboundedSender<Attempt>,
     script: Script,
 }
 
-/// An attempt as its handler saw it.
+/// An attempt, as the handler received it.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Attempt {
     pub(crate) delivery: Delivery,
-    /// What the event says of itself.
     pub(crate) order: String,
     pub(crate) number: u32,
 }
 
-/// What the handlers saw, in the order they began.
-pub(crate) struct Log(mpsc::UnboundedReceiver<Seen>, VecDeque<Seen>);
+/// The attempts in the order in which they started.
+pub(crate) struct Log(mpsc::UnboundedReceiver<Attempt>, VecDeque<Attempt>);
 
-impl Hands {
-    /// Hands that follow `script`.
-    pub(crate) fn new<Fut>(script: impl Fn(Seen) -> Fut + Send + Sync + 'static) -> (Self, Log)
+impl Recorder {
+    /// A recorder whose handlers run `script`.
+    pub(crate) fn new<Fut>(script: impl Fn(Attempt) -> Fut + Send + Sync + 'static) -> (Self, Log)
     where
-        Fut: Future<Output = Answer> + Send + 'static,
+        Fut: Future<Output = HandlerResult> + Send + 'static,
     {
         let (seen, log) = mpsc::unbounded_channel();
         let script: Script = Arc::new(move |seen| Box::pin(script(seen)));
         (Self { seen, script }, Log(log, VecDeque::new()))
     }
 
-    /// Hands that do nothing.
+    /// A recorder whose handlers succeed at once.
     pub(crate) fn idle() -> (Self, Log) {
         Self::new(async |_| Ok(Vec::new()))
     }
 
-    /// Hands that act on their own and tell the same test.
-    pub(crate) fn with_script<Fut>(&self, script: impl Fn(Seen) -> Fut + Send + Sync + 'static) -> Self
+    /// A recorder with another script that reports to the same log.
+    pub(crate) fn with_script<Fut>(&self, script: impl Fn(Attempt) -> Fut + Send + Sync + 'static) -> Self
     where
-        Fut: Future<Output = Answer> + Send + 'static,
+        Fut: Future<Output = HandlerResult> + Send + 'static,
     {
         let script: Script = Arc::new(move |seen| Box::pin(script(seen)));
         Self {
@@ -170,17 +168,18 @@ impl Hands {
         }
     }
 
-    async fn act(&self, delivery: Delivery) -> Answer {
-        let seen = Seen::of(delivery);
-        // A test that has seen enough is gone.
+    async fn record(&self, delivery: Delivery) -> HandlerResult {
+        let seen = Attempt::of(delivery);
+        // The test may have ended.
         let _ = self.seen.send(seen.clone());
         (self.script)(seen).await
     }
 }
 
-impl Seen {
+impl Attempt {
     fn of(delivery: Delivery) -> Self {
-        let data: serde_json::Value = serde_json::from_str(delivery.event().json()).expect("it was decoded");
+        let data: serde_json::Value =
+            serde_json::from_str(delivery.event().json()).expect("the data is JSON");
         let number = data["number"].as_u64().unwrap_or(0);
         Self {
             order: data["order"].as_str().unwrap_or_default().to_owned(),
@@ -199,17 +198,17 @@ impl Seen {
 }
 
 impl Log {
-    /// The next attempt that began.
-    pub(crate) async fn next(&mut self) -> Seen {
+    /// Waits for the next attempt.
+    pub(crate) async fn next(&mut self) -> Attempt {
         if let Some(seen) = self.1.pop_front() {
             return seen;
         }
-        let next = within("a handler to be called", self.0.recv()).await;
-        next.expect("an app still has its hands")
+        let next = within("the next attempt", self.0.recv()).await;
+        next.expect("an app still runs")
     }
 
-    /// The next `count` attempts that began.
-    pub(crate) async fn take(&mut self, count: usize) -> Vec<Seen> {
+    /// Waits for the next `count` attempts.
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Attempt> {
         let mut all = Vec::with_capacity(count);
         for _ in 0..count {
             all.push(self.next().await);
@@ -217,82 +216,95 @@ impl Log {
         all
     }
 
-    /// The numbers of the next `count` attempts, sorted.
+    /// Waits for the next `count` attempts and returns their numbers, sorted.
     pub(crate) async fn numbers(&mut self, count: usize) -> Vec<u32> {
         let mut numbers: Vec<u32> = self.take(count).await.iter().map(|seen| seen.number).collect();
         numbers.sort_unstable();
         numbers
     }
 
-    /// The next attempt that began, if one did.
-    pub(crate) fn try_next(&mut self) -> Option<Seen> {
+    /// Returns the next attempt, if there is one already.
+    pub(crate) fn try_next(&mut self) -> Option<Attempt> {
         self.1.pop_front().or_else(|| self.0.try_recv().ok())
     }
 
-    /// Makes sure that nothing of this aggregate began that was not taken yet; others stay to be taken.
+    /// Checks that no attempt of this aggregate started since the last call. Attempts of others stay in the log.
     pub(crate) fn expect_nothing_of(&mut self, order: &str) {
         let mut others = Vec::new();
         while let Some(seen) = self.try_next() {
-            assert_ne!(
-                seen.order, order,
-                "a handler was called that should not have been: {seen:?}"
-            );
+            assert_ne!(seen.order, order, "unexpected attempt: {seen:?}");
             others.push(seen);
         }
         self.1.extend(others);
     }
 
-    /// Makes sure that nothing began that was not taken yet.
+    /// Checks that no attempt started since the last call.
     pub(crate) fn expect_nothing(&mut self) {
         if let Some(seen) = self.try_next() {
-            panic!("a handler was called that should not have been: {seen:?}");
+            panic!("unexpected attempt: {seen:?}");
         }
     }
 }
 
 #[event_handler(retry(attempts = 3, rungs = "1s, 1s"))]
-pub(crate) async fn plain(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn plain(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(retry(attempts = 3, rungs = "1s, 1s"))]
-pub(crate) async fn pays(_: Paid, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn pays(_: Paid, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(retry(attempts = 2, rungs = "1s"))]
-pub(crate) async fn ships(_: Shipped, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn ships(_: Shipped, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(timeout = "100ms", retry(attempts = 2, rungs = "1s"))]
-pub(crate) async fn hasty(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn hasty(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(retry(attempts = 3, rungs = "1s, 5s"))]
-pub(crate) async fn slow_rungs(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn slow_rungs(
+    _: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(concurrency = 3)]
-pub(crate) async fn narrow(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn narrow(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(prefetch = 4)]
-pub(crate) async fn windowed(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn windowed(
+    _: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(concurrency = 1, prefetch = 4)]
-pub(crate) async fn single_file(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn single_file(
+    _: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(ordered_by = "aggregate_id", retry(attempts = 3, rungs = "1s, 1s"))]
-pub(crate) async fn ordered(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn ordered(
+    _: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(
@@ -300,74 +312,102 @@ pub(crate) async fn ordered(_: Placed, delivery: Delivery, State(hands): State<H
     on_dead_letter = "pause",
     retry(attempts = 1, rungs = "1s")
 )]
-pub(crate) async fn pausing(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn pausing(
+    _: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(ordered_by = "aggregate_id", single_active)]
-pub(crate) async fn single(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn single(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(ephemeral)]
-pub(crate) async fn every(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn every(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler("order.*")]
-pub(crate) async fn wild(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn wild(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler("order.#")]
-pub(crate) async fn family(_: PlacedOrPaid, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn family(
+    _: PlacedOrPaid,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler("#")]
-pub(crate) async fn anything(event: AnyEvent, delivery: Delivery, State(hands): State<Hands>) -> Answer {
+pub(crate) async fn anything(
+    event: AnyEvent,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
     assert_eq!(event.event_type(), delivery.event_type());
-    hands.act(delivery).await
+    recorder.record(delivery).await
 }
 
 #[event_handler(queue = "shared")]
-pub(crate) async fn shared_placed(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn shared_placed(
+    _: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(queue = "shared")]
-pub(crate) async fn shared_paid(_: Paid, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn shared_paid(
+    _: Paid,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
 #[event_handler(retry(attempts = 2, rungs = "1s"))]
-pub(crate) async fn prices(price: Event<PriceSet>, delivery: Delivery, State(hands): State<Hands>) -> Answer {
+pub(crate) async fn prices(
+    price: Event<PriceSet>,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
     assert_eq!(price.currency, "EUR");
     assert_eq!(price.cents, 1_200);
-    hands.act(delivery).await
+    recorder.record(delivery).await
 }
 
 #[event_handler]
-pub(crate) async fn counts(_: Counted, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn counts(
+    _: Counted,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
-/// Tells when the app begins to shut down.
+/// Records again when the app begins to shut down.
 #[event_handler]
 pub(crate) async fn patient(
     _: Placed,
     mut shutdown: Shutdown,
     delivery: Delivery,
-    State(hands): State<Hands>,
-) -> Answer {
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
     assert!(!shutdown.is_requested());
-    let answer = hands.act(delivery.clone()).await;
+    let answer = recorder.record(delivery.clone()).await;
     shutdown.requested().await;
-    hands.act(delivery).await?;
+    recorder.record(delivery).await?;
     answer
 }
 
-/// The header `tenant`.
+/// An extractor of the header `tenant`.
 pub(crate) struct Tenant;
 
 impl<S: Sync> FromDelivery<S> for Tenant {
@@ -381,11 +421,15 @@ impl<S: Sync> FromDelivery<S> for Tenant {
 }
 
 #[event_handler(retry(attempts = 3, rungs = "1s"))]
-pub(crate) async fn tenanted(_: Placed, _: Tenant, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-    hands.act(delivery).await
+pub(crate) async fn tenanted(
+    _: Placed,
+    _: Tenant,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
+    recorder.record(delivery).await
 }
 
-/// The account is empty.
 #[derive(Debug)]
 pub(crate) struct NoFunds;
 
@@ -401,11 +445,11 @@ impl std::error::Error for NoFunds {}
 pub(crate) async fn charging(
     _: Placed,
     delivery: Delivery,
-    State(hands): State<Hands>,
+    State(recorder): State<Recorder>,
 ) -> anyhow::Result<()> {
     use anyhow::Context as _;
-    hands
-        .act(delivery)
+    recorder
+        .record(delivery)
         .await
         .map_err(|error| anyhow::anyhow!("{error}"))?;
     Err(NoFunds)
@@ -417,22 +461,26 @@ pub(crate) async fn charging(
 pub(crate) async fn carrying(
     _: Placed,
     delivery: Delivery,
-    State(hands): State<Hands>,
+    State(recorder): State<Recorder>,
 ) -> anyhow::Result<()> {
     use anyhow::Context as _;
-    hands
-        .act(delivery)
+    recorder
+        .record(delivery)
         .await
         .map_err(|error| anyhow::anyhow!("{error}"))?;
     Err(HandlerError::reject("card declined").into_error()).context("cannot charge")
 }
 
-/// The service as it was before: it bound more.
-pub(crate) mod elder {
-    use super::{Answer, Delivery, Hands, Placed, State, event_handler};
+/// The previous version of the service, which bound more keys.
+pub(crate) mod older_version {
+    use super::{Delivery, HandlerResult, Placed, Recorder, State, event_handler};
 
     #[event_handler("order.*", name = "plain")]
-    pub(crate) async fn plain(_: Placed, delivery: Delivery, State(hands): State<Hands>) -> Answer {
-        hands.act(delivery).await
+    pub(crate) async fn plain(
+        _: Placed,
+        delivery: Delivery,
+        State(recorder): State<Recorder>,
+    ) -> HandlerResult {
+        recorder.record(delivery).await
     }
 }

@@ -1,30 +1,30 @@
-//! A test's own place on the broker, and what it does and sees there.
+//! What every test of the suite uses: its own names on the broker, a bus, and access to the dead letters.
 
-use std::future::Future;
 use std::time::Duration;
 
 use tidings::health::Health;
 use tidings::{App, Bus, BusBuilder, HeaderValue, Headers, NoState, Properties, RunningApp};
+use tidings_test_support::wait::{eventually, within};
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, Queued};
+use crate::broker::{QueuedMessage, TestBroker};
 
-/// How long anything may take. Far more than it does: a busy machine must not fail a test.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// The publish timeout of every bus. It is longer than any publish, so that a busy machine fails no test.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A test's own place on the broker: a service name and an exchange that no other test has.
-pub(crate) struct Stage<F> {
-    pub(crate) broker: F,
+/// A service name and an exchange that no other test has.
+pub(crate) struct Harness<B> {
+    pub(crate) broker: B,
     pub(crate) service: String,
     pub(crate) exchange: String,
-    /// A bus to publish on, which belongs to no app.
+    /// A bus for publishing. No app runs on it.
     pub(crate) bus: Bus,
 }
 
-impl<F: Fixture> Stage<F> {
+impl<B: TestBroker> Harness<B> {
     pub(crate) async fn new() -> Self {
         let run = &Uuid::new_v4().simple().to_string()[..12];
-        let broker = F::ready().await;
+        let broker = B::ready().await;
         let exchange = format!("events-{run}");
         let bus = broker.bus(settings(&exchange)).await;
         Self {
@@ -35,27 +35,27 @@ impl<F: Fixture> Stage<F> {
         }
     }
 
-    /// The settings of every bus here: rungs scaled so that a second's takes 50 ms.
+    /// The settings of every bus. Retry delays are divided by 20: a rung of one second takes 50 ms.
     pub(crate) fn settings(&self) -> BusBuilder {
         settings(&self.exchange)
     }
 
-    /// One more bus, over a connection of its own.
+    /// Another bus, with its own connections.
     pub(crate) async fn another_bus(&self) -> Bus {
         self.broker.bus(self.settings()).await
     }
 
-    /// An app of this test's service.
+    /// An app of the service of this test.
     pub(crate) fn app(&self) -> App<NoState> {
         App::new(&self.service)
     }
 
-    /// The full name of a handler's queue.
+    /// The full name of the queue of a handler.
     pub(crate) fn queue(&self, handler: &str) -> String {
         format!("{}.{handler}", self.service)
     }
 
-    /// Publishes a body under a key as a service in another language does, with no properties at all.
+    /// Publishes a body without properties, as a service in another language may do.
     pub(crate) async fn publish_raw(&self, routing_key: &str, body: &str) {
         self.publish_as(
             routing_key,
@@ -66,7 +66,7 @@ impl<F: Fixture> Stage<F> {
         .await;
     }
 
-    /// Publishes a body with properties and headers.
+    /// Publishes a body with properties and headers, without Tidings.
     pub(crate) async fn publish_as(
         &self,
         routing_key: &str,
@@ -74,37 +74,41 @@ impl<F: Fixture> Stage<F> {
         headers: Headers,
         body: &[u8],
     ) {
-        let sent = self
+        let published = self
             .broker
             .publish(&self.exchange, routing_key, properties, headers, body);
-        within("a publish from outside", sent).await;
+        within("publishing without Tidings", published).await;
     }
 
-    /// Waits until a handler has `count` dead letters, and gives them in order.
-    pub(crate) async fn dead_letters(&self, handler: &str, count: usize) -> Vec<Dead> {
+    /// Waits until a handler has `count` dead letters and returns them in order.
+    pub(crate) async fn dead_letters(&self, handler: &str, count: usize) -> Vec<DeadLetter> {
         let queue = format!("{}.dlq", self.queue(handler));
         let what = format!("{count} dead letters in {queue}");
-        let letters = eventually(&what, async || {
-            let letters = self.broker.messages(&queue).await;
-            (letters.len() >= count).then_some(letters)
+        let dead_letters = eventually(&what, async || {
+            let dead_letters = self.broker.messages(&queue).await;
+            (dead_letters.len() >= count).then_some(dead_letters)
         })
         .await;
-        assert_eq!(letters.len(), count, "dead letters in {queue}: {letters:?}");
-        letters.into_iter().map(Dead).collect()
+        assert_eq!(
+            dead_letters.len(),
+            count,
+            "dead letters in {queue}: {dead_letters:?}"
+        );
+        dead_letters.into_iter().map(DeadLetter).collect()
     }
 
-    /// The one dead letter of a handler.
-    pub(crate) async fn dead_letter(&self, handler: &str) -> Dead {
+    /// Waits for the only dead letter of a handler.
+    pub(crate) async fn dead_letter(&self, handler: &str) -> DeadLetter {
         self.dead_letters(handler, 1).await.remove(0)
     }
 
-    /// Makes sure that a handler has no dead letters.
+    /// Checks that a handler has no dead letters.
     pub(crate) async fn expect_no_dead_letters(&self, handler: &str) {
-        let letters = self
+        let dead_letters = self
             .broker
             .messages(&format!("{}.dlq", self.queue(handler)))
             .await;
-        assert!(letters.is_empty(), "{letters:?}");
+        assert!(dead_letters.is_empty(), "{dead_letters:?}");
     }
 }
 
@@ -112,39 +116,19 @@ fn settings(exchange: &str) -> BusBuilder {
     Bus::builder()
         .exchange(exchange)
         .speed_up(20)
-        .publish_timeout(DEADLINE)
+        .publish_timeout(PUBLISH_TIMEOUT)
 }
 
-/// Waits for something that comes, and says what did not.
-pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, future)
-        .await
-        .unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain for {what}"))
-}
-
-/// Looks again and again until there is something. For what the broker does not tell: a queue's depth, an app's health.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within(what, looking).await
-}
-
-/// Waits until an app's health is as wanted.
-pub(crate) async fn healthy(app: &RunningApp, what: &str, is: impl Fn(&Health) -> bool) {
+/// Waits until the health of an app meets a condition.
+pub(crate) async fn until_health(app: &RunningApp, what: &str, is: impl Fn(&Health) -> bool) {
     eventually(what, async || is(&app.health()).then_some(())).await;
 }
 
-/// A dead letter as it lies in its queue.
+/// A dead letter in its queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Dead(pub(crate) Queued);
+pub(crate) struct DeadLetter(pub(crate) QueuedMessage);
 
-impl Dead {
+impl DeadLetter {
     pub(crate) fn text(&self, header: &str) -> &str {
         self.0
             .headers
@@ -153,7 +137,7 @@ impl Dead {
     }
 
     pub(crate) fn reason(&self) -> &str {
-        self.text("tidings-dead-letter-reason")
+        self.text("tidings-dead-dead_letter-reason")
     }
 
     pub(crate) fn error(&self) -> &str {
@@ -165,7 +149,7 @@ impl Dead {
             .headers
             .get("tidings-attempts")
             .and_then(HeaderValue::as_i64)
-            .expect("a dead letter says how many attempts there were")
+            .expect("a dead letter has a count of attempts")
     }
 
     pub(crate) fn body(&self) -> &str {
@@ -173,13 +157,13 @@ impl Dead {
     }
 }
 
-/// Starts an app of the stage's service with these handlers, all with the same hands.
+/// Starts an app of the service of the harness with these handlers. All handlers use the same recorder.
 macro_rules! start {
-    ($stage:expr, $hands:expr, [$($handler:path),* $(,)?]) => {{
-        let bus = $stage.another_bus().await;
-        $stage
+    ($harness:expr, $recorder:expr, [$($handler:path),* $(,)?]) => {{
+        let bus = $harness.another_bus().await;
+        $harness
             .app()
-            .state($hands.clone())
+            .state($recorder.clone())
             .handlers(tidings::handlers![$($handler),*])
             .start(bus)
             .await

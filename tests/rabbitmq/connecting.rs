@@ -4,26 +4,19 @@ use std::time::{Duration, Instant};
 
 use tidings::{Bus, Declare};
 
-use crate::place::{DEADLINE, Happened, bind, blocking, bus, depth, settings, stranger, text, until, vhost};
+use tidings_test_support::error_text;
+use tidings_test_support::foreign_client::{ForeignClient, arguments};
+use tidings_test_support::wait::{DEADLINE, blocking, until};
+
+use crate::fixture::{Happened, bus, settings, vhost};
 
 async fn refused(url: &str) -> String {
     let started = Instant::now();
     let error = settings().connect(url).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(10), "it is told at once");
-    let text = text(&error);
+    let text = error_text(&error);
     assert!(!text.contains("secret"), "{text}");
     text
-}
-
-#[tokio::test]
-async fn a_wrong_password_is_told_at_once() {
-    let vhost = vhost().await;
-    let node = vhost.node();
-    let text = refused(&node.url_of("guest", "secret", vhost.name())).await;
-    assert!(
-        text.contains("ACCESS_REFUSED") && text.contains("password of user `guest`"),
-        "{text}"
-    );
 }
 
 #[tokio::test]
@@ -81,7 +74,7 @@ async fn a_publish_that_is_forbidden_says_what_to_grant() {
         .await
         .unwrap();
     let error = bus.publish(&Happened::new(1, "a")).await.unwrap_err();
-    let text = text(&error);
+    let text = error_text(&error);
     assert!(
         text.contains("`write` permission on exchange `domain_events`"),
         "{text}"
@@ -108,7 +101,7 @@ async fn a_broker_that_is_away_is_told_within_the_time_with_each_reason() {
         .await
         .unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(3));
-    let text = text(&error);
+    let text = error_text(&error);
     assert!(
         text.contains("127.0.0.1:1/v: ") && text.contains("127.0.0.1:2/v: "),
         "{text}"
@@ -129,7 +122,7 @@ async fn a_peer_that_says_nothing_is_given_up_and_leaves_no_connection() {
         .connect(&url)
         .await
         .unwrap_err();
-    assert!(text(&error).contains("did not answer"), "{error:?}");
+    assert!(error_text(&error).contains("did not answer"), "{error:?}");
     until("its connections are gone", async || connections_to(&url) == 0).await;
     drop(listener);
 }
@@ -150,7 +143,7 @@ async fn a_url_for_tls_says_which_feature_it_takes() {
         .connect("amqps://guest:secret@127.0.0.1:1")
         .await
         .unwrap_err();
-    let text = text(&error);
+    let text = error_text(&error);
     assert!(
         // With every feature of the workspace there is TLS, and nobody at that port.
         (text.contains("feature `rustls`") || text.contains("amqps://127.0.0.1:1: "))
@@ -199,11 +192,11 @@ async fn the_broker_that_the_environment_names_gets_the_events() {
     }
     let vhost = vhost().await;
     bus(&vhost.url()).await.close().await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    bind(&channel, "all", "thing.#", &[]).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client.bind("all", "thing.#", arguments(&[])).await.unwrap();
     let this = "connecting::the_broker_that_the_environment_names_gets_the_events";
     child(this, Some(&vhost.url())).await;
-    assert_eq!(depth(&channel, "all").await, 2);
+    assert_eq!(client.depth("all").await, Some(2));
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 //! On the RabbitMQ that `TIDINGS_TEST_BROKER` names, or the one installed.
 
 mod connecting;
+mod connection_loss;
 mod consuming;
-mod losing;
-mod place;
+mod fixture;
 mod publishing;
 mod tls;
 mod topic_matching;

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use lapin::options::ExchangeDeleteOptions;
-use lapin::types::AMQPValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::error::PublishFault;
 use tidings::{App, DomainEvent, Error, PublishOptions, event_handler, handlers};
 use tidings_broker::{Install, Setup};
 
-use crate::place::{Happened, bind, blocking, bus, depth, node, settings, stranger, text, until, vhost};
+use tidings_test_support::error_text;
+use tidings_test_support::foreign_client::{ForeignClient, arguments, quorum_queue};
+use tidings_test_support::wait::{blocking, until};
+
+use crate::fixture::{Happened, bus, node, settings, vhost};
 
 fn fault(error: &Error) -> (&PublishFault, bool) {
     match error {
@@ -25,16 +27,15 @@ fn fault(error: &Error) -> (&PublishFault, bool) {
 async fn what_no_queue_takes_is_told_to_its_own_caller_among_thousands() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    bind(&channel, "classic", "thing.happened.taken", &[]).await;
-    let quorum = AMQPValue::LongString("quorum".into());
-    bind(
-        &channel,
-        "quorum",
-        "thing.happened.kept",
-        &[("x-queue-type", quorum)],
-    )
-    .await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client
+        .bind("classic", "thing.happened.taken", arguments(&[]))
+        .await
+        .unwrap();
+    client
+        .bind("quorum", "thing.happened.kept", quorum_queue(&[]))
+        .await
+        .unwrap();
     let kinds = ["taken", "lost", "kept", "lost"];
     let publishes = (0..12_000_u64).map(|number| {
         let (bus, kind) = (bus.clone(), kinds[usize::try_from(number % 4).unwrap()]);
@@ -56,54 +57,21 @@ async fn what_no_queue_takes_is_told_to_its_own_caller_among_thousands() {
         publish.unwrap();
     }
     until("all are in their queues", async || {
-        depth(&channel, "classic").await == 3_000 && depth(&channel, "quorum").await == 3_000
+        client.depth("classic").await == Some(3_000) && client.depth("quorum").await == Some(3_000)
     })
     .await;
     bus.close().await;
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_and_may_have_let_others_have_it() {
-    let vhost = vhost().await;
-    let bus = settings()
-        .publish_timeout(Duration::from_secs(3))
-        .connect(&vhost.url())
-        .await
-        .unwrap();
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    let full = [
-        ("x-max-length", AMQPValue::LongInt(1)),
-        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
-    ];
-    bind(&channel, "full", "thing.happened.full", &full).await;
-    bind(&channel, "roomy", "thing.happened.*", &[]).await;
-    bus.publish(&Happened::new(1, "full")).await.unwrap();
-    let (refused, free) = (Happened::new(2, "full"), Happened::new(3, "free"));
-    let (refused, free) = tokio::join!(bus.publish(&refused), bus.publish(&free));
-    free.unwrap();
-    let refused = refused.unwrap_err();
-    let (fault, maybe_delivered) = fault(&refused);
-    assert!(matches!(fault, PublishFault::Refused(_)), "{fault:?}");
-    assert!(maybe_delivered, "the other queue has it");
-    // 1 and 3, and 2 three times: at once, after 0.2 s and after 1.2 s.
-    until("all copies are in the other queue", async || {
-        depth(&channel, "roomy").await == 5
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_queue_that_refuses_no_longer_is_published_to_again() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    bind(
-        &channel,
-        "full",
-        "thing.happened.*",
-        &[("x-queue-type", AMQPValue::LongString("quorum".into()))],
-    )
-    .await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client
+        .bind("full", "thing.happened.*", quorum_queue(&[]))
+        .await
+        .unwrap();
     let name = vhost.name().to_owned();
     let policy = |definition: &'static str| {
         let name = name.clone();
@@ -137,12 +105,9 @@ async fn a_queue_that_refuses_no_longer_is_published_to_again() {
 async fn an_exchange_that_was_deleted_is_declared_again() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
     bus.publish(&Happened::new(1, "a")).await.unwrap();
-    channel
-        .exchange_delete("domain_events".into(), ExchangeDeleteOptions::default())
-        .await
-        .unwrap();
+    client.delete_exchange("domain_events").await.unwrap();
     let events: Vec<Happened> = (0..100).map(|number| Happened::new(number, "a")).collect();
     for result in bus.publish_all(&events).await {
         result.unwrap();
@@ -153,8 +118,8 @@ async fn an_exchange_that_was_deleted_is_declared_again() {
 async fn a_caller_that_stops_waiting_takes_no_answer_from_another() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    bind(&channel, "all", "thing.#", &[]).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client.bind("all", "thing.#", arguments(&[])).await.unwrap();
     for number in 0..200 {
         let event = Happened::new(number, "a");
         let mut publish = Box::pin(bus.publish(&event));
@@ -179,8 +144,8 @@ async fn a_blocked_broker_shows_and_what_never_left_is_surely_not_delivered() {
         .connect(&url)
         .await
         .unwrap();
-    let (_connection, channel) = stranger(&url).await;
-    bind(&channel, "all", "thing.#", &[]).await;
+    let client = ForeignClient::connect(&url).await;
+    client.bind("all", "thing.#", arguments(&[])).await.unwrap();
     bus.publish(&Happened::new(0, "before")).await.unwrap();
     let alarm = |mark: &'static str| {
         let node = node.clone();
@@ -210,7 +175,7 @@ async fn a_blocked_broker_shows_and_what_never_left_is_surely_not_delivered() {
     until("it takes publishes again", async || bus.health().is_ready()).await;
     bus.publish(&Happened::new(400, "after")).await.unwrap();
     // `before`, `first` perhaps, `after`, and not one that never left.
-    assert!(depth(&channel, "all").await <= 3);
+    assert!(client.depth("all").await.is_some_and(|depth| depth <= 3));
     bus.close().await;
 }
 
@@ -268,7 +233,7 @@ async fn what_is_larger_than_the_broker_takes_is_told_at_once_and_dead_letters_w
     let refused = refused.unwrap_err();
     let (fault, _) = fault(&refused);
     assert!(matches!(fault, PublishFault::Unpublishable(_)), "{fault:?}");
-    assert!(text(&refused).contains("larger than"), "{refused:?}");
+    assert!(error_text(&refused).contains("larger than"), "{refused:?}");
     // It is not tried again after 0.2, 1 and 5 s, which would close the channel of all others each time.
     assert!(
         started.elapsed() < Duration::from_secs(5),
@@ -282,9 +247,9 @@ async fn what_is_larger_than_the_broker_takes_is_told_at_once_and_dead_letters_w
         .await
         .unwrap();
     bus.publish(&Happened::new(2, "small")).await.unwrap();
-    let (_connection, channel) = stranger(&node.url()).await;
+    let client = ForeignClient::connect(&node.url()).await;
     until("what returned it is a dead letter", async || {
-        depth(&channel, "grower.enlarge.dlq").await == 1
+        client.depth("grower.enlarge.dlq").await == Some(1)
     })
     .await;
     app.shutdown().await.unwrap();

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidings::{Bus, BusBuilder, Error};
-use tidings_authority::{Authority, CertificateParams, date_time_ymd, server};
+use tidings_authority::{Authority, CertificateParams, server};
 use tidings_broker::{Install, Node, Setup};
 
-use crate::place::{DEADLINE, Happened, blocking, settings, text};
+use tidings_test_support::error_text;
+use tidings_test_support::wait::{DEADLINE, blocking};
+
+use crate::fixture::{Happened, settings};
 
 /// A node that shows this certificate.
 async fn node(
@@ -46,7 +49,7 @@ async fn refused(settings: BusBuilder, url: &str) -> String {
         "it is told at once: {error:?}"
     );
     assert!(matches!(error, Error::Connect(_)), "{error:?}");
-    text(&error)
+    error_text(&error)
 }
 
 #[tokio::test]
@@ -73,36 +76,6 @@ async fn a_broker_is_trusted_by_its_authority_and_its_name() {
     assert!(
         text.contains("not valid for name") && text.contains("127.0.0.1"),
         "{text}"
-    );
-}
-
-#[tokio::test]
-async fn a_certificate_that_has_expired_is_told_at_once() {
-    let authority = Authority::new();
-    let mut expired = server();
-    expired.not_before = date_time_ymd(2020, 1, 1);
-    expired.not_after = date_time_ymd(2021, 1, 1);
-    let node = node(&authority, &expired, |setup| setup, false).await;
-    let text = refused(trusting(&authority.ca()), &node.tls_url().unwrap()).await;
-    assert!(text.contains("expired"), "{text}");
-}
-
-#[tokio::test]
-async fn the_wrong_scheme_for_a_port_is_told_at_once() {
-    let authority = Authority::new();
-    let node = node(&authority, &server(), |setup| setup, false).await;
-    let url = format!("amqps://guest:secret@localhost:{}/%2f", node.port());
-    let told = refused(trusting(&authority.ca()), &url).await;
-    assert!(
-        told.contains("this port speaks no TLS") && !told.contains("secret"),
-        "{told}"
-    );
-
-    let url = format!("amqp://guest:secret@localhost:{}/%2f", node.tls_port().unwrap());
-    let told = refused(settings(), &url).await;
-    assert!(
-        told.contains("write amqps://") && !told.contains("secret"),
-        "{told}"
     );
 }
 
@@ -179,7 +152,7 @@ async fn a_file_that_does_not_serve_is_named_and_not_shown() {
         let shown = format!("{settings:?}");
         let error = settings.connect("amqps://localhost:1").await.unwrap_err();
         assert!(matches!(error, Error::Config(_)), "{error:?}");
-        let text = text(&error);
+        let text = error_text(&error);
         assert!(text.contains(name), "{text}");
         let told = format!("{text} {error:?} {shown}");
         assert!(!told.contains("s3cret") && !told.contains("MIG"), "{told}");

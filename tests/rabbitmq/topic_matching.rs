@@ -12,7 +12,10 @@ use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Consumer, ExchangeKind};
 use tidings::topic::matches;
 
-use crate::place::{DEADLINE, stranger, vhost};
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::DEADLINE;
+
+use crate::fixture::vhost;
 
 const EXCHANGE: &str = "patterns";
 const PATTERNS: usize = 500;
@@ -176,7 +179,8 @@ async fn a_key_reaches_exactly_the_patterns_that_we_say_match_it() {
     let mut numbers = Numbers(2_026);
     let (patterns, keys) = (patterns(&mut numbers), keys(&mut numbers));
     let vhost = vhost().await;
-    let (connection, channel) = stranger(&vhost.url()).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    let (connection, channel) = (client.connection(), client.channel());
     channel
         .exchange_declare(
             EXCHANGE.into(),
@@ -190,8 +194,7 @@ async fn a_key_reaches_exactly_the_patterns_that_we_say_match_it() {
         .await
         .unwrap();
     let takers = patterns.iter().enumerate();
-    let takers =
-        join_all(takers.map(|(number, pattern)| taker(&connection, &channel, number, pattern))).await;
+    let takers = join_all(takers.map(|(number, pattern)| taker(connection, channel, number, pattern))).await;
     let refused: HashSet<&str> = patterns
         .iter()
         .zip(&takers)

@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use lapin::options::QueueDeclareOptions;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::AMQPValue;
 use tidings::error::Drift;
 use tidings::{App, Declare, Error, event_handler, handlers};
 
-use crate::place::{Happened, blocking, bus, settings, stranger, text, vhost};
+use tidings_test_support::error_text;
+use tidings_test_support::foreign_client::{ForeignClient, arguments, quorum_queue};
+use tidings_test_support::wait::blocking;
+
+use crate::fixture::{Happened, bus, settings, vhost};
 
 #[event_handler("thing.happened.*")]
 async fn one(_event: Happened) {}
@@ -33,22 +36,10 @@ async fn declaring_again_changes_nothing() {
 #[tokio::test]
 async fn a_queue_with_other_arguments_is_told_with_both_values_and_the_others_with_it() {
     let vhost = vhost().await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(3));
-    channel
-        .queue_declare("drifting.one".into(), QueueDeclareOptions::durable(), arguments)
-        .await
-        .unwrap();
-    channel
-        .queue_declare(
-            "drifting.two".into(),
-            QueueDeclareOptions::durable(),
-            FieldTable::default(),
-        )
-        .await
-        .unwrap();
+    let client = ForeignClient::connect(&vhost.url()).await;
+    let low_limit = quorum_queue(&[("x-delivery-limit", AMQPValue::LongLongInt(3))]);
+    client.declare("drifting.one", low_limit).await.unwrap();
+    client.declare("drifting.two", arguments(&[])).await.unwrap();
     for declare in [Declare::Auto, Declare::Verify] {
         let ready = bus(&vhost.url()).await;
         let bus = settings().declare(declare).connect(&vhost.url()).await.unwrap();
@@ -57,7 +48,7 @@ async fn a_queue_with_other_arguments_is_told_with_both_values_and_the_others_wi
             .start(&bus)
             .await
             .unwrap_err();
-        let text = text(&error);
+        let text = error_text(&error);
         if declare == Declare::Auto {
             let Error::Declare(error) = &error else {
                 panic!("{error:?}")
@@ -92,7 +83,7 @@ async fn verifying_makes_nothing_and_says_what_is_missing() {
         .connect(&vhost.url())
         .await
         .unwrap_err();
-    let missing = text(&error);
+    let missing = error_text(&error);
     assert!(
         missing.contains("domain_events") && missing.contains("NOT_FOUND"),
         "{missing}"
@@ -108,7 +99,7 @@ async fn verifying_makes_nothing_and_says_what_is_missing() {
         .start(&verifying)
         .await
         .unwrap_err();
-    let missing = text(&error);
+    let missing = error_text(&error);
     assert!(
         missing.contains("missing.one") && missing.contains("missing.orphans"),
         "{missing}"
@@ -123,7 +114,7 @@ async fn verifying_makes_nothing_and_says_what_is_missing() {
         .start(&verifying)
         .await
         .unwrap_err();
-    let missing = text(&error);
+    let missing = error_text(&error);
     assert!(
         missing.contains("missing.one.delay.50ms") && missing.contains("missing.one.delay.45s"),
         "{missing}"

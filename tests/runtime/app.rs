@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidings::testing::{MemoryServer, TestBus};
 use tidings::{App, Bus, Delivery, Error, Event, FromRef, State, event_handler, handlers};
 
-use crate::world::{Placed, World, every, patient, ping, placed, pong};
+use crate::handlers::{Placed, Recorder, every, patient, ping, placed, pong};
 
 #[event_handler("order.placed", name = "ping")]
 async fn twin(_: Placed) {}
@@ -106,7 +106,7 @@ async fn a_handler_takes_the_parts_of_the_one_state() {
 #[test]
 fn a_description_is_a_page_for_people() {
     let app = App::new("shop")
-        .state(World::default())
+        .state(Recorder::default())
         .handlers(handlers![patient, every]);
     insta::assert_snapshot!(app.describe().to_string());
 }

@@ -6,10 +6,10 @@ use tidings::RunningApp;
 use tidings::health::HandlerState;
 use tidings::testing::TestBus;
 
-use crate::world::{World, every, ordered, placed, plain, start};
+use crate::handlers::{Recorder, every, ordered, placed, plain, start};
 
 /// Publishes 25 events to a broken handler, and mends it when it has been tried for a while.
-async fn breaks(bus: &TestBus, app: &RunningApp, handler: &str, world: &World) {
+async fn breaks(bus: &TestBus, app: &RunningApp, handler: &str, recorder: &Recorder) {
     for number in 1..=25 {
         bus.publish(&placed(&format!("order-{number}"), number))
             .await
@@ -23,9 +23,9 @@ async fn breaks(bus: &TestBus, app: &RunningApp, handler: &str, world: &World) {
     tokio::time::timeout(Duration::from_secs(10), looking)
         .await
         .expect("the breaker opens");
-    world.mend();
+    recorder.mend();
     bus.settled().await;
-    let mut numbers: Vec<u32> = world.seen().iter().map(|(number, _)| *number).collect();
+    let mut numbers: Vec<u32> = recorder.seen().iter().map(|(number, _)| *number).collect();
     numbers.sort_unstable();
     numbers.dedup();
     assert_eq!(numbers, (1..=25).collect::<Vec<_>>());
@@ -41,21 +41,21 @@ async fn breaks(bus: &TestBus, app: &RunningApp, handler: &str, world: &World) {
 
 #[tokio::test]
 async fn an_unordered_handler_returns_what_it_cannot_handle_and_then_handles_it() {
-    let (bus, world) = (TestBus::new(), World::broken());
-    let app = start!(&bus, world, [plain]);
-    breaks(&bus, &app, "plain", &world).await;
+    let (bus, recorder) = (TestBus::new(), Recorder::broken());
+    let app = start!(&bus, recorder, [plain]);
+    breaks(&bus, &app, "plain", &recorder).await;
 }
 
 #[tokio::test]
 async fn an_ordered_handler_holds_what_it_cannot_handle_and_waits_without_spinning() {
-    let (bus, world) = (TestBus::new(), World::broken());
-    let app = start!(&bus, world, [ordered]);
-    breaks(&bus, &app, "ordered", &world).await;
+    let (bus, recorder) = (TestBus::new(), Recorder::broken());
+    let app = start!(&bus, recorder, [ordered]);
+    breaks(&bus, &app, "ordered", &recorder).await;
 }
 
 #[tokio::test]
 async fn an_ephemeral_handler_keeps_its_queue_while_it_is_open() {
-    let (bus, world) = (TestBus::new(), World::broken());
-    let app = start!(&bus, world, [every]);
-    breaks(&bus, &app, "every", &world).await;
+    let (bus, recorder) = (TestBus::new(), Recorder::broken());
+    let app = start!(&bus, recorder, [every]);
+    breaks(&bus, &app, "every", &recorder).await;
 }

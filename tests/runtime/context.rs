@@ -2,7 +2,7 @@
 
 use tidings::testing::TestBus;
 
-use crate::world::{Placed, placed};
+use crate::handlers::{Placed, placed};
 
 #[tokio::test]
 async fn what_is_published_belongs_to_the_context_in_which_it_is_awaited() {

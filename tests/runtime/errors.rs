@@ -3,7 +3,7 @@
 use tidings::testing::TestBus;
 use tidings::{App, Reason, event_handler, handlers};
 
-use crate::world::{Placed, placed};
+use crate::handlers::{Placed, placed};
 
 /// An error that cannot say what it is.
 #[derive(Debug)]

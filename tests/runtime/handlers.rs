@@ -39,16 +39,16 @@ pub(crate) fn paid(order: &str, number: u32) -> Paid {
 
 /// What the handlers saw, and whether they work.
 #[derive(Clone, Default)]
-pub(crate) struct World {
+pub(crate) struct Recorder {
     seen: Arc<Mutex<Vec<(u32, u32)>>>,
     broken: Arc<AtomicBool>,
 }
 
-impl World {
+impl Recorder {
     pub(crate) fn broken() -> Self {
-        let world = Self::default();
-        world.broken.store(true, Ordering::SeqCst);
-        world
+        let recorder = Self::default();
+        recorder.broken.store(true, Ordering::SeqCst);
+        recorder
     }
 
     pub(crate) fn mend(&self) {
@@ -72,36 +72,36 @@ impl World {
 pub(crate) async fn plain(
     event: Placed,
     delivery: Delivery,
-    State(world): State<World>,
+    State(recorder): State<Recorder>,
 ) -> Result<(), HandlerError> {
-    world.see(event.number, &delivery)
+    recorder.see(event.number, &delivery)
 }
 
 #[event_handler(ordered_by = "aggregate_id", retry(attempts = 8, rungs = "5s"))]
 pub(crate) async fn ordered(
     event: Placed,
     delivery: Delivery,
-    State(world): State<World>,
+    State(recorder): State<Recorder>,
 ) -> Result<(), HandlerError> {
-    world.see(event.number, &delivery)
+    recorder.see(event.number, &delivery)
 }
 
 #[event_handler(ephemeral)]
 pub(crate) async fn every(
     event: Placed,
     delivery: Delivery,
-    State(world): State<World>,
+    State(recorder): State<Recorder>,
 ) -> Result<(), HandlerError> {
-    world.see(event.number, &delivery)
+    recorder.see(event.number, &delivery)
 }
 
 #[event_handler(retry(attempts = 3, rungs = "5m"))]
 pub(crate) async fn patient(
     event: Placed,
     delivery: Delivery,
-    State(world): State<World>,
+    State(recorder): State<Recorder>,
 ) -> Result<Paid, HandlerError> {
-    world.see(event.number, &delivery)?;
+    recorder.see(event.number, &delivery)?;
     Ok(paid(&event.order, event.number))
 }
 
@@ -117,9 +117,9 @@ pub(crate) async fn pong(event: Paid) -> Placed {
 
 /// Starts an app with these handlers.
 macro_rules! start {
-    ($bus:expr, $world:expr, [$($handler:path),*]) => {
+    ($bus:expr, $recorder:expr, [$($handler:path),*]) => {
         tidings::App::new("shop")
-            .state($world.clone())
+            .state($recorder.clone())
             .handlers(tidings::handlers![$($handler),*])
             .start($bus)
             .await

@@ -4,12 +4,12 @@ mod app;
 mod breaker;
 mod context;
 mod errors;
+mod handlers;
 mod middleware;
 mod publishing;
 mod settling;
 mod subscribing;
 mod test_bus;
-mod world;
 
 #[test]
 fn the_readme_shows_the_quickstart_as_it_is() {

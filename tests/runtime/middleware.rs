@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tidings::testing::TestBus;
 use tidings::{App, Delivery, Outcome, Reason, assert_published, handlers};
 
-use crate::world::{Paid, World, ping, placed, plain};
+use crate::handlers::{Paid, Recorder, ping, placed, plain};
 
 type Steps = Arc<Mutex<Vec<String>>>;
 
@@ -54,9 +54,9 @@ async fn the_first_one_is_outermost_and_a_handlers_own_is_innermost() {
 
 #[tokio::test]
 async fn one_may_put_another_outcome_in_place_of_the_handlers() {
-    let (bus, world) = (TestBus::new(), World::broken());
+    let (bus, recorder) = (TestBus::new(), Recorder::broken());
     let _app = App::new("shop")
-        .state(world.clone())
+        .state(recorder.clone())
         .around(async |delivery: Delivery, next: tidings::Next| {
             let outcome = next.run(delivery).await;
             match outcome.error() {
@@ -70,15 +70,15 @@ async fn one_may_put_another_outcome_in_place_of_the_handlers() {
         .unwrap();
     bus.publish(&placed("a", 1)).await.unwrap();
     bus.settled().await;
-    assert_eq!(world.seen(), [(1, 1)]);
+    assert_eq!(recorder.seen(), [(1, 1)]);
     assert_eq!(bus.dead_letters()[0].reason, Some(Reason::Rejected));
 }
 
 #[tokio::test]
 async fn one_may_decide_without_the_handler() {
-    let (bus, world) = (TestBus::new(), World::default());
+    let (bus, recorder) = (TestBus::new(), Recorder::default());
     let _app = App::new("shop")
-        .state(world.clone())
+        .state(recorder.clone())
         .around(async |_: Delivery, _: tidings::Next| Outcome::done())
         .handlers(handlers![plain])
         .start(&bus)
@@ -86,6 +86,6 @@ async fn one_may_decide_without_the_handler() {
         .unwrap();
     bus.publish(&placed("a", 1)).await.unwrap();
     bus.settled().await;
-    assert_eq!(world.seen(), []);
+    assert_eq!(recorder.seen(), []);
     assert!(bus.dead_letters().is_empty());
 }

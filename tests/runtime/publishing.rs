@@ -6,7 +6,7 @@ use tidings::error::PublishFault;
 use tidings::testing::MemoryServer;
 use tidings::{Bus, Error};
 
-use crate::world::{World, placed, plain, start};
+use crate::handlers::{Recorder, placed, plain, start};
 
 fn error(result: Result<String, Error>) -> tidings::error::PublishError {
     match result {
@@ -18,9 +18,9 @@ fn error(result: Result<String, Error>) -> tidings::error::PublishError {
 #[tokio::test]
 async fn a_broker_that_is_away_fails_a_publish_by_its_deadline_and_never_has_the_event() {
     let server = MemoryServer::new();
-    let world = World::default();
+    let recorder = Recorder::default();
     let bus = server.bus(Bus::builder().publish_timeout(Duration::from_millis(50)));
-    let _app = start!(&bus, world, [plain]);
+    let _app = start!(&bus, recorder, [plain]);
     server.go_down();
     assert!(!bus.health().is_ready());
     let error = error(bus.publish(&placed("a", 1)).await);
@@ -29,14 +29,14 @@ async fn a_broker_that_is_away_fails_a_publish_by_its_deadline_and_never_has_the
     server.come_back();
     bus.publish(&placed("a", 2)).await.unwrap();
     let looking = async {
-        while world.seen().is_empty() {
+        while recorder.seen().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), looking)
         .await
         .expect("the second arrives");
-    assert_eq!(world.seen(), [(2, 1)]);
+    assert_eq!(recorder.seen(), [(2, 1)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use tidings::{App, Bus, Declare, Delivery, HandlerError, State, event_handler, h
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::world::{Paid, Placed, paid, placed};
+use crate::handlers::{Paid, Placed, paid, placed};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 

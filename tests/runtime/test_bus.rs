@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use tidings::testing::TestBus;
 use tidings::{App, Reason, assert_not_published, assert_published, event_handler, handlers};
 
-use crate::world::{Paid, Placed, World, paid, patient, ping, placed, plain, pong, start};
+use crate::handlers::{Paid, Placed, Recorder, paid, patient, ping, placed, plain, pong, start};
 
 #[tokio::test]
 async fn a_rung_of_five_minutes_takes_no_time() {
-    let (bus, world) = (TestBus::new(), World::broken());
-    let _app = start!(&bus, world, [patient]);
+    let (bus, recorder) = (TestBus::new(), Recorder::broken());
+    let _app = start!(&bus, recorder, [patient]);
     let began = Instant::now();
     bus.publish(&placed("a", 1)).await.unwrap();
     bus.settled().await;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(bus.elapsed() >= Duration::from_mins(10), "{:?}", bus.elapsed());
-    assert_eq!(world.seen(), [(1, 1), (1, 2), (1, 3)]);
+    assert_eq!(recorder.seen(), [(1, 1), (1, 2), (1, 3)]);
     let dead = bus.dead_letters();
     assert_eq!(dead.len(), 1);
     assert_eq!((dead[0].reason, dead[0].attempts), (Some(Reason::Failed), 3));
@@ -29,8 +29,8 @@ async fn a_rung_of_five_minutes_takes_no_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_handler_returned_is_published_when_it_has_settled() {
     for _ in 0..50 {
-        let (bus, world) = (TestBus::new(), World::default());
-        let _app = start!(&bus, world, [patient]);
+        let (bus, recorder) = (TestBus::new(), Recorder::default());
+        let _app = start!(&bus, recorder, [patient]);
         bus.publish(&placed("a", 7)).await.unwrap();
         bus.settled().await;
         assert_published!(bus, Paid { number: 7, .. });
@@ -120,13 +120,13 @@ async fn what_a_wildcard_caught_and_no_one_takes_is_listed_as_ignored() {
 
 #[tokio::test]
 async fn a_resumed_handler_is_at_work_before_it_has_settled() {
-    let (bus, world) = (TestBus::new(), World::default());
-    let app = start!(&bus, world, [plain]);
+    let (bus, recorder) = (TestBus::new(), Recorder::default());
+    let app = start!(&bus, recorder, [plain]);
     app.pause("plain").unwrap();
     bus.publish(&placed("a", 1)).await.unwrap();
     bus.settled().await;
-    assert_eq!(world.seen(), []);
+    assert_eq!(recorder.seen(), []);
     app.resume("plain").unwrap();
     bus.settled().await;
-    assert_eq!(world.seen(), [(1, 1)]);
+    assert_eq!(recorder.seen(), [(1, 1)]);
 }

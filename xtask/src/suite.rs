@@ -155,11 +155,11 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "documents",
-        about: "AsyncAPI documents and exported schemas, judged by others' tools",
+        about: "AsyncAPI documents and exported schemas, checked with the tools of others",
         brokers: &[Kind::None],
         tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM],
         deadline: BUILD,
-        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-documents-tests --test judged")]),
+        steps: Steps::Fixed(|| vec![Step::tests("-p tidings-documents-tests --test validated")]),
     },
     Suite {
         name: "shop",

@@ -1,28 +1,28 @@
-//! Whether a node takes AMQP connections.
+//! Whether a node accepts AMQP connections.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Whether a broker answers the protocol header on this port with a frame of type 1, which is `Connection.Start`.
+/// Whether a broker on this port answers the protocol header with `Connection.Start`, a frame of type 1.
 ///
-/// Cheaper by far than RabbitMQ's own tools, each of which starts an Erlang of its own.
+/// This is much cheaper than RabbitMQ's own tools, each of which starts an Erlang VM.
 pub(crate) fn answers(port: u16) -> bool {
-    shakes_hands(port).unwrap_or(false)
+    handshake(port).unwrap_or(false)
 }
 
-fn shakes_hands(port: u16) -> std::io::Result<bool> {
-    let soon = Duration::from_secs(2);
+fn handshake(port: u16) -> std::io::Result<bool> {
+    let limit = Duration::from_secs(2);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, soon)?;
-    stream.set_read_timeout(Some(soon))?;
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
+    stream.set_read_timeout(Some(limit))?;
     stream.write_all(b"AMQP\0\0\x09\x01")?;
     let mut frame = [0];
     stream.read_exact(&mut frame)?;
     Ok(frame == [1])
 }
 
-/// Whether anything listens on this port.
+/// Whether a process listens on this port.
 pub(crate) fn listens(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_ok()
@@ -50,14 +50,14 @@ mod tests {
     }
 
     #[test]
-    fn a_method_frame_is_an_answer_and_another_header_is_none() {
+    fn only_a_method_frame_counts_as_an_answer() {
         assert!(answered_with(b"\x01\0\0"));
         assert!(!answered_with(b"AMQP\0\0\x09\x01"));
         assert!(!answered_with(b""));
     }
 
     #[test]
-    fn nobody_there_is_no_answer() {
+    fn a_closed_port_does_not_answer() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);

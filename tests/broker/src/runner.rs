@@ -1,4 +1,4 @@
-//! How a command runs where a RabbitMQ is: on this machine, in an unpacked Debian, in a container.
+//! Runs commands where RabbitMQ is installed: on this machine, in an unpacked Debian, or in a container.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,29 +9,29 @@ use std::process::Command;
 
 use crate::install::Place;
 
-/// The place and the folder that every process of a lab shares, seen under the same path by all of them.
+/// Runs the commands of a sandbox. All its processes see `folder` under the same path.
 #[derive(Debug, Clone)]
-pub(crate) struct World {
+pub(crate) struct Runner {
     pub(crate) place: Place,
     pub(crate) folder: PathBuf,
 }
 
-/// A variable and its value.
 pub(crate) type Variable = (&'static str, String);
 
-// The pid we hold is the process's own: every step on the way is an `exec`. `ulimit` because a node that may open a
-// thousand files thinks of itself as small.
+// Every step is an `exec`, so that the pid of the child is the pid of the node. `ulimit` is raised because a node with
+// few file descriptors lowers its own limits.
 //
-// It starts when it is told to: by then the watcher knows of it, and a test killed in between leaves nothing behind.
-const HERE: &str = r#"
+// It waits for a line before it starts. By then the watcher knows the process, so a test that is killed leaves nothing
+// behind.
+const ON_THIS_MACHINE: &str = r#"
 read -r _ || exit
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 exec "$@" </dev/null
 "#;
 
-// In a mount namespace of its own, so that nothing stays mounted. The folder's parent, which is the machine's folder
-// for such things, is mounted and not the folder: the root stays clean, and certificates of a test are seen as well.
-const INSIDE: &str = r#"
+// The command runs in its own mount namespace, so that nothing stays mounted. The parent of the folder is mounted,
+// which is the temporary folder of the machine: certificates of a test are there too.
+const IN_A_ROOT: &str = r#"
 root=$1 shared=$2
 shift 2
 mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" || exit
@@ -39,11 +39,11 @@ mkdir -p "$root$shared" && mount --rbind "$shared" "$root$shared" || exit
 exec chroot "$root" "$@"
 "#;
 
-/// Where programs are, beside the path we were given, which may not name the folders of root's.
+/// The usual folders of programs. The inherited `PATH` may lack those of root.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-impl World {
-    /// The name of a container, in Docker.
+impl Runner {
+    /// The name of a container, when RabbitMQ runs in Docker.
     pub(crate) fn container(&self, name: &str) -> Option<String> {
         match &self.place {
             Place::Docker(_) => {
@@ -54,8 +54,8 @@ impl World {
         }
     }
 
-    /// Erlang's port mapper, in the foreground. In Docker its container is the network that the nodes join, and so
-    /// the one that publishes their ports.
+    /// The command of Erlang's port mapper, in the foreground. In Docker the nodes join the network of its container, so
+    /// this container publishes their ports.
     pub(crate) fn epmd(&self, port: u16, publish: &[u16]) -> io::Result<Command> {
         let port = port.to_string();
         let args = ["epmd", "-port", &port];
@@ -71,12 +71,12 @@ impl World {
             Place::Installed(_) | Place::Root(_) => {
                 let mut command = self.local(&args, &[]);
                 command.args(["-address", "127.0.0.1"]);
-                Ok(held_back(&command))
+                Ok(held_until_watched(&command))
             }
         }
     }
 
-    /// A node's server.
+    /// The command that runs a node.
     pub(crate) fn server(&self, node: &str, variables: &[Variable]) -> io::Result<Command> {
         if let Place::Docker(image) = &self.place {
             let network = format!("container:{}", self.container("epmd").unwrap_or_default());
@@ -85,15 +85,15 @@ impl World {
             for (name, value) in variables {
                 command.args(["--env", &format!("{name}={value}")]);
             }
-            // Past the image's own start, which would change the user and the owner of our files.
+            // The entrypoint of the image would change the user and the owner of our files.
             command.args(["--entrypoint", "rabbitmq-server", image]);
             return Ok(command);
         }
         let command = self.local(&[&self.script("rabbitmq-server")], variables);
-        Ok(held_back(&command))
+        Ok(held_until_watched(&command))
     }
 
-    /// One of RabbitMQ's tools, talking to a node.
+    /// The command of one of RabbitMQ's tools for a node.
     pub(crate) fn tool(&self, node: &str, name: &str, args: &[&str], variables: &[Variable]) -> Command {
         let mut command = if matches!(self.place, Place::Docker(_)) {
             let mut command = Command::new("docker");
@@ -125,7 +125,7 @@ impl World {
                         "private",
                         "sh",
                         "-c",
-                        INSIDE,
+                        IN_A_ROOT,
                         "inside",
                     ])
                     .args([root, shared])
@@ -138,7 +138,7 @@ impl World {
                 command
             }
         };
-        // Nothing of what the shell of the moment says about another RabbitMQ.
+        // The variables of the current shell may describe another RabbitMQ.
         command
             .env_clear()
             .env("PATH", path())
@@ -155,7 +155,7 @@ impl World {
         let mut command = Command::new("docker");
         command
             .args(["run", "--rm", "--name", &self.container(name).unwrap_or_default()])
-            // As ourselves: else the files it writes are not ours to delete.
+            // As the current user: else we could not delete the files of the container.
             .args(["--user", &format!("{}:{}", owner.uid(), owner.gid())])
             .args(["--volume", &format!("{folder}:{folder}")])
             .args(["--env", &format!("HOME={folder}")]);
@@ -170,10 +170,10 @@ fn path() -> OsString {
     path
 }
 
-/// The same command behind [`HERE`].
-fn held_back(command: &Command) -> Command {
+/// Returns the same command, started by [`ON_THIS_MACHINE`].
+fn held_until_watched(command: &Command) -> Command {
     let mut held = Command::new("sh");
-    held.args(["-c", HERE, "here"])
+    held.args(["-c", ON_THIS_MACHINE, "here"])
         .arg(command.get_program())
         .args(command.get_args())
         .env_clear();
@@ -192,8 +192,8 @@ fn held_back(command: &Command) -> Command {
 mod tests {
     use super::*;
 
-    fn world(place: Place) -> World {
-        World {
+    fn runner(place: Place) -> Runner {
+        Runner {
             place,
             folder: std::env::temp_dir(),
         }
@@ -223,8 +223,8 @@ mod tests {
     }
 
     #[test]
-    fn a_container_joins_the_network_that_publishes_its_ports() {
-        let docker = world(Place::Docker("rabbitmq:4".to_owned()));
+    fn a_node_container_joins_the_network_of_the_port_mapper() {
+        let docker = runner(Place::Docker("rabbitmq:4".to_owned()));
         let network = docker.container("epmd").unwrap();
         let epmd = shown(&docker.epmd(10_000, &[10_001]).unwrap());
         assert!(epmd.contains(&format!("--name {network} ")), "{epmd}");
@@ -250,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_installed_runs_with_our_environment_only() {
-        let here = world(Place::Installed("/opt/rabbit/sbin".into()));
+    fn an_installed_tool_gets_only_our_variables() {
+        let here = runner(Place::Installed("/opt/rabbit/sbin".into()));
         let tool = here.tool("n1", "rabbitmqctl", &["status"], &[("A", "b".to_owned())]);
         assert_eq!(shown(&tool), "/opt/rabbit/sbin/rabbitmqctl status");
         let names: Vec<_> = tool.get_envs().map(|(name, _)| name.to_owned()).collect();

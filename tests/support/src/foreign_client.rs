@@ -1,4 +1,4 @@
-//! A bare AMQP client, which knows nothing of Tidings: it looks into queues, and declares those of strangers.
+//! An AMQP client that does not use Tidings.
 
 use std::time::Duration;
 
@@ -8,40 +8,40 @@ use lapin::options::{
     ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind, Queue};
 
 use crate::wait::within;
 
-/// A bare AMQP client.
+/// An AMQP client that does not use Tidings. It declares queues, publishes, and reads what queues contain.
 #[derive(Debug)]
-pub struct Stranger {
+pub struct ForeignClient {
     connection: Connection,
     channel: Channel,
 }
 
-/// How long a connection may take to come about.
+/// The deadline of one connection attempt.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// The arguments of a quorum queue.
-pub const QUORUM: &[(&str, &str)] = &[("x-queue-type", "quorum")];
+/// The exchange of all events.
+const EXCHANGE: &str = "domain_events";
 
-impl Stranger {
+impl ForeignClient {
     /// Connects.
     ///
     /// # Panics
-    /// When the broker does not let it in.
+    /// When the broker refuses the connection.
     pub async fn connect(url: &str) -> Self {
-        within("a stranger's connection", Self::try_connect(url))
+        within("the connection of a foreign client", Self::try_connect(url))
             .await
-            .expect("a stranger connects")
+            .expect("the broker accepts a foreign client")
     }
 
-    /// Connects, should the broker be there.
+    /// Connects, unless the broker is down.
     ///
     /// # Errors
-    /// When it is not, or refuses.
+    /// When the broker is down or refuses the connection.
     pub async fn try_connect(url: &str) -> lapin::Result<Self> {
-        // The library waits for the handshake of a broker that is about to start, or to stop, as long as it takes.
+        // lapin waits without a limit for the handshake of a broker that starts or stops.
         tokio::time::timeout(HANDSHAKE, Self::open(url))
             .await
             .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
@@ -54,87 +54,92 @@ impl Stranger {
         Ok(Self { connection, channel })
     }
 
-    /// Its connection.
+    /// The connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Its channel, on which publishes are confirmed.
+    /// The channel of this client, with publisher confirms.
     pub fn channel(&self) -> &Channel {
         &self.channel
     }
 
-    /// Declares a durable queue with these arguments, and binds it to `domain_events` by `pattern`.
+    /// Declares a durable queue and binds it to `domain_events`.
     ///
     /// # Errors
     /// When the broker refuses.
     pub async fn bind(&self, queue: &str, pattern: &str, arguments: FieldTable) -> lapin::Result<()> {
-        let durable = QueueDeclareOptions::durable();
-        self.channel
-            .queue_declare(queue.into(), durable, arguments)
-            .await?;
-        let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+        self.declare(queue, arguments).await?;
         self.channel
             .queue_bind(
                 queue.into(),
-                "domain_events".into(),
+                EXCHANGE.into(),
                 pattern.into(),
-                options,
-                none,
+                QueueBindOptions::default(),
+                FieldTable::default(),
             )
             .await
     }
 
-    /// Deletes a queue, whatever is in it.
+    /// Declares a durable queue.
     ///
     /// # Errors
     /// When the broker refuses.
-    pub async fn delete(&self, queue: &str) -> lapin::Result<u32> {
-        self.channel
-            .queue_delete(queue.into(), QueueDeleteOptions::default())
-            .await
+    pub async fn declare(&self, queue: &str, arguments: FieldTable) -> lapin::Result<Queue> {
+        let durable = QueueDeclareOptions::durable();
+        self.channel.queue_declare(queue.into(), durable, arguments).await
     }
 
-    /// Undoes a binding to `domain_events`.
+    /// Removes a binding to `domain_events`.
     ///
     /// # Errors
-    /// When the broker refuses it.
+    /// When the broker refuses.
     pub async fn unbind(&self, queue: &str, pattern: &str) -> lapin::Result<()> {
         self.channel
             .queue_unbind(
                 queue.into(),
-                "domain_events".into(),
+                EXCHANGE.into(),
                 pattern.into(),
                 FieldTable::default(),
             )
             .await
     }
 
-    /// Whether there is such a topic, direct or fanout exchange.
+    /// Deletes a queue and its messages.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub async fn delete_queue(&self, queue: &str) -> lapin::Result<u32> {
+        self.channel
+            .queue_delete(queue.into(), QueueDeleteOptions::default())
+            .await
+    }
+
+    /// Whether an exchange exists.
     pub async fn has_exchange(&self, exchange: &str) -> bool {
-        // The broker closes the channel on which one asks in vain.
+        // A passive declare of a missing exchange closes the channel, so it has a channel of its own.
         let Ok(channel) = self.connection.create_channel().await else {
             return false;
         };
-        let options = ExchangeDeclareOptions {
+        let passive = ExchangeDeclareOptions {
             passive: true,
             ..ExchangeDeclareOptions::default()
         };
-        // By name alone: it says nothing of the kind.
+        // The broker ignores the kind in a passive declare.
         let declared = channel.exchange_declare(
             exchange.into(),
             ExchangeKind::Direct,
-            options,
+            passive,
             FieldTable::default(),
         );
-        let there = declared.await.is_ok();
-        if there {
+        let exists = declared.await.is_ok();
+        if exists {
             let _ = channel.close(200, "OK".into()).await;
         }
-        there
+        exists
     }
 
-    /// Deletes an exchange, and so every binding to it.
+    /// Deletes an exchange and all bindings to it.
     ///
     /// # Errors
     /// When the broker refuses.
@@ -144,41 +149,38 @@ impl Stranger {
             .await
     }
 
-    /// Publishes a body, and waits for the confirm; whether the broker took it.
+    /// Publishes a message and waits for the confirm. Returns whether it was an ack.
     ///
     /// # Errors
     /// When the connection or the channel is lost.
     pub async fn publish(
         &self,
         exchange: &str,
-        key: &str,
+        routing_key: &str,
         properties: BasicProperties,
         body: &[u8],
     ) -> lapin::Result<bool> {
         let options = BasicPublishOptions::default();
         let confirm = self
             .channel
-            .basic_publish(exchange.into(), key.into(), options, body, properties)
+            .basic_publish(exchange.into(), routing_key.into(), options, body, properties)
             .await?
             .await?;
         Ok(confirm.is_ack())
     }
 
-    /// How many messages of a queue are ready; none where there is no such queue.
+    /// How many messages of a queue are ready, or `None` when the queue does not exist.
     pub async fn depth(&self, queue: &str) -> Option<u32> {
-        // The broker closes the channel on which one asks in vain.
-        let channel = self.connection.create_channel().await.ok()?;
-        let passive = QueueDeclareOptions::durable().passive();
-        let declared = channel
-            .queue_declare(queue.into(), passive, FieldTable::default())
-            .await
-            .ok()?;
-        let _ = channel.close(200, "OK".into()).await;
-        Some(declared.message_count())
+        Some(self.inspect(queue).await?.message_count())
     }
 
-    /// How many consumers a queue has; none where there is no such queue.
+    /// How many consumers a queue has, or `None` when the queue does not exist.
     pub async fn consumers(&self, queue: &str) -> Option<u32> {
+        Some(self.inspect(queue).await?.consumer_count())
+    }
+
+    async fn inspect(&self, queue: &str) -> Option<Queue> {
+        // A passive declare of a missing queue closes the channel, so it has a channel of its own.
         let channel = self.connection.create_channel().await.ok()?;
         let passive = QueueDeclareOptions::durable().passive();
         let declared = channel
@@ -186,10 +188,10 @@ impl Stranger {
             .await
             .ok()?;
         let _ = channel.close(200, "OK".into()).await;
-        Some(declared.consumer_count())
+        Some(declared)
     }
 
-    /// Takes all that is ready out of a queue; nothing where there is no such queue.
+    /// Takes all ready messages out of a queue. A missing queue has none.
     ///
     /// # Errors
     /// When the connection is lost.
@@ -210,11 +212,18 @@ impl Stranger {
     }
 }
 
-/// A table of arguments or headers with texts in it.
-pub fn table(entries: &[(&str, &str)]) -> FieldTable {
+/// Returns the arguments of a quorum queue, and these.
+pub fn quorum_queue(more: &[(&str, AMQPValue)]) -> FieldTable {
+    let mut table = arguments(more);
+    table.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    table
+}
+
+/// Returns a table of queue arguments or headers.
+pub fn arguments(entries: &[(&str, AMQPValue)]) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in entries {
-        table.insert((*name).into(), AMQPValue::LongString((*value).into()));
+        table.insert((*name).into(), value.clone());
     }
     table
 }

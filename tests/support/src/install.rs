@@ -1,134 +1,157 @@
-//! What foreign programs depend on: installed once, under the target directory, from the committed lock files.
+//! Installs programs in other languages from their committed lock files.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::Command;
 use std::time::Duration;
 
-use tokio::process::Command;
-use tokio::time::timeout;
+use tidings_broker::run_with_deadline;
 
-/// How a program is made ready to run.
-#[derive(Debug)]
-pub(crate) struct Dependencies {
-    /// What says which dependencies there are.
-    pub(crate) locks: &'static [&'static str],
-    /// What installs them.
-    pub(crate) install: &'static [&'static [&'static str]],
-    /// The program itself.
-    pub(crate) sources: &'static [&'static str],
-    /// What compiles it.
-    pub(crate) build: &'static [&'static [&'static str]],
+/// Commands, each with its arguments.
+pub type Commands = &'static [&'static [&'static str]];
+
+/// Installs exactly what the lock file names, without install scripts.
+pub const NPM_CI: Commands = &[&["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]];
+
+/// Creates the virtual environment `env` and installs `requirements.txt` into it.
+pub const PIP_INSTALL: Commands = &[
+    &["python3", "-m", "venv", "--clear", "env"],
+    &[
+        "env/bin/python",
+        "-m",
+        "pip",
+        "install",
+        "--requirement",
+        "requirements.txt",
+    ],
+];
+
+/// Compiles a TypeScript project.
+pub const TSC: Commands = &[&["node", "node_modules/typescript/bin/tsc", "--project", "."]];
+
+/// The deadline of one command. It is long because a package registry may be slow.
+const DEADLINE: Duration = Duration::from_mins(5);
+
+const REQUIREMENTS: &str = "this needs `node` (18 or newer) with `npm`, and `python3` (3.10 or newer) with `venv`; \
+                            on Debian: `apt-get install nodejs npm python3-venv`";
+
+/// How to install and build a program.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipe {
+    /// The files that name the dependencies.
+    pub locks: &'static [&'static str],
+    /// Installs the dependencies.
+    pub install: Commands,
+    /// The files of the program itself.
+    pub sources: &'static [&'static str],
+    /// Compiles the program.
+    pub build: Commands,
 }
 
-/// How long one command may take: a registry may be slow.
-const LIMIT: Duration = Duration::from_mins(5);
-
-/// The folder of a program that is ready to run: what `source`, beside this package's tests, has, installed and built.
-pub(crate) async fn ready(suite: &str, source: &str, dependencies: &Dependencies) -> PathBuf {
-    let name = source.rsplit('/').next().unwrap_or(source);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(suite);
-    let home = cache.join(name);
-    make_folder(&home);
-    // Another run of these tests may be at it. The lock ends with the file, and that with us.
-    let lock = cache.join(format!("{name}.lock"));
-    let lock = File::create(&lock).unwrap_or_else(|error| panic!("cannot make {}: {error}", lock.display()));
-    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock));
-    let _lock = lock
-        .await
-        .expect("locking does not panic")
-        .expect("the lock can be taken");
-
-    let Dependencies {
-        locks,
-        install,
-        sources,
-        build,
-    } = dependencies;
-    let fresh = step(&source, &home, ".installed", locks, install, false).await;
-    step(&source, &home, ".built", sources, build, fresh).await;
-    home
+impl Recipe {
+    /// Installs and builds the program of the folder `source` in the folder `home`, and returns `home`.
+    ///
+    /// A step whose input files have not changed since the last run is not repeated.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or a command fails.
+    pub fn prepare(&self, source: &Path, home: &Path) -> Result<PathBuf, String> {
+        create_folder(home)?;
+        // Another process may run the same tests. The lock is released when the file is closed.
+        let path = home.with_extension("lock");
+        let lock = File::create(&path).map_err(cannot("create", &path))?;
+        lock.lock().map_err(cannot("lock", &path))?;
+        let installed = step(source, home, ".installed", self.locks, self.install, false)?;
+        step(source, home, ".built", self.sources, self.build, installed)?;
+        Ok(home.to_owned())
+    }
 }
 
-/// Copies `files` and runs `commands`, unless that was done before with the very same files; whether it was done now.
-async fn step(
+/// Copies `files` and runs `commands`, unless the same was done before with the same files. Returns whether it ran.
+fn step(
     source: &Path,
     home: &Path,
     stamp: &str,
     files: &[&str],
-    commands: &[&[&str]],
-    anyway: bool,
-) -> bool {
+    commands: Commands,
+    force: bool,
+) -> Result<bool, String> {
     let stamp = home.join(stamp);
-    let texts: Vec<String> = files.iter().map(|file| read(&source.join(file))).collect();
+    let read = |file: &&str| {
+        let file = source.join(file);
+        fs::read_to_string(&file).map_err(cannot("read", &file))
+    };
+    let texts: Vec<String> = files.iter().map(read).collect::<Result<_, _>>()?;
     let now = texts.join("\n");
-    if !anyway && fs::read_to_string(&stamp).is_ok_and(|then| then == now) {
-        return false;
+    if !force && fs::read_to_string(&stamp).is_ok_and(|before| before == now) {
+        return Ok(false);
     }
     for (file, text) in files.iter().zip(&texts) {
-        write(&home.join(file), text);
+        write(&home.join(file), text)?;
     }
     for command in commands {
-        run(home, command).await;
+        run(home, command, DEADLINE).map_err(|error| format!("{error}; {REQUIREMENTS}"))?;
     }
-    // Last, so that what is interrupted is done again.
-    write(&stamp, &now);
-    true
+    // The stamp is written last, so that an interrupted step runs again.
+    write(&stamp, &now)?;
+    Ok(true)
 }
 
-/// Runs a command in a folder, and shows all that it said when it fails.
-pub(crate) async fn run(home: &Path, words: &[&str]) {
-    let (name, args) = words.split_first().expect("a command has a name");
-    let program = if name.contains('/') {
-        home.join(name).into_os_string()
-    } else {
-        name.into()
-    };
-    let output = Command::new(program)
-        .args(args)
-        .current_dir(home)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
+/// Runs a command in a folder. A program name with a `/` is relative to that folder.
+///
+/// # Errors
+/// When the command cannot be started, fails, or takes longer than `deadline`. The error contains its output.
+pub fn run(folder: &Path, words: &[&str], deadline: Duration) -> Result<(), String> {
     let line = words.join(" ");
-    let Ok(output) = timeout(LIMIT, output).await else {
-        panic!("`{line}` is not done after {LIMIT:?}");
+    let [program, args @ ..] = words else {
+        return Ok(());
     };
-    let output = match output {
-        Ok(output) => output,
-        Err(error) => cannot_run(name, &error),
-    };
-    assert!(
-        output.status.success(),
-        "`{line}` failed in {}, {}; {ADVICE}\n{}{}",
-        home.display(),
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-}
-
-/// Says which program is missing, and where it comes from.
-pub(crate) fn cannot_run(program: &str, error: &io::Error) -> ! {
-    panic!("cannot run `{program}` ({error}); {ADVICE}")
-}
-
-const ADVICE: &str = "these tests need `node` (18 or newer) with `npm`, and `python3` (3.10 or newer) with `venv`; \
-                      on Debian: `apt-get install nodejs npm python3-venv`";
-
-fn make_folder(folder: &Path) {
-    fs::create_dir_all(folder).unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
-}
-
-fn read(file: &Path) -> String {
-    fs::read_to_string(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display()))
-}
-
-fn write(file: &Path, text: &str) {
-    if let Some(folder) = file.parent() {
-        make_folder(folder);
+    eprintln!("{line}");
+    let mut command = Command::new(locate(folder, program));
+    command.args(args).current_dir(folder);
+    let output =
+        run_with_deadline(&mut command, deadline).map_err(|error| format!("cannot run `{line}`: {error}"))?;
+    if output.status.success() {
+        return Ok(());
     }
-    fs::write(file, text).unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
+    Err(format!(
+        "`{line}` failed in {}, {}\n{}{}",
+        folder.display(),
+        output.status,
+        output.stdout,
+        output.stderr
+    ))
+}
+
+/// Returns the path of a program: one with a `/` is in `folder`, another is found by `PATH`.
+pub fn locate(folder: &Path, program: &str) -> PathBuf {
+    if program.contains('/') {
+        folder.join(program)
+    } else {
+        program.into()
+    }
+}
+
+/// Panics because a program of another language cannot be started, and says how to install the language.
+///
+/// # Panics
+/// Always.
+pub fn cannot_run(program: &str, error: &io::Error) -> ! {
+    panic!("cannot run `{program}`: {error}; {REQUIREMENTS}")
+}
+
+fn create_folder(folder: &Path) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(cannot("create", folder))
+}
+
+fn write(file: &Path, text: &str) -> Result<(), String> {
+    if let Some(folder) = file.parent() {
+        create_folder(folder)?;
+    }
+    fs::write(file, text).map_err(cannot("write", file))
+}
+
+fn cannot(verb: &str, path: &Path) -> impl FnOnce(io::Error) -> String {
+    move |error| format!("cannot {verb} {}: {error}", path.display())
 }

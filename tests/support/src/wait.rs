@@ -1,49 +1,65 @@
-//! Waiting for what comes, with a deadline.
+//! Waiting, always with a deadline.
 
 use std::future::Future;
 use std::time::Duration;
 
-/// How long anything may take. Far more than it does: a busy machine must not fail a run.
+/// The deadline of everything that a test waits for. It is far longer than needed, so that a busy machine fails no test.
 pub const DEADLINE: Duration = Duration::from_mins(2);
 
-/// How often one looks for what nothing tells of.
-pub const LOOK: Duration = Duration::from_millis(20);
+/// How often a condition is checked that nobody signals.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits for a future.
 ///
 /// # Panics
-/// When it takes longer than [`DEADLINE`]; says what was waited for.
+/// After [`DEADLINE`], with `what` in the text.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future)
         .await
-        .unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain for {what}"))
+        .unwrap_or_else(|_| panic!("{what}: not after {DEADLINE:?}"))
 }
 
-/// Asks again and again until the answer is yes.
+/// Polls until `poll` returns a value.
 ///
 /// # Panics
-/// When it is not within [`DEADLINE`]; says what was waited for.
-pub async fn until(what: &str, asked: impl AsyncFnMut() -> bool) {
+/// After [`DEADLINE`], with `what` in the text.
+pub async fn eventually<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+    let polling = async {
+        loop {
+            if let Some(value) = poll().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(what, polling).await
+}
+
+/// Polls until a condition holds.
+///
+/// # Panics
+/// After [`DEADLINE`], with `what` in the text.
+pub async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
     assert!(
-        comes(DEADLINE, asked).await,
-        "waited {DEADLINE:?} in vain until {what}"
+        becomes_true(DEADLINE, condition).await,
+        "{what}: not after {DEADLINE:?}"
     );
 }
 
-/// Asks again and again until the answer is yes, or the time is over; whether it was.
-pub async fn comes(within: Duration, mut asked: impl AsyncFnMut() -> bool) -> bool {
-    let asking = async {
-        while !asked().await {
-            tokio::time::sleep(LOOK).await;
+/// Polls until a condition holds or the time is over. Returns whether it holds.
+pub async fn becomes_true(deadline: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
+    let polling = async {
+        while !condition().await {
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
-    tokio::time::timeout(within, asking).await.is_ok()
+    tokio::time::timeout(deadline, polling).await.is_ok()
 }
 
-/// Runs what blocks, such as a call of a node's.
+/// Runs a blocking call, such as one of a node, on another thread.
 ///
 /// # Panics
-/// When it does.
+/// When the call panics.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work)
         .await

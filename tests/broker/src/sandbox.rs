@@ -1,4 +1,4 @@
-//! What the nodes of one cluster share: a folder, ports, a port mapper, and who cleans up.
+//! What the nodes of one cluster share: a folder, ports, a port mapper, and cleanup.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
@@ -12,25 +12,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, process};
 
-use crate::command::{LOOK, finish, signal};
+use crate::command::{POLL_INTERVAL, run_with_deadline, signal};
 use crate::error::Error;
 use crate::install::Install;
 use crate::ports::Ports;
-use crate::probe::listens;
+use crate::readiness::listens;
+use crate::runner::Runner;
 use crate::watcher::Watcher;
-use crate::world::World;
 
 #[derive(Debug)]
-pub(crate) struct Lab {
-    pub(crate) world: World,
+pub(crate) struct Sandbox {
+    pub(crate) runner: Runner,
     pub(crate) ports: Ports,
     watcher: Watcher,
     epmd: Mutex<Option<Child>>,
     keep: AtomicBool,
 }
 
-impl Lab {
-    /// Makes the folder and starts the port mapper; `publish` is what Docker lets through to the nodes.
+impl Sandbox {
+    /// Creates the folder and starts the port mapper. Docker publishes the ports that `publish` returns.
     pub(crate) fn open(install: &Install, publish: impl Fn(&Ports) -> Vec<u16>) -> Result<Self, Error> {
         let ports = Ports::take().map_err(Error::io("find free ports"))?;
         let parent = env::temp_dir();
@@ -39,12 +39,12 @@ impl Lab {
             parent.display()
         )))?;
         let folder =
-            make_folder(&parent).map_err(Error::io(format!("make a folder in {}", parent.display())))?;
+            create_folder(&parent).map_err(Error::io(format!("create a folder in {}", parent.display())))?;
         let watcher = Watcher::over(&folder).map_err(Error::io("start `sh`"))?;
         let mut published = publish(&ports);
         published.push(ports.epmd());
-        let lab = Self {
-            world: World {
+        let sandbox = Self {
+            runner: Runner {
                 place: install.place.clone(),
                 folder,
             },
@@ -53,14 +53,15 @@ impl Lab {
             epmd: Mutex::new(None),
             keep: AtomicBool::new(false),
         };
-        lab.bake_cookie()
-            .map_err(Error::io("make a cookie for the nodes"))?;
-        lab.start_epmd(&published)?;
-        Ok(lab)
+        sandbox
+            .write_cookie()
+            .map_err(Error::io("write the Erlang cookie"))?;
+        sandbox.start_epmd(&published)?;
+        Ok(sandbox)
     }
 
-    /// What Erlang's nodes know each other by; ours are to know nobody else.
-    fn bake_cookie(&self) -> std::io::Result<()> {
+    /// Writes the Erlang cookie, which keeps other nodes of this machine out.
+    fn write_cookie(&self) -> std::io::Result<()> {
         let mut random = [0; 16];
         File::open("/dev/urandom")?.read_exact(&mut random)?;
         let cookie = format!("{:032x}", u128::from_ne_bytes(random));
@@ -69,32 +70,32 @@ impl Lab {
         fs::set_permissions(&path, Permissions::from_mode(0o400))
     }
 
-    // Ours, in the foreground: a node that finds none starts one, and leaves it behind.
+    // A node that finds no port mapper starts one and leaves it running.
     fn start_epmd(&self, publish: &[u16]) -> Result<(), Error> {
         let port = self.ports.epmd();
         let mut command = self
-            .world
+            .runner
             .epmd(port, publish)
-            .map_err(Error::io("see the lab's folder"))?;
+            .map_err(Error::io("read the folder of the nodes"))?;
         let log = self.folder().join("epmd.log");
         let mut child = self.spawn("epmd", &mut command, &log)?;
         let deadline = Instant::now() + Duration::from_mins(1);
-        let fault = loop {
+        let failure = loop {
             if let Ok(Some(status)) = child.try_wait() {
                 self.forget(&child);
                 break Some(format!("ended with {status}"));
             }
-            // In Docker, too: a container joins the network of another only once that runs.
+            // In Docker, a container can join the network of another only when that one runs.
             if listens(port) {
                 break None;
             }
             if Instant::now() >= deadline {
-                break Some("does not listen after a minute".to_owned());
+                break Some("not listening after one minute".to_owned());
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         };
         *self.epmd() = Some(child);
-        match fault {
+        match failure {
             None => Ok(()),
             Some(why) => Err(Error::Start {
                 node: "epmd".to_owned(),
@@ -109,18 +110,18 @@ impl Lab {
     }
 
     pub(crate) fn folder(&self) -> &Path {
-        &self.world.folder
+        &self.runner.folder
     }
 
-    /// Starts a process that does not outlive this one.
+    /// Starts a process that is killed when this process ends.
     pub(crate) fn spawn(&self, name: &str, command: &mut Command, log: &Path) -> Result<Child, Error> {
         let mut started = || -> std::io::Result<Child> {
             let file = OpenOptions::new().create(true).append(true).open(log)?;
-            if let Some(container) = self.world.container(name) {
+            if let Some(container) = self.runner.container(name) {
                 self.watcher.container(&container)?;
             }
             let mut child = command
-                // Ctrl-C is for the tests; they take their nodes down with them.
+                // Ctrl-C stops the tests, which then stop their nodes.
                 .process_group(0)
                 .stdin(Stdio::piped())
                 .stdout(file.try_clone()?)
@@ -135,45 +136,45 @@ impl Lab {
         started().map_err(Error::io(format!("start `{name}`")))
     }
 
-    /// The process has ended, or is about to.
+    /// Stops watching a process that has ended or is about to end.
     pub(crate) fn forget(&self, child: &Child) {
-        // A watcher that has gone needs no telling.
+        // The watcher may have exited.
         let _ = self.watcher.forget(child.id());
     }
 
-    /// Asks a process to end.
+    /// Sends SIGTERM to a process.
     pub(crate) fn ask_to_end(&self, name: &str, child: &Child) -> std::io::Result<()> {
-        let Some(container) = self.world.container(name) else {
+        let Some(container) = self.runner.container(name) else {
             return signal("TERM", &child.id().to_string());
         };
         let mut command = Command::new("docker");
         command.args(["kill", "--signal", "TERM", &container]);
-        finish(&mut command, Duration::from_mins(1)).map(drop)
+        run_with_deadline(&mut command, Duration::from_mins(1)).map(drop)
     }
 
-    /// Ends a process at once, and waits until it has ended.
+    /// Kills a process and waits until it has ended.
     pub(crate) fn kill(&self, name: &str, child: &mut Child) {
-        if let Some(container) = self.world.container(name) {
-            // Killed, and so removed, by the engine; the process we hold is the client's and follows.
+        if let Some(container) = self.runner.container(name) {
+            // Docker kills and removes the container. `child` is the Docker client, which ends with it.
             let mut command = Command::new("docker");
             command.args(["rm", "--force", "--volumes", &container]);
-            let _ = finish(&mut command, Duration::from_mins(1));
+            let _ = run_with_deadline(&mut command, Duration::from_mins(1));
         }
         self.forget(child);
         let _ = child.kill();
         let _ = child.wait();
     }
 
-    /// Leaves the folder to whoever looks into the failure.
+    /// Keeps the folder, for the analysis of a failed test.
     pub(crate) fn keep(&self) {
         if !self.keep.swap(true, Ordering::Relaxed) {
             let _ = self.watcher.keep();
-            eprintln!("the files of its nodes are kept in {}", self.folder().display());
+            eprintln!("node files are kept in {}", self.folder().display());
         }
     }
 }
 
-impl Drop for Lab {
+impl Drop for Sandbox {
     fn drop(&mut self) {
         if let Some(mut epmd) = self.epmd().take() {
             self.kill("epmd", &mut epmd);
@@ -185,8 +186,8 @@ impl Drop for Lab {
     }
 }
 
-/// Makes a folder that nobody has, one kept from an earlier run or test among them.
-fn make_folder(parent: &Path) -> std::io::Result<PathBuf> {
+/// Creates a folder that does not exist yet: earlier runs may have left theirs.
+fn create_folder(parent: &Path) -> std::io::Result<PathBuf> {
     static MADE: AtomicUsize = AtomicUsize::new(0);
     loop {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -202,7 +203,7 @@ fn make_folder(parent: &Path) -> std::io::Result<PathBuf> {
     }
 }
 
-/// What these files hold, one after the other.
+/// Returns the concatenated contents of the files.
 pub(crate) fn read_all(files: &[PathBuf]) -> String {
     files
         .iter()
