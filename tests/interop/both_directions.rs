@@ -5,9 +5,9 @@ use tidings::Properties;
 use uuid::Uuid;
 
 use crate::event::{order, payment};
+use crate::fixture::Fixture;
+use crate::foreign_service::{ForeignService, ReceivedMessage, hex};
 use crate::language::Language::{self, Nest, Node, Python};
-use crate::ours::World;
-use crate::program::{Program, Received, hex};
 
 #[tokio::test]
 async fn an_order_from_node_reaches_our_handler_with_every_field() {
@@ -40,14 +40,14 @@ async fn our_payment_reaches_python_with_every_field() {
 }
 
 async fn their_order_reaches_us(language: Language) {
-    let world = World::new().await;
-    let mut watch = world.watch().await;
+    let fixture = Fixture::new().await;
+    let mut recording = fixture.record().await;
     // The exchange is there; theirs must agree with ours on what it is.
-    let mut service = language.start(&world.url()).await;
+    let mut service = language.start(&fixture.url()).await;
     let theirs = order();
     service.publish(&theirs.envelope).await;
 
-    let (event, delivery) = watch.order().await;
+    let (event, delivery) = recording.order().await;
     assert_eq!(event.data(), &theirs.event);
     let metadata = event.metadata();
     let found = json!({
@@ -73,17 +73,17 @@ async fn their_order_reaches_us(language: Language) {
     assert_eq!(delivery.properties(), &Properties::default());
     assert!(delivery.headers().is_empty(), "{:?}", delivery.headers());
     service.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }
 
 async fn our_payment_reaches_them(language: Language) {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     // This time it is the foreign service that comes first, and declares the exchange.
-    let mut service = language.start(&world.url()).await;
+    let mut service = language.start(&fixture.url()).await;
     let queue = payments(language, &mut service).await;
     let payment = payment();
-    let id = world
+    let id = fixture
         .bus()
         .await
         .publish(&payment)
@@ -128,11 +128,11 @@ async fn our_payment_reaches_them(language: Language) {
         "{body}"
     );
     service.end().await;
-    world.end().await;
+    fixture.end().await;
 }
 
 /// Makes the service take payments; the queue it takes them from.
-pub(crate) async fn payments(language: Language, service: &mut Program) -> &'static str {
+pub(crate) async fn payments(language: Language, service: &mut ForeignService) -> &'static str {
     // A Nest service says so in a decorator.
     let queue = "nest.payments";
     if language == Nest {
@@ -144,7 +144,7 @@ pub(crate) async fn payments(language: Language, service: &mut Program) -> &'sta
 }
 
 /// The event's time: RFC 3339 in milliseconds and with a `Z`, as JavaScript writes it.
-pub(crate) fn timestamp(received: &Received) -> String {
+pub(crate) fn timestamp(received: &ReceivedMessage) -> String {
     let timestamp = received.event["timestamp"]
         .as_str()
         .expect("there is a timestamp");
@@ -175,7 +175,7 @@ pub(crate) fn properties(event: &Value) -> Value {
     })
 }
 
-fn received_bytes(received: &Received) -> Vec<u8> {
+fn received_bytes(received: &ReceivedMessage) -> Vec<u8> {
     let digits = received.body.as_bytes().chunks(2);
     let bytes: Vec<u8> = digits
         .map(|pair| {

@@ -3,11 +3,11 @@
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::both_directions::{payments, properties, timestamp};
 use crate::event::order;
+use crate::fixture::Fixture;
+use crate::foreign_service::OutgoingMessage;
 use crate::language::Language::{self, Nest, Node, Python};
-use crate::ours::World;
-use crate::program::Message;
-use crate::theirs::{payments, properties, timestamp};
 
 #[tokio::test]
 async fn an_order_from_node_is_answered_with_its_payment() {
@@ -25,9 +25,9 @@ async fn an_order_from_python_is_answered_with_its_payment() {
 }
 
 async fn their_order_is_answered(language: Language) {
-    let world = World::new().await;
-    let ours = world.answer().await;
-    let mut service = language.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let ours = fixture.answer().await;
+    let mut service = language.start(&fixture.url()).await;
     let queue = payments(language, &mut service).await;
     let order = order();
     service.publish(&order.envelope).await;
@@ -61,14 +61,14 @@ async fn their_order_is_answered(language: Language) {
     assert_eq!(id.parse::<Uuid>().map(|id| id.get_version_num()), Ok(5));
     service.end().await;
     ours.shutdown().await.expect("nothing runs any longer");
-    world.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test]
 async fn an_order_that_correlates_nothing_starts_a_correlation() {
-    let world = World::new().await;
-    let ours = world.answer().await;
-    let mut service = Node.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let ours = fixture.answer().await;
+    let mut service = Node.start(&fixture.url()).await;
     let queue = payments(Node, &mut service).await;
     let mut order = order();
     for (name, value) in [("correlationId", None), ("causationId", Some(json!(null)))] {
@@ -83,23 +83,23 @@ async fn an_order_that_correlates_nothing_starts_a_correlation() {
     assert_eq!(answer.event["causationId"], order.envelope["id"]);
     service.end().await;
     ours.shutdown().await.expect("nothing runs any longer");
-    world.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test]
 async fn a_trace_that_node_starts_goes_on_through_our_answer() {
-    let world = World::new().await;
-    let ours = world.answer().await;
-    let mut service = Node.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let ours = fixture.answer().await;
+    let mut service = Node.start(&fixture.url()).await;
     let queue = payments(Node, &mut service).await;
     let (version, trace, span) = ("00", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
     service
-        .send(&Message {
+        .send(&OutgoingMessage {
             options: json!({ "headers": {
                 "traceparent": format!("{version}-{trace}-{span}-01"),
                 "tracestate": "vendor=opaque",
             } }),
-            ..Message::new("order.created", &order().envelope.to_string())
+            ..OutgoingMessage::new("order.created", &order().envelope.to_string())
         })
         .await;
 
@@ -115,5 +115,5 @@ async fn a_trace_that_node_starts_goes_on_through_our_answer() {
     assert_eq!(headers["tracestate"], "vendor=opaque");
     service.end().await;
     ours.shutdown().await.expect("nothing runs any longer");
-    world.end().await;
+    fixture.end().await;
 }

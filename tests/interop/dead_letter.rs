@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 use tidings::{Delivery, Headers};
 
 use crate::event::order;
+use crate::fixture::Fixture;
+use crate::foreign_service::{ForeignService, OutgoingMessage, hex};
 use crate::language::Language::{self, Nest, Node, Python};
-use crate::ours::World;
-use crate::program::{Message, Program, hex};
 
 #[tokio::test]
 async fn a_dead_letter_from_node_is_found_as_it_was_sent() {
@@ -19,16 +19,16 @@ async fn a_dead_letter_from_python_is_found_as_it_was_sent() {
 }
 
 async fn a_dead_letter_is_found_as_it_was_sent(language: Language) {
-    let world = World::new().await;
-    let mut failing = world.fail().await;
-    let mut service = language.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let mut failing = fixture.fail_twice().await;
+    let mut service = language.start(&fixture.url()).await;
     service.consume("failing.fail.dlq").await;
     // What the client itself makes of its message, to compare with.
     service.subscribe("control", "order.created").await;
     service.subscribe("copies", "order.copied").await;
     let body = loose(&order().envelope);
     service
-        .send(&Message {
+        .send(&OutgoingMessage {
             options: json!({
                 "contentType": "text/plain",
                 "contentEncoding": "utf-8",
@@ -44,8 +44,8 @@ async fn a_dead_letter_is_found_as_it_was_sent(language: Language) {
                 "replyTo": "answers",
                 "CC": ["order.copied"],
             }),
-            odd_headers: true,
-            ..Message::new("order.created", &body)
+            headers_of_every_type: true,
+            ..OutgoingMessage::new("order.created", &body)
         })
         .await;
     let control = service.receive("control").await;
@@ -88,11 +88,11 @@ async fn a_dead_letter_is_found_as_it_was_sent(language: Language) {
     );
 
     // Neither the retry nor the dead letter was copied to whom the order had been: the next copy is of the next order.
-    service.send(&Message::new("order.copied", "{}")).await;
+    service.send(&OutgoingMessage::new("order.copied", "{}")).await;
     assert_eq!(service.receive("copies").await.body, hex(b"{}"));
     service.end().await;
     failing.end().await;
-    world.end().await;
+    fixture.end().await;
 }
 
 /// The envelope as no program would write it again: blanks, escapes, a name twice, a number with zeros.
@@ -146,9 +146,9 @@ fn untimed(mut headers: Map<String, Value>) -> Value {
 
 #[tokio::test]
 async fn what_is_no_event_is_a_dead_letter_that_says_why() {
-    let world = World::new().await;
-    let watch = world.watch().await;
-    let mut service = Node.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let recording = fixture.record().await;
+    let mut service = Node.start(&fixture.url()).await;
     service.consume("watch.watch_orders.dlq").await;
     for (body, why) in [
         (
@@ -161,32 +161,32 @@ async fn what_is_no_event_is_a_dead_letter_that_says_why() {
         ),
         ("{\"type\":\"order.created\",", "the body is not JSON at byte 23"),
     ] {
-        service.send(&Message::new("order.created", body)).await;
+        service.send(&OutgoingMessage::new("order.created", body)).await;
         is_malformed(&mut service, body, why).await;
     }
     service.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test]
 async fn nothing_at_all_from_golevelup_is_a_dead_letter_that_says_why() {
-    let world = World::new().await;
-    let watch = world.watch().await;
-    let mut reader = Node.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let recording = fixture.record().await;
+    let mut reader = Node.start(&fixture.url()).await;
     reader.consume("watch.watch_orders.dlq").await;
-    let mut nest = Nest.start(&world.url()).await;
-    nest.tell(json!({ "do": "publishNothing", "key": "order.created" }))
+    let mut nest = Nest.start(&fixture.url()).await;
+    nest.execute(json!({ "do": "publishNothing", "key": "order.created" }))
         .await;
     let why = "the body is empty; an event is a JSON object with `type` and `data`";
     is_malformed(&mut reader, "", why).await;
     nest.end().await;
     reader.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }
 
-async fn is_malformed(service: &mut Program, body: &str, why: &str) {
+async fn is_malformed(service: &mut ForeignService, body: &str, why: &str) {
     let dead = service.receive("watch.watch_orders.dlq").await;
     assert_eq!(dead.body, hex(body.as_bytes()));
     let headers = dead.headers(true);
@@ -199,15 +199,15 @@ async fn is_malformed(service: &mut Program, body: &str, why: &str) {
 
 #[tokio::test]
 async fn a_dead_letter_that_node_puts_back_starts_at_its_first_attempt() {
-    let world = World::new().await;
-    let mut failing = world.fail().await;
-    let mut service = Node.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let mut failing = fixture.fail_twice().await;
+    let mut service = Node.start(&fixture.url()).await;
     service.consume("failing.fail.dlq").await;
     let order = order();
     service.publish(&order.envelope).await;
     let first = service.receive("failing.fail.dlq").await;
     service
-        .tell(json!({ "do": "putBack", "from": "failing.fail.dlq", "to": "failing.fail" }))
+        .execute(json!({ "do": "putBack", "from": "failing.fail.dlq", "to": "failing.fail" }))
         .await;
     let second = service.receive("failing.fail.dlq").await;
     assert_eq!(first.body, second.body);
@@ -222,5 +222,5 @@ async fn a_dead_letter_that_node_puts_back_starts_at_its_first_attempt() {
     }
     service.end().await;
     failing.end().await;
-    world.end().await;
+    fixture.end().await;
 }

@@ -1,39 +1,40 @@
-//! Our side: a broker of the test's own, and services of ours whose handlers show what they got.
+//! Our side of every test: a virtual host, a bus, and services whose handlers record what they receive.
 
 use std::fmt;
 
 use tidings::{AnyEvent, App, Bus, Delivery, Event, FromRef, RunningApp, State, event_handler, handlers};
 use tidings_broker::Vhost;
+use tidings_test_support::error_text;
+use tidings_test_support::wait::{blocking, within};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::event::{OrderCreated, PaymentSettled};
-use crate::program::soon;
 
-/// What a test runs in: a vhost of its own, and a bus on it.
+/// A virtual host for one test, and a bus on it.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Fixture {
     vhost: Vhost<'static>,
     bus: OnceCell<Bus>,
 }
 
-impl World {
-    /// A new one, with nothing in it: whoever connects first declares the exchange.
+impl Fixture {
+    /// Creates an empty virtual host. The first client that connects declares the exchange.
     pub(crate) async fn new() -> Self {
-        let vhost = tokio::task::spawn_blocking(|| tidings_broker::shared().vhost());
-        let vhost = vhost.await.expect("RabbitMQ starts").expect("there is a vhost");
+        let vhost = blocking(|| tidings_broker::shared().vhost()).await;
+        let vhost = vhost.expect("the node creates a virtual host");
         let bus = OnceCell::new();
         Self { vhost, bus }
     }
 
-    /// Our bus, which connects when it is first asked for.
+    /// Returns our bus. It connects at the first call.
     pub(crate) async fn bus(&self) -> &Bus {
         self.bus
             .get_or_init(async || {
-                // Twenty times as fast: the rung of a second waits 50 ms.
+                // Retry delays are divided by 20: a rung of one second takes 50 ms.
                 let bus = Bus::builder().service("tests").speed_up(20);
-                let connected = soon("the connection", bus.connect(&self.url())).await;
-                connected.unwrap_or_else(|error| panic!("cannot connect: {}", causes(&error)))
+                let connected = within("the connection", bus.connect(&self.url())).await;
+                connected.unwrap_or_else(|error| panic!("cannot connect: {}", error_text(&error)))
             })
             .await
     }
@@ -42,42 +43,41 @@ impl World {
         self.vhost.url()
     }
 
-    /// Closes the connection.
+    /// Closes the bus.
     pub(crate) async fn end(self) {
         if let Some(bus) = self.bus.get() {
-            soon("the end of the connection", bus.close()).await;
+            within("the end of the connection", bus.close()).await;
         }
     }
 
-    /// Starts the service `watch`, whose handlers take everything, and show it.
-    pub(crate) async fn watch(&self) -> Watch {
-        let (orders, seen_orders) = unbounded_channel();
-        let (rest, seen_rest) = unbounded_channel();
-        let app = App::new("watch")
-            .state(Shows { orders, rest })
-            .handlers(handlers![watch_orders, watch_rest]);
-        Watch {
+    /// Starts the service `watch`, whose handlers record every event.
+    pub(crate) async fn record(&self) -> RecordingService {
+        let handlers = |app: App<Recorder>| app.handlers(handlers![watch_orders, watch_rest]);
+        self.recording_service("watch", handlers).await
+    }
+
+    /// Starts the service `failing`, whose handler fails at both of its attempts.
+    pub(crate) async fn fail_twice(&self) -> RecordingService {
+        let handlers = |app: App<Recorder>| app.handlers(handlers![fail]);
+        self.recording_service("failing", handlers).await
+    }
+
+    async fn recording_service(
+        &self,
+        name: &str,
+        handlers: impl FnOnce(App<Recorder>) -> App<Recorder>,
+    ) -> RecordingService {
+        let (orders, recorded_orders) = unbounded_channel();
+        let (rest, recorded_rest) = unbounded_channel();
+        let app = handlers(App::new(name).state(Recorder { orders, rest }));
+        RecordingService {
             app: start(app, self.bus().await).await,
-            orders: seen_orders,
-            rest: seen_rest,
+            orders: recorded_orders,
+            rest: recorded_rest,
         }
     }
 
-    /// Starts the service `failing`, whose one handler fails twice, and gives up.
-    pub(crate) async fn fail(&self) -> Watch {
-        let (orders, seen_orders) = unbounded_channel();
-        let (rest, seen_rest) = unbounded_channel();
-        let app = App::new("failing")
-            .state(Shows { orders, rest })
-            .handlers(handlers![fail]);
-        Watch {
-            app: start(app, self.bus().await).await,
-            orders: seen_orders,
-            rest: seen_rest,
-        }
-    }
-
-    /// Starts the service `payments`, which answers each order with its payment.
+    /// Starts the service `payments`, which returns a payment for each order.
     pub(crate) async fn answer(&self) -> RunningApp {
         start(
             App::new("payments").handlers(handlers![take_payment]),
@@ -88,62 +88,59 @@ impl World {
 }
 
 async fn start<S: Send + Sync + 'static>(app: App<S>, bus: &Bus) -> RunningApp {
-    let started = soon("the app's start", app.start(bus)).await;
-    started.unwrap_or_else(|error| panic!("cannot start the app: {}", causes(&error)))
+    let started = within("the app's start", app.start(bus)).await;
+    started.unwrap_or_else(|error| panic!("cannot start the app: {}", error_text(&error)))
 }
 
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// What our handlers saw.
+/// A service of ours and the events that its handlers recorded.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct RecordingService {
     pub(crate) app: RunningApp,
     orders: UnboundedReceiver<(Event<OrderCreated>, Delivery)>,
     rest: UnboundedReceiver<(AnyEvent, Delivery)>,
 }
 
-impl Watch {
-    /// The next order.
+impl RecordingService {
+    /// Waits for the next order.
     pub(crate) async fn order(&mut self) -> (Event<OrderCreated>, Delivery) {
-        soon("an order", self.orders.recv()).await.expect("the app runs")
+        within("an order", self.orders.recv())
+            .await
+            .expect("the app runs")
     }
 
-    /// The next event of another type.
+    /// Waits for the next event of another type.
     pub(crate) async fn rest(&mut self) -> (AnyEvent, Delivery) {
-        soon("an event", self.rest.recv()).await.expect("the app runs")
+        within("an event", self.rest.recv()).await.expect("the app runs")
     }
 
-    /// Ends the app; nothing must have been seen that the test did not ask for.
+    /// Ends the service. It must not have received other events.
     pub(crate) async fn end(mut self) {
-        self.app.shutdown().await.expect("nothing runs any longer");
+        self.app.shutdown().await.expect("no handler is running");
         if let Ok((order, delivery)) = self.orders.try_recv() {
-            panic!("nobody asked for {order:?}, {delivery:?}");
+            panic!("unexpected: {order:?}, {delivery:?}");
         }
         if let Ok((event, delivery)) = self.rest.try_recv() {
-            panic!("nobody asked for {event:?}, {delivery:?}");
+            panic!("unexpected: {event:?}, {delivery:?}");
         }
     }
 }
 
-/// Where the handlers put what they got.
+/// The state of the handlers: where they record events.
 #[derive(Clone)]
-struct Shows {
+struct Recorder {
     orders: UnboundedSender<(Event<OrderCreated>, Delivery)>,
     rest: UnboundedSender<(AnyEvent, Delivery)>,
 }
 
-impl FromRef<Shows> for Orders {
-    fn from_ref(shows: &Shows) -> Self {
-        Self(shows.orders.clone())
+impl FromRef<Recorder> for Orders {
+    fn from_ref(recorder: &Recorder) -> Self {
+        Self(recorder.orders.clone())
     }
 }
 
-impl FromRef<Shows> for Rest {
-    fn from_ref(shows: &Shows) -> Self {
-        Self(shows.rest.clone())
+impl FromRef<Recorder> for Rest {
+    fn from_ref(recorder: &Recorder) -> Self {
+        Self(recorder.rest.clone())
     }
 }
 
@@ -151,20 +148,20 @@ struct Orders(UnboundedSender<(Event<OrderCreated>, Delivery)>);
 
 struct Rest(UnboundedSender<(AnyEvent, Delivery)>);
 
-/// Shows the orders.
+/// Records the orders.
 #[event_handler("order.created")]
 async fn watch_orders(order: Event<OrderCreated>, delivery: Delivery, State(orders): State<Orders>) {
-    // A test that has ended no longer looks.
+    // The test may have ended.
     let _ = orders.0.send((order, delivery));
 }
 
-/// Shows what others publish.
+/// Records events of other types.
 #[event_handler("shipment.#")]
 async fn watch_rest(event: AnyEvent, delivery: Delivery, State(rest): State<Rest>) {
     let _ = rest.0.send((event, delivery));
 }
 
-/// Fails, and is tried a second time.
+/// Records the order and fails, at two attempts.
 #[event_handler("order.created", retry(attempts = 2, rungs = "1s"))]
 async fn fail(
     order: Event<OrderCreated>,
@@ -186,7 +183,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Takes the money.
+/// Returns the payment of an order.
 #[event_handler("order.created")]
 async fn take_payment(order: OrderCreated) -> PaymentSettled {
     PaymentSettled {

@@ -4,14 +4,13 @@
 //! The foreign programs are beside this file, `node/`, `nest/` and `python/`. They need `node` and `npm`, and `python3`
 //! with `venv`; what they depend on is installed once, under the target directory.
 
-mod answer;
+mod both_directions;
 mod cloud_event;
+mod conversation;
 mod dead_letter;
 mod event;
-mod install;
+mod fixture;
+mod foreign_service;
 mod language;
-mod odd;
-mod ours;
-mod program;
-mod theirs;
-mod transport;
+mod nest_transport;
+mod unusual_messages;

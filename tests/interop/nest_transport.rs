@@ -4,20 +4,20 @@ use serde_json::json;
 use tidings::Properties;
 
 use crate::event::order;
+use crate::fixture::Fixture;
 use crate::language::Language::Nest;
-use crate::ours::World;
 
 #[tokio::test]
 async fn what_nests_own_transport_emits_is_read_as_type_and_data() {
-    let world = World::new().await;
-    let mut watch = world.watch().await;
-    let mut service = Nest.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let mut recording = fixture.record().await;
+    let mut service = Nest.start(&fixture.url()).await;
     let order = order().event;
     service
-        .tell(json!({ "do": "emit", "pattern": "order.created", "data": order }))
+        .execute(json!({ "do": "emit", "pattern": "order.created", "data": order }))
         .await;
 
-    let (event, delivery) = watch.order().await;
+    let (event, delivery) = recording.order().await;
     assert_eq!(event.data(), &order);
     let metadata = event.metadata();
     // It has no id, so its content is its id.
@@ -33,15 +33,15 @@ async fn what_nests_own_transport_emits_is_read_as_type_and_data() {
 
     // A pattern of no event that anyone declares.
     service
-        .tell(json!({ "do": "emit", "pattern": "shipment.sent.eu", "data": [1, { "a": null, "b": 1.5 }] }))
+        .execute(json!({ "do": "emit", "pattern": "shipment.sent.eu", "data": [1, { "a": null, "b": 1.5 }] }))
         .await;
-    let (event, _) = watch.rest().await;
+    let (event, _) = recording.rest().await;
     assert_eq!(
         (event.event_type(), event.routing_key()),
         ("shipment.sent.eu", "shipment.sent.eu")
     );
     assert_eq!(event.json(), r#"[1,{"a":null,"b":1.5}]"#);
     service.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use tidings::{HeaderValue, Headers};
 
 use crate::event::order;
+use crate::fixture::Fixture;
+use crate::foreign_service::OutgoingMessage;
 use crate::language::Language::{self, Node, Python};
-use crate::ours::World;
-use crate::program::Message;
 
 #[tokio::test]
 async fn headers_of_every_type_that_node_can_write_are_read() {
@@ -19,25 +19,25 @@ async fn headers_of_every_type_that_python_can_write_are_read() {
 }
 
 async fn headers_of_every_type_are_read(language: Language, written: &[(&str, HeaderValue)]) {
-    let world = World::new().await;
-    let mut watch = world.watch().await;
-    let mut service = language.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let mut recording = fixture.record().await;
+    let mut service = language.start(&fixture.url()).await;
     let order = order();
     service
-        .send(&Message {
-            odd_headers: true,
-            ..Message::new("order.created", &order.envelope.to_string())
+        .send(&OutgoingMessage {
+            headers_of_every_type: true,
+            ..OutgoingMessage::new("order.created", &order.envelope.to_string())
         })
         .await;
-    let (event, delivery) = watch.order().await;
+    let (event, delivery) = recording.order().await;
     assert_eq!(event.data(), &order.event);
     for (name, value) in written {
         assert_eq!(delivery.headers().get(name), Some(value), "{name}");
     }
     assert_eq!(delivery.headers().len(), written.len());
     service.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }
 
 fn by_node() -> Vec<(&'static str, HeaderValue)> {
@@ -105,13 +105,13 @@ fn table() -> HeaderValue {
 
 #[tokio::test]
 async fn plain_text_a_time_in_milliseconds_and_an_id_of_any_form_are_read() {
-    let world = World::new().await;
-    let mut watch = world.watch().await;
-    let mut service = Node.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let mut recording = fixture.record().await;
+    let mut service = Node.start(&fixture.url()).await;
     let order = order();
     // All that an envelope says of itself is in the properties.
     service
-        .send(&Message {
+        .send(&OutgoingMessage {
             options: json!({
                 "contentType": "text/plain",
                 "type": "order.created",
@@ -119,10 +119,10 @@ async fn plain_text_a_time_in_milliseconds_and_an_id_of_any_form_are_read() {
                 "correlationId": "checkout 17",
                 "timestamp": 1_764_000_000_123_u64,
             }),
-            ..Message::new("order.created", &json!({ "data": order.event }).to_string())
+            ..OutgoingMessage::new("order.created", &json!({ "data": order.event }).to_string())
         })
         .await;
-    let (event, delivery) = watch.order().await;
+    let (event, delivery) = recording.order().await;
     assert_eq!(event.data(), &order.event);
     assert_eq!(
         (event.id(), event.correlation_id()),
@@ -132,42 +132,42 @@ async fn plain_text_a_time_in_milliseconds_and_an_id_of_any_form_are_read() {
     assert_eq!(delivery.properties().content_type.as_deref(), Some("text/plain"));
     assert!(!event.metadata().id_is_derived);
     service.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test]
 async fn the_type_beside_the_body_goes_before_the_key() {
-    let world = World::new().await;
-    let mut watch = world.watch().await;
-    let mut service = Node.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let mut recording = fixture.record().await;
+    let mut service = Node.start(&fixture.url()).await;
     service
-        .send(&Message {
+        .send(&OutgoingMessage {
             options: json!({ "type": "parcel.sent" }),
-            ..Message::new("shipment.eu", "{\"data\":{}}")
+            ..OutgoingMessage::new("shipment.eu", "{\"data\":{}}")
         })
         .await;
-    let (event, _) = watch.rest().await;
+    let (event, _) = recording.rest().await;
     assert_eq!(
         (event.event_type(), event.routing_key()),
         ("parcel.sent", "shipment.eu")
     );
     service.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test]
 async fn data_without_an_envelope_has_the_same_id_at_every_handler_and_attempt() {
-    let world = World::new().await;
-    let mut watch = world.watch().await;
-    let mut failing = world.fail().await;
-    let mut service = Node.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let mut recording = fixture.record().await;
+    let mut failing = fixture.fail_twice().await;
+    let mut service = Node.start(&fixture.url()).await;
     let order = order();
     let body = serde_json::to_string(&order.event).expect("it is JSON");
-    service.send(&Message::new("order.created", &body)).await;
+    service.send(&OutgoingMessage::new("order.created", &body)).await;
 
-    let (event, _) = watch.order().await;
+    let (event, _) = recording.order().await;
     let (first, delivery) = failing.order().await;
     assert_eq!((event.data(), delivery.attempt()), (&order.event, 1));
     let (second, delivery) = failing.order().await;
@@ -176,15 +176,15 @@ async fn data_without_an_envelope_has_the_same_id_at_every_handler_and_attempt()
     assert!(event.metadata().id_is_derived && second.metadata().id_is_derived);
     service.end().await;
     failing.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test]
 async fn our_own_headers_are_not_believed_when_a_stranger_sets_them() {
-    let world = World::new().await;
-    let mut watch = world.watch().await;
-    let mut service = Node.start(&world.url()).await;
+    let fixture = Fixture::new().await;
+    let mut recording = fixture.record().await;
+    let mut service = Node.start(&fixture.url()).await;
     let forged: Value = json!({
         "tidings-attempt": 7,
         "tidings-first-received-at": "2001-01-01T00:00:00.000Z",
@@ -193,12 +193,12 @@ async fn our_own_headers_are_not_believed_when_a_stranger_sets_them() {
         "tidings-error": "invented",
     });
     service
-        .send(&Message {
+        .send(&OutgoingMessage {
             options: json!({ "headers": forged }),
-            ..Message::new("order.created", &order().envelope.to_string())
+            ..OutgoingMessage::new("order.created", &order().envelope.to_string())
         })
         .await;
-    let (_, delivery) = watch.order().await;
+    let (_, delivery) = recording.order().await;
     assert_eq!((delivery.attempt(), delivery.last_error()), (1, None));
     assert_eq!(
         (delivery.exchange(), delivery.routing_key()),
@@ -206,6 +206,6 @@ async fn our_own_headers_are_not_believed_when_a_stranger_sets_them() {
     );
     assert_eq!(delivery.first_received_at(), delivery.received_at());
     service.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }

@@ -1,115 +1,38 @@
-//! A service in another language as a process: told what to do by lines of JSON, heard by lines of JSON.
+//! A service in another language, driven by commands.
 
-use std::collections::VecDeque;
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::Path;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout};
-use tokio::time::timeout;
+use tidings_test_support::program::Program;
 use uuid::Uuid;
 
-use crate::install;
-use crate::language::{Language, Workshop};
+use crate::language::Language;
 
-/// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Waits for a thing that is bound to come.
-pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
-    timeout(PATIENCE, future)
-        .await
-        .unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
-}
-
-/// A service that runs. What it writes to its log is the test's.
+/// A running service in another language.
 #[derive(Debug)]
-pub(crate) struct Service {
-    child: Child,
-    input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
-    payments: VecDeque<Value>,
-}
+pub(crate) struct ForeignService(Program<Value>);
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Line {
-    Done(String),
-    Payment(Value),
-}
-
-impl Service {
-    /// Starts the service and waits until it is connected.
-    pub(crate) async fn start(language: Language, workshop: &Workshop, url: &str) -> Self {
-        let mut child = language
-            .command(workshop)
-            .arg(url)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| install::cannot_run(language.name(), &error));
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        let mut service = Self {
-            child,
-            input: input.expect("it is piped"),
-            output: BufReader::new(output.expect("it is piped")).lines(),
-            payments: VecDeque::new(),
-        };
-        service.done("connect").await;
-        service
+impl ForeignService {
+    /// Starts the service in `folder` and waits until it is connected.
+    pub(crate) async fn start(language: Language, folder: &Path, url: &str) -> Self {
+        let mut command = language.command(folder);
+        command.arg(url);
+        Self(Program::start(language.name(), command).await)
     }
 
-    /// Tells it what to do about an order, and waits until that is done.
-    pub(crate) async fn tell(&mut self, what: &str, order_id: Uuid) {
-        let line = format!("{}\n", json!({"do": what, "orderId": order_id}));
-        let told = soon("room for a command", self.input.write_all(line.as_bytes())).await;
-        told.expect("the service listens");
-        self.done(what).await;
+    /// Sends a command about an order and waits until it is executed.
+    pub(crate) async fn execute(&mut self, command: &str, order_id: Uuid) {
+        let command = json!({"do": command, "orderId": order_id});
+        self.0.execute(command).await;
     }
 
-    /// The next payment that it read.
+    /// Waits for the next payment that the service read.
     pub(crate) async fn payment(&mut self) -> Value {
-        loop {
-            if let Some(payment) = self.payments.pop_front() {
-                return payment;
-            }
-            let done = self.hear("a payment").await;
-            assert_eq!(done, None, "nothing was asked for");
-        }
+        self.0.receive("a payment", |_| true).await
     }
 
-    /// Ends it, and waits until it has ended.
-    pub(crate) async fn end(mut self) {
-        drop(self.input);
-        let status = soon("the end of the service", self.child.wait()).await;
-        assert!(status.expect("it can be waited for").success());
-        assert!(self.payments.is_empty(), "{:?}", self.payments);
-    }
-
-    async fn done(&mut self, what: &str) {
-        loop {
-            if let Some(done) = self.hear(what).await {
-                assert_eq!(done, what);
-                return;
-            }
-        }
-    }
-
-    /// Takes one line: a payment is kept, the end of a command given back.
-    async fn hear(&mut self, what: &str) -> Option<String> {
-        let line = soon(what, self.output.next_line()).await;
-        let line = line.expect("the service writes UTF-8");
-        let line =
-            line.unwrap_or_else(|| panic!("the service ended while {what} was awaited; its log is above"));
-        match serde_json::from_str(&line).unwrap_or_else(|error| panic!("the service says {line}: {error}")) {
-            Line::Done(done) => Some(done),
-            Line::Payment(payment) => {
-                self.payments.push_back(payment);
-                None
-            }
-        }
+    /// Ends the service. It must not have read other payments.
+    pub(crate) async fn end(self) {
+        self.0.end().await;
     }
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tidings::events;
 use tidings_contracts::{AsyncApi, asyncapi};
 
-use crate::cast::{OrderCreated, billing, warehouse};
-use crate::node::{self, Verdict};
 use crate::references::{faults, members};
+use crate::services::{OrderCreated, billing, warehouse};
+use crate::validators;
 
 fn all() -> AsyncApi {
     let orders = asyncapi(&warehouse()).sending(events![OrderCreated]);
@@ -52,28 +52,24 @@ async fn asyncapis_own_parser_finds_nothing_wrong() {
         .iter()
         .map(|(name, document)| file(&format!("{name}.asyncapi.json"), document))
         .collect();
-    let verdicts = node::asyncapi(&files).await;
-    assert_eq!(verdicts.len(), documents.len());
-    for (
-        (name, document),
-        Verdict {
-            diagnostics,
-            understood,
-        },
-    ) in documents.iter().zip(verdicts)
-    {
-        let found: Vec<String> = diagnostics
+    let reports = validators::asyncapi(&files).await;
+    assert_eq!(reports.len(), documents.len());
+    for ((name, document), report) in documents.iter().zip(reports) {
+        let found: Vec<String> = report
+            .diagnostics
             .iter()
             // 3.1 adds nothing for AMQP, and is there on request.
             .filter(|it| it.code != "asyncapi-latest-version")
             .map(|it| format!("{} at {:?}: {}", it.code, it.path, it.message))
             .collect();
         assert!(found.is_empty(), "{name}: {found:#?}");
-        let understood = understood.unwrap_or_else(|| panic!("{name} is understood"));
+        let parsed = report
+            .document
+            .unwrap_or_else(|| panic!("{name} cannot be parsed"));
         let document: Value = serde_json::from_str(document).unwrap();
-        assert_eq!(understood.title, document["info"]["title"]);
+        assert_eq!(parsed.title, document["info"]["title"]);
         assert_eq!(
-            understood.operations.len(),
+            parsed.operations.len(),
             document["operations"].as_object().unwrap().len(),
             "{name}"
         );
@@ -83,8 +79,11 @@ async fn asyncapis_own_parser_finds_nothing_wrong() {
 #[tokio::test]
 async fn asyncapis_own_parser_understands_who_sends_and_receives_what() {
     let path = file("understood.asyncapi.json", &all().to_json());
-    let verdict = node::asyncapi(&[path]).await.remove(0);
-    let operations = verdict.understood.expect("it is understood").operations;
+    let report = validators::asyncapi(&[path]).await.remove(0);
+    let operations = report
+        .document
+        .expect("the parser accepts the document")
+        .operations;
     let of = |id: &str| {
         let operation = operations.iter().find(|operation| operation.id == id);
         let operation = operation.unwrap_or_else(|| panic!("no {id} among {operations:#?}"));
@@ -138,7 +137,9 @@ async fn asyncapis_own_parser_understands_who_sends_and_receives_what() {
 
 #[tokio::test]
 async fn the_published_schema_of_asyncapi_accepts_every_document() {
-    let specs = node::home().await.join("node_modules/@asyncapi/specs/schemas");
+    let specs = validators::home()
+        .await
+        .join("node_modules/@asyncapi/specs/schemas");
     for (name, document) in documents() {
         let document: Value = serde_json::from_str(&document).unwrap();
         let version = document["asyncapi"].as_str().unwrap();

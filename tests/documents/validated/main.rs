@@ -1,11 +1,9 @@
-//! The documents that are made from an app, judged by others: AsyncAPI's own parser, its JSON Schema, ajv.
+//! Checks the documents of an app with the tools of others: the parser of AsyncAPI, its JSON Schema, and ajv.
 //!
-//! They need `node` with `npm`; what the judges depend on is installed once, under the target directory.
+//! The tools need `node` with `npm`. They are installed once, in the target directory.
 
 mod asyncapi;
-mod cast;
-#[path = "../../interop/install.rs"]
-mod install;
-mod node;
 mod references;
 mod schemas;
+mod services;
+mod validators;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tidings::{EventDescriptor, events};
 use tidings_contracts::{Contract, Folder, Side};
 
-use crate::cast::{OrderCreated, OrderCreatedV1, ParcelSent, TreeGrown};
-use crate::node;
+use crate::services::{OrderCreated, OrderCreatedV1, ParcelSent, TreeGrown};
+use crate::validators;
 
 static EVENTS: &[EventDescriptor] = events![OrderCreated, OrderCreatedV1, ParcelSent, TreeGrown];
 
@@ -50,7 +50,7 @@ async fn ajv_takes_every_exported_schema_in_strict_mode() {
     let shop = Folder::read(shop).expect("the shop's contracts can be read");
     assert!(!shop.is_empty());
     shop.iter().for_each(|contract| cases(contract, &mut all));
-    let faults = node::ajv(&json!(all)).await;
+    let faults = validators::ajv(&json!(all)).await;
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
@@ -59,7 +59,7 @@ async fn ajv_refuses_what_is_no_such_event() {
     let contract = Contract::of(&EVENTS[0]);
     let schema = contract.event_schema(Side::Writer);
     let strange = json!({"x-tidings-other": true});
-    let faults = node::ajv(&json!([
+    let faults = validators::ajv(&json!([
         {"name": "a", "draft": 2020, "schema": schema, "good": [{"type": "order.created"}]},
         {"name": "b", "draft": 2020, "schema": strange, "good": []},
     ]))

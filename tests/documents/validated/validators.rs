@@ -1,32 +1,28 @@
-//! The judges that are written in JavaScript.
+//! The validators that are written in JavaScript.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
+use tidings_test_support::install::{self, NPM_CI, Recipe};
+use tidings_test_support::wait::{blocking, within};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
-use tokio::time::timeout;
 
-use crate::install::{self, Dependencies};
-
-/// How long a judge may take.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-const DEPENDENCIES: Dependencies = Dependencies {
+const RECIPE: Recipe = Recipe {
     locks: &["package.json", "package-lock.json"],
-    install: &[&["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]],
+    install: NPM_CI,
     sources: &["asyncapi.js", "ajv.js"],
     build: &[],
 };
 
-/// What AsyncAPI's own parser says of a document.
+/// The result of AsyncAPI's own parser for a document.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Verdict {
+pub(crate) struct ParserReport {
     pub(crate) diagnostics: Vec<Diagnostic>,
-    pub(crate) understood: Option<Understood>,
+    #[serde(rename = "understood")]
+    pub(crate) document: Option<ParsedDocument>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,7 +33,7 @@ pub(crate) struct Diagnostic {
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Understood {
+pub(crate) struct ParsedDocument {
     pub(crate) title: String,
     pub(crate) operations: Vec<Operation>,
 }
@@ -50,22 +46,26 @@ pub(crate) struct Operation {
     pub(crate) messages: Vec<String>,
 }
 
-/// Where the judges live; their packages are here too.
+/// Returns the folder in which the validators and their packages are installed.
 pub(crate) async fn home() -> PathBuf {
-    install::ready("documents", "node", &DEPENDENCIES).await
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents/node");
+    blocking(move || RECIPE.prepare(&source, &home))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Has documents judged by AsyncAPI's own parser.
-pub(crate) async fn asyncapi(files: &[PathBuf]) -> Vec<Verdict> {
-    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+/// Parses documents with AsyncAPI's own parser.
+pub(crate) async fn asyncapi(files: &[PathBuf]) -> Vec<ParserReport> {
     let mut command = script("asyncapi.js").await;
-    serde_json::from_slice(&run(command.args(files), Vec::new()).await).expect("the judge writes JSON")
+    let output = run(command.args(files), Vec::new()).await;
+    serde_json::from_slice(&output).expect("the parser writes JSON")
 }
 
-/// Has schemas compiled by ajv in strict mode, and their examples validated; gives the faults.
+/// Compiles schemas with ajv in strict mode and validates their examples. Returns the errors.
 pub(crate) async fn ajv(schemas: &Value) -> Vec<String> {
     let output = run(&mut script("ajv.js").await, schemas.to_string().into_bytes()).await;
-    serde_json::from_slice(&output).expect("the judge writes JSON")
+    serde_json::from_slice(&output).expect("ajv writes JSON")
 }
 
 async fn script(name: &str) -> Command {
@@ -82,15 +82,13 @@ async fn run(command: &mut Command, input: Vec<u8>) -> Vec<u8> {
         .kill_on_drop(true)
         .spawn()
         .unwrap_or_else(|error| install::cannot_run("node", &error));
-    let mut stdin = child.stdin.take().expect("it is piped");
-    let feed = tokio::spawn(async move { stdin.write_all(&input).await });
-    let output = timeout(PATIENCE, child.wait_with_output()).await;
-    let output = output
-        .expect("the judge is done in time")
-        .expect("the judge can be waited for");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let write = tokio::spawn(async move { stdin.write_all(&input).await });
+    let output = within("the output of a validator", child.wait_with_output()).await;
+    let output = output.expect("the validator can be waited for");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{errors}", output.status);
-    // A judge that takes no input may have ended before it was written.
-    let _ = feed.await;
+    // A validator without input may exit before it is written.
+    let _ = write.await;
     output.stdout
 }
