@@ -4,22 +4,22 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::notebook::{Line, finished};
+use crate::handler_log::{LogEntry, finished};
+use crate::publish_log::PublishResult;
 use crate::row::Row;
-use crate::told::Told;
 
 /// All that is known of a run's events once it is over.
 #[derive(Debug, Default)]
 pub struct Account {
     /// What publishers were told, by number.
-    pub told: HashMap<u64, Told>,
+    pub results: HashMap<u64, PublishResult>,
     /// What handlers finished.
-    pub lines: Vec<Line>,
+    pub entries: Vec<LogEntry>,
     /// What each handler's dead letters hold, by the handler's name.
     pub dead: HashMap<String, Vec<(u64, String)>>,
     /// What went with a queue or a binding that an operator deleted, by the handler's name.
-    pub gone: HashMap<String, HashSet<u64>>,
-    /// What the witness saw, if there was one: the id of each copy, by number.
+    pub deleted: HashMap<String, HashSet<u64>>,
+    /// What the recorder saw, if there was one: the id of each copy, by number.
     pub seen: Option<HashMap<u64, Vec<String>>>,
     /// The handlers that were to have every event.
     pub handlers: Vec<String>,
@@ -34,14 +34,17 @@ pub struct Account {
 impl Account {
     /// The row that it comes to; `row` brings the fault's name and times.
     pub fn into_row(self, row: Row) -> Row {
-        let (finished, dead) = (finished(&self.lines), self.dead_numbers());
+        let (finished, dead) = (finished(&self.entries), self.dead_numbers());
         let has = |handler: &str, number: u64| {
             finished.contains_key(&(handler, number)) || dead.contains(&(handler, number))
         };
         let by_all = |is: &dyn Fn(&str) -> bool| self.handlers.iter().all(|handler| is(handler));
         let confirmed = || self.confirmed();
-        let is_gone =
-            |handler: &str, number: u64| self.gone.get(handler).is_some_and(|gone| gone.contains(&number));
+        let is_gone = |handler: &str, number: u64| {
+            self.deleted
+                .get(handler)
+                .is_some_and(|deleted| deleted.contains(&number))
+        };
         let accounted = |handler: &str, number: u64| has(handler, number) || is_gone(handler, number);
         let lost: Vec<u64> = confirmed()
             .filter(|&number| !by_all(&|handler| accounted(handler, number)))
@@ -50,7 +53,7 @@ impl Account {
             .filter(|&number| !self.was_there(number, &has) && !by_all(&|handler| is_gone(handler, number)))
             .count();
         let handled = self
-            .told
+            .results
             .keys()
             .filter(|&&number| by_all(&|handler| finished.contains_key(&(handler, number))))
             .count();
@@ -59,7 +62,7 @@ impl Account {
         failed.extend(self.broken_promises());
         failed.extend(self.where_lost(&lost, &accounted));
         Row {
-            published: self.told.len() as u64,
+            published: self.results.len() as u64,
             confirmed: confirmed().count() as u64,
             handled: handled as u64,
             redelivered: finished.values().map(|times| times - 1).sum(),
@@ -76,14 +79,14 @@ impl Account {
     pub fn part(&self, numbers: &Range<u64>, published: (u64, u64)) -> Self {
         let is_in = |number: &u64| numbers.contains(number);
         Self {
-            told: self
-                .told
+            results: self
+                .results
                 .iter()
                 .filter(|(number, _)| is_in(number))
                 .map(cloned)
                 .collect(),
-            lines: self
-                .lines
+            entries: self
+                .entries
                 .iter()
                 .filter(|line| is_in(&line.number))
                 .cloned()
@@ -104,7 +107,7 @@ impl Account {
                     .map(cloned)
                     .collect()
             }),
-            gone: self.gone.clone(),
+            deleted: self.deleted.clone(),
             handlers: self.handlers.clone(),
             orphans: 0,
             published,
@@ -114,9 +117,9 @@ impl Account {
 
     /// The numbers of those whose publisher was told `Ok`.
     pub fn confirmed(&self) -> impl Iterator<Item = u64> {
-        self.told
+        self.results
             .iter()
-            .filter(|(_, told)| matches!(told, Told::Ok(_)))
+            .filter(|(_, told)| matches!(told, PublishResult::Confirmed(_)))
             .map(|(number, _)| *number)
     }
 
@@ -137,7 +140,7 @@ impl Account {
     /// What must never be, whatever the fault.
     fn broken_promises(&self) -> Vec<String> {
         let mut ids: HashMap<u64, HashSet<&str>> = HashMap::new();
-        for Line { number, id, .. } in &self.lines {
+        for LogEntry { number, id, .. } in &self.entries {
             ids.entry(*number).or_default().insert(id);
         }
         let seen = self.seen.iter().flatten();
@@ -152,9 +155,13 @@ impl Account {
         let (mut refused, mut other, mut several) = (0, 0, 0);
         for (number, ids) in &ids {
             several += u64::from(ids.len() > 1);
-            match self.told.get(number) {
-                Some(Told::No(_)) => refused += 1,
-                Some(Told::Ok(id) | Told::Maybe(id)) if !ids.contains(id.as_str()) => other += 1,
+            match self.results.get(number) {
+                Some(PublishResult::NotDelivered(_)) => refused += 1,
+                Some(PublishResult::Confirmed(id) | PublishResult::MaybeDelivered(id))
+                    if !ids.contains(id.as_str()) =>
+                {
+                    other += 1
+                }
                 _ => {}
             }
         }
@@ -195,9 +202,9 @@ impl Account {
     fn longest_pause(&self) -> Duration {
         let (from, to) = self.published;
         let mut times: Vec<u64> = self
-            .lines
+            .entries
             .iter()
-            .map(|line| line.at)
+            .map(|entry| entry.at)
             .filter(|at| (from..=to).contains(at))
             .collect();
         times.extend([from, to]);
@@ -215,31 +222,35 @@ fn cloned<T: Clone>((number, value): (&u64, &T)) -> (u64, T) {
 mod tests {
     use super::*;
 
-    fn line(handler: &str, number: u64, at: u64) -> Line {
-        Line {
+    fn line(handler: &str, number: u64, at: u64) -> LogEntry {
+        LogEntry {
             handler: handler.to_owned(),
             number,
             id: format!("id-{number}"),
-            line: "a".to_owned(),
+            aggregate: "a".to_owned(),
             at,
         }
     }
 
-    fn told(number: u64, told: impl Fn(String) -> Told) -> (u64, Told) {
+    fn told(number: u64, told: impl Fn(String) -> PublishResult) -> (u64, PublishResult) {
         (number, told(format!("id-{number}")))
     }
 
     fn account() -> Account {
         Account {
-            told: HashMap::from([told(1, Told::Ok), told(2, Told::Ok), told(3, Told::Maybe)]),
-            lines: vec![
+            results: HashMap::from([
+                told(1, PublishResult::Confirmed),
+                told(2, PublishResult::Confirmed),
+                told(3, PublishResult::MaybeDelivered),
+            ]),
+            entries: vec![
                 line("a", 1, 10),
                 line("b", 1, 20),
                 line("a", 2, 30),
                 line("a", 1, 70),
             ],
             dead: HashMap::from([("b".to_owned(), vec![(2, "id-2".to_owned())])]),
-            gone: HashMap::new(),
+            deleted: HashMap::new(),
             seen: None,
             handlers: vec!["a".to_owned(), "b".to_owned()],
             orphans: 0,
@@ -270,11 +281,13 @@ mod tests {
     fn what_went_by_an_operators_hand_is_not_lost_to_that_handler_alone() {
         let mut account = account();
         account.dead.clear();
-        account.gone.insert("b".to_owned(), HashSet::from([2]));
+        account.deleted.insert("b".to_owned(), HashSet::from([2]));
         assert!(account.into_row(Row::default()).passed());
         let mut account = self::account();
-        account.told.insert(9, Told::Ok("id-9".to_owned()));
-        account.gone.insert("b".to_owned(), HashSet::from([9]));
+        account
+            .results
+            .insert(9, PublishResult::Confirmed("id-9".to_owned()));
+        account.deleted.insert("b".to_owned(), HashSet::from([9]));
         let row = account.into_row(Row::default());
         assert_eq!((row.lost, row.wrong_ok), (1, 1));
     }
@@ -282,7 +295,9 @@ mod tests {
     #[test]
     fn what_nobody_saw_was_wrongly_said_to_be_taken() {
         let mut account = account();
-        account.told.insert(9, Told::Ok("id-9".to_owned()));
+        account
+            .results
+            .insert(9, PublishResult::Confirmed("id-9".to_owned()));
         account.seen = Some(HashMap::new());
         let row = account.into_row(Row::default());
         assert_eq!((row.lost, row.wrong_ok), (1, 1));
@@ -291,8 +306,12 @@ mod tests {
     #[test]
     fn what_came_after_a_sure_no_or_under_another_id_fails() {
         let mut account = account();
-        account.told.insert(1, Told::No("id-1".to_owned()));
-        account.told.insert(2, Told::Ok("other".to_owned()));
+        account
+            .results
+            .insert(1, PublishResult::NotDelivered("id-1".to_owned()));
+        account
+            .results
+            .insert(2, PublishResult::Confirmed("other".to_owned()));
         let row = account.into_row(Row::default());
         assert_eq!(row.failed.len(), 2, "{row:?}");
     }

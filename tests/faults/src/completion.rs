@@ -6,18 +6,18 @@ use std::time::Duration;
 use lapin::BasicProperties;
 use tokio::time::Instant;
 
-use crate::notebook::Reader;
-use crate::stranger::Stranger;
-use crate::told::{Book, Told};
-use crate::wait::LOOK;
-use crate::witness::number_and_id;
+use crate::handler_log::HandlerLogReader;
+use crate::publish_log::{PublishLog, PublishResult};
+use crate::recorder::number_and_id;
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::POLL_INTERVAL;
 
 /// How long nothing is finished before one looks among the dead letters.
 const STILL: Duration = Duration::from_secs(1);
 
 /// What is outstanding once nothing more is published.
 #[derive(Debug)]
-pub struct Settling {
+pub struct Completion {
     /// Which events each handler has still to finish.
     outstanding: HashMap<String, HashSet<u64>>,
     service: String,
@@ -28,13 +28,13 @@ pub struct Settling {
     read: usize,
 }
 
-impl Settling {
-    /// What the handlers of `service` have to finish: all of the book that was confirmed.
-    pub fn of(book: &Book, service: &str, handlers: &[String], url: &str) -> Self {
-        let told = book.read();
-        let confirmed: HashSet<u64> = told
+impl Completion {
+    /// What the handlers of `service` have to finish: all of the publish_log that was confirmed.
+    pub fn of(publish_log: &PublishLog, service: &str, handlers: &[String], url: &str) -> Self {
+        let results = publish_log.results();
+        let confirmed: HashSet<u64> = results
             .iter()
-            .filter(|(_, told)| matches!(told, Told::Ok(_)))
+            .filter(|(_, results)| matches!(results, PublishResult::Confirmed(_)))
             .map(|(number, _)| *number)
             .collect();
         Self {
@@ -51,7 +51,7 @@ impl Settling {
     }
 
     /// Waits until nothing is outstanding, or nothing was finished for so long; whether it is done.
-    pub async fn finish(&mut self, reader: &mut Reader, patience: Duration) -> bool {
+    pub async fn finish(&mut self, reader: &mut HandlerLogReader, patience: Duration) -> bool {
         let mut still_since = Instant::now();
         let mut looked = Instant::now();
         loop {
@@ -70,7 +70,7 @@ impl Settling {
                 self.take_dead_letters().await;
                 return done;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -89,8 +89,8 @@ impl Settling {
 
     /// How many retries found no queue to come back to.
     pub async fn orphans(&self) -> u32 {
-        match Stranger::try_connect(&self.url).await {
-            Ok(stranger) => stranger
+        match ForeignClient::try_connect(&self.url).await {
+            Ok(client) => client
                 .depth(&format!("{}.orphans", self.service))
                 .await
                 .unwrap_or(0),
@@ -98,26 +98,26 @@ impl Settling {
         }
     }
 
-    fn read_on(&mut self, reader: &mut Reader) -> bool {
-        let lines = reader.lines();
-        let moved = lines.len() > self.read;
-        for line in &lines[self.read..] {
+    fn read_on(&mut self, reader: &mut HandlerLogReader) -> bool {
+        let entries = reader.entries();
+        let moved = entries.len() > self.read;
+        for line in &entries[self.read..] {
             if let Some(outstanding) = self.outstanding.get_mut(&line.handler) {
                 outstanding.remove(&line.number);
             }
         }
-        self.read = lines.len();
+        self.read = entries.len();
         moved
     }
 
     async fn take_dead_letters(&mut self) -> usize {
-        let Ok(stranger) = Stranger::try_connect(&self.url).await else {
+        let Ok(client) = ForeignClient::try_connect(&self.url).await else {
             return 0;
         };
         let mut taken = 0;
         for (handler, outstanding) in &mut self.outstanding {
             let queue = format!("{}.{handler}.dlq", self.service);
-            for message in stranger.take(&queue).await.unwrap_or_default() {
+            for message in client.take(&queue).await.unwrap_or_default() {
                 taken += 1;
                 let reason = format!("{handler}: {}", reason(&message.delivery.properties));
                 *self.reasons.entry(reason).or_default() += 1;

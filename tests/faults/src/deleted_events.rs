@@ -1,6 +1,6 @@
 //! What goes when an operator deletes something with events in it, and how that is told from what is lost.
 //!
-//! An event that was in a deleted queue, or came by while its binding was away, is gone, and no client can have it back.
+//! An event that was in a deleted queue, or came by while its binding was away, is deleted, and no client can have it back.
 //! Such an event is counted apart, and told by its time: its handler had not finished it when the thing was deleted, or
 //! it was handed to `publish` before the thing was there again. Any other that is missing is lost.
 
@@ -10,33 +10,33 @@ use std::time::Duration;
 use lapin::message::BasicGetMessage;
 
 use crate::account::Account;
-use crate::notebook::finished;
+use crate::handler_log::finished;
+use crate::recorder::number_and_id;
 use crate::row::Row;
 use crate::traffic::Traffic;
-use crate::witness::number_and_id;
 
-/// How long nothing is finished at the end before what is missing is gone or lost: what is gone never comes.
+/// How long nothing is finished at the end before what is missing is deleted or lost: what is deleted never comes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Which events may be gone, by handler.
+/// Which events may be deleted, by handler.
 #[derive(Debug, Default)]
-pub(crate) struct Gone(HashMap<String, HashSet<u64>>);
+pub(crate) struct DeletedEvents(HashMap<String, HashSet<u64>>);
 
 /// The time in which something is away.
 #[derive(Debug)]
-pub(crate) struct Window {
+pub(crate) struct DeletionWindow {
     from: u64,
     unfinished: HashMap<String, HashSet<u64>>,
 }
 
-impl Window {
+impl DeletionWindow {
     /// Something of these handlers is about to be deleted.
     pub(crate) fn open(traffic: &mut Traffic, handlers: &[&str]) -> Self {
-        let from = traffic.book().next();
-        let lines = traffic.lines();
+        let from = traffic.publish_log().next_number();
+        let entries = traffic.entries();
         let unfinished = |handler: &str| {
             let mut numbers: HashSet<u64> = (0..from).collect();
-            for line in lines.iter().filter(|line| line.handler == handler) {
+            for line in entries.iter().filter(|entry| entry.handler == handler) {
                 numbers.remove(&line.number);
             }
             numbers
@@ -51,16 +51,16 @@ impl Window {
     }
 
     /// It is there again.
-    pub(crate) fn close(self, traffic: &Traffic, gone: &mut Gone) {
-        let until = traffic.book().next();
+    pub(crate) fn close(self, traffic: &Traffic, deleted: &mut DeletedEvents) {
+        let until = traffic.publish_log().next_number();
         for (handler, mut numbers) in self.unfinished {
             numbers.extend(self.from..until);
-            gone.0.entry(handler).or_default().extend(numbers);
+            deleted.0.entry(handler).or_default().extend(numbers);
         }
     }
 }
 
-impl Gone {
+impl DeletedEvents {
     /// These were found where a handler does not have them, and are kept there.
     pub(crate) fn know(&mut self, handler: &str, found: &[BasicGetMessage]) {
         let numbers = found
@@ -79,9 +79,9 @@ impl Gone {
     /// Notes in an account those of these that are missing there; how many they are, a sentence a handler.
     pub(crate) fn mark(self, account: &mut Account) -> Vec<String> {
         let mut notes = Vec::new();
-        let finished = finished(&account.lines);
+        let finished = finished(&account.entries);
         let confirmed: HashSet<u64> = account.confirmed().collect();
-        let mut gone = HashMap::new();
+        let mut deleted = HashMap::new();
         for (handler, mut numbers) in self.0 {
             let dead: HashSet<u64> = account
                 .dead
@@ -99,9 +99,9 @@ impl Gone {
                 "{} events of `{handler}` went or wait where the operator's hand left them",
                 numbers.len()
             ));
-            gone.insert(handler, numbers);
+            deleted.insert(handler, numbers);
         }
-        account.gone = gone;
+        account.deleted = deleted;
         notes
     }
 }

@@ -6,13 +6,13 @@ use tidings::DomainEvent;
 
 /// Something was noted.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
-#[event(type = "fault.noted", aggregate_id = line)]
+#[event(type = "fault.noted", aggregate_id = aggregate)]
 pub struct Noted {
     /// Which event it is, of all that a run publishes: its publisher knows it before the event has an id.
     pub number: u64,
     /// Its aggregate. The numbers of one line grow in the order in which they are published.
-    pub line: String,
-    /// Room, where the body is to have a size.
+    pub aggregate: String,
+    /// VirtualHost, where the body is to have a size.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub room: String,
+    pub padding: String,
 }

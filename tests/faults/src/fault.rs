@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::soak::Field;
-use crate::stage::Stage;
+use crate::soak::SoakTarget;
 
 /// A future that the thread which made it also waits for.
 pub type Run<'a, T = Row> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -13,16 +13,16 @@ pub type Run<'a, T = Row> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// One fault, with events on the way before, during and after it.
 ///
 /// ```
-/// use tidings_faults::{Fault, Row, Stage, Times};
+/// use tidings_faults::{Fault, Row, Harness, Times};
 ///
 /// pub const FAULTS: &[Fault] = &[Fault::new(
 ///     "broker-killed",
 ///     "the broker is killed and started again",
 ///     Times { short: 2, full: 20 },
-///     |stage| Box::pin(killed(stage)),
+///     |harness| Box::pin(killed(harness)),
 /// )];
 ///
-/// async fn killed(stage: &Stage) -> Row {
+/// async fn killed(harness: &Harness) -> Row {
 ///     todo!("a node, traffic, the fault, its account")
 /// }
 /// ```
@@ -35,15 +35,15 @@ pub struct Fault {
     /// How often.
     pub times: Times,
     /// Runs it and accounts for every event.
-    pub run: for<'a> fn(&'a Stage) -> Run<'a>,
+    pub run: for<'a> fn(&'a Harness) -> Run<'a>,
     /// Does it once to the broker of a soak, which has its own traffic; none where the fault needs a place of its own.
-    pub strike: Option<Strike>,
+    pub inject: Option<Inject>,
     /// Whether it runs in a process of its own.
     pub alone: bool,
 }
 
 /// Does a fault once, and ends when the broker is as it was: what publishes and handles meanwhile is another's.
-pub type Strike = for<'a> fn(&'a mut Field) -> Run<'a, ()>;
+pub type Inject = for<'a> fn(&'a mut SoakTarget) -> Run<'a, ()>;
 
 /// How often a fault is done, in the two forms of the suite.
 #[derive(Debug, Clone, Copy)]
@@ -60,21 +60,21 @@ impl Fault {
         name: &'static str,
         about: &'static str,
         times: Times,
-        run: for<'a> fn(&'a Stage) -> Run<'a>,
+        run: for<'a> fn(&'a Harness) -> Run<'a>,
     ) -> Self {
         Self {
             name,
             about,
             times,
             run,
-            strike: None,
+            inject: None,
             alone: false,
         }
     }
 
     /// Lets a soak draw it.
-    pub const fn strike(mut self, strike: Strike) -> Self {
-        self.strike = Some(strike);
+    pub const fn inject(mut self, inject: Inject) -> Self {
+        self.inject = Some(inject);
         self
     }
 
@@ -87,12 +87,12 @@ impl Fault {
 
 /// Every fault, in the order of the table.
 pub fn all() -> Vec<Fault> {
-    lanes().concat()
+    groups().concat()
 }
 
-/// The faults by what they share: those of one lane are done to the same broker, and so one after the other; lanes have
+/// The faults by what they share: those of one group are done to the same broker, and so one after the other; groups have
 /// nothing to do with each other. In the order of the table.
-pub fn lanes() -> [Vec<Fault>; 3] {
+pub fn groups() -> [Vec<Fault>; 3] {
     [
         crate::broker::FAULTS.to_vec(),
         crate::cluster::FAULTS.to_vec(),
@@ -111,7 +111,7 @@ mod tests {
         let all = all();
         let names: HashSet<&str> = all.iter().map(|fault| fault.name).collect();
         assert_eq!(names.len(), all.len());
-        let drawn = all.iter().filter(|fault| fault.strike.is_some()).count();
+        let drawn = all.iter().filter(|fault| fault.inject.is_some()).count();
         assert!(drawn >= 30, "{drawn} of {}", all.len());
     }
 }

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// A file in which a handler notes an event before it returns, and so before the event is acknowledged. Clones, and
 /// other processes that open the same path, write into the same file, each line whole.
 #[derive(Debug, Clone)]
-pub struct Notebook(Arc<Open>);
+pub struct HandlerLog(Arc<Open>);
 
 #[derive(Debug)]
 struct Open {
@@ -18,9 +18,9 @@ struct Open {
     file: File,
 }
 
-/// A line: a handler finished an event.
+/// A aggregate: a handler finished an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct LogEntry {
     /// The handler's name.
     pub handler: String,
     /// The event's number.
@@ -28,12 +28,12 @@ pub struct Line {
     /// Its id.
     pub id: String,
     /// Its aggregate.
-    pub line: String,
+    pub aggregate: String,
     /// When, in microseconds since 1970.
     pub at: u64,
 }
 
-impl Notebook {
+impl HandlerLog {
     /// Opens the file, or makes it.
     ///
     /// # Panics
@@ -59,80 +59,80 @@ impl Notebook {
     ///
     /// # Panics
     /// When it cannot be written.
-    pub fn note(&self, handler: &str, number: u64, id: &str, line: &str) {
-        let text = format!("{handler} {number} {id} {line} {}\n", now());
+    pub fn record(&self, handler: &str, number: u64, id: &str, aggregate: &str) {
+        let text = format!("{handler} {number} {id} {aggregate} {}\n", now());
         // One write to the end of the file: the system keeps it whole, and keeps it when we are killed.
         let written = (&self.0.file)
             .write(text.as_bytes())
-            .expect("the notebook is written");
+            .expect("the handler_log is written");
         assert_eq!(written, text.len(), "a line is written whole");
     }
 
     /// Reads it from its start on.
-    pub fn reader(&self) -> Reader {
-        Reader {
+    pub fn reader(&self) -> HandlerLogReader {
+        HandlerLogReader {
             path: self.0.path.clone(),
             read: 0,
-            lines: Vec::new(),
+            entries: Vec::new(),
         }
     }
 }
 
-/// Reads a notebook as it grows.
+/// Reads a handler_log as it grows.
 #[derive(Debug)]
-pub struct Reader {
+pub struct HandlerLogReader {
     path: PathBuf,
     read: u64,
-    lines: Vec<Line>,
+    entries: Vec<LogEntry>,
 }
 
-impl Reader {
-    /// All lines, those that came since the last time among them.
+impl HandlerLogReader {
+    /// All entries, those that came since the last time among them.
     ///
     /// # Panics
     /// When the file cannot be read.
-    pub fn lines(&mut self) -> &[Line] {
+    pub fn entries(&mut self) -> &[LogEntry] {
         let mut text = String::new();
-        let mut file = File::open(&self.path).expect("the notebook is there");
+        let mut file = File::open(&self.path).expect("the handler_log is there");
         file.seek(SeekFrom::Start(self.read))
-            .expect("the notebook is sought in");
-        file.read_to_string(&mut text).expect("the notebook is read");
+            .expect("the handler_log is sought in");
+        file.read_to_string(&mut text).expect("the handler_log is read");
         // Up to the last end of a line; a system that writes in parts would show one without.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        self.lines.extend(text[..whole].lines().map(Line::parse));
+        self.entries.extend(text[..whole].lines().map(LogEntry::parse));
         self.read += whole as u64;
-        &self.lines
+        &self.entries
     }
 
-    /// How many lines there are.
+    /// How many entries there are.
     pub fn count(&mut self) -> usize {
-        self.lines().len()
+        self.entries().len()
     }
 }
 
-impl Line {
+impl LogEntry {
     // plain 17 0193… one-3 1790000000000000
     fn parse(text: &str) -> Self {
         let mut words = text.split(' ');
         let mut next = || {
             words
                 .next()
-                .unwrap_or_else(|| panic!("no line of a notebook: {text}"))
+                .unwrap_or_else(|| panic!("no line of a handler_log: {text}"))
         };
         Self {
             handler: next().to_owned(),
             number: next().parse().expect("a number"),
             id: next().to_owned(),
-            line: next().to_owned(),
+            aggregate: next().to_owned(),
             at: next().parse().expect("a time"),
         }
     }
 }
 
 /// How often each handler finished each event.
-pub fn finished(lines: &[Line]) -> HashMap<(&str, u64), u64> {
+pub fn finished(entries: &[LogEntry]) -> HashMap<(&str, u64), u64> {
     let mut finished = HashMap::new();
-    for line in lines {
+    for line in entries {
         *finished.entry((line.handler.as_str(), line.number)).or_default() += 1;
     }
     finished
@@ -140,14 +140,17 @@ pub fn finished(lines: &[Line]) -> HashMap<(&str, u64), u64> {
 
 /// What is wrong with the order in which `handler` finished the events of each aggregate: the first completions are to
 /// be in order, and a replay is to start at an event already seen and to skip none.
-pub fn disorder(lines: &[Line], handler: &str) -> Vec<String> {
+pub fn disorder(entries: &[LogEntry], handler: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    let mut seen: HashMap<&str, Seen> = HashMap::new();
-    for Line { line, number, .. } in lines.iter().filter(|line| line.handler == handler) {
-        let seen = seen.entry(line).or_default();
+    let mut seen: HashMap<&str, AggregateProgress> = HashMap::new();
+    for LogEntry {
+        aggregate, number, ..
+    } in entries.iter().filter(|entry| entry.handler == handler)
+    {
+        let seen = seen.entry(aggregate).or_default();
         if let Some(fault) = seen.finish(*number) {
             let before = &seen.all[seen.all.len().saturating_sub(12)..];
-            faults.push(format!("{handler}: {line}: {fault}: {before:?}"));
+            faults.push(format!("{handler}: {aggregate}: {fault}: {before:?}"));
         }
     }
     faults
@@ -155,7 +158,7 @@ pub fn disorder(lines: &[Line], handler: &str) -> Vec<String> {
 
 /// What was finished of one aggregate.
 #[derive(Default)]
-struct Seen {
+struct AggregateProgress {
     /// The place of each number in the order of first completions.
     places: HashMap<u64, usize>,
     /// The place of the one that was finished last.
@@ -164,7 +167,7 @@ struct Seen {
     all: Vec<u64>,
 }
 
-impl Seen {
+impl AggregateProgress {
     fn finish(&mut self, number: u64) -> Option<&'static str> {
         self.all.push(number);
         let next = self.last + 1;
@@ -196,11 +199,11 @@ mod tests {
     use super::*;
 
     fn order(numbers: &[u64]) -> Vec<String> {
-        let lines: Vec<Line> = numbers
+        let entries: Vec<LogEntry> = numbers
             .iter()
-            .map(|number| Line::parse(&format!("h {number} id a 0")))
+            .map(|number| LogEntry::parse(&format!("h {number} id a 0")))
             .collect();
-        disorder(&lines, "h")
+        disorder(&entries, "h")
     }
 
     #[test]

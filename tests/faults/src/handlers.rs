@@ -3,7 +3,7 @@
 use tidings::{App, Delivery, Event, HandlerError, State, event_handler, handlers};
 
 use crate::event::Noted;
-use crate::notebook::Notebook;
+use crate::handler_log::HandlerLog;
 
 /// The service's name.
 pub const SERVICE: &str = "faults";
@@ -13,8 +13,8 @@ pub const HANDLERS: &[&str] = &["plain", "faltering", "ordered"];
 
 /// Finishes every event at once.
 #[event_handler("fault.noted")]
-pub async fn plain(event: Event<Noted>, State(notebook): State<Notebook>) {
-    notebook.note("plain", event.number, event.id(), &event.line);
+pub async fn plain(event: Event<Noted>, State(handler_log): State<HandlerLog>) {
+    handler_log.record("plain", event.number, event.id(), &event.aggregate);
 }
 
 /// Fails one event of fifty at its first attempt.
@@ -25,12 +25,12 @@ pub async fn plain(event: Event<Noted>, State(notebook): State<Notebook>) {
 pub async fn faltering(
     event: Event<Noted>,
     delivery: Delivery,
-    State(notebook): State<Notebook>,
+    State(handler_log): State<HandlerLog>,
 ) -> Result<(), HandlerError> {
     if event.number.is_multiple_of(50) && delivery.attempt() == 1 {
         return Err(HandlerError::retry("it falters"));
     }
-    notebook.note("faltering", event.number, event.id(), &event.line);
+    handler_log.record("faltering", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
@@ -39,13 +39,13 @@ pub async fn faltering(
 /// With a single active consumer: else a broker that has not seen the end of a connection, or waits whether a lost node
 /// comes back, hands what that one held to the next connection later than what came after it.
 #[event_handler("fault.noted", ordered_by = "aggregate_id", single_active)]
-pub async fn ordered(event: Event<Noted>, State(notebook): State<Notebook>) {
-    notebook.note("ordered", event.number, event.id(), &event.line);
+pub async fn ordered(event: Event<Noted>, State(handler_log): State<HandlerLog>) {
+    handler_log.record("ordered", event.number, event.id(), &event.aggregate);
 }
 
 /// The app of all three.
-pub fn app(notebook: &Notebook) -> App<Notebook> {
+pub fn app(handler_log: &HandlerLog) -> App<HandlerLog> {
     App::new(SERVICE)
-        .state(notebook.clone())
+        .state(handler_log.clone())
         .handlers(handlers![plain, faltering, ordered])
 }

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::fault::Times;
 use crate::row::Row;
-use crate::wait::blocking;
+use tidings_test_support::wait::blocking;
 
 /// Tells the suite which form of it to run: `short`, or `full`.
 pub const FORM: &str = "TIDINGS_TEST_FAULTS";
@@ -27,7 +27,7 @@ pub enum Form {
 
 /// A fault's own place. Its folder goes with it, unless its run panics.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Harness {
     install: Install,
     form: Form,
     fault: &'static str,
@@ -39,7 +39,7 @@ pub struct Stage {
 
 /// A virtual host on a node.
 #[derive(Debug, Clone)]
-pub struct Room {
+pub struct VirtualHost {
     /// Its name.
     pub vhost: String,
     /// Where `guest` finds it.
@@ -60,7 +60,7 @@ impl Form {
     }
 }
 
-impl Stage {
+impl Harness {
     /// A place on this RabbitMQ for the fault of this name. All that is random there comes from `seed`.
     ///
     /// # Panics
@@ -134,14 +134,14 @@ impl Stage {
         blocking(|| tidings_broker::shared().vhost().expect("a virtual host")).await
     }
 
-    /// A node that may be killed, shared by all faults that bring it back. Its rooms part them: [`Stage::room`].
+    /// A node that may be killed, shared by all faults that bring it back. Its rooms part them: [`Harness::room`].
     ///
     /// # Panics
     /// When it does not start.
-    pub async fn victim(&self) -> Arc<Node> {
+    pub async fn shared_node(&self) -> Arc<Node> {
         // Nobody drops a static: it is the node's watcher that ends it with this process.
-        static VICTIM: OnceCell<Arc<Node>> = OnceCell::const_new();
-        let node = Arc::clone(VICTIM.get_or_init(|| self.node()).await);
+        static SHARED_NODE: OnceCell<Arc<Node>> = OnceCell::const_new();
+        let node = Arc::clone(SHARED_NODE.get_or_init(|| self.node()).await);
         // A fault that panicked may have left it down.
         let again = Arc::clone(&node);
         blocking(move || again.start_again().expect("the node is there again")).await;
@@ -152,11 +152,11 @@ impl Stage {
     ///
     /// # Panics
     /// When there is none to be had.
-    pub async fn room(&self, node: &Arc<Node>) -> Room {
+    pub async fn virtual_host(&self, node: &Arc<Node>) -> VirtualHost {
         let node = Arc::clone(node);
         blocking(move || {
             let vhost = node.vhost().expect("a virtual host");
-            Room {
+            VirtualHost {
                 vhost: vhost.name().to_owned(),
                 url: vhost.url(),
             }
@@ -209,7 +209,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Harness {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!(

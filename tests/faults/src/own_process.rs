@@ -8,8 +8,8 @@ use tidings_broker::Install;
 
 use crate::child;
 use crate::fault::{Fault, all};
+use crate::harness::{Form, Harness};
 use crate::row::Row;
-use crate::stage::{Form, Stage};
 
 /// Its name among the children.
 pub(crate) const NAME: &str = "alone";
@@ -30,7 +30,7 @@ pub fn run(fault: &Fault) -> Row {
 
 fn here(fault: &Fault) -> Row {
     let install = Install::find().expect("a RabbitMQ");
-    let stage = Stage::new(
+    let harness = Harness::new(
         &install,
         Form::asked(),
         fault.name,
@@ -43,7 +43,7 @@ fn here(fault: &Fault) -> Row {
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on((fault.run)(&stage))
+    runtime.block_on((fault.run)(&harness))
 }
 
 fn apart(fault: &Fault) -> Row {

@@ -1,4 +1,4 @@
-//! What publishers were told of each event.
+//! The result of every publish.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,85 +6,87 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidings::Error;
 
-/// What the caller of a publish was told.
+/// What the caller of a publish learned. The texts are event ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// Nothing: it still waits, or was cancelled.
-    Nothing,
-    /// `Ok`, with this id.
-    Ok(String),
-    /// An error that says the event may have been delivered.
-    Maybe(String),
-    /// An error that says it surely was not.
-    No(String),
+pub enum PublishResult {
+    /// No result: the call still waits, or was cancelled.
+    Pending,
+    /// `Ok`.
+    Confirmed(String),
+    /// An error that says `maybe_delivered`.
+    MaybeDelivered(String),
+    /// An error that says that the event was not delivered.
+    NotDelivered(String),
 }
 
-/// A publishers' book: every event, by its number. Clones are the same book.
+/// The results of all publishes, by event number. Clones share one log.
 #[derive(Debug, Clone, Default)]
-pub struct Book(Arc<Pages>);
+pub struct PublishLog(Arc<SharedLog>);
 
 #[derive(Debug, Default)]
-struct Pages {
+struct SharedLog {
     next: AtomicU64,
     confirmed: AtomicU64,
-    told: Mutex<BTreeMap<u64, Told>>,
+    results: Mutex<BTreeMap<u64, PublishResult>>,
 }
 
-impl Book {
-    /// The number of a new event, noted before it is published.
-    pub fn open(&self) -> u64 {
+impl PublishLog {
+    /// Returns the number of a new event, whose publish is pending.
+    pub fn start(&self) -> u64 {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
-        self.told().insert(number, Told::Nothing);
+        self.lock().insert(number, PublishResult::Pending);
         number
     }
 
-    /// Notes what the caller was told.
-    pub fn close(&self, number: u64, result: &tidings::Result<String>) {
-        let told = match result {
-            Ok(id) => Told::Ok(id.clone()),
-            Err(Error::Publish(error)) if error.maybe_delivered() => Told::Maybe(error.event_id().to_owned()),
-            Err(Error::Publish(error)) => Told::No(error.event_id().to_owned()),
-            Err(error) => panic!("a publish ends with a publish error and not with: {error}"),
+    /// Records the result of a publish.
+    pub fn record(&self, number: u64, result: &tidings::Result<String>) {
+        let result = match result {
+            Ok(id) => PublishResult::Confirmed(id.clone()),
+            Err(Error::Publish(error)) if error.maybe_delivered() => {
+                PublishResult::MaybeDelivered(error.event_id().to_owned())
+            }
+            Err(Error::Publish(error)) => PublishResult::NotDelivered(error.event_id().to_owned()),
+            Err(error) => panic!("a publish returned another error than a publish error: {error}"),
         };
-        let is_ok = matches!(told, Told::Ok(_));
-        let before = self.told().insert(number, told);
-        if is_ok && !matches!(before, Some(Told::Ok(_))) {
+        let is_confirmed = matches!(result, PublishResult::Confirmed(_));
+        let before = self.lock().insert(number, result);
+        if is_confirmed && !matches!(before, Some(PublishResult::Confirmed(_))) {
             self.0.confirmed.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The number of the next event.
-    pub fn next(&self) -> u64 {
+    /// The number that the next event will have.
+    pub fn next_number(&self) -> u64 {
         self.0.next.load(Ordering::Relaxed)
     }
 
-    /// What is in it.
-    pub fn read(&self) -> HashMap<u64, Told> {
-        self.told()
+    /// Returns all results, by event number.
+    pub fn results(&self) -> HashMap<u64, PublishResult> {
+        self.lock()
             .iter()
-            .map(|(number, told)| (*number, told.clone()))
+            .map(|(number, result)| (*number, result.clone()))
             .collect()
     }
 
-    /// How many of its events were confirmed so far.
+    /// How many events were confirmed.
     pub fn confirmed(&self) -> usize {
         usize::try_from(self.0.confirmed.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
     }
 
-    /// Whether one of those from this number on was confirmed.
+    /// Whether an event with this number or a later one was confirmed.
     pub fn confirmed_since(&self, number: u64) -> bool {
-        let told = self.told();
-        let mut since = told.range(number..);
-        since.any(|(_, told)| matches!(told, Told::Ok(_)))
+        let results = self.lock();
+        let mut since = results.range(number..);
+        since.any(|(_, result)| matches!(result, PublishResult::Confirmed(_)))
     }
 
-    /// How many of its events are as asked for: `book.count(|told| matches!(told, Told::Ok(_)))`.
-    pub fn count(&self, is: impl Fn(&Told) -> bool) -> usize {
-        self.told().values().filter(|told| is(told)).count()
+    /// How many results match: `log.count(|result| matches!(result, PublishResult::Pending))`.
+    pub fn count(&self, is: impl Fn(&PublishResult) -> bool) -> usize {
+        self.lock().values().filter(|result| is(result)).count()
     }
 
-    fn told(&self) -> MutexGuard<'_, BTreeMap<u64, Told>> {
-        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, PublishResult>> {
+        self.0.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,13 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_that_is_confirmed_counts_once() {
-        let book = Book::default();
-        let (first, second) = (book.open(), book.open());
+    fn a_confirmed_event_counts_once() {
+        let log = PublishLog::default();
+        let (first, second) = (log.start(), log.start());
         for _ in 0..2 {
-            book.close(first, &Ok("id".to_owned()));
+            log.record(first, &Ok("id".to_owned()));
         }
-        assert_eq!((book.confirmed(), book.next()), (1, 2));
-        assert!(book.confirmed_since(first) && !book.confirmed_since(second));
+        assert_eq!((log.confirmed(), log.next_number()), (1, 2));
+        assert!(log.confirmed_since(first) && !log.confirmed_since(second));
     }
 }

@@ -1,4 +1,4 @@
-//! A stranger who takes down all that comes by on the exchange.
+//! A client who takes down all that comes by on the exchange.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -12,13 +12,13 @@ use lapin::types::FieldTable;
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
-use crate::stranger::{QUORUM, Stranger, table};
-use crate::wait::until;
+use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
+use tidings_test_support::wait::until;
 
-/// A queue of a stranger's, bound to everything and drained by a bare client: what it has seen was on the broker,
+/// A queue of a client's, bound to everything and drained by a bare client: what it has seen was on the broker,
 /// whatever became of it after. It connects again for as long as it lives.
 #[derive(Debug)]
-pub struct Witness {
+pub struct Recorder {
     seen: Seen,
     url: String,
     task: JoinHandle<()>,
@@ -28,19 +28,19 @@ pub struct Witness {
 type Seen = Arc<Mutex<HashMap<u64, Vec<String>>>>;
 
 /// Its queue.
-pub const QUEUE: &str = "witness";
+pub const QUEUE: &str = "recorder";
 
-impl Witness {
+impl Recorder {
     /// Declares its queue and takes from it; `url` is the broker's own address, past any relay.
     ///
     /// # Panics
     /// When the broker refuses.
     pub async fn call(url: &str) -> Self {
-        let stranger = Stranger::connect(url).await;
-        stranger
-            .bind(QUEUE, "#", table(QUORUM))
+        let client = ForeignClient::connect(url).await;
+        client
+            .bind(QUEUE, "#", quorum_queue(&[]))
             .await
-            .expect("the witness has its queue");
+            .expect("the recorder has its queue");
         let seen = Seen::default();
         let task = tokio::spawn(watch(url.to_owned(), Arc::clone(&seen)));
         Self {
@@ -62,9 +62,9 @@ impl Witness {
     pub async fn dismiss(self) -> HashMap<u64, Vec<String>> {
         // A queue hands out what came first first, what it hands out again too.
         until(
-            "the witness's queue takes the last message",
-            async || match Stranger::try_connect(&self.url).await {
-                Ok(stranger) => stranger
+            "the recorder's queue takes the last message",
+            async || match ForeignClient::try_connect(&self.url).await {
+                Ok(client) => client
                     .publish("", QUEUE, BasicProperties::default(), LAST)
                     .await
                     .unwrap_or(false),
@@ -72,7 +72,7 @@ impl Witness {
             },
         )
         .await;
-        until("the witness has seen all", async || {
+        until("the recorder has seen all", async || {
             self.seen().contains_key(&u64::MAX)
         })
         .await;
@@ -83,17 +83,17 @@ impl Witness {
     }
 }
 
-/// The last thing that a witness sees.
+/// The last thing that a recorder sees.
 const LAST: &[u8] = br#"{"id":"last","data":{"number":18446744073709551615}}"#;
 
-impl Drop for Witness {
+impl Drop for Recorder {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 /// How often a connection that says nothing is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a word to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -107,9 +107,9 @@ async fn watch(url: String, seen: Seen) {
 }
 
 async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
-    let stranger = Stranger::try_connect(url).await?;
+    let client = ForeignClient::try_connect(url).await?;
     let mut deliveries = in_time(async {
-        let channel = stranger.channel();
+        let channel = client.channel();
         channel.basic_qos(500, BasicQosOptions::default()).await?;
         let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
         channel
@@ -117,9 +117,9 @@ async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
             .await
     })
     .await?;
-    while stranger.connection().status().connected() {
+    while client.connection().status().connected() {
         // A stream does not always end with its connection.
-        let Ok(next) = tokio::time::timeout(LOOK, deliveries.next()).await else {
+        let Ok(next) = tokio::time::timeout(POLL_INTERVAL, deliveries.next()).await else {
             continue;
         };
         let Some(delivery) = next else { break };

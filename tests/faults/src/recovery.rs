@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::row::Row;
 use crate::traffic::Traffic;
-use crate::wait::comes;
+use tidings_test_support::wait::becomes_true;
 
 /// How long a step may take before it is given up; its own bound is less.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -16,14 +16,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// `bound`, which is ten times what it takes where the machine has little else to do: it may have much.
 pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Duration, handlers: &[&str]) {
     let began = Instant::now();
-    let (from, known) = (traffic.book().next(), traffic.finished());
-    let well = comes(PATIENCE, async || {
-        let since = &traffic.lines()[known..];
+    let (from, known) = (traffic.publish_log().next_number(), traffic.finished());
+    let well = becomes_true(PATIENCE, async || {
+        let since = &traffic.entries()[known..];
         let hears = |handler: &&str| {
             let mut last = since.iter().rev();
-            last.any(|line| line.handler == **handler && line.number >= from)
+            last.any(|entry| entry.handler == **handler && entry.number >= from)
         };
-        handlers.iter().all(hears) && traffic.book().confirmed_since(from)
+        handlers.iter().all(hears) && traffic.publish_log().confirmed_since(from)
     })
     .await;
     let took = began.elapsed();
@@ -37,7 +37,7 @@ pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Durati
 pub(crate) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration) {
     let began = Instant::now();
     let (mut by_publisher, mut by_consumer) = (false, false);
-    let noticed = comes(PATIENCE, async || {
+    let noticed = becomes_true(PATIENCE, async || {
         by_publisher |= !traffic.bus().health().connected;
         by_consumer |= !traffic.app().health().bus.connected;
         by_publisher && by_consumer
@@ -84,9 +84,9 @@ pub(crate) fn join_notes(row: &mut Row, notes: &[String]) {
 }
 
 /// Waits until the health of the app or its bus says all of `words` as a reason.
-pub(crate) async fn says(traffic: &Traffic, row: &mut Row, words: &[&str]) {
+pub(crate) async fn health_reports(traffic: &Traffic, row: &mut Row, words: &[&str]) {
     let mut last = String::new();
-    let said = comes(PATIENCE, async || {
+    let said = becomes_true(PATIENCE, async || {
         last = reasons(traffic.app(), traffic);
         words.iter().all(|word| last.contains(word))
     })
@@ -104,18 +104,6 @@ fn reasons(app: &RunningApp, traffic: &Traffic) -> String {
         reasons.extend(handler.trouble.clone());
     }
     reasons.join("; ")
-}
-
-/// The whole text of an error, causes and all.
-pub(crate) fn text(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -11,14 +11,14 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::account::Account;
+use crate::completion::Completion;
 use crate::event::Noted;
+use crate::handler_log::{HandlerLog, HandlerLogReader, LogEntry, now};
 use crate::handlers::{HANDLERS, SERVICE, app};
-use crate::notebook::{Line, Notebook, Reader, now};
-use crate::settle::Settling;
-use crate::stage::Stage;
-use crate::told::Book;
-use crate::wait::{DEADLINE, comes, within};
-use crate::witness::Witness;
+use crate::harness::Harness;
+use crate::publish_log::PublishLog;
+use crate::recorder::Recorder;
+use tidings_test_support::wait::{DEADLINE, becomes_true, within};
 
 /// How many events a publisher of several at once publishes at once.
 const BATCH: usize = 20;
@@ -26,7 +26,7 @@ const BATCH: usize = 20;
 /// What traffic is to be like; then [`Load::start`].
 ///
 /// Unless told otherwise: sixteen publishers of single events and one of twenty at once, a thousand events a second,
-/// the handlers of [`crate::handlers`], retry rungs twenty times as fast, a witness.
+/// the handlers of [`crate::handlers`], retry rungs twenty times as fast, a recorder.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // Each is a choice of its own.
 pub struct Load {
@@ -35,11 +35,11 @@ pub struct Load {
     singles: usize,
     batches: usize,
     per_second: u32,
-    room: usize,
+    padding: usize,
     settings: Settings,
     service: String,
     handlers: Vec<String>,
-    /// Whether the handlers are ours, or those of someone who writes into the notebook, too.
+    /// Whether the handlers are ours, or those of someone who writes into the handler_log, too.
     ours: bool,
     witnessed: bool,
     in_order: bool,
@@ -61,10 +61,10 @@ impl std::fmt::Debug for Settings {
 #[derive(Debug)]
 pub struct Traffic {
     load: Load,
-    book: Book,
-    notebook: Notebook,
-    reader: Reader,
-    witness: Option<Witness>,
+    publish_log: PublishLog,
+    handler_log: HandlerLog,
+    reader: HandlerLogReader,
+    recorder: Option<Recorder>,
     bus: Bus,
     app: Option<RunningApp>,
     consumer: Option<Bus>,
@@ -82,7 +82,7 @@ impl Load {
             singles: 16,
             batches: 1,
             per_second: 1_000,
-            room: 0,
+            padding: 0,
             settings: Settings(Arc::new(|builder| builder)),
             service: SERVICE.to_owned(),
             handlers: HANDLERS.iter().map(|&name| name.to_owned()).collect(),
@@ -99,7 +99,7 @@ impl Load {
         &self.url
     }
 
-    /// Where the broker is found past all that is between it and the traffic: the witness looks there.
+    /// Where the broker is found past all that is between it and the traffic: the recorder looks there.
     pub fn direct(mut self, url: &str) -> Self {
         url.clone_into(&mut self.direct);
         self
@@ -118,8 +118,8 @@ impl Load {
     }
 
     /// Makes every event larger by so many bytes.
-    pub fn room(mut self, bytes: usize) -> Self {
-        self.room = bytes;
+    pub fn padding(mut self, bytes: usize) -> Self {
+        self.padding = bytes;
         self
     }
 
@@ -129,7 +129,7 @@ impl Load {
         self
     }
 
-    /// Starts no handlers: those of `service` are someone else's, who notes in the same notebook what they finish.
+    /// Starts no handlers: those of `service` are someone else's, who notes in the same handler_log what they finish.
     pub fn handled_by(mut self, service: &str, handlers: &[&str]) -> Self {
         service.clone_into(&mut self.service);
         self.handlers = handlers.iter().map(|&name| name.to_owned()).collect();
@@ -137,7 +137,7 @@ impl Load {
         self
     }
 
-    /// Does without a witness.
+    /// Does without a recorder.
     pub fn unwitnessed(mut self) -> Self {
         self.witnessed = false;
         self
@@ -162,19 +162,19 @@ impl Load {
         self
     }
 
-    /// Starts handlers, witness and publishers, and waits until a second has passed with events on the way.
+    /// Starts handlers, recorder and publishers, and waits until a second has passed with events on the way.
     ///
     /// Until then a broker that is killed may forget the queues, by a fault of its own: it writes within half a second
     /// of a declaration by which name it finds a quorum queue again.
     ///
     /// # Panics
     /// When they do not start.
-    pub async fn start(self, stage: &Stage) -> Traffic {
-        let notebook = Notebook::open(&stage.file("notebook"));
+    pub async fn start(self, harness: &Harness) -> Traffic {
+        let handler_log = HandlerLog::open(&harness.file("handler_log"));
         let (mut running, mut consumer) = (None, None);
         if self.ours {
             let bus = self.bus().await;
-            let app = app(&notebook);
+            let app = app(&handler_log);
             // The delay queues as well: they would be declared by the first retry, which is any time.
             within("the declaration", app.declare(&bus))
                 .await
@@ -184,18 +184,18 @@ impl Load {
             consumer = Some(bus);
         }
         let bus = self.bus().await;
-        let witness = if self.witnessed {
-            Some(Witness::call(&self.direct).await)
+        let recorder = if self.witnessed {
+            Some(Recorder::call(&self.direct).await)
         } else {
             None
         };
         // The same wait that an operator's script would need; nothing tells when it is over.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let mut traffic = Traffic {
-            book: Book::default(),
-            reader: notebook.reader(),
-            notebook,
-            witness,
+            publish_log: PublishLog::default(),
+            reader: handler_log.reader(),
+            handler_log,
+            recorder,
             bus,
             app: running,
             consumer,
@@ -229,19 +229,19 @@ impl Traffic {
         let share =
             f64::from(self.load.per_second) / f64::from(u32::try_from(tasks.max(1)).unwrap_or(u32::MAX));
         for task in 0..tasks {
-            let (many, line) = match task.checked_sub(self.load.singles) {
+            let (many, aggregate) = match task.checked_sub(self.load.singles) {
                 None => (1, format!("one-{task}")),
                 Some(task) => (BATCH, format!("many-{task}")),
             };
             let every = f64::from(u32::try_from(many).unwrap_or(u32::MAX)) / share;
             let publisher = Publisher {
                 bus: self.bus.clone(),
-                book: self.book.clone(),
+                publish_log: self.publish_log.clone(),
                 stop: self.stop.subscribe(),
                 every: Duration::from_secs_f64(every),
                 many,
-                line,
-                room: "x".repeat(self.load.room),
+                aggregate,
+                padding: "x".repeat(self.load.padding),
             };
             self.publishers.push(tokio::spawn(publisher.run()));
         }
@@ -253,13 +253,13 @@ impl Traffic {
     }
 
     /// What publishers were told so far.
-    pub fn book(&self) -> &Book {
-        &self.book
+    pub fn publish_log(&self) -> &PublishLog {
+        &self.publish_log
     }
 
     /// Where handlers note what they finish.
-    pub fn notebook(&self) -> &Notebook {
-        &self.notebook
+    pub fn handler_log(&self) -> &HandlerLog {
+        &self.handler_log
     }
 
     /// The publishers' bus.
@@ -275,14 +275,14 @@ impl Traffic {
         self.app.as_ref().expect("the handlers are this traffic's own")
     }
 
-    /// What the witness has seen so far, if there is one.
-    pub fn witness(&self) -> Option<&Witness> {
-        self.witness.as_ref()
+    /// What the recorder has seen so far, if there is one.
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// What handlers have finished.
-    pub fn lines(&mut self) -> &[Line] {
-        self.reader.lines()
+    pub fn entries(&mut self) -> &[LogEntry] {
+        self.reader.entries()
     }
 
     /// How many events handlers have finished.
@@ -292,8 +292,12 @@ impl Traffic {
 
     /// How many different events one handler has finished.
     pub fn finished_by(&mut self, handler: &str) -> usize {
-        let lines = self.reader.lines().iter().filter(|line| line.handler == handler);
-        lines.map(|line| line.number).collect::<HashSet<_>>().len()
+        let entries = self
+            .reader
+            .entries()
+            .iter()
+            .filter(|entry| entry.handler == handler);
+        entries.map(|entry| entry.number).collect::<HashSet<_>>().len()
     }
 
     /// Waits until handlers have finished `more` events than now.
@@ -302,7 +306,7 @@ impl Traffic {
     /// When they do not.
     pub async fn flows(&mut self, more: usize) {
         let before = self.finished();
-        let come = comes(DEADLINE, async || self.finished() >= before + more).await;
+        let come = becomes_true(DEADLINE, async || self.finished() >= before + more).await;
         assert!(
             come,
             "{DEADLINE:?} passed before {more} more were finished; {}",
@@ -315,12 +319,12 @@ impl Traffic {
     /// # Panics
     /// When they are not.
     pub async fn confirms(&mut self, more: usize) {
-        let before = self.book.confirmed();
-        let come = comes(DEADLINE, async || self.book.confirmed() >= before + more).await;
+        let before = self.publish_log.confirmed();
+        let come = becomes_true(DEADLINE, async || self.publish_log.confirmed() >= before + more).await;
         assert!(
             come,
             "{DEADLINE:?} passed before {more} more were confirmed, {} were; {}",
-            self.book.confirmed() - before,
+            self.publish_log.confirmed() - before,
             self.health()
         );
     }
@@ -333,15 +337,15 @@ impl Traffic {
 
     /// Publishes `many` events side by side, each from a caller of its own, and gives what each was told.
     pub async fn burst(&self, many: usize) -> Vec<tidings::Result<String>> {
-        let room = "x".repeat(self.load.room);
+        let padding = "x".repeat(self.load.padding);
         let publish = |_| async {
             let event = Noted {
-                number: self.book.open(),
-                line: "burst".to_owned(),
-                room: room.clone(),
+                number: self.publish_log.start(),
+                aggregate: "burst".to_owned(),
+                padding: padding.clone(),
             };
             let result = self.bus.publish(&event).await;
-            self.book.close(event.number, &result);
+            self.publish_log.record(event.number, &result);
             result
         };
         join_all((0..many).map(publish)).await
@@ -366,19 +370,19 @@ impl Traffic {
     /// the account.
     ///
     /// # Panics
-    /// When publishers are told nothing, or the witness cannot see its queue.
-    pub async fn settle(mut self) -> Account {
+    /// When publishers are told nothing, or the recorder cannot see its queue.
+    pub async fn finish(mut self) -> Account {
         let ended = self.stop().await;
-        let mut settling = Settling::of(
-            &self.book,
+        let mut completion = Completion::of(
+            &self.publish_log,
             &self.load.service,
             &self.load.handlers,
             &self.load.direct,
         );
-        settling.finish(&mut self.reader, self.load.patience).await;
+        completion.finish(&mut self.reader, self.load.patience).await;
         let mut failed = Vec::new();
         if let Some(app) = &self.app {
-            let well = comes(Duration::from_mins(1), async || {
+            let well = becomes_true(Duration::from_mins(1), async || {
                 app.health().is_ready() && self.bus.health().is_ready()
             });
             if !well.await {
@@ -397,30 +401,34 @@ impl Traffic {
         }
         if self.load.ours {
             // The usual handlers give up on nothing.
-            failed.extend(settling.reasons());
+            failed.extend(completion.reasons());
         }
-        let orphans = settling.orphans().await;
+        let orphans = completion.orphans().await;
         if orphans > 0 && !self.load.orphans {
             failed.push(format!("{orphans} retries found no queue"));
         }
-        let seen = match self.witness.take() {
-            Some(witness) => Some(witness.dismiss().await),
+        let seen = match self.recorder.take() {
+            Some(recorder) => Some(recorder.dismiss().await),
             None => None,
         };
-        let lines = self.reader.lines().to_vec();
+        let entries = self.reader.entries().to_vec();
         if self.load.in_order && self.load.ours {
-            let singles: Vec<_> = lines
+            let singles: Vec<_> = entries
                 .iter()
-                .filter(|line| line.line.starts_with("one-"))
+                .filter(|entry| entry.aggregate.starts_with("one-"))
                 .cloned()
                 .collect();
-            failed.extend(crate::notebook::disorder(&singles, "ordered").into_iter().take(5));
+            failed.extend(
+                crate::handler_log::disorder(&singles, "ordered")
+                    .into_iter()
+                    .take(5),
+            );
         }
         Account {
-            told: self.book.read(),
-            lines,
-            dead: settling.into_dead(),
-            gone: HashMap::new(),
+            results: self.publish_log.results(),
+            entries,
+            dead: completion.into_dead(),
+            deleted: HashMap::new(),
             seen,
             handlers: self.load.handlers,
             orphans,
@@ -433,12 +441,12 @@ impl Traffic {
 /// A task that publishes.
 struct Publisher {
     bus: Bus,
-    book: Book,
+    publish_log: PublishLog,
     stop: watch::Receiver<bool>,
     every: Duration,
     many: usize,
-    line: String,
-    room: String,
+    aggregate: String,
+    padding: String,
 }
 
 impl Publisher {
@@ -457,16 +465,16 @@ impl Publisher {
                 events => self.bus.publish_all(events).await,
             };
             for (event, result) in events.iter().zip(&results) {
-                self.book.close(event.number, result);
+                self.publish_log.record(event.number, result);
             }
         }
     }
 
     fn event(&self) -> Noted {
         Noted {
-            number: self.book.open(),
-            line: self.line.clone(),
-            room: self.room.clone(),
+            number: self.publish_log.start(),
+            aggregate: self.aggregate.clone(),
+            padding: self.padding.clone(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tidings_broker::Install;
-use tidings_faults::{Fault, Form, Row, Table, all, alone, lanes};
+use tidings_faults::{Fault, Form, Row, Table, all, groups, own_process};
 
 fn main() -> ExitCode {
     if tidings_faults::child::ran() {
@@ -17,11 +17,11 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     let (table, started) = (Arc::new(Mutex::new(Table::default())), Instant::now());
     let mut trials = Vec::new();
-    for lane in lanes() {
+    for group in groups() {
         let turn = Arc::new(Mutex::new(()));
-        trials.extend(lane.into_iter().map(|fault| trial(fault, &turn, &table)));
+        trials.extend(group.into_iter().map(|fault| trial(fault, &turn, &table)));
     }
-    // Each waits for its turn in its lane, so that lanes alone are side by side: what rows do is mostly to wait.
+    // Each waits for its turn in its group, so that groups alone are side by side: what rows do is mostly to wait.
     arguments.test_threads = Some(trials.len());
     let conclusion = libtest_mimic::run(&arguments, trials);
     let mut table = table.lock().expect("no test runs any more");
@@ -38,7 +38,7 @@ fn trial(fault: Fault, turn: &Arc<Mutex<()>>, table: &Arc<Mutex<Table>>) -> Tria
     Trial::test(fault.name, move || {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
-        let row = match catch_unwind(AssertUnwindSafe(|| alone::run(&fault))) {
+        let row = match catch_unwind(AssertUnwindSafe(|| own_process::run(&fault))) {
             Ok(row) => row,
             Err(panic) => Row {
                 fault: fault.name.to_owned(),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidings_broker::Install;
-use tidings_faults::{Form, Row, Stage, Times, child, soak};
+use tidings_faults::{Form, Harness, Row, Times, child, soak};
 
 fn main() -> ExitCode {
     if child::ran() {
@@ -19,13 +19,13 @@ fn main() -> ExitCode {
     };
     let install = Install::find().expect("a RabbitMQ");
     println!("{minutes} minutes on RabbitMQ {}, seed {seed}", install.version);
-    let stage = Stage::new(&install, Form::Full, "soak", Times { short: 1, full: 1 }, seed);
+    let harness = Harness::new(&install, Form::Full, "soak", Times { short: 1, full: 1 }, seed);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    let table = runtime.block_on(soak::soak(&stage, Duration::from_secs(minutes * 60)));
+    let table = runtime.block_on(soak::soak(&harness, Duration::from_secs(minutes * 60)));
     println!(
         "\n{minutes} minutes on RabbitMQ {}, seed {seed}\n\n{table}",
         install.version

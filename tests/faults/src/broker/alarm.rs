@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tidings_broker::Node;
 
-use crate::recovery::says;
+use crate::harness::Harness;
+use crate::publish_log::PublishResult;
+use crate::recovery::health_reports;
 use crate::row::Row;
-use crate::soak::Field;
-use crate::stage::Stage;
-use crate::told::Told;
+use crate::soak::SoakTarget;
 use crate::traffic::{Load, Traffic};
-use crate::wait::{blocking, until};
+use tidings_test_support::wait::{blocking, until};
 
 /// What runs short, and how it is made to.
 #[derive(Debug, Clone, Copy)]
@@ -37,16 +37,16 @@ const PUBLISHERS: usize = 8;
 const WHILE: Duration = Duration::from_secs(3);
 
 /// Raises the alarm while a handler has work before it: publishers wait, the handler goes on, and both recover.
-pub(super) async fn alarmed(stage: &Stage, alarm: Alarm) -> Row {
-    let node = stage.victim().await;
-    let room = stage.room(&node).await;
-    let mut traffic = Load::on(&room.url)
+pub(super) async fn alarmed(harness: &Harness, alarm: Alarm) -> Row {
+    let node = harness.shared_node().await;
+    let virtual_host = harness.virtual_host(&node).await;
+    let mut traffic = Load::on(&virtual_host.url)
         .publishers(PUBLISHERS, 0)
         .per_second(400)
-        .start(stage)
+        .start(harness)
         .await;
-    let mut row = stage.row();
-    for _ in 0..stage.times() {
+    let mut row = harness.row();
+    for _ in 0..harness.times() {
         traffic.confirms(100).await;
         traffic.app().pause("plain").expect("there is such a handler");
         traffic.confirms(300).await;
@@ -73,15 +73,15 @@ pub(super) async fn alarmed(stage: &Stage, alarm: Alarm) -> Row {
         .await;
     }
     traffic.confirms(300).await;
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
 /// Raises the alarm for a while.
-pub(super) async fn raise(field: &mut Field, alarm: Alarm) {
-    alarm.ctl(&field.node, alarm.raise).await;
-    says(&field.traffic, &mut field.row, &["takes no publishes"]).await;
+pub(super) async fn raise(target: &mut SoakTarget, alarm: Alarm) {
+    alarm.ctl(&target.node, alarm.raise).await;
+    health_reports(&target.traffic, &mut target.row, &["takes no publishes"]).await;
     tokio::time::sleep(WHILE).await;
-    alarm.ctl(&field.node, alarm.clear).await;
+    alarm.ctl(&target.node, alarm.clear).await;
 }
 
 impl Alarm {
@@ -92,5 +92,7 @@ impl Alarm {
 }
 
 fn confirmed(traffic: &Traffic) -> usize {
-    traffic.book().count(|told| matches!(told, Told::Ok(_)))
+    traffic
+        .publish_log()
+        .count(|told| matches!(told, PublishResult::Confirmed(_)))
 }

@@ -10,13 +10,13 @@ use tokio::sync::watch;
 
 use crate::delays;
 use crate::event::Noted;
+use crate::handler_log::HandlerLog;
 use crate::handlers::SERVICE;
-use crate::notebook::Notebook;
+use crate::harness::{Harness, VirtualHost};
 use crate::row::Row;
-use crate::stage::{Room, Stage};
-use crate::stranger::Stranger;
 use crate::traffic::{Load, Traffic};
-use crate::wait::{blocking, until, within};
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::{blocking, until, within};
 
 /// How many events are under way at that moment.
 const EVENTS: usize = 1_000;
@@ -24,7 +24,7 @@ const EVENTS: usize = 1_000;
 /// Holds the first attempts of all events until it opens.
 #[derive(Debug, Clone)]
 struct Gate {
-    notebook: Notebook,
+    handler_log: HandlerLog,
     entered: Arc<AtomicUsize>,
     failed: Arc<Mutex<HashSet<u64>>>,
     open: watch::Receiver<bool>,
@@ -54,8 +54,8 @@ async fn failing(
     if delivery.attempt() == 1 && !event.number.is_multiple_of(2) {
         return Err(HandlerError::retry("not at first"));
     }
-    gate.notebook
-        .note("failing", event.number, event.id(), &event.line);
+    gate.handler_log
+        .record("failing", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
@@ -73,8 +73,8 @@ async fn stumbling(event: Event<Noted>, State(gate): State<Gate>) -> Result<(), 
     if !event.number.is_multiple_of(2) && failed.insert(event.number) {
         return Err(HandlerError::retry("not at first"));
     }
-    gate.notebook
-        .note("stumbling", event.number, event.id(), &event.line);
+    gate.handler_log
+        .record("stumbling", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
@@ -82,8 +82,8 @@ async fn stumbling(event: Event<Noted>, State(gate): State<Gate>) -> Result<(), 
 #[event_handler("fault.noted", concurrency = 1000, prefetch = 1000, timeout = "5m")]
 async fn finishing(event: Event<Noted>, State(gate): State<Gate>) {
     gate.pass().await;
-    gate.notebook
-        .note("finishing", event.number, event.id(), &event.line);
+    gate.handler_log
+        .record("finishing", event.number, event.id(), &event.aggregate);
 }
 
 /// Gives up on every event.
@@ -95,23 +95,23 @@ async fn rejecting(_event: Event<Noted>) -> Result<(), HandlerError> {
 /// A service with one handler, a thousand events in its hands.
 struct Held {
     node: Arc<Node>,
-    room: Room,
+    virtual_host: VirtualHost,
     traffic: Traffic,
     open: watch::Sender<bool>,
 }
 
 /// Starts one of the handlers above, and waits until it holds all events.
 macro_rules! held {
-    ($stage:expr, $handler:ident) => {{
-        let node = $stage.victim().await;
-        let room = $stage.room(&node).await;
-        let load = Load::on(&room.url)
+    ($harness:expr, $handler:ident) => {{
+        let node = $harness.shared_node().await;
+        let virtual_host = $harness.virtual_host(&node).await;
+        let load = Load::on(&virtual_host.url)
             .publishers(0, 0)
             .handled_by(SERVICE, &[stringify!($handler)]);
-        let mut traffic = load.clone().start($stage).await;
+        let mut traffic = load.clone().start($harness).await;
         let (open, opened) = watch::channel(false);
         let gate = Gate {
-            notebook: traffic.notebook().clone(),
+            handler_log: traffic.handler_log().clone(),
             entered: Arc::default(),
             failed: Arc::default(),
             open: opened,
@@ -131,7 +131,7 @@ macro_rules! held {
         .await;
         Held {
             node,
-            room,
+            virtual_host,
             traffic,
             open,
         }
@@ -141,7 +141,7 @@ macro_rules! held {
 impl Held {
     /// Lets the handler go on while its queue hears of nothing; kills the broker once `done`, and starts it again.
     async fn kill_once(&mut self, handler: &str, done: impl AsyncFnMut(&mut Traffic) -> bool) {
-        deafen(&self.node, &self.room, &format!("{SERVICE}.{handler}")).await;
+        deafen(&self.node, &self.virtual_host, &format!("{SERVICE}.{handler}")).await;
         self.kill_when(done).await;
     }
 
@@ -157,14 +157,14 @@ impl Held {
 }
 
 /// Publishes to the delay queue are confirmed, acknowledgements never arrive.
-pub(super) async fn delay_and_ack(stage: &Stage) -> Row {
-    let mut all = nothing(stage);
-    for _ in 0..stage.times() {
-        let mut held = held!(stage, failing);
-        let stranger = Stranger::connect(&held.room.url).await;
+pub(super) async fn delay_and_ack(harness: &Harness) -> Row {
+    let mut all = nothing(harness);
+    for _ in 0..harness.times() {
+        let mut held = held!(harness, failing);
+        let client = ForeignClient::connect(&held.virtual_host.url).await;
         let node = Arc::clone(&held.node);
         held.kill_once("failing", async |_| {
-            if !retries_wait(&stranger, "failing").await {
+            if !retries_wait(&client, "failing").await {
                 return false;
             }
             // Their queue was made a moment ago, and is not what this is about.
@@ -173,52 +173,52 @@ pub(super) async fn delay_and_ack(stage: &Stage) -> Row {
             true
         })
         .await;
-        all.add(&twice(stage, held).await);
+        all.add(&twice(harness, held).await);
     }
     all
 }
 
 /// The queue of the delay was declared for the first of the retries, a moment ago. A node that is killed then starts it
 /// again empty.
-pub(super) async fn fresh_delay(stage: &Stage) -> Row {
-    let mut all = nothing(stage);
-    for _ in 0..stage.times() {
-        let mut held = held!(stage, stumbling);
-        let stranger = Stranger::connect(&held.room.url).await;
-        held.kill_when(async |_| retries_wait(&stranger, "stumbling").await)
+pub(super) async fn fresh_delay(harness: &Harness) -> Row {
+    let mut all = nothing(harness);
+    for _ in 0..harness.times() {
+        let mut held = held!(harness, stumbling);
+        let client = ForeignClient::connect(&held.virtual_host.url).await;
+        held.kill_when(async |_| retries_wait(&client, "stumbling").await)
             .await;
-        all.add(&held.traffic.settle().await.into_row(once(stage)));
+        all.add(&held.traffic.finish().await.into_row(once(harness)));
     }
     all
 }
 
 /// Whether all events that fail wait for their next attempt.
-async fn retries_wait(stranger: &Stranger, handler: &str) -> bool {
-    let waiting = stranger.depth(&delays::queue(handler, "15s")).await;
+async fn retries_wait(client: &ForeignClient, handler: &str) -> bool {
+    let waiting = client.depth(&delays::queue(handler, "15s")).await;
     waiting == u32::try_from(EVENTS / 2).ok()
 }
 
 /// Handlers have finished, acknowledgements never arrive.
-pub(super) async fn handler_and_ack(stage: &Stage) -> Row {
-    let mut all = nothing(stage);
-    for _ in 0..stage.times() {
-        let mut held = held!(stage, finishing);
+pub(super) async fn handler_and_ack(harness: &Harness) -> Row {
+    let mut all = nothing(harness);
+    for _ in 0..harness.times() {
+        let mut held = held!(harness, finishing);
         held.kill_once("finishing", async |traffic| {
             traffic.finished_by("finishing") == EVENTS
         })
         .await;
-        all.add(&twice(stage, held).await);
+        all.add(&twice(harness, held).await);
     }
     all
 }
 
 /// The account of a run in which every event came twice.
-async fn twice(stage: &Stage, mut held: Held) -> Row {
+async fn twice(harness: &Harness, mut held: Held) -> Row {
     until("every event has come again", async || {
         held.traffic.finished() >= 2 * EVENTS
     })
     .await;
-    let mut row = held.traffic.settle().await.into_row(once(stage));
+    let mut row = held.traffic.finish().await.into_row(once(harness));
     let redelivered = row.redelivered;
     row.check(redelivered >= EVENTS as u64, || {
         format!("only {redelivered} came again: the moment was missed")
@@ -227,22 +227,27 @@ async fn twice(stage: &Stage, mut held: Held) -> Row {
 }
 
 /// Dead letters are refused, the broker is killed meanwhile, and takes them in the end.
-pub(super) async fn refused_dead_letters(stage: &Stage) -> Row {
-    let mut all = nothing(stage);
-    for _ in 0..stage.times() {
-        let node = stage.victim().await;
-        let room = stage.room(&node).await;
-        let load = Load::on(&room.url)
+pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
+    let mut all = nothing(harness);
+    for _ in 0..harness.times() {
+        let node = harness.shared_node().await;
+        let virtual_host = harness.virtual_host(&node).await;
+        let load = Load::on(&virtual_host.url)
             .publishers(0, 0)
             .handled_by(SERVICE, &["rejecting"]);
-        let mut traffic = load.clone().start(stage).await;
+        let mut traffic = load.clone().start(harness).await;
         let bus = load.bus().await;
         let app = App::new(SERVICE).handlers(handlers![rejecting]).start(&bus);
         traffic.attach(
             within("the start of the app", app).await.expect("the app starts"),
             bus,
         );
-        policy(&node, &room, r#"{"max-length":1,"overflow":"reject-publish"}"#).await;
+        policy(
+            &node,
+            &virtual_host,
+            r#"{"max-length":1,"overflow":"reject-publish"}"#,
+        )
+        .await;
         traffic.burst(EVENTS).await;
         let troubled = async || {
             let health = traffic.app().health();
@@ -256,11 +261,11 @@ pub(super) async fn refused_dead_letters(stage: &Stage) -> Row {
         .await;
         policy(
             &node,
-            &room,
+            &virtual_host,
             r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
         )
         .await;
-        let mut row = traffic.settle().await.into_row(once(stage));
+        let mut row = traffic.finish().await.into_row(once(harness));
         let dead = row.dead_lettered;
         row.check(dead == EVENTS as u64, || {
             format!("{dead} of {EVENTS} are in the dead letters")
@@ -270,34 +275,34 @@ pub(super) async fn refused_dead_letters(stage: &Stage) -> Row {
     all
 }
 
-fn nothing(stage: &Stage) -> Row {
+fn nothing(harness: &Harness) -> Row {
     Row {
         times: 0,
-        ..stage.row()
+        ..harness.row()
     }
 }
 
-fn once(stage: &Stage) -> Row {
+fn once(harness: &Harness) -> Row {
     Row {
         times: 1,
-        ..stage.row()
+        ..harness.row()
     }
 }
 
 /// Keeps a queue from hearing of anything more, acknowledgements among it, until its node is killed.
-async fn deafen(node: &Arc<Node>, room: &Room, queue: &str) {
+async fn deafen(node: &Arc<Node>, virtual_host: &VirtualHost, queue: &str) {
     let expression = format!(
         "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"{}\">>, queue, <<\"{queue}\">>)), \
          {{Name, _}} = amqqueue:get_pid(Q), ok = sys:suspend(Name).",
-        room.vhost
+        virtual_host.vhost
     );
     let node = Arc::clone(node);
     blocking(move || node.ctl(&["eval", &expression]).expect("the queue is deaf")).await;
 }
 
 /// Sets the one policy of the room, for its dead letters.
-async fn policy(node: &Arc<Node>, room: &Room, definition: &'static str) {
-    let (node, vhost) = (Arc::clone(node), room.vhost.clone());
+async fn policy(node: &Arc<Node>, virtual_host: &VirtualHost, definition: &'static str) {
+    let (node, vhost) = (Arc::clone(node), virtual_host.vhost.clone());
     blocking(move || {
         let set = [
             "set_policy",

@@ -6,31 +6,31 @@ use lapin::types::AMQPValue;
 use tidings::Error;
 use tidings::error::PublishFault;
 
+use crate::harness::Harness;
+use crate::publish_log::PublishResult;
 use crate::row::Row;
-use crate::soak::Field;
-use crate::stage::Stage;
-use crate::stranger::{QUORUM, Stranger, table};
-use crate::told::Told;
+use crate::soak::SoakTarget;
 use crate::traffic::Load;
-use crate::wait::until;
+use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
+use tidings_test_support::wait::until;
 
 /// How often an event reaches the queues that have room: at once, and after 0.2, 1 and 5 seconds.
 const COPIES: usize = 4;
 
-/// Publishes while a stranger's queue refuses: publishers are told so, and the other queues get each event a few times.
-pub(super) async fn refusing(stage: &Stage) -> Row {
-    let node = stage.victim().await;
-    let room = stage.room(&node).await;
-    let stranger = Stranger::connect(&room.url).await;
-    let traffic = Load::on(&room.url).publishers(0, 0).start(stage).await;
-    fill(&stranger).await;
-    let mut row = stage.row();
+/// Publishes while a client's queue refuses: publishers are told so, and the other queues get each event a few times.
+pub(super) async fn refusing(harness: &Harness) -> Row {
+    let node = harness.shared_node().await;
+    let virtual_host = harness.virtual_host(&node).await;
+    let client = ForeignClient::connect(&virtual_host.url).await;
+    let traffic = Load::on(&virtual_host.url).publishers(0, 0).start(harness).await;
+    fill(&client).await;
+    let mut row = harness.row();
     // It takes a few more than ten before it says that it is full.
     let mut taken = 1;
     while taken > 0 {
         taken = traffic.burst(20).await.iter().filter(|told| told.is_ok()).count();
     }
-    for _ in 0..stage.times() {
+    for _ in 0..harness.times() {
         let told = traffic.burst(100).await;
         let refused = told.iter().filter(|told| is_refused(told)).count();
         row.check(refused == told.len(), || {
@@ -40,13 +40,16 @@ pub(super) async fn refusing(stage: &Stage) -> Row {
             )
         });
     }
-    stranger.delete("full").await.expect("the full queue is deleted");
+    client
+        .delete_queue("full")
+        .await
+        .expect("the full queue is deleted");
     let told = traffic.burst(100).await;
     row.check(told.iter().all(Result::is_ok), || {
         "not all is well without the full queue".to_owned()
     });
-    let account = traffic.settle().await;
-    let seen = account.seen.as_ref().expect("a witness");
+    let account = traffic.finish().await;
+    let seen = account.seen.as_ref().expect("a recorder");
     let most = seen.values().map(Vec::len).max().unwrap_or_default();
     row.check(most <= COPIES, || {
         format!("a queue that has room had {most} copies of an event")
@@ -56,7 +59,7 @@ pub(super) async fn refusing(stage: &Stage) -> Row {
         "copies of an event had several ids".to_owned()
     });
     let missing = account
-        .told
+        .results
         .keys()
         .filter(|number| !seen.contains_key(number))
         .count();
@@ -67,30 +70,38 @@ pub(super) async fn refusing(stage: &Stage) -> Row {
 }
 
 /// Declares a queue that takes ten messages and refuses the next.
-async fn fill(stranger: &Stranger) {
-    let mut arguments = table(QUORUM);
+async fn fill(client: &ForeignClient) {
+    let mut arguments = quorum_queue(&[]);
     arguments.insert("x-max-length".into(), AMQPValue::LongInt(10));
     arguments.insert(
         "x-overflow".into(),
         AMQPValue::LongString("reject-publish".into()),
     );
-    stranger
+    client
         .bind("full", "fault.#", arguments)
         .await
         .expect("a queue is bound");
 }
 
-/// A stranger's queue refuses until some publishers were told so; then it is deleted.
-pub(super) async fn refuse(field: &mut Field) {
-    let stranger = field.stranger().await;
-    let maybe = |field: &Field| field.traffic.book().count(|told| matches!(told, Told::Maybe(_)));
-    let before = maybe(field);
-    fill(&stranger).await;
+/// A client's queue refuses until some publishers were told so; then it is deleted.
+pub(super) async fn refuse(target: &mut SoakTarget) {
+    let client = target.client().await;
+    let maybe = |target: &SoakTarget| {
+        target
+            .traffic
+            .publish_log()
+            .count(|told| matches!(told, PublishResult::MaybeDelivered(_)))
+    };
+    let before = maybe(target);
+    fill(&client).await;
     until("publishers are told that a queue refuses", async || {
-        maybe(field) >= before + 20
+        maybe(target) >= before + 20
     })
     .await;
-    stranger.delete("full").await.expect("the full queue is deleted");
+    client
+        .delete_queue("full")
+        .await
+        .expect("the full queue is deleted");
 }
 
 fn is_refused(told: &tidings::Result<String>) -> bool {

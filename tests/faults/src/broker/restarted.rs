@@ -5,22 +5,22 @@ use std::sync::Arc;
 use tidings_broker::Node;
 
 use crate::fault::Run;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::stage::Stage;
 use crate::traffic::Load;
-use crate::wait::blocking;
+use tidings_test_support::wait::blocking;
 
-/// Does a fault as often as the stage says to a node with the usual traffic on it, some events in between.
-pub(super) async fn through(stage: &Stage, strike: fn(&Arc<Node>) -> Run<'_, ()>) -> Row {
-    let node = stage.victim().await;
-    let room = stage.room(&node).await;
-    let mut traffic = Load::on(&room.url).start(stage).await;
-    for _ in 0..stage.times() {
+/// Does a fault as often as the harness says to a node with the usual traffic on it, some events in between.
+pub(super) async fn through(harness: &Harness, inject: fn(&Arc<Node>) -> Run<'_, ()>) -> Row {
+    let node = harness.shared_node().await;
+    let virtual_host = harness.virtual_host(&node).await;
+    let mut traffic = Load::on(&virtual_host.url).start(harness).await;
+    for _ in 0..harness.times() {
         traffic.confirms(300).await;
-        strike(&node).await;
+        inject(&node).await;
     }
     traffic.confirms(300).await;
-    traffic.settle().await.into_row(stage.row())
+    traffic.finish().await.into_row(harness.row())
 }
 
 /// Stops the node as an operator would, and starts it again.

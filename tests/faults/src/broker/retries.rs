@@ -11,13 +11,13 @@ use tidings::{App, Bus, Event, HandlerError, RunningApp, State, event_handler, h
 use tidings_broker::Node;
 
 use crate::event::Noted;
+use crate::handler_log::HandlerLog;
 use crate::handlers::SERVICE;
-use crate::notebook::Notebook;
+use crate::harness::{Harness, VirtualHost};
 use crate::row::Row;
-use crate::stage::{Room, Stage};
-use crate::stranger::Stranger;
 use crate::traffic::{Load, Traffic};
-use crate::wait::{blocking, comes, until, within};
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::{becomes_true, blocking, until, within};
 
 /// The rung of the queue that will not have its retries: time enough to delete it, or to let it refuse.
 const DOOMED: Duration = Duration::from_secs(15);
@@ -37,7 +37,7 @@ const HUNDREDS: usize = 6;
 /// When attempts failed, and how long after the next one came.
 #[derive(Debug, Clone)]
 struct Times {
-    notebook: Notebook,
+    handler_log: HandlerLog,
     seen: Arc<Mutex<HashSet<u64>>>,
     failed: Arc<Mutex<HashMap<u64, Instant>>>,
     waited: Arc<Mutex<HashMap<u64, Duration>>>,
@@ -58,8 +58,8 @@ impl Times {
 async fn doomed(event: Event<Noted>, State(times): State<Times>) -> Result<(), HandlerError> {
     if event.number.is_multiple_of(2) || times.healed.load(Ordering::Relaxed) {
         times
-            .notebook
-            .note("doomed", event.number, event.id(), &event.line);
+            .handler_log
+            .record("doomed", event.number, event.id(), &event.aggregate);
         let mut finished = times
             .finished_by_doomed
             .lock()
@@ -85,26 +85,26 @@ async fn prompt(event: Event<Noted>, State(times): State<Times>) -> Result<(), H
         waited.insert(event.number, failed.elapsed());
     }
     times
-        .notebook
-        .note("prompt", event.number, event.id(), &event.line);
+        .handler_log
+        .record("prompt", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
-/// A service of which one handler is gone with a hundred of its retries under way.
+/// A service of which one handler is deleted with a hundred of its retries under way.
 struct Doomed {
     traffic: Traffic,
     load: Load,
     times: Times,
-    stranger: Stranger,
+    client: ForeignClient,
     /// When the last of the retries comes back.
     due: Instant,
 }
 
 impl Doomed {
-    async fn start(stage: &Stage, load: Load, hundreds: usize) -> Self {
-        let traffic = load.clone().start(stage).await;
+    async fn start(harness: &Harness, load: Load, hundreds: usize) -> Self {
+        let traffic = load.clone().start(harness).await;
         let times = Times {
-            notebook: traffic.notebook().clone(),
+            handler_log: traffic.handler_log().clone(),
             seen: Arc::default(),
             failed: Arc::default(),
             waited: Arc::default(),
@@ -112,12 +112,12 @@ impl Doomed {
             finished_by_doomed: Arc::default(),
             healed: Arc::default(),
         };
-        let stranger = Stranger::connect(load.url()).await;
+        let client = ForeignClient::connect(load.url()).await;
         let mut scene = Self {
             traffic,
             load,
             times,
-            stranger,
+            client,
             due: Instant::now(),
         };
         let (app, bus) = scene.app(|app| app.handlers(handlers![doomed, prompt])).await;
@@ -150,7 +150,7 @@ impl Doomed {
         let (app, bus) = self.app(|app| app.handlers(handlers![prompt])).await;
         self.traffic.attach(app, bus);
         self.traffic.burst(EVENTS).await;
-        let account = self.traffic.settle().await;
+        let account = self.traffic.finish().await;
         let orphans = account.orphans;
         let mut row = account.into_row(row);
         let waited = self.times.waited.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,23 +191,23 @@ fn load(url: &str) -> Load {
 }
 
 /// The queue was deleted: its retries are kept among the orphans.
-pub(super) async fn of_a_queue_that_is_gone(stage: &Stage) -> Row {
+pub(super) async fn of_a_queue_that_is_gone(harness: &Harness) -> Row {
     let mut all = Row {
         times: 0,
-        ..stage.row()
+        ..harness.row()
     };
-    for _ in 0..stage.times() {
-        let room = stage.room(&stage.victim().await).await;
-        let scene = Doomed::start(stage, load(&room.url), 1).await;
+    for _ in 0..harness.times() {
+        let virtual_host = harness.virtual_host(&harness.shared_node().await).await;
+        let scene = Doomed::start(harness, load(&virtual_host.url), 1).await;
         scene
-            .stranger
-            .delete("faults.doomed")
+            .client
+            .delete_queue("faults.doomed")
             .await
             .expect("the queue is deleted");
-        all.add(&scene.others_are_in_time(once(stage)).await);
-        let stranger = Stranger::connect(&room.url).await;
-        let kept = comes(2 * DOOMED, async || {
-            let orphans = stranger.depth("faults.orphans").await.unwrap_or_default();
+        all.add(&scene.others_are_in_time(once(harness)).await);
+        let client = ForeignClient::connect(&virtual_host.url).await;
+        let kept = becomes_true(2 * DOOMED, async || {
+            let orphans = client.depth("faults.orphans").await.unwrap_or_default();
             orphans as usize >= RETRIES
         });
         all.check(kept.await, || {
@@ -218,23 +218,28 @@ pub(super) async fn of_a_queue_that_is_gone(stage: &Stage) -> Row {
 }
 
 /// The queue refuses: its retries wait on until it has room.
-pub(super) async fn of_a_queue_that_is_full(stage: &Stage) -> Row {
+pub(super) async fn of_a_queue_that_is_full(harness: &Harness) -> Row {
     let mut all = Row {
         times: 0,
-        ..stage.row()
+        ..harness.row()
     };
-    let node = stage.victim().await;
+    let node = harness.shared_node().await;
     try_again_after(&node, "5000").await;
-    for _ in 0..stage.times() {
-        let room = stage.room(&node).await;
-        let scene = Doomed::start(stage, load(&room.url), HUNDREDS).await;
+    for _ in 0..harness.times() {
+        let virtual_host = harness.virtual_host(&node).await;
+        let scene = Doomed::start(harness, load(&virtual_host.url), HUNDREDS).await;
         // What is published from now on is for the other handler alone: the publishers would be refused, too.
-        let unbound = scene.stranger.unbind("faults.doomed", "fault.noted").await;
+        let unbound = scene.client.unbind("faults.doomed", "fault.noted").await;
         unbound.expect("the queue is unbound");
-        limit(&node, &room, r#"{"max-length":1,"overflow":"reject-publish"}"#).await;
+        limit(
+            &node,
+            &virtual_host,
+            r#"{"max-length":1,"overflow":"reject-publish"}"#,
+        )
+        .await;
         until("the queue refuses", async || {
             let publish = scene
-                .stranger
+                .client
                 .publish("", "faults.doomed", BasicProperties::default(), b"{}");
             !publish.await.expect("the broker answers")
         })
@@ -242,8 +247,11 @@ pub(super) async fn of_a_queue_that_is_full(stage: &Stage) -> Row {
         // Their worker has found out by then.
         tokio::time::sleep_until((scene.due + LATE).into()).await;
         let (load, times) = (scene.load.clone(), scene.times.clone());
-        let mut row = scene.others_are_in_time(once(stage)).await;
-        let taken = Stranger::connect(&room.url).await.depth("faults.doomed").await;
+        let mut row = scene.others_are_in_time(once(harness)).await;
+        let taken = ForeignClient::connect(&virtual_host.url)
+            .await
+            .depth("faults.doomed")
+            .await;
         let taken = taken.expect("the queue is there") as usize;
         row.check(taken <= (HUNDREDS - 1) * RETRIES, || {
             format!(
@@ -254,13 +262,13 @@ pub(super) async fn of_a_queue_that_is_full(stage: &Stage) -> Row {
         // The limit goes by and by: a queue that loses both at once never says that it has room again.
         limit(
             &node,
-            &room,
+            &virtual_host,
             r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
         )
         .await;
         times.healed.store(true, Ordering::Relaxed);
         let (app, bus) = app_of(&load, &times, |app| app.handlers(handlers![doomed])).await;
-        let come_back = comes(Duration::from_mins(1), async || {
+        let come_back = becomes_true(Duration::from_mins(1), async || {
             times.finished_by_doomed() >= HUNDREDS * EVENTS
         })
         .await;
@@ -292,8 +300,8 @@ async fn try_again_after(node: &Arc<Node>, millis: &'static str) {
     .await;
 }
 
-async fn limit(node: &Arc<Node>, room: &Room, definition: &'static str) {
-    let (node, vhost) = (Arc::clone(node), room.vhost.clone());
+async fn limit(node: &Arc<Node>, virtual_host: &VirtualHost, definition: &'static str) {
+    let (node, vhost) = (Arc::clone(node), virtual_host.vhost.clone());
     blocking(move || {
         let set = [
             "set_policy",
@@ -310,9 +318,9 @@ async fn limit(node: &Arc<Node>, room: &Room, definition: &'static str) {
     .await;
 }
 
-fn once(stage: &Stage) -> Row {
+fn once(harness: &Harness) -> Row {
     Row {
         times: 1,
-        ..stage.row()
+        ..harness.row()
     }
 }

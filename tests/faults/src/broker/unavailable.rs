@@ -5,22 +5,22 @@ use std::time::{Duration, Instant};
 
 use tidings::Bus;
 
+use crate::harness::Harness;
+use crate::publish_log::PublishResult;
 use crate::row::Row;
-use crate::soak::Field;
-use crate::stage::Stage;
-use crate::told::Told;
+use crate::soak::SoakTarget;
 use crate::traffic::Load;
-use crate::wait::{blocking, until, within};
+use tidings_test_support::wait::{blocking, until, within};
 
 /// Starts a service while the broker is away: it is told so in time, or connects once the broker is there.
-pub(super) async fn at_start(stage: &Stage) -> Row {
+pub(super) async fn at_start(harness: &Harness) -> Row {
     let mut all = Row {
         times: 0,
-        ..stage.row()
+        ..harness.row()
     };
-    for _ in 0..stage.times() {
-        let node = stage.victim().await;
-        let room = stage.room(&node).await;
+    for _ in 0..harness.times() {
+        let node = harness.shared_node().await;
+        let virtual_host = harness.virtual_host(&node).await;
         let down = Arc::clone(&node);
         blocking(move || {
             down.flush().expect("the node writes down its virtual host");
@@ -29,15 +29,15 @@ pub(super) async fn at_start(stage: &Stage) -> Row {
         .await;
         let asked = Instant::now();
         let hasty = Bus::builder().connect_timeout(Duration::from_secs(1));
-        let refused = within("a start without a broker", hasty.connect(&room.url)).await;
+        let refused = within("a start without a broker", hasty.connect(&virtual_host.url)).await;
         let took = asked.elapsed();
         let up = tokio::task::spawn_blocking(move || node.start_again().expect("the node comes back"));
-        let mut traffic = Load::on(&room.url).start(stage).await;
+        let mut traffic = Load::on(&virtual_host.url).start(harness).await;
         up.await.expect("the node comes back");
         traffic.confirms(100).await;
         let mut row = Row {
             times: 1,
-            ..stage.row()
+            ..harness.row()
         };
         row.check(refused.is_err(), || {
             "a bus connected to a broker that was away".to_owned()
@@ -45,7 +45,7 @@ pub(super) async fn at_start(stage: &Stage) -> Row {
         row.check(took < Duration::from_secs(5), || {
             format!("it took {took:?} to say that there is no broker")
         });
-        all.add(&traffic.settle().await.into_row(row));
+        all.add(&traffic.finish().await.into_row(row));
     }
     all
 }
@@ -63,25 +63,25 @@ const GROWTH: u64 = 32 * 1024;
 const NOTED: u64 = 160;
 
 /// Publishes on while the broker is away: callers wait, then have their error, and memory stays as it is.
-pub(super) async fn for_long(stage: &Stage) -> Row {
-    let node = stage.victim().await;
-    let room = stage.room(&node).await;
-    let traffic = Load::on(&room.url)
+pub(super) async fn for_long(harness: &Harness) -> Row {
+    let node = harness.shared_node().await;
+    let virtual_host = harness.virtual_host(&node).await;
+    let traffic = Load::on(&virtual_host.url)
         .publishers(0, 0)
-        .room(4 * 1024)
+        .padding(4 * 1024)
         .settings(|builder| builder.publish_timeout(PATIENCE))
-        .start(stage)
+        .start(harness)
         .await;
-    let mut row = stage.row();
-    for _ in 0..stage.times() {
+    let mut row = harness.row();
+    for _ in 0..harness.times() {
         traffic.burst(100).await;
         let down = Arc::clone(&node);
         blocking(move || down.kill()).await;
         let away = Instant::now();
         // What callers take themselves is taken once all have called.
         traffic.burst(CALLERS).await;
-        let (before, first) = (resident(), traffic.book().next());
-        while away.elapsed() < stage.pick(Duration::from_secs(15), Duration::from_mins(3)) {
+        let (before, first) = (resident(), traffic.publish_log().next_number());
+        while away.elapsed() < harness.pick(Duration::from_secs(15), Duration::from_mins(3)) {
             let asked = Instant::now();
             let told = traffic.burst(CALLERS).await;
             let took = asked.elapsed();
@@ -94,7 +94,7 @@ pub(super) async fn for_long(stage: &Stage) -> Row {
             });
         }
         let growth = resident().saturating_sub(before);
-        let noted = (traffic.book().next() - first) * NOTED / 1024;
+        let noted = (traffic.publish_log().next_number() - first) * NOTED / 1024;
         row.check(growth < GROWTH + noted, || {
             format!("the process grew by {growth} KiB, of which {noted} are notes")
         });
@@ -105,22 +105,24 @@ pub(super) async fn for_long(stage: &Stage) -> Row {
         })
         .await;
     }
-    let surely = traffic.book().count(|told| matches!(told, Told::No(_)));
+    let surely = traffic
+        .publish_log()
+        .count(|told| matches!(told, PublishResult::NotDelivered(_)));
     row.check(surely > 0, || {
         "nobody was told that an event was surely not published".to_owned()
     });
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
 /// How long the broker of a soak is away.
 const WHILE: Duration = Duration::from_secs(20);
 
 /// Kills the broker, and starts it again later: callers have their error meanwhile.
-pub(super) async fn for_a_while(field: &mut Field) {
-    let node = Arc::clone(&field.node);
+pub(super) async fn for_a_while(target: &mut SoakTarget) {
+    let node = Arc::clone(&target.node);
     blocking(move || node.kill()).await;
     tokio::time::sleep(WHILE).await;
-    let node = Arc::clone(&field.node);
+    let node = Arc::clone(&target.node);
     blocking(move || node.start_again().expect("the node comes back")).await;
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tidings_broker::{Cluster, Node};
 
-use crate::stage::Stage;
-use crate::wait::{blocking, until};
+use crate::harness::Harness;
+use tidings_test_support::wait::{blocking, until};
 
 /// A virtual host of one's own on the cluster.
 #[derive(Debug, Clone)]
@@ -18,8 +18,8 @@ pub(super) struct Members {
 const QUEUE: &str = "faults.plain";
 
 impl Members {
-    pub(super) async fn of(stage: &Stage) -> Self {
-        let cluster = stage.cluster().await;
+    pub(super) async fn of(harness: &Harness) -> Self {
+        let cluster = harness.cluster().await;
         let made = Arc::clone(&cluster);
         let vhost = blocking(move || {
             let vhost = made.nodes()[0].vhost().expect("a virtual host");

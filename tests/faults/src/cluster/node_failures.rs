@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use tidings_broker::Node;
 
 use super::members::Members;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::stage::Stage;
 use crate::traffic::{Load, Traffic};
 
 /// How many events are confirmed with a node away, before it comes back.
@@ -15,14 +15,14 @@ const MEANWHILE: usize = 200;
 /// How long clients of a node that is killed may take to have publishes confirmed by another.
 const MOVED: Duration = Duration::from_secs(20);
 
-/// A cluster with the usual traffic on it, by way of its first node unless that is away. The witness is a client of one
+/// A cluster with the usual traffic on it, by way of its first node unless that is away. The recorder is a client of one
 /// node, the last, and waits where that is away.
-async fn start(stage: &Stage) -> (Members, Traffic) {
-    let members = Members::of(stage).await;
+async fn start(harness: &Harness) -> (Members, Traffic) {
+    let members = Members::of(harness).await;
     let traffic = Load::on(&members.url(0))
         .direct(&members.url_of(members.len() - 1))
         .per_second(500)
-        .start(stage)
+        .start(harness)
         .await;
     members.whole().await;
     (members, traffic)
@@ -35,40 +35,40 @@ async fn kill(members: &Members, index: usize, traffic: &mut Traffic) {
     members.bring_back(index).await;
 }
 
-pub(super) async fn leader(stage: &Stage) -> Row {
-    let (members, mut traffic) = start(stage).await;
-    for _ in 0..stage.times() {
+pub(super) async fn leader(harness: &Harness) -> Row {
+    let (members, mut traffic) = start(harness).await;
+    for _ in 0..harness.times() {
         traffic.confirms(MEANWHILE).await;
         let leader = members.leader().await;
         kill(&members, leader, &mut traffic).await;
     }
-    traffic.settle().await.into_row(stage.row())
+    traffic.finish().await.into_row(harness.row())
 }
 
-pub(super) async fn follower(stage: &Stage) -> Row {
-    let (members, mut traffic) = start(stage).await;
-    for _ in 0..stage.times() {
+pub(super) async fn follower(harness: &Harness) -> Row {
+    let (members, mut traffic) = start(harness).await;
+    for _ in 0..harness.times() {
         traffic.confirms(MEANWHILE).await;
         let follower = (members.leader().await + 1) % members.len();
         kill(&members, follower, &mut traffic).await;
     }
-    traffic.settle().await.into_row(stage.row())
+    traffic.finish().await.into_row(harness.row())
 }
 
-pub(super) async fn each(stage: &Stage) -> Row {
-    let (members, mut traffic) = start(stage).await;
-    for _ in 0..stage.times() {
+pub(super) async fn each(harness: &Harness) -> Row {
+    let (members, mut traffic) = start(harness).await;
+    for _ in 0..harness.times() {
         for index in 0..members.len() {
             traffic.confirms(MEANWHILE).await;
             kill(&members, index, &mut traffic).await;
         }
     }
-    traffic.settle().await.into_row(stage.row())
+    traffic.finish().await.into_row(harness.row())
 }
 
-pub(super) async fn rolling(stage: &Stage) -> Row {
-    let (members, mut traffic) = start(stage).await;
-    for _ in 0..stage.times() {
+pub(super) async fn rolling(harness: &Harness) -> Row {
+    let (members, mut traffic) = start(harness).await;
+    for _ in 0..harness.times() {
         for index in 0..members.len() {
             traffic.confirms(MEANWHILE).await;
             let stop = |node: &Node| node.stop().expect("the node stops");
@@ -77,22 +77,22 @@ pub(super) async fn rolling(stage: &Stage) -> Row {
         }
     }
     traffic.confirms(MEANWHILE).await;
-    traffic.settle().await.into_row(stage.row())
+    traffic.finish().await.into_row(harness.row())
 }
 
 /// Clients name the nodes in turn, and are connected to the first: it is killed and stays away until they have moved.
-pub(super) async fn pinned(stage: &Stage) -> Row {
+pub(super) async fn pinned(harness: &Harness) -> Row {
     let mut all = Row {
         times: 0,
-        ..stage.row()
+        ..harness.row()
     };
-    for time in 0..stage.times() {
-        let members = Members::of(stage).await;
+    for time in 0..harness.times() {
+        let members = Members::of(harness).await;
         let first = time as usize % members.len();
         let mut traffic = Load::on(&members.url(first))
             .direct(&members.url_of((first + 1) % members.len()))
             .per_second(500)
-            .start(stage)
+            .start(harness)
             .await;
         members.whole().await;
         traffic.confirms(MEANWHILE).await;
@@ -104,34 +104,34 @@ pub(super) async fn pinned(stage: &Stage) -> Row {
         members.bring_back(first).await;
         let mut row = Row {
             times: 1,
-            ..stage.row()
+            ..harness.row()
         };
         row.check(moved < MOVED, || {
             format!("clients of a node that was killed took {moved:?} to move on")
         });
-        all.add(&traffic.settle().await.into_row(row));
+        all.add(&traffic.finish().await.into_row(row));
     }
     all
 }
 
 /// Publishes a burst while the leader dies: for some hundred milliseconds the other nodes refuse, and it is tried again.
-pub(super) async fn election(stage: &Stage) -> Row {
+pub(super) async fn election(harness: &Harness) -> Row {
     let mut all = Row {
         times: 0,
-        ..stage.row()
+        ..harness.row()
     };
-    for _ in 0..stage.times() {
-        let members = Members::of(stage).await;
+    for _ in 0..harness.times() {
+        let members = Members::of(harness).await;
         // Declares the queues, so that one of them has a leader.
         let before = Load::on(&members.url_of(0)).publishers(0, 0).unwitnessed();
-        before.start(stage).await.settle().await;
+        before.start(harness).await.finish().await;
         members.whole().await;
         let leader = members.leader().await;
         let other = (leader + 1) % members.len();
         let traffic = Load::on(&members.url(other))
             .direct(&members.url_of(other))
             .publishers(0, 0)
-            .start(stage)
+            .start(harness)
             .await;
         let publish = async {
             let mut told = Vec::new();
@@ -143,13 +143,13 @@ pub(super) async fn election(stage: &Stage) -> Row {
         let (told, ()) = tokio::join!(publish, members.node(leader, Node::kill));
         let refused = told.iter().filter(|told| told.is_err()).count();
         members.bring_back(leader).await;
-        let account = traffic.settle().await;
+        let account = traffic.finish().await;
         let seen = account.seen.iter().flatten();
         let again = seen.filter(|(_, copies)| copies.len() > 1).count();
         eprintln!("{again} events reached a queue more than once, {refused} publishers had an error");
         let mut row = account.into_row(Row {
             times: 1,
-            ..stage.row()
+            ..harness.row()
         });
         row.check(refused == 0, || {
             format!("{refused} publishers had an error in an election")

@@ -12,12 +12,12 @@ use tokio::sync::watch;
 
 use super::operator::FIRST_NOTEBOOK;
 use crate::event::Noted;
-use crate::notebook::Notebook;
+use crate::handler_log::HandlerLog;
+use crate::harness::Harness;
 use crate::recovery::recovers;
 use crate::row::Row;
-use crate::stage::Stage;
 use crate::traffic::Load;
-use crate::wait::{blocking, until};
+use tidings_test_support::wait::{blocking, until};
 
 /// How long the broker lets a consumer hold a delivery.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// What is held, and how often it came.
 #[derive(Debug, Clone)]
 struct Hand {
-    notebook: Notebook,
+    handler_log: HandlerLog,
     came: Arc<watch::Sender<HashMap<u64, u32>>>,
 }
 
@@ -42,20 +42,22 @@ async fn holding(event: Event<Noted>, State(hand): State<Hand>) {
             .wait_for(|came| came.get(&number).is_some_and(|times| *times > 1))
             .await;
     }
-    hand.notebook.note("holding", number, event.id(), &event.line);
+    hand.handler_log
+        .record("holding", number, event.id(), &event.aggregate);
 }
 
 /// Finishes every event at once.
 #[event_handler("fault.noted")]
 async fn other(event: Event<Noted>, State(hand): State<Hand>) {
-    hand.notebook.note("other", event.number, event.id(), &event.line);
+    hand.handler_log
+        .record("other", event.number, event.id(), &event.aggregate);
 }
 
-pub(super) async fn held(stage: &Stage) -> Row {
-    let setup = stage
+pub(super) async fn exceeded(harness: &Harness) -> Row {
+    let setup = harness
         .setup()
         .conf(&format!("consumer_timeout = {}", LIMIT.as_millis()));
-    let node = stage.node_of(setup).await;
+    let node = harness.node_of(setup).await;
     // It looks once a minute, or every five seconds, where nothing is said.
     let at = Arc::clone(&node);
     blocking(move || {
@@ -65,11 +67,11 @@ pub(super) async fn held(stage: &Stage) -> Row {
     .await;
     let handlers = ["holding", "other"];
     let load = Load::on(&node.url())
-        .per_second(stage.pick(300, 1_000))
+        .per_second(harness.pick(300, 1_000))
         .handled_by("holders", &handlers);
     let bus = load.bus().await;
     let hand = Hand {
-        notebook: Notebook::open(&stage.folder().join(FIRST_NOTEBOOK)),
+        handler_log: HandlerLog::open(&harness.folder().join(FIRST_NOTEBOOK)),
         came: Arc::new(watch::Sender::default()),
     };
     let app = App::new("holders")
@@ -78,20 +80,21 @@ pub(super) async fn held(stage: &Stage) -> Row {
         .start(&bus)
         .await
         .expect("the app starts");
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for time in 0..stage.times() {
-        let mut reader = traffic.notebook().reader();
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for time in 0..harness.times() {
+        let mut reader = traffic.handler_log().reader();
         let held = 500 * u64::from(time);
         // Twice: by the one that held it, and by the one that had it when it was taken away.
         until("what was held is finished by another, too", async || {
-            let lines = reader.lines();
-            let came = |line: &&crate::notebook::Line| line.handler == "holding" && line.number == held;
-            lines.iter().filter(came).count() >= 2
+            let entries = reader.entries();
+            let came =
+                |entry: &&crate::handler_log::LogEntry| entry.handler == "holding" && entry.number == held;
+            entries.iter().filter(came).count() >= 2
         })
         .await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), &handlers).await;
     }
-    let row = traffic.settle().await.into_row(row);
+    let row = traffic.finish().await.into_row(row);
     app.shutdown().await.expect("the app ends");
     bus.close().await;
     row

@@ -10,24 +10,25 @@ use tidings_broker::Node;
 use tokio::time::Instant;
 
 use crate::handlers::HANDLERS;
-use crate::recovery::{recovers, text};
+use crate::harness::Harness;
+use crate::recovery::recovers;
 use crate::row::Row;
-use crate::stage::Stage;
 use crate::traffic::Load;
-use crate::wait::{blocking, within};
+use tidings_test_support::error_text;
+use tidings_test_support::wait::{blocking, within};
 
 /// Time to try again and again, were it of any use.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A node that shows a certificate, and takes those of clients for who connects.
-async fn node(stage: &Stage, authority: &Authority) -> Arc<Node> {
+async fn node(harness: &Harness, authority: &Authority) -> Arc<Node> {
     let shown = authority.sign("server", &server());
-    let setup = stage
+    let setup = harness
         .setup()
         .plugin("rabbitmq_auth_mechanism_ssl")
         .conf("auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\nssl_cert_login_from = common_name")
         .tls(authority.tls(&shown, true));
-    let node = stage.node_of(setup).await;
+    let node = harness.node_of(setup).await;
     ctl(&node, &["add_user", "orders", "secret"]).await;
     ctl(&node, &["set_permissions", "orders", ".*", ".*", ".*"]).await;
     node
@@ -55,22 +56,22 @@ fn by(ca: &Path, shown: &Signed) -> impl Fn(BusBuilder) -> BusBuilder + Send + S
     }
 }
 
-pub(super) async fn trusted(stage: &Stage) -> Row {
+pub(super) async fn trusted(harness: &Harness) -> Row {
     let authority = Authority::new();
-    let node = node(stage, &authority).await;
+    let node = node(harness, &authority).await;
     let orders = authority.sign_client("orders");
     let port = node.tls_port().expect("a port for TLS");
     let load = Load::on(&format!("amqps://localhost:{port}"))
         .direct(&node.url())
-        .per_second(stage.pick(400, 2_000))
+        .per_second(harness.pick(400, 2_000))
         .settings(by(&authority.ca(), &orders));
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for _ in 0..stage.times() {
-        traffic.flows(stage.pick(500, 3_000)).await;
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for _ in 0..harness.times() {
+        traffic.flows(harness.pick(500, 3_000)).await;
         ctl(&node, &["close_all_connections", "by an operator"]).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
 /// Who connects, where to, and the words of the answer.
@@ -100,7 +101,7 @@ fn with(ca: &Path, shown: &Signed) -> BusBuilder {
 /// What a client sees of a broker that is not what it should be.
 fn of_brokers(authority: &Authority, tls: u16, plain: u16) -> Vec<Case<'static>> {
     let (ca, orders, strangers) = (authority.ca(), authority.sign_client("orders"), Authority::new());
-    // Read when they are used: what is gone with the strangers is written here.
+    // Read when they are used: what is deleted with the strangers is written here.
     let unknown = authority.file(
         "strangers.pem",
         &std::fs::read_to_string(strangers.ca()).expect("a certificate"),
@@ -174,14 +175,14 @@ fn of_clients(authority: &Authority, tls: u16) -> Vec<Case<'static>> {
     ]
 }
 
-pub(super) async fn refused(stage: &Stage) -> Row {
+pub(super) async fn refused(harness: &Harness) -> Row {
     let authority = Authority::new();
-    let node = node(stage, &authority).await;
+    let node = node(harness, &authority).await;
     let (tls, plain) = (node.tls_port().expect("a port for TLS"), node.port());
-    let mut row = stage.row();
+    let mut row = harness.row();
     let cases = of_brokers(&authority, tls, plain).into_iter();
     for case in cases.chain(of_clients(&authority, tls)) {
-        is_told(&mut row, case).await;
+        check_refused(&mut row, case).await;
     }
 
     let settings = || with(&authority.ca(), &authority.sign_client("orders"));
@@ -200,7 +201,7 @@ pub(super) async fn refused(stage: &Stage) -> Row {
             &["EXTERNAL", "rabbitmq_auth_mechanism_ssl"],
         )
     };
-    is_told(&mut row, not_offered).await;
+    check_refused(&mut row, not_offered).await;
 
     authority.sign("server", &old());
     ctl(&node, &["eval", "ssl:clear_pem_cache()."]).await;
@@ -210,7 +211,7 @@ pub(super) async fn refused(stage: &Stage) -> Row {
         format!("amqps://guest:guest@localhost:{tls}"),
         &["expired"],
     );
-    is_told(&mut row, expired).await;
+    check_refused(&mut row, expired).await;
     row
 }
 
@@ -221,12 +222,12 @@ fn old() -> CertificateParams {
     old
 }
 
-async fn is_told(row: &mut Row, case: Case<'_>) {
+async fn check_refused(row: &mut Row, case: Case<'_>) {
     let began = Instant::now();
     let connecting = case.settings.connect_timeout(case.patience).connect(&case.url);
     let told = match within(case.what, connecting).await {
         Ok(_) => "Ok".to_owned(),
-        Err(error) => text(&error),
+        Err(error) => error_text(&error),
     };
     let took = began.elapsed();
     row.check(case.told.iter().all(|word| told.contains(word)), || {

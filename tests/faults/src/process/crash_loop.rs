@@ -3,52 +3,59 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::asked::Deed;
-use super::asking::Asking;
 use super::instance::Instance;
-use super::service::Cast;
+use super::service::HandlerSet;
+use super::task::Task;
+use super::task_publisher::TaskPublisher;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::stage::Stage;
-use crate::wait::LOOK;
+use tidings_test_support::wait::POLL_INTERVAL;
 
 /// How many deliveries a window has.
 const WINDOW: usize = 256;
 
-/// Instances take what `killers` end them with, and are started again each time, until all is settled.
-pub(super) async fn ended(stage: &Stage, killers: usize, instances: usize) -> Row {
-    let vhost = stage.vhost().await;
-    let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
+/// Instances take what `killers` end them with, and are started again each time, until all is completed.
+pub(super) async fn ended(harness: &Harness, killers: usize, instances: usize) -> Row {
+    let vhost = harness.vhost().await;
+    let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Plain, &["plain"]).await;
     // As long as they are: instances that let go of suspects have taken care before those come back.
-    asking.job.speed_up = 1;
+    publisher.config.speed_up = 1;
     // Its queue is there before anyone asks.
-    let first = Instance::start_on(&asking.job, &asking.stranger, &["plain"], 0).await;
+    let first = Instance::start_on(&publisher.config, &publisher.client, &["plain"], 0).await;
     first.terminate().await;
     first.end().await;
-    let mut deeds = vec![Deed::Wait(20); WINDOW];
+    let mut tasks = vec![Task::Wait(20); WINDOW];
     for killer in 0..killers {
-        deeds[WINDOW * (2 * killer + 1) / (2 * killers)] = Deed::Abort;
+        tasks[WINDOW * (2 * killer + 1) / (2 * killers)] = Task::Abort;
     }
-    asking.ask(&deeds).await;
+    publisher.publish_tasks(&tasks).await;
 
     let started = Instant::now();
-    let mut running: Vec<Instance> = (0..instances).map(|_| Instance::start(&asking.job)).collect();
+    let mut running: Vec<Instance> = (0..instances)
+        .map(|_| Instance::start(&publisher.config))
+        .collect();
     let mut deaths = 0;
-    while !asking.is_settled().await && started.elapsed() < Duration::from_mins(2) {
+    while !publisher.is_complete().await && started.elapsed() < Duration::from_mins(2) {
         for instance in &mut running {
             if instance.ended().is_some() {
                 deaths += 1;
-                *instance = Instance::start(&asking.job);
+                *instance = Instance::start(&publisher.config);
             }
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     println!("{deaths} deaths in {:.1?}", started.elapsed());
     for mut instance in running {
         instance.kill().await;
     }
     // One that was being set aside when its process ended may be there twice.
-    let letters: BTreeSet<u64> = asking.dead("plain").await.iter().map(|one| one.number).collect();
-    let mut row = asking.row(stage).await;
+    let letters: BTreeSet<u64> = publisher
+        .dead("plain")
+        .await
+        .iter()
+        .map(|one| one.number)
+        .collect();
+    let mut row = publisher.row(harness).await;
     row.check(letters.len() == killers, || {
         format!(
             "{} events are dead letters, of {killers} that end a process",

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable};
 
-use super::asked::Deed;
+use super::task::Task;
 
 /// The largest body that is read.
 const LIMIT: usize = 1024 * 1024;
@@ -13,17 +13,17 @@ const LIMIT: usize = 1024 * 1024;
 /// A message to publish under the key `fault.asked`.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// What it is: [`Deed::Note`] for an event that is handled, [`Deed::Nonsense`] for what is none.
-    pub(super) deed: Deed,
+    /// What it is: [`Task::Note`] for an event that is handled, [`Task::Nonsense`] for what is none.
+    pub(super) task: Task,
     pub(super) properties: BasicProperties,
     pub(super) body: Vec<u8>,
 }
 
 /// Message `number` of a run.
 pub(super) fn message(number: u64, random: &mut Rng) -> Message {
-    let (deed, body) = match random.u8(..20) {
-        0..7 => (Deed::Note, good(number)),
-        kind => (Deed::Nonsense, bad(kind, number, random)),
+    let (task, body) = match random.u8(..20) {
+        0..7 => (Task::Note, good(number)),
+        kind => (Task::Nonsense, bad(kind, number, random)),
     };
     let mut headers = FieldTable::default();
     let mut properties = BasicProperties::default()
@@ -53,7 +53,7 @@ pub(super) fn message(number: u64, random: &mut Rng) -> Message {
         _ => {}
     }
     Message {
-        deed,
+        task,
         properties: properties.with_headers(headers),
         body,
     }
@@ -70,7 +70,7 @@ pub(super) fn number_of(id: &str) -> Option<u64> {
 }
 
 fn good(number: u64) -> Vec<u8> {
-    envelope(&format!(r#"{{"number":{number},"line":"a","deed":"Note"}}"#))
+    envelope(&format!(r#"{{"number":{number},"aggregate":"a","task":"Note"}}"#))
 }
 
 fn envelope(data: &str) -> Vec<u8> {
@@ -92,17 +92,21 @@ fn bad(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
             body.truncate(random.usize(1..body.len()));
             body
         }
-        10 => envelope(&format!(r#"{{"number":"{number}","line":"a","deed":"Note"}}"#)),
-        11 => envelope(&format!(r#"{{"number":{number},"deed":"Note"}}"#)),
+        10 => envelope(&format!(
+            r#"{{"number":"{number}","aggregate":"a","task":"Note"}}"#
+        )),
+        11 => envelope(&format!(r#"{{"number":{number},"task":"Note"}}"#)),
         12 => envelope(&format!(r#"[{number},"a","Note"]"#).repeat(random.usize(2..4))),
         13 => envelope(&format!(
-            r#"{{"number":{number},"line":"a","deed":{{"Dance":1}}}}"#
+            r#"{{"number":{number},"aggregate":"a","task":{{"Dance":1}}}}"#
         )),
         // Deeper than anyone means it, up to where a careless reader runs out of stack.
         14 => {
             let depth = [129, 1_000, 100_000][random.usize(..3)];
             let line = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-            envelope(&format!(r#"{{"number":{number},"line":{line},"deed":"Note"}}"#))
+            envelope(&format!(
+                r#"{{"number":{number},"aggregate":{line},"task":"Note"}}"#
+            ))
         }
         15 => {
             let huge = [
@@ -113,7 +117,7 @@ fn bad(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
                 "9e999999999999999999",
             ];
             let huge = huge[random.usize(..huge.len())];
-            envelope(&format!(r#"{{"number":{huge},"line":"a","deed":"Note"}}"#))
+            envelope(&format!(r#"{{"number":{huge},"aggregate":"a","task":"Note"}}"#))
         }
         16 => {
             let mut body = good(number);
@@ -124,7 +128,9 @@ fn bad(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
         17 => Vec::new(),
         18 if random.u8(..50) == 0 => {
             let line = "x".repeat(LIMIT);
-            envelope(&format!(r#"{{"number":{number},"line":"{line}","deed":"Note"}}"#))
+            envelope(&format!(
+                r#"{{"number":{number},"aggregate":"{line}","task":"Note"}}"#
+            ))
         }
         18 => b"null".to_vec(),
         _ => [&b"\"text\""[..], b"42", b"[]", b"true", b"{}}", b"\0"][random.usize(..6)].to_vec(),
@@ -135,7 +141,7 @@ fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 
-/// A table with a field of every type, and a table like it within.
+/// A table with a target of every type, and a table like it within.
 fn every_type(random: &mut Rng, depth: u8) -> FieldTable {
     let mut table = FieldTable::default();
     let decimal = DecimalValue {
@@ -167,7 +173,7 @@ fn every_type(random: &mut Rng, depth: u8) -> FieldTable {
         ])));
     }
     for (at, value) in values.into_iter().enumerate() {
-        table.insert(format!("field-{at}").as_str().into(), value);
+        table.insert(format!("target-{at}").as_str().into(), value);
     }
     table
 }
@@ -211,7 +217,7 @@ mod tests {
             // Read and not skipped: what is skipped need not be UTF-8.
             #[serde(rename = "type")]
             event_type: String,
-            data: super::super::asked::Asked,
+            data: super::super::task::TaskRequested,
         }
         let mut random = Rng::with_seed(7);
         for number in 0..3_000 {
@@ -223,7 +229,7 @@ mod tests {
                 && read.is_ok_and(|envelope| {
                     envelope.event_type == "fault.asked" && envelope.data.number == number
                 });
-            assert_eq!(is_event, message.deed == Deed::Note, "{message:?}");
+            assert_eq!(is_event, message.task == Task::Note, "{message:?}");
         }
     }
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::service::{JOB, Job};
+use super::service::{SERVICE_CONFIG, ServiceConfig};
 use crate::child;
-use crate::stranger::Stranger;
-use crate::wait::{until, within};
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::{until, within};
 
 /// A process that runs a service. It is killed with the value that stands for it.
 #[derive(Debug)]
@@ -23,10 +23,13 @@ impl Instance {
     ///
     /// # Panics
     /// When the process cannot be started.
-    pub fn start(job: &Job) -> Self {
+    pub fn start(config: &ServiceConfig) -> Self {
         let mut command = Command::from(child::command("service"));
         command
-            .env(JOB, serde_json::to_string(job).expect("a job is JSON"))
+            .env(
+                SERVICE_CONFIG,
+                serde_json::to_string(config).expect("a config is JSON"),
+            )
             .stdin(Stdio::piped())
             .kill_on_drop(true);
         let mut child = command.spawn().expect("a process starts");
@@ -40,13 +43,18 @@ impl Instance {
     ///
     /// # Panics
     /// When it does not.
-    pub async fn start_on(job: &Job, stranger: &Stranger, handlers: &[&str], others: u32) -> Self {
-        let instance = Self::start(job);
+    pub async fn start_on(
+        config: &ServiceConfig,
+        client: &ForeignClient,
+        handlers: &[&str],
+        others: u32,
+    ) -> Self {
+        let instance = Self::start(config);
         for handler in handlers {
-            let queue = format!("{}.{handler}", job.service);
+            let queue = format!("{}.{handler}", config.service);
             until(
                 &format!("{} instances take from {queue}", others + 1),
-                async || stranger.consumers(&queue).await == Some(others + 1),
+                async || client.consumers(&queue).await == Some(others + 1),
             )
             .await;
         }

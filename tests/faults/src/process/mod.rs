@@ -1,19 +1,19 @@
 //! Faults of processes: handlers that misbehave, services that are killed, drained, replaced, and fed with nonsense.
 
-pub mod asked;
-pub mod asking;
-mod bodies;
 mod crash_loop;
 mod dependency;
 mod deploy;
-mod handler;
+mod generated;
+mod generated_messages;
 mod handlers;
 pub mod instance;
 mod killed;
-mod nonsense;
+mod misbehaving;
 mod order;
 pub mod service;
 mod shutdown;
+pub mod task;
+pub mod task_publisher;
 mod versions;
 
 use crate::child::Child;
@@ -26,8 +26,8 @@ pub const CHILDREN: &[Child] = &[
         run: service::run,
     },
     Child {
-        name: crate::alone::NAME,
-        run: crate::alone::child,
+        name: crate::own_process::NAME,
+        run: crate::own_process::child,
     },
 ];
 
@@ -40,90 +40,90 @@ pub const FAULTS: &[Fault] = &[
         "handler-misbehaves",
         "handlers fail, panic in every place, block their thread, and never end",
         Times { short: 2, full: 20 },
-        |stage| Box::pin(handler::misbehaves(stage)),
+        |harness| Box::pin(misbehaving::misbehaves(harness)),
     )
-    .strike(|field| Box::pin(handler::misbehave(field))),
+    .inject(|target| Box::pin(misbehaving::misbehave(target))),
     Fault::new(
         "handler-holds",
         "one delivery is held, and the others go on as if it were not",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(handler::holds(stage)),
+        |harness| Box::pin(misbehaving::holds(harness)),
     )
-    .strike(|field| Box::pin(handler::hold(field))),
+    .inject(|target| Box::pin(misbehaving::hold(target))),
     Fault::new(
         "process-killed",
         "the service is killed in the middle of its work, and started again",
         Times { short: 4, full: 20 },
-        |stage| Box::pin(killed::killed(stage)),
+        |harness| Box::pin(killed::killed(harness)),
     )
-    .strike(|field| Box::pin(killed::kill(field))),
+    .inject(|target| Box::pin(killed::kill(target))),
     Fault::new(
         "crash-loop",
         "a body that ends its process, among 255 that do not",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(crash_loop::ended(stage, 1, 1)),
+        |harness| Box::pin(crash_loop::ended(harness, 1, 1)),
     ),
     Fault::new(
         "crash-loop-few",
         "three bodies that end their process, among 253 that do not",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(crash_loop::ended(stage, 3, 1)),
+        |harness| Box::pin(crash_loop::ended(harness, 3, 1)),
     ),
     Fault::new(
         "crash-loop-many",
         "ten bodies that end their process, among 246 that do not",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(crash_loop::ended(stage, 10, 1)),
+        |harness| Box::pin(crash_loop::ended(harness, 10, 1)),
     ),
     Fault::new(
         "crash-loop-instances",
         "three bodies that end their process, and six instances that take turns",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(crash_loop::ended(stage, 3, 6)),
+        |harness| Box::pin(crash_loop::ended(harness, 3, 6)),
     ),
     Fault::new(
         "dependency-down",
         "what the handler needs is down for longer than all of its attempts last, at 1,000 events a second",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(dependency::down(stage)),
+        |harness| Box::pin(dependency::down(harness)),
     )
-    .strike(|field| Box::pin(dependency::go_down(field))),
+    .inject(|target| Box::pin(dependency::go_down(target))),
     Fault::new(
         "shutdown",
         "SIGTERM with a long queue and 64 events in hand",
         FIVE,
-        |stage| Box::pin(shutdown::finishes(stage)),
+        |harness| Box::pin(shutdown::finishes(harness)),
     )
-    .strike(|field| Box::pin(shutdown::end(field))),
+    .inject(|target| Box::pin(shutdown::end(target))),
     Fault::new(
         "shutdown-too-short",
         "SIGTERM, and handlers that take longer than they may",
         FIVE,
-        |stage| Box::pin(shutdown::too_short(stage)),
+        |harness| Box::pin(shutdown::too_short(harness)),
     ),
     Fault::new(
         "shutdown-twice",
         "a second SIGTERM while handlers finish",
         FIVE,
-        |stage| Box::pin(shutdown::twice(stage)),
+        |harness| Box::pin(shutdown::twice(harness)),
     ),
     Fault::new(
         "shutdown-broker-away",
         "SIGTERM while the broker is away",
         FIVE,
-        |stage| Box::pin(shutdown::away(stage)),
+        |harness| Box::pin(shutdown::away(harness)),
     ),
     Fault::new(
         "deploy",
         "a service with another key, a newer version and one more handler starts while the old one runs",
         Times { short: 1, full: 5 },
-        |stage| Box::pin(deploy::deployed(stage)),
+        |harness| Box::pin(deploy::deployed(harness)),
     ),
     Fault::new(
         "deploy-ordered",
         "six instances with one active are replaced one by one while deliveries wait in their place",
         Times { short: 2, full: 2 },
-        |stage| Box::pin(deploy::ordered(stage)),
+        |harness| Box::pin(deploy::ordered(harness)),
     ),
     Fault::new(
         "bodies",
@@ -132,13 +132,13 @@ pub const FAULTS: &[Fault] = &[
             short: 4_000,
             full: 200_000,
         },
-        |stage| Box::pin(bodies::fed(stage)),
+        |harness| Box::pin(generated_messages::fed(harness)),
     )
-    .strike(|field| Box::pin(bodies::feed(field))),
+    .inject(|target| Box::pin(generated_messages::feed(target))),
     Fault::new(
         "order",
         "two instances with one active; retries, cut connections, killed processes and a killed broker",
         Times { short: 1, full: 5 },
-        |stage| Box::pin(order::disturbed(stage)),
+        |harness| Box::pin(order::disturbed(harness)),
     ),
 ];

@@ -6,18 +6,18 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tidings::{App, Bus, Error, handlers};
 
-use super::handlers::{self, Desk};
-use crate::notebook::Notebook;
+use super::handlers::{self, ServiceState};
+use crate::handler_log::HandlerLog;
 
-/// Where a child finds its [`Job`], as JSON.
-pub(super) const JOB: &str = "TIDINGS_FAULTS_JOB";
+/// Where a child finds its [`ServiceConfig`], as JSON.
+pub(super) const SERVICE_CONFIG: &str = "TIDINGS_FAULTS_JOB";
 
 /// How a service ends that was told to and had to leave handlers behind.
 pub const UNFINISHED: i32 = 3;
 
 /// What a service is to be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Job {
+pub struct ServiceConfig {
     /// The broker.
     pub url: String,
     /// The service's name.
@@ -25,9 +25,9 @@ pub struct Job {
     /// Where the files are that its handlers wait for.
     pub folder: PathBuf,
     /// Where its handlers note what they finish.
-    pub notebook: PathBuf,
+    pub handler_log: PathBuf,
     /// Its handlers.
-    pub cast: Cast,
+    pub handler_set: HandlerSet,
     /// What its retry delays are divided by.
     pub speed_up: u32,
     /// How long its handlers may take to finish, in milliseconds.
@@ -36,7 +36,7 @@ pub struct Job {
 
 /// Which handlers a service has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Cast {
+pub enum HandlerSet {
     /// One that gives an event a second.
     Plain,
     /// One that gives it as long as it takes.
@@ -51,15 +51,15 @@ pub enum Cast {
     New,
 }
 
-impl Job {
+impl ServiceConfig {
     /// A service named for its handlers.
-    pub fn new(url: &str, folder: &Path, cast: Cast) -> Self {
+    pub fn new(url: &str, folder: &Path, handler_set: HandlerSet) -> Self {
         Self {
             url: url.to_owned(),
             service: "asked".to_owned(),
             folder: folder.to_owned(),
-            notebook: folder.join("notebook"),
-            cast,
+            handler_log: folder.join("handler_log"),
+            handler_set,
             speed_up: 20,
             drain_millis: 30_000,
         }
@@ -68,46 +68,46 @@ impl Job {
 
 /// Runs the service that the environment asks for, until a signal.
 pub(super) fn run() {
-    let job = std::env::var(JOB).expect("a service has its job");
-    let job: Job = serde_json::from_str(&job).expect("its job can be read");
+    let config = std::env::var(SERVICE_CONFIG).expect("a service has its config");
+    let config: ServiceConfig = serde_json::from_str(&config).expect("its config can be read");
     // Panics of handlers are part of the show.
     std::panic::set_hook(Box::new(|_| {}));
-    // Whoever started it holds the other end: should they be gone, however they went, it goes too.
+    // Whoever started it holds the other end: should they be deleted, however they went, it goes too.
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(9);
     });
     let code = tokio::runtime::Runtime::new()
         .expect("a runtime")
-        .block_on(serve(job));
+        .block_on(serve(config));
     std::process::exit(code);
 }
 
-async fn serve(job: Job) -> i32 {
+async fn serve(config: ServiceConfig) -> i32 {
     let builder = Bus::builder()
         .connect_timeout(Duration::from_mins(1))
-        .speed_up(job.speed_up);
-    let bus = match builder.connect(&job.url).await {
+        .speed_up(config.speed_up);
+    let bus = match builder.connect(&config.url).await {
         Ok(bus) => bus,
         Err(error) => {
             eprintln!("the service has no bus: {error}");
             return 1;
         }
     };
-    let desk = Desk {
-        notebook: Notebook::open(&job.notebook),
-        folder: job.folder.clone(),
+    let state = ServiceState {
+        handler_log: HandlerLog::open(&config.handler_log),
+        folder: config.folder.clone(),
     };
-    let app = App::new(&job.service)
-        .shutdown_timeout(Duration::from_millis(job.drain_millis))
-        .state(desk);
-    let app = match job.cast {
-        Cast::Plain => app.handlers(handlers![handlers::plain]),
-        Cast::Patient => app.handlers(handlers![handlers::patient]),
-        Cast::Far => app.handlers(handlers![handlers::far]),
-        Cast::Ordered => app.handlers(handlers![handlers::ordered]),
-        Cast::Old => app.handlers(handlers![super::versions::old::deployed]),
-        Cast::New => app.handlers(handlers![
+    let app = App::new(&config.service)
+        .shutdown_timeout(Duration::from_millis(config.drain_millis))
+        .state(state);
+    let app = match config.handler_set {
+        HandlerSet::Plain => app.handlers(handlers![handlers::plain]),
+        HandlerSet::Patient => app.handlers(handlers![handlers::patient]),
+        HandlerSet::Far => app.handlers(handlers![handlers::far]),
+        HandlerSet::Ordered => app.handlers(handlers![handlers::ordered]),
+        HandlerSet::Old => app.handlers(handlers![super::versions::old::deployed]),
+        HandlerSet::New => app.handlers(handlers![
             super::versions::new::deployed,
             super::versions::new::added
         ]),

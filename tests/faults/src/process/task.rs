@@ -6,19 +6,19 @@ use tidings::DomainEvent;
 
 /// Someone asked for something.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
-#[event(type = "fault.asked", aggregate_id = line)]
-pub struct Asked {
+#[event(type = "fault.asked", aggregate_id = aggregate)]
+pub struct TaskRequested {
     /// Which event it is, of all that a run publishes.
     pub number: u64,
     /// Its aggregate.
-    pub line: String,
+    pub aggregate: String,
     /// What its handler is to do.
-    pub deed: Deed,
+    pub task: Task,
 }
 
 /// What a handler is to do with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Deed {
+pub enum Task {
     /// Note it.
     Note,
     /// Note it after so many milliseconds.
@@ -57,7 +57,7 @@ pub enum Deed {
     Nonsense,
 }
 
-impl Deed {
+impl Task {
     /// Whether an event that asks for it is handled in the end.
     pub fn ends_well(self) -> bool {
         matches!(
@@ -72,18 +72,18 @@ impl Deed {
     }
 }
 
-impl Asked {
+impl TaskRequested {
     /// An event of an aggregate of its own.
-    pub fn new(number: u64, deed: Deed) -> Self {
-        Self::of_line(number, &number.to_string(), deed)
+    pub fn new(number: u64, task: Task) -> Self {
+        Self::of_aggregate(number, &number.to_string(), task)
     }
 
     /// An event of an aggregate.
-    pub fn of_line(number: u64, line: &str, deed: Deed) -> Self {
+    pub fn of_aggregate(number: u64, aggregate: &str, task: Task) -> Self {
         Self {
             number,
-            line: line.to_owned(),
-            deed,
+            aggregate: aggregate.to_owned(),
+            task,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Asking a service for deeds, and looking up what became of each.
+//! TaskPublisher a service for tasks, and looking up what became of each.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -8,31 +8,31 @@ use lapin::message::BasicGetMessage;
 use lapin::types::AMQPValue;
 use tidings::{Bus, Payload};
 
-use super::asked::{Asked, Deed};
+use super::generated;
 use super::handlers::{DOWN, RELEASE};
-use super::nonsense;
-use super::service::{Cast, Job};
+use super::service::{HandlerSet, ServiceConfig};
+use super::task::{Task, TaskRequested};
 use crate::account::Account;
-use crate::notebook::{Line, Notebook, Reader};
+use crate::handler_log::{HandlerLog, HandlerLogReader, LogEntry};
+use crate::harness::Harness;
+use crate::publish_log::PublishLog;
+use crate::recorder::number_and_id;
 use crate::row::Row;
-use crate::stage::Stage;
-use crate::stranger::Stranger;
-use crate::told::Book;
-use crate::wait::{LOOK, within};
-use crate::witness::number_and_id;
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::{POLL_INTERVAL, within};
 
 /// One who publishes to a service of other processes, and reads what they note.
 #[derive(Debug)]
-pub struct Asking {
+pub struct TaskPublisher {
     /// What the service is.
-    pub job: Job,
+    pub config: ServiceConfig,
     /// A bare client on the same broker.
-    pub stranger: Stranger,
+    pub client: ForeignClient,
     bus: Bus,
-    book: Book,
-    reader: Reader,
+    publish_log: PublishLog,
+    reader: HandlerLogReader,
     /// What is to become of each event.
-    deeds: BTreeMap<u64, Deed>,
+    tasks: BTreeMap<u64, Task>,
     handlers: Vec<String>,
     dead: HashMap<String, Vec<Dead>>,
 }
@@ -50,12 +50,12 @@ pub struct Dead {
     pub attempts: i64,
 }
 
-impl Asking {
+impl TaskPublisher {
     /// Someone who asks a service of these handlers, on the broker at `url`.
-    pub async fn of(stage: &Stage, url: &str, cast: Cast, handlers: &[&str]) -> Self {
-        let folder = stage.folder().join(uuid());
+    pub async fn of(harness: &Harness, url: &str, handler_set: HandlerSet, handlers: &[&str]) -> Self {
+        let folder = harness.folder().join(uuid());
         fs::create_dir_all(&folder).expect("a folder is made");
-        let job = Job::new(url, &folder, cast);
+        let config = ServiceConfig::new(url, &folder, handler_set);
         let builder = Bus::builder()
             .service("asker")
             .connect_timeout(Duration::from_secs(20));
@@ -63,56 +63,56 @@ impl Asking {
             .await
             .expect("a bus connects");
         Self {
-            reader: Notebook::open(&job.notebook).reader(),
-            stranger: Stranger::connect(url).await,
-            job,
+            reader: HandlerLog::open(&config.handler_log).reader(),
+            client: ForeignClient::connect(url).await,
+            config,
             bus,
-            book: Book::default(),
-            deeds: BTreeMap::new(),
+            publish_log: PublishLog::default(),
+            tasks: BTreeMap::new(),
             handlers: handlers.iter().map(|&name| name.to_owned()).collect(),
             dead: HashMap::new(),
         }
     }
 
-    /// Asks for these deeds, each of an aggregate of its own.
-    pub async fn ask(&mut self, deeds: &[Deed]) {
-        let events: Vec<Asked> = deeds
+    /// Asks for these tasks, each of an aggregate of its own.
+    pub async fn publish_tasks(&mut self, tasks: &[Task]) {
+        let events: Vec<TaskRequested> = tasks
             .iter()
-            .map(|&deed| {
-                let number = self.open(deed);
-                Asked::new(number, deed)
+            .map(|&task| {
+                let number = self.open(task);
+                TaskRequested::new(number, task)
             })
             .collect();
         self.publish(&events).await;
     }
 
-    /// Asks for these deeds, of one aggregate, in order.
-    pub async fn ask_of_line(&mut self, line: &str, deeds: &[Deed]) {
-        for &deed in deeds {
-            let event = Asked::of_line(self.open(deed), line, deed);
+    /// Asks for these tasks, of one aggregate, in order.
+    pub async fn publish_tasks_of_aggregate(&mut self, aggregate: &str, tasks: &[Task]) {
+        for &task in tasks {
+            let event = TaskRequested::of_aggregate(self.open(task), aggregate, task);
             self.publish(&[event]).await;
         }
     }
 
-    /// The number of an event that is to end as this deed does.
-    pub fn open(&mut self, deed: Deed) -> u64 {
-        let number = self.book.open();
-        self.deeds.insert(number, deed);
+    /// The number of an event that is to end as this task does.
+    pub fn open(&mut self, task: Task) -> u64 {
+        let number = self.publish_log.start();
+        self.tasks.insert(number, task);
         number
     }
 
     /// Notes how an event that was opened is to end.
-    pub(super) fn is_to_end(&mut self, number: u64, deed: Deed) {
-        self.deeds.insert(number, deed);
+    pub(super) fn is_to_end(&mut self, number: u64, task: Task) {
+        self.tasks.insert(number, task);
     }
 
     /// Notes that the broker has a message that someone else published.
     pub(super) fn was_taken(&self, number: u64, id: &str) {
-        self.book.close(number, &Ok(id.to_owned()));
+        self.publish_log.record(number, &Ok(id.to_owned()));
     }
 
     /// Publishes events that were opened before, and notes what is told of each.
-    pub async fn publish(&mut self, events: &[Asked]) {
+    pub async fn publish(&mut self, events: &[TaskRequested]) {
         let numbers: Vec<u64> = events.iter().map(|event| event.number).collect();
         self.publish_as(&numbers, events).await;
     }
@@ -123,14 +123,14 @@ impl Asking {
         for (numbers, events) in numbers.chunks(500).zip(events.chunks(500)) {
             let results = within("confirms", self.bus.publish_all(events)).await;
             for (number, result) in numbers.iter().zip(&results) {
-                self.book.close(*number, result);
+                self.publish_log.record(*number, result);
             }
         }
     }
 
     /// What handlers have finished.
-    pub fn lines(&mut self) -> &[Line] {
-        self.reader.lines()
+    pub fn entries(&mut self) -> &[LogEntry] {
+        self.reader.entries()
     }
 
     /// How many events a handler has finished, each counted once.
@@ -140,34 +140,34 @@ impl Asking {
 
     /// The dead letters of a handler, so far.
     pub async fn dead(&mut self, handler: &str) -> &[Dead] {
-        let queue = format!("{}.{handler}.dlq", self.job.service);
-        let taken = self.stranger.take(&queue).await.expect("dead letters are taken");
+        let queue = format!("{}.{handler}.dlq", self.config.service);
+        let taken = self.client.take(&queue).await.expect("dead letters are taken");
         let dead = self.dead.entry(handler.to_owned()).or_default();
         dead.extend(taken.iter().map(Dead::of));
         dead
     }
 
     /// Waits until each handler has finished, or given up on, each event that was asked for; whether that came in time.
-    pub async fn settled(&mut self, patience: Duration) -> bool {
+    pub async fn completed(&mut self, patience: Duration) -> bool {
         let started = Instant::now();
-        // Not by a timeout: dead letters that are being taken when it strikes would be gone.
-        while !self.is_settled().await {
+        // Not by a timeout: dead letters that are being taken when it strikes would be deleted.
+        while !self.is_complete().await {
             if started.elapsed() > patience {
                 return false;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         true
     }
 
     /// Whether each handler has finished, or given up on, each event that was asked for.
-    pub async fn is_settled(&mut self) -> bool {
+    pub async fn is_complete(&mut self) -> bool {
         for handler in self.handlers.clone() {
             let mut ended = self.numbers(&handler);
-            if ended.len() < self.deeds.len() {
+            if ended.len() < self.tasks.len() {
                 ended.extend(self.dead(&handler).await.iter().map(|dead| dead.number));
             }
-            if ended.len() < self.deeds.len() {
+            if ended.len() < self.tasks.len() {
                 return false;
             }
         }
@@ -176,31 +176,31 @@ impl Asking {
 
     /// The events that a handler has finished.
     fn numbers(&mut self, handler: &str) -> HashSet<u64> {
-        let lines = self.reader.lines().iter();
-        lines
-            .filter(|line| line.handler == handler)
-            .map(|line| line.number)
+        let entries = self.reader.entries().iter();
+        entries
+            .filter(|entry| entry.handler == handler)
+            .map(|entry| entry.number)
             .collect()
     }
 
     /// Goes back to a broker that was away, as its bare client.
     pub async fn meet_again(&mut self, url: &str) {
-        self.stranger = Stranger::connect(url).await;
+        self.client = ForeignClient::connect(url).await;
     }
 
     /// Makes what comes from now on wait to be let go.
     pub fn hold(&self) {
-        let _ = fs::remove_file(self.job.folder.join(RELEASE));
+        let _ = fs::remove_file(self.config.folder.join(RELEASE));
     }
 
     /// Lets go what waits for it.
     pub fn release(&self) {
-        fs::write(self.job.folder.join(RELEASE), "").expect("a file is written");
+        fs::write(self.config.folder.join(RELEASE), "").expect("a file is written");
     }
 
     /// Makes what handlers need be there, or not.
     pub fn depend(&self, is_down: bool) {
-        let file = self.job.folder.join(DOWN);
+        let file = self.config.folder.join(DOWN);
         if is_down {
             fs::write(file, "").expect("a file is written");
         } else {
@@ -208,46 +208,46 @@ impl Asking {
         }
     }
 
-    /// The row: besides the account, every event is to have ended as its deed does, and no other way.
-    pub async fn row(mut self, stage: &Stage) -> Row {
-        let mut row = stage.row();
+    /// The row: besides the account, every event is to have ended as its task does, and no other way.
+    pub async fn row(mut self, harness: &Harness) -> Row {
+        let mut row = harness.row();
         for handler in self.handlers.clone() {
             let letters = self.dead(&handler).await.to_vec();
             for one in &letters {
-                let deed = self.deeds.get(&one.number).copied();
-                let wanted = deed.and_then(end_of);
+                let task = self.tasks.get(&one.number).copied();
+                let wanted = task.and_then(end_of);
                 row.check(
                     wanted.is_some_and(|(reason, attempts)| {
                         one.reason == reason && attempts.is_none_or(|attempts| one.attempts == attempts)
                     }),
                     || {
                         format!(
-                            "{handler}: event {} ({deed:?}) is a dead letter, {} after {} attempts",
+                            "{handler}: event {} ({task:?}) is a dead letter, {} after {} attempts",
                             one.number, one.reason, one.attempts
                         )
                     },
                 );
             }
             let finished = self.numbers(&handler);
-            for (number, deed) in &self.deeds {
-                row.check(deed.ends_well() || !finished.contains(number), || {
-                    format!("{handler}: event {number} ({deed:?}) was finished")
+            for (number, task) in &self.tasks {
+                row.check(task.ends_well() || !finished.contains(number), || {
+                    format!("{handler}: event {number} ({task:?}) was finished")
                 });
             }
         }
         // A few say it all.
         row.failed.truncate(20);
         let (from, to) = {
-            let at = |line: &Line| line.at;
-            let lines = self.lines();
+            let at = |entry: &LogEntry| entry.at;
+            let entries = self.entries();
             (
-                lines.iter().map(at).min().unwrap_or(0),
-                lines.iter().map(at).max().unwrap_or(0),
+                entries.iter().map(at).min().unwrap_or(0),
+                entries.iter().map(at).max().unwrap_or(0),
             )
         };
         let account = Account {
-            told: self.book.read(),
-            lines: self.lines().to_vec(),
+            results: self.publish_log.results(),
+            entries: self.entries().to_vec(),
             dead: self
                 .dead
                 .iter()
@@ -257,7 +257,7 @@ impl Asking {
                 })
                 .collect(),
             seen: None,
-            gone: HashMap::new(),
+            deleted: HashMap::new(),
             orphans: 0,
             handlers: self.handlers.clone(),
             published: (from, to),
@@ -269,12 +269,12 @@ impl Asking {
 }
 
 /// Why an event ends as a dead letter that asks for this, and after how many attempts of the handler `plain`.
-fn end_of(deed: Deed) -> Option<(&'static str, Option<i64>)> {
-    match deed {
-        _ if deed.ends_well() => None,
-        Deed::Reject => Some(("rejected", Some(1))),
-        Deed::Abort => Some(("crash-loop", None)),
-        Deed::Nonsense => Some(("malformed", Some(1))),
+fn end_of(task: Task) -> Option<(&'static str, Option<i64>)> {
+    match task {
+        _ if task.ends_well() => None,
+        Task::Reject => Some(("rejected", Some(1))),
+        Task::Abort => Some(("crash-loop", None)),
+        Task::Nonsense => Some(("malformed", Some(1))),
         _ => Some(("failed", Some(3))),
     }
 }
@@ -283,7 +283,7 @@ impl Dead {
     fn of(message: &BasicGetMessage) -> Self {
         let properties = &message.delivery.properties;
         let message_id = properties.message_id().as_ref().map(ToString::to_string);
-        let by_id = message_id.and_then(|id| Some((nonsense::number_of(&id)?, id)));
+        let by_id = message_id.and_then(|id| Some((generated::number_of(&id)?, id)));
         let (number, id) = by_id
             .or_else(|| number_and_id(&message.delivery.data))
             .unwrap_or_default();

@@ -6,7 +6,7 @@ pub(crate) mod old {
     use serde::{Deserialize, Serialize};
     use tidings::{DomainEvent, Event, State, event_handler};
 
-    use crate::process::handlers::Desk;
+    use crate::process::handlers::ServiceState;
 
     /// Something was deployed.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
@@ -16,9 +16,10 @@ pub(crate) mod old {
     }
 
     #[event_handler("fault.deployed", retry(attempts = 8, rungs = "1s, 5s"))]
-    pub(crate) async fn deployed(event: Event<Deployed>, State(desk): State<Desk>) {
-        desk.notebook
-            .note("deployed", event.number, event.id(), &event.number.to_string());
+    pub(crate) async fn deployed(event: Event<Deployed>, State(state): State<ServiceState>) {
+        state
+            .handler_log
+            .record("deployed", event.number, event.id(), &event.number.to_string());
     }
 }
 
@@ -28,7 +29,7 @@ pub(crate) mod new {
     use serde::{Deserialize, Serialize};
     use tidings::{DomainEvent, Event, State, event_handler};
 
-    use crate::process::handlers::Desk;
+    use crate::process::handlers::ServiceState;
 
     /// Something was deployed, somewhere.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
@@ -62,17 +63,19 @@ pub(crate) mod new {
     }
 
     #[event_handler("fault.deployed", "fault.withdrawn", retry(attempts = 8, rungs = "1s, 5s"))]
-    pub(crate) async fn deployed(event: Event<Change>, State(desk): State<Desk>) {
+    pub(crate) async fn deployed(event: Event<Change>, State(state): State<ServiceState>) {
         let number = number(&event);
-        desk.notebook
-            .note("deployed", number, event.id(), &number.to_string());
+        state
+            .handler_log
+            .record("deployed", number, event.id(), &number.to_string());
     }
 
     #[event_handler("fault.deployed", "fault.withdrawn")]
-    pub(crate) async fn added(event: Event<Change>, State(desk): State<Desk>) {
+    pub(crate) async fn added(event: Event<Change>, State(state): State<ServiceState>) {
         let number = number(&event);
-        desk.notebook
-            .note("added", number, event.id(), &number.to_string());
+        state
+            .handler_log
+            .record("added", number, event.id(), &number.to_string());
     }
 
     fn number(change: &Change) -> u64 {

@@ -18,7 +18,7 @@ const TICKS: u32 = 20;
 
 /// Bytes under way, each with the time at which it may arrive.
 #[derive(Default)]
-pub(super) struct Line {
+pub(super) struct InFlight {
     chunks: VecDeque<(Instant, Vec<u8>)>,
     bytes: usize,
     ended: bool,
@@ -26,7 +26,7 @@ pub(super) struct Line {
     next_tick: Option<Instant>,
 }
 
-impl Line {
+impl InFlight {
     /// Whether there is room, and something may still come.
     pub(super) fn takes(&self) -> bool {
         !self.ended && self.bytes < MOST

@@ -1,9 +1,9 @@
 //! A network that misbehaves on request: a TCP relay between a client and a broker.
 //!
 //! Its [`Mode`] holds for the connections that live and for those to come, and can be changed while bytes are under
-//! way. What it holds back it keeps, as a network does whose ends send again: nothing is forged, left out or reordered.
+//! direction. What it holds back it keeps, as a network does whose ends send again: nothing is forged, left out or reordered.
 
-mod line;
+mod in_flight;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use self::line::Line;
+use self::in_flight::InFlight;
 
 /// How much is read at a time.
 const CHUNK: usize = 16 * 1024;
@@ -32,19 +32,19 @@ pub enum Mode {
     /// Both ends stay connected, and nothing comes through: no byte, no farewell, no refusal. New connections are taken
     /// and get no answer.
     BlackHole,
-    /// Only what goes this way comes through.
-    HalfOpen(Way),
-    /// So many bytes a second come through, each way.
+    /// Only what goes this direction comes through.
+    HalfOpen(Direction),
+    /// So many bytes a second come through, each direction.
     Throttled(u32),
-    /// Everything comes through this much later, each way.
+    /// Everything comes through this much later, each direction.
     Late(Duration),
     /// New connections are taken and closed at once; those that live are well.
     CloseNew,
 }
 
-/// Which way something goes.
+/// Which direction something goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From the client to the broker.
     ToBroker,
     /// From the broker to the client.
@@ -106,7 +106,7 @@ impl Relay {
         self.port
     }
 
-    /// The same URL by way of the relay.
+    /// The same URL by direction of the relay.
     ///
     /// # Panics
     /// When it does not name the port that the relay forwards to.
@@ -160,12 +160,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         }
         // From here on a cut ends it.
         let before = shared.cut.borrow().0;
-        tokio::spawn(carry(client, Arc::clone(&shared), before));
+        tokio::spawn(forward(client, Arc::clone(&shared), before));
     }
 }
 
 /// Carries one connection from its first byte to its last.
-async fn carry(client: TcpStream, shared: Arc<Shared>, before: usize) {
+async fn forward(client: TcpStream, shared: Arc<Shared>, before: usize) {
     let living = Living::new(Arc::clone(&shared));
     let (mut cuts, mut modes) = (shared.cut.subscribe(), shared.mode.subscribe());
     let broker = async {
@@ -174,15 +174,15 @@ async fn carry(client: TcpStream, shared: Arc<Shared>, before: usize) {
     };
     let broker = tokio::select! {
         broker = broker => broker,
-        () = told(&mut cuts, before) => return reset(&client),
+        () = client_is_cut(&mut cuts, before) => return reset(&client),
     };
     let Ok(broker) = broker else {
         return;
     };
     let how = tokio::select! {
         // Nobody who speaks AMQP says more after its end, nor listens.
-        _ = pump(&client, &broker, Way::ToBroker, shared.mode.subscribe()) => Cut::Fin,
-        _ = pump(&broker, &client, Way::ToClient, shared.mode.subscribe()) => Cut::Fin,
+        _ = pump(&client, &broker, Direction::ToBroker, shared.mode.subscribe()) => Cut::Fin,
+        _ = pump(&broker, &client, Direction::ToClient, shared.mode.subscribe()) => Cut::Fin,
         // One that came while the broker was called counts as well.
         cut = cuts.wait_for(|(count, _)| *count > before) => cut.map_or(Cut::Reset, |cut| cut.1),
     };
@@ -198,8 +198,8 @@ async fn carry(client: TcpStream, shared: Arc<Shared>, before: usize) {
             drop(living);
             let before = cuts.borrow().0;
             tokio::select! {
-                () = told(&mut cuts, before) => {}
-                () = gone(&client) => {}
+                () = client_is_cut(&mut cuts, before) => {}
+                () = client_closes(&client) => {}
             }
             reset(&client);
         }
@@ -207,14 +207,14 @@ async fn carry(client: TcpStream, shared: Arc<Shared>, before: usize) {
 }
 
 /// Waits for the next cut that the client is told of.
-async fn told(cuts: &mut watch::Receiver<(usize, Cut)>, before: usize) {
+async fn client_is_cut(cuts: &mut watch::Receiver<(usize, Cut)>, before: usize) {
     let cut = cuts.wait_for(|(count, how)| *count > before && *how != Cut::BrokerOnly);
-    // An error says that the relay is gone, which is the same.
+    // An error says that the relay is deleted, which is the same.
     let _ = cut.await;
 }
 
-/// Waits until the client has gone. What it still says goes nowhere.
-async fn gone(client: &TcpStream) {
+/// Waits until the client has deleted. What it still says goes nowhere.
+async fn client_closes(client: &TcpStream) {
     while read(client).await.is_ok_and(|chunk| !chunk.is_empty()) {}
 }
 
@@ -224,41 +224,41 @@ fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-/// Moves bytes one way until their end.
+/// Moves bytes one direction until their end.
 async fn pump(
     from: &TcpStream,
     to: &TcpStream,
-    way: Way,
+    direction: Direction,
     mut modes: watch::Receiver<Mode>,
 ) -> io::Result<()> {
-    let mut line = Line::default();
+    let mut in_flight = InFlight::default();
     loop {
         let mode = *modes.borrow_and_update();
-        let open = forwards(mode, way);
-        if line.is_over() {
+        let open = forwards(mode, direction);
+        if in_flight.is_over() {
             return Ok(());
         }
-        let may_read = open && line.takes();
-        let due = open.then(|| line.due()).flatten();
+        let may_read = open && in_flight.takes();
+        let due = open.then(|| in_flight.due()).flatten();
         let may_write = async {
             until(due).await;
             to.writable().await
         };
         tokio::select! {
             changed = modes.changed() => if changed.is_err() { return Ok(()) },
-            chunk = read(from), if may_read => line.take(chunk?, mode),
+            chunk = read(from), if may_read => in_flight.take(chunk?, mode),
             ready = may_write => {
                 ready?;
-                line.give(to, mode)?;
+                in_flight.give(to, mode)?;
             }
         }
     }
 }
 
-fn forwards(mode: Mode, way: Way) -> bool {
+fn forwards(mode: Mode, direction: Direction) -> bool {
     match mode {
         Mode::BlackHole => false,
-        Mode::HalfOpen(open) => open == way,
+        Mode::HalfOpen(open) => open == direction,
         Mode::Forward | Mode::Throttled(_) | Mode::Late(_) | Mode::CloseNew => true,
     }
 }

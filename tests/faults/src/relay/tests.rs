@@ -28,7 +28,7 @@ async fn client(relay: &Relay) -> TcpStream {
     TcpStream::connect(("127.0.0.1", relay.port())).await.unwrap()
 }
 
-async fn says(client: &mut TcpStream, text: &str) {
+async fn health_reports(client: &mut TcpStream, text: &str) {
     client.write_all(text.as_bytes()).await.unwrap();
 }
 
@@ -70,12 +70,12 @@ async fn what_goes_in_comes_out_both_ways_in_order() {
 async fn a_black_hole_holds_everything_back_and_tells_nobody() {
     let relay = echo().await;
     let mut old = client(&relay).await;
-    says(&mut old, "a").await;
+    health_reports(&mut old, "a").await;
     hears(&mut old, "a").await;
     relay.set(Mode::BlackHole);
     let mut new = client(&relay).await;
-    says(&mut old, "b").await;
-    says(&mut new, "c").await;
+    health_reports(&mut old, "b").await;
+    health_reports(&mut new, "c").await;
     hears_nothing(&mut old).await;
     hears_nothing(&mut new).await;
     relay.set(Mode::Forward);
@@ -87,11 +87,11 @@ async fn a_black_hole_holds_everything_back_and_tells_nobody() {
 async fn half_open_lets_one_way_through() {
     let relay = echo().await;
     let mut one = client(&relay).await;
-    says(&mut one, "a").await;
+    health_reports(&mut one, "a").await;
     hears(&mut one, "a").await;
-    for way in [Way::ToBroker, Way::ToClient] {
-        relay.set(Mode::HalfOpen(way));
-        says(&mut one, "b").await;
+    for direction in [Direction::ToBroker, Direction::ToClient] {
+        relay.set(Mode::HalfOpen(direction));
+        health_reports(&mut one, "b").await;
         hears_nothing(&mut one).await;
         relay.set(Mode::Forward);
         hears(&mut one, "b").await;
@@ -104,7 +104,7 @@ async fn a_throttle_lets_no_more_through_than_it_says() {
     relay.set(Mode::Throttled(4_000));
     let mut one = client(&relay).await;
     let (text, started) = ("x".repeat(2_000), Instant::now());
-    says(&mut one, &text).await;
+    health_reports(&mut one, &text).await;
     hears(&mut one, &text).await;
     let took = started.elapsed();
     assert!(took >= Duration::from_millis(400), "{took:?}");
@@ -118,7 +118,7 @@ async fn what_is_late_is_late_both_ways_and_all_of_it_at_once() {
     let mut one = client(&relay).await;
     let started = Instant::now();
     for _ in 0..50 {
-        says(&mut one, "word ").await;
+        health_reports(&mut one, "word ").await;
     }
     hears(&mut one, &"word ".repeat(50)).await;
     let took = started.elapsed();
@@ -130,12 +130,12 @@ async fn what_is_late_is_late_both_ways_and_all_of_it_at_once() {
 async fn what_is_new_can_be_closed_at_once_beside_what_lives() {
     let relay = echo().await;
     let mut old = client(&relay).await;
-    says(&mut old, "a").await;
+    health_reports(&mut old, "a").await;
     hears(&mut old, "a").await;
     relay.set(Mode::CloseNew);
     let mut new = client(&relay).await;
     assert_eq!(end(&mut new).await.unwrap(), 0);
-    says(&mut old, "b").await;
+    health_reports(&mut old, "b").await;
     hears(&mut old, "b").await;
     assert_eq!((relay.living(), relay.accepted()), (1, 2));
 }
@@ -145,7 +145,7 @@ async fn a_cut_ends_those_that_live_and_no_other() {
     let relay = echo().await;
     for (how, reset) in [(Cut::Fin, false), (Cut::Reset, true)] {
         let mut one = client(&relay).await;
-        says(&mut one, "a").await;
+        health_reports(&mut one, "a").await;
         hears(&mut one, "a").await;
         assert_eq!(relay.cut(how), 1);
         let told = end(&mut one).await;
@@ -162,7 +162,7 @@ async fn a_broker_can_go_without_a_word_to_the_client() {
     let (mut broker, _) = listener.accept().await.unwrap();
     relay.cut(Cut::BrokerOnly);
     assert!(end(&mut broker).await.is_err());
-    says(&mut one, "is anyone there?").await;
+    health_reports(&mut one, "is anyone there?").await;
     hears_nothing(&mut one).await;
     relay.cut(Cut::Reset);
     assert!(end(&mut one).await.is_err());
@@ -172,7 +172,7 @@ async fn a_broker_can_go_without_a_word_to_the_client() {
 async fn with_the_relay_its_connections_end() {
     let relay = echo().await;
     let mut one = client(&relay).await;
-    says(&mut one, "a").await;
+    health_reports(&mut one, "a").await;
     hears(&mut one, "a").await;
     let port = relay.port();
     drop(relay);

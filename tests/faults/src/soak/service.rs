@@ -1,4 +1,4 @@
-//! The service of a soak: the usual handlers, and some with a temper.
+//! The service of a soak: the usual handlers, and some with a behaviours.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,8 +7,8 @@ use tidings::{App, Delivery, Event, FromRef, HandlerError, State, event_handler,
 use tokio::sync::watch;
 
 use crate::event::Noted;
+use crate::handler_log::HandlerLog;
 use crate::handlers::{SERVICE, faltering, ordered, plain};
-use crate::notebook::Notebook;
 
 /// Its handlers; `far` is in a process of its own.
 pub(crate) const HANDLERS: &[&str] = &["plain", "faltering", "ordered", "refusing", "unruly", "far"];
@@ -18,7 +18,7 @@ const REFUSED: u64 = 200;
 
 /// What `unruly` is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub(crate) enum Behaviour {
     /// It finishes every event at once.
     Well,
     /// It returns an error at the first attempt of one event of five.
@@ -37,33 +37,33 @@ pub(crate) enum Mood {
 
 /// What its handlers have at hand.
 #[derive(Debug, Clone)]
-pub(crate) struct Temper {
-    notebook: Notebook,
-    mood: Arc<watch::Sender<Mood>>,
+pub(crate) struct Behaviours {
+    handler_log: HandlerLog,
+    behaviour: Arc<watch::Sender<Behaviour>>,
     holds: Arc<AtomicBool>,
     misdeeds: Arc<AtomicU64>,
 }
 
-impl FromRef<Temper> for Notebook {
-    fn from_ref(temper: &Temper) -> Self {
-        temper.notebook.clone()
+impl FromRef<Behaviours> for HandlerLog {
+    fn from_ref(behaviours: &Behaviours) -> Self {
+        behaviours.handler_log.clone()
     }
 }
 
-impl Temper {
-    pub(crate) fn new(notebook: Notebook) -> Self {
+impl Behaviours {
+    pub(crate) fn new(handler_log: HandlerLog) -> Self {
         Self {
-            notebook,
-            mood: Arc::new(watch::Sender::new(Mood::Well)),
+            handler_log,
+            behaviour: Arc::new(watch::Sender::new(Behaviour::Well)),
             holds: Arc::default(),
             misdeeds: Arc::default(),
         }
     }
 
     /// Changes what `unruly` is like, from now on.
-    pub(crate) fn set(&self, mood: Mood) {
+    pub(crate) fn set(&self, behaviour: Behaviour) {
         self.holds.store(false, Ordering::Relaxed);
-        self.mood.send_replace(mood);
+        self.behaviour.send_replace(behaviour);
     }
 
     /// How often it was other than well.
@@ -85,55 +85,55 @@ impl Temper {
 
 /// Gives up on a few.
 #[event_handler("fault.noted")]
-async fn refusing(event: Event<Noted>, State(notebook): State<Notebook>) -> Result<(), HandlerError> {
+async fn refusing(event: Event<Noted>, State(handler_log): State<HandlerLog>) -> Result<(), HandlerError> {
     if event.number.is_multiple_of(REFUSED) {
         return Err(HandlerError::reject("it is one of those"));
     }
-    notebook.note("refusing", event.number, event.id(), &event.line);
+    handler_log.record("refusing", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
-/// Is as its mood is.
+/// Is as its behaviour is.
 #[event_handler("fault.noted", timeout = "10s")]
 async fn unruly(
     event: Event<Noted>,
     delivery: Delivery,
-    State(temper): State<Temper>,
+    State(behaviours): State<Behaviours>,
 ) -> Result<(), HandlerError> {
     let chosen = event.number.is_multiple_of(5) && delivery.attempt() == 1;
-    let mood = *temper.mood.borrow();
-    match mood {
-        Mood::Errors if chosen => {
-            temper.misbehaves();
+    let behaviour = *behaviours.behaviour.borrow();
+    match behaviour {
+        Behaviour::Errors if chosen => {
+            behaviours.misbehaves();
             return Err(HandlerError::retry("it is not itself"));
         }
-        Mood::Panics if chosen => {
-            temper.misbehaves();
+        Behaviour::Panics if chosen => {
+            behaviours.misbehaves();
             // A panic like any other, but for the text of it on the screen.
             std::panic::resume_unwind(Box::new("it is not itself"));
         }
-        Mood::Blocks if chosen => {
-            temper.misbehaves();
+        Behaviour::Blocks if chosen => {
+            behaviours.misbehaves();
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        Mood::Endless if chosen => {
-            temper.misbehaves();
+        Behaviour::Endless if chosen => {
+            behaviours.misbehaves();
             std::future::pending::<()>().await;
         }
-        Mood::Holds if !temper.holds.swap(true, Ordering::Relaxed) => {
-            temper.misbehaves();
-            let mut moods = temper.mood.subscribe();
-            // The sender is in the temper.
-            let _ = moods.wait_for(|mood| *mood != Mood::Holds).await;
+        Behaviour::Holds if !behaviours.holds.swap(true, Ordering::Relaxed) => {
+            behaviours.misbehaves();
+            let mut changes = behaviours.behaviour.subscribe();
+            // The sender is in the behaviours.
+            let _ = changes.wait_for(|behaviour| *behaviour != Behaviour::Holds).await;
         }
-        Mood::Down => {
-            temper.misbehaves();
+        Behaviour::Down => {
+            behaviours.misbehaves();
             return Err(HandlerError::retry("what it needs is down"));
         }
         _ => {}
     }
-    temper
-        .notebook
-        .note("unruly", event.number, event.id(), &event.line);
+    behaviours
+        .handler_log
+        .record("unruly", event.number, event.id(), &event.aggregate);
     Ok(())
 }

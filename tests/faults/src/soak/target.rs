@@ -7,97 +7,96 @@ use std::time::Duration;
 
 use tidings_broker::Node;
 
-use super::service::{HANDLERS, Mood, Temper};
+use super::service::{Behaviour, Behaviours, HANDLERS};
 use crate::account::Account;
-use crate::gone::{Gone, Window};
+use crate::deleted_events::{DeletedEvents, DeletionWindow};
+use crate::handler_log::HandlerLog;
 use crate::handlers::SERVICE;
-use crate::notebook::Notebook;
+use crate::harness::{Harness, VirtualHost};
 use crate::process::instance::Instance;
-use crate::process::service::{Cast, Job};
+use crate::process::service::{HandlerSet, ServiceConfig};
+use crate::recorder::{self, number_and_id};
 use crate::recovery::{PATIENCE, recovers};
 use crate::relay::Relay;
 use crate::row::Row;
-use crate::stage::{Room, Stage};
-use crate::stranger::{QUORUM, Stranger, table};
 use crate::traffic::{Load, Traffic};
-use crate::wait::{blocking, until, within};
-use crate::witness::{self, number_and_id};
+use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
+use tidings_test_support::wait::{blocking, until, within};
 
 /// The user of the service.
-pub(crate) const CLERK: &str = "clerk";
+pub(crate) const USER: &str = "user";
 
 /// Its password.
 pub(crate) const PASSWORD: &str = "secret";
 
 /// A broker with traffic on it, to do a fault to, and what the fault leaves behind.
 #[derive(Debug)]
-pub struct Field {
+pub struct SoakTarget {
     /// The node.
     pub node: Arc<Node>,
     /// The virtual host of the traffic.
-    pub room: Room,
+    pub virtual_host: VirtualHost,
     /// The way of all clients of ours to the node.
     pub relay: Relay,
     /// The events.
     pub traffic: Traffic,
     /// What the fault of the hour cost, beside its events.
     pub row: Row,
-    pub(crate) gone: Gone,
-    pub(crate) temper: Temper,
+    pub(crate) deleted: DeletedEvents,
+    pub(crate) behaviours: Behaviours,
     far: Option<Instance>,
-    job: Job,
+    config: ServiceConfig,
     dead: HashMap<String, Vec<(u64, String)>>,
     random: RefCell<fastrand::Rng>,
 }
 
-impl Field {
+impl SoakTarget {
     /// A service on a broker of its own, through a relay, as a user of its own, one of its handlers in a process of its
     /// own; `per_second` events.
-    pub(super) async fn open(stage: &Stage, per_second: u32) -> Self {
-        let node = stage
-            .node_of(stage.setup().conf("max_message_size = 100000"))
+    pub(super) async fn open(harness: &Harness, per_second: u32) -> Self {
+        let node = harness
+            .node_of(harness.setup().conf("max_message_size = 100000"))
             .await;
-        let room = stage.room(&node).await;
-        let (user, vhost) = (Arc::clone(&node), room.vhost.clone());
+        let virtual_host = harness.virtual_host(&node).await;
+        let (user, vhost) = (Arc::clone(&node), virtual_host.vhost.clone());
         blocking(move || {
-            user.add_user(CLERK, PASSWORD).expect("a user is added");
-            user.permit(CLERK, &vhost, [".*"; 3])
-                .expect("a user is permitted");
+            user.add_user(USER, PASSWORD).expect("a user is added");
+            user.permit(USER, &vhost, [".*"; 3]).expect("a user is permitted");
         })
         .await;
         let relay = Relay::start(node.port()).await.expect("a relay starts");
-        let url = relay.url(&node.url_of(CLERK, PASSWORD, &room.vhost)) + "?heartbeat=3";
+        let url = relay.url(&node.url_of(USER, PASSWORD, &virtual_host.vhost)) + "?heartbeat=3";
         let load = Load::on(&url)
-            .direct(&room.url)
+            .direct(&virtual_host.url)
             .per_second(per_second)
             .handled_by(SERVICE, HANDLERS)
             .settings(|builder| builder.publish_timeout(Duration::from_secs(10)))
             .with_orphans();
 
         // Traffic opens the first file of this name, and the queues are to be there before its events.
-        let notebook = Notebook::open(&stage.folder().join("notebook-1"));
-        let temper = Temper::new(notebook.clone());
+        let handler_log = HandlerLog::open(&harness.folder().join("handler_log-1"));
+        let behaviours = Behaviours::new(handler_log.clone());
         let bus = load.bus().await;
-        let app = within("the start of the app", temper.app().start(&bus)).await;
-        let mut job = Job::new(&url, stage.folder(), Cast::Far);
-        SERVICE.clone_into(&mut job.service);
-        notebook.path().clone_into(&mut job.notebook);
-        let stranger = Stranger::connect(&room.url).await;
-        let far = Instance::start_on(&job, &stranger, &["far"], 0).await;
-        let mut traffic = load.start(stage).await;
+        let app = within("the start of the app", behaviours.app().start(&bus)).await;
+        let mut config = ServiceConfig::new(&url, harness.folder(), HandlerSet::Far);
+        SERVICE.clone_into(&mut config.service);
+        handler_log.path().clone_into(&mut config.handler_log);
+        let client = ForeignClient::connect(&virtual_host.url).await;
+        let far = Instance::start_on(&config, &client, &["far"], 0).await;
+        let mut traffic = load.start(harness).await;
         traffic.attach(app.expect("the app starts"), bus);
         Self {
             node,
-            room,
+            virtual_host,
             relay,
             traffic,
             row: Row::default(),
-            gone: Gone::default(),
-            temper,
+            deleted: DeletedEvents::default(),
+            behaviours,
             far: Some(far),
-            job,
+            config,
             dead: HashMap::new(),
-            random: RefCell::new(fastrand::Rng::with_seed(stage.random(u64::MAX))),
+            random: RefCell::new(fastrand::Rng::with_seed(harness.random(u64::MAX))),
         }
     }
 
@@ -113,8 +112,8 @@ impl Field {
     }
 
     /// A bare client, past the relay.
-    pub(crate) async fn stranger(&self) -> Stranger {
-        Stranger::connect(&self.room.url).await
+    pub(crate) async fn client(&self) -> ForeignClient {
+        ForeignClient::connect(&self.virtual_host.url).await
     }
 
     /// Does these things on the node, in Erlang.
@@ -129,30 +128,30 @@ impl Field {
     }
 
     /// Something of these handlers is about to be deleted.
-    pub(crate) fn window(&mut self, handlers: &[&str]) -> Window {
-        Window::open(&mut self.traffic, handlers)
+    pub(crate) fn window(&mut self, handlers: &[&str]) -> DeletionWindow {
+        DeletionWindow::open(&mut self.traffic, handlers)
     }
 
     /// It is there again.
-    pub(crate) fn close(&mut self, window: Window) {
-        window.close(&self.traffic, &mut self.gone);
+    pub(crate) fn close(&mut self, window: DeletionWindow) {
+        window.close(&self.traffic, &mut self.deleted);
     }
 
-    /// Gives the witness its queue and its binding again.
+    /// Gives the recorder its queue and its binding again.
     pub(crate) async fn bind_witness(&self) {
-        let stranger = self.stranger().await;
-        until("the witness is bound again", async || {
-            stranger.bind(witness::QUEUE, "#", table(QUORUM)).await.is_ok()
+        let client = self.client().await;
+        until("the recorder is bound again", async || {
+            client.bind(recorder::QUEUE, "#", quorum_queue(&[])).await.is_ok()
         })
         .await;
     }
 
     /// Takes the dead letters to the account, before they are deleted.
     pub(crate) async fn keep_dead_letters(&mut self) {
-        let stranger = self.stranger().await;
+        let client = self.client().await;
         for handler in HANDLERS {
             let queue = format!("{SERVICE}.{handler}.dlq");
-            for message in stranger.take(&queue).await.unwrap_or_default() {
+            for message in client.take(&queue).await.unwrap_or_default() {
                 let kept = self.dead.entry((*handler).to_owned()).or_default();
                 kept.extend(number_and_id(&message.delivery.data));
             }
@@ -163,14 +162,14 @@ impl Field {
     pub(crate) async fn keep_orphans(&mut self) {
         let queue = format!("{SERVICE}.orphans");
         let orphans = self
-            .stranger()
+            .client()
             .await
             .take(&queue)
             .await
             .expect("the orphans can be taken");
         // Whose they are is not asked: whoever finished it does not miss it.
         for handler in HANDLERS {
-            self.gone.know(handler, &orphans);
+            self.deleted.know(handler, &orphans);
         }
     }
 
@@ -181,15 +180,15 @@ impl Field {
 
     /// Starts the process of `far` again.
     pub(crate) async fn start_far(&mut self) {
-        let stranger = self.stranger().await;
-        self.far = Some(Instance::start_on(&self.job, &stranger, &["far"], 0).await);
+        let client = self.client().await;
+        self.far = Some(Instance::start_on(&self.config, &client, &["far"], 0).await);
     }
 
     /// Ends all, and gives the account of it, with a sentence for each handler of what went by an operator's hand.
-    pub(super) async fn settle(mut self) -> (Account, Vec<String>) {
-        self.temper.set(Mood::Well);
+    pub(super) async fn finish(mut self) -> (Account, Vec<String>) {
+        self.behaviours.set(Behaviour::Well);
         let mut far = self.far();
-        let mut account = self.traffic.settle().await;
+        let mut account = self.traffic.finish().await;
         if let Some(status) = far.ended() {
             account
                 .failed
@@ -201,12 +200,12 @@ impl Field {
         for (handler, letters) in self.dead {
             account.dead.entry(handler).or_default().extend(letters);
         }
-        let stranger = Stranger::connect(&self.room.url).await;
-        let orphans = stranger.take("faults.orphans").await.unwrap_or_default();
+        let client = ForeignClient::connect(&self.virtual_host.url).await;
+        let orphans = client.take("faults.orphans").await.unwrap_or_default();
         for handler in HANDLERS {
-            self.gone.know(handler, &orphans);
+            self.deleted.know(handler, &orphans);
         }
-        let notes = self.gone.mark(&mut account);
+        let notes = self.deleted.mark(&mut account);
         (account, notes)
     }
 }
