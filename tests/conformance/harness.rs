@@ -137,7 +137,7 @@ impl DeadLetter {
     }
 
     pub(crate) fn reason(&self) -> &str {
-        self.text("tidings-dead-dead_letter-reason")
+        self.text("tidings-dead-letter-reason")
     }
 
     pub(crate) fn error(&self) -> &str {

@@ -1,4 +1,4 @@
-//! Waiting until all that was confirmed is handled or dead-lettered.
+//! Waits until every confirmed event is handled or dead-lettered.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -12,24 +12,24 @@ use crate::recorder::number_and_id;
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::POLL_INTERVAL;
 
-/// How long nothing is finished before one looks among the dead letters.
+/// How long no event is finished before the dead letters are read.
 const STILL: Duration = Duration::from_secs(1);
 
-/// What is outstanding once nothing more is published.
+/// The events that are not finished after publishing has stopped.
 #[derive(Debug)]
 pub struct Completion {
-    /// Which events each handler has still to finish.
+    /// The unfinished events of each handler.
     outstanding: HashMap<String, HashSet<u64>>,
     service: String,
     url: String,
     dead: HashMap<String, Vec<(u64, String)>>,
-    /// How many dead letters say what, each with its handler.
+    /// The number of dead letters by handler and reason.
     reasons: BTreeMap<String, usize>,
     read: usize,
 }
 
 impl Completion {
-    /// What the handlers of `service` have to finish: all of the publish_log that was confirmed.
+    /// Every confirmed event is outstanding for each of these handlers.
     pub fn of(publish_log: &PublishLog, service: &str, handlers: &[String], url: &str) -> Self {
         let results = publish_log.results();
         let confirmed: HashSet<u64> = results
@@ -50,7 +50,7 @@ impl Completion {
         }
     }
 
-    /// Waits until nothing is outstanding, or nothing was finished for so long; whether it is done.
+    /// Waits until every event is done, or no event was finished for `patience`. Returns whether every event is done.
     pub async fn finish(&mut self, reader: &mut HandlerLogReader, patience: Duration) -> bool {
         let mut still_since = Instant::now();
         let mut looked = Instant::now();
@@ -66,7 +66,7 @@ impl Completion {
             }
             let done = self.outstanding.values().all(HashSet::is_empty);
             if done || still_since.elapsed() > patience {
-                // What is in the dead letters is counted, whoever has finished it, too.
+                // Count all dead letters, also those of events that were finished.
                 self.take_dead_letters().await;
                 return done;
             }
@@ -74,12 +74,12 @@ impl Completion {
         }
     }
 
-    /// What each handler's dead letters held, by the handler's name.
+    /// The number and the id of each dead letter, by handler.
     pub fn into_dead(self) -> HashMap<String, Vec<(u64, String)>> {
         self.dead
     }
 
-    /// Why there are dead letters, a sentence for each handler and reason.
+    /// The number of dead letters, one sentence for each handler and reason.
     pub fn reasons(&self) -> Vec<String> {
         let reasons = self.reasons.iter();
         reasons
@@ -87,7 +87,7 @@ impl Completion {
             .collect()
     }
 
-    /// How many retries found no queue to come back to.
+    /// How many messages are in the orphans queue.
     pub async fn orphans(&self) -> u32 {
         match ForeignClient::try_connect(&self.url).await {
             Ok(client) => client
@@ -131,7 +131,7 @@ impl Completion {
     }
 }
 
-/// What a dead letter says of itself.
+/// The reason and the error of a dead letter.
 fn reason(properties: &BasicProperties) -> String {
     let headers = properties.headers().as_ref();
     let said = |name| {

@@ -1,7 +1,8 @@
-//! What goes when an operator deletes something with events in it, and how that is told from what is lost.
+//! Tells events that an operator deleted from events that were lost.
 //!
-//! An event that was in a deleted queue, or came by while its binding was away, is deleted, and no client can have it back.
-//! Such an event is counted apart, and told by its time: its handler had not finished it when the thing was deleted, or
+//! An event in a deleted queue, or one that was published while its binding was missing, cannot be recovered by any client.
+//! Such an event counts as deleted. It is known by its time: its handler had not finished it before the deletion, or it
+//! was published before the object existed again. Every other missing event is lost.
 //! it was handed to `publish` before the thing was there again. Any other that is missing is lost.
 
 use std::collections::{HashMap, HashSet};
@@ -15,14 +16,14 @@ use crate::recorder::number_and_id;
 use crate::row::Row;
 use crate::traffic::Traffic;
 
-/// How long nothing is finished at the end before what is missing is deleted or lost: what is deleted never comes.
+/// How long no event is finished, at the end, before missing events are counted. Deleted events never arrive.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Which events may be deleted, by handler.
+/// The events that may be deleted, by handler.
 #[derive(Debug, Default)]
 pub(crate) struct DeletedEvents(HashMap<String, HashSet<u64>>);
 
-/// The time in which something is away.
+/// The time in which an object of the topology is deleted.
 #[derive(Debug)]
 pub(crate) struct DeletionWindow {
     from: u64,
@@ -30,7 +31,7 @@ pub(crate) struct DeletionWindow {
 }
 
 impl DeletionWindow {
-    /// Something of these handlers is about to be deleted.
+    /// Call this before an object of these handlers is deleted.
     pub(crate) fn open(traffic: &mut Traffic, handlers: &[&str]) -> Self {
         let from = traffic.publish_log().next_number();
         let entries = traffic.entries();
@@ -50,7 +51,7 @@ impl DeletionWindow {
         }
     }
 
-    /// It is there again.
+    /// Call this when the object exists again.
     pub(crate) fn close(self, traffic: &Traffic, deleted: &mut DeletedEvents) {
         let until = traffic.publish_log().next_number();
         for (handler, mut numbers) in self.unfinished {
@@ -61,8 +62,8 @@ impl DeletionWindow {
 }
 
 impl DeletedEvents {
-    /// These were found where a handler does not have them, and are kept there.
-    pub(crate) fn know(&mut self, handler: &str, found: &[BasicGetMessage]) {
+    /// Marks events that were found in another queue, which keeps them.
+    pub(crate) fn mark_found(&mut self, handler: &str, found: &[BasicGetMessage]) {
         let numbers = found
             .iter()
             .filter_map(|message| number_and_id(&message.delivery.data))
@@ -70,14 +71,14 @@ impl DeletedEvents {
         self.0.entry(handler.to_owned()).or_default().extend(numbers);
     }
 
-    /// The row of an account in which these may be missing.
+    /// Returns the row of an account in which these events may be missing.
     pub(crate) fn into_row(self, mut account: Account, mut row: Row) -> Row {
-        row.notes.extend(self.mark(&mut account));
+        row.notes.extend(self.add_to(&mut account));
         account.into_row(row)
     }
 
-    /// Notes in an account those of these that are missing there; how many they are, a sentence a handler.
-    pub(crate) fn mark(self, account: &mut Account) -> Vec<String> {
+    /// Adds the deleted events to an account. Returns a sentence about their number for each handler.
+    pub(crate) fn add_to(self, account: &mut Account) -> Vec<String> {
         let mut notes = Vec::new();
         let finished = finished(&account.entries);
         let confirmed: HashSet<u64> = account.confirmed().collect();
@@ -96,7 +97,7 @@ impl DeletedEvents {
                     && !finished.contains_key(&(handler.as_str(), *number))
             });
             notes.push(format!(
-                "{} events of `{handler}` went or wait where the operator's hand left them",
+                "{} events of `{handler}` were deleted or set aside by the operator",
                 numbers.len()
             ));
             deleted.insert(handler, numbers);

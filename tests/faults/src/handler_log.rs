@@ -1,4 +1,4 @@
-//! What handlers finished: a file that outlives whoever writes it.
+//! A file in which handlers record the events that they finished.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A file in which a handler notes an event before it returns, and so before the event is acknowledged. Clones, and
-/// other processes that open the same path, write into the same file, each line whole.
+/// A file in which a handler records an event before it returns, and so before the event is acked. Clones, and other
+/// processes that open the same path, append whole lines to the same file.
 #[derive(Debug, Clone)]
 pub struct HandlerLog(Arc<Open>);
 
@@ -18,26 +18,26 @@ struct Open {
     file: File,
 }
 
-/// A aggregate: a handler finished an event.
+/// One line of the file: a handler finished an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
-    /// The handler's name.
+    /// The name of the handler.
     pub handler: String,
-    /// The event's number.
+    /// The number of the event.
     pub number: u64,
-    /// Its id.
+    /// The id of the event.
     pub id: String,
-    /// Its aggregate.
+    /// The aggregate of the event.
     pub aggregate: String,
-    /// When, in microseconds since 1970.
+    /// The time, in microseconds since 1970.
     pub at: u64,
 }
 
 impl HandlerLog {
-    /// Opens the file, or makes it.
+    /// Opens the file, or creates it.
     ///
     /// # Panics
-    /// When it cannot be opened.
+    /// When the file cannot be opened.
     pub fn open(path: &Path) -> Self {
         let file = OpenOptions::new()
             .create(true)
@@ -50,25 +50,25 @@ impl HandlerLog {
         }))
     }
 
-    /// Where it is, for a process that is to write into it, too.
+    /// The path, for other processes that append to the file.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// Notes that `handler` finished an event. It is the last thing a handler does.
+    /// Records that `handler` finished an event. A handler calls this last.
     ///
     /// # Panics
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn record(&self, handler: &str, number: u64, id: &str, aggregate: &str) {
         let text = format!("{handler} {number} {id} {aggregate} {}\n", now());
-        // One write to the end of the file: the system keeps it whole, and keeps it when we are killed.
+        // A single append: the system writes it whole, even if this process is killed right after.
         let written = (&self.0.file)
             .write(text.as_bytes())
-            .expect("the handler_log is written");
-        assert_eq!(written, text.len(), "a line is written whole");
+            .expect("the handler log can be written");
+        assert_eq!(written, text.len(), "the line is written whole");
     }
 
-    /// Reads it from its start on.
+    /// Returns a reader that starts at the beginning.
     pub fn reader(&self) -> HandlerLogReader {
         HandlerLogReader {
             path: self.0.path.clone(),
@@ -78,7 +78,7 @@ impl HandlerLog {
     }
 }
 
-/// Reads a handler_log as it grows.
+/// Reads the file while it grows.
 #[derive(Debug)]
 pub struct HandlerLogReader {
     path: PathBuf,
@@ -87,17 +87,18 @@ pub struct HandlerLogReader {
 }
 
 impl HandlerLogReader {
-    /// All entries, those that came since the last time among them.
+    /// Reads new entries and returns all entries.
     ///
     /// # Panics
     /// When the file cannot be read.
     pub fn entries(&mut self) -> &[LogEntry] {
         let mut text = String::new();
-        let mut file = File::open(&self.path).expect("the handler_log is there");
+        let mut file = File::open(&self.path).expect("the handler log exists");
         file.seek(SeekFrom::Start(self.read))
-            .expect("the handler_log is sought in");
-        file.read_to_string(&mut text).expect("the handler_log is read");
-        // Up to the last end of a line; a system that writes in parts would show one without.
+            .expect("the handler log is seekable");
+        file.read_to_string(&mut text)
+            .expect("the handler log can be read");
+        // Read whole lines only: the last one may be incomplete.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         self.entries.extend(text[..whole].lines().map(LogEntry::parse));
         self.read += whole as u64;
@@ -117,7 +118,7 @@ impl LogEntry {
         let mut next = || {
             words
                 .next()
-                .unwrap_or_else(|| panic!("no line of a handler_log: {text}"))
+                .unwrap_or_else(|| panic!("invalid line of a handler log: {text}"))
         };
         Self {
             handler: next().to_owned(),
@@ -129,7 +130,7 @@ impl LogEntry {
     }
 }
 
-/// How often each handler finished each event.
+/// Returns how often each handler finished each event.
 pub fn finished(entries: &[LogEntry]) -> HashMap<(&str, u64), u64> {
     let mut finished = HashMap::new();
     for line in entries {
@@ -138,8 +139,8 @@ pub fn finished(entries: &[LogEntry]) -> HashMap<(&str, u64), u64> {
     finished
 }
 
-/// What is wrong with the order in which `handler` finished the events of each aggregate: the first completions are to
-/// be in order, and a replay is to start at an event already seen and to skip none.
+/// Returns the violations of the order in which `handler` finished the events of each aggregate. First completions must be
+/// in order. A replay must start at an event that was already seen and skip none.
 pub fn disorder(entries: &[LogEntry], handler: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let mut seen: HashMap<&str, AggregateProgress> = HashMap::new();
@@ -156,12 +157,12 @@ pub fn disorder(entries: &[LogEntry], handler: &str) -> Vec<String> {
     faults
 }
 
-/// What was finished of one aggregate.
+/// The finished events of one aggregate.
 #[derive(Default)]
 struct AggregateProgress {
-    /// The place of each number in the order of first completions.
+    /// The position of each number in the order of first completions.
     places: HashMap<u64, usize>,
-    /// The place of the one that was finished last.
+    /// The position of the event that was finished last.
     last: usize,
     newest: u64,
     all: Vec<u64>,
@@ -173,8 +174,8 @@ impl AggregateProgress {
         let next = self.last + 1;
         if let Some(&place) = self.places.get(&number) {
             self.last = place;
-            // A replay goes back to any event already seen, and then goes on one by one.
-            return (place > next).then_some("a replay skipped some");
+            // A replay may go back to any event already seen, and then continues one by one.
+            return (place > next).then_some("a replay skipped events");
         }
         let (is_first, is_older) = (self.places.is_empty(), self.newest > number);
         self.last = self.places.len();
@@ -183,7 +184,7 @@ impl AggregateProgress {
         if is_older {
             Some("an event was finished after a later one")
         } else {
-            (!is_first && next != self.last).then_some("a replay did not come to where it had been")
+            (!is_first && next != self.last).then_some("a replay stopped before the last event already seen")
         }
     }
 }
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_that_skips_nothing_is_in_order() {
+    fn a_complete_replay_is_in_order() {
         for numbers in [
             &[1, 2, 5][..],
             &[1, 2, 3, 2, 3, 4],
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_too_late_or_skips_is_told() {
+    fn late_and_skipped_events_are_reported() {
         for numbers in [&[2, 1][..], &[1, 2, 3, 1, 3], &[1, 2, 3, 1, 4]] {
             assert_eq!(order(numbers).len(), 1, "{numbers:?}");
         }

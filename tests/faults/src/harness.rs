@@ -1,4 +1,4 @@
-//! A fault's own place: nodes, a folder, and how much is to be done.
+//! What every fault uses: nodes, a folder, and the size of the run.
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -13,19 +13,19 @@ use crate::fault::Times;
 use crate::row::Row;
 use tidings_test_support::wait::blocking;
 
-/// Tells the suite which form of it to run: `short`, or `full`.
+/// The variable that selects the form of the suite: `short` or `full`.
 pub const FORM: &str = "TIDINGS_TEST_FAULTS";
 
 /// The two forms of the suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Each fault a few times, with few events: minutes.
+    /// Each fault a few times with few events. Takes minutes.
     Short,
-    /// What the tables of the documentation show: most of an hour.
+    /// The form of the tables in the documentation. Takes most of an hour.
     Full,
 }
 
-/// A fault's own place. Its folder goes with it, unless its run panics.
+/// The harness of one fault. Its folder is deleted when it is dropped, unless the run panics.
 #[derive(Debug)]
 pub struct Harness {
     install: Install,
@@ -37,39 +37,39 @@ pub struct Harness {
     random: RefCell<fastrand::Rng>,
 }
 
-/// A virtual host on a node.
+/// The name and the URL of a virtual host.
 #[derive(Debug, Clone)]
 pub struct VirtualHost {
-    /// Its name.
+    /// The name.
     pub vhost: String,
-    /// Where `guest` finds it.
+    /// The URL for the user `guest`.
     pub url: String,
 }
 
 impl Form {
-    /// What the environment asks for; the short one where it is silent.
+    /// Returns the form that [`FORM`] selects. The default is the short form.
     ///
     /// # Panics
-    /// When it asks for another.
-    pub fn asked() -> Self {
+    /// When there is no such form.
+    pub fn selected() -> Self {
         match std::env::var(FORM).as_deref() {
             Err(_) | Ok("" | "short") => Self::Short,
             Ok("full") => Self::Full,
-            Ok(other) => panic!("no form `{other}` of the faults; write {FORM}=short or {FORM}=full"),
+            Ok(other) => panic!("unknown form `{other}`; write {FORM}=short or {FORM}=full"),
         }
     }
 }
 
 impl Harness {
-    /// A place on this RabbitMQ for the fault of this name. All that is random there comes from `seed`.
+    /// Creates the harness of a fault. `seed` determines all random choices.
     ///
     /// # Panics
-    /// When the folder cannot be made.
+    /// When the folder cannot be created.
     pub fn new(install: &Install, form: Form, fault: &'static str, times: Times, seed: u64) -> Self {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("tidings-faults-{}-{number}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder is made");
+        fs::create_dir_all(&folder).expect("a folder can be created");
         Self {
             install: install.clone(),
             form,
@@ -81,25 +81,25 @@ impl Harness {
         }
     }
 
-    /// The RabbitMQ.
+    /// The RabbitMQ of the run.
     pub fn install(&self) -> &Install {
         &self.install
     }
 
-    /// What nodes of it are to be like: add to it, then start.
+    /// The configuration of a node, to be extended and started.
     ///
-    /// What comes back from a delay queue and is refused, as all is on 3.10 for a moment after a node was lost, they try
-    /// again after five seconds, and not after three minutes, which is as long as no run waits.
+    /// A queue can refuse a retry that returns from a delay queue, for example on 3.10 after the loss of a node. The broker
+    /// tries again after three minutes by default; here it does after five seconds.
     pub fn setup(&self) -> Setup {
         Setup::new(&self.install).advanced("{dead_letter_worker_publisher_confirm_timeout, 5000}")
     }
 
-    /// How often the fault is to be done.
+    /// How often the fault is injected.
     pub fn times(&self) -> u32 {
         self.pick(self.times.short, self.times.full)
     }
 
-    /// One of two, by the form of the suite.
+    /// Returns one of two values, by the form of the suite.
     pub fn pick<T>(&self, short: T, full: T) -> T {
         match self.form {
             Form::Short => short,
@@ -107,7 +107,7 @@ impl Harness {
         }
     }
 
-    /// A folder for files of this run.
+    /// The folder for files of this run.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -117,7 +117,7 @@ impl Harness {
         self.random.borrow_mut().u64(..end)
     }
 
-    /// A row of this fault, without any counts yet.
+    /// An empty row of this fault.
     pub fn row(&self) -> Row {
         Row {
             fault: self.fault.to_owned(),
@@ -126,36 +126,41 @@ impl Harness {
         }
     }
 
-    /// A virtual host of one's own on the node that all faults share which leave it alive.
+    /// Returns a new virtual host on the node of the faults that keep it running.
     ///
     /// # Panics
-    /// When there is none to be had.
+    /// When it cannot be created.
     pub async fn vhost(&self) -> Vhost<'static> {
-        blocking(|| tidings_broker::shared().vhost().expect("a virtual host")).await
+        blocking(|| {
+            tidings_broker::shared()
+                .vhost()
+                .expect("the node creates a virtual host")
+        })
+        .await
     }
 
-    /// A node that may be killed, shared by all faults that bring it back. Its rooms part them: [`Harness::room`].
+    /// Returns the node of the faults that kill and restart it. Each fault uses its own [`Harness::virtual_host`].
     ///
     /// # Panics
-    /// When it does not start.
+    /// When the node does not start.
     pub async fn shared_node(&self) -> Arc<Node> {
-        // Nobody drops a static: it is the node's watcher that ends it with this process.
+        // A static is never dropped: the watcher kills the node.
         static SHARED_NODE: OnceCell<Arc<Node>> = OnceCell::const_new();
         let node = Arc::clone(SHARED_NODE.get_or_init(|| self.node()).await);
-        // A fault that panicked may have left it down.
+        // A fault that panicked may have left the node down.
         let again = Arc::clone(&node);
-        blocking(move || again.start_again().expect("the node is there again")).await;
+        blocking(move || again.start_again().expect("the node restarts")).await;
         node
     }
 
-    /// A virtual host of one's own on a node.
+    /// Returns a new virtual host on a node.
     ///
     /// # Panics
-    /// When there is none to be had.
+    /// When it cannot be created.
     pub async fn virtual_host(&self, node: &Arc<Node>) -> VirtualHost {
         let node = Arc::clone(node);
         blocking(move || {
-            let vhost = node.vhost().expect("a virtual host");
+            let vhost = node.vhost().expect("the node creates a virtual host");
             VirtualHost {
                 vhost: vhost.name().to_owned(),
                 url: vhost.url(),
@@ -164,26 +169,26 @@ impl Harness {
         .await
     }
 
-    /// A node of one's own, to be killed.
+    /// Starts a node for this fault alone.
     ///
     /// # Panics
-    /// When it does not start.
+    /// When the node does not start.
     pub async fn node(&self) -> Arc<Node> {
         self.node_of(self.setup()).await
     }
 
-    /// A node of one's own, set up as told.
+    /// Starts a node for this fault alone, with this configuration.
     ///
     /// # Panics
-    /// When it does not start.
+    /// When the node does not start.
     pub async fn node_of(&self, setup: Setup) -> Arc<Node> {
         blocking(move || Arc::new(setup.start().expect("a node starts"))).await
     }
 
-    /// The cluster of three nodes that all faults of clusters share.
+    /// Returns the cluster of three nodes that all cluster faults share.
     ///
     /// # Panics
-    /// When it does not start.
+    /// When the node does not start.
     pub async fn cluster(&self) -> Arc<Cluster> {
         static CLUSTER: OnceCell<Arc<Cluster>> = OnceCell::const_new();
         let start = async || {
@@ -194,14 +199,14 @@ impl Harness {
         let again = Arc::clone(&cluster);
         blocking(move || {
             for node in again.nodes() {
-                node.start_again().expect("the node is there again");
+                node.start_again().expect("the node restarts");
             }
         })
         .await;
         cluster
     }
 
-    /// A file of this run that nobody has written yet.
+    /// Returns the path of a new file in the folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         let number = self.files.get() + 1;
         self.files.set(number);

@@ -1,11 +1,11 @@
-//! The faults that Tidings survives, done to real brokers while events are published and handled, and the accounts
-//! that show it.
+//! Injects faults into real brokers, networks and processes while events are published and handled, and accounts for every
+//! event.
 //!
-//! Nothing here asks the runtime what it did. A publisher writes down what each of its callers was told ([`told`]), a
-//! handler notes an event in a file before it returns ([`handler_log`]), a bare client takes down all that comes by
-//! ([`recorder`]) and empties the dead letters; at the end each event is looked up in all four ([`account`]).
+//! The accounts do not ask the runtime what it did. They compare four records ([`account`]): the result of every publish
+//! ([`publish_log`]), a file in which handlers log an event before they return ([`handler_log`]), all messages that a
+//! client without Tidings received ([`recorder`]), and the dead letters.
 //!
-//! A fault is an entry of a module's `FAULTS`, and a function that makes it happen and gives its [`Row`]:
+//! A fault is an entry in the `FAULTS` of a module, with a function that runs it and returns its [`Row`]:
 //!
 //! ```no_run
 //! # use tidings_faults::{Load, Row, Harness};
@@ -22,7 +22,7 @@
 //! }
 //! ```
 
-// A row is one future, polled in one place, a few at a time.
+// Each fault is one large future. Only a few exist at a time.
 #![allow(clippy::large_futures)]
 
 pub mod account;

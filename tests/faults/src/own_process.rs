@@ -1,4 +1,4 @@
-//! A row in a process of its own: one that measures its process, say, which rows beside it would disturb.
+//! Runs a fault in its own process, for faults that measure their process.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,33 +11,37 @@ use crate::fault::{Fault, all};
 use crate::harness::{Form, Harness};
 use crate::row::Row;
 
-/// Its name among the children.
+/// The name of this child program.
 pub(crate) const NAME: &str = "alone";
 
-/// Which fault a child is to run.
+/// The variable with the name of the fault.
 const FAULT: &str = "TIDINGS_FAULTS_ALONE";
 
-/// Where it leaves its row.
+/// The variable with the path of the file for the row.
 const ROW: &str = "TIDINGS_FAULTS_ROW";
 
-/// Runs a fault, in this process or in one of its own as the fault has it, and gives its row.
+/// Runs a fault, in this process or in its own, and returns its row.
 ///
 /// # Panics
-/// When the fault's run does.
+/// When the run panics.
 pub fn run(fault: &Fault) -> Row {
-    if fault.alone { apart(fault) } else { here(fault) }
+    if fault.alone {
+        in_child(fault)
+    } else {
+        in_this_process(fault)
+    }
 }
 
-fn here(fault: &Fault) -> Row {
+fn in_this_process(fault: &Fault) -> Row {
     let install = Install::find().expect("a RabbitMQ");
     let harness = Harness::new(
         &install,
-        Form::asked(),
+        Form::selected(),
         fault.name,
         fault.times,
         fastrand::u64(..),
     );
-    // Of its own: a bus does not outlive the runtime that it was made on.
+    // Each fault has its own runtime, because a bus ends with its runtime.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -46,7 +50,7 @@ fn here(fault: &Fault) -> Row {
     runtime.block_on((fault.run)(&harness))
 }
 
-fn apart(fault: &Fault) -> Row {
+fn in_child(fault: &Fault) -> Row {
     let file = std::env::temp_dir().join(format!(
         "tidings-faults-{}-{}.json",
         std::process::id(),
@@ -58,17 +62,17 @@ fn apart(fault: &Fault) -> Row {
         .env(ROW, &file)
         .stdin(Stdio::piped());
     let mut process: Child = command.spawn().expect("a process starts");
-    // It ends when this does.
-    let leash = process.stdin.take();
+    // The child ends when this pipe closes.
+    let stdin = process.stdin.take();
     let status = process.wait().expect("the system knows its processes");
-    drop(leash);
+    drop(stdin);
     assert!(status.success(), "its process ended with {status}");
     let row = fs::read(&file).expect("the process left its row");
     let _ = fs::remove_file(&file);
-    serde_json::from_slice(&row).expect("a row is JSON")
+    serde_json::from_slice(&row).expect("a row can be written as JSON")
 }
 
-/// What the process does.
+/// The main function of the child.
 pub(crate) fn child() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -77,6 +81,10 @@ pub(crate) fn child() {
     let name = std::env::var(FAULT).expect("a fault's name");
     let file = PathBuf::from(std::env::var_os(ROW).expect("a file for its row"));
     let fault = all().into_iter().find(|fault| fault.name == name);
-    let row = here(&fault.expect("there is such a fault"));
-    fs::write(file, serde_json::to_vec(&row).expect("a row is JSON")).expect("the row is written");
+    let row = in_this_process(&fault.expect("there is such a fault"));
+    fs::write(
+        file,
+        serde_json::to_vec(&row).expect("a row can be written as JSON"),
+    )
+    .expect("the row is written");
 }

@@ -1,4 +1,4 @@
-//! A client who takes down all that comes by on the exchange.
+//! Records every event that reaches the exchange.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
 use tidings_test_support::wait::until;
 
-/// A queue of a client's, bound to everything and drained by a bare client: what it has seen was on the broker,
-/// whatever became of it after. It connects again for as long as it lives.
+/// A client without Tidings whose queue is bound to every event. What it records was on the broker. It reconnects after
+/// every loss.
 #[derive(Debug)]
 pub struct Recorder {
     seen: Seen,
@@ -24,18 +24,18 @@ pub struct Recorder {
     task: JoinHandle<()>,
 }
 
-/// The ids under which each number was seen, once for each copy.
+/// The ids of the recorded copies, by event number.
 type Seen = Arc<Mutex<HashMap<u64, Vec<String>>>>;
 
-/// Its queue.
+/// The queue of the recorder.
 pub const QUEUE: &str = "recorder";
 
 impl Recorder {
-    /// Declares its queue and takes from it; `url` is the broker's own address, past any relay.
+    /// Declares the queue and consumes it. `url` must lead to the broker without a relay.
     ///
     /// # Panics
     /// When the broker refuses.
-    pub async fn call(url: &str) -> Self {
+    pub async fn start(url: &str) -> Self {
         let client = ForeignClient::connect(url).await;
         client
             .bind(QUEUE, "#", quorum_queue(&[]))
@@ -50,17 +50,17 @@ impl Recorder {
         }
     }
 
-    /// The ids under which each number was seen, once for each copy.
+    /// The ids of the recorded copies, by event number.
     pub fn seen(&self) -> HashMap<u64, Vec<String>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until it has seen all that is in its queue by now, and gives it.
+    /// Waits until the recorder has read its whole queue, and returns what it recorded.
     ///
     /// # Panics
-    /// When that takes too long.
-    pub async fn dismiss(self) -> HashMap<u64, Vec<String>> {
-        // A queue hands out what came first first, what it hands out again too.
+    /// After the deadline.
+    pub async fn stop(self) -> HashMap<u64, Vec<String>> {
+        // A queue delivers in order, so the last message arrives last.
         until(
             "the recorder's queue takes the last message",
             async || match ForeignClient::try_connect(&self.url).await {
@@ -83,7 +83,7 @@ impl Recorder {
     }
 }
 
-/// The last thing that a recorder sees.
+/// The message that marks the end of the queue.
 const LAST: &[u8] = br#"{"id":"last","data":{"number":18446744073709551615}}"#;
 
 impl Drop for Recorder {
@@ -92,15 +92,15 @@ impl Drop for Recorder {
     }
 }
 
-/// How often a connection that says nothing is looked at.
+/// How often a silent connection is checked.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a word to the broker may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The deadline of a call to the broker.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn watch(url: String, seen: Seen) {
     loop {
-        // However it ends: the broker is away, or the queue is on its way to another node.
+        // It may end because the broker is down or the queue moves to another node.
         let _ = take(&url, &seen).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -118,7 +118,7 @@ async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
     })
     .await?;
     while client.connection().status().connected() {
-        // A stream does not always end with its connection.
+        // The stream does not always end with its connection.
         let Ok(next) = tokio::time::timeout(POLL_INTERVAL, deliveries.next()).await else {
             continue;
         };
@@ -126,7 +126,7 @@ async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
         let delivery = delivery?;
         if let Some((number, id)) = number_and_id(&delivery.data) {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            // What is handed out again is no other copy.
+            // A redelivery is not another copy.
             if !delivery.redelivered || !seen.contains_key(&number) {
                 seen.entry(number).or_default().push(id);
             }
@@ -136,14 +136,14 @@ async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
     Ok(())
 }
 
-/// The library waits for the answer of a broker that stops as long as it takes.
+/// lapin waits without a limit for the answer of a broker that stops.
 async fn in_time<T>(work: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
-    tokio::time::timeout(PATIENCE, work)
+    tokio::time::timeout(TIMEOUT, work)
         .await
         .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
-/// The number and the id of an event of the suite, as it stands on the wire.
+/// Reads the number and the id from the body of an event.
 pub fn number_and_id(body: &[u8]) -> Option<(u64, String)> {
     let envelope: Envelope = serde_json::from_slice(body).ok()?;
     Some((envelope.data.number, envelope.id))

@@ -1,4 +1,4 @@
-//! Whether all is well again, and how soon.
+//! Checks how fast the service recovers after a fault.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use crate::row::Row;
 use crate::traffic::Traffic;
 use tidings_test_support::wait::becomes_true;
 
-/// How long a step may take before it is given up; its own bound is less.
+/// The deadline of one step. The bounds that are checked are shorter.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Waits until events that are published from now on are confirmed, and finished by every handler; they are to be within
-/// `bound`, which is ten times what it takes where the machine has little else to do: it may have much.
+/// Waits until events that are published from now on are confirmed and finished by every handler. This must happen within
+/// `bound`, which is ten times the usual duration, for busy machines.
 pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Duration, handlers: &[&str]) {
     let began = Instant::now();
     let (from, known) = (traffic.publish_log().next_number(), traffic.finished());
     let well = becomes_true(PATIENCE, async || {
         let since = &traffic.entries()[known..];
-        let hears = |handler: &&str| {
+        let has_recovered = |handler: &&str| {
             let mut last = since.iter().rev();
             last.any(|entry| entry.handler == **handler && entry.number >= from)
         };
-        handlers.iter().all(hears) && traffic.publish_log().confirmed_since(from)
+        handlers.iter().all(has_recovered) && traffic.publish_log().confirmed_since(from)
     })
     .await;
     let took = began.elapsed();
@@ -33,8 +33,8 @@ pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Durati
     slowest(row, "well again", took);
 }
 
-/// Waits until either bus says that it is not connected; both are to within `bound`.
-pub(crate) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration) {
+/// Waits until both buses report that they are disconnected. This must happen within `bound`.
+pub(crate) async fn loss_is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration) {
     let began = Instant::now();
     let (mut by_publisher, mut by_consumer) = (false, false);
     let noticed = becomes_true(PATIENCE, async || {
@@ -50,7 +50,7 @@ pub(crate) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration
     slowest(row, "noticed", took);
 }
 
-/// Notes how long the slowest took.
+/// Adds a note with the longest duration.
 pub(crate) fn slowest(row: &mut Row, what: &str, took: Duration) {
     let took = took.as_secs_f64();
     let start = format!("{what} after ");
@@ -69,7 +69,7 @@ pub(crate) fn slowest(row: &mut Row, what: &str, took: Duration) {
     }
 }
 
-/// Adds notes to a row; of how long things took it keeps the longest.
+/// Adds notes to a row and keeps only the longest of each duration.
 pub(crate) fn join_notes(row: &mut Row, notes: &[String]) {
     for note in notes {
         let timed = note
@@ -83,7 +83,7 @@ pub(crate) fn join_notes(row: &mut Row, notes: &[String]) {
     }
 }
 
-/// Waits until the health of the app or its bus says all of `words` as a reason.
+/// Waits until the health of the app or its bus contains all of `words`.
 pub(crate) async fn health_reports(traffic: &Traffic, row: &mut Row, words: &[&str]) {
     let mut last = String::new();
     let said = becomes_true(PATIENCE, async || {
@@ -91,10 +91,10 @@ pub(crate) async fn health_reports(traffic: &Traffic, row: &mut Row, words: &[&s
         words.iter().all(|word| last.contains(word))
     })
     .await;
-    row.check(said, || format!("health does not say {words:?} but {last}"));
+    row.check(said, || format!("the health does not report {words:?}: {last}"));
 }
 
-/// All that health says is wrong.
+/// All reasons that the health reports.
 fn reasons(app: &RunningApp, traffic: &Traffic) -> String {
     let health = app.health();
     let mut reasons: Vec<String> = health.bus.reason.iter().cloned().collect();
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_how_long_things_took_the_longest_is_kept() {
+    fn only_the_longest_duration_is_kept() {
         let mut row = Row::default();
         for notes in [
             ["well again after 1.5 s at most", "3 retries wait"],

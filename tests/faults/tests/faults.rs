@@ -1,4 +1,4 @@
-//! Every fault, each a test; ends with the table. `TIDINGS_TEST_FAULTS=full` is the long form.
+//! Runs every fault as a test and prints the table. `TIDINGS_TEST_FAULTS=full` selects the full form.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -21,10 +21,10 @@ fn main() -> ExitCode {
         let turn = Arc::new(Mutex::new(()));
         trials.extend(group.into_iter().map(|fault| trial(fault, &turn, &table)));
     }
-    // Each waits for its turn in its group, so that groups alone are side by side: what rows do is mostly to wait.
+    // Faults of one group run one after the other, groups in parallel: a fault mostly waits.
     arguments.test_threads = Some(trials.len());
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let mut table = table.lock().expect("no test runs any more");
+    let mut table = table.lock().expect("no test is running");
     if !table.0.is_empty() {
         let place = |row: &Row| all().iter().position(|fault| fault.name == row.fault);
         table.0.sort_by_key(place);
@@ -52,25 +52,29 @@ fn trial(fault: Fault, turn: &Arc<Mutex<()>>, table: &Arc<Mutex<Table>>) -> Tria
             fault.name,
             started.elapsed()
         );
-        let faults = row.faults();
-        table.lock().expect("nobody panics with it").0.push(row);
-        if faults.is_empty() {
+        let failures = row.failures();
+        table
+            .lock()
+            .expect("no test panics while it holds the lock")
+            .0
+            .push(row);
+        if failures.is_empty() {
             return Ok(());
         }
-        Err(Failed::from(faults.join("\n")))
+        Err(Failed::from(failures.join("\n")))
     })
 }
 
 fn text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("it panicked: {}", text.unwrap_or_default())
+    format!("the fault panicked: {}", text.unwrap_or_default())
 }
 
-/// Prints the table, and writes it where it can be taken from, for the documentation.
+/// Prints the table and writes it to a file, for the documentation.
 fn show(table: &Table, started: Instant) {
     let version = Install::find().expect("a RabbitMQ").version;
-    let form = match Form::asked() {
+    let form = match Form::selected() {
         Form::Short => "short",
         Form::Full => "full",
     };

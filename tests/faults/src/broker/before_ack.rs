@@ -1,4 +1,4 @@
-//! The broker is killed at the worst of moments: when all is done and nothing is acknowledged.
+//! The broker is killed at the worst moment: when everything is done and no delivery is acked.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,10 +18,10 @@ use crate::traffic::{Load, Traffic};
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::{blocking, until, within};
 
-/// How many events are under way at that moment.
+/// How many events are in flight at that moment.
 const EVENTS: usize = 1_000;
 
-/// Holds the first attempts of all events until it opens.
+/// Blocks the first attempts of all events until it is opened.
 #[derive(Debug, Clone)]
 struct Gate {
     handler_log: HandlerLog,
@@ -37,7 +37,7 @@ impl Gate {
     }
 }
 
-/// Fails every other event once, all together: of what fails twenty times in a row the breaker takes no more.
+/// Fails every other event once. All attempts end together, since the breaker opens after twenty failures in a row.
 #[event_handler(
     "fault.noted",
     concurrency = 1000,
@@ -59,7 +59,7 @@ async fn failing(
     Ok(())
 }
 
-/// The same, but an event whose retry is lost does not fail again.
+/// The same, but an event whose retry was lost does not fail again.
 #[event_handler(
     "fault.noted",
     concurrency = 1000,
@@ -78,7 +78,7 @@ async fn stumbling(event: Event<Noted>, State(gate): State<Gate>) -> Result<(), 
     Ok(())
 }
 
-/// Finishes all events together.
+/// Finishes all events at the same time.
 #[event_handler("fault.noted", concurrency = 1000, prefetch = 1000, timeout = "5m")]
 async fn finishing(event: Event<Noted>, State(gate): State<Gate>) {
     gate.pass().await;
@@ -86,22 +86,22 @@ async fn finishing(event: Event<Noted>, State(gate): State<Gate>) {
         .record("finishing", event.number, event.id(), &event.aggregate);
 }
 
-/// Gives up on every event.
+/// Dead-letters every event.
 #[event_handler("fault.noted")]
 async fn rejecting(_event: Event<Noted>) -> Result<(), HandlerError> {
-    Err(HandlerError::reject("nobody wants it"))
+    Err(HandlerError::reject("it is rejected"))
 }
 
-/// A service with one handler, a thousand events in its hands.
-struct Held {
+/// A service with one handler that has 1,000 running attempts.
+struct RunningAttempts {
     node: Arc<Node>,
     virtual_host: VirtualHost,
     traffic: Traffic,
     open: watch::Sender<bool>,
 }
 
-/// Starts one of the handlers above, and waits until it holds all events.
-macro_rules! held {
+/// Starts one of the handlers above and waits until it runs all events.
+macro_rules! attempts {
     ($harness:expr, $handler:ident) => {{
         let node = $harness.shared_node().await;
         let virtual_host = $harness.virtual_host(&node).await;
@@ -123,13 +123,13 @@ macro_rules! held {
         let app = within("the start of the app", app.start(&bus)).await;
         traffic.attach(app.expect("the app starts"), bus);
         let down = Arc::clone(&node);
-        blocking(move || down.flush().expect("the node writes down its queues")).await;
+        blocking(move || down.flush().expect("the node writes its tables")).await;
         traffic.burst(EVENTS).await;
-        until("the handler has all events in its hands", async || {
+        until("the handler runs all events", async || {
             gate.entered.load(Ordering::Relaxed) == EVENTS
         })
         .await;
-        Held {
+        RunningAttempts {
             node,
             virtual_host,
             traffic,
@@ -138,17 +138,17 @@ macro_rules! held {
     }};
 }
 
-impl Held {
-    /// Lets the handler go on while its queue hears of nothing; kills the broker once `done`, and starts it again.
-    async fn kill_once(&mut self, handler: &str, done: impl AsyncFnMut(&mut Traffic) -> bool) {
-        deafen(&self.node, &self.virtual_host, &format!("{SERVICE}.{handler}")).await;
+impl RunningAttempts {
+    /// Opens the gate while the queue processes no acks. Kills and restarts the broker once `done`.
+    async fn kill_without_acks(&mut self, handler: &str, done: impl AsyncFnMut(&mut Traffic) -> bool) {
+        suspend_queue(&self.node, &self.virtual_host, &format!("{SERVICE}.{handler}")).await;
         self.kill_when(done).await;
     }
 
-    /// Lets the handler go on; kills the broker once `done`, and starts it again.
+    /// Opens the gate. Kills and restarts the broker once `done`.
     async fn kill_when(&mut self, mut done: impl AsyncFnMut(&mut Traffic) -> bool) {
         self.open.send_replace(true);
-        until("all is done but the acknowledgements", async || {
+        until("everything is done except the acks", async || {
             done(&mut self.traffic).await
         })
         .await;
@@ -156,79 +156,81 @@ impl Held {
     }
 }
 
-/// Publishes to the delay queue are confirmed, acknowledgements never arrive.
+/// Retries are confirmed, acks never arrive.
 pub(super) async fn delay_and_ack(harness: &Harness) -> Row {
-    let mut all = nothing(harness);
+    let mut all = no_runs(harness);
     for _ in 0..harness.times() {
-        let mut held = held!(harness, failing);
-        let client = ForeignClient::connect(&held.virtual_host.url).await;
-        let node = Arc::clone(&held.node);
-        held.kill_once("failing", async |_| {
-            if !retries_wait(&client, "failing").await {
-                return false;
-            }
-            // Their queue was made a moment ago, and is not what this is about.
-            let node = Arc::clone(&node);
-            blocking(move || node.flush().expect("the node writes down its queues")).await;
-            true
-        })
-        .await;
-        all.add(&twice(harness, held).await);
-    }
-    all
-}
-
-/// The queue of the delay was declared for the first of the retries, a moment ago. A node that is killed then starts it
-/// again empty.
-pub(super) async fn fresh_delay(harness: &Harness) -> Row {
-    let mut all = nothing(harness);
-    for _ in 0..harness.times() {
-        let mut held = held!(harness, stumbling);
-        let client = ForeignClient::connect(&held.virtual_host.url).await;
-        held.kill_when(async |_| retries_wait(&client, "stumbling").await)
+        let mut attempts = attempts!(harness, failing);
+        let client = ForeignClient::connect(&attempts.virtual_host.url).await;
+        let node = Arc::clone(&attempts.node);
+        attempts
+            .kill_without_acks("failing", async |_| {
+                if !retries_wait(&client, "failing").await {
+                    return false;
+                }
+                // The delay queue is new, and its loss is not the subject of this fault.
+                let node = Arc::clone(&node);
+                blocking(move || node.flush().expect("the node writes its tables")).await;
+                true
+            })
             .await;
-        all.add(&held.traffic.finish().await.into_row(once(harness)));
+        all.add(&twice(harness, attempts).await);
     }
     all
 }
 
-/// Whether all events that fail wait for their next attempt.
+/// The delay queue was declared a moment before. A node that is killed then restarts with an empty queue.
+pub(super) async fn fresh_delay(harness: &Harness) -> Row {
+    let mut all = no_runs(harness);
+    for _ in 0..harness.times() {
+        let mut attempts = attempts!(harness, stumbling);
+        let client = ForeignClient::connect(&attempts.virtual_host.url).await;
+        attempts
+            .kill_when(async |_| retries_wait(&client, "stumbling").await)
+            .await;
+        all.add(&attempts.traffic.finish().await.into_row(once(harness)));
+    }
+    all
+}
+
+/// Whether all failed events are in the delay queue.
 async fn retries_wait(client: &ForeignClient, handler: &str) -> bool {
     let waiting = client.depth(&delays::queue(handler, "15s")).await;
     waiting == u32::try_from(EVENTS / 2).ok()
 }
 
-/// Handlers have finished, acknowledgements never arrive.
+/// Handlers have finished, acks never arrive.
 pub(super) async fn handler_and_ack(harness: &Harness) -> Row {
-    let mut all = nothing(harness);
+    let mut all = no_runs(harness);
     for _ in 0..harness.times() {
-        let mut held = held!(harness, finishing);
-        held.kill_once("finishing", async |traffic| {
-            traffic.finished_by("finishing") == EVENTS
-        })
-        .await;
-        all.add(&twice(harness, held).await);
+        let mut attempts = attempts!(harness, finishing);
+        attempts
+            .kill_without_acks("finishing", async |traffic| {
+                traffic.finished_by("finishing") == EVENTS
+            })
+            .await;
+        all.add(&twice(harness, attempts).await);
     }
     all
 }
 
-/// The account of a run in which every event came twice.
-async fn twice(harness: &Harness, mut held: Held) -> Row {
-    until("every event has come again", async || {
-        held.traffic.finished() >= 2 * EVENTS
+/// The row of a run in which every event is delivered twice.
+async fn twice(harness: &Harness, mut attempts: RunningAttempts) -> Row {
+    until("every event was redelivered", async || {
+        attempts.traffic.finished() >= 2 * EVENTS
     })
     .await;
-    let mut row = held.traffic.finish().await.into_row(once(harness));
+    let mut row = attempts.traffic.finish().await.into_row(once(harness));
     let redelivered = row.redelivered;
     row.check(redelivered >= EVENTS as u64, || {
-        format!("only {redelivered} came again: the moment was missed")
+        format!("only {redelivered} events were redelivered: the broker was killed too late")
     });
     row
 }
 
-/// Dead letters are refused, the broker is killed meanwhile, and takes them in the end.
+/// The dead-letter queue refuses, the broker is killed meanwhile, and the queue accepts in the end.
 pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
-    let mut all = nothing(harness);
+    let mut all = no_runs(harness);
     for _ in 0..harness.times() {
         let node = harness.shared_node().await;
         let virtual_host = harness.virtual_host(&node).await;
@@ -253,9 +255,9 @@ pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
             let health = traffic.app().health();
             health.handlers.iter().any(|handler| handler.trouble.is_some())
         };
-        until("health says that dead letters are refused", troubled).await;
+        until("the health reports refused dead letters", troubled).await;
         super::killed::kill(&node).await;
-        until("health says so again", async || {
+        until("the health reports it again", async || {
             traffic.app().health().bus.is_ready() && troubled().await
         })
         .await;
@@ -268,14 +270,14 @@ pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
         let mut row = traffic.finish().await.into_row(once(harness));
         let dead = row.dead_lettered;
         row.check(dead == EVENTS as u64, || {
-            format!("{dead} of {EVENTS} are in the dead letters")
+            format!("{dead} of {EVENTS} events are dead letters")
         });
         all.add(&row);
     }
     all
 }
 
-fn nothing(harness: &Harness) -> Row {
+fn no_runs(harness: &Harness) -> Row {
     Row {
         times: 0,
         ..harness.row()
@@ -289,18 +291,18 @@ fn once(harness: &Harness) -> Row {
     }
 }
 
-/// Keeps a queue from hearing of anything more, acknowledgements among it, until its node is killed.
-async fn deafen(node: &Arc<Node>, virtual_host: &VirtualHost, queue: &str) {
+/// Suspends the process of a queue, so that it handles no_runs, also no acks, until its node is killed.
+async fn suspend_queue(node: &Arc<Node>, virtual_host: &VirtualHost, queue: &str) {
     let expression = format!(
         "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"{}\">>, queue, <<\"{queue}\">>)), \
          {{Name, _}} = amqqueue:get_pid(Q), ok = sys:suspend(Name).",
         virtual_host.vhost
     );
     let node = Arc::clone(node);
-    blocking(move || node.ctl(&["eval", &expression]).expect("the queue is deaf")).await;
+    blocking(move || node.ctl(&["eval", &expression]).expect("the queue is suspended")).await;
 }
 
-/// Sets the one policy of the room, for its dead letters.
+/// Sets a policy for the dead-letter queues of the virtual host.
 async fn policy(node: &Arc<Node>, virtual_host: &VirtualHost, definition: &'static str) {
     let (node, vhost) = (Arc::clone(node), virtual_host.vhost.clone());
     blocking(move || {
@@ -315,7 +317,7 @@ async fn policy(node: &Arc<Node>, virtual_host: &VirtualHost, definition: &'stat
             "queues",
         ];
         node.ctl(&set).expect("the policy is set");
-        node.flush().expect("the node writes down its queues");
+        node.flush().expect("the node writes its tables");
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! The broker is killed, and started again.
+//! The broker is killed and restarted.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::row::Row;
 use crate::traffic::Load;
 use tidings_test_support::wait::blocking;
 
-/// Kills the node time after time; in the full form ten thousand events pass in between.
+/// Kills the node repeatedly. In the full form, 10,000 events are confirmed in between.
 pub(super) async fn killed(harness: &Harness) -> Row {
     let node = harness.shared_node().await;
     let virtual_host = harness.virtual_host(&node).await;
@@ -26,11 +26,11 @@ pub(super) async fn killed(harness: &Harness) -> Row {
     traffic.finish().await.into_row(harness.row())
 }
 
-/// Ends the node with SIGKILL, and starts it again.
+/// Kills the node with SIGKILL and restarts it.
 pub(super) fn kill(node: &Arc<Node>) -> Run<'_, ()> {
     let node = Arc::clone(node);
     Box::pin(blocking(move || {
         node.kill();
-        node.start_again().expect("the node comes back");
+        node.start_again().expect("the node restarts");
     }))
 }

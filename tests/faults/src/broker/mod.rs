@@ -10,10 +10,9 @@ mod unavailable;
 
 use crate::fault::{Fault, Times};
 
-/// Five of each, in the full form.
 const FIVE: Times = Times { short: 1, full: 5 };
 
-/// The rows.
+/// The faults of this module, in the order of the table.
 pub const FAULTS: &[Fault] = &[
     Fault::new(
         "broker-killed",
@@ -24,27 +23,27 @@ pub const FAULTS: &[Fault] = &[
     .inject(|target| killed::kill(&target.node)),
     Fault::new(
         "broker-restarted",
-        "the broker is stopped in good order and started again",
+        "the broker is stopped regularly and started again",
         FIVE,
         |harness| Box::pin(restarted::through(harness, |node| restarted::restart(node))),
     )
     .inject(|target| restarted::restart(&target.node)),
     Fault::new(
         "app-stopped",
-        "RabbitMQ is stopped within its node by `stop_app`, and started again",
+        "RabbitMQ is stopped with `stop_app` and started again, without a restart of the Erlang VM",
         FIVE,
         |harness| Box::pin(restarted::through(harness, |node| restarted::stop_app(node))),
     )
     .inject(|target| restarted::stop_app(&target.node)),
     Fault::new(
         "broker-away-at-start",
-        "a service starts while the broker is away, which comes later",
+        "a service starts while the broker is down, and the broker starts later",
         FIVE,
         |harness| Box::pin(unavailable::at_start(harness)),
     ),
     Fault::new(
         "broker-away-for-long",
-        "3,000 callers publish on while the broker is away",
+        "3,000 callers keep publishing while the broker is down",
         Times { short: 1, full: 1 },
         |harness| Box::pin(unavailable::for_long(harness)),
     )
@@ -52,52 +51,49 @@ pub const FAULTS: &[Fault] = &[
     .alone(),
     Fault::new(
         "memory-alarm",
-        "the broker is short of memory, and takes no publishes",
+        "a memory alarm blocks publishers",
         FIVE,
         |harness| Box::pin(alarm::alarmed(harness, alarm::MEMORY)),
     )
     .inject(|target| Box::pin(alarm::raise(target, alarm::MEMORY))),
-    Fault::new(
-        "disk-alarm",
-        "the broker is short of disk, and takes no publishes",
-        FIVE,
-        |harness| Box::pin(alarm::alarmed(harness, alarm::DISK)),
-    )
+    Fault::new("disk-alarm", "a disk alarm blocks publishers", FIVE, |harness| {
+        Box::pin(alarm::alarmed(harness, alarm::DISK))
+    })
     .inject(|target| Box::pin(alarm::raise(target, alarm::DISK))),
     Fault::new(
         "queue-full",
-        "a client's queue that is bound to the event, too, is full and refuses",
+        "a full queue of another service is bound to the event and refuses it",
         FIVE,
         |harness| Box::pin(queue_full::refusing(harness)),
     )
     .inject(|target| Box::pin(queue_full::refuse(target))),
     Fault::new(
         "retries-of-a-queue-that-is-deleted",
-        "a hundred retries wait for a queue that was deleted; another queue's retries come back in time",
+        "a hundred retries wait for a deleted queue; the retries of another queue return in time",
         Times { short: 1, full: 3 },
         |harness| Box::pin(retries::of_a_queue_that_is_gone(harness)),
     ),
     Fault::new(
         "retries-of-a-queue-that-is-full",
-        "a hundred retries wait for a queue that refuses them; another queue's retries come back in time",
+        "a hundred retries wait for a queue that refuses them; the retries of another queue return in time",
         Times { short: 1, full: 3 },
         |harness| Box::pin(retries::of_a_queue_that_is_full(harness)),
     ),
     Fault::new(
         "killed-between-delay-and-ack",
-        "the broker is killed when 1,000 retries wait in the delay queue and none is acknowledged",
+        "the broker is killed when 1,000 retries are in the delay queue and no delivery is acked",
         FIVE,
         |harness| Box::pin(before_ack::delay_and_ack(harness)),
     ),
     Fault::new(
         "killed-after-a-delay-was-declared",
-        "the broker is killed when 1,000 retries wait in a delay queue that was declared for the first of them",
+        "the broker is killed when 1,000 retries are in a delay queue that was just declared",
         FIVE,
         |harness| Box::pin(before_ack::fresh_delay(harness)),
     ),
     Fault::new(
         "killed-between-handler-and-ack",
-        "the broker is killed when a handler has finished 1,000 events and none is acknowledged",
+        "the broker is killed when a handler has finished 1,000 events and no delivery is acked",
         FIVE,
         |harness| Box::pin(before_ack::handler_and_ack(harness)),
     ),

@@ -1,4 +1,4 @@
-//! One of the queues that an event is bound to is full.
+//! One of the queues of an event is full.
 
 use std::collections::HashSet;
 
@@ -14,10 +14,10 @@ use crate::traffic::Load;
 use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
 use tidings_test_support::wait::until;
 
-/// How often an event reaches the queues that have room: at once, and after 0.2, 1 and 5 seconds.
+/// How often an event reaches the other queues: at once, and after 0.2, 1 and 5 seconds.
 const COPIES: usize = 4;
 
-/// Publishes while a client's queue refuses: publishers are told so, and the other queues get each event a few times.
+/// Publishes while the queue of another service refuses: publishers get errors, and the other queues get a few copies.
 pub(super) async fn refusing(harness: &Harness) -> Row {
     let node = harness.shared_node().await;
     let virtual_host = harness.virtual_host(&node).await;
@@ -25,7 +25,7 @@ pub(super) async fn refusing(harness: &Harness) -> Row {
     let traffic = Load::on(&virtual_host.url).publishers(0, 0).start(harness).await;
     fill(&client).await;
     let mut row = harness.row();
-    // It takes a few more than ten before it says that it is full.
+    // The queue accepts a few more than ten messages before it refuses.
     let mut taken = 1;
     while taken > 0 {
         taken = traffic.burst(20).await.iter().filter(|told| told.is_ok()).count();
@@ -35,7 +35,7 @@ pub(super) async fn refusing(harness: &Harness) -> Row {
         let refused = told.iter().filter(|told| is_refused(told)).count();
         row.check(refused == told.len(), || {
             format!(
-                "{refused} of {} publishers were told that a queue refused",
+                "{refused} of {} publishers got the error of a refusing queue",
                 told.len()
             )
         });
@@ -46,17 +46,17 @@ pub(super) async fn refusing(harness: &Harness) -> Row {
         .expect("the full queue is deleted");
     let told = traffic.burst(100).await;
     row.check(told.iter().all(Result::is_ok), || {
-        "not all is well without the full queue".to_owned()
+        "publishing fails without the full queue".to_owned()
     });
     let account = traffic.finish().await;
-    let seen = account.seen.as_ref().expect("a recorder");
+    let seen = account.seen.as_ref().expect("there is a recorder");
     let most = seen.values().map(Vec::len).max().unwrap_or_default();
     row.check(most <= COPIES, || {
-        format!("a queue that has room had {most} copies of an event")
+        format!("another queue received {most} copies of an event")
     });
     let one_id = |copies: &Vec<String>| copies.iter().collect::<HashSet<_>>().len() == 1;
     row.check(seen.values().all(one_id), || {
-        "copies of an event had several ids".to_owned()
+        "copies of an event had different ids".to_owned()
     });
     let missing = account
         .results
@@ -64,12 +64,12 @@ pub(super) async fn refusing(harness: &Harness) -> Row {
         .filter(|number| !seen.contains_key(number))
         .count();
     row.check(missing == 0, || {
-        format!("{missing} events never reached the queues that had room")
+        format!("{missing} events did not reach the other queues")
     });
     account.into_row(row)
 }
 
-/// Declares a queue that takes ten messages and refuses the next.
+/// Declares a queue that accepts ten messages and refuses the next.
 async fn fill(client: &ForeignClient) {
     let mut arguments = quorum_queue(&[]);
     arguments.insert("x-max-length".into(), AMQPValue::LongInt(10));
@@ -83,7 +83,7 @@ async fn fill(client: &ForeignClient) {
         .expect("a queue is bound");
 }
 
-/// A client's queue refuses until some publishers were told so; then it is deleted.
+/// The queue of another service refuses until some publishers got errors. Then it is deleted.
 pub(super) async fn refuse(target: &mut SoakTarget) {
     let client = target.client().await;
     let maybe = |target: &SoakTarget| {
@@ -94,7 +94,7 @@ pub(super) async fn refuse(target: &mut SoakTarget) {
     };
     let before = maybe(target);
     fill(&client).await;
-    until("publishers are told that a queue refuses", async || {
+    until("publishers get the error of a refusing queue", async || {
         maybe(target) >= before + 20
     })
     .await;

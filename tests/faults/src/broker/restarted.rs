@@ -1,4 +1,4 @@
-//! The broker stops in good order, and starts again.
+//! The broker stops regularly and restarts.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::row::Row;
 use crate::traffic::Load;
 use tidings_test_support::wait::blocking;
 
-/// Does a fault as often as the harness says to a node with the usual traffic on it, some events in between.
+/// Injects a fault into a node with the default traffic.
 pub(super) async fn through(harness: &Harness, inject: fn(&Arc<Node>) -> Run<'_, ()>) -> Row {
     let node = harness.shared_node().await;
     let virtual_host = harness.virtual_host(&node).await;
@@ -23,21 +23,21 @@ pub(super) async fn through(harness: &Harness, inject: fn(&Arc<Node>) -> Run<'_,
     traffic.finish().await.into_row(harness.row())
 }
 
-/// Stops the node as an operator would, and starts it again.
+/// Stops the node with SIGTERM and restarts it.
 pub(super) fn restart(node: &Arc<Node>) -> Run<'_, ()> {
     let node = Arc::clone(node);
     Box::pin(blocking(move || {
         node.stop().expect("the node stops");
-        node.start_again().expect("the node comes back");
+        node.start_again().expect("the node restarts");
     }))
 }
 
-/// Stops RabbitMQ within a node that goes on to run, and starts it again.
+/// Stops and starts RabbitMQ in a running Erlang VM.
 pub(super) fn stop_app(node: &Arc<Node>) -> Run<'_, ()> {
     let node = Arc::clone(node);
     Box::pin(blocking(move || {
         node.ctl(&["stop_app"]).expect("the app stops");
         node.ctl(&["start_app"]).expect("the app starts");
-        node.await_ready().expect("the node takes connections");
+        node.await_ready().expect("the node accepts connections");
     }))
 }

@@ -1,4 +1,4 @@
-//! Nodes of a cluster are lost, and come back.
+//! Nodes of a cluster fail and restart.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use crate::harness::Harness;
 use crate::row::Row;
 use crate::traffic::{Load, Traffic};
 
-/// How many events are confirmed with a node away, before it comes back.
+/// How many events are confirmed while a node is down.
 const MEANWHILE: usize = 200;
 
-/// How long clients of a node that is killed may take to have publishes confirmed by another.
+/// How long the clients of a killed node may take until another node confirms their publishes.
 const MOVED: Duration = Duration::from_secs(20);
 
-/// A cluster with the usual traffic on it, by way of its first node unless that is away. The recorder is a client of one
-/// node, the last, and waits where that is away.
+/// Starts the default traffic on a cluster. Clients prefer the first node. The recorder uses the last node only, and waits
+/// while that one is down.
 async fn start(harness: &Harness) -> (Members, Traffic) {
     let members = Members::of(harness).await;
     let traffic = Load::on(&members.url(0))
@@ -24,15 +24,15 @@ async fn start(harness: &Harness) -> (Members, Traffic) {
         .per_second(500)
         .start(harness)
         .await;
-    members.whole().await;
+    members.wait_until_online().await;
     (members, traffic)
 }
 
-/// Kills a node, waits until events pass without it, and brings it back.
+/// Kills a node, waits until events are confirmed without it, and restarts it.
 async fn kill(members: &Members, index: usize, traffic: &mut Traffic) {
     members.node(index, Node::kill).await;
     traffic.confirms(MEANWHILE).await;
-    members.bring_back(index).await;
+    members.restart(index).await;
 }
 
 pub(super) async fn leader(harness: &Harness) -> Row {
@@ -55,7 +55,7 @@ pub(super) async fn follower(harness: &Harness) -> Row {
     traffic.finish().await.into_row(harness.row())
 }
 
-pub(super) async fn each(harness: &Harness) -> Row {
+pub(super) async fn every_node(harness: &Harness) -> Row {
     let (members, mut traffic) = start(harness).await;
     for _ in 0..harness.times() {
         for index in 0..members.len() {
@@ -73,14 +73,14 @@ pub(super) async fn rolling(harness: &Harness) -> Row {
             traffic.confirms(MEANWHILE).await;
             let stop = |node: &Node| node.stop().expect("the node stops");
             members.node(index, stop).await;
-            members.bring_back(index).await;
+            members.restart(index).await;
         }
     }
     traffic.confirms(MEANWHILE).await;
     traffic.finish().await.into_row(harness.row())
 }
 
-/// Clients name the nodes in turn, and are connected to the first: it is killed and stays away until they have moved.
+/// The node of the clients is killed and stays down until they have moved to another one.
 pub(super) async fn pinned(harness: &Harness) -> Row {
     let mut all = Row {
         times: 0,
@@ -94,27 +94,27 @@ pub(super) async fn pinned(harness: &Harness) -> Row {
             .per_second(500)
             .start(harness)
             .await;
-        members.whole().await;
+        members.wait_until_online().await;
         traffic.confirms(MEANWHILE).await;
         members.node(first, Node::kill).await;
         let killed = Instant::now();
         traffic.confirms(MEANWHILE).await;
         let moved = killed.elapsed();
         traffic.flows(MEANWHILE).await;
-        members.bring_back(first).await;
+        members.restart(first).await;
         let mut row = Row {
             times: 1,
             ..harness.row()
         };
         row.check(moved < MOVED, || {
-            format!("clients of a node that was killed took {moved:?} to move on")
+            format!("the clients of a killed node took {moved:?} to move to another")
         });
         all.add(&traffic.finish().await.into_row(row));
     }
     all
 }
 
-/// Publishes a burst while the leader dies: for some hundred milliseconds the other nodes refuse, and it is tried again.
+/// Publishes while the leader is killed. The other nodes send nacks during the election, and the bus publishes again.
 pub(super) async fn election(harness: &Harness) -> Row {
     let mut all = Row {
         times: 0,
@@ -122,10 +122,10 @@ pub(super) async fn election(harness: &Harness) -> Row {
     };
     for _ in 0..harness.times() {
         let members = Members::of(harness).await;
-        // Declares the queues, so that one of them has a leader.
+        // This declares the queues, so that they have a leader.
         let before = Load::on(&members.url_of(0)).publishers(0, 0).unwitnessed();
         before.start(harness).await.finish().await;
-        members.whole().await;
+        members.wait_until_online().await;
         let leader = members.leader().await;
         let other = (leader + 1) % members.len();
         let traffic = Load::on(&members.url(other))
@@ -142,17 +142,17 @@ pub(super) async fn election(harness: &Harness) -> Row {
         };
         let (told, ()) = tokio::join!(publish, members.node(leader, Node::kill));
         let refused = told.iter().filter(|told| told.is_err()).count();
-        members.bring_back(leader).await;
+        members.restart(leader).await;
         let account = traffic.finish().await;
         let seen = account.seen.iter().flatten();
         let again = seen.filter(|(_, copies)| copies.len() > 1).count();
-        eprintln!("{again} events reached a queue more than once, {refused} publishers had an error");
+        eprintln!("{again} events were published again, {refused} publishers got an error");
         let mut row = account.into_row(Row {
             times: 1,
             ..harness.row()
         });
         row.check(refused == 0, || {
-            format!("{refused} publishers had an error in an election")
+            format!("{refused} publishers got an error during an election")
         });
         all.add(&row);
     }

@@ -1,4 +1,4 @@
-//! Who may enter, and who may not any more.
+//! Passwords, permissions and virtual hosts.
 
 use std::time::Duration;
 
@@ -18,18 +18,18 @@ use tidings_test_support::error_text;
 use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
 use tidings_test_support::wait::{until, within};
 
-/// All that there is.
+/// The permission pattern that matches everything.
 const ALL: &str = ".*";
 
-/// A user of one virtual host.
+/// A user with permissions in one virtual host.
 struct TestUser {
     vhost: Vhost<'static>,
     name: String,
 }
 
 impl TestUser {
-    /// A user who may do everything there.
-    async fn hire(harness: &Harness) -> Self {
+    /// Adds a user with all permissions.
+    async fn add(harness: &Harness) -> Self {
         let vhost = harness.vhost().await;
         let name = format!("user-{}", vhost.name());
         let hired = format!(
@@ -45,14 +45,14 @@ impl TestUser {
         node.url_of(&self.name, "secret", self.vhost.name())
     }
 
-    /// Lets it configure, write and read what these match, and closes its connections: the broker asks no more often.
-    async fn may(&self, patterns: [&str; 3]) {
+    /// Sets the permissions and closes the connections, since the broker checks permissions rarely.
+    async fn set_permissions(&self, patterns: [&str; 3]) {
         let permitted = permit(&self.name, self.vhost.name(), patterns);
         eval(self.vhost.node(), &[&permitted, CLOSE_ALL]).await;
     }
 
-    /// Changes its password, and closes its connections: the broker asks no more often.
-    async fn has_password(&self, password: &str) {
+    /// Sets the password and closes the connections, since the broker checks it at a connect only.
+    async fn set_password(&self, password: &str) {
         let name = &self.name;
         let changed = format!(
             "ok = rabbit_auth_backend_internal:change_password(<<\"{name}\">>, <<\"{password}\">>, <<\"tests\">>)"
@@ -61,7 +61,7 @@ impl TestUser {
     }
 }
 
-/// What lets a user configure, write and read what these match, in Erlang.
+/// Returns the Erlang code that sets permissions.
 fn permit(user: &str, vhost: &str, [configure, write, read]: [&str; 3]) -> String {
     format!(
         "ok = rabbit_auth_backend_internal:set_permissions(<<\"{user}\">>, <<\"{vhost}\">>, <<\"{configure}\">>, \
@@ -74,31 +74,31 @@ pub(super) async fn wrong_password(harness: &Harness) -> Row {
     let url = vhost.node().url_of("guest", "secret", vhost.name());
     for _ in 0..harness.times() {
         let began = Instant::now();
-        let refused = within("an answer", Bus::connect(&url)).await;
-        let told = refused.map_or_else(|error| error_text(&error), |_| "Ok".to_owned());
+        let refused = within("the result of connecting", Bus::connect(&url)).await;
+        let error = refused.map_or_else(|error| error_text(&error), |_| "Ok".to_owned());
         let words = ["ACCESS_REFUSED", "check the password of user `guest`"];
         row.check(
-            words.iter().all(|word| told.contains(word)) && !told.contains("secret"),
-            || format!("it is told {told}"),
+            words.iter().all(|word| error.contains(word)) && !error.contains("secret"),
+            || format!("the error is {error}"),
         );
         let took = began.elapsed();
         row.check(took < Duration::from_secs(5), || {
-            format!("it is told after {took:.1?}")
+            format!("the error came after {took:.1?}")
         });
     }
     row
 }
 
 pub(super) async fn password_changed(harness: &Harness) -> Row {
-    let user = TestUser::hire(harness).await;
+    let user = TestUser::add(harness).await;
     let load = load(harness, &user.url()).direct(&user.vhost.url());
     let (mut traffic, mut row) = (load.start(harness).await, harness.row());
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
-        user.has_password("changed").await;
+        user.set_password("changed").await;
         let words = ["ACCESS_REFUSED", "check the password of user `user-"];
         health_reports(&traffic, &mut row, &words).await;
-        user.has_password("secret").await;
+        user.set_password("secret").await;
         recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
     }
     traffic.finish().await.into_row(row)
@@ -134,42 +134,42 @@ pub(super) async fn vhost_deleted(harness: &Harness) -> Row {
 }
 
 pub(super) async fn exchange_forbidden(harness: &Harness) -> Row {
-    let user = TestUser::hire(harness).await;
+    let user = TestUser::add(harness).await;
     let load = load(harness, &user.url())
         .direct(&user.vhost.url())
         .settings(|builder| builder.publish_timeout(Duration::from_secs(3)));
     let (mut traffic, mut row) = (load.start(harness).await, harness.row());
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
-        user.may([ALL, "^faults[.].*$", ALL]).await;
+        user.set_permissions([ALL, "^faults[.].*$", ALL]).await;
         let words = [
             "ACCESS_REFUSED",
             "grant its user the `write` permission on exchange `domain_events`",
         ];
-        until("a publisher is told what it lacks", async || {
-            let told = publish(&traffic, 0).await;
-            words.iter().all(|word| told.contains(word))
+        until("a publisher gets the error", async || {
+            let error = publish(&traffic, 0).await;
+            words.iter().all(|word| error.contains(word))
         })
         .await;
-        user.may([ALL; 3]).await;
+        user.set_permissions([ALL; 3]).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.finish().await.into_row(row)
 }
 
 pub(super) async fn queue_forbidden(harness: &Harness) -> Row {
-    let user = TestUser::hire(harness).await;
+    let user = TestUser::add(harness).await;
     let load = load(harness, &user.url()).direct(&user.vhost.url());
     let (mut traffic, mut row) = (load.start(harness).await, harness.row());
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
-        user.may([ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
+        user.set_permissions([ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
         let words = [
             "ACCESS_REFUSED",
             "grant its user the `read` permission on queue `faults.plain`",
         ];
         health_reports(&traffic, &mut row, &words).await;
-        // The others are none the worse.
+        // The other handlers are not affected.
         recovers(
             &mut traffic,
             &mut row,
@@ -177,13 +177,13 @@ pub(super) async fn queue_forbidden(harness: &Harness) -> Row {
             &["faltering", "ordered"],
         )
         .await;
-        user.may([ALL; 3]).await;
+        user.set_permissions([ALL; 3]).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.finish().await.into_row(row)
 }
 
-/// Changes the password of a soak's user, and after a while back.
+/// Changes the password of the soak user and restores it later.
 pub(super) async fn change_password(target: &mut SoakTarget) {
     let to = |password: &str| {
         format!(
@@ -195,7 +195,7 @@ pub(super) async fn change_password(target: &mut SoakTarget) {
     target.eval(&[&to(PASSWORD), CLOSE_ALL]).await;
 }
 
-/// Deletes the virtual host of a soak with all that is in it, and makes it again.
+/// Deletes the virtual host of a soak with its contents and creates it again.
 pub(super) async fn delete_vhost(target: &mut SoakTarget) {
     target.keep_dead_letters().await;
     let (name, window) = (
@@ -213,25 +213,25 @@ pub(super) async fn delete_vhost(target: &mut SoakTarget) {
     target.close(window);
 }
 
-/// Takes from a soak's user what it needs to publish, until a publisher is told so.
+/// Removes the write permission of the soak user until a publisher gets the error.
 pub(super) async fn forbid_exchange(target: &mut SoakTarget) {
-    may(target, [ALL, "^faults[.].*$", ALL]).await;
-    until("a publisher is told what it lacks", async || {
+    set_permissions(target, [ALL, "^faults[.].*$", ALL]).await;
+    until("a publisher gets the error", async || {
         publish(&target.traffic, 0).await.contains("ACCESS_REFUSED")
     })
     .await;
-    may(target, [ALL; 3]).await;
+    set_permissions(target, [ALL; 3]).await;
 }
 
-/// Takes from a soak's user what it needs to take from a queue, until health says so.
+/// Removes the read permission of the soak user until the health reports it.
 pub(super) async fn forbid_queue(target: &mut SoakTarget) {
-    may(target, [ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
+    set_permissions(target, [ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
     health_reports(&target.traffic, &mut target.row, &["ACCESS_REFUSED"]).await;
-    may(target, [ALL; 3]).await;
+    set_permissions(target, [ALL; 3]).await;
 }
 
-/// Lets a soak's user configure, write and read what these match, and closes its connections.
-async fn may(target: &SoakTarget, patterns: [&str; 3]) {
+/// Sets the permissions of the soak user and closes its connections.
+async fn set_permissions(target: &SoakTarget, patterns: [&str; 3]) {
     let permitted = permit(USER, &target.virtual_host.vhost, patterns);
     target.eval(&[&permitted, CLOSE_ALL]).await;
 }

@@ -1,7 +1,7 @@
-//! Deliveries that are held longer than the broker lets a consumer hold them.
+//! Deliveries that stay unacked longer than the consumer timeout of the broker.
 //!
-//! Up to 4.2 the broker then closes the channel, which counts as a failed delivery of all that it had handed out; 4.3
-//! cancels the consumer and counts nothing. Either way the queue is subscribed again, and what was held comes again.
+//! Up to 4.2 the broker closes the channel, which counts as a failed delivery of everything unacked. 4.3 cancels the
+//! consumer and counts nothing. In both cases the queue is consumed again and the events are redelivered.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,37 +19,40 @@ use crate::row::Row;
 use crate::traffic::Load;
 use tidings_test_support::wait::{blocking, until};
 
-/// How long the broker lets a consumer hold a delivery.
+/// The consumer timeout.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// What is held, and how often it came.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
-struct Hand {
+struct HolderState {
     handler_log: HandlerLog,
-    came: Arc<watch::Sender<HashMap<u64, u32>>>,
+    deliveries: Arc<watch::Sender<HashMap<u64, u32>>>,
 }
 
-/// Holds one event of five hundred until the broker has handed it out again.
+/// Keeps every 500th event until the broker has redelivered it.
 #[event_handler("fault.noted", timeout = "2m")]
-async fn holding(event: Event<Noted>, State(hand): State<Hand>) {
+async fn holding(event: Event<Noted>, State(holder_state): State<HolderState>) {
     let number = event.number;
     if number.is_multiple_of(500) {
-        hand.came
-            .send_modify(|came| *came.entry(number).or_default() += 1);
-        let mut came = hand.came.subscribe();
-        // The sender is in the hand.
-        let _ = came
-            .wait_for(|came| came.get(&number).is_some_and(|times| *times > 1))
+        holder_state
+            .deliveries
+            .send_modify(|deliveries| *deliveries.entry(number).or_default() += 1);
+        let mut deliveries = holder_state.deliveries.subscribe();
+        // The sender is in the state, so this cannot fail.
+        let _ = deliveries
+            .wait_for(|deliveries| deliveries.get(&number).is_some_and(|times| *times > 1))
             .await;
     }
-    hand.handler_log
+    holder_state
+        .handler_log
         .record("holding", number, event.id(), &event.aggregate);
 }
 
-/// Finishes every event at once.
+/// Finishes every event.
 #[event_handler("fault.noted")]
-async fn other(event: Event<Noted>, State(hand): State<Hand>) {
-    hand.handler_log
+async fn other(event: Event<Noted>, State(holder_state): State<HolderState>) {
+    holder_state
+        .handler_log
         .record("other", event.number, event.id(), &event.aggregate);
 }
 
@@ -58,11 +61,11 @@ pub(super) async fn exceeded(harness: &Harness) -> Row {
         .setup()
         .conf(&format!("consumer_timeout = {}", LIMIT.as_millis()));
     let node = harness.node_of(setup).await;
-    // It looks once a minute, or every five seconds, where nothing is said.
+    // By default the broker checks the timeout every minute or every five seconds.
     let at = Arc::clone(&node);
     blocking(move || {
         let often = "[application:set_env(rabbit, Key, 1000) || Key <- [channel_tick_interval, quorum_tick_interval]].";
-        at.ctl(&["eval", often]).expect("the broker looks more often");
+        at.ctl(&["eval", often]).expect("the interval is set");
     })
     .await;
     let handlers = ["holding", "other"];
@@ -70,12 +73,12 @@ pub(super) async fn exceeded(harness: &Harness) -> Row {
         .per_second(harness.pick(300, 1_000))
         .handled_by("holders", &handlers);
     let bus = load.bus().await;
-    let hand = Hand {
+    let holder_state = HolderState {
         handler_log: HandlerLog::open(&harness.folder().join(FIRST_NOTEBOOK)),
-        came: Arc::new(watch::Sender::default()),
+        deliveries: Arc::new(watch::Sender::default()),
     };
     let app = App::new("holders")
-        .state(hand.clone())
+        .state(holder_state.clone())
         .handlers(handlers![holding, other])
         .start(&bus)
         .await
@@ -83,13 +86,13 @@ pub(super) async fn exceeded(harness: &Harness) -> Row {
     let (mut traffic, mut row) = (load.start(harness).await, harness.row());
     for time in 0..harness.times() {
         let mut reader = traffic.handler_log().reader();
-        let held = 500 * u64::from(time);
-        // Twice: by the one that held it, and by the one that had it when it was taken away.
-        until("what was held is finished by another, too", async || {
+        let kept = 500 * u64::from(time);
+        // Twice: by the attempt that kept it, and by the attempt after the redelivery.
+        until("the kept event is finished twice", async || {
             let entries = reader.entries();
-            let came =
-                |entry: &&crate::handler_log::LogEntry| entry.handler == "holding" && entry.number == held;
-            entries.iter().filter(came).count() >= 2
+            let deliveries =
+                |entry: &&crate::handler_log::LogEntry| entry.handler == "holding" && entry.number == kept;
+            entries.iter().filter(deliveries).count() >= 2
         })
         .await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), &handlers).await;

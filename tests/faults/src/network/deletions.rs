@@ -1,4 +1,4 @@
-//! What an operator deletes with events in it.
+//! An operator deletes queues and exchanges with events in them.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub(super) async fn queue(harness: &Harness) -> Row {
     let load = Load::on(&vhost.url())
         .per_second(harness.pick(400, 2_000))
         .patience(PATIENCE)
-        // Retries of the time, back before their queue is.
+        // Retries may return before their queue exists again.
         .with_orphans();
     let (mut traffic, mut row, mut deleted) = (
         load.in_any_order().start(harness).await,
@@ -55,12 +55,12 @@ pub(super) async fn queue(harness: &Harness) -> Row {
             let queue = format!("faults.{handler}");
             traffic.flows(harness.pick(300, 3_000)).await;
             let window = DeletionWindow::open(&mut traffic, &[handler]);
-            client.delete_queue(&queue).await.expect("an operator may delete");
-            until("someone takes from it again", async || {
+            client.delete_queue(&queue).await.expect("the deletion succeeds");
+            until("the queue is consumed again", async || {
                 consumers(&client, &queue).await > 0
             })
             .await;
-            // It was bound before anyone took from it, so from here on nothing is excused.
+            // The queue is bound before it is consumed, so events are lost from here on if they are missing.
             window.close(&traffic, &mut deleted);
             recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
         }
@@ -80,8 +80,8 @@ pub(super) async fn delay_queue(harness: &Harness) -> Row {
         traffic.flows(harness.pick(500, 3_000)).await;
         let queue = delays::queue("faltering", FIRST_RUNG);
         let window = DeletionWindow::open(&mut traffic, &["faltering"]);
-        client.delete_queue(&queue).await.expect("an operator may delete");
-        // Retries alone come by here, so what is published from now on waits for the queue and is not excused.
+        client.delete_queue(&queue).await.expect("the deletion succeeds");
+        // Only retries use this queue. Later retries wait until it exists, so they must not be missing.
         window.close(&traffic, &mut deleted);
         until("a retry declares it again", async || {
             client.depth(&queue).await.is_some()
@@ -106,9 +106,9 @@ pub(super) async fn domain_exchange(harness: &Harness) -> Row {
         client
             .delete_exchange("domain_events")
             .await
-            .expect("an operator may delete");
+            .expect("the deletion succeeds");
         recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
-        // Its own binding went, too.
+        // The binding of the recorder was deleted too.
         until("the recorder is bound again", async || {
             client.bind(recorder::QUEUE, "#", quorum_queue(&[])).await.is_ok()
         })
@@ -118,28 +118,28 @@ pub(super) async fn domain_exchange(harness: &Harness) -> Row {
     deleted.into_row(traffic.finish().await, row)
 }
 
-/// Deletes the queue of one of a soak's handlers.
+/// Deletes the queue of a handler of a soak.
 pub(super) async fn delete_queue(target: &mut SoakTarget) {
     let handler = target.one_of(service::HANDLERS);
     let (queue, client) = (format!("faults.{handler}"), target.client().await);
     let window = target.window(&[handler]);
-    client.delete_queue(&queue).await.expect("an operator may delete");
-    until("someone takes from it again", async || {
+    client.delete_queue(&queue).await.expect("the deletion succeeds");
+    until("the queue is consumed again", async || {
         consumers(&client, &queue).await > 0
     })
     .await;
     target.close(window);
     target.recovers().await;
-    // Retries that were back before their queue was.
+    // Retries may have returned before their queue existed again.
     target.keep_orphans().await;
 }
 
-/// Deletes the queue of a soak's retries.
+/// Deletes a delay queue of a soak.
 pub(super) async fn delete_delay_queue(target: &mut SoakTarget) {
     let client = target.client().await;
     let queue = delays::queue("faltering", FIRST_RUNG);
     let window = target.window(&["faltering"]);
-    client.delete_queue(&queue).await.expect("an operator may delete");
+    client.delete_queue(&queue).await.expect("the deletion succeeds");
     target.close(window);
     until("a retry declares it again", async || {
         client.depth(&queue).await.is_some()
@@ -147,13 +147,13 @@ pub(super) async fn delete_delay_queue(target: &mut SoakTarget) {
     .await;
 }
 
-/// Deletes the exchange of all events.
+/// Deletes the event exchange of a soak.
 pub(super) async fn delete_domain_exchange(target: &mut SoakTarget) {
     let (client, window) = (target.client().await, target.window(service::HANDLERS));
     client
         .delete_exchange("domain_events")
         .await
-        .expect("an operator may delete");
+        .expect("the deletion succeeds");
     target.recovers().await;
     target.bind_witness().await;
     target.close(window);

@@ -1,4 +1,4 @@
-//! TLS: which brokers are trusted, and what is said where they are not.
+//! TLS: which brokers are trusted, and the errors for the others.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::traffic::Load;
 use tidings_test_support::error_text;
 use tidings_test_support::wait::{blocking, within};
 
-/// Time to try again and again, were it of any use.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// A connect timeout with time for several attempts. A permanent error must come earlier.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A node that shows a certificate, and takes those of clients for who connects.
+/// Starts a node with TLS that authenticates clients by their certificate.
 async fn node(harness: &Harness, authority: &Authority) -> Arc<Node> {
     let shown = authority.sign("server", &server());
     let setup = harness
@@ -41,12 +41,12 @@ async fn ctl(node: &Arc<Node>, args: &[&str]) {
     );
     blocking(move || {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        node.ctl(&args).expect("rabbitmqctl does it");
+        node.ctl(&args).expect("rabbitmqctl succeeds");
     })
     .await;
 }
 
-/// Trusts an authority, and shows a certificate.
+/// Settings that trust an authority and present a certificate.
 fn by(ca: &Path, shown: &Signed) -> impl Fn(BusBuilder) -> BusBuilder + Send + Sync + 'static {
     let (ca, shown) = (ca.to_owned(), shown.clone());
     move |builder| {
@@ -74,23 +74,23 @@ pub(super) async fn trusted(harness: &Harness) -> Row {
     traffic.finish().await.into_row(row)
 }
 
-/// Who connects, where to, and the words of the answer.
+/// A connection attempt and the expected error.
 struct Case<'a> {
     what: &'a str,
     settings: BusBuilder,
     url: String,
-    told: &'a [&'a str],
-    /// How long it may try: far longer than it does, where the answer says that there is no use in it.
-    patience: Duration,
+    expected: &'a [&'a str],
+    /// The connect timeout.
+    timeout: Duration,
 }
 
-fn case<'a>(what: &'a str, settings: BusBuilder, url: String, told: &'a [&'a str]) -> Case<'a> {
+fn case<'a>(what: &'a str, settings: BusBuilder, url: String, expected: &'a [&'a str]) -> Case<'a> {
     Case {
         what,
         settings,
         url,
-        told,
-        patience: PATIENCE,
+        expected,
+        timeout: TIMEOUT,
     }
 }
 
@@ -98,13 +98,13 @@ fn with(ca: &Path, shown: &Signed) -> BusBuilder {
     by(ca, shown)(Bus::builder())
 }
 
-/// What a client sees of a broker that is not what it should be.
+/// Brokers that a client must not trust.
 fn of_brokers(authority: &Authority, tls: u16, plain: u16) -> Vec<Case<'static>> {
-    let (ca, orders, strangers) = (authority.ca(), authority.sign_client("orders"), Authority::new());
-    // Read when they are used: what is deleted with the strangers is written here.
+    let (ca, orders, other_authority) = (authority.ca(), authority.sign_client("orders"), Authority::new());
+    // The folder of the other authority is deleted when it is dropped, so its certificate is copied.
     let unknown = authority.file(
-        "strangers.pem",
-        &std::fs::read_to_string(strangers.ca()).expect("a certificate"),
+        "other_authority.pem",
+        &std::fs::read_to_string(other_authority.ca()).expect("a certificate"),
     );
     vec![
         case(
@@ -134,10 +134,10 @@ fn of_brokers(authority: &Authority, tls: u16, plain: u16) -> Vec<Case<'static>>
     ]
 }
 
-/// What a broker says of a client that is not whom it takes.
+/// Clients that the broker rejects.
 fn of_clients(authority: &Authority, tls: u16) -> Vec<Case<'static>> {
-    let (ca, nobody, strangers) = (authority.ca(), authority.sign_client("nobody"), Authority::new());
-    let foreign = strangers.sign_client("orders");
+    let (ca, nobody, other_authority) = (authority.ca(), authority.sign_client("nobody"), Authority::new());
+    let foreign = other_authority.sign_client("orders");
     let read = |path: &Path| std::fs::read_to_string(path).expect("a certificate or a key");
     let foreign = Signed {
         certificate: authority.file("foreign.pem", &read(&foreign.certificate)),
@@ -167,7 +167,7 @@ fn of_clients(authority: &Authority, tls: u16) -> Vec<Case<'static>> {
             &["TLS failed", "UnknownCA"],
         ),
         case(
-            "a client whom the broker does not know",
+            "a client that the broker does not know",
             with(&ca, &nobody),
             url(),
             &["ACCESS_REFUSED", "client certificate"],
@@ -192,8 +192,8 @@ pub(super) async fn refused(harness: &Harness) -> Row {
     )
     .await;
     let not_offered = Case {
-        // The broker hangs up without a word, as one does that goes down.
-        patience: Duration::from_secs(5),
+        // The broker closes the connection without an error, like one that stops.
+        timeout: Duration::from_secs(5),
         ..case(
             "EXTERNAL where it is not offered",
             settings(),
@@ -215,7 +215,7 @@ pub(super) async fn refused(harness: &Harness) -> Row {
     row
 }
 
-/// What a broker showed some years ago.
+/// A certificate that has expired.
 fn old() -> CertificateParams {
     let mut old = server();
     (old.not_before, old.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
@@ -224,17 +224,17 @@ fn old() -> CertificateParams {
 
 async fn check_refused(row: &mut Row, case: Case<'_>) {
     let began = Instant::now();
-    let connecting = case.settings.connect_timeout(case.patience).connect(&case.url);
-    let told = match within(case.what, connecting).await {
+    let connecting = case.settings.connect_timeout(case.timeout).connect(&case.url);
+    let error = match within(case.what, connecting).await {
         Ok(_) => "Ok".to_owned(),
         Err(error) => error_text(&error),
     };
     let took = began.elapsed();
-    row.check(case.told.iter().all(|word| told.contains(word)), || {
-        format!("{} is told {told}", case.what)
+    row.check(case.expected.iter().all(|word| error.contains(word)), || {
+        format!("{} got: {error}", case.what)
     });
-    // The broker itself waits some seconds before it refuses a user.
+    // The broker waits some seconds before it refuses a user.
     row.check(took < Duration::from_secs(15), || {
-        format!("{} is told after {took:.1?}", case.what)
+        format!("{} got its error after {took:.1?}", case.what)
     });
 }

@@ -1,4 +1,4 @@
-//! Bodies that end the process of whoever handles them, among neighbours that do not.
+//! Events that abort the process of their handler, among events that do not.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,22 +11,22 @@ use crate::harness::Harness;
 use crate::row::Row;
 use tidings_test_support::wait::POLL_INTERVAL;
 
-/// How many deliveries a window has.
+/// The number of events, which is the size of the prefetch window.
 const WINDOW: usize = 256;
 
-/// Instances take what `killers` end them with, and are started again each time, until all is completed.
-pub(super) async fn ended(harness: &Harness, killers: usize, instances: usize) -> Row {
+/// Instances receive `crashing_events` events that abort them, and are restarted until every event is done.
+pub(super) async fn run(harness: &Harness, crashing_events: usize, instances: usize) -> Row {
     let vhost = harness.vhost().await;
     let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Plain, &["plain"]).await;
-    // As long as they are: instances that let go of suspects have taken care before those come back.
+    // Real retry delays: instances set suspects aside and handle their neighbours before the suspects return.
     publisher.config.speed_up = 1;
-    // Its queue is there before anyone asks.
+    // Declares the queue before the events are published.
     let first = Instance::start_on(&publisher.config, &publisher.client, &["plain"], 0).await;
     first.terminate().await;
-    first.end().await;
+    first.wait_for_exit().await;
     let mut tasks = vec![Task::Wait(20); WINDOW];
-    for killer in 0..killers {
-        tasks[WINDOW * (2 * killer + 1) / (2 * killers)] = Task::Abort;
+    for crashing_event in 0..crashing_events {
+        tasks[WINDOW * (2 * crashing_event + 1) / (2 * crashing_events)] = Task::Abort;
     }
     publisher.publish_tasks(&tasks).await;
 
@@ -34,21 +34,21 @@ pub(super) async fn ended(harness: &Harness, killers: usize, instances: usize) -
     let mut running: Vec<Instance> = (0..instances)
         .map(|_| Instance::start(&publisher.config))
         .collect();
-    let mut deaths = 0;
+    let mut restarts = 0;
     while !publisher.is_complete().await && started.elapsed() < Duration::from_mins(2) {
         for instance in &mut running {
-            if instance.ended().is_some() {
-                deaths += 1;
+            if instance.exit_status().is_some() {
+                restarts += 1;
                 *instance = Instance::start(&publisher.config);
             }
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
-    println!("{deaths} deaths in {:.1?}", started.elapsed());
+    println!("{restarts} restarts in {:.1?}", started.elapsed());
     for mut instance in running {
         instance.kill().await;
     }
-    // One that was being set aside when its process ended may be there twice.
+    // An event that was set aside when its process run may be there twice.
     let letters: BTreeSet<u64> = publisher
         .dead("plain")
         .await
@@ -56,9 +56,9 @@ pub(super) async fn ended(harness: &Harness, killers: usize, instances: usize) -
         .map(|one| one.number)
         .collect();
     let mut row = publisher.row(harness).await;
-    row.check(letters.len() == killers, || {
+    row.check(letters.len() == crashing_events, || {
         format!(
-            "{} events are dead letters, of {killers} that end a process",
+            "{} events are dead letters, of {crashing_events} that abort the process",
             letters.len()
         )
     });

@@ -1,4 +1,4 @@
-//! Services that are replaced by others while events come.
+//! Services are replaced while events arrive.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) async fn deployed(harness: &Harness) -> Row {
 
 async fn once(harness: &Harness, url: &str) -> Row {
     let mut publisher = TaskPublisher::of(harness, url, HandlerSet::Old, &["deployed"]).await;
-    // The rungs as they are: what only the new instances know is to wait for them.
+    // Real retry delays: events that only the new instances know must wait for them.
     publisher.config.speed_up = 1;
     let config = publisher.config.clone();
     let next = ServiceConfig {
@@ -40,8 +40,8 @@ async fn once(harness: &Harness, url: &str) -> Row {
     publish(&mut publisher, many, |number| old::Deployed { number }).await;
 
     let third = Instance::start_on(&next, &publisher.client, &["deployed"], 2).await;
-    until("the new handler's queue is there", async || {
-        publisher.client.consumers("asked.added").await == Some(1)
+    until("the new handler consumes its queue", async || {
+        publisher.client.consumers("tasks.added").await == Some(1)
     })
     .await;
     let from = publish(&mut publisher, many, |number| old::Deployed { number }).await;
@@ -52,34 +52,36 @@ async fn once(harness: &Harness, url: &str) -> Row {
     .await;
     let to = publish(&mut publisher, many, |number| new::Withdrawn { number }).await + many as u64;
     first.terminate().await;
-    first.end().await;
+    first.wait_for_exit().await;
     let fourth = Instance::start_on(&next, &publisher.client, &["deployed"], 2).await;
     second.terminate().await;
-    second.end().await;
+    second.wait_for_exit().await;
 
     let completed = publisher.completed(Duration::from_mins(1)).await;
     let added = usize::try_from(to - from).unwrap_or(usize::MAX);
-    until("the new handler has its events", async || {
+    until("the new handler has finished its events", async || {
         publisher.finished("added") >= added
     })
     .await;
     for service in [third, fourth] {
         service.terminate().await;
-        service.end().await;
+        service.wait_for_exit().await;
     }
     let mut row = publisher.row(harness).await;
-    row.check(completed, || "some events came to no end".to_owned());
+    row.check(completed, || {
+        "some events were neither handled nor dead-lettered".to_owned()
+    });
     row.check(row.dead_lettered == 0, || "events were dead-lettered".to_owned());
     row
 }
 
-/// Publishes events of one version; gives the number of the first.
+/// Publishes events of one version. Returns the number of the first.
 async fn publish<T: tidings::Payload>(
     publisher: &mut TaskPublisher,
     many: usize,
     event: impl Fn(u64) -> T,
 ) -> u64 {
-    let numbers: Vec<u64> = (0..many).map(|_| publisher.open(Task::Note)).collect();
+    let numbers: Vec<u64> = (0..many).map(|_| publisher.new_event(Task::Note)).collect();
     let events: Vec<T> = numbers.iter().map(|&number| event(number)).collect();
     publisher.publish_as(&numbers, &events).await;
     numbers.first().copied().unwrap_or_default()
@@ -93,35 +95,37 @@ pub(super) async fn ordered(harness: &Harness) -> Row {
     for _ in 0..6 {
         instances.push(Instance::start_on(&publisher.config, &publisher.client, &["ordered"], 0).await);
     }
-    // What they need is down: the first of each line waits in its place, and the others behind it.
-    publisher.depend(true);
+    // The dependency is down: the first event of each aggregate is retried in place, and the others wait behind it.
+    publisher.set_dependency_down(true);
     for line in ["a", "b", "c"] {
         publisher
             .publish_tasks_of_aggregate(line, &[Task::FailWhileDown; 4])
             .await;
     }
     for _ in 0..harness.times() {
-        // The one that was active goes first each time, with all that it holds.
+        // The active instance stops first each time, with all its deliveries.
         for instance in std::mem::take(&mut instances) {
-            until("the queue is in someone's hands", async || {
-                publisher.client.depth("asked.ordered").await == Some(0)
+            until("an instance has received all events", async || {
+                publisher.client.depth("tasks.ordered").await == Some(0)
             })
             .await;
             instance.terminate().await;
-            instance.end().await;
+            instance.wait_for_exit().await;
             instances.push(Instance::start_on(&publisher.config, &publisher.client, &["ordered"], 0).await);
         }
     }
-    publisher.depend(false);
+    publisher.set_dependency_down(false);
     let completed = publisher.completed(Duration::from_mins(1)).await;
     for instance in instances {
         instance.terminate().await;
-        instance.end().await;
+        instance.wait_for_exit().await;
     }
     let disorder = disorder(publisher.entries(), "ordered");
     let mut row = publisher.row(harness).await;
     row.failed.extend(disorder);
-    row.check(completed, || "some events came to no end".to_owned());
+    row.check(completed, || {
+        "some events were neither handled nor dead-lettered".to_owned()
+    });
     row.check(row.dead_lettered == 0, || "events were dead-lettered".to_owned());
     row
 }

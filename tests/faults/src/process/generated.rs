@@ -1,5 +1,5 @@
-//! Messages as no service of ours would write them, each with the end that it is to come to. Nothing of the runtime
-//! decides that end: what makes a message knows what it made.
+//! Generates messages with their expected outcome. The generator knows whether it made an event; it does not ask the
+//! runtime.
 
 use fastrand::Rng;
 use lapin::BasicProperties;
@@ -7,23 +7,23 @@ use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable};
 
 use super::task::Task;
 
-/// The largest body that is read.
+/// The largest body that the runtime reads.
 const LIMIT: usize = 1024 * 1024;
 
-/// A message to publish under the key `fault.asked`.
+/// A message for the routing key `fault.task_requested`.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// What it is: [`Task::Note`] for an event that is handled, [`Task::Nonsense`] for what is none.
+    /// [`Task::Note`] for a valid event, [`Task::Nonsense`] for a malformed one.
     pub(super) task: Task,
     pub(super) properties: BasicProperties,
     pub(super) body: Vec<u8>,
 }
 
-/// Message `number` of a run.
+/// Generates the message with this number.
 pub(super) fn message(number: u64, random: &mut Rng) -> Message {
     let (task, body) = match random.u8(..20) {
-        0..7 => (Task::Note, good(number)),
-        kind => (Task::Nonsense, bad(kind, number, random)),
+        0..7 => (Task::Note, valid_body(number)),
+        kind => (Task::Nonsense, malformed_body(kind, number, random)),
     };
     let mut headers = FieldTable::default();
     let mut properties = BasicProperties::default()
@@ -59,36 +59,37 @@ pub(super) fn message(number: u64, random: &mut Rng) -> Message {
     }
 }
 
-/// The id of a message, in its properties whatever its body is.
+/// The id in the properties of a message.
 pub(super) fn id(number: u64) -> String {
-    format!("nonsense-{number}")
+    format!("generated-{number}")
 }
 
-/// The number of a message of this id.
+/// The number of the message with this id.
 pub(super) fn number_of(id: &str) -> Option<u64> {
-    id.strip_prefix("nonsense-")?.parse().ok()
+    id.strip_prefix("generated-")?.parse().ok()
 }
 
-fn good(number: u64) -> Vec<u8> {
+fn valid_body(number: u64) -> Vec<u8> {
     envelope(&format!(r#"{{"number":{number},"aggregate":"a","task":"Note"}}"#))
 }
 
 fn envelope(data: &str) -> Vec<u8> {
-    format!(r#"{{"type":"fault.asked","version":1,"data":{data},"unknown":[1,{{"a":null}}]}}"#).into_bytes()
+    format!(r#"{{"type":"fault.task_requested","version":1,"data":{data},"unknown":[1,{{"a":null}}]}}"#)
+        .into_bytes()
 }
 
-/// What is no event of ours, in the ways in which that can be.
-fn bad(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
+/// Generates the body of a malformed message.
+fn malformed_body(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
     match kind {
-        // No JSON starts with such a byte.
+        // Random bytes. No JSON starts with the first one.
         7 => {
             let mut bytes: Vec<u8> = (0..random.usize(..400)).map(|_| random.u8(..)).collect();
             bytes.insert(0, random.u8(0x80..));
             bytes
         }
-        // Cut anywhere, an object is none.
+        // A truncated object.
         8 | 9 => {
-            let mut body = good(number);
+            let mut body = valid_body(number);
             body.truncate(random.usize(1..body.len()));
             body
         }
@@ -100,7 +101,7 @@ fn bad(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
         13 => envelope(&format!(
             r#"{{"number":{number},"aggregate":"a","task":{{"Dance":1}}}}"#
         )),
-        // Deeper than anyone means it, up to where a careless reader runs out of stack.
+        // Deep nesting, up to a depth that would overflow the stack of a recursive parser.
         14 => {
             let depth = [129, 1_000, 100_000][random.usize(..3)];
             let line = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -120,7 +121,7 @@ fn bad(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
             envelope(&format!(r#"{{"number":{huge},"aggregate":"a","task":"Note"}}"#))
         }
         16 => {
-            let mut body = good(number);
+            let mut body = valid_body(number);
             let at = body.iter().position(|&byte| byte == b'a').unwrap_or(0);
             body.splice(at..=at, [0xC3, 0x28]);
             body
@@ -141,7 +142,7 @@ fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 
-/// A table with a target of every type, and a table like it within.
+/// A table with a value of every type, with tables inside.
 fn every_type(random: &mut Rng, depth: u8) -> FieldTable {
     let mut table = FieldTable::default();
     let decimal = DecimalValue {
@@ -178,7 +179,7 @@ fn every_type(random: &mut Rng, depth: u8) -> FieldTable {
     table
 }
 
-/// About 64 kB of headers.
+/// Adds about 64 kB of headers.
 fn fill(table: &mut FieldTable, random: &mut Rng) {
     for at in 0..64 {
         let value: String = std::iter::repeat_with(|| random.alphanumeric())
@@ -188,7 +189,7 @@ fn fill(table: &mut FieldTable, random: &mut Rng) {
     }
 }
 
-/// Headers that only the runtime and the broker are believed.
+/// Adds headers that only the runtime and the broker may set.
 fn forge(table: &mut FieldTable) {
     for name in ["tidings-attempt", "tidings-attempts", "x-delivery-count"] {
         table.insert(name.into(), AMQPValue::LongInt(99));
@@ -211,10 +212,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_made_as_nonsense_is_no_event_and_what_is_made_as_an_event_is_one() {
+    fn a_message_is_a_valid_event_exactly_when_it_is_meant_to_be() {
         #[derive(serde::Deserialize)]
         struct Envelope {
-            // Read and not skipped: what is skipped need not be UTF-8.
+            // This field is read, because serde does not check the UTF-8 of skipped fields.
             #[serde(rename = "type")]
             event_type: String,
             data: super::super::task::TaskRequested,
@@ -222,12 +223,12 @@ mod tests {
         let mut random = Rng::with_seed(7);
         for number in 0..3_000 {
             let message = message(number, &mut random);
-            // By serde's own reader: 128 levels and no more, as it is here.
+            // serde_json has the same limit of 128 levels.
             let read = serde_json::from_slice::<Envelope>(&message.body);
             let small = message.body.len() <= LIMIT;
             let is_event = small
                 && read.is_ok_and(|envelope| {
-                    envelope.event_type == "fault.asked" && envelope.data.number == number
+                    envelope.event_type == "fault.task_requested" && envelope.data.number == number
                 });
             assert_eq!(is_event, message.task == Task::Note, "{message:?}");
         }

@@ -1,4 +1,4 @@
-//! Messages that are none of ours, by the thousand.
+//! Thousands of generated messages: events and malformed ones.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::row::Row;
 use crate::soak::SoakTarget;
 use tidings_test_support::wait::within;
 
-/// How many are published before their confirms are waited for.
+/// How many messages are published before their confirms are awaited.
 const BATCH: u32 = 100;
 
-pub(super) async fn fed(harness: &Harness) -> Row {
+pub(super) async fn handled(harness: &Harness) -> Row {
     let seed = harness.random(u64::MAX);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -29,10 +29,10 @@ pub(super) async fn fed(harness: &Harness) -> Row {
         let many = left.min(BATCH);
         let mut messages = Vec::new();
         for _ in 0..many {
-            // The number is the run's, so it comes before what is made of it.
-            let number = publisher.open(Task::Nonsense);
+            // The number is needed to generate the message, which determines the task.
+            let number = publisher.new_event(Task::Nonsense);
             let message = generated::message(number, &mut random);
-            publisher.is_to_end(number, message.task);
+            publisher.set_task(number, message.task);
             messages.push((number, message));
         }
         publish(&publisher, messages).await;
@@ -40,24 +40,26 @@ pub(super) async fn fed(harness: &Harness) -> Row {
     }
     let patience = harness.pick(Duration::from_mins(2), Duration::from_mins(20));
     let completed = publisher.completed(patience).await;
-    let crashed = service.ended();
+    let crashed = service.exit_status();
     service.terminate().await;
-    let (status, _) = service.end().await;
+    let (status, _) = service.wait_for_exit().await;
     let letters = publisher.dead("plain").await.len();
     let mut row = publisher.row(harness).await;
-    // No process was killed between a publish and its acknowledgement.
+    // No process was killed between a publish and its ack, so no dead letter is duplicated.
     let dead = row.dead_lettered;
     row.check(letters as u64 == dead, || {
         format!("{letters} dead letters of {dead} events")
     });
-    row.check(completed, || "some messages came to no end".to_owned());
+    row.check(completed, || {
+        "some messages were neither handled nor dead-lettered".to_owned()
+    });
     row.check(crashed.is_none() && status.success(), || {
         format!("the service ended with {status}")
     });
     row
 }
 
-/// Publishes messages as a client does, and notes that the broker has them.
+/// Publishes messages without Tidings and records the confirms.
 async fn publish(publisher: &TaskPublisher, messages: Vec<(u64, Message)>) {
     let mut confirms = Vec::new();
     for (number, message) in messages {
@@ -66,40 +68,43 @@ async fn publish(publisher: &TaskPublisher, messages: Vec<(u64, Message)>) {
             .channel()
             .basic_publish(
                 "domain_events".into(),
-                "fault.asked".into(),
+                "fault.task_requested".into(),
                 BasicPublishOptions::default(),
                 &message.body,
                 message.properties,
             )
             .await
-            .expect("a client publishes");
+            .expect("the client publishes");
         confirms.push((number, confirm));
     }
     for (number, confirm) in confirms {
         let confirm = within("a confirm", confirm).await.expect("the broker answers");
-        assert!(confirm.is_ack(), "the broker takes it");
-        publisher.was_taken(number, &generated::id(number));
+        assert!(confirm.is_ack(), "the broker accepts the message");
+        publisher.record_confirm(number, &generated::id(number));
     }
 }
 
-/// How many messages a soak is fed at once.
-const SPOONFUL: u64 = 100;
+/// How many messages a soak receives at once.
+const MESSAGES: u64 = 100;
 
-/// What the broker of a soak takes.
-const TAKEN: usize = 90_000;
+/// The largest body for the broker of a soak.
+const MAX_BODY: usize = 90_000;
 
-/// Numbers that no event of a soak has.
+/// The first number that no event of a soak has.
 const FOREIGN: u64 = 1 << 40;
 
-/// Feeds a soak with messages that are none of its events: they are dead letters, and nothing else comes of them.
-pub(super) async fn feed(target: &mut SoakTarget) {
+/// Publishes generated messages to a soak. They become dead letters without other effects.
+pub(super) async fn publish_generated(target: &mut SoakTarget) {
     let (client, mut random) = (target.client().await, target.random());
-    for number in FOREIGN..FOREIGN + SPOONFUL {
+    for number in FOREIGN..FOREIGN + MESSAGES {
         let Message { properties, body, .. } = generated::message(number, &mut random);
-        // As guest; what claims to be from someone else closes the channel.
-        if body.len() < TAKEN {
+        // The client is `guest`: another `user_id` would close the channel.
+        if body.len() < MAX_BODY {
             let taken = client.publish("domain_events", "fault.noted", properties, &body);
-            assert!(taken.await.expect("the broker answers"), "the broker takes it");
+            assert!(
+                taken.await.expect("the broker answers"),
+                "the broker accepts the message"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Handlers that misbehave, and the neighbours that are not to notice.
+//! Handlers that misbehave must not affect their neighbours.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ use crate::soak::SoakTarget;
 use crate::soak::service::Behaviour;
 use tidings_test_support::wait::until;
 
-/// All that a handler can do wrong within its process.
-const MISDEEDS: &[Task] = &[
+/// Everything that a handler can do wrong without ending its process.
+const MISBEHAVIOURS: &[Task] = &[
     Task::Fail,
     Task::Reject,
     Task::Panic,
     Task::PanicWithBomb,
-    Task::FailUnspeakably,
+    Task::FailWithPanickingDisplay,
     Task::FailWithBomb,
     Task::DropBomb,
     Task::DropBombOfPart,
@@ -34,25 +34,27 @@ pub(super) async fn misbehaves(harness: &Harness) -> Row {
     let service = Instance::start_on(&publisher.config, &publisher.client, &["plain"], 0).await;
     let mut completed = true;
     for _ in 0..harness.times() {
-        // So many good ones to a bad one that the breaker has no reason to open; and no more bad ones at a time, since
-        // those that are tried again are the last to be done, and among themselves.
-        for &misdeed in MISDEEDS {
+        // Enough good events for each bad one, so that the breaker stays closed. One kind at a time, because retries come last
+        // and would be alone.
+        for &misbehaviour in MISBEHAVIOURS {
             let mut tasks = vec![Task::Note; harness.pick(30, 80)];
-            tasks.push(misdeed);
+            tasks.push(misbehaviour);
             publisher.publish_tasks(&tasks).await;
         }
         completed &= publisher.completed(Duration::from_mins(1)).await;
     }
     service.terminate().await;
-    let (status, _) = service.end().await;
+    let (status, _) = service.wait_for_exit().await;
     let letters = publisher.dead("plain").await.len();
     let mut row = publisher.row(harness).await;
-    // No process was killed between a publish and its acknowledgement.
+    // No process was killed between a publish and its ack, so no dead letter is duplicated.
     let dead = row.dead_lettered;
     row.check(letters as u64 == dead, || {
         format!("{letters} dead letters of {dead} events")
     });
-    row.check(completed, || "some events came to no end".to_owned());
+    row.check(completed, || {
+        "some events were neither handled nor dead-lettered".to_owned()
+    });
     row.check(status.success(), || format!("the service ended with {status}"));
     row
 }
@@ -76,28 +78,28 @@ pub(super) async fn holds(harness: &Harness) -> Row {
     publisher.release();
     let completed = publisher.completed(Duration::from_secs(30)).await;
     service.terminate().await;
-    service.end().await;
+    service.wait_for_exit().await;
     let mut row = publisher.row(harness).await;
-    row.check(completed, || "the one that was held came to no end".to_owned());
-    row.check(before == 2 * many, || {
-        format!("{before} events had ended before the one that was held")
+    row.check(completed, || {
+        "the held event was neither handled nor dead-lettered".to_owned()
     });
-    // On a busy machine either may take longer than the other, but not by the minute for which one waits in vain.
+    row.check(before == 2 * many, || {
+        format!("{before} events ended before the held one")
+    });
+    // On a busy machine either may be slower, but not by the minute that one event is held.
     row.check(disturbed < undisturbed * 3 + Duration::from_secs(5), || {
-        format!("{many} events took {undisturbed:?}, and {disturbed:?} beside one that was held")
+        format!("{many} events took {undisturbed:?}, and {disturbed:?} beside a held event")
     });
     row.notes.push(format!(
-        "{many} events took {:.1} s, and {:.1} s beside one that was held",
+        "{many} events took {:.1} s, and {:.1} s beside a held event",
         undisturbed.as_secs_f64(),
         disturbed.as_secs_f64()
     ));
-    row.check(row.redelivered == 0, || {
-        "the subscription was given up".to_owned()
-    });
+    row.check(row.redelivered == 0, || "events were redelivered".to_owned());
     row
 }
 
-/// How long it takes until `many` more are handled, and so `all`.
+/// Returns how long it takes until `many` more events are handled, which makes `all`.
 async fn handled(publisher: &mut TaskPublisher, many: usize, all: usize) -> Duration {
     let started = Instant::now();
     publisher.publish_tasks(&vec![Task::Note; many]).await;
@@ -108,10 +110,9 @@ async fn handled(publisher: &mut TaskPublisher, many: usize, all: usize) -> Dura
     started.elapsed()
 }
 
-/// How long a handler of a soak misbehaves.
-const WHILE: Duration = Duration::from_secs(3);
+const DURATION: Duration = Duration::from_secs(3);
 
-/// A handler of a soak misbehaves for a while, in one way.
+/// A handler of a soak misbehaves in one way.
 pub(super) async fn misbehave(target: &mut SoakTarget) {
     let behaviour = target.one_of(&[
         Behaviour::Errors,
@@ -119,22 +120,22 @@ pub(super) async fn misbehave(target: &mut SoakTarget) {
         Behaviour::Blocks,
         Behaviour::Endless,
     ]);
-    has(target, behaviour).await;
+    misbehave_as(target, behaviour).await;
 }
 
-/// A handler of a soak holds one event for a while.
+/// A handler of a soak keeps one event.
 pub(super) async fn hold(target: &mut SoakTarget) {
-    has(target, Behaviour::Holds).await;
+    misbehave_as(target, Behaviour::Holds).await;
 }
 
-/// `unruly` is in this behaviour for a while, and misbehaves at least once.
-pub(super) async fn has(target: &mut SoakTarget, behaviour: Behaviour) {
-    let before = target.behaviours.misdeeds();
+/// Sets the behaviour of a handler of a soak for a while, until it had an effect.
+pub(super) async fn misbehave_as(target: &mut SoakTarget, behaviour: Behaviour) {
+    let before = target.behaviours.misbehaviours();
     target.behaviours.set(behaviour);
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(DURATION).await;
     until("the handler misbehaves", async || {
-        target.behaviours.misdeeds() > before
+        target.behaviours.misbehaviours() > before
     })
     .await;
-    target.behaviours.set(Behaviour::Well);
+    target.behaviours.set(Behaviour::Normal);
 }

@@ -1,4 +1,4 @@
-//! Faults of processes: handlers that misbehave, services that are killed, drained, replaced, and fed with nonsense.
+//! Faults of processes: handlers that misbehave, services that are killed, drained and replaced, and malformed messages.
 
 mod crash_loop;
 mod dependency;
@@ -19,7 +19,7 @@ mod versions;
 use crate::child::Child;
 use crate::fault::{Fault, Times};
 
-/// The programs that run in processes of their own.
+/// The programs of child processes.
 pub const CHILDREN: &[Child] = &[
     Child {
         name: "service",
@@ -31,73 +31,72 @@ pub const CHILDREN: &[Child] = &[
     },
 ];
 
-/// Five of each, in the full form.
 const FIVE: Times = Times { short: 1, full: 5 };
 
-/// The rows.
+/// The faults of this module, in the order of the table.
 pub const FAULTS: &[Fault] = &[
     Fault::new(
         "handler-misbehaves",
-        "handlers fail, panic in every place, block their thread, and never end",
+        "handlers fail, panic everywhere, block their thread, and never return",
         Times { short: 2, full: 20 },
         |harness| Box::pin(misbehaving::misbehaves(harness)),
     )
     .inject(|target| Box::pin(misbehaving::misbehave(target))),
     Fault::new(
         "handler-holds",
-        "one delivery is held, and the others go on as if it were not",
+        "a handler keeps one delivery, and the others are not slower",
         Times { short: 1, full: 1 },
         |harness| Box::pin(misbehaving::holds(harness)),
     )
     .inject(|target| Box::pin(misbehaving::hold(target))),
     Fault::new(
         "process-killed",
-        "the service is killed in the middle of its work, and started again",
+        "the service is killed while it works and restarted",
         Times { short: 4, full: 20 },
         |harness| Box::pin(killed::killed(harness)),
     )
     .inject(|target| Box::pin(killed::kill(target))),
     Fault::new(
         "crash-loop",
-        "a body that ends its process, among 255 that do not",
+        "one event that aborts its process, among 255 that do not",
         Times { short: 1, full: 1 },
-        |harness| Box::pin(crash_loop::ended(harness, 1, 1)),
+        |harness| Box::pin(crash_loop::run(harness, 1, 1)),
     ),
     Fault::new(
         "crash-loop-few",
-        "three bodies that end their process, among 253 that do not",
+        "three events that abort their process, among 253 that do not",
         Times { short: 1, full: 1 },
-        |harness| Box::pin(crash_loop::ended(harness, 3, 1)),
+        |harness| Box::pin(crash_loop::run(harness, 3, 1)),
     ),
     Fault::new(
         "crash-loop-many",
-        "ten bodies that end their process, among 246 that do not",
+        "ten events that abort their process, among 246 that do not",
         Times { short: 1, full: 1 },
-        |harness| Box::pin(crash_loop::ended(harness, 10, 1)),
+        |harness| Box::pin(crash_loop::run(harness, 10, 1)),
     ),
     Fault::new(
         "crash-loop-instances",
-        "three bodies that end their process, and six instances that take turns",
+        "three events that abort their process, and six instances",
         Times { short: 1, full: 1 },
-        |harness| Box::pin(crash_loop::ended(harness, 3, 6)),
+        |harness| Box::pin(crash_loop::run(harness, 3, 6)),
     ),
     Fault::new(
         "dependency-down",
-        "what the handler needs is down for longer than all of its attempts last, at 1,000 events a second",
+        "a dependency is down for longer than all attempts take, at 1,000 events a second",
         Times { short: 1, full: 1 },
         |harness| Box::pin(dependency::down(harness)),
     )
-    .inject(|target| Box::pin(dependency::go_down(target))),
+    .inject(|target| Box::pin(dependency::make_dependency_fail(target))),
     Fault::new(
         "shutdown",
-        "SIGTERM with a long queue and 64 events in hand",
+        "SIGTERM with a long queue and 64 running events",
         FIVE,
         |harness| Box::pin(shutdown::finishes(harness)),
     )
-    .inject(|target| Box::pin(shutdown::end(target))),
+    .inject(|target| Box::pin(shutdown::stop_and_restart(target))),
     Fault::new(
         "shutdown-too-short",
-        "SIGTERM, and handlers that take longer than they may",
+        "SIGTERM, and handlers that exceed the shutdown timeout",
         FIVE,
         |harness| Box::pin(shutdown::too_short(harness)),
     ),
@@ -109,9 +108,9 @@ pub const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "shutdown-broker-away",
-        "SIGTERM while the broker is away",
+        "SIGTERM while the broker is down",
         FIVE,
-        |harness| Box::pin(shutdown::away(harness)),
+        |harness| Box::pin(shutdown::broker_down(harness)),
     ),
     Fault::new(
         "deploy",
@@ -121,23 +120,23 @@ pub const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "deploy-ordered",
-        "six instances with one active are replaced one by one while deliveries wait in their place",
+        "six instances with a single active consumer are replaced one by one while retries wait in place",
         Times { short: 2, full: 2 },
         |harness| Box::pin(deploy::ordered(harness)),
     ),
     Fault::new(
         "bodies",
-        "generated bodies and header tables, events and nonsense",
+        "generated bodies and header tables, valid and malformed",
         Times {
             short: 4_000,
             full: 200_000,
         },
-        |harness| Box::pin(generated_messages::fed(harness)),
+        |harness| Box::pin(generated_messages::handled(harness)),
     )
-    .inject(|target| Box::pin(generated_messages::feed(target))),
+    .inject(|target| Box::pin(generated_messages::publish_generated(target))),
     Fault::new(
         "order",
-        "two instances with one active; retries, cut connections, killed processes and a killed broker",
+        "two instances with a single active consumer; retries, closed connections, killed processes and a killed broker",
         Times { short: 1, full: 5 },
         |harness| Box::pin(order::disturbed(harness)),
     ),

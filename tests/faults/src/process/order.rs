@@ -1,4 +1,4 @@
-//! The order of each aggregate, under all that may disturb it.
+//! The order of each aggregate under every kind of disturbance.
 
 use std::time::Duration;
 
@@ -18,20 +18,20 @@ pub(super) async fn disturbed(harness: &Harness) -> Row {
     for _ in 0..2 {
         instances.push(Instance::start_on(&publisher.config, &publisher.client, &["ordered"], 0).await);
     }
-    // A queue that was just declared may not outlive its broker's death.
+    // The broker forgets a queue that was declared less than half a second before it is killed.
     tokio::time::sleep(Duration::from_secs(1)).await;
     for _ in 0..harness.times() {
         ask(harness, &mut publisher).await;
         let cuts = node.clone();
         blocking(move || {
-            cuts.ctl(&["close_all_connections", "a cut"])
-                .expect("connections are cut")
+            cuts.ctl(&["close_all_connections", "closed by a test"])
+                .expect("the connections are closed")
         })
         .await;
-        publisher.meet_again(&node.url()).await;
+        publisher.reconnect_client(&node.url()).await;
 
         ask(harness, &mut publisher).await;
-        // The one that is active, or the one that waits to be.
+        // This kills the active instance or the waiting one.
         let mut killed = instances.remove(0);
         killed.kill().await;
         instances.push(Instance::start(&publisher.config));
@@ -40,25 +40,27 @@ pub(super) async fn disturbed(harness: &Harness) -> Row {
         let dies = node.clone();
         blocking(move || {
             dies.kill();
-            dies.start_again().expect("the node starts again");
+            dies.start_again().expect("the node restarts");
         })
         .await;
-        publisher.meet_again(&node.url()).await;
+        publisher.reconnect_client(&node.url()).await;
     }
     let completed = publisher.completed(Duration::from_mins(2)).await;
     for instance in instances {
         instance.terminate().await;
-        instance.end().await;
+        instance.wait_for_exit().await;
     }
     let disorder = disorder(publisher.entries(), "ordered");
     let mut row = publisher.row(harness).await;
     row.failed.extend(disorder.into_iter().take(5));
-    row.check(completed, || "some events came to no end".to_owned());
+    row.check(completed, || {
+        "some events were neither handled nor dead-lettered".to_owned()
+    });
     row.check(row.dead_lettered == 0, || "events were dead-lettered".to_owned());
     row
 }
 
-/// Asks for tasks of several aggregates, and waits until some of them are done.
+/// Publishes tasks of several aggregates and waits until some are done.
 async fn ask(harness: &Harness, publisher: &mut TaskPublisher) {
     let before = publisher.finished("ordered");
     let many = harness.pick(10, 60);

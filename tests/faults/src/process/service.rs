@@ -1,4 +1,4 @@
-//! The service of the rows about processes: a process of its own, to be killed, drained and replaced.
+//! The service of the process faults, which runs in its own process.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,54 +9,54 @@ use tidings::{App, Bus, Error, handlers};
 use super::handlers::{self, ServiceState};
 use crate::handler_log::HandlerLog;
 
-/// Where a child finds its [`ServiceConfig`], as JSON.
+/// The variable with the [`ServiceConfig`] as JSON.
 pub(super) const SERVICE_CONFIG: &str = "TIDINGS_FAULTS_JOB";
 
-/// How a service ends that was told to and had to leave handlers behind.
+/// The exit code of a service whose shutdown left unfinished handlers.
 pub const UNFINISHED: i32 = 3;
 
-/// What a service is to be.
+/// The configuration of a service.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ServiceConfig {
-    /// The broker.
+    /// The URL of the broker.
     pub url: String,
-    /// The service's name.
+    /// The name of the service.
     pub service: String,
-    /// Where the files are that its handlers wait for.
+    /// The folder of the files that the handlers check.
     pub folder: PathBuf,
-    /// Where its handlers note what they finish.
+    /// The path of the handler log.
     pub handler_log: PathBuf,
-    /// Its handlers.
+    /// The handlers of the service.
     pub handler_set: HandlerSet,
-    /// What its retry delays are divided by.
+    /// The divisor of its retry delays.
     pub speed_up: u32,
-    /// How long its handlers may take to finish, in milliseconds.
+    /// The shutdown timeout, in milliseconds.
     pub drain_millis: u64,
 }
 
-/// Which handlers a service has.
+/// The handlers of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HandlerSet {
-    /// One that gives an event a second.
+    /// A handler with a timeout of one second.
     Plain,
-    /// One that gives it as long as it takes.
+    /// A handler with a long timeout.
     Patient,
-    /// One that finishes every event of the usual traffic at once.
+    /// A handler that finishes every event of the default traffic.
     Far,
-    /// One that keeps the order of each aggregate, across instances.
+    /// A handler that keeps the order of each aggregate across instances.
     Ordered,
-    /// The service as it was before it was changed.
+    /// The old version of the service.
     Old,
-    /// The service as it is now: another key, a newer version, one more handler.
+    /// The new version of the service: another key, a newer event version and one more handler.
     New,
 }
 
 impl ServiceConfig {
-    /// A service named for its handlers.
+    /// A service with these handlers and default settings.
     pub fn new(url: &str, folder: &Path, handler_set: HandlerSet) -> Self {
         Self {
             url: url.to_owned(),
-            service: "asked".to_owned(),
+            service: "tasks".to_owned(),
             folder: folder.to_owned(),
             handler_log: folder.join("handler_log"),
             handler_set,
@@ -66,13 +66,13 @@ impl ServiceConfig {
     }
 }
 
-/// Runs the service that the environment asks for, until a signal.
+/// Runs the configured service until a signal.
 pub(super) fn run() {
-    let config = std::env::var(SERVICE_CONFIG).expect("a service has its config");
-    let config: ServiceConfig = serde_json::from_str(&config).expect("its config can be read");
-    // Panics of handlers are part of the show.
+    let config = std::env::var(SERVICE_CONFIG).expect("the configuration is set");
+    let config: ServiceConfig = serde_json::from_str(&config).expect("the configuration can be parsed");
+    // Panics of handlers are expected, so they are not printed.
     std::panic::set_hook(Box::new(|_| {}));
-    // Whoever started it holds the other end: should they be deleted, however they went, it goes too.
+    // The parent holds the other end of stdin. When the parent ends for any reason, the service ends too.
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(9);
@@ -90,7 +90,7 @@ async fn serve(config: ServiceConfig) -> i32 {
     let bus = match builder.connect(&config.url).await {
         Ok(bus) => bus,
         Err(error) => {
-            eprintln!("the service has no bus: {error}");
+            eprintln!("the service cannot connect: {error}");
             return 1;
         }
     };

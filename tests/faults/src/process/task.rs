@@ -1,64 +1,64 @@
-//! The event of the rows about processes: it says what its handler is to do.
+//! The event of the process faults: a task for its handler.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::DomainEvent;
 
-/// Someone asked for something.
+/// A task was requested.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
-#[event(type = "fault.asked", aggregate_id = aggregate)]
+#[event(type = "fault.task_requested", aggregate_id = aggregate)]
 pub struct TaskRequested {
-    /// Which event it is, of all that a run publishes.
+    /// The number of the event in its run.
     pub number: u64,
-    /// Its aggregate.
+    /// The aggregate of the event.
     pub aggregate: String,
-    /// What its handler is to do.
+    /// What the handler does.
     pub task: Task,
 }
 
-/// What a handler is to do with an event.
+/// What a handler does with an event. To log the event is to finish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Task {
-    /// Note it.
+    /// Log the event.
     Note,
-    /// Note it after so many milliseconds.
+    /// Log the event after this many milliseconds.
     Wait(u64),
-    /// Hold it until the file `release` is in the service's folder, then note it.
+    /// Log the event when the file `release` exists in the folder of the service.
     Hold,
     /// Return an error.
     Fail,
-    /// Return an error at the first so many attempts, then note it.
+    /// Return an error at this many attempts, then log the event.
     FailTimes(u32),
-    /// Fail for as long as the file `down` is in the service's folder, then note it.
+    /// Return an error while the file `down` exists in the folder of the service, then log the event.
     FailWhileDown,
-    /// Reject it.
+    /// Reject the event.
     Reject,
-    /// Panic.
+    /// Panic in the handler.
     Panic,
-    /// Panic with something whose `Drop` panics.
+    /// Panic with a payload whose `Drop` panics.
     PanicWithBomb,
     /// Return an error whose `Display` panics.
-    FailUnspeakably,
+    FailWithPanickingDisplay,
     /// Return an error whose `Drop` panics.
     FailWithBomb,
-    /// Panic in a `Drop` after all is done.
+    /// Panic in a `Drop` at the end of the handler.
     DropBomb,
-    /// Panic in the `Drop` of what an extractor gave.
+    /// Panic in the `Drop` of an extracted argument.
     DropBombOfPart,
-    /// Take longer than the timeout, and panic in a `Drop` when cancelled.
+    /// Exceed the timeout and panic in a `Drop` when cancelled.
     DropBombWhenCancelled,
-    /// Block the thread for so many milliseconds, then note it.
+    /// Block the thread for this many milliseconds, then log the event.
     Block(u64),
-    /// Never end.
+    /// Never return.
     Never,
-    /// End the process.
+    /// Abort the process.
     Abort,
-    /// Nothing: there is no such event, but a message that is none.
+    /// No task: the message is malformed.
     Nonsense,
 }
 
 impl Task {
-    /// Whether an event that asks for it is handled in the end.
+    /// Whether an event with this task is handled in the end.
     pub fn ends_well(self) -> bool {
         matches!(
             self,
@@ -73,12 +73,12 @@ impl Task {
 }
 
 impl TaskRequested {
-    /// An event of an aggregate of its own.
+    /// An event with its own aggregate.
     pub fn new(number: u64, task: Task) -> Self {
         Self::of_aggregate(number, &number.to_string(), task)
     }
 
-    /// An event of an aggregate.
+    /// An event of this aggregate.
     pub fn of_aggregate(number: u64, aggregate: &str, task: Task) -> Self {
         Self {
             number,

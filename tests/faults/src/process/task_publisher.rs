@@ -1,4 +1,4 @@
-//! TaskPublisher a service for tasks, and looking up what became of each.
+//! Publishes tasks to a service and checks the outcome of each.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -21,43 +21,43 @@ use crate::row::Row;
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::{POLL_INTERVAL, within};
 
-/// One who publishes to a service of other processes, and reads what they note.
+/// Publishes to a service in other processes and reads its handler log.
 #[derive(Debug)]
 pub struct TaskPublisher {
-    /// What the service is.
+    /// The configuration of the service.
     pub config: ServiceConfig,
-    /// A bare client on the same broker.
+    /// A client without Tidings on the same broker.
     pub client: ForeignClient,
     bus: Bus,
     publish_log: PublishLog,
     reader: HandlerLogReader,
-    /// What is to become of each event.
+    /// The task of each event.
     tasks: BTreeMap<u64, Task>,
     handlers: Vec<String>,
-    dead: HashMap<String, Vec<Dead>>,
+    dead: HashMap<String, Vec<DeadLetter>>,
 }
 
-/// A dead letter.
+/// A dead letter of the service.
 #[derive(Debug, Clone)]
-pub struct Dead {
-    /// Its event.
+pub struct DeadLetter {
+    /// The number of its event.
     pub number: u64,
-    /// Its id.
+    /// The id of its event.
     pub id: String,
-    /// Why it is one.
+    /// The reason header.
     pub reason: String,
-    /// After how many attempts.
+    /// The number of attempts.
     pub attempts: i64,
 }
 
 impl TaskPublisher {
-    /// Someone who asks a service of these handlers, on the broker at `url`.
+    /// Creates a publisher for a service with these handlers.
     pub async fn of(harness: &Harness, url: &str, handler_set: HandlerSet, handlers: &[&str]) -> Self {
         let folder = harness.folder().join(uuid());
-        fs::create_dir_all(&folder).expect("a folder is made");
+        fs::create_dir_all(&folder).expect("a folder can be created");
         let config = ServiceConfig::new(url, &folder, handler_set);
         let builder = Bus::builder()
-            .service("asker")
+            .service("task-publisher")
             .connect_timeout(Duration::from_secs(20));
         let bus = within("a bus", builder.connect(url))
             .await
@@ -74,83 +74,83 @@ impl TaskPublisher {
         }
     }
 
-    /// Asks for these tasks, each of an aggregate of its own.
+    /// Publishes these tasks, each with its own aggregate.
     pub async fn publish_tasks(&mut self, tasks: &[Task]) {
         let events: Vec<TaskRequested> = tasks
             .iter()
             .map(|&task| {
-                let number = self.open(task);
+                let number = self.new_event(task);
                 TaskRequested::new(number, task)
             })
             .collect();
         self.publish(&events).await;
     }
 
-    /// Asks for these tasks, of one aggregate, in order.
+    /// Publishes these tasks in order, with the same aggregate.
     pub async fn publish_tasks_of_aggregate(&mut self, aggregate: &str, tasks: &[Task]) {
         for &task in tasks {
-            let event = TaskRequested::of_aggregate(self.open(task), aggregate, task);
+            let event = TaskRequested::of_aggregate(self.new_event(task), aggregate, task);
             self.publish(&[event]).await;
         }
     }
 
-    /// The number of an event that is to end as this task does.
-    pub fn open(&mut self, task: Task) -> u64 {
+    /// Returns the number of a new event with this task.
+    pub fn new_event(&mut self, task: Task) -> u64 {
         let number = self.publish_log.start();
         self.tasks.insert(number, task);
         number
     }
 
-    /// Notes how an event that was opened is to end.
-    pub(super) fn is_to_end(&mut self, number: u64, task: Task) {
+    /// Changes the task of a new event.
+    pub(super) fn set_task(&mut self, number: u64, task: Task) {
         self.tasks.insert(number, task);
     }
 
-    /// Notes that the broker has a message that someone else published.
-    pub(super) fn was_taken(&self, number: u64, id: &str) {
+    /// Records that the broker confirmed a message of another client.
+    pub(super) fn record_confirm(&self, number: u64, id: &str) {
         self.publish_log.record(number, &Ok(id.to_owned()));
     }
 
-    /// Publishes events that were opened before, and notes what is told of each.
+    /// Publishes new events and records the results.
     pub async fn publish(&mut self, events: &[TaskRequested]) {
         let numbers: Vec<u64> = events.iter().map(|event| event.number).collect();
         self.publish_as(&numbers, events).await;
     }
 
-    /// The same of events of any type.
+    /// Publishes new events of any type and records the results.
     pub async fn publish_as<T: Payload>(&self, numbers: &[u64], events: &[T]) {
-        // In parts: memory in flight is bounded, and so is the time in which a confirm must come.
+        // In parts, because the publish window and the publish timeout are limited.
         for (numbers, events) in numbers.chunks(500).zip(events.chunks(500)) {
-            let results = within("confirms", self.bus.publish_all(events)).await;
+            let results = within("the confirms", self.bus.publish_all(events)).await;
             for (number, result) in numbers.iter().zip(&results) {
                 self.publish_log.record(*number, result);
             }
         }
     }
 
-    /// What handlers have finished.
+    /// Returns what handlers have finished.
     pub fn entries(&mut self) -> &[LogEntry] {
         self.reader.entries()
     }
 
-    /// How many events a handler has finished, each counted once.
+    /// How many different events a handler has finished.
     pub fn finished(&mut self, handler: &str) -> usize {
         self.numbers(handler).len()
     }
 
-    /// The dead letters of a handler, so far.
-    pub async fn dead(&mut self, handler: &str) -> &[Dead] {
+    /// Reads the dead letters of a handler and returns all of them.
+    pub async fn dead(&mut self, handler: &str) -> &[DeadLetter] {
         let queue = format!("{}.{handler}.dlq", self.config.service);
-        let taken = self.client.take(&queue).await.expect("dead letters are taken");
+        let taken = self.client.take(&queue).await.expect("dead letters can be read");
         let dead = self.dead.entry(handler.to_owned()).or_default();
-        dead.extend(taken.iter().map(Dead::of));
+        dead.extend(taken.iter().map(DeadLetter::of));
         dead
     }
 
-    /// Waits until each handler has finished, or given up on, each event that was asked for; whether that came in time.
+    /// Waits until each handler has finished or dead-lettered every event. Returns whether that happened in time.
     pub async fn completed(&mut self, patience: Duration) -> bool {
         let started = Instant::now();
-        // Not by a timeout: dead letters that are being taken when it strikes would be deleted.
+        // No timeout around the call: dead letters would be lost when it is cancelled while it reads them.
         while !self.is_complete().await {
             if started.elapsed() > patience {
                 return false;
@@ -160,7 +160,7 @@ impl TaskPublisher {
         true
     }
 
-    /// Whether each handler has finished, or given up on, each event that was asked for.
+    /// Whether each handler has finished or dead-lettered every event.
     pub async fn is_complete(&mut self) -> bool {
         for handler in self.handlers.clone() {
             let mut ended = self.numbers(&handler);
@@ -174,7 +174,7 @@ impl TaskPublisher {
         true
     }
 
-    /// The events that a handler has finished.
+    /// The numbers of the events that a handler has finished.
     fn numbers(&mut self, handler: &str) -> HashSet<u64> {
         let entries = self.reader.entries().iter();
         entries
@@ -183,46 +183,46 @@ impl TaskPublisher {
             .collect()
     }
 
-    /// Goes back to a broker that was away, as its bare client.
-    pub async fn meet_again(&mut self, url: &str) {
+    /// Reconnects the foreign client after a restart of the broker.
+    pub async fn reconnect_client(&mut self, url: &str) {
         self.client = ForeignClient::connect(url).await;
     }
 
-    /// Makes what comes from now on wait to be let go.
+    /// Makes later [`Task::Hold`] events wait for [`Self::release`].
     pub fn hold(&self) {
         let _ = fs::remove_file(self.config.folder.join(RELEASE));
     }
 
-    /// Lets go what waits for it.
+    /// Releases all waiting [`Task::Hold`] events.
     pub fn release(&self) {
-        fs::write(self.config.folder.join(RELEASE), "").expect("a file is written");
+        fs::write(self.config.folder.join(RELEASE), "").expect("a file can be written");
     }
 
-    /// Makes what handlers need be there, or not.
-    pub fn depend(&self, is_down: bool) {
+    /// Makes [`Task::FailWhileDown`] events fail, or succeed.
+    pub fn set_dependency_down(&self, is_down: bool) {
         let file = self.config.folder.join(DOWN);
         if is_down {
-            fs::write(file, "").expect("a file is written");
+            fs::write(file, "").expect("a file can be written");
         } else {
             let _ = fs::remove_file(file);
         }
     }
 
-    /// The row: besides the account, every event is to have ended as its task does, and no other way.
+    /// Returns the row. Besides the account, it checks that every event ended as its task demands.
     pub async fn row(mut self, harness: &Harness) -> Row {
         let mut row = harness.row();
         for handler in self.handlers.clone() {
             let letters = self.dead(&handler).await.to_vec();
             for one in &letters {
                 let task = self.tasks.get(&one.number).copied();
-                let wanted = task.and_then(end_of);
+                let wanted = task.and_then(expected_dead_letter);
                 row.check(
                     wanted.is_some_and(|(reason, attempts)| {
                         one.reason == reason && attempts.is_none_or(|attempts| one.attempts == attempts)
                     }),
                     || {
                         format!(
-                            "{handler}: event {} ({task:?}) is a dead letter, {} after {} attempts",
+                            "{handler}: event {} ({task:?}) is dead-lettered as {} after {} attempts",
                             one.number, one.reason, one.attempts
                         )
                     },
@@ -235,7 +235,7 @@ impl TaskPublisher {
                 });
             }
         }
-        // A few say it all.
+        // Some failures are enough.
         row.failed.truncate(20);
         let (from, to) = {
             let at = |entry: &LogEntry| entry.at;
@@ -263,13 +263,13 @@ impl TaskPublisher {
             published: (from, to),
             failed: Vec::new(),
         };
-        within("the end of the bus", self.bus.close()).await;
+        within("closing the bus", self.bus.close()).await;
         account.into_row(row)
     }
 }
 
-/// Why an event ends as a dead letter that asks for this, and after how many attempts of the handler `plain`.
-fn end_of(task: Task) -> Option<(&'static str, Option<i64>)> {
+/// The expected reason and number of attempts of the dead letter of a task, for the handler `plain`.
+fn expected_dead_letter(task: Task) -> Option<(&'static str, Option<i64>)> {
     match task {
         _ if task.ends_well() => None,
         Task::Reject => Some(("rejected", Some(1))),
@@ -279,7 +279,7 @@ fn end_of(task: Task) -> Option<(&'static str, Option<i64>)> {
     }
 }
 
-impl Dead {
+impl DeadLetter {
     fn of(message: &BasicGetMessage) -> Self {
         let properties = &message.delivery.properties;
         let message_id = properties.message_id().as_ref().map(ToString::to_string);
@@ -294,8 +294,8 @@ impl Dead {
             id,
             reason: match header("tidings-dead-letter-reason") {
                 Some(AMQPValue::LongString(reason)) => reason.to_string(),
-                // The broker's own: it has given up before us.
-                _ => "none of ours".to_owned(),
+                // The broker dead-lettered the message at its own delivery limit.
+                _ => "by the broker".to_owned(),
             },
             attempts: header("tidings-attempts").map_or(0, number_of),
         }

@@ -1,6 +1,6 @@
 //! Two versions of one service: the second binds another key, raises an event's version and has one more handler.
 
-/// The service as it was.
+/// The old version of the service.
 pub(crate) mod old {
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub(crate) mod old {
     }
 }
 
-/// The service as it is now.
+/// The new version of the service.
 pub(crate) mod new {
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(crate) mod new {
 
     use crate::process::handlers::ServiceState;
 
-    /// Something was deployed, somewhere.
+    /// Something was deployed at a place.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(type = "fault.deployed", version = 2, aggregate_id = number, upcast_from = super::old::Deployed)]
     pub(crate) struct Deployed {
@@ -48,14 +48,14 @@ pub(crate) mod new {
         }
     }
 
-    /// Something was withdrawn: an event that the old service does not know.
+    /// Something was withdrawn. The old service does not know this event.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(type = "fault.withdrawn", aggregate_id = number)]
     pub(crate) struct Withdrawn {
         pub(crate) number: u64,
     }
 
-    /// What the handler takes.
+    /// The events of the new handlers.
     #[derive(Debug, Clone, DomainEvent)]
     pub(crate) enum Change {
         Deployed(Deployed),

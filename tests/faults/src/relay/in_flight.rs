@@ -1,4 +1,4 @@
-//! Bytes under way in one direction.
+//! Bytes in flight in one direction.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,35 +9,35 @@ use tokio::time::Instant;
 
 use super::Mode;
 
-/// How much may be under way; past it the relay reads no more, and its peer cannot write.
+/// The largest number of bytes in flight. Beyond it the relay stops reading, so that the peer cannot write.
 const MOST: usize = 4 * 1024 * 1024;
-/// How often a throttled direction writes.
+/// The interval between writes in a throttled direction.
 const TICK: Duration = Duration::from_millis(50);
-/// So many of them are a second.
+/// The number of ticks in a second.
 const TICKS: u32 = 20;
 
-/// Bytes under way, each with the time at which it may arrive.
+/// Bytes in flight, with the time of their arrival.
 #[derive(Default)]
 pub(super) struct InFlight {
     chunks: VecDeque<(Instant, Vec<u8>)>,
     bytes: usize,
     ended: bool,
-    /// When a throttled direction writes next.
+    /// The next write in a throttled direction.
     next_tick: Option<Instant>,
 }
 
 impl InFlight {
-    /// Whether there is room, and something may still come.
+    /// Whether more bytes can be read.
     pub(super) fn takes(&self) -> bool {
         !self.ended && self.bytes < MOST
     }
 
-    /// Whether the last byte has left.
+    /// Whether the last byte was written.
     pub(super) fn is_over(&self) -> bool {
         self.ended && self.chunks.is_empty()
     }
 
-    /// Takes what was read; nothing is the end.
+    /// Adds bytes that were read. An empty chunk is the end of the stream.
     pub(super) fn take(&mut self, chunk: Vec<u8>, mode: Mode) {
         if chunk.is_empty() {
             self.ended = true;
@@ -47,20 +47,20 @@ impl InFlight {
             Mode::Late(late) => late,
             _ => Duration::ZERO,
         };
-        // Never before what is in front of it.
+        // Keep the order: never earlier than the previous chunk.
         let due = self.chunks.back().map_or_else(Instant::now, |(due, _)| *due);
         let due = due.max(Instant::now() + late);
         self.bytes += chunk.len();
         self.chunks.push_back((due, chunk));
     }
 
-    /// When there is something to write.
+    /// The time of the next write.
     pub(super) fn due(&self) -> Option<Instant> {
         let (due, _) = self.chunks.front()?;
         Some(self.next_tick.map_or(*due, |tick| tick.max(*due)))
     }
 
-    /// Writes what may leave now.
+    /// Writes what is due.
     pub(super) fn give(&mut self, to: &TcpStream, mode: Mode) -> io::Result<()> {
         let Some((_, chunk)) = self.chunks.front_mut() else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The soak: one broker, traffic throughout, and faults drawn one after the other.
+//! The soak: one broker with continuous traffic, and one random fault after the other.
 
 pub(crate) mod service;
 mod target;
@@ -18,13 +18,13 @@ use crate::recovery::join_notes;
 use crate::row::Row;
 use crate::table::Table;
 
-/// How many events a second there are.
+/// The number of events per second.
 const PER_SECOND: u32 = 100;
 
-/// Faults by which a handler's events go, so that what it finishes of them is in no order.
+/// Faults that delete events of a handler, after which its order cannot be checked.
 const DISORDERLY: &[&str] = &["queue-deleted", "vhost-deleted"];
 
-/// From one fault to the next: which events were published meanwhile, and when, and what else there is to say.
+/// The time from one fault to the next: the events that were published in it, and the results.
 #[derive(Debug, Clone)]
 struct Phase {
     fault: &'static str,
@@ -33,31 +33,32 @@ struct Phase {
     row: Row,
 }
 
-/// Draws faults for so long, one after the other, each once before any is drawn again, and accounts for every event by
-/// the fault it was published in.
+/// Injects random faults for this time. Each fault is injected once before any is injected again. Every event is accounted
+/// to the fault during which it was published.
 ///
 /// # Panics
-/// When nothing is confirmed any more after a fault.
+/// When no event is confirmed after a fault.
 pub async fn soak(harness: &Harness, time: Duration) -> Table {
     let faults: Vec<Fault> = all().into_iter().filter(|fault| fault.inject.is_some()).collect();
     let mut target = SoakTarget::open(harness, PER_SECOND).await;
     let started = Instant::now();
-    let (mut phases, mut deck): (Vec<Phase>, Vec<Fault>) = (Vec::new(), Vec::new());
-    let mut begin = ("none", target.traffic.publish_log().next_number(), now());
+    let (mut phases, mut remaining): (Vec<Phase>, Vec<Fault>) = (Vec::new(), Vec::new());
+    let mut phase_start = ("none", target.traffic.publish_log().next_number(), now());
     while started.elapsed() < time {
-        // What was disturbed is to be well again before it is disturbed anew, and sometimes for longer.
+        // The service must recover before the next fault. Sometimes it gets more time.
         target
             .traffic
             .confirms(50 + usize::try_from(harness.random(500)).unwrap_or_default())
             .await;
-        if deck.is_empty() {
-            deck.clone_from(&faults);
+        if remaining.is_empty() {
+            remaining.clone_from(&faults);
         }
-        let drawn = deck.swap_remove(usize::try_from(harness.random(deck.len() as u64)).unwrap_or_default());
-        println!("{:>6.0?} {}", started.elapsed(), drawn.name);
-        phases.push(phase(begin, &mut target));
-        begin = (drawn.name, target.traffic.publish_log().next_number(), now());
-        if let Some(inject) = drawn.inject {
+        let chosen = remaining
+            .swap_remove(usize::try_from(harness.random(remaining.len() as u64)).unwrap_or_default());
+        println!("{:>6.0?} {}", started.elapsed(), chosen.name);
+        phases.push(phase(phase_start, &mut target));
+        phase_start = (chosen.name, target.traffic.publish_log().next_number(), now());
+        if let Some(inject) = chosen.inject {
             inject(&mut target).await;
         }
         target.recovers().await;
@@ -66,12 +67,12 @@ pub async fn soak(harness: &Harness, time: Duration) -> Table {
         }
     }
     target.traffic.confirms(500).await;
-    phases.push(phase(begin, &mut target));
+    phases.push(phase(phase_start, &mut target));
     if let Some(last) = phases.last_mut() {
         last.numbers.end = u64::MAX;
     }
     let (mut account, notes) = target.finish().await;
-    let entries = in_their_order(&account, &phases);
+    let entries = ordered_entries(&account, &phases);
     account
         .failed
         .extend(disorder(&entries, "ordered").into_iter().take(5));
@@ -82,7 +83,7 @@ pub async fn soak(harness: &Harness, time: Duration) -> Table {
     table
 }
 
-/// What is over, and was begun then, with what was found in it.
+/// Ends a phase that began then.
 fn phase((fault, first, since): (&'static str, u64, u64), target: &mut SoakTarget) -> Phase {
     Phase {
         fault,
@@ -92,9 +93,9 @@ fn phase((fault, first, since): (&'static str, u64, u64), target: &mut SoakTarge
     }
 }
 
-/// What was finished of the events whose order is known: of entries that are published one by one, those that were
-/// published once, and not held back by the network while their publisher went on.
-fn in_their_order(account: &Account, phases: &[Phase]) -> Vec<LogEntry> {
+/// Returns the completions of events whose order is known: those of single publishers, which were published once and
+/// confirmed before the next.
+fn ordered_entries(account: &Account, phases: &[Phase]) -> Vec<LogEntry> {
     let disorderly: Vec<&Range<u64>> = phases
         .iter()
         .filter(|phase| DISORDERLY.contains(&phase.fault))
@@ -119,7 +120,7 @@ fn in_their_order(account: &Account, phases: &[Phase]) -> Vec<LogEntry> {
     account.entries.iter().filter(is_known).cloned().collect()
 }
 
-/// A row for each fault that was drawn, by name, and one for all.
+/// Returns a row for each injected fault, by name, and a row for all.
 fn table(account: &Account, phases: &[Phase]) -> Table {
     let mut rows: Vec<Row> = Vec::new();
     let mut total = Row {

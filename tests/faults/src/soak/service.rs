@@ -1,4 +1,4 @@
-//! The service of a soak: the usual handlers, and some with a behaviours.
+//! The service of a soak: the default handlers, and some that misbehave on request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,38 +10,38 @@ use crate::event::Noted;
 use crate::handler_log::HandlerLog;
 use crate::handlers::{SERVICE, faltering, ordered, plain};
 
-/// Its handlers; `far` is in a process of its own.
+/// The handlers of a soak. `far` runs in its own process.
 pub(crate) const HANDLERS: &[&str] = &["plain", "faltering", "ordered", "refusing", "unruly", "far"];
 
-/// Of so many events `refusing` gives up on one.
+/// `refusing` dead-letters one of this many events.
 const REFUSED: u64 = 200;
 
-/// What `unruly` is like.
+/// The behaviour of the handler `unruly`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// It finishes every event at once.
-    Well,
-    /// It returns an error at the first attempt of one event of five.
+    /// It finishes every event.
+    Normal,
+    /// It returns an error at the first attempt of every fifth event.
     Errors,
-    /// It panics then.
+    /// It panics at these attempts.
     Panics,
-    /// It blocks its thread for a while.
+    /// It blocks its thread at these attempts.
     Blocks,
-    /// It does not end, and is cancelled.
+    /// It runs into its timeout at these attempts.
     Endless,
-    /// It holds one event for as long as this lasts.
+    /// It keeps one event until the behaviour changes.
     Holds,
-    /// It fails whatever it is given.
+    /// It fails every attempt.
     Down,
 }
 
-/// What its handlers have at hand.
+/// The state of the handlers of a soak.
 #[derive(Debug, Clone)]
 pub(crate) struct Behaviours {
     handler_log: HandlerLog,
     behaviour: Arc<watch::Sender<Behaviour>>,
     holds: Arc<AtomicBool>,
-    misdeeds: Arc<AtomicU64>,
+    misbehaviours: Arc<AtomicU64>,
 }
 
 impl FromRef<Behaviours> for HandlerLog {
@@ -54,46 +54,46 @@ impl Behaviours {
     pub(crate) fn new(handler_log: HandlerLog) -> Self {
         Self {
             handler_log,
-            behaviour: Arc::new(watch::Sender::new(Behaviour::Well)),
+            behaviour: Arc::new(watch::Sender::new(Behaviour::Normal)),
             holds: Arc::default(),
-            misdeeds: Arc::default(),
+            misbehaviours: Arc::default(),
         }
     }
 
-    /// Changes what `unruly` is like, from now on.
+    /// Changes the behaviour of `unruly`.
     pub(crate) fn set(&self, behaviour: Behaviour) {
         self.holds.store(false, Ordering::Relaxed);
         self.behaviour.send_replace(behaviour);
     }
 
-    /// How often it was other than well.
-    pub(crate) fn misdeeds(&self) -> u64 {
-        self.misdeeds.load(Ordering::Relaxed)
+    /// How often `unruly` misbehaved.
+    pub(crate) fn misbehaviours(&self) -> u64 {
+        self.misbehaviours.load(Ordering::Relaxed)
     }
 
-    /// The app of all but `far`.
+    /// The app with all handlers but `far`.
     pub(crate) fn app(&self) -> App<Self> {
         App::new(SERVICE)
             .state(self.clone())
             .handlers(handlers![plain, faltering, ordered, refusing, unruly])
     }
 
-    fn misbehaves(&self) {
-        self.misdeeds.fetch_add(1, Ordering::Relaxed);
+    fn count_misbehaviour(&self) {
+        self.misbehaviours.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Gives up on a few.
+/// Dead-letters a few events.
 #[event_handler("fault.noted")]
 async fn refusing(event: Event<Noted>, State(handler_log): State<HandlerLog>) -> Result<(), HandlerError> {
     if event.number.is_multiple_of(REFUSED) {
-        return Err(HandlerError::reject("it is one of those"));
+        return Err(HandlerError::reject("it is rejected"));
     }
     handler_log.record("refusing", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
-/// Is as its behaviour is.
+/// Behaves as configured.
 #[event_handler("fault.noted", timeout = "10s")]
 async fn unruly(
     event: Event<Noted>,
@@ -104,31 +104,31 @@ async fn unruly(
     let behaviour = *behaviours.behaviour.borrow();
     match behaviour {
         Behaviour::Errors if chosen => {
-            behaviours.misbehaves();
-            return Err(HandlerError::retry("it is not itself"));
+            behaviours.count_misbehaviour();
+            return Err(HandlerError::retry("it count_misbehaviour"));
         }
         Behaviour::Panics if chosen => {
-            behaviours.misbehaves();
-            // A panic like any other, but for the text of it on the screen.
-            std::panic::resume_unwind(Box::new("it is not itself"));
+            behaviours.count_misbehaviour();
+            // A panic without a message on stderr.
+            std::panic::resume_unwind(Box::new("it count_misbehaviour"));
         }
         Behaviour::Blocks if chosen => {
-            behaviours.misbehaves();
+            behaviours.count_misbehaviour();
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         Behaviour::Endless if chosen => {
-            behaviours.misbehaves();
+            behaviours.count_misbehaviour();
             std::future::pending::<()>().await;
         }
         Behaviour::Holds if !behaviours.holds.swap(true, Ordering::Relaxed) => {
-            behaviours.misbehaves();
+            behaviours.count_misbehaviour();
             let mut changes = behaviours.behaviour.subscribe();
-            // The sender is in the behaviours.
+            // The sender is in the state, so this cannot fail.
             let _ = changes.wait_for(|behaviour| *behaviour != Behaviour::Holds).await;
         }
         Behaviour::Down => {
-            behaviours.misbehaves();
-            return Err(HandlerError::retry("what it needs is down"));
+            behaviours.count_misbehaviour();
+            return Err(HandlerError::retry("the dependency is down"));
         }
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! Where a soak takes place: a broker, the way to it, and a service with events on the way.
+//! The target of a soak: a broker, a relay, and a service with traffic.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -29,18 +29,18 @@ pub(crate) const USER: &str = "user";
 /// Its password.
 pub(crate) const PASSWORD: &str = "secret";
 
-/// A broker with traffic on it, to do a fault to, and what the fault leaves behind.
+/// A broker with traffic, into which faults are injected.
 #[derive(Debug)]
 pub struct SoakTarget {
     /// The node.
     pub node: Arc<Node>,
     /// The virtual host of the traffic.
     pub virtual_host: VirtualHost,
-    /// The way of all clients of ours to the node.
+    /// The relay between the buses and the node.
     pub relay: Relay,
-    /// The events.
+    /// The publishers and handlers.
     pub traffic: Traffic,
-    /// What the fault of the hour cost, beside its events.
+    /// The row of the current fault, without the counts of events.
     pub row: Row,
     pub(crate) deleted: DeletedEvents,
     pub(crate) behaviours: Behaviours,
@@ -51,8 +51,7 @@ pub struct SoakTarget {
 }
 
 impl SoakTarget {
-    /// A service on a broker of its own, through a relay, as a user of its own, one of its handlers in a process of its
-    /// own; `per_second` events.
+    /// Starts a service on its own broker, behind a relay and with its own user. One of its handlers runs in its own process.
     pub(super) async fn open(harness: &Harness, per_second: u32) -> Self {
         let node = harness
             .node_of(harness.setup().conf("max_message_size = 100000"))
@@ -73,7 +72,7 @@ impl SoakTarget {
             .settings(|builder| builder.publish_timeout(Duration::from_secs(10)))
             .with_orphans();
 
-        // Traffic opens the first file of this name, and the queues are to be there before its events.
+        // The traffic opens the same file, and the queues must exist before its events.
         let handler_log = HandlerLog::open(&harness.folder().join("handler_log-1"));
         let behaviours = Behaviours::new(handler_log.clone());
         let bus = load.bus().await;
@@ -100,44 +99,44 @@ impl SoakTarget {
         }
     }
 
-    /// One of these.
+    /// Returns a random element.
     pub(crate) fn one_of<T: Copy>(&self, all: &[T]) -> T {
         let index = self.random.borrow_mut().usize(..all.len());
         all[index]
     }
 
-    /// What is random here.
+    /// Returns a random generator.
     pub(crate) fn random(&self) -> fastrand::Rng {
         self.random.borrow_mut().fork()
     }
 
-    /// A bare client, past the relay.
+    /// Connects a client without Tidings and without the relay.
     pub(crate) async fn client(&self) -> ForeignClient {
         ForeignClient::connect(&self.virtual_host.url).await
     }
 
-    /// Does these things on the node, in Erlang.
+    /// Runs Erlang code on the node.
     pub(crate) async fn eval(&self, expressions: &[&str]) {
         let (node, all) = (Arc::clone(&self.node), format!("{}, ok.", expressions.join(", ")));
-        blocking(move || node.ctl(&["eval", &all]).expect("rabbitmqctl does it")).await;
+        blocking(move || node.ctl(&["eval", &all]).expect("rabbitmqctl succeeds")).await;
     }
 
-    /// Waits until what is published from now on is confirmed, and finished by every handler.
+    /// Waits until new events are confirmed and finished by every handler.
     pub(crate) async fn recovers(&mut self) {
         recovers(&mut self.traffic, &mut self.row, PATIENCE, HANDLERS).await;
     }
 
-    /// Something of these handlers is about to be deleted.
+    /// Call this before an object of these handlers is deleted.
     pub(crate) fn window(&mut self, handlers: &[&str]) -> DeletionWindow {
         DeletionWindow::open(&mut self.traffic, handlers)
     }
 
-    /// It is there again.
+    /// Call this when the object exists again.
     pub(crate) fn close(&mut self, window: DeletionWindow) {
         window.close(&self.traffic, &mut self.deleted);
     }
 
-    /// Gives the recorder its queue and its binding again.
+    /// Declares and binds the queue of the recorder again.
     pub(crate) async fn bind_witness(&self) {
         let client = self.client().await;
         until("the recorder is bound again", async || {
@@ -146,7 +145,7 @@ impl SoakTarget {
         .await;
     }
 
-    /// Takes the dead letters to the account, before they are deleted.
+    /// Reads the dead letters before they are deleted.
     pub(crate) async fn keep_dead_letters(&mut self) {
         let client = self.client().await;
         for handler in HANDLERS {
@@ -158,7 +157,7 @@ impl SoakTarget {
         }
     }
 
-    /// Takes the retries that found no queue to come back to: they are kept, and nobody has lost them.
+    /// Reads the orphans queue: its events are not lost.
     pub(crate) async fn keep_orphans(&mut self) {
         let queue = format!("{SERVICE}.orphans");
         let orphans = self
@@ -166,36 +165,36 @@ impl SoakTarget {
             .await
             .take(&queue)
             .await
-            .expect("the orphans can be taken");
-        // Whose they are is not asked: whoever finished it does not miss it.
+            .expect("the orphans queue can be read");
+        // The handler of an orphan does not matter: a handler that finished the event does not miss it.
         for handler in HANDLERS {
-            self.deleted.know(handler, &orphans);
+            self.deleted.mark_found(handler, &orphans);
         }
     }
 
-    /// The process of `far`.
+    /// Takes the process of `far`.
     pub(crate) fn far(&mut self) -> Instance {
         self.far.take().expect("the process runs")
     }
 
-    /// Starts the process of `far` again.
+    /// Restarts the process of `far`.
     pub(crate) async fn start_far(&mut self) {
         let client = self.client().await;
         self.far = Some(Instance::start_on(&self.config, &client, &["far"], 0).await);
     }
 
-    /// Ends all, and gives the account of it, with a sentence for each handler of what went by an operator's hand.
+    /// Stops everything and returns the account, with a note about the deleted events of each handler.
     pub(super) async fn finish(mut self) -> (Account, Vec<String>) {
-        self.behaviours.set(Behaviour::Well);
+        self.behaviours.set(Behaviour::Normal);
         let mut far = self.far();
         let mut account = self.traffic.finish().await;
-        if let Some(status) = far.ended() {
+        if let Some(status) = far.exit_status() {
             account
                 .failed
-                .push(format!("the process of `far` ended with {status}"));
+                .push(format!("the process of `far` exited with {status}"));
         } else {
             far.terminate().await;
-            far.end().await;
+            far.wait_for_exit().await;
         }
         for (handler, letters) in self.dead {
             account.dead.entry(handler).or_default().extend(letters);
@@ -203,9 +202,9 @@ impl SoakTarget {
         let client = ForeignClient::connect(&self.virtual_host.url).await;
         let orphans = client.take("faults.orphans").await.unwrap_or_default();
         for handler in HANDLERS {
-            self.deleted.know(handler, &orphans);
+            self.deleted.mark_found(handler, &orphans);
         }
-        let notes = self.deleted.mark(&mut account);
+        let notes = self.deleted.add_to(&mut account);
         (account, notes)
     }
 }
