@@ -1,4 +1,4 @@
-//! What goes over: their events to our handlers, our events to theirs, in every language the same.
+//! Foreign events to our handlers and our events to foreign services, in every language.
 
 use serde_json::{Value, json};
 use tidings::Properties;
@@ -42,7 +42,7 @@ async fn our_payment_reaches_python_with_every_field() {
 async fn their_order_reaches_us(language: Language) {
     let fixture = Fixture::new().await;
     let mut recording = fixture.record().await;
-    // The exchange is there; theirs must agree with ours on what it is.
+    // The exchange exists, and the foreign service declares it with the same arguments.
     let mut service = language.start(&fixture.url()).await;
     let theirs = order();
     service.publish(&theirs.envelope).await;
@@ -69,7 +69,7 @@ async fn their_order_reaches_us(language: Language) {
         ("domain_events", "order.created")
     );
     assert_eq!((delivery.attempt(), delivery.redelivered()), (1, false));
-    // What makes reading hard: there is nothing beside the body.
+    // The message has neither properties nor headers.
     assert_eq!(delivery.properties(), &Properties::default());
     assert!(delivery.headers().is_empty(), "{:?}", delivery.headers());
     service.end().await;
@@ -79,7 +79,7 @@ async fn their_order_reaches_us(language: Language) {
 
 async fn our_payment_reaches_them(language: Language) {
     let fixture = Fixture::new().await;
-    // This time it is the foreign service that comes first, and declares the exchange.
+    // Here the foreign service declares the exchange.
     let mut service = language.start(&fixture.url()).await;
     let queue = payments(language, &mut service).await;
     let payment = payment();
@@ -100,7 +100,7 @@ async fn our_payment_reaches_them(language: Language) {
             "type": "payment.settled",
             "timestamp": timestamp,
             "aggregateId": payment.order_id,
-            // Nothing caused it, so there is no `causationId`, and what it causes is correlated by its own id.
+            // An event without a cause has no `causationId` and correlates with itself.
             "correlationId": id,
             "version": 1,
             "source": "tests",
@@ -117,7 +117,7 @@ async fn our_payment_reaches_them(language: Language) {
         (received.exchange.as_str(), received.key.as_str()),
         ("domain_events", "payment.settled")
     );
-    // Their JSON lost nothing, and the body is as compact as it can be.
+    // The language parsed the whole JSON, and the body is compact.
     let body = String::from_utf8(received_bytes(&received)).expect("the body is UTF-8");
     assert_eq!(
         serde_json::from_str::<Value>(&body).expect("the body is JSON"),
@@ -131,9 +131,9 @@ async fn our_payment_reaches_them(language: Language) {
     fixture.end().await;
 }
 
-/// Makes the service take payments; the queue it takes them from.
+/// Makes the service consume payments. Returns the queue.
 pub(crate) async fn payments(language: Language, service: &mut ForeignService) -> &'static str {
-    // A Nest service says so in a decorator.
+    // The Nest service subscribes in a decorator.
     let queue = "nest.payments";
     if language == Nest {
         return queue;
@@ -143,12 +143,12 @@ pub(crate) async fn payments(language: Language, service: &mut ForeignService) -
     queue
 }
 
-/// The event's time: RFC 3339 in milliseconds and with a `Z`, as JavaScript writes it.
+/// Returns the time of the event and checks its format: RFC 3339 with milliseconds and a `Z`, as JavaScript writes it.
 pub(crate) fn timestamp(received: &ReceivedMessage) -> String {
     let timestamp = received.event["timestamp"]
         .as_str()
         .expect("there is a timestamp");
-    // Read and written again by the language itself.
+    // The language parsed the time and wrote it again.
     assert_eq!(received.instant.as_deref(), Some(timestamp));
     assert_eq!(
         (timestamp.len(), timestamp.ends_with('Z')),
@@ -158,7 +158,7 @@ pub(crate) fn timestamp(received: &ReceivedMessage) -> String {
     timestamp.to_owned()
 }
 
-/// The properties that our event has beside it.
+/// The expected properties of an event.
 pub(crate) fn properties(event: &Value) -> Value {
     let timestamp: tidings::Timestamp = event["timestamp"]
         .as_str()

@@ -1,4 +1,4 @@
-//! CloudEvents, as their own library for Python writes them.
+//! CloudEvents, as written by their own Python library.
 
 use serde_json::json;
 
@@ -7,18 +7,18 @@ use crate::fixture::Fixture;
 use crate::language::Language::Python;
 
 #[tokio::test]
-async fn cloud_events_from_their_own_library_are_read_in_every_form() {
+async fn cloud_events_of_their_own_library_are_read_in_every_form() {
     let fixture = Fixture::new().await;
     let mut recording = fixture.record().await;
     let mut service = Python.start(&fixture.url()).await;
-    // What it calls RabbitMQ's has `ce-` headers. AMQP's has `cloudEvents_`, and the time as a number.
+    // The RabbitMQ form has `ce-` headers. The AMQP form has `cloudEvents_` headers and the time as a number.
     for form in [
         "rabbitmq structured",
         "rabbitmq binary",
         "amqp structured",
         "amqp binary",
     ] {
-        // Shown on failure.
+        // Printed when the test fails.
         println!("{form}");
         let order = order().event;
         service

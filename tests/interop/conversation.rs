@@ -1,4 +1,4 @@
-//! A conversation: a foreign service publishes an order, ours answers with its payment.
+//! A foreign service publishes an order, and our service returns a payment.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -10,21 +10,21 @@ use crate::foreign_service::OutgoingMessage;
 use crate::language::Language::{self, Nest, Node, Python};
 
 #[tokio::test]
-async fn an_order_from_node_is_answered_with_its_payment() {
-    their_order_is_answered(Node).await;
+async fn an_order_from_node_returns_a_payment() {
+    an_order_returns_a_payment(Node).await;
 }
 
 #[tokio::test]
-async fn an_order_from_nest_is_answered_with_its_payment() {
-    their_order_is_answered(Nest).await;
+async fn an_order_from_nest_returns_a_payment() {
+    an_order_returns_a_payment(Nest).await;
 }
 
 #[tokio::test]
-async fn an_order_from_python_is_answered_with_its_payment() {
-    their_order_is_answered(Python).await;
+async fn an_order_from_python_returns_a_payment() {
+    an_order_returns_a_payment(Python).await;
 }
 
-async fn their_order_is_answered(language: Language) {
+async fn an_order_returns_a_payment(language: Language) {
     let fixture = Fixture::new().await;
     let ours = fixture.answer().await;
     let mut service = language.start(&fixture.url()).await;
@@ -54,18 +54,18 @@ async fn their_order_is_answered(language: Language) {
     );
     assert_eq!(first.properties, properties(&first.event));
 
-    // A service that is not sure publishes its order again. It is the same fact, and so is the answer.
+    // A service that is unsure publishes its order again. The same order must return the same payment.
     service.publish(&order.envelope).await;
     let second = service.receive(queue).await;
     assert_eq!(second.event["id"], id);
     assert_eq!(id.parse::<Uuid>().map(|id| id.get_version_num()), Ok(5));
     service.end().await;
-    ours.shutdown().await.expect("nothing runs any longer");
+    ours.shutdown().await.expect("no handler is running");
     fixture.end().await;
 }
 
 #[tokio::test]
-async fn an_order_that_correlates_nothing_starts_a_correlation() {
+async fn an_order_without_a_correlation_correlates_with_itself() {
     let fixture = Fixture::new().await;
     let ours = fixture.answer().await;
     let mut service = Node.start(&fixture.url()).await;
@@ -82,12 +82,12 @@ async fn an_order_that_correlates_nothing_starts_a_correlation() {
     assert_eq!(answer.event["correlationId"], order.envelope["id"]);
     assert_eq!(answer.event["causationId"], order.envelope["id"]);
     service.end().await;
-    ours.shutdown().await.expect("nothing runs any longer");
+    ours.shutdown().await.expect("no handler is running");
     fixture.end().await;
 }
 
 #[tokio::test]
-async fn a_trace_that_node_starts_goes_on_through_our_answer() {
+async fn a_trace_from_node_continues_in_the_returned_event() {
     let fixture = Fixture::new().await;
     let ours = fixture.answer().await;
     let mut service = Node.start(&fixture.url()).await;
@@ -110,10 +110,10 @@ async fn a_trace_that_node_starts_goes_on_through_our_answer() {
         (parts.len(), parts[0], parts[1], parts[3]),
         (4, version, trace, "01")
     );
-    // A step of its own in the same trace.
+    // Another span of the same trace.
     assert_ne!(parts[2], span);
     assert_eq!(headers["tracestate"], "vendor=opaque");
     service.end().await;
-    ours.shutdown().await.expect("nothing runs any longer");
+    ours.shutdown().await.expect("no handler is running");
     fixture.end().await;
 }

@@ -177,7 +177,7 @@ struct Failure;
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the till is shut")
+        f.write_str("not now")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Nest's own RabbitMQ transport, which writes `{"pattern":…,"data":…}` and knows nothing of envelopes.
+//! Nest's own RabbitMQ transport, which writes `{"pattern":…,"data":…}` without an envelope.
 
 use serde_json::json;
 use tidings::Properties;
@@ -8,7 +8,7 @@ use crate::fixture::Fixture;
 use crate::language::Language::Nest;
 
 #[tokio::test]
-async fn what_nests_own_transport_emits_is_read_as_type_and_data() {
+async fn messages_of_nests_own_transport_are_read_as_type_and_data() {
     let fixture = Fixture::new().await;
     let mut recording = fixture.record().await;
     let mut service = Nest.start(&fixture.url()).await;
@@ -20,7 +20,7 @@ async fn what_nests_own_transport_emits_is_read_as_type_and_data() {
     let (event, delivery) = recording.order().await;
     assert_eq!(event.data(), &order);
     let metadata = event.metadata();
-    // It has no id, so its content is its id.
+    // Without an id, the id is derived from the content.
     assert!(metadata.id_is_derived);
     assert_eq!(metadata.correlation_id, metadata.id);
     assert_eq!((metadata.version, metadata.causation_id.as_deref()), (1, None));
@@ -31,7 +31,7 @@ async fn what_nests_own_transport_emits_is_read_as_type_and_data() {
     assert_eq!(metadata.timestamp, delivery.first_received_at());
     assert_eq!(delivery.properties(), &Properties::default());
 
-    // A pattern of no event that anyone declares.
+    // A pattern that is no declared event.
     service
         .execute(json!({ "do": "emit", "pattern": "shipment.sent.eu", "data": [1, { "a": null, "b": 1.5 }] }))
         .await;

@@ -1,6 +1,6 @@
-//! What real clients send beside the usual: read all the same.
+//! Unusual messages of real clients.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tidings::{HeaderValue, Headers};
 
 use crate::event::order;
@@ -104,12 +104,12 @@ fn table() -> HeaderValue {
 }
 
 #[tokio::test]
-async fn plain_text_a_time_in_milliseconds_and_an_id_of_any_form_are_read() {
+async fn an_envelope_in_the_properties_with_odd_values_is_read() {
     let fixture = Fixture::new().await;
     let mut recording = fixture.record().await;
     let mut service = Node.start(&fixture.url()).await;
     let order = order();
-    // All that an envelope says of itself is in the properties.
+    // The metadata is in the properties instead of the envelope.
     service
         .send(&OutgoingMessage {
             options: json!({
@@ -137,7 +137,7 @@ async fn plain_text_a_time_in_milliseconds_and_an_id_of_any_form_are_read() {
 }
 
 #[tokio::test]
-async fn the_type_beside_the_body_goes_before_the_key() {
+async fn the_type_property_takes_precedence_over_the_routing_key() {
     let fixture = Fixture::new().await;
     let mut recording = fixture.record().await;
     let mut service = Node.start(&fixture.url()).await;
@@ -158,7 +158,7 @@ async fn the_type_beside_the_body_goes_before_the_key() {
 }
 
 #[tokio::test]
-async fn data_without_an_envelope_has_the_same_id_at_every_handler_and_attempt() {
+async fn data_without_an_envelope_has_the_same_derived_id_at_every_handler_and_attempt() {
     let fixture = Fixture::new().await;
     let mut recording = fixture.record().await;
     let mut failing = fixture.fail_twice().await;
@@ -176,36 +176,6 @@ async fn data_without_an_envelope_has_the_same_id_at_every_handler_and_attempt()
     assert!(event.metadata().id_is_derived && second.metadata().id_is_derived);
     service.end().await;
     failing.end().await;
-    recording.end().await;
-    fixture.end().await;
-}
-
-#[tokio::test]
-async fn our_own_headers_are_not_believed_when_a_stranger_sets_them() {
-    let fixture = Fixture::new().await;
-    let mut recording = fixture.record().await;
-    let mut service = Node.start(&fixture.url()).await;
-    let forged: Value = json!({
-        "tidings-attempt": 7,
-        "tidings-first-received-at": "2001-01-01T00:00:00.000Z",
-        "tidings-original-exchange": "elsewhere",
-        "tidings-original-routing-key": "shipment.sent",
-        "tidings-error": "invented",
-    });
-    service
-        .send(&OutgoingMessage {
-            options: json!({ "headers": forged }),
-            ..OutgoingMessage::new("order.created", &order().envelope.to_string())
-        })
-        .await;
-    let (_, delivery) = recording.order().await;
-    assert_eq!((delivery.attempt(), delivery.last_error()), (1, None));
-    assert_eq!(
-        (delivery.exchange(), delivery.routing_key()),
-        ("domain_events", "order.created")
-    );
-    assert_eq!(delivery.first_received_at(), delivery.received_at());
-    service.end().await;
     recording.end().await;
     fixture.end().await;
 }

@@ -1,4 +1,4 @@
-//! Consuming: deliveries, headers, and subscriptions that end.
+//! Consuming: deliveries, headers and lost subscriptions.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -30,13 +30,13 @@ async fn show(_event: Happened, delivery: Delivery, State(seen): State<mpsc::Sen
 }
 
 #[event_handler("thing.happened.*")]
-async fn hold(_event: Happened, State(count): State<Count>) {
+async fn keep(_event: Happened, State(count): State<Count>) {
     count.add();
     pending::<()>().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscription_that_is_lost_at_once_each_time_is_not_made_at_once_each_time() {
+async fn a_subscription_that_is_lost_repeatedly_is_retried_with_a_backoff() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("counter")
@@ -58,9 +58,9 @@ async fn a_subscription_that_is_lost_at_once_each_time_is_not_made_at_once_each_
             losses += 1;
         }
     }
-    // At first and after 0.1 s, then 0.2 s and so on: six in four seconds.
+    // At once and after 0.1 s, 0.2 s and so on: about six in four seconds.
     assert!((3..=10).contains(&losses), "{losses} losses");
-    until("it listens again", async || app.health().is_ready()).await;
+    until("the handler consumes again", async || app.health().is_ready()).await;
     bus.publish(&Happened::new(1, "a")).await.unwrap();
     handled.reaches(1).await;
     app.shutdown().await.unwrap();
@@ -68,7 +68,7 @@ async fn a_subscription_that_is_lost_at_once_each_time_is_not_made_at_once_each_
 }
 
 #[tokio::test]
-async fn a_consumer_hears_again_when_another_has_deleted_and_made_the_exchange() {
+async fn consumers_recover_when_another_bus_declares_a_deleted_exchange_again() {
     let vhost = vhost().await;
     let (publisher, consumer) = (bus(&vhost.url()).await, bus(&vhost.url()).await);
     let (by_counter, by_watcher) = (Count::default(), Count::default());
@@ -85,8 +85,8 @@ async fn a_consumer_hears_again_when_another_has_deleted_and_made_the_exchange()
         .unwrap();
     let client = ForeignClient::connect(&vhost.url()).await;
     client.delete_exchange("domain_events").await.unwrap();
-    // Whoever publishes makes the exchange again, and knows nothing of those who were bound to it.
-    until("both hear again", async || {
+    // The publisher declares the exchange again and does not know the bindings of the consumers.
+    until("both services receive events again", async || {
         publisher.publish(&Happened::new(1, "a")).await.unwrap();
         by_counter.get() > 0 && by_watcher.get() > 0
     })
@@ -99,7 +99,7 @@ async fn a_consumer_hears_again_when_another_has_deleted_and_made_the_exchange()
 }
 
 #[tokio::test]
-async fn what_is_there_again_with_other_arguments_is_told_by_health() {
+async fn the_health_reports_a_queue_that_was_declared_again_with_other_arguments() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("counter")
@@ -112,20 +112,20 @@ async fn what_is_there_again_with_other_arguments_is_told_by_health() {
     let queue = "counter.count.dlq";
     client.delete_queue(queue).await.unwrap();
     client.declare(queue, arguments(&[])).await.unwrap();
-    until("health names the queue", async || {
+    until("the health names the queue", async || {
         let reason = app.health().bus.reason.unwrap_or_default();
         reason.contains(queue) && reason.contains("x-queue-type")
     })
     .await;
     assert!(!app.health().is_ready());
     client.delete_queue(queue).await.unwrap();
-    until("it is made again", async || app.health().is_ready()).await;
+    until("the queue is declared again", async || app.health().is_ready()).await;
     app.shutdown().await.unwrap();
     bus.close().await;
 }
 
 #[tokio::test]
-async fn an_ephemeral_queue_goes_with_its_subscription() {
+async fn an_ephemeral_queue_is_deleted_with_its_subscription() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("watcher")
@@ -142,9 +142,12 @@ async fn an_ephemeral_queue_goes_with_its_subscription() {
     bus.publish(&Happened::new(1, "a")).await.unwrap();
     handled.reaches(1).await;
     app.pause("watch").unwrap();
-    until("its queue is gone", async || !queues().await.contains("amq.gen")).await;
+    until("its queue is deleted", async || {
+        !queues().await.contains("amq.gen")
+    })
+    .await;
     app.resume("watch").unwrap();
-    until("it listens again", async || {
+    until("the handler consumes again", async || {
         app.health().is_ready() && queues().await.contains("amq.gen")
     })
     .await;
@@ -155,7 +158,7 @@ async fn an_ephemeral_queue_goes_with_its_subscription() {
 }
 
 #[tokio::test]
-async fn what_another_service_publishes_arrives_with_every_header_and_property() {
+async fn an_event_of_another_service_arrives_with_its_headers_and_properties() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
     let (seen, mut deliveries) = mpsc::channel(1);
@@ -203,17 +206,17 @@ async fn what_another_service_publishes_arrives_with_every_header_and_property()
 }
 
 #[tokio::test]
-async fn what_came_back_again_and_again_is_taken_alone() {
+async fn an_event_that_was_redelivered_repeatedly_is_consumed_alone() {
     let vhost = vhost().await;
     let (bus, taken) = (bus(&vhost.url()).await, Count::default());
     let start = async || {
-        let app = App::new("holder").state(taken.clone()).handlers(handlers![hold]);
+        let app = App::new("holder").state(taken.clone()).handlers(handlers![keep]);
         app.start(&bus).await.unwrap()
     };
     let client = ForeignClient::connect(&vhost.url()).await;
     let back = async || {
-        until("all are back", async || {
-            client.depth("holder.hold").await == Some(5)
+        until("every event is in the queue again", async || {
+            client.depth("holder.keep").await == Some(5)
         })
         .await;
     };
@@ -234,15 +237,15 @@ async fn what_came_back_again_and_again_is_taken_alone() {
     back().await;
     let mut returns = Vec::new();
     for _ in 0..5 {
-        returns.push(returns_of_first(client.channel(), "holder.hold").await);
+        returns.push(returns_of_first(client.channel(), "holder.keep").await);
     }
     returns.sort_unstable();
-    assert_eq!(returns, [2, 2, 2, 2, 3], "the third time only one was in hand");
+    assert_eq!(returns, [2, 2, 2, 2, 3], "the third time only one was in flight");
     bus.close().await;
 }
 
 #[tokio::test]
-async fn what_was_handled_is_no_crash_loop_when_it_comes_back() {
+async fn a_handled_event_that_is_redelivered_is_not_a_crash_loop() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("counter")
@@ -252,7 +255,7 @@ async fn what_was_handled_is_no_crash_loop_when_it_comes_back() {
         .await
         .unwrap();
     let client = ForeignClient::connect(&vhost.url()).await;
-    // The second time it is what the broker hands out when it has not taken the acknowledgement of the first.
+    // The second time, the event is redelivered as if the broker had not received the ack.
     for (times, returns) in [(1, 6), (2, 12)] {
         pause_count(&app, &client).await;
         happen(&client, "one").await;
@@ -266,7 +269,7 @@ async fn what_was_handled_is_no_crash_loop_when_it_comes_back() {
 }
 
 #[tokio::test]
-async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
+async fn an_event_that_was_set_aside_is_not_a_crash_loop_when_it_returns() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("counter")
@@ -277,14 +280,14 @@ async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
         .unwrap();
     let client = ForeignClient::connect(&vhost.url()).await;
     pause_count(&app, &client).await;
-    // Only what comes behind another, and so not alone, is set aside. What comes back goes behind what came back before.
+    // Only a suspect behind another event is set aside. A redelivered event goes behind those redelivered before.
     happen(&client, "innocent").await;
     let holder = client.connection().create_channel().await.unwrap();
     take(&holder, "counter.count").await;
     happen(&client, "suspect").await;
     redeliver(&client, "counter.count", 5).await;
     holder.close(200, "OK".into()).await.unwrap();
-    until("both are there", async || {
+    until("both events are in the queue", async || {
         client.depth("counter.count").await == Some(2)
     })
     .await;
@@ -293,7 +296,7 @@ async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
     handled.reaches(2).await;
 
     pause_count(&app, &client).await;
-    // It is what the broker hands out when it has not taken the acknowledgement.
+    // The event is redelivered as if the broker had not received the ack.
     happen(&client, "suspect").await;
     redeliver(&client, "counter.count", 12).await;
     app.resume("count").unwrap();
@@ -303,16 +306,16 @@ async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
     bus.close().await;
 }
 
-/// Pauses `count` of `counter` between two deliveries. One that was under way to it, or about to be taken, would come back
-/// with its subscription, and brokers count that.
+/// Pauses the handler `count` while no delivery is in flight. A delivery in flight would be requeued with the end of the
+/// subscription, and the broker counts that.
 async fn pause_count(app: &RunningApp, client: &ForeignClient) {
     let consumers = async || client.consumers("counter.count").await;
-    until("it consumes", async || consumers().await == Some(1)).await;
+    until("the handler consumes", async || consumers().await == Some(1)).await;
     app.pause("count").unwrap();
-    until("it has stopped", async || consumers().await == Some(0)).await;
+    until("the handler has stopped", async || consumers().await == Some(0)).await;
 }
 
-/// Publishes an event of this id as a stranger does.
+/// Publishes an event with this id, without Tidings.
 async fn happen(client: &ForeignClient, id: &str) {
     let body = format!(r#"{{"id":"{id}","type":"thing.happened","data":{{"number":1,"kind":"a"}}}}"#);
     client
@@ -326,7 +329,7 @@ async fn happen(client: &ForeignClient, id: &str) {
         .unwrap();
 }
 
-/// Takes the first message of a queue so often, and lets it come back with the channel.
+/// Receives the first message of a queue this many times and requeues it by closing the channel.
 async fn redeliver(client: &ForeignClient, queue: &str, times: u32) {
     for _ in 0..times {
         let channel = client.connection().create_channel().await.unwrap();
@@ -335,23 +338,23 @@ async fn redeliver(client: &ForeignClient, queue: &str, times: u32) {
     }
 }
 
-/// Takes the first message of a queue, and keeps it for as long as the channel lives.
+/// Receives the first message of a queue and keeps it until the channel closes.
 async fn take(channel: &Channel, queue: &str) {
-    until("it is there to be taken", async || {
+    until("there is a message", async || {
         let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
         got.unwrap().is_some()
     })
     .await;
 }
 
-/// Takes the first message of a queue, and says how often it came back before.
+/// Receives the first message of a queue and returns how often it was returned before.
 async fn returns_of_first(channel: &Channel, queue: &str) -> i64 {
     let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
-    let message = got.unwrap().expect("it is there");
+    let message = got.unwrap().expect("there is a message");
     let headers = message.delivery.properties.headers().as_ref().unwrap();
     match headers.inner().get("x-delivery-count") {
         Some(AMQPValue::LongLongInt(count)) => *count,
         Some(AMQPValue::ShortShortUInt(count)) => (*count).into(),
-        other => panic!("it came back {other:?} times"),
+        other => panic!("unexpected x-delivery-count {other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Declaring: what is there already, what is there otherwise, and what is not.
+//! Declaring an existing, a different and a missing topology.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ async fn declaring_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_queue_with_other_arguments_is_told_with_both_values_and_the_others_with_it() {
+async fn the_error_for_queues_with_other_arguments_names_each_queue_and_both_values() {
     let vhost = vhost().await;
     let client = ForeignClient::connect(&vhost.url()).await;
     let low_limit = quorum_queue(&[("x-delivery-limit", AMQPValue::LongLongInt(3))]);
@@ -76,7 +76,7 @@ async fn a_queue_with_other_arguments_is_told_with_both_values_and_the_others_wi
 }
 
 #[tokio::test]
-async fn verifying_makes_nothing_and_says_what_is_missing() {
+async fn verify_declares_nothing_and_names_what_is_missing() {
     let vhost = vhost().await;
     let error = settings()
         .declare(Declare::Verify)
@@ -149,19 +149,18 @@ async fn hundreds_of_queues_are_declared_in_seconds() {
 }
 
 #[tokio::test]
-async fn who_may_declare_nothing_runs_on_what_is_there() {
+async fn a_user_without_configure_permission_runs_on_an_existing_topology() {
     let vhost = vhost().await;
     let ready = bus(&vhost.url()).await;
     let app = App::new("hosted").handlers(handlers![one, two]);
     app.declare(&ready).await.unwrap();
     let (node, name) = (vhost.node(), vhost.name().to_owned());
     blocking(move || {
-        node.add_user("guest-of-the-house", "secret").unwrap();
-        node.permit("guest-of-the-house", &name, ["^$", ".*", ".*"])
-            .unwrap();
+        node.add_user("limited", "secret").unwrap();
+        node.permit("limited", &name, ["^$", ".*", ".*"]).unwrap();
     })
     .await;
-    let url = node.url_of("guest-of-the-house", "secret", vhost.name());
+    let url = node.url_of("limited", "secret", vhost.name());
     let bus = settings().declare(Declare::Verify).connect(&url).await.unwrap();
     let app = App::new("hosted")
         .handlers(handlers![one, two])

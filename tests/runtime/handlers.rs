@@ -1,4 +1,4 @@
-//! The events and the handlers of the tests, and what the handlers saw.
+//! The events and handlers of the tests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -37,27 +37,27 @@ pub(crate) fn paid(order: &str, number: u32) -> Paid {
     }
 }
 
-/// What the handlers saw, and whether they work.
+/// Records the attempts of the handlers and decides whether they fail.
 #[derive(Clone, Default)]
 pub(crate) struct Recorder {
     seen: Arc<Mutex<Vec<(u32, u32)>>>,
-    broken: Arc<AtomicBool>,
+    failing: Arc<AtomicBool>,
 }
 
 impl Recorder {
-    pub(crate) fn broken() -> Self {
+    pub(crate) fn failing() -> Self {
         let recorder = Self::default();
-        recorder.broken.store(true, Ordering::SeqCst);
+        recorder.failing.store(true, Ordering::SeqCst);
         recorder
     }
 
-    pub(crate) fn mend(&self) {
-        self.broken.store(false, Ordering::SeqCst);
+    pub(crate) fn repair(&self) {
+        self.failing.store(false, Ordering::SeqCst);
     }
 
-    pub(crate) fn see(&self, number: u32, delivery: &Delivery) -> Result<(), HandlerError> {
+    pub(crate) fn record(&self, number: u32, delivery: &Delivery) -> Result<(), HandlerError> {
         self.seen.lock().unwrap().push((number, delivery.attempt()));
-        if self.broken.load(Ordering::SeqCst) {
+        if self.failing.load(Ordering::SeqCst) {
             return Err(HandlerError::retry("the gateway is down"));
         }
         Ok(())
@@ -74,7 +74,7 @@ pub(crate) async fn plain(
     delivery: Delivery,
     State(recorder): State<Recorder>,
 ) -> Result<(), HandlerError> {
-    recorder.see(event.number, &delivery)
+    recorder.record(event.number, &delivery)
 }
 
 #[event_handler(ordered_by = "aggregate_id", retry(attempts = 8, rungs = "5s"))]
@@ -83,7 +83,7 @@ pub(crate) async fn ordered(
     delivery: Delivery,
     State(recorder): State<Recorder>,
 ) -> Result<(), HandlerError> {
-    recorder.see(event.number, &delivery)
+    recorder.record(event.number, &delivery)
 }
 
 #[event_handler(ephemeral)]
@@ -92,7 +92,7 @@ pub(crate) async fn every(
     delivery: Delivery,
     State(recorder): State<Recorder>,
 ) -> Result<(), HandlerError> {
-    recorder.see(event.number, &delivery)
+    recorder.record(event.number, &delivery)
 }
 
 #[event_handler(retry(attempts = 3, rungs = "5m"))]
@@ -101,7 +101,7 @@ pub(crate) async fn patient(
     delivery: Delivery,
     State(recorder): State<Recorder>,
 ) -> Result<Paid, HandlerError> {
-    recorder.see(event.number, &delivery)?;
+    recorder.record(event.number, &delivery)?;
     Ok(paid(&event.order, event.number))
 }
 

@@ -1,4 +1,4 @@
-//! The runtime as its users see it, without a broker.
+//! The public API of the runtime, without a broker.
 
 mod app;
 mod breaker;

@@ -1,4 +1,4 @@
-//! Middleware: in which order, and what it may do to an outcome.
+//! The order and the abilities of middleware.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ fn note(steps: &Steps, what: &str) {
 }
 
 #[tokio::test]
-async fn the_first_one_is_outermost_and_a_handlers_own_is_innermost() {
+async fn the_first_middleware_is_outermost_and_that_of_a_handler_is_innermost() {
     let (bus, steps) = (TestBus::new(), Steps::default());
     let around = |name: &'static str| {
         let steps = Arc::clone(&steps);
@@ -53,8 +53,8 @@ async fn the_first_one_is_outermost_and_a_handlers_own_is_innermost() {
 }
 
 #[tokio::test]
-async fn one_may_put_another_outcome_in_place_of_the_handlers() {
-    let (bus, recorder) = (TestBus::new(), Recorder::broken());
+async fn middleware_can_replace_the_outcome() {
+    let (bus, recorder) = (TestBus::new(), Recorder::failing());
     let _app = App::new("shop")
         .state(recorder.clone())
         .around(async |delivery: Delivery, next: tidings::Next| {
@@ -75,7 +75,7 @@ async fn one_may_put_another_outcome_in_place_of_the_handlers() {
 }
 
 #[tokio::test]
-async fn one_may_decide_without_the_handler() {
+async fn middleware_can_return_an_outcome_without_running_the_handler() {
     let (bus, recorder) = (TestBus::new(), Recorder::default());
     let _app = App::new("shop")
         .state(recorder.clone())

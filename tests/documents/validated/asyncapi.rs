@@ -20,14 +20,14 @@ fn all() -> AsyncApi {
         .description("Two services.")
 }
 
-/// The document in a file of its own.
+/// Writes a document to a file.
 fn file(name: &str, document: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, document).expect("the target directory can be written");
     path
 }
 
-/// The shop's own document, as it is committed.
+/// The committed document of the shop example.
 fn shop() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/shop/asyncapi.json")
 }
@@ -46,7 +46,7 @@ fn documents() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn asyncapis_own_parser_finds_nothing_wrong() {
+async fn the_asyncapi_parser_accepts_every_document() {
     let documents = documents();
     let files: Vec<PathBuf> = documents
         .iter()
@@ -58,7 +58,7 @@ async fn asyncapis_own_parser_finds_nothing_wrong() {
         let found: Vec<String> = report
             .diagnostics
             .iter()
-            // 3.1 adds nothing for AMQP, and is there on request.
+            // 3.1 adds nothing for AMQP, and is available on request.
             .filter(|it| it.code != "asyncapi-latest-version")
             .map(|it| format!("{} at {:?}: {}", it.code, it.path, it.message))
             .collect();
@@ -77,7 +77,7 @@ async fn asyncapis_own_parser_finds_nothing_wrong() {
 }
 
 #[tokio::test]
-async fn asyncapis_own_parser_understands_who_sends_and_receives_what() {
+async fn the_asyncapi_parser_finds_every_operation() {
     let path = file("understood.asyncapi.json", &all().to_json());
     let report = validators::asyncapi(&[path]).await.remove(0);
     let operations = report
@@ -136,7 +136,7 @@ async fn asyncapis_own_parser_understands_who_sends_and_receives_what() {
 }
 
 #[tokio::test]
-async fn the_published_schema_of_asyncapi_accepts_every_document() {
+async fn the_json_schema_of_asyncapi_accepts_every_document() {
     let specs = validators::home()
         .await
         .join("node_modules/@asyncapi/specs/schemas");
@@ -152,12 +152,12 @@ async fn the_published_schema_of_asyncapi_accepts_every_document() {
             .collect();
         assert!(faults.is_empty(), "{name}: {faults:#?}");
         let broken = json!({"asyncapi": version, "info": {}});
-        assert!(!validator.is_valid(&broken), "it accepts anything");
+        assert!(!validator.is_valid(&broken), "the schema accepts anything");
     }
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_every_operation_stays_in_its_channel() {
+fn every_reference_resolves_and_every_operation_uses_messages_of_its_channel() {
     for (name, document) in documents() {
         let document: Value = serde_json::from_str(&document).unwrap();
         let found = faults(&document);
@@ -166,7 +166,7 @@ fn every_reference_leads_somewhere_and_every_operation_stays_in_its_channel() {
 }
 
 #[test]
-fn our_own_judgement_sees_what_is_wrong() {
+fn our_own_checks_find_broken_references() {
     let document = asyncapi(&warehouse()).to_value();
     let broken = |pointer: &str, value: Value| {
         let mut document = document.clone();
@@ -195,12 +195,12 @@ fn our_own_judgement_sees_what_is_wrong() {
 }
 
 #[test]
-fn every_example_is_an_event_that_its_own_schema_accepts() {
+fn every_example_matches_its_own_schema() {
     for (name, document) in documents() {
         let document: Value = serde_json::from_str(&document).unwrap();
         let mut examples = 0;
         for (message, content) in members(&document["components"]["messages"]) {
-            // A payload's references lead into the document.
+            // The references of a payload point into the document.
             let schema = json!({
                 "$schema": "http://json-schema.org/draft-07/schema#",
                 "allOf": [content["payload"]],
@@ -231,7 +231,7 @@ fn every_example_is_an_event_that_its_own_schema_accepts() {
 }
 
 #[test]
-fn queues_retries_and_dead_letters_are_told_beside_what_asyncapi_knows() {
+fn queues_retries_and_dead_letters_are_described_in_extensions() {
     let document = all().to_value();
     let operation = &document["operations"]["billing.book.receives.payment.settled"];
     assert_eq!(operation["x-tidings-queue"]["name"], "billing.book");
@@ -263,7 +263,7 @@ fn queues_retries_and_dead_letters_are_told_beside_what_asyncapi_knows() {
     assert_eq!(sent["region"]["location"], "$message.payload#/data/region");
     assert!(
         sent["carrier"].get("location").is_none(),
-        "it goes by another name on the wire"
+        "it has another name on the wire"
     );
 }
 
@@ -298,6 +298,6 @@ fn two_services_that_write_one_event_differently_are_a_conflict() {
     );
     let conflict = one.clone().merge(asyncapi(&billing()).v3_1()).unwrap_err();
     assert_eq!(conflict.differences().len(), 1, "{conflict}");
-    // The same twice is no conflict.
+    // Merging a document with itself is no conflict.
     assert_eq!(one.clone().merge(one.clone()), Ok(one));
 }

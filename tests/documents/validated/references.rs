@@ -1,8 +1,8 @@
-//! Our own judgement of an AsyncAPI document: what neither its JSON Schema nor every parser looks at.
+//! Our own checks of an AsyncAPI document, which neither its JSON Schema nor every parser makes.
 
 use serde_json::Value;
 
-/// Everything that is wrong with the references of a document.
+/// Returns all errors in the references of a document.
 pub(crate) fn faults(document: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     unresolved(document, document, "#", &mut faults);
@@ -24,7 +24,7 @@ pub(crate) fn faults(document: &Value) -> Vec<String> {
     for kind in ["messages", "schemas"] {
         for (name, schema) in members(&document["components"][kind]) {
             if !used.contains(&format!("\"#/components/{kind}/{name}\"")) {
-                faults.push(format!("nobody refers to {kind}/{name}"));
+                faults.push(format!("{kind}/{name} is not referenced"));
             }
             foreign(schema, &format!("{kind}/{name}"), &mut faults);
         }
@@ -42,10 +42,10 @@ fn unresolved(document: &Value, at: &Value, path: &str, faults: &mut Vec<String>
                         .strip_prefix('#')
                         .and_then(|pointer| document.pointer(pointer));
                     if found.is_none() || target == "#" {
-                        faults.push(format!("{path}: {target} leads nowhere"));
+                        faults.push(format!("{path}: {target} does not resolve"));
                     }
                     if object.len() > 1 {
-                        faults.push(format!("{path}: what stands beside {target} is not read"));
+                        faults.push(format!("{path}: keys beside {target} are ignored"));
                     }
                 }
                 unresolved(document, value, &format!("{path}/{name}"), faults);
@@ -60,7 +60,7 @@ fn unresolved(document: &Value, at: &Value, path: &str, faults: &mut Vec<String>
     }
 }
 
-/// What draft-07, or AsyncAPI, has no word for.
+/// Finds keywords that draft-07 or AsyncAPI do not have.
 fn foreign(schema: &Value, path: &str, faults: &mut Vec<String>) {
     let Value::Object(object) = schema else { return };
     for (name, value) in object {
@@ -81,7 +81,7 @@ fn foreign(schema: &Value, path: &str, faults: &mut Vec<String>) {
     }
 }
 
-/// The members of an object.
+/// Iterates over the members of an object.
 pub(crate) fn members(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
     object.as_object().into_iter().flatten()
 }

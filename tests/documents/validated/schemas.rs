@@ -1,4 +1,4 @@
-//! The schemas of contracts and of whole events, as strict validators see them.
+//! The schemas of contracts and of whole events in strict validators.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::validators;
 
 static EVENTS: &[EventDescriptor] = events![OrderCreated, OrderCreatedV1, ParcelSent, TreeGrown];
 
-/// What ajv is given of a contract: the schemas in its file, and those of the whole event.
+/// Adds the ajv cases of a contract: the schemas in its file, and those of the whole event.
 fn cases(contract: &Contract, cases: &mut Vec<Value>) {
     let file: Value = serde_json::from_str(&contract.to_json()).expect("a contract is JSON");
     let examples: Vec<&Value> = contract.examples.iter().collect();
@@ -41,7 +41,7 @@ fn cases(contract: &Contract, cases: &mut Vec<Value>) {
 }
 
 #[tokio::test]
-async fn ajv_takes_every_exported_schema_in_strict_mode() {
+async fn ajv_accepts_every_exported_schema_in_strict_mode() {
     let mut all = Vec::new();
     EVENTS
         .iter()
@@ -55,7 +55,7 @@ async fn ajv_takes_every_exported_schema_in_strict_mode() {
 }
 
 #[tokio::test]
-async fn ajv_refuses_what_is_no_such_event() {
+async fn ajv_rejects_invalid_events_and_schemas() {
     let contract = Contract::of(&EVENTS[0]);
     let schema = contract.event_schema(Side::Writer);
     let strange = json!({"x-tidings-other": true});

@@ -1,4 +1,4 @@
-//! Events and handlers of every shape that a document must be able to tell.
+//! Services with events and handlers of every form that a document can describe.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ impl From<OrderCreatedV1> for OrderCreated {
 pub(crate) struct Line {
     sku: String,
     count: u32,
-    /// What it consists of.
+    /// The parts of the line.
     parts: Vec<Line>,
 }
 
@@ -93,7 +93,7 @@ pub(crate) enum Form {
     Box { sides: [u16; 3] },
 }
 
-/// A tree grew: the event's type is within itself.
+/// A tree grew. The event contains its own type.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "tree.grown", aggregate_id = tree_id)]
 pub(crate) struct TreeGrown {
@@ -163,7 +163,7 @@ pub(crate) fn warehouse() -> Description {
         .describe()
 }
 
-/// Another one, which has events in common with it.
+/// Another service with common events.
 pub(crate) fn billing() -> Description {
     App::new("billing")
         .handlers(handlers![deprecated::book, deprecated::charge])
