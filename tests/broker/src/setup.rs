@@ -145,7 +145,7 @@ impl Setup {
             file
         });
         if *address != "127.0.0.1" {
-            // From where such a node stands, nobody comes from loopback.
+            // Such a node is in a container, where no client comes from loopback.
             let _ = writeln!(file, "loopback_users = none");
         }
         if self.management {

@@ -67,7 +67,7 @@ pub(crate) enum Payment {
     Card { number: String },
 }
 
-/// A parcel is under way.
+/// A parcel was sent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "parcel.sent", aggregate_id = parcel_id, routing_key = "parcel.sent.{region}.{carrier}")]
 pub(crate) struct ParcelSent {

@@ -119,7 +119,7 @@ impl Account {
     pub fn confirmed(&self) -> impl Iterator<Item = u64> {
         self.results
             .iter()
-            .filter(|(_, told)| matches!(told, PublishResult::Confirmed(_)))
+            .filter(|(_, result)| matches!(result, PublishResult::Confirmed(_)))
             .map(|(number, _)| *number)
     }
 
@@ -235,16 +235,16 @@ mod tests {
         }
     }
 
-    fn told(number: u64, told: impl Fn(String) -> PublishResult) -> (u64, PublishResult) {
-        (number, told(format!("id-{number}")))
+    fn outcome(number: u64, result: impl Fn(String) -> PublishResult) -> (u64, PublishResult) {
+        (number, result(format!("id-{number}")))
     }
 
     fn account() -> Account {
         Account {
             results: HashMap::from([
-                told(1, PublishResult::Confirmed),
-                told(2, PublishResult::Confirmed),
-                told(3, PublishResult::MaybeDelivered),
+                outcome(1, PublishResult::Confirmed),
+                outcome(2, PublishResult::Confirmed),
+                outcome(3, PublishResult::MaybeDelivered),
             ]),
             entries: vec![
                 line("a", 1, 10),

@@ -3,7 +3,6 @@
 //! An event in a deleted queue, or one that was published while its binding was missing, cannot be recovered by any client.
 //! Such an event counts as deleted. It is known by its time: its handler had not finished it before the deletion, or it
 //! was published before the object existed again. Every other missing event is lost.
-//! it was handed to `publish` before the thing was there again. Any other that is missing is lost.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

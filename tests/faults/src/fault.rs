@@ -17,7 +17,7 @@ pub type Run<'a, T = Row> = Pin<Box<dyn Future<Output = T> + 'a>>;
 ///
 /// pub const FAULTS: &[Fault] = &[Fault::new(
 ///     "broker-killed",
-///     "the broker is killed and started again",
+///     "the broker is killed and restarted",
 ///     Times { short: 2, full: 20 },
 ///     |harness| Box::pin(killed(harness)),
 /// )];

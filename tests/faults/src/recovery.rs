@@ -55,7 +55,7 @@ pub(crate) fn slowest(row: &mut Row, what: &str, took: Duration) {
     let took = took.as_secs_f64();
     let start = format!("{what} after ");
     let slowest = row.notes.iter_mut().find(|note| note.starts_with(&start));
-    let told = |note: &String| {
+    let seconds = |note: &String| {
         note[start.len()..]
             .trim_end_matches(" s at most")
             .parse()
@@ -63,7 +63,7 @@ pub(crate) fn slowest(row: &mut Row, what: &str, took: Duration) {
     };
     let now = format!("{start}{took:.1} s at most");
     match slowest {
-        Some(note) if told(note) < took => *note = now,
+        Some(note) if seconds(note) < took => *note = now,
         Some(_) => {}
         None => row.notes.push(now),
     }

@@ -168,7 +168,7 @@ impl Load {
     /// the queue.
     ///
     /// # Panics
-    /// When they do not start.
+    /// When one of them does not start.
     pub async fn start(self, harness: &Harness) -> Traffic {
         let handler_log = HandlerLog::open(&harness.file("handler_log"));
         let (mut running, mut consumer) = (None, None);

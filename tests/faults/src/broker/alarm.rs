@@ -91,5 +91,5 @@ impl Alarm {
 fn confirmed(traffic: &Traffic) -> usize {
     traffic
         .publish_log()
-        .count(|told| matches!(told, PublishResult::Confirmed(_)))
+        .count(|results| matches!(results, PublishResult::Confirmed(_)))
 }

@@ -16,14 +16,14 @@ const FIVE: Times = Times { short: 1, full: 5 };
 pub const FAULTS: &[Fault] = &[
     Fault::new(
         "broker-killed",
-        "the broker is killed and started again while events are published and handled",
+        "the broker is killed and restarted while events are published and handled",
         Times { short: 2, full: 20 },
         |harness| Box::pin(killed::killed(harness)),
     )
     .inject(|target| killed::kill(&target.node)),
     Fault::new(
         "broker-restarted",
-        "the broker is stopped regularly and started again",
+        "the broker is stopped regularly and restarted",
         FIVE,
         |harness| Box::pin(restarted::through(harness, |node| restarted::restart(node))),
     )

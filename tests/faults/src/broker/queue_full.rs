@@ -28,15 +28,20 @@ pub(super) async fn refusing(harness: &Harness) -> Row {
     // The queue accepts a few more than ten messages before it refuses.
     let mut taken = 1;
     while taken > 0 {
-        taken = traffic.burst(20).await.iter().filter(|told| told.is_ok()).count();
+        taken = traffic
+            .burst(20)
+            .await
+            .iter()
+            .filter(|results| results.is_ok())
+            .count();
     }
     for _ in 0..harness.times() {
-        let told = traffic.burst(100).await;
-        let refused = told.iter().filter(|told| is_refused(told)).count();
-        row.check(refused == told.len(), || {
+        let results = traffic.burst(100).await;
+        let refused = results.iter().filter(|results| is_refused(results)).count();
+        row.check(refused == results.len(), || {
             format!(
                 "{refused} of {} publishers got the error of a refusing queue",
-                told.len()
+                results.len()
             )
         });
     }
@@ -44,8 +49,8 @@ pub(super) async fn refusing(harness: &Harness) -> Row {
         .delete_queue("full")
         .await
         .expect("the full queue is deleted");
-    let told = traffic.burst(100).await;
-    row.check(told.iter().all(Result::is_ok), || {
+    let results = traffic.burst(100).await;
+    row.check(results.iter().all(Result::is_ok), || {
         "publishing fails without the full queue".to_owned()
     });
     let account = traffic.finish().await;
@@ -90,7 +95,7 @@ pub(super) async fn refuse(target: &mut SoakTarget) {
         target
             .traffic
             .publish_log()
-            .count(|told| matches!(told, PublishResult::MaybeDelivered(_)))
+            .count(|results| matches!(results, PublishResult::MaybeDelivered(_)))
     };
     let before = maybe(target);
     fill(&client).await;
@@ -104,8 +109,8 @@ pub(super) async fn refuse(target: &mut SoakTarget) {
         .expect("the full queue is deleted");
 }
 
-fn is_refused(told: &tidings::Result<String>) -> bool {
-    match told {
+fn is_refused(results: &tidings::Result<String>) -> bool {
+    match results {
         Err(Error::Publish(error)) => {
             matches!(error.fault(), PublishFault::Refused(_)) && error.maybe_delivered()
         }

@@ -83,12 +83,12 @@ pub(super) async fn for_long(harness: &Harness) -> Row {
         let (before, first) = (resident(), traffic.publish_log().next_number());
         while away.elapsed() < harness.pick(Duration::from_secs(15), Duration::from_mins(3)) {
             let asked = Instant::now();
-            let told = traffic.burst(CALLERS).await;
+            let results = traffic.burst(CALLERS).await;
             let took = asked.elapsed();
             row.check(took < TIMEOUT * 2 + SLACK, || {
                 format!("callers waited {took:?}, with a timeout of {TIMEOUT:?}")
             });
-            let taken = told.iter().filter(|result| result.is_ok()).count();
+            let taken = results.iter().filter(|result| result.is_ok()).count();
             row.check(taken == 0, || {
                 format!("{taken} callers got `Ok` from a broker that is down")
             });
@@ -107,7 +107,7 @@ pub(super) async fn for_long(harness: &Harness) -> Row {
     }
     let surely = traffic
         .publish_log()
-        .count(|told| matches!(told, PublishResult::NotDelivered(_)));
+        .count(|results| matches!(results, PublishResult::NotDelivered(_)));
     row.check(surely > 0, || {
         "no error said that the event was not delivered".to_owned()
     });

@@ -134,14 +134,14 @@ pub(super) async fn election(harness: &Harness) -> Row {
             .start(harness)
             .await;
         let publish = async {
-            let mut told = Vec::new();
+            let mut results = Vec::new();
             for _ in 0..5 {
-                told.extend(traffic.burst(500).await);
+                results.extend(traffic.burst(500).await);
             }
-            told
+            results
         };
-        let (told, ()) = tokio::join!(publish, members.node(leader, Node::kill));
-        let refused = told.iter().filter(|told| told.is_err()).count();
+        let (results, ()) = tokio::join!(publish, members.node(leader, Node::kill));
+        let refused = results.iter().filter(|results| results.is_err()).count();
         members.restart(leader).await;
         let account = traffic.finish().await;
         let seen = account.seen.iter().flatten();

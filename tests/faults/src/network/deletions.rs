@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
-
 use crate::delays::{self, FIRST_RUNG};
 use crate::deleted_events::{DeletedEvents, DeletionWindow, PATIENCE};
 use crate::handlers::HANDLERS;
@@ -17,25 +14,6 @@ use crate::soak::service;
 use crate::traffic::Load;
 use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
 use tidings_test_support::wait::until;
-
-/// How many take from a queue; none where there is no such queue.
-async fn consumers(client: &ForeignClient, queue: &str) -> u32 {
-    // The broker closes the channel on which one asks in vain.
-    let Ok(channel) = client.connection().create_channel().await else {
-        return 0;
-    };
-    let passive = QueueDeclareOptions::durable().passive();
-    match channel
-        .queue_declare(queue.into(), passive, FieldTable::default())
-        .await
-    {
-        Ok(queue) => {
-            let _ = channel.close(200, "OK".into()).await;
-            queue.consumer_count()
-        }
-        Err(_) => 0,
-    }
-}
 
 pub(super) async fn queue(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
@@ -57,7 +35,7 @@ pub(super) async fn queue(harness: &Harness) -> Row {
             let window = DeletionWindow::open(&mut traffic, &[handler]);
             client.delete_queue(&queue).await.expect("the deletion succeeds");
             until("the queue is consumed again", async || {
-                consumers(&client, &queue).await > 0
+                client.consumers(&queue).await > Some(0)
             })
             .await;
             // The queue is bound before it is consumed, so events are lost from here on if they are missing.
@@ -125,7 +103,7 @@ pub(super) async fn delete_queue(target: &mut SoakTarget) {
     let window = target.window(&[handler]);
     client.delete_queue(&queue).await.expect("the deletion succeeds");
     until("the queue is consumed again", async || {
-        consumers(&client, &queue).await > 0
+        client.consumers(&queue).await > Some(0)
     })
     .await;
     target.close(window);

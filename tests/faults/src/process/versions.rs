@@ -1,4 +1,4 @@
-//! Two versions of one service: the second binds another key, raises an event's version and has one more handler.
+//! Two versions of one service: the new one binds another key, has a newer event version and one more handler.
 
 /// The old version of the service.
 pub(crate) mod old {

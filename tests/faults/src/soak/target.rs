@@ -26,13 +26,13 @@ use tidings_test_support::wait::{blocking, until, within};
 /// The user of the service.
 pub(crate) const USER: &str = "user";
 
-/// Its password.
+/// The password of the user.
 pub(crate) const PASSWORD: &str = "secret";
 
 /// A broker with traffic, into which faults are injected.
 #[derive(Debug)]
 pub struct SoakTarget {
-    /// The node.
+    /// The node of the broker.
     pub node: Arc<Node>,
     /// The virtual host of the traffic.
     pub virtual_host: VirtualHost,
