@@ -213,7 +213,7 @@ pub(crate) async fn only_the_ordered_event_that_crashes_its_process_is_dead_lett
             harness.bus.publish(&placed(order, number)).await.unwrap();
         }
     }
-    let deadly = stuck.with_script(async |seen| match (&*seen.order, seen.number) {
+    let crashing = stuck.with_script(async |seen| match (&*seen.order, seen.number) {
         ("b", 1) => pending().await,
         _ => Ok(Vec::new()),
     });
@@ -225,7 +225,7 @@ pub(crate) async fn only_the_ordered_event_that_crashes_its_process_is_dead_lett
         drop(app);
     }
     for _ in 0..8 {
-        let app = start!(harness, deadly, [ordered]);
+        let app = start!(harness, crashing, [ordered]);
         let is_over = eventually("the event to run again or to be dead-lettered", async || {
             while let Some(seen) = log.try_next() {
                 if (&*seen.order, seen.number) == ("b", 1) {
