@@ -1,4 +1,4 @@
-//! What becomes of an attempt, whatever the handler does: small, so that `cargo xtask mutate` builds it quickly.
+//! Panics in unusual places of an attempt. A small binary, so that `cargo xtask mutate` builds it quickly.
 
 use std::fmt;
 use std::future::pending;
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tidings::testing::{MemoryServer, TestBus};
+use tidings::testing::TestBus;
 use tidings::{
-    App, Bus, Delivery, DomainEvent, FromDelivery, HandlerError, PublishOptions, Reason, Rejection, State,
+    App, Delivery, DomainEvent, FromDelivery, HandlerError, PublishOptions, Reason, Rejection, State,
     event_handler, handlers,
 };
 use tokio::sync::mpsc;
@@ -16,204 +16,165 @@ use tokio::time::timeout;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What a handler is to do.
+/// What the handler does.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-enum Deed {
+enum Task {
     Finish,
-    Panic,
     PanicWithBomb,
     FailWithBomb,
     DropBomb,
     DropBombOfPart,
     DropBombWhenTimeIsUp,
-    NeverEnd,
 }
 
-/// A handler was asked for something.
+/// A task was requested.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
-#[event(type = "deed.asked", aggregate_id = by)]
-struct Asked {
+#[event(type = "task.requested", aggregate_id = by)]
+struct TaskRequested {
     by: u32,
-    deed: Deed,
+    task: Task,
 }
 
-/// A handler did it.
+/// A task was done.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
-#[event(type = "deed.done", aggregate_id = by)]
+#[event(type = "task.done", aggregate_id = by)]
 struct Done {
     by: u32,
-    deed: Deed,
+    task: Task,
 }
 
-fn asked(deed: Deed) -> Asked {
-    Asked { by: 1, deed }
+fn requested(task: Task) -> TaskRequested {
+    TaskRequested { by: 1, task }
 }
 
-/// Panics when it is dropped, if it is live.
+/// Panics when it is dropped, if it is `true`.
 #[derive(Debug)]
 struct Bomb(bool);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        // A second panic while the first unwinds ends the process, which is the language's rule.
+        // Rust aborts the process when a second panic starts during unwinding.
         assert!(!self.0 || std::thread::panicking(), "the bomb went off");
     }
 }
 
 impl FromDelivery<Log> for Bomb {
     async fn from_delivery(delivery: &Delivery, _: &Log) -> Result<Self, Rejection> {
-        let asked = delivery.event().decode::<Asked>();
-        Ok(Self(asked.is_ok_and(|asked| asked.deed == Deed::DropBombOfPart)))
+        let requested = delivery.event().decode::<TaskRequested>();
+        Ok(Self(
+            requested.is_ok_and(|requested| requested.task == Task::DropBombOfPart),
+        ))
     }
 }
 
-/// An error with a bomb in it.
+/// An error whose `Drop` panics.
 #[derive(Debug)]
-struct Explosive(#[allow(dead_code)] Bomb);
+struct DropPanics(#[allow(dead_code)] Bomb);
 
-impl fmt::Display for Explosive {
+impl fmt::Display for DropPanics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is explosive")
+        f.write_str("its drop panics")
     }
 }
 
-impl std::error::Error for Explosive {}
+impl std::error::Error for DropPanics {}
 
-type Log = mpsc::UnboundedSender<(Deed, u32)>;
+type Log = mpsc::UnboundedSender<(Task, u32)>;
 
 #[event_handler(timeout = "100ms", retry(attempts = 2, rungs = "1s"))]
-async fn act(
-    asked: Asked,
+async fn execute(
+    requested: TaskRequested,
     delivery: Delivery,
     _part: Bomb,
     State(log): State<Log>,
 ) -> Result<Done, HandlerError> {
-    log.send((asked.deed, delivery.attempt())).unwrap();
-    match asked.deed {
-        Deed::Finish | Deed::DropBombOfPart => {}
-        Deed::Panic => panic!("the cat is out"),
-        Deed::PanicWithBomb => std::panic::panic_any(Bomb(true)),
-        Deed::FailWithBomb => return Err(HandlerError::retry(Explosive(Bomb(true)))),
-        Deed::DropBomb => drop(Bomb(true)),
-        Deed::DropBombWhenTimeIsUp => {
+    log.send((requested.task, delivery.attempt())).unwrap();
+    match requested.task {
+        Task::Finish | Task::DropBombOfPart => {}
+        Task::PanicWithBomb => std::panic::panic_any(Bomb(true)),
+        Task::FailWithBomb => return Err(HandlerError::retry(DropPanics(Bomb(true)))),
+        Task::DropBomb => drop(Bomb(true)),
+        Task::DropBombWhenTimeIsUp => {
             let _bomb = Bomb(true);
             pending::<()>().await;
         }
-        Deed::NeverEnd => pending().await,
     }
     Ok(Done {
-        by: asked.by,
-        deed: asked.deed,
+        by: requested.by,
+        task: requested.task,
     })
 }
 
-/// Asks for the deed, and for one that is well: the first is tried twice and dead-lettered, the second handled.
-async fn comes_to_nothing(deed: Deed, said: &str) {
-    let (log, mut heard) = mpsc::unbounded_channel();
+/// Publishes this task and a good one. The first is retried and dead-lettered, the second is handled.
+async fn is_retried_and_dead_lettered(task: Task, error_text: &str) {
+    let (log, mut log_entries) = mpsc::unbounded_channel();
     let bus = TestBus::new();
     let app = App::new("shop")
         .state(log)
-        .handlers(handlers![act])
+        .handlers(handlers![execute])
         .start(&bus)
         .await
         .unwrap();
-    for deed in [deed, Deed::Finish] {
-        bus.publish(&asked(deed)).await.unwrap();
+    for task in [task, Task::Finish] {
+        bus.publish(&requested(task)).await.unwrap();
         bus.settled_within(100, DEADLINE).await.unwrap();
     }
-    assert_eq!(heard.recv().await, Some((deed, 1)));
-    assert_eq!(heard.recv().await, Some((deed, 2)));
-    assert_eq!(heard.recv().await, Some((Deed::Finish, 1)));
+    assert_eq!(log_entries.recv().await, Some((task, 1)));
+    assert_eq!(log_entries.recv().await, Some((task, 2)));
+    assert_eq!(log_entries.recv().await, Some((Task::Finish, 1)));
     let letters = bus.dead_letters();
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert_eq!(
         (letters[0].attempts, letters[0].reason),
         (2, Some(Reason::Failed))
     );
-    assert!(letters[0].error.contains(said), "{}", letters[0].error);
+    assert!(letters[0].error.contains(error_text), "{}", letters[0].error);
     let done = bus.published::<Done>();
     assert_eq!(done.len(), 1, "{done:?}");
     timeout(DEADLINE, app.shutdown()).await.expect("in time").unwrap();
 }
 
 #[tokio::test]
-async fn a_panic_is_retried_and_dead_lettered() {
-    comes_to_nothing(Deed::Panic, "the cat is out").await;
+async fn a_panic_whose_payload_panics_when_dropped_is_retried_and_dead_lettered() {
+    is_retried_and_dead_lettered(Task::PanicWithBomb, "panicked").await;
 }
 
 #[tokio::test]
-async fn a_panic_whose_payload_panics_in_turn_is_retried_and_dead_lettered() {
-    comes_to_nothing(Deed::PanicWithBomb, "panicked").await;
+async fn an_error_whose_drop_panics_is_retried_and_dead_lettered() {
+    is_retried_and_dead_lettered(Task::FailWithBomb, "its drop panics").await;
 }
 
 #[tokio::test]
-async fn an_error_that_panics_when_it_is_dropped_is_retried_and_dead_lettered() {
-    comes_to_nothing(Deed::FailWithBomb, "it is explosive").await;
+async fn a_local_value_whose_drop_panics_is_retried_and_dead_lettered() {
+    is_retried_and_dead_lettered(Task::DropBomb, "the bomb went off").await;
 }
 
 #[tokio::test]
-async fn a_handler_whose_drop_panics_is_retried_and_dead_lettered() {
-    comes_to_nothing(Deed::DropBomb, "the bomb went off").await;
+async fn an_extracted_argument_whose_drop_panics_is_retried_and_dead_lettered() {
+    is_retried_and_dead_lettered(Task::DropBombOfPart, "the bomb went off").await;
 }
 
 #[tokio::test]
-async fn a_part_of_a_delivery_whose_drop_panics_is_retried_and_dead_lettered() {
-    comes_to_nothing(Deed::DropBombOfPart, "the bomb went off").await;
+async fn a_drop_that_panics_at_the_timeout_is_retried_and_dead_lettered() {
+    is_retried_and_dead_lettered(Task::DropBombWhenTimeIsUp, "the bomb went off").await;
 }
 
 #[tokio::test]
-async fn a_drop_that_panics_when_the_time_is_up_is_retried_and_dead_lettered() {
-    comes_to_nothing(Deed::DropBombWhenTimeIsUp, "the bomb went off").await;
-}
-
-#[tokio::test]
-async fn a_handler_that_takes_too_long_is_retried_and_dead_lettered() {
-    comes_to_nothing(Deed::NeverEnd, "longer than 100ms").await;
-}
-
-#[tokio::test]
-async fn a_handler_that_runs_twice_publishes_the_same_fact_twice() {
-    let (log, _heard) = mpsc::unbounded_channel();
+async fn a_handler_that_runs_twice_returns_an_event_with_the_same_id() {
+    let (log, _log_entries) = mpsc::unbounded_channel();
     let bus = TestBus::new();
     let _app = App::new("shop")
         .state(log)
-        .handlers(handlers![act])
+        .handlers(handlers![execute])
         .start(&bus)
         .await
         .unwrap();
     for _ in 0..2 {
         let same = PublishOptions::new().id("one-and-the-same");
-        bus.publish_with(&asked(Deed::Finish), same).await.unwrap();
+        bus.publish_with(&requested(Task::Finish), same).await.unwrap();
         bus.settled_within(100, DEADLINE).await.unwrap();
     }
     let done = bus.published::<Done>();
     assert_eq!(done.len(), 2, "{done:?}");
     assert_eq!(done[0].id(), done[1].id());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_handler_whose_queue_was_deleted_takes_from_a_new_one() {
-    let (log, mut heard) = mpsc::unbounded_channel();
-    let server = MemoryServer::new();
-    let bus = server.bus(Bus::builder());
-    let app = App::new("shop")
-        .state(log)
-        .handlers(handlers![act])
-        .start(&bus)
-        .await
-        .unwrap();
-    assert!(server.delete_queue("shop.act"));
-    for ready in [false, true] {
-        timeout(DEADLINE, async {
-            while app.health().is_ready() != ready {
-                tokio::time::advance(Duration::from_millis(10)).await;
-            }
-        })
-        .await
-        .expect("the health tells");
-    }
-    bus.publish(&asked(Deed::Finish)).await.unwrap();
-    let first = timeout(DEADLINE, heard.recv()).await.expect("in time");
-    assert_eq!(first, Some((Deed::Finish, 1)));
-    app.shutdown().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! The contracts of other services, held against the handlers whose patterns receive their events.
+//! Checks the contracts of other services against the handlers that receive their events.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use tidings::{AnyEvent, App, DomainEvent, EventDescriptor, event_handler, handlers};
 use tidings_contracts::{Check, Contract, Error, Folder, Rule};
 
-/// What the owner publishes.
-mod theirs {
+/// The events of the other service.
+mod other_service {
     use super::*;
 
-    /// An order, as its own service writes it.
+    /// An order, as the other service writes it.
     #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(type = "order.created", routing_key = "order.created.{region}")]
     pub(crate) struct OrderCreated {
@@ -21,7 +21,7 @@ mod theirs {
         pub(crate) total: Option<u32>,
     }
 
-    /// A customer, of whom no one here has heard.
+    /// An event that this service does not know.
     #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(type = "customer.moved", aggregate_id = customer)]
     pub(crate) struct CustomerMoved {
@@ -61,8 +61,8 @@ fn folder(test: &str) -> PathBuf {
         .join(test);
     let _ = fs::remove_dir_all(&folder);
     for event in [
-        EventDescriptor::of::<theirs::OrderCreated>(),
-        EventDescriptor::of::<theirs::CustomerMoved>(),
+        EventDescriptor::of::<other_service::OrderCreated>(),
+        EventDescriptor::of::<other_service::CustomerMoved>(),
     ] {
         Folder::write(folder.join("consumed"), &Contract::of(&event)).expect("the folder can be written");
     }
@@ -70,31 +70,31 @@ fn folder(test: &str) -> PathBuf {
 }
 
 #[test]
-fn a_handler_that_does_not_read_what_its_patterns_receive_is_named() {
+fn the_check_names_a_handler_that_cannot_read_an_event_of_its_patterns() {
     let app = App::new("billing").handlers(handlers![bill, audit]).describe();
     let Err(Error::Drift(drift)) = Check::new(folder("unread")).service(&app).write(false).run() else {
-        panic!("a null where a number is read");
+        panic!("the check must fail: the number can be null");
     };
-    let letter = drift.to_string();
+    let text = drift.to_string();
     let failing: Vec<_> = drift
         .findings
         .iter()
         .filter(|finding| finding.severity.fails())
         .collect();
-    assert_eq!(failing.len(), 1, "{letter}");
-    assert_eq!(failing[0].rule, Rule::BecameNonNull, "{letter}");
-    assert!(letter.contains("data.total: handler `bill`: "), "{letter}");
-    // What it returns is its own to publish.
+    assert_eq!(failing.len(), 1, "{text}");
+    assert_eq!(failing[0].rule, Rule::BecameNonNull, "{text}");
+    assert!(text.contains("data.total: handler `bill`: "), "{text}");
+    // The returned event belongs to this service.
     assert!(
-        letter.contains("`order.billed` version 1 has no contract yet"),
-        "{letter}"
+        text.contains("`order.billed` version 1 has no contract yet"),
+        "{text}"
     );
 }
 
 #[test]
-fn what_no_pattern_receives_is_no_ones_concern() {
+fn a_contract_that_no_pattern_receives_is_ignored() {
     let app = App::new("audit").handlers(handlers![audit]).describe();
-    Check::new(folder("unheard"))
+    Check::new(folder("not_received"))
         .service(&app)
         .write(false)
         .run()

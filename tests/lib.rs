@@ -1,4 +1,4 @@
-//! What the ui tests share: a few events, and a state.
+//! Events, a state and a handler that the ui tests share.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,20 +11,20 @@ pub struct OrderCreated {
     pub order_id: String,
 }
 
-/// A customer took an order back.
+/// A customer cancelled an order.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 pub struct OrderCancelled {
     /// The order.
     pub order_id: String,
 }
 
-/// Money came in.
+/// A payment arrived.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(aggregate_id = order_id, routing_key = "payment.settled.{currency}")]
 pub struct PaymentSettled {
     /// The order that was paid.
     pub order_id: String,
-    /// What it was paid in.
+    /// The currency of the payment.
     pub currency: String,
 }
 
@@ -32,6 +32,6 @@ pub struct PaymentSettled {
 #[derive(Debug, Clone, Default)]
 pub struct Gateway;
 
-/// A handler for others to list.
+/// A handler for lists in other crates.
 #[tidings::event_handler("#")]
 pub async fn audit(_event: tidings::AnyEvent) {}

@@ -1,13 +1,14 @@
-//! Properties and headers as the client library writes and reads them, apart from the runtime's own translation.
+//! Converts properties and headers to and from lapin's types. The runtime's own conversion is under test, so the suite
+//! does not use it.
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, DecimalValue, FieldTable, ShortString};
 use tidings::{HeaderValue, Headers, Properties};
 
-/// What makes a message outlive its broker's restart.
+/// The AMQP delivery mode of a message that survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
-/// Sets one of the properties that are texts.
+/// Sets a text property.
 type With = fn(BasicProperties, ShortString) -> BasicProperties;
 
 pub(crate) fn to_amqp(properties: &Properties, headers: &Headers) -> BasicProperties {
@@ -43,41 +44,6 @@ pub(crate) fn to_amqp(properties: &Properties, headers: &Headers) -> BasicProper
     to.with_headers(to_table(headers))
 }
 
-fn to_table(headers: &Headers) -> FieldTable {
-    let mut table = FieldTable::default();
-    for (name, value) in headers.iter() {
-        table.insert(name.into(), to_value(value));
-    }
-    table
-}
-
-fn to_value(value: &HeaderValue) -> AMQPValue {
-    match value {
-        HeaderValue::Bool(it) => AMQPValue::Boolean(*it),
-        HeaderValue::I8(it) => AMQPValue::ShortShortInt(*it),
-        HeaderValue::U8(it) => AMQPValue::ShortShortUInt(*it),
-        HeaderValue::I16(it) => AMQPValue::ShortInt(*it),
-        HeaderValue::U16(it) => AMQPValue::ShortUInt(*it),
-        HeaderValue::I32(it) => AMQPValue::LongInt(*it),
-        HeaderValue::U32(it) => AMQPValue::LongUInt(*it),
-        HeaderValue::I64(it) => AMQPValue::LongLongInt(*it),
-        HeaderValue::F32(it) => AMQPValue::Float(*it),
-        HeaderValue::F64(it) => AMQPValue::Double(*it),
-        HeaderValue::Decimal { scale, value } => AMQPValue::DecimalValue(DecimalValue {
-            scale: *scale,
-            value: *value,
-        }),
-        HeaderValue::Text(it) => AMQPValue::LongString(it.as_str().into()),
-        HeaderValue::RawText(it) => AMQPValue::LongString(it.clone().into()),
-        HeaderValue::Bytes(it) => AMQPValue::ByteArray(it.clone().into()),
-        HeaderValue::Timestamp(it) => AMQPValue::Timestamp(*it),
-        HeaderValue::List(all) => AMQPValue::FieldArray(all.iter().map(to_value).collect::<Vec<_>>().into()),
-        HeaderValue::Table(table) => AMQPValue::FieldTable(to_table(table)),
-        HeaderValue::Void => AMQPValue::Void,
-        other => panic!("AMQP knows no {other:?}"),
-    }
-}
-
 pub(crate) fn from_amqp(properties: &BasicProperties) -> (Properties, Headers) {
     let text = |text: &Option<ShortString>| text.as_ref().map(|text| text.as_str().to_owned());
     let headers = properties.headers().as_ref().map(from_table).unwrap_or_default();
@@ -98,6 +64,14 @@ pub(crate) fn from_amqp(properties: &BasicProperties) -> (Properties, Headers) {
     (properties, headers)
 }
 
+fn to_table(headers: &Headers) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in headers.iter() {
+        table.insert(name.into(), to_value(value));
+    }
+    table
+}
+
 fn from_table(table: &FieldTable) -> Headers {
     let entries = table.inner().iter();
     entries
@@ -105,31 +79,67 @@ fn from_table(table: &FieldTable) -> Headers {
         .collect()
 }
 
-fn from_value(value: &AMQPValue) -> HeaderValue {
+/// Defines both conversions of the types whose value is the same on both sides.
+macro_rules! plain_values {
+    ($($ours:ident = $amqp:ident),*) => {
+        fn plain_to_amqp(value: &HeaderValue) -> Option<AMQPValue> {
+            match value {
+                $(HeaderValue::$ours(plain) => Some(AMQPValue::$amqp(*plain)),)*
+                _ => None,
+            }
+        }
+
+        fn plain_from_amqp(value: &AMQPValue) -> Option<HeaderValue> {
+            match value {
+                $(AMQPValue::$amqp(plain) => Some(HeaderValue::$ours(*plain)),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+plain_values! {
+    Bool = Boolean, I8 = ShortShortInt, U8 = ShortShortUInt, I16 = ShortInt, U16 = ShortUInt, I32 = LongInt,
+    U32 = LongUInt, I64 = LongLongInt, F32 = Float, F64 = Double, Timestamp = Timestamp
+}
+
+fn to_value(value: &HeaderValue) -> AMQPValue {
+    if let Some(plain) = plain_to_amqp(value) {
+        return plain;
+    }
     match value {
-        AMQPValue::Boolean(it) => HeaderValue::Bool(*it),
-        AMQPValue::ShortShortInt(it) => HeaderValue::I8(*it),
-        AMQPValue::ShortShortUInt(it) => HeaderValue::U8(*it),
-        AMQPValue::ShortInt(it) => HeaderValue::I16(*it),
-        AMQPValue::ShortUInt(it) => HeaderValue::U16(*it),
-        AMQPValue::LongInt(it) => HeaderValue::I32(*it),
-        AMQPValue::LongUInt(it) => HeaderValue::U32(*it),
-        AMQPValue::LongLongInt(it) => HeaderValue::I64(*it),
-        AMQPValue::Float(it) => HeaderValue::F32(*it),
-        AMQPValue::Double(it) => HeaderValue::F64(*it),
-        AMQPValue::DecimalValue(it) => HeaderValue::Decimal {
-            scale: it.scale,
-            value: it.value,
+        HeaderValue::Decimal { scale, value } => AMQPValue::DecimalValue(DecimalValue {
+            scale: *scale,
+            value: *value,
+        }),
+        HeaderValue::Text(text) => AMQPValue::LongString(text.as_str().into()),
+        HeaderValue::RawText(bytes) => AMQPValue::LongString(bytes.clone().into()),
+        HeaderValue::Bytes(bytes) => AMQPValue::ByteArray(bytes.clone().into()),
+        HeaderValue::List(all) => AMQPValue::FieldArray(all.iter().map(to_value).collect::<Vec<_>>().into()),
+        HeaderValue::Table(table) => AMQPValue::FieldTable(to_table(table)),
+        HeaderValue::Void => AMQPValue::Void,
+        other => panic!("AMQP has no type for {other:?}"),
+    }
+}
+
+fn from_value(value: &AMQPValue) -> HeaderValue {
+    if let Some(plain) = plain_from_amqp(value) {
+        return plain;
+    }
+    match value {
+        AMQPValue::DecimalValue(decimal) => HeaderValue::Decimal {
+            scale: decimal.scale,
+            value: decimal.value,
         },
-        AMQPValue::ShortString(it) => HeaderValue::Text(it.as_str().to_owned()),
-        AMQPValue::LongString(it) => match std::str::from_utf8(it.as_bytes()) {
+        AMQPValue::ShortString(text) => HeaderValue::Text(text.as_str().to_owned()),
+        AMQPValue::LongString(text) => match std::str::from_utf8(text.as_bytes()) {
             Ok(text) => HeaderValue::Text(text.to_owned()),
-            Err(_) => HeaderValue::RawText(it.as_bytes().to_vec()),
+            Err(_) => HeaderValue::RawText(text.as_bytes().to_vec()),
         },
         AMQPValue::FieldArray(all) => HeaderValue::List(all.as_slice().iter().map(from_value).collect()),
-        AMQPValue::Timestamp(it) => HeaderValue::Timestamp(*it),
         AMQPValue::FieldTable(table) => HeaderValue::Table(from_table(table)),
-        AMQPValue::ByteArray(it) => HeaderValue::Bytes(it.as_slice().to_vec()),
+        AMQPValue::ByteArray(bytes) => HeaderValue::Bytes(bytes.as_slice().to_vec()),
         AMQPValue::Void => HeaderValue::Void,
+        other => panic!("no header value for {other:?}"),
     }
 }

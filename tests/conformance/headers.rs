@@ -1,19 +1,19 @@
-//! What a delivery carries through its retries, and what of it is believed.
+//! Headers and properties through retries and dead letters, and which headers are trusted.
 
 use std::collections::BTreeMap;
 
 use tidings::{HandlerError, HeaderValue, Headers, Properties};
 
-use crate::cast::{Hands, placed, plain};
-use crate::fixture::Fixture;
-use crate::stage::{Stage, start};
+use crate::broker::TestBroker;
+use crate::handlers::{Recorder, placed, plain};
+use crate::harness::{Harness, start};
 
-/// A body that any re-encoding would change.
+/// A body that would change if it were encoded again.
 const BODY: &str =
     "{ \"data\": {\"number\":1,   \"order\":\"\\u0061\", \"x\":1.0e2},\n\"type\":\"order.placed\" }";
 
-/// Headers of every kind.
-fn foreign() -> Headers {
+/// A header of every type.
+fn foreign_headers() -> Headers {
     let mut inner = Headers::new();
     inner.set("deep", HeaderValue::Void);
     let mut headers = Headers::new();
@@ -45,26 +45,26 @@ fn foreign() -> Headers {
     headers
 }
 
-/// The headers of neither us nor the broker, by name: no broker promises to keep their order.
-fn without_ours(headers: &Headers) -> BTreeMap<&str, &HeaderValue> {
+/// The headers that neither Tidings nor the broker sets, by name: no broker keeps their order.
+fn foreign_only(headers: &Headers) -> BTreeMap<&str, &HeaderValue> {
     headers
         .iter()
         .filter(|(name, _)| {
-            !name.starts_with("tidings-") && !name.starts_with("x-death") && !is_brokers(name)
+            !name.starts_with("tidings-") && !name.starts_with("x-death") && !is_set_by_broker(name)
         })
         .collect()
 }
 
-/// What the broker itself adds to a message that it dead-letters or hands out again.
-fn is_brokers(name: &str) -> bool {
+/// The headers that the broker adds when it dead-letters or redelivers a message.
+fn is_set_by_broker(name: &str) -> bool {
     ["x-first-death-", "x-last-death-", "x-delivery-", "x-acquired-"]
         .iter()
         .any(|start| name.starts_with(start))
 }
 
-pub(crate) async fn a_retry_keeps_the_body_and_every_foreign_header<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::new(async |_| Err(HandlerError::retry("once more")));
-    let _app = start!(stage, hands, [plain]);
+pub(crate) async fn a_retry_keeps_the_body_and_every_foreign_header<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::new(async |_| Err(HandlerError::retry("once more")));
+    let _app = start!(harness, recorder, [plain]);
     let properties = Properties {
         content_type: Some("application/json; charset=utf-8".to_owned()),
         correlation_id: Some("c-1".to_owned()),
@@ -74,15 +74,20 @@ pub(crate) async fn a_retry_keeps_the_body_and_every_foreign_header<F: Fixture>(
         app_id: Some("elsewhere".to_owned()),
         ..Properties::default()
     };
-    stage
-        .publish_as("order.placed", properties.clone(), foreign(), BODY.as_bytes())
+    harness
+        .publish_as(
+            "order.placed",
+            properties.clone(),
+            foreign_headers(),
+            BODY.as_bytes(),
+        )
         .await;
     for attempt in 1..=3 {
         let seen = log.next().await;
         let delivery = &seen.delivery;
         assert_eq!((delivery.attempt(), delivery.id()), (attempt, "m-1"));
         assert_eq!(std::str::from_utf8(delivery.body()).unwrap(), BODY);
-        assert_eq!(without_ours(delivery.headers()), without_ours(&foreign()));
+        assert_eq!(foreign_only(delivery.headers()), foreign_only(&foreign_headers()));
         let persistent = delivery.properties().persistent;
         assert_eq!(
             *delivery.properties(),
@@ -92,14 +97,19 @@ pub(crate) async fn a_retry_keeps_the_body_and_every_foreign_header<F: Fixture>(
             }
         );
     }
-    let letter = stage.dead_letter("plain").await;
-    assert_eq!(letter.body(), BODY);
-    assert_eq!(without_ours(&letter.0.headers), without_ours(&foreign()));
+    let dead_letter = harness.dead_letter("plain").await;
+    assert_eq!(dead_letter.body(), BODY);
+    assert_eq!(
+        foreign_only(&dead_letter.0.headers),
+        foreign_only(&foreign_headers())
+    );
 }
 
-pub(crate) async fn what_the_broker_would_act_on_again_is_carried_and_not_set<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::new(async |_| Err(HandlerError::reject("no")));
-    let _app = start!(stage, hands, [plain]);
+pub(crate) async fn properties_that_the_broker_acts_on_are_kept_as_headers_only<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, mut log) = Recorder::new(async |_| Err(HandlerError::reject("no")));
+    let _app = start!(harness, recorder, [plain]);
     let properties = Properties {
         priority: Some(3),
         reply_to: Some("answers".to_owned()),
@@ -108,62 +118,62 @@ pub(crate) async fn what_the_broker_would_act_on_again_is_carried_and_not_set<F:
     };
     let mut headers = Headers::new();
     headers.set("CC", HeaderValue::List(vec![HeaderValue::from("no.one.listens")]));
-    stage
+    harness
         .publish_as("order.placed", properties, headers, BODY.as_bytes())
         .await;
     log.next().await;
-    let letter = stage.dead_letter("plain").await;
-    let kept = &letter.0.properties;
+    let dead_letter = harness.dead_letter("plain").await;
+    let kept = &dead_letter.0.properties;
     assert_eq!(
         (&kept.priority, &kept.reply_to, &kept.expiration),
         (&None, &None, &None)
     );
-    assert!(letter.0.headers.get("CC").is_none());
-    assert_eq!(letter.text("tidings-original-reply-to"), "answers");
-    assert_eq!(letter.text("tidings-original-expiration"), "60000");
-    assert!(letter.0.headers.get("tidings-original-priority").is_some());
-    assert!(letter.0.headers.get("tidings-original-cc").is_some());
+    assert!(dead_letter.0.headers.get("CC").is_none());
+    assert_eq!(dead_letter.text("tidings-original-reply-to"), "answers");
+    assert_eq!(dead_letter.text("tidings-original-expiration"), "60000");
+    assert!(dead_letter.0.headers.get("tidings-original-priority").is_some());
+    assert!(dead_letter.0.headers.get("tidings-original-cc").is_some());
 }
 
-pub(crate) async fn a_forged_attempt_is_not_believed<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::new(async |_| Err(HandlerError::retry("once more")));
-    let _app = start!(stage, hands, [plain]);
+pub(crate) async fn a_forged_attempt_header_is_ignored<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::new(async |_| Err(HandlerError::retry("once more")));
+    let _app = start!(harness, recorder, [plain]);
     let mut headers = Headers::new();
     headers.set("tidings-attempt", 3_i64);
     headers.set("tidings-error", "forged");
     headers.set("tidings-original-routing-key", "order.forged");
     headers.set("tidings-original-exchange", "forged");
     headers.set("tidings-first-received-at", "2001-01-01T00:00:00Z");
-    stage
+    harness
         .publish_as("order.placed", Properties::default(), headers, BODY.as_bytes())
         .await;
     for attempt in 1..=3 {
         let seen = log.next().await;
         assert_eq!(seen.attempt(), attempt);
         assert_eq!(seen.delivery.routing_key(), "order.placed");
-        assert_eq!(seen.delivery.exchange(), stage.exchange);
+        assert_eq!(seen.delivery.exchange(), harness.exchange);
         assert_ne!(seen.delivery.last_error(), Some("forged"));
         assert!(!seen.delivery.first_received_at().to_string().starts_with("2001"));
     }
-    let letter = stage.dead_letter("plain").await;
-    assert_eq!(letter.attempts(), 3);
-    assert_eq!(letter.text("tidings-original-routing-key"), "order.placed");
+    let dead_letter = harness.dead_letter("plain").await;
+    assert_eq!(dead_letter.attempts(), 3);
+    assert_eq!(dead_letter.text("tidings-original-routing-key"), "order.placed");
 }
 
-pub(crate) async fn a_shovelled_dead_letter_starts_anew_and_is_judged_by_its_own_key<F: Fixture>(
-    stage: Stage<F>,
+pub(crate) async fn a_shovelled_dead_letter_starts_at_attempt_one_under_its_original_key<B: TestBroker>(
+    harness: Harness<B>,
 ) {
-    let (hands, mut log) = Hands::new(async |_| Err(HandlerError::retry("once more")));
-    let app = start!(stage, hands, [plain]);
-    let id = stage.bus.publish(&placed("a", 1)).await.unwrap();
+    let (recorder, mut log) = Recorder::new(async |_| Err(HandlerError::retry("once more")));
+    let app = start!(harness, recorder, [plain]);
+    let id = harness.bus.publish(&placed("a", 1)).await.unwrap();
     log.take(3).await;
-    let letter = stage.dead_letter("plain").await;
+    let dead_letter = harness.dead_letter("plain").await;
     app.shutdown().await.unwrap();
 
-    let _app = start!(stage, hands.with_script(async |_| Ok(Vec::new())), [plain]);
-    let queue = stage.queue("plain");
-    let dead = letter.0;
-    stage
+    let _app = start!(harness, recorder.with_script(async |_| Ok(Vec::new())), [plain]);
+    let queue = harness.queue("plain");
+    let dead = dead_letter.0;
+    harness
         .broker
         .publish("", &queue, dead.properties, dead.headers, &dead.body)
         .await;
@@ -171,19 +181,19 @@ pub(crate) async fn a_shovelled_dead_letter_starts_anew_and_is_judged_by_its_own
     assert_eq!((again.number, again.attempt()), (1, 1));
     assert_eq!(again.delivery.id(), id);
     assert_eq!(again.delivery.routing_key(), "order.placed");
-    assert_eq!(again.delivery.exchange(), stage.exchange);
+    assert_eq!(again.delivery.exchange(), harness.exchange);
     assert_eq!(again.delivery.last_error(), None);
 }
 
-pub(crate) async fn an_event_put_straight_into_a_queue_is_its_handlers<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [plain]);
-    let queue = stage.queue("plain");
-    stage
+pub(crate) async fn an_event_published_directly_to_a_queue_is_handled<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [plain]);
+    let queue = harness.queue("plain");
+    harness
         .broker
         .publish("", &queue, Properties::default(), Headers::new(), BODY.as_bytes())
         .await;
     let seen = log.next().await;
     assert_eq!((seen.number, seen.attempt()), (1, 1));
-    stage.expect_no_dead_letters("plain").await;
+    harness.expect_no_dead_letters("plain").await;
 }

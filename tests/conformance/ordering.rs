@@ -1,5 +1,5 @@
-//! The promise of an ordered handler: first completions per aggregate are in order; a replay starts at an event
-//! already seen and skips none; a dead letter lets its aggregate go on, unless it pauses.
+//! The promise of an ordered handler: first completions of an aggregate are in order, a replay starts at an event that was
+//! already seen and skips none, and a dead letter lets its aggregate continue unless the handler pauses.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -10,22 +10,24 @@ use tidings::HandlerError;
 use tidings::health::HandlerState;
 use tokio::sync::{Barrier, Notify, mpsc};
 
-use crate::cast::{Hands, Seen, ordered, pausing, placed, single};
-use crate::fixture::Fixture;
-use crate::stage::{Stage, eventually, healthy, start, within};
+use crate::broker::TestBroker;
+use crate::handlers::{Attempt, Recorder, ordered, pausing, placed, single};
+use crate::harness::{Harness, start, until_health};
+use tidings_test_support::wait::eventually;
+use tidings_test_support::wait::within;
 
-async fn publish<F: Fixture>(stage: &Stage<F>, order: &str, numbers: std::ops::RangeInclusive<u32>) {
+async fn publish<B: TestBroker>(harness: &Harness<B>, order: &str, numbers: std::ops::RangeInclusive<u32>) {
     for number in numbers {
-        stage.bus.publish(&placed(order, number)).await.unwrap();
+        harness.bus.publish(&placed(order, number)).await.unwrap();
     }
 }
 
-pub(crate) async fn first_completions_of_an_aggregate_are_in_order<F: Fixture>(stage: Stage<F>) {
-    let (done, mut completions) = mpsc::unbounded_channel::<Seen>();
-    let (hands, _log) = Hands::new(move |seen| {
+pub(crate) async fn first_completions_of_an_aggregate_are_in_order<B: TestBroker>(harness: Harness<B>) {
+    let (done, mut completions) = mpsc::unbounded_channel::<Attempt>();
+    let (recorder, _log) = Recorder::new(move |seen| {
         let done = done.clone();
         async move {
-            // The later ones are faster: without the order they would overtake.
+            // Later events are faster, so they would overtake without the order.
             for _ in seen.number..10 {
                 tokio::task::yield_now().await;
             }
@@ -36,10 +38,10 @@ pub(crate) async fn first_completions_of_an_aggregate_are_in_order<F: Fixture>(s
             Ok(Vec::new())
         }
     });
-    let _app = start!(stage, hands, [ordered]);
+    let _app = start!(harness, recorder, [ordered]);
     for number in 1..=8 {
         for order in ["a", "b", "c"] {
-            stage.bus.publish(&placed(order, number)).await.unwrap();
+            harness.bus.publish(&placed(order, number)).await.unwrap();
         }
     }
     let mut done: HashMap<String, Vec<u32>> = HashMap::new();
@@ -52,48 +54,48 @@ pub(crate) async fn first_completions_of_an_aggregate_are_in_order<F: Fixture>(s
     }
 }
 
-pub(crate) async fn aggregates_are_handled_side_by_side<F: Fixture>(stage: Stage<F>) {
+pub(crate) async fn aggregates_are_handled_concurrently<B: TestBroker>(harness: Harness<B>) {
     let barrier = Arc::new(Barrier::new(3));
-    let (hands, mut log) = Hands::new(move |_| {
+    let (recorder, mut log) = Recorder::new(move |_| {
         let barrier = Arc::clone(&barrier);
         async move {
             barrier.wait().await;
             Ok(Vec::new())
         }
     });
-    let _app = start!(stage, hands, [ordered]);
+    let _app = start!(harness, recorder, [ordered]);
     for order in ["a", "b", "c"] {
-        publish(&stage, order, 1..=2).await;
+        publish(&harness, order, 1..=2).await;
     }
-    // Each waits for the two others: one after the other, none would ever end.
+    // Each event waits for two others, so none would finish if they ran one after the other.
     let seen = log.take(6).await;
     assert!(seen[..3].iter().all(|seen| seen.number == 1));
     assert!(seen[3..].iter().all(|seen| seen.number == 2));
 }
 
-pub(crate) async fn a_retry_holds_back_its_own_aggregate_only<F: Fixture>(stage: Stage<F>) {
+pub(crate) async fn a_retry_delays_only_its_own_aggregate<B: TestBroker>(harness: Harness<B>) {
     let b_is_done = Arc::new(Notify::new());
-    let told = Arc::clone(&b_is_done);
-    let (hands, mut log) = Hands::new(move |seen| {
-        let told = Arc::clone(&told);
+    let notify = Arc::clone(&b_is_done);
+    let (recorder, mut log) = Recorder::new(move |seen| {
+        let notify = Arc::clone(&notify);
         async move {
             match (&*seen.order, seen.number, seen.attempt()) {
                 ("a", 1, 1) => Err(HandlerError::retry_after(
                     Duration::from_secs(1),
-                    "not before b is through",
+                    "not before b is done",
                 )),
                 ("b", 3, _) => {
-                    told.notify_one();
+                    notify.notify_one();
                     Ok(Vec::new())
                 }
                 _ => Ok(Vec::new()),
             }
         }
     });
-    let _app = start!(stage, hands, [ordered]);
-    publish(&stage, "a", 1..=3).await;
-    publish(&stage, "b", 1..=3).await;
-    within("b to pass a by", b_is_done.notified()).await;
+    let _app = start!(harness, recorder, [ordered]);
+    publish(&harness, "a", 1..=3).await;
+    publish(&harness, "b", 1..=3).await;
+    within("the end of b", b_is_done.notified()).await;
     let seen = log.take(7).await;
     let of = |order: &str| -> Vec<(u32, u32)> {
         let own = seen.iter().filter(|seen| seen.order == order);
@@ -112,14 +114,14 @@ pub(crate) async fn a_retry_holds_back_its_own_aggregate_only<F: Fixture>(stage:
     assert!(last_of_b < retry);
 }
 
-pub(crate) async fn a_dead_letter_lets_its_aggregate_go_on<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::new(async |seen| match seen.number {
+pub(crate) async fn an_aggregate_continues_after_a_dead_letter<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::new(async |seen| match seen.number {
         1 => Err(HandlerError::reject("never")),
         2 => Err(HandlerError::retry("not now")),
         _ => Ok(Vec::new()),
     });
-    let _app = start!(stage, hands, [ordered]);
-    publish(&stage, "a", 1..=3).await;
+    let _app = start!(harness, recorder, [ordered]);
+    publish(&harness, "a", 1..=3).await;
     let seen: Vec<(u32, u32)> = log
         .take(5)
         .await
@@ -127,47 +129,55 @@ pub(crate) async fn a_dead_letter_lets_its_aggregate_go_on<F: Fixture>(stage: St
         .map(|seen| (seen.number, seen.attempt()))
         .collect();
     assert_eq!(seen, [(1, 1), (2, 1), (2, 2), (2, 3), (3, 1)]);
-    let letters = stage.dead_letters("ordered", 2).await;
-    assert_eq!((letters[0].reason(), letters[0].attempts()), ("rejected", 1));
-    assert_eq!((letters[1].reason(), letters[1].attempts()), ("failed", 3));
+    let dead_letters = harness.dead_letters("ordered", 2).await;
+    assert_eq!(
+        (dead_letters[0].reason(), dead_letters[0].attempts()),
+        ("rejected", 1)
+    );
+    assert_eq!(
+        (dead_letters[1].reason(), dead_letters[1].attempts()),
+        ("failed", 3)
+    );
 }
 
-pub(crate) async fn a_dead_letter_pauses_a_handler_that_asks_for_it_until_it_is_resumed<F: Fixture>(
-    stage: Stage<F>,
+pub(crate) async fn on_dead_letter_pause_pauses_the_handler_until_it_is_resumed<B: TestBroker>(
+    harness: Harness<B>,
 ) {
-    let (hands, mut log) = Hands::new(async |seen| match seen.number {
+    let (recorder, mut log) = Recorder::new(async |seen| match seen.number {
         1 => Err(HandlerError::retry("never")),
         _ => Ok(Vec::new()),
     });
-    let app = start!(stage, hands, [pausing]);
-    publish(&stage, "a", 1..=3).await;
+    let app = start!(harness, recorder, [pausing]);
+    publish(&harness, "a", 1..=3).await;
     assert_eq!(log.next().await.number, 1);
-    healthy(&app, "the handler to pause", |health| {
+    until_health(&app, "the handler to pause", |health| {
         health.handlers[0].state == HandlerState::Paused
     })
     .await;
-    stage.dead_letter("pausing").await;
+    harness.dead_letter("pausing").await;
     log.expect_nothing();
 
     app.resume("pausing").unwrap();
     assert_eq!((log.next().await.number, log.next().await.number), (2, 3));
 }
 
-pub(crate) async fn a_replay_starts_at_an_event_already_seen_and_skips_none<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::new(async |seen| match seen.number {
+pub(crate) async fn a_replay_starts_at_an_event_already_seen_and_skips_none<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, mut log) = Recorder::new(async |seen| match seen.number {
         4 => pending().await,
         _ => Ok(Vec::new()),
     });
-    let app = start!(stage, hands, [ordered]);
-    publish(&stage, "a", 1..=8).await;
+    let app = start!(harness, recorder, [ordered]);
+    publish(&harness, "a", 1..=8).await;
     assert_eq!(log.take(4).await[3].number, 4);
     drop(app);
 
-    let _app = start!(stage, hands.with_script(async |_| Ok(Vec::new())), [ordered]);
+    let _app = start!(harness, recorder.with_script(async |_| Ok(Vec::new())), [ordered]);
     let first = log.next().await.number;
     assert!(
         (1..=4).contains(&first),
-        "it starts at {first}, and 4 was the last one seen"
+        "the replay starts at {first}, after the last seen event, 4"
     );
     for number in first + 1..=8 {
         assert_eq!(log.next().await.number, number);
@@ -175,84 +185,88 @@ pub(crate) async fn a_replay_starts_at_an_event_already_seen_and_skips_none<F: F
     log.expect_nothing();
 }
 
-pub(crate) async fn the_order_outlives_any_number_of_returns<F: Fixture>(stage: Stage<F>) {
-    let (stuck, mut log) = Hands::new(async |_| pending().await);
-    declare(&stage, &stuck).await;
-    publish(&stage, "a", 1..=6).await;
-    // Whatever takes less at a time than was returned returns it in parts, and a queue keeps the parts in the order in
-    // which they came back.
+pub(crate) async fn the_order_survives_any_number_of_redeliveries<B: TestBroker>(harness: Harness<B>) {
+    let (stuck, mut log) = Recorder::new(async |_| pending().await);
+    declare(&harness, &stuck).await;
+    publish(&harness, "a", 1..=6).await;
+    // A consumer with a smaller window would return the events in parts, and the queue would keep the parts in the order of
+    // their return.
     for _ in 0..8 {
-        let app = start!(stage, stuck, [ordered]);
+        let app = start!(harness, stuck, [ordered]);
         assert_eq!(log.next().await.number, 1);
         drop(app);
     }
-    let _app = start!(stage, stuck.with_script(async |_| Ok(Vec::new())), [ordered]);
+    let _app = start!(harness, stuck.with_script(async |_| Ok(Vec::new())), [ordered]);
     for number in 1..=6 {
         assert_eq!(log.next().await.number, number);
     }
-    stage.expect_no_dead_letters("ordered").await;
+    harness.expect_no_dead_letters("ordered").await;
 }
 
-pub(crate) async fn an_ordered_event_that_ends_its_process_is_dead_lettered_and_no_other<F: Fixture>(
-    stage: Stage<F>,
+pub(crate) async fn only_the_ordered_event_that_crashes_its_process_is_dead_lettered<B: TestBroker>(
+    harness: Harness<B>,
 ) {
-    let (stuck, mut log) = Hands::new(async |_| pending().await);
-    declare(&stage, &stuck).await;
+    let (stuck, mut log) = Recorder::new(async |_| pending().await);
+    declare(&harness, &stuck).await;
     for number in 1..=3 {
         for order in ["a", "b", "c"] {
-            stage.bus.publish(&placed(order, number)).await.unwrap();
+            harness.bus.publish(&placed(order, number)).await.unwrap();
         }
     }
-    let deadly = stuck.with_script(async |seen| match (&*seen.order, seen.number) {
+    let crashing = stuck.with_script(async |seen| match (&*seen.order, seen.number) {
         ("b", 1) => pending().await,
         _ => Ok(Vec::new()),
     });
-    let dead_letters = format!("{}.dlq", stage.queue("ordered"));
-    // At first each of them may be the one.
+    let dead_letters = format!("{}.dlq", harness.queue("ordered"));
+    // At first, each of them is a suspect.
     for _ in 0..10 {
-        let app = start!(stage, stuck, [ordered]);
+        let app = start!(harness, stuck, [ordered]);
         log.take(3).await;
         drop(app);
     }
     for _ in 0..8 {
-        let app = start!(stage, deadly, [ordered]);
-        let is_over = eventually("it to strike, or to be dead-lettered", async || {
+        let app = start!(harness, crashing, [ordered]);
+        let is_over = eventually("the event to run again or to be dead-lettered", async || {
             while let Some(seen) = log.try_next() {
                 if (&*seen.order, seen.number) == ("b", 1) {
                     return Some(false);
                 }
             }
-            let letters = stage.broker.messages(&dead_letters).await;
-            (!letters.is_empty()).then_some(true)
+            let dead_letters = harness.broker.messages(&dead_letters).await;
+            (!dead_letters.is_empty()).then_some(true)
         })
         .await;
         if is_over {
-            let letter = stage.dead_letter("ordered").await;
-            assert_eq!(letter.reason(), "crash-loop");
-            assert!(letter.body().contains("\"number\":1"), "{}", letter.body());
-            stage.bus.publish(&placed("b", 4)).await.unwrap();
+            let dead_letter = harness.dead_letter("ordered").await;
+            assert_eq!(dead_letter.reason(), "crash-loop");
+            assert!(
+                dead_letter.body().contains("\"number\":1"),
+                "{}",
+                dead_letter.body()
+            );
+            harness.bus.publish(&placed("b", 4)).await.unwrap();
             while log.next().await.number != 4 {}
-            let letters = stage.broker.messages(&dead_letters).await;
-            assert_eq!(letters.len(), 1, "{letters:?}");
+            let dead_letters = harness.broker.messages(&dead_letters).await;
+            assert_eq!(dead_letters.len(), 1, "{dead_letters:?}");
             return;
         }
         drop(app);
     }
-    panic!("it came again and again");
+    panic!("the event was redelivered too often");
 }
 
-/// Declares the handler's queue, before there is anything to take.
-async fn declare<F: Fixture>(stage: &Stage<F>, hands: &Hands) {
-    let app = start!(stage, hands, [ordered]);
+/// Declares the queue of the handler before any event is published.
+async fn declare<B: TestBroker>(harness: &Harness<B>, recorder: &Recorder) {
+    let app = start!(harness, recorder, [ordered]);
     within("the shutdown", app.shutdown()).await.unwrap();
 }
 
-pub(crate) async fn a_lost_connection_cancels_the_event_that_runs_and_goes_on_from_it<F: Fixture>(
-    stage: Stage<F>,
+pub(crate) async fn a_lost_connection_cancels_the_running_ordered_event_and_resumes_with_it<B: TestBroker>(
+    harness: Harness<B>,
 ) {
     let running = Arc::new(Mutex::new(0));
     let count = Arc::clone(&running);
-    let (hands, mut log) = Hands::new(move |seen| {
+    let (recorder, mut log) = Recorder::new(move |seen| {
         let count = Arc::clone(&count);
         async move {
             let _one = Running::count(&count);
@@ -262,11 +276,11 @@ pub(crate) async fn a_lost_connection_cancels_the_event_that_runs_and_goes_on_fr
             Ok(Vec::new())
         }
     });
-    let _app = start!(stage, hands, [ordered]);
-    publish(&stage, "a", 1..=4).await;
+    let _app = start!(harness, recorder, [ordered]);
+    publish(&harness, "a", 1..=4).await;
     assert_eq!(log.take(2).await[1].number, 2);
-    stage.broker.cut_connections().await;
-    // The acknowledgement of the first may have been lost with the connection.
+    harness.broker.cut_connections().await;
+    // The ack of the first event may have been lost with the connection.
     let mut seen = log.next().await;
     if seen.number == 1 {
         seen = log.next().await;
@@ -279,13 +293,13 @@ pub(crate) async fn a_lost_connection_cancels_the_event_that_runs_and_goes_on_fr
     }
 }
 
-/// Counts how many run at once of what must run alone.
+/// Checks that events which must not run concurrently do not.
 struct Running(Arc<Mutex<u32>>);
 
 impl Running {
     fn count(running: &Arc<Mutex<u32>>) -> Self {
         let mut count = running.lock().unwrap();
-        assert_eq!(*count, 0, "two events of one aggregate run at once");
+        assert_eq!(*count, 0, "two events of one aggregate run concurrently");
         *count += 1;
         Self(Arc::clone(running))
     }
@@ -297,17 +311,17 @@ impl Drop for Running {
     }
 }
 
-pub(crate) async fn of_two_instances_with_a_single_active_one_the_other_takes_over_in_order<F: Fixture>(
-    stage: Stage<F>,
+pub(crate) async fn the_second_instance_of_a_single_active_handler_takes_over_in_order<B: TestBroker>(
+    harness: Harness<B>,
 ) {
-    let (one, mut first_log) = Hands::new(async |seen| match seen.number {
+    let (one, mut first_log) = Recorder::new(async |seen| match seen.number {
         3 => pending().await,
         _ => Ok(Vec::new()),
     });
-    let (two, mut second_log) = Hands::idle();
-    let first = start!(stage, one, [single]);
-    let _second = start!(stage, two, [single]);
-    publish(&stage, "a", 1..=6).await;
+    let (two, mut second_log) = Recorder::idle();
+    let first = start!(harness, one, [single]);
+    let _second = start!(harness, two, [single]);
+    publish(&harness, "a", 1..=6).await;
     let seen: Vec<u32> = first_log.take(3).await.iter().map(|seen| seen.number).collect();
     assert_eq!(seen, [1, 2, 3]);
     second_log.expect_nothing();
@@ -316,7 +330,7 @@ pub(crate) async fn of_two_instances_with_a_single_active_one_the_other_takes_ov
     let start = second_log.next().await.number;
     assert!(
         (1..=3).contains(&start),
-        "it starts at {start}, and 3 was the last one seen"
+        "the replay starts at {start}, after the last seen event, 3"
     );
     for number in start + 1..=6 {
         assert_eq!(second_log.next().await.number, number);

@@ -1,32 +1,33 @@
-//! What a publisher is told.
+//! The results of publishing.
 
 use tidings::error::PublishFault;
 use tidings::{Error, PublishOptions};
+use tidings_test_support::error_text;
 
-use crate::cast::{Hands, Reply, Shipped, paid, placed, plain};
-use crate::fixture::Fixture;
-use crate::stage::{Stage, start};
+use crate::broker::TestBroker;
+use crate::handlers::{Recorder, Reply, Shipped, paid, placed, plain};
+use crate::harness::{Harness, start};
 
-fn fault(result: Result<String, Error>) -> tidings::error::PublishError {
+fn publish_error(result: Result<String, Error>) -> tidings::error::PublishError {
     match result {
         Err(Error::Publish(error)) => error,
         other => panic!("not a publish error: {other:?}"),
     }
 }
 
-pub(crate) async fn a_mandatory_event_that_no_queue_takes_is_an_error<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [plain]);
+pub(crate) async fn an_unroutable_mandatory_event_is_an_error<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [plain]);
     let mandatory = || PublishOptions::new().mandatory();
-    let error = fault(stage.bus.publish_with(&paid("a", 1), mandatory()).await);
+    let error = publish_error(harness.bus.publish_with(&paid("a", 1), mandatory()).await);
     assert!(matches!(error.fault(), PublishFault::Unroutable), "{error:?}");
     assert!(!error.maybe_delivered());
-    stage
+    harness
         .bus
         .publish(&paid("a", 1))
         .await
-        .expect("without it, none is told");
-    stage
+        .expect("an unroutable event is no error by default");
+    harness
         .bus
         .publish_with(&placed("a", 2), mandatory())
         .await
@@ -34,24 +35,24 @@ pub(crate) async fn a_mandatory_event_that_no_queue_takes_is_an_error<F: Fixture
     assert_eq!(log.next().await.number, 2);
 }
 
-pub(crate) async fn an_event_over_the_limits_is_an_error_and_never_sent<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [plain]);
-    let small = stage.broker.bus(stage.settings().max_body_bytes(500)).await;
-    let error = fault(small.publish(&placed(&"x".repeat(500), 1)).await);
+pub(crate) async fn an_event_over_the_limits_is_an_error_and_never_sent<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [plain]);
+    let small = harness.broker.bus(harness.settings().max_body_bytes(500)).await;
+    let error = publish_error(small.publish(&placed(&"x".repeat(500), 1)).await);
     assert!(
         matches!(error.fault(), PublishFault::Unpublishable(_)),
         "{error:?}"
     );
     assert!(!error.maybe_delivered());
     let (order, region) = ("a".to_owned(), "eu.west".to_owned());
-    let error = fault(stage.bus.publish(&Shipped { order, region }).await);
+    let error = publish_error(harness.bus.publish(&Shipped { order, region }).await);
     assert!(
         error_text(&error).contains("region"),
-        "it names the field: {error:?}"
+        "the error names the field: {error:?}"
     );
     let reserved = PublishOptions::new().header("tidings-attempt", 3_i64);
-    let error = fault(stage.bus.publish_with(&placed("a", 1), reserved).await);
+    let error = publish_error(harness.bus.publish_with(&placed("a", 1), reserved).await);
     assert!(error_text(&error).contains("tidings-attempt"), "{error:?}");
 
     small.publish(&placed("a", 2)).await.unwrap();
@@ -59,22 +60,17 @@ pub(crate) async fn an_event_over_the_limits_is_an_error_and_never_sent<F: Fixtu
     log.expect_nothing();
 }
 
-fn error_text(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
-}
-
-pub(crate) async fn several_events_go_in_order_and_each_has_its_result<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [crate::cast::ordered]);
+pub(crate) async fn publish_all_keeps_the_order_and_returns_a_result_for_each_event<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [crate::handlers::ordered]);
     let (order, region) = ("a".to_owned(), String::new());
     let mut events: Vec<Reply> = (1..=100)
         .map(|number| Reply::Placed(placed("a", number)))
         .collect();
     events.insert(50, Reply::Shipped(Shipped { order, region }));
-    let results = stage.bus.publish_all(&events).await;
+    let results = harness.bus.publish_all(&events).await;
     assert_eq!(results.len(), 101);
     for (at, result) in results.iter().enumerate() {
         assert_eq!(result.is_err(), at == 50, "{at}: {result:?}");
@@ -87,10 +83,10 @@ pub(crate) async fn several_events_go_in_order_and_each_has_its_result<F: Fixtur
     }
 }
 
-pub(crate) async fn an_event_of_no_cause_is_its_own_correlation<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [plain]);
-    let id = stage.bus.publish(&placed("a", 1)).await.unwrap();
+pub(crate) async fn an_event_without_a_cause_correlates_with_itself<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [plain]);
+    let id = harness.bus.publish(&placed("a", 1)).await.unwrap();
     let seen = log.next().await;
     let delivery = &seen.delivery;
     assert_eq!((delivery.id(), delivery.correlation_id()), (&*id, &*id));

@@ -1,66 +1,41 @@
-//! RabbitMQ for the suite: a virtual host a test, on one node for all.
+//! RabbitMQ for the suite: each test has its own virtual host on a shared node.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
-};
-use lapin::types::FieldTable;
-use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
+use lapin::Channel;
+use lapin::options::BasicGetOptions;
 use tidings::{Bus, BusBuilder, Headers, Properties};
 use tidings_broker::Vhost;
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::blocking;
 use tokio::sync::Mutex;
 
 use crate::amqp::{from_amqp, to_amqp};
-use crate::fixture::{Fixture, Queued};
+use crate::broker::{QueuedMessage, TestBroker};
 
-/// A virtual host of a RabbitMQ of our own.
-pub(crate) struct RabbitMq {
+pub(crate) struct RabbitMqBroker {
     vhost: Vhost<'static>,
-    stranger: Mutex<Option<Stranger>>,
+    inspector: Mutex<Option<Inspector>>,
 }
 
-/// A client that knows nothing of us.
-struct Stranger {
-    connection: Connection,
-    publishing: Channel,
-    /// What was taken out of each queue, to be looked at, and never acknowledged: it is still the queue's.
-    seen: HashMap<String, (Channel, Vec<Queued>)>,
+/// Publishes and reads queues without Tidings.
+struct Inspector {
+    client: ForeignClient,
+    /// The messages that were read from each queue. They are not acked, so they still belong to the queue.
+    read: HashMap<String, (Channel, Vec<QueuedMessage>)>,
 }
 
-impl Stranger {
-    async fn connect(url: &str) -> lapin::Result<Self> {
-        let connection = Connection::connect(url, ConnectionProperties::default()).await?;
-        let publishing = connection.create_channel().await?;
-        publishing.confirm_select(ConfirmSelectOptions::default()).await?;
-        Ok(Self {
-            connection,
-            publishing,
-            seen: HashMap::new(),
-        })
-    }
-
-    /// Whether there is such a queue. The broker closes the channel on which one asks in vain.
-    async fn has(&self, queue: &str) -> lapin::Result<bool> {
-        let channel = self.connection.create_channel().await?;
-        let passive = QueueDeclareOptions::durable().passive();
-        let declared = channel
-            .queue_declare(queue.into(), passive, FieldTable::default())
-            .await;
-        if declared.is_ok() {
-            channel.close(200, "OK".into()).await?;
-        }
-        Ok(declared.is_ok())
-    }
-
-    async fn messages(&mut self, queue: &str) -> lapin::Result<Vec<Queued>> {
-        if !self.seen.contains_key(queue) && !self.has(queue).await? {
+impl Inspector {
+    async fn messages(&mut self, queue: &str) -> lapin::Result<Vec<QueuedMessage>> {
+        if !self.read.contains_key(queue) && self.client.depth(queue).await.is_none() {
             return Ok(Vec::new());
         }
-        let (channel, seen) = match self.seen.entry(queue.to_owned()) {
+        let (channel, read) = match self.read.entry(queue.to_owned()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert((self.connection.create_channel().await?, Vec::new())),
+            Entry::Vacant(entry) => {
+                entry.insert((self.client.connection().create_channel().await?, Vec::new()))
+            }
         };
         while let Some(message) = channel
             .basic_get(queue.into(), BasicGetOptions::default())
@@ -68,37 +43,39 @@ impl Stranger {
         {
             let message = message.delivery;
             let (properties, headers) = from_amqp(&message.properties);
-            seen.push(Queued {
+            read.push(QueuedMessage {
                 properties,
                 headers,
                 body: message.data,
             });
         }
-        Ok(seen.clone())
+        Ok(read.clone())
     }
 }
 
-impl RabbitMq {
-    /// Does something as a stranger, who connects again when the connection was cut with the others.
-    async fn as_stranger<T>(&self, work: impl AsyncFnOnce(&mut Stranger) -> lapin::Result<T>) -> T {
-        let mut place = self.stranger.lock().await;
-        let stranger = match place.take() {
-            Some(stranger) if stranger.connection.status().connected() => stranger,
-            _ => Stranger::connect(&self.vhost.url())
-                .await
-                .expect("the broker lets a stranger in"),
+impl RabbitMqBroker {
+    /// Runs `work` on the inspector, which connects again when its connection was closed with the others.
+    async fn inspect<T>(&self, work: impl AsyncFnOnce(&mut Inspector) -> lapin::Result<T>) -> T {
+        let mut slot = self.inspector.lock().await;
+        let inspector = match slot.take() {
+            Some(inspector) if inspector.client.connection().status().connected() => inspector,
+            _ => Inspector {
+                client: ForeignClient::connect(&self.vhost.url()).await,
+                read: HashMap::new(),
+            },
         };
-        let stranger = place.insert(stranger);
-        work(stranger).await.expect("the broker does as a stranger asks")
+        work(slot.insert(inspector))
+            .await
+            .expect("the broker executes the command")
     }
 }
 
-impl Fixture for RabbitMq {
+impl TestBroker for RabbitMqBroker {
     async fn ready() -> Self {
         let vhost = blocking(|| tidings_broker::shared().vhost()).await;
         Self {
-            vhost: vhost.expect("the node has room for a virtual host"),
-            stranger: Mutex::default(),
+            vhost: vhost.expect("the node creates a virtual host"),
+            inspector: Mutex::default(),
         }
     }
 
@@ -106,7 +83,7 @@ impl Fixture for RabbitMq {
         settings
             .connect(&self.vhost.url())
             .await
-            .expect("the broker lets us in")
+            .expect("the broker accepts the connection")
     }
 
     async fn publish(
@@ -118,50 +95,31 @@ impl Fixture for RabbitMq {
         body: &[u8],
     ) {
         let properties = to_amqp(&properties, &headers);
-        let confirmed = self
-            .as_stranger(async |stranger| {
-                let options = BasicPublishOptions::default();
-                let (exchange, routing_key) = (exchange.into(), routing_key.into());
-                let sent =
-                    stranger
-                        .publishing
-                        .basic_publish(exchange, routing_key, options, body, properties);
-                sent.await?.await
+        let acked = self
+            .inspect(async |inspector| {
+                inspector
+                    .client
+                    .publish(exchange, routing_key, properties, body)
+                    .await
             })
             .await;
-        assert!(
-            matches!(confirmed, Confirmation::Ack(_)),
-            "the broker refused {routing_key} on {exchange}: {confirmed:?}"
-        );
+        assert!(acked, "the broker refused {routing_key} on {exchange}");
     }
 
-    async fn messages(&self, queue: &str) -> Vec<Queued> {
-        self.as_stranger(async |stranger| stranger.messages(queue).await)
+    async fn messages(&self, queue: &str) -> Vec<QueuedMessage> {
+        self.inspect(async |inspector| inspector.messages(queue).await)
             .await
     }
 
     async fn delete_queue(&self, queue: &str) {
-        self.as_stranger(async |stranger| {
-            let channel = stranger.connection.create_channel().await?;
-            channel
-                .queue_delete(queue.into(), QueueDeleteOptions::default())
-                .await?;
-            channel.close(200, "OK".into()).await
-        })
-        .await;
+        self.inspect(async |inspector| inspector.client.delete_queue(queue).await)
+            .await;
     }
 
     async fn cut_connections(&self) {
         let (node, vhost) = (self.vhost.node(), self.vhost.name().to_owned());
-        let cut =
-            blocking(move || node.ctl(&["close_all_connections", "--vhost", &vhost, "a test cuts them"]));
-        cut.await.expect("an operator may close connections");
+        let closed =
+            blocking(move || node.ctl(&["close_all_connections", "--vhost", &vhost, "closed by a test"]));
+        closed.await.expect("rabbitmqctl closes the connections");
     }
-}
-
-/// Runs what blocks.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work)
-        .await
-        .expect("it does not panic")
 }

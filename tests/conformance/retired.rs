@@ -1,31 +1,33 @@
-//! What an app gives up: queues of handlers that are gone, patterns that are.
+//! Retired handlers and patterns.
 
 use std::collections::BTreeSet;
 
 use tidings::{App, HandlerError, Headers, NoState, Properties, PublishOptions, RunningApp};
 
-use crate::cast::{Hands, elder, pays, placed, plain, slow_rungs};
-use crate::fixture::{Fixture, Queued};
-use crate::stage::{Stage, eventually, start, within};
+use crate::broker::{QueuedMessage, TestBroker};
+use crate::handlers::{Recorder, older_version, pays, placed, plain, slow_rungs};
+use crate::harness::{Harness, start};
+use tidings_test_support::wait::eventually;
+use tidings_test_support::wait::within;
 
-/// A body that any re-encoding would change.
+/// A body that would change if it were encoded again.
 const BODY: &str = "{ \"data\": {\"number\":1,   \"order\":\"\\u0061\"},\n\"type\":\"order.placed\" }";
 
-/// Starts the next version of the service: one that has no handler of its own any more, or another.
-async fn next_version<F: Fixture, S: Send + Sync + 'static>(
-    stage: &Stage<F>,
+/// Starts the next version of the service, without handlers or with others.
+async fn next_version<B: TestBroker, S: Send + Sync + 'static>(
+    harness: &Harness<B>,
     change: impl FnOnce(App<NoState>) -> App<S>,
 ) -> RunningApp {
-    let bus = stage.another_bus().await;
-    let started = within("the start of the next version", change(stage.app()).start(bus)).await;
+    let bus = harness.another_bus().await;
+    let started = within("the start of the next version", change(harness.app()).start(bus)).await;
     started.expect("the app starts")
 }
 
-/// Waits until the orphans hold `count` messages.
-async fn orphans<F: Fixture>(stage: &Stage<F>, count: usize) -> Vec<Queued> {
-    let queue = stage.queue("orphans");
+/// Waits until the orphans queue has `count` messages.
+async fn orphans<B: TestBroker>(harness: &Harness<B>, count: usize) -> Vec<QueuedMessage> {
+    let queue = harness.queue("orphans");
     let orphans = eventually(&format!("{count} orphans"), async || {
-        let orphans = stage.broker.messages(&queue).await;
+        let orphans = harness.broker.messages(&queue).await;
         (orphans.len() >= count).then_some(orphans)
     })
     .await;
@@ -33,20 +35,22 @@ async fn orphans<F: Fixture>(stage: &Stage<F>, count: usize) -> Vec<Queued> {
     orphans
 }
 
-async fn no_queue_takes<F: Fixture>(stage: &Stage<F>, number: u32) {
+async fn no_queue_takes<B: TestBroker>(harness: &Harness<B>, number: u32) {
     let mandatory = PublishOptions::new().mandatory();
-    let published = stage.bus.publish_with(&placed("a", number), mandatory).await;
-    let error = published.expect_err("nothing is bound for it").to_string();
+    let published = harness.bus.publish_with(&placed("a", number), mandatory).await;
+    let error = published.expect_err("no queue is bound").to_string();
     assert!(error.ends_with("it was not delivered"), "{error}");
 }
 
-pub(crate) async fn a_retired_queue_is_unbound_and_drained_to_the_orphans<F: Fixture>(stage: Stage<F>) {
-    let (hands, _log) = Hands::idle();
-    let first = start!(stage, hands, [plain]);
+pub(crate) async fn a_retired_queue_is_unbound_and_drained_to_the_orphans_queue<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, _log) = Recorder::idle();
+    let first = start!(harness, recorder, [plain]);
     first.shutdown().await.unwrap();
-    // Nobody takes these any more.
+    // These events stay in the queue: it has no consumer.
     for number in 1..=300 {
-        stage.bus.publish(&placed("a", number)).await.unwrap();
+        harness.bus.publish(&placed("a", number)).await.unwrap();
     }
     let properties = Properties {
         message_id: Some("m-1".to_owned()),
@@ -54,143 +58,151 @@ pub(crate) async fn a_retired_queue_is_unbound_and_drained_to_the_orphans<F: Fix
         ..Properties::default()
     };
     let foreign: Headers = [("x-tenant", "acme")].into_iter().collect();
-    stage
+    harness
         .publish_as("order.placed", properties, foreign, BODY.as_bytes())
         .await;
 
-    let second = next_version(&stage, |app| app.retired("plain", ["order.placed"])).await;
-    let orphans = orphans(&stage, 301).await;
+    let second = next_version(&harness, |app| app.retired("plain", ["order.placed"])).await;
+    let orphans = orphans(&harness, 301).await;
     let ids: BTreeSet<&str> = orphans
         .iter()
         .filter_map(|it| it.properties.message_id.as_deref())
         .collect();
-    assert_eq!(ids.len(), 301, "each is there once");
-    let odd = orphans
+    assert_eq!(ids.len(), 301, "each event is there once");
+    let foreign_orphan = orphans
         .iter()
         .find(|it| it.properties.message_id.as_deref() == Some("m-1"))
-        .expect("the last one is there");
-    assert_eq!(std::str::from_utf8(&odd.body).unwrap(), BODY);
-    assert!(odd.properties.persistent);
-    // Whoever sends it back finds what is needed for that.
+        .expect("the foreign event is there");
+    assert_eq!(std::str::from_utf8(&foreign_orphan.body).unwrap(), BODY);
+    assert!(foreign_orphan.properties.persistent);
+    // An orphan has all that is needed to publish it again.
     for (header, text) in [
         ("x-tenant", "acme"),
-        ("tidings-original-exchange", &stage.exchange),
+        ("tidings-original-exchange", &harness.exchange),
         ("tidings-original-routing-key", "order.placed"),
         ("tidings-original-reply-to", "answers"),
-        ("tidings-queue", &stage.queue("plain")),
-        ("tidings-service", &stage.service),
+        ("tidings-queue", &harness.queue("plain")),
+        ("tidings-service", &harness.service),
         ("tidings-handler", "plain"),
     ] {
-        assert_eq!(odd.headers.text(header), Some(text), "{header}");
+        assert_eq!(foreign_orphan.headers.text(header), Some(text), "{header}");
     }
-    no_queue_takes(&stage, 302).await;
+    no_queue_takes(&harness, 302).await;
     second.shutdown().await.unwrap();
     assert!(
-        stage.broker.messages(&stage.queue("plain")).await.is_empty(),
-        "all was acknowledged"
+        harness.broker.messages(&harness.queue("plain")).await.is_empty(),
+        "every event was acked"
     );
 }
 
-pub(crate) async fn a_retry_of_a_retired_queue_ends_in_the_orphans<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::new(async |_| Err(HandlerError::retry("not yet")));
-    let first = start!(stage, hands, [slow_rungs]);
-    stage.bus.publish(&placed("a", 1)).await.unwrap();
+pub(crate) async fn a_retry_of_a_retired_queue_goes_to_the_orphans_queue<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::new(async |_| Err(HandlerError::retry("not yet")));
+    let first = start!(harness, recorder, [slow_rungs]);
+    harness.bus.publish(&placed("a", 1)).await.unwrap();
     log.next().await;
     first.shutdown().await.unwrap();
-    // It waits for its second attempt, or has come back for it by now.
-    let _second = next_version(&stage, |app| app.retired("slow_rungs", ["order.placed"])).await;
-    let orphan = orphans(&stage, 1).await.remove(0);
+    // The retry still waits in the delay queue, or is back in the queue.
+    let _second = next_version(&harness, |app| app.retired("slow_rungs", ["order.placed"])).await;
+    let orphan = orphans(&harness, 1).await.remove(0);
     assert_eq!(
         orphan.headers.text("tidings-queue"),
-        Some(&*stage.queue("slow_rungs"))
+        Some(&*harness.queue("slow_rungs"))
     );
     assert_eq!(orphan.headers.text("tidings-error"), Some("not yet"));
     let attempt = orphan.headers.get("tidings-attempt");
     assert_eq!(attempt.and_then(tidings::HeaderValue::as_i64), Some(2));
 }
 
-pub(crate) async fn what_still_reaches_a_retired_queue_goes_to_the_orphans<F: Fixture>(stage: Stage<F>) {
-    let (hands, _log) = Hands::idle();
-    let first = start!(stage, hands, [plain]);
+pub(crate) async fn an_event_that_still_reaches_a_retired_queue_goes_to_the_orphans_queue<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, _log) = Recorder::idle();
+    let first = start!(harness, recorder, [plain]);
     first.shutdown().await.unwrap();
-    let _second = next_version(&stage, |app| app.retired("plain", ["order.placed"])).await;
-    no_queue_takes(&stage, 1).await;
-    // An instance of the older version comes back, and binds the queue again.
-    let third = start!(stage, hands, [plain]);
+    let _second = next_version(&harness, |app| app.retired("plain", ["order.placed"])).await;
+    no_queue_takes(&harness, 1).await;
+    // An instance of the old version starts and binds the queue again.
+    let third = start!(harness, recorder, [plain]);
     third.shutdown().await.unwrap();
-    // What the orphans cannot take is not lost either: their queue is gone, and is declared again.
-    stage.broker.delete_queue(&stage.queue("orphans")).await;
-    stage.bus.publish(&placed("a", 2)).await.unwrap();
-    let orphan = orphans(&stage, 1).await.remove(0);
+    // The orphans queue is missing. It is declared again, and nothing is lost.
+    harness.broker.delete_queue(&harness.queue("orphans")).await;
+    harness.bus.publish(&placed("a", 2)).await.unwrap();
+    let orphan = orphans(&harness, 1).await.remove(0);
     let body: serde_json::Value = serde_json::from_slice(&orphan.body).unwrap();
     assert_eq!(body["data"]["number"], 2);
 }
 
-pub(crate) async fn a_retired_queue_that_is_gone_is_no_fault<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let bus = stage.another_bus().await;
-    let app = stage
+pub(crate) async fn a_missing_retired_queue_is_not_an_error<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let bus = harness.another_bus().await;
+    let app = harness
         .app()
-        .state(hands)
+        .state(recorder)
         .handlers(tidings::handlers![pays])
         .retired("never_was", ["order.placed"])
         .start(bus)
         .await
         .unwrap();
-    stage.bus.publish(&crate::cast::paid("a", 1)).await.unwrap();
+    harness.bus.publish(&crate::handlers::paid("a", 1)).await.unwrap();
     assert_eq!(log.next().await.number, 1);
     assert!(app.health().is_ready());
     app.shutdown().await.unwrap();
 }
 
-pub(crate) async fn a_retired_pattern_is_unbound_from_its_living_queue<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let first = start!(stage, hands, [elder::plain]);
+pub(crate) async fn a_retired_pattern_is_unbound_from_a_queue_in_use<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let first = start!(harness, recorder, [older_version::plain]);
     first.shutdown().await.unwrap();
-    let _second = next_version(&stage, |app| {
+    let _second = next_version(&harness, |app| {
         let handlers = tidings::handlers![plain];
-        app.state(hands.clone())
+        app.state(recorder.clone())
             .handlers(handlers)
             .retired("plain", ["order.*"])
     })
     .await;
-    // The older version's pattern took it, and it would come before the next one.
-    stage
+    // The pattern of the old version would route this event to the queue, before the next one.
+    harness
         .publish_raw(
             "order.else",
             r#"{"type":"order.placed","data":{"order":"a","number":1}}"#,
         )
         .await;
-    stage.bus.publish(&placed("a", 2)).await.unwrap();
+    harness.bus.publish(&placed("a", 2)).await.unwrap();
     assert_eq!(log.next().await.number, 2);
     log.expect_nothing();
-    assert!(stage.broker.messages(&stage.queue("orphans")).await.is_empty());
-    stage.expect_no_dead_letters("plain").await;
+    assert!(
+        harness
+            .broker
+            .messages(&harness.queue("orphans"))
+            .await
+            .is_empty()
+    );
+    harness.expect_no_dead_letters("plain").await;
 }
 
-pub(crate) async fn a_drain_outlives_a_lost_connection<F: Fixture>(stage: Stage<F>) {
-    let (hands, _log) = Hands::idle();
-    let first = start!(stage, hands, [plain]);
+pub(crate) async fn a_drain_survives_a_lost_connection<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, _log) = Recorder::idle();
+    let first = start!(harness, recorder, [plain]);
     first.shutdown().await.unwrap();
     for number in 1..=50 {
-        stage.bus.publish(&placed("a", number)).await.unwrap();
+        harness.bus.publish(&placed("a", number)).await.unwrap();
     }
-    let _second = next_version(&stage, |app| app.retired("plain", ["order.placed"])).await;
-    stage.broker.cut_connections().await;
-    // Someone puts one more straight into the queue.
-    let queue = stage.queue("plain");
+    let _second = next_version(&harness, |app| app.retired("plain", ["order.placed"])).await;
+    harness.broker.cut_connections().await;
+    // Another client publishes one more event directly to the queue.
+    let queue = harness.queue("plain");
     let late = Properties {
         message_id: Some("late".to_owned()),
         ..Properties::default()
     };
-    let put = stage
+    let published = harness
         .broker
         .publish("", &queue, late, Headers::new(), BODY.as_bytes());
-    within("a publish from outside", put).await;
-    // What was under way when the connection was lost may be there twice, and is there.
-    let orphans = stage.queue("orphans");
-    eventually("every message among the orphans", async || {
-        let orphans = stage.broker.messages(&orphans).await;
+    within("publishing without Tidings", published).await;
+    // An event that was in flight when the connection was lost may be there twice.
+    let orphans = harness.queue("orphans");
+    eventually("every message in the orphans queue", async || {
+        let orphans = harness.broker.messages(&orphans).await;
         let ids: BTreeSet<_> = orphans
             .into_iter()
             .filter_map(|it| it.properties.message_id)

@@ -1,21 +1,23 @@
-//! What a handler publishes, by returning it or by itself.
+//! Events that a handler returns or publishes.
 
 use tidings::PublishOptions;
 
-use crate::cast::{Hands, Reply, paid, pays, placed, plain};
-use crate::fixture::Fixture;
-use crate::stage::{Stage, start};
+use crate::broker::TestBroker;
+use crate::handlers::{Recorder, Reply, paid, pays, placed, plain};
+use crate::harness::{Harness, start};
 
-pub(crate) async fn a_handler_that_runs_twice_publishes_the_same_facts_twice<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::new(async |seen| match seen.handler() {
+pub(crate) async fn a_handler_that_runs_twice_returns_events_with_the_same_ids<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, mut log) = Recorder::new(async |seen| match seen.handler() {
         "plain" => Ok(vec![Reply::Paid(paid("a", 1)), Reply::Paid(paid("a", 2))]),
         _ => Ok(Vec::new()),
     });
-    let _plain = start!(stage, hands, [plain, pays]);
+    let _plain = start!(harness, recorder, [plain, pays]);
     let mut ids = Vec::new();
     for _ in 0..2 {
         let same = PublishOptions::new().id("one-and-the-same");
-        stage.bus.publish_with(&placed("a", 1), same).await.unwrap();
+        harness.bus.publish_with(&placed("a", 1), same).await.unwrap();
         let mut seen = log.take(3).await;
         seen.retain(|seen| seen.handler() == "pays");
         seen.sort_by_key(|seen| seen.number);
@@ -30,14 +32,16 @@ pub(crate) async fn a_handler_that_runs_twice_publishes_the_same_facts_twice<F: 
     assert_eq!(ids[0], ids[1]);
 }
 
-pub(crate) async fn a_returned_event_names_its_cause_and_keeps_the_correlation<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::new(async |seen| match seen.handler() {
+pub(crate) async fn a_returned_event_names_its_cause_and_keeps_the_correlation<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, mut log) = Recorder::new(async |seen| match seen.handler() {
         "plain" => Ok(vec![Reply::Paid(paid("a", 1))]),
         _ => Ok(Vec::new()),
     });
-    let _app = start!(stage, hands, [plain, pays]);
+    let _app = start!(harness, recorder, [plain, pays]);
     let body = r#"{"id":"e-1","type":"order.placed","correlationId":"c-1","data":{"order":"a","number":1}}"#;
-    stage.publish_raw("order.placed", body).await;
+    harness.publish_raw("order.placed", body).await;
     let cause = log.next().await;
     assert_eq!(
         (cause.delivery.id(), cause.delivery.correlation_id()),
@@ -48,17 +52,19 @@ pub(crate) async fn a_returned_event_names_its_cause_and_keeps_the_correlation<F
     assert_eq!(effect.delivery.causation_id(), Some("e-1"));
     assert_eq!(
         effect.delivery.metadata().source.as_deref(),
-        Some(&*stage.service)
+        Some(&*harness.service)
     );
     assert_eq!(
         effect.delivery.properties().app_id.as_deref(),
-        Some(&*stage.service)
+        Some(&*harness.service)
     );
 }
 
-pub(crate) async fn a_publish_deep_in_a_handler_inherits_cause_and_correlation<F: Fixture>(stage: Stage<F>) {
-    let bus = stage.bus.clone();
-    let (hands, mut log) = Hands::new(move |seen| {
+pub(crate) async fn a_publish_inside_a_handler_inherits_cause_and_correlation<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let bus = harness.bus.clone();
+    let (recorder, mut log) = Recorder::new(move |seen| {
         let bus = bus.clone();
         async move {
             if seen.handler() == "plain" {
@@ -67,25 +73,23 @@ pub(crate) async fn a_publish_deep_in_a_handler_inherits_cause_and_correlation<F
             Ok(Vec::new())
         }
     });
-    let _app = start!(stage, hands, [plain, pays]);
+    let _app = start!(harness, recorder, [plain, pays]);
     let body = r#"{"id":"e-1","type":"order.placed","correlationId":"c-1","data":{"order":"a","number":1}}"#;
-    stage.publish_raw("order.placed", body).await;
+    harness.publish_raw("order.placed", body).await;
     log.next().await;
     let effect = log.next().await;
     assert_eq!(effect.delivery.correlation_id(), "c-1");
     assert_eq!(effect.delivery.causation_id(), Some("e-1"));
 }
 
-pub(crate) async fn events_are_returned_once_however_often_the_handler_failed_before<F: Fixture>(
-    stage: Stage<F>,
-) {
-    let (hands, mut log) = Hands::new(async |seen| match (seen.handler(), seen.attempt()) {
+pub(crate) async fn failed_attempts_publish_no_returned_events<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::new(async |seen| match (seen.handler(), seen.attempt()) {
         ("plain", 1 | 2) => Err(tidings::HandlerError::retry("not yet")),
         ("plain", _) => Ok(vec![Reply::Paid(paid("a", 1))]),
         _ => Ok(Vec::new()),
     });
-    let _app = start!(stage, hands, [plain, pays]);
-    stage.bus.publish(&placed("a", 1)).await.unwrap();
+    let _app = start!(harness, recorder, [plain, pays]);
+    harness.bus.publish(&placed("a", 1)).await.unwrap();
     let handlers: Vec<String> = log
         .take(4)
         .await
@@ -93,7 +97,7 @@ pub(crate) async fn events_are_returned_once_however_often_the_handler_failed_be
         .map(|seen| seen.handler().to_owned())
         .collect();
     assert_eq!(handlers, ["plain", "plain", "plain", "pays"]);
-    stage.bus.publish(&paid("a", 2)).await.unwrap();
+    harness.bus.publish(&paid("a", 2)).await.unwrap();
     assert_eq!(log.next().await.number, 2);
     log.expect_nothing();
 }

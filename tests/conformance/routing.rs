@@ -1,69 +1,69 @@
-//! Which events reach which handlers.
+//! Which handlers receive which events.
 
-use crate::cast::{
-    Hands, Shipped, anything, family, paid, placed, plain, shared_paid, shared_placed, ships, wild,
+use crate::broker::TestBroker;
+use crate::handlers::{
+    Recorder, Shipped, anything, family, paid, placed, plain, shared_paid, shared_placed, ships, wild,
 };
-use crate::fixture::Fixture;
-use crate::stage::{Stage, start};
+use crate::harness::{Harness, start};
 
 const PLACED: &str = r#"{"type":"order.placed","data":{"order":"a","number":1}}"#;
 
-pub(crate) async fn a_star_is_exactly_one_word<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [wild]);
+pub(crate) async fn a_star_matches_exactly_one_word<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [wild]);
     for key in ["order", "order.placed.late", "orders.placed", "order.", "placed"] {
-        // An empty word between dots is a word, so one of these is for the handler.
-        stage.publish_raw(key, PLACED).await;
+        // An empty word counts as a word, so `order.` matches.
+        harness.publish_raw(key, PLACED).await;
     }
     assert_eq!(log.next().await.delivery.routing_key(), "order.");
-    stage.bus.publish(&placed("a", 2)).await.unwrap();
+    harness.bus.publish(&placed("a", 2)).await.unwrap();
     assert_eq!(log.next().await.number, 2);
     log.expect_nothing();
 }
 
-pub(crate) async fn a_hash_is_any_number_of_words<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [family]);
+pub(crate) async fn a_hash_matches_any_number_of_words<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [family]);
     let keys = ["order", "order.placed", "order.placed.very.late"];
     for key in keys {
-        stage.publish_raw(key, PLACED).await;
+        harness.publish_raw(key, PLACED).await;
         assert_eq!(log.next().await.delivery.routing_key(), key);
     }
-    stage.publish_raw("orders.placed", PLACED).await;
-    stage.bus.publish(&placed("a", 2)).await.unwrap();
+    harness.publish_raw("orders.placed", PLACED).await;
+    harness.bus.publish(&placed("a", 2)).await.unwrap();
     assert_eq!(log.next().await.number, 2);
     log.expect_nothing();
 }
 
-pub(crate) async fn a_key_with_fields_reaches_the_handler_of_its_event<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [ships]);
+pub(crate) async fn a_key_with_fields_reaches_the_handler_of_its_event<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [ships]);
     let (order, region) = ("a".to_owned(), "eu".to_owned());
-    stage.bus.publish(&Shipped { order, region }).await.unwrap();
+    harness.bus.publish(&Shipped { order, region }).await.unwrap();
     let seen = log.next().await;
     assert_eq!(seen.delivery.routing_key(), "order.shipped.eu");
     assert_eq!(seen.delivery.aggregate_id(), "a");
 }
 
-pub(crate) async fn a_family_takes_each_of_its_events_and_ignores_others<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [family]);
-    stage.bus.publish(&placed("a", 1)).await.unwrap();
+pub(crate) async fn a_family_takes_each_of_its_events_and_ignores_others<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [family]);
+    harness.bus.publish(&placed("a", 1)).await.unwrap();
     assert_eq!(log.next().await.delivery.event_type(), "order.placed");
     let (order, region) = ("a".to_owned(), "eu".to_owned());
-    stage.bus.publish(&Shipped { order, region }).await.unwrap();
-    stage.bus.publish(&paid("a", 2)).await.unwrap();
+    harness.bus.publish(&Shipped { order, region }).await.unwrap();
+    harness.bus.publish(&paid("a", 2)).await.unwrap();
     assert_eq!(log.next().await.delivery.event_type(), "order.paid");
     log.expect_nothing();
-    stage.expect_no_dead_letters("family").await;
+    harness.expect_no_dead_letters("family").await;
 }
 
-pub(crate) async fn any_event_is_taken_whatever_its_type<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [anything]);
-    stage.bus.publish(&paid("a", 1)).await.unwrap();
+pub(crate) async fn any_event_receives_events_of_every_type<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [anything]);
+    harness.bus.publish(&paid("a", 1)).await.unwrap();
     assert_eq!(log.next().await.delivery.event_type(), "order.paid");
-    stage
+    harness
         .publish_raw(
             "weather.turned",
             r#"{"type":"weather.turned","data":{"to":"rain"}}"#,
@@ -74,13 +74,13 @@ pub(crate) async fn any_event_is_taken_whatever_its_type<F: Fixture>(stage: Stag
     assert_eq!(seen.delivery.event().json(), r#"{"to":"rain"}"#);
 }
 
-pub(crate) async fn a_shared_queue_gives_each_event_to_the_handler_that_takes_it<F: Fixture>(
-    stage: Stage<F>,
+pub(crate) async fn each_event_of_a_shared_queue_goes_to_the_handler_of_its_type<B: TestBroker>(
+    harness: Harness<B>,
 ) {
-    let (hands, mut log) = Hands::idle();
-    let app = start!(stage, hands, [shared_placed, shared_paid]);
-    stage.bus.publish(&placed("a", 1)).await.unwrap();
-    stage.bus.publish(&paid("a", 2)).await.unwrap();
+    let (recorder, mut log) = Recorder::idle();
+    let app = start!(harness, recorder, [shared_placed, shared_paid]);
+    harness.bus.publish(&placed("a", 1)).await.unwrap();
+    harness.bus.publish(&paid("a", 2)).await.unwrap();
     let mut seen: Vec<(String, u32)> = log
         .take(2)
         .await
@@ -93,13 +93,13 @@ pub(crate) async fn a_shared_queue_gives_each_event_to_the_handler_that_takes_it
         [("shared_paid".to_owned(), 2), ("shared_placed".to_owned(), 1)]
     );
     let queues: Vec<String> = app.health().handlers.into_iter().map(|it| it.queue).collect();
-    assert_eq!(queues, [stage.queue("shared"), stage.queue("shared")]);
+    assert_eq!(queues, [harness.queue("shared"), harness.queue("shared")]);
 }
 
-pub(crate) async fn two_handlers_of_one_event_each_get_it<F: Fixture>(stage: Stage<F>) {
-    let (hands, mut log) = Hands::idle();
-    let _app = start!(stage, hands, [plain, wild, anything]);
-    stage.bus.publish(&placed("a", 1)).await.unwrap();
+pub(crate) async fn every_handler_of_an_event_receives_it<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [plain, wild, anything]);
+    harness.bus.publish(&placed("a", 1)).await.unwrap();
     let mut handlers: Vec<String> = log
         .take(3)
         .await

@@ -1,1 +1,1 @@
-//! What is made from contracts for others, judged and used by others' tools. All of it is in the tests.
+//! Checks the documents, schemas and types that are generated for others. Everything is in the tests.

@@ -1,28 +1,28 @@
-//! CloudEvents, as their own library for Python writes them.
+//! CloudEvents, as written by their own Python library.
 
 use serde_json::json;
 
 use crate::event::order;
+use crate::fixture::Fixture;
 use crate::language::Language::Python;
-use crate::ours::World;
 
 #[tokio::test]
-async fn cloud_events_from_their_own_library_are_read_in_every_form() {
-    let world = World::new().await;
-    let mut watch = world.watch().await;
-    let mut service = Python.start(&world.url()).await;
-    // What it calls RabbitMQ's has `ce-` headers. AMQP's has `cloudEvents_`, and the time as a number.
+async fn cloud_events_of_their_own_library_are_read_in_every_form() {
+    let fixture = Fixture::new().await;
+    let mut recording = fixture.record().await;
+    let mut service = Python.start(&fixture.url()).await;
+    // The RabbitMQ form has `ce-` headers. The AMQP form has `cloudEvents_` headers and the time as a number.
     for form in [
         "rabbitmq structured",
         "rabbitmq binary",
         "amqp structured",
         "amqp binary",
     ] {
-        // Shown on failure.
+        // Printed when the test fails.
         println!("{form}");
         let order = order().event;
         service
-            .tell(json!({
+            .execute(json!({
                 "do": "publishCloudEvent",
                 "form": form,
                 "attributes": {
@@ -40,7 +40,7 @@ async fn cloud_events_from_their_own_library_are_read_in_every_form() {
             }))
             .await;
 
-        let (event, delivery) = watch.order().await;
+        let (event, delivery) = recording.order().await;
         assert_eq!(event.data(), &order, "{form}");
         let metadata = event.metadata();
         assert_eq!(metadata.id, format!("{form} 1"));
@@ -56,6 +56,6 @@ async fn cloud_events_from_their_own_library_are_read_in_every_form() {
         assert_eq!((metadata.version, delivery.attempt()), (1, 1), "{form}");
     }
     service.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }

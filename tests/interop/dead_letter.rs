@@ -1,34 +1,34 @@
-//! Dead letters of foreign messages, as the foreign services find them.
+//! Dead letters of foreign messages, as read by foreign services.
 
 use serde_json::{Map, Value, json};
 use tidings::{Delivery, Headers};
 
 use crate::event::order;
+use crate::fixture::Fixture;
+use crate::foreign_service::{ForeignService, OutgoingMessage, hex};
 use crate::language::Language::{self, Nest, Node, Python};
-use crate::ours::World;
-use crate::program::{Message, Program, hex};
 
 #[tokio::test]
-async fn a_dead_letter_from_node_is_found_as_it_was_sent() {
-    a_dead_letter_is_found_as_it_was_sent(Node).await;
+async fn a_dead_letter_of_node_keeps_its_body_headers_and_properties() {
+    a_dead_letter_keeps_its_body_headers_and_properties(Node).await;
 }
 
 #[tokio::test]
-async fn a_dead_letter_from_python_is_found_as_it_was_sent() {
-    a_dead_letter_is_found_as_it_was_sent(Python).await;
+async fn a_dead_letter_of_python_keeps_its_body_headers_and_properties() {
+    a_dead_letter_keeps_its_body_headers_and_properties(Python).await;
 }
 
-async fn a_dead_letter_is_found_as_it_was_sent(language: Language) {
-    let world = World::new().await;
-    let mut failing = world.fail().await;
-    let mut service = language.start(&world.url()).await;
+async fn a_dead_letter_keeps_its_body_headers_and_properties(language: Language) {
+    let fixture = Fixture::new().await;
+    let mut failing = fixture.fail_twice().await;
+    let mut service = language.start(&fixture.url()).await;
     service.consume("failing.fail.dlq").await;
-    // What the client itself makes of its message, to compare with.
+    // The client's own view of its message, for comparison.
     service.subscribe("control", "order.created").await;
     service.subscribe("copies", "order.copied").await;
-    let body = loose(&order().envelope);
+    let body = unusual_encoding(&order().envelope);
     service
-        .send(&Message {
+        .send(&OutgoingMessage {
             options: json!({
                 "contentType": "text/plain",
                 "contentEncoding": "utf-8",
@@ -37,15 +37,15 @@ async fn a_dead_letter_is_found_as_it_was_sent(language: Language) {
                 "correlationId": "checkout 17",
                 "timestamp": 1_764_000_000_123_u64,
                 "appId": "web shop",
-                // What a broker acts on, and would act on again.
+                // Properties that the broker acts on, and would act on again.
                 "userId": "guest",
                 "expiration": "60000",
                 "priority": 3,
                 "replyTo": "answers",
                 "CC": ["order.copied"],
             }),
-            odd_headers: true,
-            ..Message::new("order.created", &body)
+            headers_of_every_type: true,
+            ..OutgoingMessage::new("order.created", &body)
         })
         .await;
     let control = service.receive("control").await;
@@ -57,8 +57,8 @@ async fn a_dead_letter_is_found_as_it_was_sent(language: Language) {
     let (_, second) = failing.order().await;
     assert_eq!((first.attempt(), second.attempt()), (1, 2));
     assert_eq!(second.body(), body.as_bytes());
-    assert_eq!(second.last_error(), Some("the till is shut"));
-    // Each with its type, which a client that reads JSON numbers cannot tell.
+    assert_eq!(second.last_error(), Some("not now"));
+    // This also compares the types, which a client that reads JSON numbers cannot do.
     assert_eq!(foreign(&first), foreign(&second));
 
     let dead = service.receive("failing.fail.dlq").await;
@@ -69,11 +69,11 @@ async fn a_dead_letter_is_found_as_it_was_sent(language: Language) {
     assert_eq!(dead.headers(false), headers);
     assert_eq!(dead.properties, republished(&control.properties));
     assert_eq!(
-        untimed(dead.headers(true)),
+        stable_headers(dead.headers(true)),
         json!({
             "tidings-dead-letter-reason": "failed",
             "tidings-attempts": 2,
-            "tidings-error": "the till is shut",
+            "tidings-error": "not now",
             "tidings-service": "failing",
             "tidings-handler": "fail",
             "tidings-queue": "failing.fail",
@@ -87,22 +87,22 @@ async fn a_dead_letter_is_found_as_it_was_sent(language: Language) {
         })
     );
 
-    // Neither the retry nor the dead letter was copied to whom the order had been: the next copy is of the next order.
-    service.send(&Message::new("order.copied", "{}")).await;
+    // Neither the retry nor the dead letter was copied to the `CC` key: the next copy is that of the next message.
+    service.send(&OutgoingMessage::new("order.copied", "{}")).await;
     assert_eq!(service.receive("copies").await.body, hex(b"{}"));
     service.end().await;
     failing.end().await;
-    world.end().await;
+    fixture.end().await;
 }
 
-/// The envelope as no program would write it again: blanks, escapes, a name twice, a number with zeros.
-fn loose(envelope: &Value) -> String {
+/// An envelope that every encoder would change: blanks, escapes, a duplicate name, trailing zeros.
+fn unusual_encoding(envelope: &Value) -> String {
     let mut text = serde_json::to_string_pretty(envelope).expect("it is JSON");
     text = text.replacen("order.created", "order\\u002ecreated", 1);
     text.replacen('{', "\t{ \"extra\" : 1.500, \"extra\":\"\\/\",\r\n", 1) + "\n\n"
 }
 
-/// The headers that are neither ours nor the broker's.
+/// The headers that neither Tidings nor the broker sets.
 fn foreign(delivery: &Delivery) -> Headers {
     let mut headers = delivery.headers().clone();
     headers.retain(|name, _| {
@@ -114,7 +114,7 @@ fn foreign(delivery: &Delivery) -> Headers {
     headers
 }
 
-/// What is left of the properties when a message was sent on: all but what a broker would act on.
+/// The properties of a republished message: all but those that the broker acts on.
 fn republished(properties: &Value) -> Value {
     let mut properties = properties.clone();
     let all = properties.as_object_mut().expect("they are named");
@@ -125,9 +125,9 @@ fn republished(properties: &Value) -> Value {
     properties
 }
 
-/// Our headers without those that differ each time, which are looked at for themselves.
-fn untimed(mut headers: Map<String, Value>) -> Value {
-    // What a return of the message would be known by.
+/// Checks the headers that differ each time, and returns the others.
+fn stable_headers(mut headers: Map<String, Value>) -> Value {
+    // The number by which a returned message is recognized.
     assert!(
         headers
             .remove("tidings-publish")
@@ -145,10 +145,10 @@ fn untimed(mut headers: Map<String, Value>) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_a_dead_letter_that_says_why() {
-    let world = World::new().await;
-    let watch = world.watch().await;
-    let mut service = Node.start(&world.url()).await;
+async fn a_malformed_message_is_dead_lettered_with_its_reason() {
+    let fixture = Fixture::new().await;
+    let recording = fixture.record().await;
+    let mut service = Node.start(&fixture.url()).await;
     service.consume("watch.watch_orders.dlq").await;
     for (body, why) in [
         (
@@ -161,32 +161,32 @@ async fn what_is_no_event_is_a_dead_letter_that_says_why() {
         ),
         ("{\"type\":\"order.created\",", "the body is not JSON at byte 23"),
     ] {
-        service.send(&Message::new("order.created", body)).await;
-        is_malformed(&mut service, body, why).await;
+        service.send(&OutgoingMessage::new("order.created", body)).await;
+        check_malformed(&mut service, body, why).await;
     }
     service.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test]
-async fn nothing_at_all_from_golevelup_is_a_dead_letter_that_says_why() {
-    let world = World::new().await;
-    let watch = world.watch().await;
-    let mut reader = Node.start(&world.url()).await;
+async fn an_empty_message_of_golevelup_is_dead_lettered_with_its_reason() {
+    let fixture = Fixture::new().await;
+    let recording = fixture.record().await;
+    let mut reader = Node.start(&fixture.url()).await;
     reader.consume("watch.watch_orders.dlq").await;
-    let mut nest = Nest.start(&world.url()).await;
-    nest.tell(json!({ "do": "publishNothing", "key": "order.created" }))
+    let mut nest = Nest.start(&fixture.url()).await;
+    nest.execute(json!({ "do": "publishNothing", "key": "order.created" }))
         .await;
     let why = "the body is empty; an event is a JSON object with `type` and `data`";
-    is_malformed(&mut reader, "", why).await;
+    check_malformed(&mut reader, "", why).await;
     nest.end().await;
     reader.end().await;
-    watch.end().await;
-    world.end().await;
+    recording.end().await;
+    fixture.end().await;
 }
 
-async fn is_malformed(service: &mut Program, body: &str, why: &str) {
+async fn check_malformed(service: &mut ForeignService, body: &str, why: &str) {
     let dead = service.receive("watch.watch_orders.dlq").await;
     assert_eq!(dead.body, hex(body.as_bytes()));
     let headers = dead.headers(true);
@@ -198,16 +198,16 @@ async fn is_malformed(service: &mut Program, body: &str, why: &str) {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_node_puts_back_starts_at_its_first_attempt() {
-    let world = World::new().await;
-    let mut failing = world.fail().await;
-    let mut service = Node.start(&world.url()).await;
+async fn a_dead_letter_that_node_moves_back_starts_at_attempt_one() {
+    let fixture = Fixture::new().await;
+    let mut failing = fixture.fail_twice().await;
+    let mut service = Node.start(&fixture.url()).await;
     service.consume("failing.fail.dlq").await;
     let order = order();
     service.publish(&order.envelope).await;
     let first = service.receive("failing.fail.dlq").await;
     service
-        .tell(json!({ "do": "putBack", "from": "failing.fail.dlq", "to": "failing.fail" }))
+        .execute(json!({ "do": "putBack", "from": "failing.fail.dlq", "to": "failing.fail" }))
         .await;
     let second = service.receive("failing.fail.dlq").await;
     assert_eq!(first.body, second.body);
@@ -222,5 +222,5 @@ async fn a_dead_letter_that_node_puts_back_starts_at_its_first_attempt() {
     }
     service.end().await;
     failing.end().await;
-    world.end().await;
+    fixture.end().await;
 }

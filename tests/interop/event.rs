@@ -1,4 +1,4 @@
-//! The events that both sides know.
+//! The events of both sides.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub(crate) struct OrderCreated {
     pub(crate) note: Option<String>,
 }
 
-/// What was ordered.
+/// One line of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Line {
     pub(crate) sku: String,
@@ -34,14 +34,14 @@ pub(crate) struct PaymentSettled {
     pub(crate) method: Option<String>,
 }
 
-/// What a foreign service publishes: the event, and the envelope around it as its language would make it.
+/// An event and its envelope, as a foreign service publishes it.
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) event: OrderCreated,
     pub(crate) envelope: Value,
 }
 
-/// An order, with every field that an envelope has.
+/// An order whose envelope has every field.
 pub(crate) fn order() -> Order {
     let event = OrderCreated {
         order_id: Uuid::new_v4(),

@@ -1,26 +1,27 @@
-//! The languages, and the service that each of them has here.
+//! The languages of the suite and their services.
 
 use std::path::{Path, PathBuf};
 
+use tidings_test_support::install::{NPM_CI, PIP_INSTALL, Recipe, TSC};
+use tidings_test_support::wait::blocking;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use crate::install::{self, Dependencies};
-use crate::program::Program;
+use crate::foreign_service::ForeignService;
 
-/// A foreign service.
+/// A language with a client library, and a service that uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
-    /// Node, with amqplib alone.
+    /// Node with amqplib.
     Node,
-    /// Nest, with golevelup's module and its own transport.
+    /// Nest with the module of golevelup and with its own transport.
     Nest,
-    /// Python, with pika.
+    /// Python with pika.
     Python,
 }
 
 impl Language {
-    /// Its name, which is its folder's, too.
+    /// The name, which is also the name of the folder.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Node => "node",
@@ -29,8 +30,8 @@ impl Language {
         }
     }
 
-    /// Starts its service, connected to the broker at `url`.
-    pub(crate) async fn start(self, url: &str) -> Program {
+    /// Starts the service of this language and connects it to the broker at `url`.
+    pub(crate) async fn start(self, url: &str) -> ForeignService {
         let home = self.home().await;
         let mut command = match self {
             Self::Node => node(&home.join("service.js")),
@@ -42,58 +43,53 @@ impl Language {
             }
         };
         command.arg(url);
-        Program::start(self, command).await
+        ForeignService::start(self, command).await
     }
 
-    /// The folder that it runs from, made ready once.
+    /// Returns the folder of the service. It is installed at the first call.
     async fn home(self) -> PathBuf {
         static HOMES: [OnceCell<PathBuf>; 3] = [const { OnceCell::const_new() }; 3];
         HOMES[self as usize]
             .get_or_init(|| async {
-                let source = format!("interop/{}", self.name());
-                install::ready("interop", &source, &self.dependencies()).await
+                let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+                    .join("interop")
+                    .join(self.name());
+                let home = Path::new(env!("CARGO_TARGET_TMPDIR"))
+                    .join("interop")
+                    .join(self.name());
+                let recipe = self.recipe();
+                blocking(move || recipe.prepare(&source, &home))
+                    .await
+                    .unwrap_or_else(|error| panic!("{error}"))
             })
             .await
             .clone()
     }
 
-    /// What is installed before it can run.
-    pub(crate) fn dependencies(self) -> Dependencies {
+    /// How its service is installed and built.
+    fn recipe(self) -> Recipe {
         match self {
-            Self::Node => Dependencies {
+            Self::Node => Recipe {
                 locks: &["package.json", "package-lock.json"],
                 install: NPM_CI,
                 sources: &["service.js"],
                 build: &[],
             },
-            Self::Nest => Dependencies {
+            Self::Nest => Recipe {
                 locks: &["package.json", "package-lock.json"],
                 install: NPM_CI,
                 sources: &["tsconfig.json", "src/main.ts"],
-                build: &[&["node", "node_modules/typescript/bin/tsc", "--project", "."]],
+                build: TSC,
             },
-            Self::Python => Dependencies {
+            Self::Python => Recipe {
                 locks: &["requirements.txt"],
-                install: &[
-                    &["python3", "-m", "venv", "--clear", "env"],
-                    &[
-                        "env/bin/python",
-                        "-m",
-                        "pip",
-                        "install",
-                        "--requirement",
-                        "requirements.txt",
-                    ],
-                ],
+                install: PIP_INSTALL,
                 sources: &["service.py"],
                 build: &[],
             },
         }
     }
 }
-
-/// What the lock file says, and no script of anyone's.
-const NPM_CI: &[&[&str]] = &[&["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]];
 
 fn node(script: &Path) -> Command {
     let mut command = Command::new("node");

@@ -1,17 +1,15 @@
-//! Services in other languages, over a real RabbitMQ: what they publish reaches our handlers, and what we publish
-//! reaches theirs, every field of it.
+//! Services in other languages exchange events with ours over RabbitMQ, in both directions and with every field.
 //!
-//! The foreign programs are beside this file, `node/`, `nest/` and `python/`. They need `node` and `npm`, and `python3`
-//! with `venv`; what they depend on is installed once, under the target directory.
+//! The services are in `node/`, `nest/` and `python/`. They need `node` with `npm`, and `python3` with `venv`. Their
+//! dependencies are installed once, in the target directory.
 
-mod answer;
+mod both_directions;
 mod cloud_event;
+mod conversation;
 mod dead_letter;
 mod event;
-mod install;
+mod fixture;
+mod foreign_service;
 mod language;
-mod odd;
-mod ours;
-mod program;
-mod theirs;
-mod transport;
+mod nest_transport;
+mod unusual_messages;

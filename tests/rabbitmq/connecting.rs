@@ -1,53 +1,49 @@
-//! Connecting: who lets us in, who does not, and what is said then.
+//! Connecting, and the errors when it fails.
 
 use std::time::{Duration, Instant};
 
 use tidings::{Bus, Declare};
 
-use crate::place::{DEADLINE, Happened, bind, blocking, bus, depth, settings, stranger, text, until, vhost};
+use tidings_test_support::error_text;
+use tidings_test_support::foreign_client::{ForeignClient, arguments};
+use tidings_test_support::wait::{DEADLINE, blocking, until};
+
+use crate::fixture::{Happened, bus, settings, vhost};
 
 async fn refused(url: &str) -> String {
     let started = Instant::now();
     let error = settings().connect(url).await.unwrap_err();
-    assert!(started.elapsed() < Duration::from_secs(10), "it is told at once");
-    let text = text(&error);
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "the error is immediate"
+    );
+    let text = error_text(&error);
     assert!(!text.contains("secret"), "{text}");
     text
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_at_once() {
-    let vhost = vhost().await;
-    let node = vhost.node();
-    let text = refused(&node.url_of("guest", "secret", vhost.name())).await;
-    assert!(
-        text.contains("ACCESS_REFUSED") && text.contains("password of user `guest`"),
-        "{text}"
-    );
-}
-
-#[tokio::test]
-async fn a_virtual_host_that_is_not_there_is_told_at_once() {
+async fn a_missing_virtual_host_is_an_immediate_error() {
     let vhost = vhost().await;
     let text = refused(&vhost.node().url_of("guest", "guest", "nowhere")).await;
     assert!(text.contains("`nowhere`"), "{text}");
 }
 
 #[tokio::test]
-async fn a_user_without_permissions_is_told_what_to_grant() {
+async fn the_error_for_missing_permissions_names_what_to_grant() {
     let vhost = vhost().await;
     let (node, name) = (vhost.node(), vhost.name().to_owned());
     let granted = name.clone();
     blocking(move || {
-        node.add_user("stranger", "secret").unwrap();
+        node.add_user("nobody", "secret").unwrap();
         node.add_user("reader", "secret").unwrap();
         node.permit("reader", &granted, ["^$", "^domain_events$", ".*"])
             .unwrap();
     })
     .await;
-    let text = refused(&node.url_of("stranger", "secret", &name)).await;
+    let text = refused(&node.url_of("nobody", "secret", &name)).await;
     assert!(
-        text.contains("set_permissions") && text.contains("'stranger'"),
+        text.contains("set_permissions") && text.contains("'nobody'"),
         "{text}"
     );
 
@@ -58,7 +54,7 @@ async fn a_user_without_permissions_is_told_what_to_grant() {
         "{text}"
     );
 
-    // Who may not declare publishes all the same, when it is said that there is nothing to declare.
+    // A user who may not declare can still publish with `Declare::Verify`.
     bus(&vhost.url()).await.close().await;
     let publisher = settings().declare(Declare::Verify).connect(&url).await.unwrap();
     publisher.publish(&Happened::new(1, "a")).await.unwrap();
@@ -66,7 +62,7 @@ async fn a_user_without_permissions_is_told_what_to_grant() {
 }
 
 #[tokio::test]
-async fn a_publish_that_is_forbidden_says_what_to_grant() {
+async fn the_error_of_a_forbidden_publish_names_what_to_grant() {
     let vhost = vhost().await;
     let (node, name) = (vhost.node(), vhost.name().to_owned());
     let granted = name.clone();
@@ -81,7 +77,7 @@ async fn a_publish_that_is_forbidden_says_what_to_grant() {
         .await
         .unwrap();
     let error = bus.publish(&Happened::new(1, "a")).await.unwrap_err();
-    let text = text(&error);
+    let text = error_text(&error);
     assert!(
         text.contains("`write` permission on exchange `domain_events`"),
         "{text}"
@@ -100,7 +96,7 @@ async fn hosts_are_tried_in_turn() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_away_is_told_within_the_time_with_each_reason() {
+async fn an_unreachable_broker_is_an_error_within_the_timeout_with_the_reason_of_each_host() {
     let started = Instant::now();
     let error = settings()
         .connect_timeout(Duration::from_secs(1))
@@ -108,7 +104,7 @@ async fn a_broker_that_is_away_is_told_within_the_time_with_each_reason() {
         .await
         .unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(3));
-    let text = text(&error);
+    let text = error_text(&error);
     assert!(
         text.contains("127.0.0.1:1/v: ") && text.contains("127.0.0.1:2/v: "),
         "{text}"
@@ -120,8 +116,8 @@ async fn a_broker_that_is_away_is_told_within_the_time_with_each_reason() {
 }
 
 #[tokio::test]
-async fn a_peer_that_says_nothing_is_given_up_and_leaves_no_connection() {
-    // The system takes the connection, and nobody ever reads from it.
+async fn a_silent_peer_is_an_error_and_leaves_no_open_connection() {
+    // The system accepts the connection, but no process reads from it.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("amqp://guest:guest@{}", listener.local_addr().unwrap());
     let error = settings()
@@ -129,40 +125,40 @@ async fn a_peer_that_says_nothing_is_given_up_and_leaves_no_connection() {
         .connect(&url)
         .await
         .unwrap_err();
-    assert!(text(&error).contains("did not answer"), "{error:?}");
-    until("its connections are gone", async || connections_to(&url) == 0).await;
+    assert!(error_text(&error).contains("did not answer"), "{error:?}");
+    until("its connections are closed", async || connections_to(&url) == 0).await;
     drop(listener);
 }
 
-/// How many connections to the URL's port are open at this end.
+/// How many connections to the port of the URL are open in this process.
 fn connections_to(url: &str) -> usize {
     let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
-    // The peer's address and the state: 01 is an open connection.
+    // The port of the peer and the state: 01 is an open connection.
     let wanted = format!(":{port:04X} 01 ");
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
     table.lines().filter(|line| line.contains(&wanted)).count()
 }
 
 #[tokio::test]
-async fn a_url_for_tls_says_which_feature_it_takes() {
+async fn the_error_for_a_tls_url_names_the_missing_feature() {
     let error = settings()
         .connect_timeout(Duration::from_millis(300))
         .connect("amqps://guest:secret@127.0.0.1:1")
         .await
         .unwrap_err();
-    let text = text(&error);
+    let text = error_text(&error);
     assert!(
-        // With every feature of the workspace there is TLS, and nobody at that port.
+        // With the features of the whole workspace, TLS is available and the port is closed.
         (text.contains("feature `rustls`") || text.contains("amqps://127.0.0.1:1: "))
             && !text.contains("secret"),
         "{text}"
     );
 }
 
-/// Tells a test that it runs in a process of its own, and which broker it is to find.
+/// Set in the child process of a test.
 const CHILD: &str = "TIDINGS_TEST_CHILD";
 
-/// Runs one test of this program again, in a process of its own with this `TIDINGS_URL`; what it printed.
+/// Runs one test of this binary in a child process with this `TIDINGS_URL`. Returns its output.
 async fn child(test: &str, url: Option<&str>) -> String {
     let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
     command
@@ -177,19 +173,19 @@ async fn child(test: &str, url: Option<&str>) -> String {
         .await
         .expect("it ends")
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),
-        "{said}{}",
+        "{output_text}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    said
+    output_text
 }
 
 #[tokio::test]
-async fn the_broker_that_the_environment_names_gets_the_events() {
+async fn from_env_connects_to_the_broker_in_tidings_url() {
     if std::env::var_os(CHILD).is_some() {
-        // As a service would start.
+        // Connects as a service does.
         for bus in [Bus::from_env().await, Bus::from_env_or("memory:").await] {
             let bus = bus.unwrap();
             bus.publish(&Happened::new(1, "a")).await.unwrap();
@@ -199,26 +195,26 @@ async fn the_broker_that_the_environment_names_gets_the_events() {
     }
     let vhost = vhost().await;
     bus(&vhost.url()).await.close().await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    bind(&channel, "all", "thing.#", &[]).await;
-    let this = "connecting::the_broker_that_the_environment_names_gets_the_events";
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client.bind("all", "thing.#", arguments(&[])).await.unwrap();
+    let this = "connecting::from_env_connects_to_the_broker_in_tidings_url";
     child(this, Some(&vhost.url())).await;
-    assert_eq!(depth(&channel, "all").await, 2);
+    assert_eq!(client.depth("all").await, Some(2));
 }
 
 #[tokio::test]
-async fn without_a_word_from_the_environment_the_default_is_taken_or_the_want_is_told() {
+async fn without_tidings_url_from_env_or_uses_its_default_and_from_env_fails() {
     if std::env::var_os(CHILD).is_some() {
         let bus = Bus::from_env_or("memory:").await.unwrap();
         bus.publish(&Happened::new(1, "a")).await.unwrap();
         let error = Bus::from_env().await.unwrap_err();
-        println!("told: {error}");
+        println!("error: {error}");
         return;
     }
-    let this = "connecting::without_a_word_from_the_environment_the_default_is_taken_or_the_want_is_told";
-    let said = child(this, None).await;
+    let this = "connecting::without_tidings_url_from_env_or_uses_its_default_and_from_env_fails";
+    let output_text = child(this, None).await;
     assert!(
-        said.contains("told: `TIDINGS_URL` is not set; set it to amqp://"),
-        "{said}"
+        output_text.contains("error: `TIDINGS_URL` is not set; set it to amqp://"),
+        "{output_text}"
     );
 }

@@ -1,17 +1,18 @@
-//! Consuming: deliveries, headers, and subscriptions that end.
+//! Consuming: deliveries, headers and lost subscriptions.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
-};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection};
-use tidings::{App, Delivery, HandlerError, HeaderValue, RunningApp, State, event_handler, handlers};
+use lapin::options::BasicGetOptions;
+use lapin::types::AMQPValue;
+use lapin::{BasicProperties, Channel};
+use tidings::{App, Delivery, HeaderValue, RunningApp, State, event_handler, handlers};
 use tokio::sync::mpsc;
 
-use crate::place::{Count, DEADLINE, Happened, bus, consumers, depth, stranger, until, vhost};
+use tidings_test_support::foreign_client::{ForeignClient, arguments};
+use tidings_test_support::wait::{blocking, until, within};
+
+use crate::fixture::{Count, Happened, bus, vhost};
 
 #[event_handler("thing.happened.*")]
 async fn count(_event: Happened, State(count): State<Count>) {
@@ -23,50 +24,19 @@ async fn watch(_event: Happened, State(count): State<Count>) {
     count.add();
 }
 
-#[event_handler("thing.happened.*", retry(attempts = 3, rungs = "1s"))]
-async fn fail(_event: Happened, State(count): State<Count>) -> Result<(), HandlerError> {
-    count.add();
-    Err(std::io::Error::other("no luck").into())
-}
-
 #[event_handler("thing.happened.*")]
 async fn show(_event: Happened, delivery: Delivery, State(seen): State<mpsc::Sender<Delivery>>) {
     seen.send(delivery).await.unwrap();
 }
 
 #[event_handler("thing.happened.*")]
-async fn hold(_event: Happened, State(count): State<Count>) {
+async fn keep(_event: Happened, State(count): State<Count>) {
     count.add();
     pending::<()>().await;
 }
 
-#[tokio::test]
-async fn a_consumer_whose_queue_is_deleted_subscribes_again() {
-    let vhost = vhost().await;
-    let (bus, handled) = (bus(&vhost.url()).await, Count::default());
-    let app = App::new("counter")
-        .state(handled.clone())
-        .handlers(handlers![count])
-        .start(&bus)
-        .await
-        .unwrap();
-    bus.publish(&Happened::new(1, "a")).await.unwrap();
-    handled.reaches(1).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    channel
-        .queue_delete("counter.count".into(), QueueDeleteOptions::default())
-        .await
-        .unwrap();
-    until("health says that it is deaf", async || !app.health().is_ready()).await;
-    until("it listens again", async || app.health().is_ready()).await;
-    bus.publish(&Happened::new(2, "a")).await.unwrap();
-    handled.reaches(2).await;
-    app.shutdown().await.unwrap();
-    bus.close().await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscription_that_is_lost_at_once_each_time_is_not_made_at_once_each_time() {
+async fn a_subscription_that_is_lost_repeatedly_is_retried_with_a_backoff() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("counter")
@@ -75,36 +45,22 @@ async fn a_subscription_that_is_lost_at_once_each_time_is_not_made_at_once_each_
         .start(&bus)
         .await
         .unwrap();
-    let (connection, mut channel) = stranger(&vhost.url()).await;
-    let queue = || "counter.count".into();
+    let client = ForeignClient::connect(&vhost.url()).await;
     let mut losses = 0;
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(4) {
-        let passive = QueueDeclareOptions::durable().passive();
-        match channel
-            .queue_declare(queue(), passive, FieldTable::default())
+        if client
+            .consumers("counter.count")
             .await
+            .is_some_and(|count| count > 0)
         {
-            Ok(declared) if declared.consumer_count() > 0 => {
-                channel
-                    .queue_delete(queue(), QueueDeleteOptions::default())
-                    .await
-                    .unwrap();
-                losses += 1;
-            }
-            Ok(_) => {}
-            // It is not there yet; the broker closes the channel on which one asks in vain.
-            // The answer may still find its number taken by the one that is closing; then the next turn asks again.
-            Err(_) => {
-                if let Ok(next) = connection.create_channel().await {
-                    channel = next;
-                }
-            }
+            client.delete_queue("counter.count").await.unwrap();
+            losses += 1;
         }
     }
-    // At first and after 0.1 s, then 0.2 s and so on: six in four seconds.
+    // At once and after 0.1 s, 0.2 s and so on: about six in four seconds.
     assert!((3..=10).contains(&losses), "{losses} losses");
-    until("it listens again", async || app.health().is_ready()).await;
+    until("the handler consumes again", async || app.health().is_ready()).await;
     bus.publish(&Happened::new(1, "a")).await.unwrap();
     handled.reaches(1).await;
     app.shutdown().await.unwrap();
@@ -112,7 +68,7 @@ async fn a_subscription_that_is_lost_at_once_each_time_is_not_made_at_once_each_
 }
 
 #[tokio::test]
-async fn a_consumer_hears_again_when_another_has_deleted_and_made_the_exchange() {
+async fn consumers_recover_when_another_bus_declares_a_deleted_exchange_again() {
     let vhost = vhost().await;
     let (publisher, consumer) = (bus(&vhost.url()).await, bus(&vhost.url()).await);
     let (by_counter, by_watcher) = (Count::default(), Count::default());
@@ -127,13 +83,10 @@ async fn a_consumer_hears_again_when_another_has_deleted_and_made_the_exchange()
         .start(&consumer)
         .await
         .unwrap();
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    channel
-        .exchange_delete("domain_events".into(), ExchangeDeleteOptions::default())
-        .await
-        .unwrap();
-    // Whoever publishes makes the exchange again, and knows nothing of those who were bound to it.
-    until("both hear again", async || {
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client.delete_exchange("domain_events").await.unwrap();
+    // The publisher declares the exchange again and does not know the bindings of the consumers.
+    until("both services receive events again", async || {
         publisher.publish(&Happened::new(1, "a")).await.unwrap();
         by_counter.get() > 0 && by_watcher.get() > 0
     })
@@ -146,7 +99,7 @@ async fn a_consumer_hears_again_when_another_has_deleted_and_made_the_exchange()
 }
 
 #[tokio::test]
-async fn what_is_there_again_with_other_arguments_is_told_by_health() {
+async fn the_health_reports_a_queue_that_was_declared_again_with_other_arguments() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("counter")
@@ -155,31 +108,24 @@ async fn what_is_there_again_with_other_arguments_is_told_by_health() {
         .start(&bus)
         .await
         .unwrap();
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
     let queue = "counter.count.dlq";
-    channel
-        .queue_delete(queue.into(), QueueDeleteOptions::default())
-        .await
-        .unwrap();
-    let (options, none) = (QueueDeclareOptions::durable(), FieldTable::default());
-    channel.queue_declare(queue.into(), options, none).await.unwrap();
-    until("health names the queue", async || {
+    client.delete_queue(queue).await.unwrap();
+    client.declare(queue, arguments(&[])).await.unwrap();
+    until("the health names the queue", async || {
         let reason = app.health().bus.reason.unwrap_or_default();
         reason.contains(queue) && reason.contains("x-queue-type")
     })
     .await;
     assert!(!app.health().is_ready());
-    channel
-        .queue_delete(queue.into(), QueueDeleteOptions::default())
-        .await
-        .unwrap();
-    until("it is made again", async || app.health().is_ready()).await;
+    client.delete_queue(queue).await.unwrap();
+    until("the queue is declared again", async || app.health().is_ready()).await;
     app.shutdown().await.unwrap();
     bus.close().await;
 }
 
 #[tokio::test]
-async fn an_ephemeral_queue_goes_with_its_subscription() {
+async fn an_ephemeral_queue_is_deleted_with_its_subscription() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("watcher")
@@ -190,15 +136,18 @@ async fn an_ephemeral_queue_goes_with_its_subscription() {
         .unwrap();
     let queues = || async {
         let (node, name) = (vhost.node(), vhost.name().to_owned());
-        crate::place::blocking(move || node.ctl(&["-q", "list_queues", "-p", &name, "name"]).unwrap()).await
+        blocking(move || node.ctl(&["-q", "list_queues", "-p", &name, "name"]).unwrap()).await
     };
     assert!(queues().await.contains("amq.gen"));
     bus.publish(&Happened::new(1, "a")).await.unwrap();
     handled.reaches(1).await;
     app.pause("watch").unwrap();
-    until("its queue is gone", async || !queues().await.contains("amq.gen")).await;
+    until("its queue is deleted", async || {
+        !queues().await.contains("amq.gen")
+    })
+    .await;
     app.resume("watch").unwrap();
-    until("it listens again", async || {
+    until("the handler consumes again", async || {
         app.health().is_ready() && queues().await.contains("amq.gen")
     })
     .await;
@@ -209,29 +158,7 @@ async fn an_ephemeral_queue_goes_with_its_subscription() {
 }
 
 #[tokio::test]
-async fn what_fails_to_the_last_attempt_is_in_the_dead_letters() {
-    let vhost = vhost().await;
-    let (bus, attempts) = (bus(&vhost.url()).await, Count::default());
-    let app = App::new("loser")
-        .state(attempts.clone())
-        .handlers(handlers![fail])
-        .start(&bus)
-        .await
-        .unwrap();
-    bus.publish(&Happened::new(1, "a")).await.unwrap();
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    until("it is dead-lettered", async || {
-        depth(&channel, "loser.fail.dlq").await == 1
-    })
-    .await;
-    assert_eq!(attempts.get(), 3);
-    assert_eq!(depth(&channel, "loser.fail").await, 0);
-    app.shutdown().await.unwrap();
-    bus.close().await;
-}
-
-#[tokio::test]
-async fn what_another_service_publishes_arrives_with_every_header_and_property() {
+async fn an_event_of_another_service_arrives_with_its_headers_and_properties() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
     let (seen, mut deliveries) = mpsc::channel(1);
@@ -241,44 +168,28 @@ async fn what_another_service_publishes_arrives_with_every_header_and_property()
         .start(&bus)
         .await
         .unwrap();
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    let mut inner = FieldTable::default();
-    inner.insert("deep".into(), AMQPValue::ShortUInt(65_535));
-    let mut table = FieldTable::default();
-    for (name, value) in [
+    let client = ForeignClient::connect(&vhost.url()).await;
+    let inner = arguments(&[("deep", AMQPValue::ShortUInt(65_535))]);
+    let list = vec![AMQPValue::Void, AMQPValue::Boolean(true)];
+    let table = arguments(&[
         ("a-text", AMQPValue::LongString("x".into())),
         ("a-number", AMQPValue::LongLongInt(-5)),
         ("a-byte", AMQPValue::ShortShortUInt(200)),
         ("raw", AMQPValue::LongString(vec![0xff_u8, 0].into())),
         ("table", AMQPValue::FieldTable(inner)),
-        (
-            "list",
-            AMQPValue::FieldArray(vec![AMQPValue::Void, AMQPValue::Boolean(true)].into()),
-        ),
+        ("list", AMQPValue::FieldArray(list.into())),
         ("tidings-publish", AMQPValue::LongLongInt(1)),
-    ] {
-        table.insert(name.into(), value);
-    }
+    ]);
     let properties = BasicProperties::default()
         .with_headers(table)
         .with_reply_to("me".into())
         .with_priority(3);
     let body = br#"{"type":"thing.happened","data":{"number":1,"kind":"a"}}"#;
-    let confirm = channel
-        .basic_publish(
-            "domain_events".into(),
-            "thing.happened.a".into(),
-            BasicPublishOptions::default(),
-            body,
-            properties,
-        )
+    client
+        .publish("domain_events", "thing.happened.a", properties, body)
         .await
         .unwrap();
-    drop(confirm);
-    let delivery = tokio::time::timeout(DEADLINE, deliveries.recv())
-        .await
-        .unwrap()
-        .unwrap();
+    let delivery = within("a delivery", deliveries.recv()).await.unwrap();
     let headers = delivery.headers();
     assert_eq!(headers.text("a-text"), Some("x"));
     assert_eq!(headers.get("a-number"), Some(&HeaderValue::I64(-5)));
@@ -295,52 +206,19 @@ async fn what_another_service_publishes_arrives_with_every_header_and_property()
 }
 
 #[tokio::test]
-async fn what_an_app_that_was_dropped_held_comes_to_the_next() {
-    let vhost = vhost().await;
-    let bus = bus(&vhost.url()).await;
-    let (seen, mut deliveries) = mpsc::channel(1);
-    let app = App::new("viewer")
-        .state(seen)
-        .handlers(handlers![show])
-        .start(&bus)
-        .await
-        .unwrap();
-    for number in 0..10 {
-        bus.publish(&Happened::new(number, "a")).await.unwrap();
-    }
-    // One is seen, one waits in the channel, eight cannot be sent on: none but those two is done.
-    deliveries.recv().await.unwrap();
-    drop(app);
-    let (handled, again) = (Count::default(), crate::place::bus(&vhost.url()).await);
-    let (seen, mut deliveries) = mpsc::channel(100);
-    let app = App::new("viewer")
-        .state(seen)
-        .handlers(handlers![show])
-        .start(&again)
-        .await
-        .unwrap();
-    let rest = async {
-        while handled.get() < 8 {
-            deliveries.recv().await.unwrap();
-            handled.add();
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), rest).await.unwrap();
-    app.shutdown().await.unwrap();
-    again.close().await;
-}
-
-#[tokio::test]
-async fn what_came_back_again_and_again_is_taken_alone() {
+async fn an_event_that_was_redelivered_repeatedly_is_consumed_alone() {
     let vhost = vhost().await;
     let (bus, taken) = (bus(&vhost.url()).await, Count::default());
     let start = async || {
-        let app = App::new("holder").state(taken.clone()).handlers(handlers![hold]);
+        let app = App::new("holder").state(taken.clone()).handlers(handlers![keep]);
         app.start(&bus).await.unwrap()
     };
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
     let back = async || {
-        until("all are back", async || depth(&channel, "holder.hold").await == 5).await;
+        until("every event is in the queue again", async || {
+            client.depth("holder.keep").await == Some(5)
+        })
+        .await;
     };
     let app = start().await;
     for number in 0..5 {
@@ -359,15 +237,15 @@ async fn what_came_back_again_and_again_is_taken_alone() {
     back().await;
     let mut returns = Vec::new();
     for _ in 0..5 {
-        returns.push(returns_of_first(&channel, "holder.hold").await);
+        returns.push(returns_of_first(client.channel(), "holder.keep").await);
     }
     returns.sort_unstable();
-    assert_eq!(returns, [2, 2, 2, 2, 3], "the third time only one was in hand");
+    assert_eq!(returns, [2, 2, 2, 2, 3], "the third time only one was in flight");
     bus.close().await;
 }
 
 #[tokio::test]
-async fn what_was_handled_is_no_crash_loop_when_it_comes_back() {
+async fn a_handled_event_that_is_redelivered_is_not_a_crash_loop() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("counter")
@@ -376,22 +254,22 @@ async fn what_was_handled_is_no_crash_loop_when_it_comes_back() {
         .start(&bus)
         .await
         .unwrap();
-    let (connection, channel) = stranger(&vhost.url()).await;
-    // The second time it is what the broker hands out when it has not taken the acknowledgement of the first.
+    let client = ForeignClient::connect(&vhost.url()).await;
+    // The second time, the event is redelivered as if the broker had not received the ack.
     for (times, returns) in [(1, 6), (2, 12)] {
-        pause_count(&app, &channel).await;
-        happen(&channel, "one").await;
-        come_back(&connection, "counter.count", returns).await;
+        pause_count(&app, &client).await;
+        happen(&client, "one").await;
+        redeliver(&client, "counter.count", returns).await;
         app.resume("count").unwrap();
         handled.reaches(times).await;
     }
     app.shutdown().await.unwrap();
-    assert_eq!(depth(&channel, "counter.count.dlq").await, 0);
+    assert_eq!(client.depth("counter.count.dlq").await, Some(0));
     bus.close().await;
 }
 
 #[tokio::test]
-async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
+async fn an_event_that_was_set_aside_is_not_a_crash_loop_when_it_returns() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
     let app = App::new("counter")
@@ -400,84 +278,83 @@ async fn what_was_set_aside_is_no_crash_loop_when_it_comes_back() {
         .start(&bus)
         .await
         .unwrap();
-    let (connection, channel) = stranger(&vhost.url()).await;
-    pause_count(&app, &channel).await;
-    // Only what comes behind another, and so not alone, is set aside. What comes back goes behind what came back before.
-    happen(&channel, "innocent").await;
-    let holder = connection.create_channel().await.unwrap();
+    let client = ForeignClient::connect(&vhost.url()).await;
+    pause_count(&app, &client).await;
+    // Only a suspect behind another event is set aside. A redelivered event goes behind those redelivered before.
+    happen(&client, "innocent").await;
+    let holder = client.connection().create_channel().await.unwrap();
     take(&holder, "counter.count").await;
-    happen(&channel, "suspect").await;
-    come_back(&connection, "counter.count", 5).await;
+    happen(&client, "suspect").await;
+    redeliver(&client, "counter.count", 5).await;
     holder.close(200, "OK".into()).await.unwrap();
-    until("both are there", async || {
-        depth(&channel, "counter.count").await == 2
+    until("both events are in the queue", async || {
+        client.depth("counter.count").await == Some(2)
     })
     .await;
-    come_back(&connection, "counter.count", 1).await;
+    redeliver(&client, "counter.count", 1).await;
     app.resume("count").unwrap();
     handled.reaches(2).await;
 
-    pause_count(&app, &channel).await;
-    // It is what the broker hands out when it has not taken the acknowledgement.
-    happen(&channel, "suspect").await;
-    come_back(&connection, "counter.count", 12).await;
+    pause_count(&app, &client).await;
+    // The event is redelivered as if the broker had not received the ack.
+    happen(&client, "suspect").await;
+    redeliver(&client, "counter.count", 12).await;
     app.resume("count").unwrap();
     handled.reaches(3).await;
     app.shutdown().await.unwrap();
-    assert_eq!(depth(&channel, "counter.count.dlq").await, 0);
+    assert_eq!(client.depth("counter.count.dlq").await, Some(0));
     bus.close().await;
 }
 
-/// Pauses `count` of `counter` between two deliveries. One that was under way to it, or about to be taken, would come back
-/// with its subscription, and brokers count that.
-async fn pause_count(app: &RunningApp, channel: &Channel) {
-    let consuming = async || consumers(channel, "counter.count").await;
-    until("it consumes", async || consuming().await == 1).await;
+/// Pauses the handler `count` while no delivery is in flight. A delivery in flight would be requeued with the end of the
+/// subscription, and the broker counts that.
+async fn pause_count(app: &RunningApp, client: &ForeignClient) {
+    let consumers = async || client.consumers("counter.count").await;
+    until("the handler consumes", async || consumers().await == Some(1)).await;
     app.pause("count").unwrap();
-    until("it has stopped", async || consuming().await == 0).await;
+    until("the handler has stopped", async || consumers().await == Some(0)).await;
 }
 
-/// Publishes an event of this id as a stranger does.
-async fn happen(channel: &Channel, id: &str) {
+/// Publishes an event with this id, without Tidings.
+async fn happen(client: &ForeignClient, id: &str) {
     let body = format!(r#"{{"id":"{id}","type":"thing.happened","data":{{"number":1,"kind":"a"}}}}"#);
-    let published = channel
-        .basic_publish(
-            "domain_events".into(),
-            "thing.happened.a".into(),
-            BasicPublishOptions::default(),
-            body.as_bytes(),
+    client
+        .publish(
+            "domain_events",
+            "thing.happened.a",
             BasicProperties::default(),
+            body.as_bytes(),
         )
-        .await;
-    drop(published.unwrap());
+        .await
+        .unwrap();
 }
 
-/// Takes the first message of a queue so often, and lets it come back with the channel.
-async fn come_back(connection: &Connection, queue: &str, times: u32) {
+/// Receives the first message of a queue this many times and requeues it by closing the channel.
+async fn redeliver(client: &ForeignClient, queue: &str, times: u32) {
     for _ in 0..times {
-        let channel = connection.create_channel().await.unwrap();
+        let channel = client.connection().create_channel().await.unwrap();
         take(&channel, queue).await;
         channel.close(200, "OK".into()).await.unwrap();
     }
 }
 
-/// Takes the first message of a queue, and keeps it for as long as the channel lives.
+/// Receives the first message of a queue and keeps it until the channel closes.
 async fn take(channel: &Channel, queue: &str) {
-    until("it is there to be taken", async || {
+    until("there is a message", async || {
         let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
         got.unwrap().is_some()
     })
     .await;
 }
 
-/// Takes the first message of a queue, and says how often it came back before.
+/// Receives the first message of a queue and returns how often it was returned before.
 async fn returns_of_first(channel: &Channel, queue: &str) -> i64 {
     let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
-    let message = got.unwrap().expect("it is there");
+    let message = got.unwrap().expect("there is a message");
     let headers = message.delivery.properties.headers().as_ref().unwrap();
     match headers.inner().get("x-delivery-count") {
         Some(AMQPValue::LongLongInt(count)) => *count,
         Some(AMQPValue::ShortShortUInt(count)) => (*count).into(),
-        other => panic!("it came back {other:?} times"),
+        other => panic!("unexpected x-delivery-count {other:?}"),
     }
 }

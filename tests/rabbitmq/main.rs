@@ -1,11 +1,11 @@
-//! What a real broker alone can show: confirms and returns, connections that are lost, permissions, a broker that blocks.
+//! What only a real broker can show: confirms and returns, lost connections, permissions, TLS, alarms.
 //!
-//! On the RabbitMQ that `TIDINGS_TEST_BROKER` names, or the one installed.
+//! Runs on the RabbitMQ that `TIDINGS_TEST_BROKER` selects, or on the installed one.
 
 mod connecting;
+mod connection_loss;
 mod consuming;
-mod losing;
-mod place;
+mod fixture;
 mod publishing;
 mod tls;
 mod topic_matching;

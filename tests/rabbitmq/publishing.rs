@@ -1,18 +1,20 @@
-//! Publishing: every caller gets the answer to its own event.
+//! Publishing: every caller gets the result of its own event.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use lapin::options::ExchangeDeleteOptions;
-use lapin::types::AMQPValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::error::PublishFault;
 use tidings::{App, DomainEvent, Error, PublishOptions, event_handler, handlers};
 use tidings_broker::{Install, Setup};
 
-use crate::place::{Happened, bind, blocking, bus, depth, node, settings, stranger, text, until, vhost};
+use tidings_test_support::error_text;
+use tidings_test_support::foreign_client::{ForeignClient, arguments, quorum_queue};
+use tidings_test_support::wait::{blocking, until};
+
+use crate::fixture::{Happened, bus, node, settings, vhost};
 
 fn fault(error: &Error) -> (&PublishFault, bool) {
     match error {
@@ -22,25 +24,24 @@ fn fault(error: &Error) -> (&PublishFault, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_no_queue_takes_is_told_to_its_own_caller_among_thousands() {
+async fn among_thousands_of_publishes_each_unroutable_event_fails_its_own_caller() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    bind(&channel, "classic", "thing.happened.taken", &[]).await;
-    let quorum = AMQPValue::LongString("quorum".into());
-    bind(
-        &channel,
-        "quorum",
-        "thing.happened.kept",
-        &[("x-queue-type", quorum)],
-    )
-    .await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client
+        .bind("classic", "thing.happened.taken", arguments(&[]))
+        .await
+        .unwrap();
+    client
+        .bind("quorum", "thing.happened.kept", quorum_queue(&[]))
+        .await
+        .unwrap();
     let kinds = ["taken", "lost", "kept", "lost"];
     let publishes = (0..12_000_u64).map(|number| {
         let (bus, kind) = (bus.clone(), kinds[usize::try_from(number % 4).unwrap()]);
         tokio::spawn(async move {
             let event = Happened::new(number, kind);
-            // A third is not mandatory: their confirms carry the returns of others away.
+            // A third is not mandatory: their confirms are mixed with the returns of others.
             let options = PublishOptions::new();
             let mandatory = number % 3 != 0;
             let options = if mandatory { options.mandatory() } else { options };
@@ -55,55 +56,22 @@ async fn what_no_queue_takes_is_told_to_its_own_caller_among_thousands() {
     for publish in join_all(publishes).await {
         publish.unwrap();
     }
-    until("all are in their queues", async || {
-        depth(&channel, "classic").await == 3_000 && depth(&channel, "quorum").await == 3_000
+    until("every routed event is in its queue", async || {
+        client.depth("classic").await == Some(3_000) && client.depth("quorum").await == Some(3_000)
     })
     .await;
     bus.close().await;
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_and_may_have_let_others_have_it() {
-    let vhost = vhost().await;
-    let bus = settings()
-        .publish_timeout(Duration::from_secs(3))
-        .connect(&vhost.url())
-        .await
-        .unwrap();
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    let full = [
-        ("x-max-length", AMQPValue::LongInt(1)),
-        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
-    ];
-    bind(&channel, "full", "thing.happened.full", &full).await;
-    bind(&channel, "roomy", "thing.happened.*", &[]).await;
-    bus.publish(&Happened::new(1, "full")).await.unwrap();
-    let (refused, free) = (Happened::new(2, "full"), Happened::new(3, "free"));
-    let (refused, free) = tokio::join!(bus.publish(&refused), bus.publish(&free));
-    free.unwrap();
-    let refused = refused.unwrap_err();
-    let (fault, maybe_delivered) = fault(&refused);
-    assert!(matches!(fault, PublishFault::Refused(_)), "{fault:?}");
-    assert!(maybe_delivered, "the other queue has it");
-    // 1 and 3, and 2 three times: at once, after 0.2 s and after 1.2 s.
-    until("all copies are in the other queue", async || {
-        depth(&channel, "roomy").await == 5
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_queue_that_refuses_no_longer_is_published_to_again() {
+async fn a_nacked_event_is_published_again_until_the_queue_accepts_it() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    bind(
-        &channel,
-        "full",
-        "thing.happened.*",
-        &[("x-queue-type", AMQPValue::LongString("quorum".into()))],
-    )
-    .await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client
+        .bind("full", "thing.happened.*", quorum_queue(&[]))
+        .await
+        .unwrap();
     let name = vhost.name().to_owned();
     let policy = |definition: &'static str| {
         let name = name.clone();
@@ -122,27 +90,24 @@ async fn a_queue_that_refuses_no_longer_is_published_to_again() {
         })
     };
     policy(r#"{"max-length":1,"overflow":"reject-publish"}"#).await;
-    // It takes a few more than it may have before it refuses.
+    // The queue accepts a few more messages than its limit before it refuses.
     until("the queue refuses", async || {
-        let told = bus.publish(&Happened::new(1, "a")).await;
-        told.is_err_and(|error| matches!(fault(&error).0, PublishFault::Refused(_)))
+        let result = bus.publish(&Happened::new(1, "a")).await;
+        result.is_err_and(|error| matches!(fault(&error).0, PublishFault::Refused(_)))
     })
     .await;
-    // Limit and refusal go at once: it tells no channel that it had refused before.
+    // Limit and overflow are removed at once, so the queue does not tell the channels that it has padding.
     policy(r#"{"max-length":1000}"#).await;
     bus.publish(&Happened::new(2, "a")).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_exchange_that_was_deleted_is_declared_again() {
+async fn a_deleted_exchange_is_declared_again() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
     bus.publish(&Happened::new(1, "a")).await.unwrap();
-    channel
-        .exchange_delete("domain_events".into(), ExchangeDeleteOptions::default())
-        .await
-        .unwrap();
+    client.delete_exchange("domain_events").await.unwrap();
     let events: Vec<Happened> = (0..100).map(|number| Happened::new(number, "a")).collect();
     for result in bus.publish_all(&events).await {
         result.unwrap();
@@ -150,11 +115,11 @@ async fn an_exchange_that_was_deleted_is_declared_again() {
 }
 
 #[tokio::test]
-async fn a_caller_that_stops_waiting_takes_no_answer_from_another() {
+async fn a_cancelled_publish_does_not_take_the_result_of_another() {
     let vhost = vhost().await;
     let bus = bus(&vhost.url()).await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    bind(&channel, "all", "thing.#", &[]).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client.bind("all", "thing.#", arguments(&[])).await.unwrap();
     for number in 0..200 {
         let event = Happened::new(number, "a");
         let mut publish = Box::pin(bus.publish(&event));
@@ -171,7 +136,7 @@ async fn a_caller_that_stops_waiting_takes_no_answer_from_another() {
 }
 
 #[tokio::test]
-async fn a_blocked_broker_shows_and_what_never_left_is_surely_not_delivered() {
+async fn the_health_reports_a_blocked_broker_and_unsent_events_fail_as_not_delivered() {
     let node = node().await;
     let url = node.url();
     let bus = settings()
@@ -179,8 +144,8 @@ async fn a_blocked_broker_shows_and_what_never_left_is_surely_not_delivered() {
         .connect(&url)
         .await
         .unwrap();
-    let (_connection, channel) = stranger(&url).await;
-    bind(&channel, "all", "thing.#", &[]).await;
+    let client = ForeignClient::connect(&url).await;
+    client.bind("all", "thing.#", arguments(&[])).await.unwrap();
     bus.publish(&Happened::new(0, "before")).await.unwrap();
     let alarm = |mark: &'static str| {
         let node = node.clone();
@@ -189,10 +154,10 @@ async fn a_blocked_broker_shows_and_what_never_left_is_surely_not_delivered() {
         })
     };
     alarm("0.00001").await;
-    // The broker tells a connection when it next publishes.
+    // The broker blocks a connection at its next publish.
     let first = bus.publish(&Happened::new(1, "first")).await;
     assert!(first.is_err());
-    until("health says so", async || {
+    until("the health reports the blocked broker", async || {
         bus.health()
             .reason
             .is_some_and(|reason| reason.contains("takes no publishes"))
@@ -204,18 +169,18 @@ async fn a_blocked_broker_shows_and_what_never_left_is_surely_not_delivered() {
         let error = result.unwrap_err();
         let (fault, maybe_delivered) = fault(&error);
         assert!(matches!(fault, PublishFault::TimedOut(_)), "{fault:?}");
-        assert!(!maybe_delivered, "it never left");
+        assert!(!maybe_delivered, "it was never sent");
     }
     alarm("0.4").await;
-    until("it takes publishes again", async || bus.health().is_ready()).await;
+    until("the bus is ready again", async || bus.health().is_ready()).await;
     bus.publish(&Happened::new(400, "after")).await.unwrap();
-    // `before`, `first` perhaps, `after`, and not one that never left.
-    assert!(depth(&channel, "all").await <= 3);
+    // `before`, `after` and perhaps `first`, but no event that was never sent.
+    assert!(client.depth("all").await.is_some_and(|depth| depth <= 3));
     bus.close().await;
 }
 
 #[tokio::test]
-async fn a_blocked_bus_closes_all_the_same() {
+async fn a_blocked_bus_can_be_closed() {
     let node = node().await;
     let bus = settings()
         .publish_timeout(Duration::from_secs(1))
@@ -230,27 +195,27 @@ async fn a_blocked_bus_closes_all_the_same() {
     assert!(bus.publish(&Happened::new(1, "first")).await.is_err());
     tokio::time::timeout(Duration::from_secs(20), bus.close())
         .await
-        .expect("it closes");
+        .expect("the bus closes");
 }
 
 #[event_handler("thing.happened.small")]
 async fn enlarge(event: Happened) -> Large {
     Large {
         number: event.number,
-        room: "x".repeat(200_000),
+        padding: "x".repeat(200_000),
     }
 }
 
-/// Something that happened at length.
+/// A large event.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "thing.grown", aggregate_id = number)]
 struct Large {
     number: u64,
-    room: String,
+    padding: String,
 }
 
 #[tokio::test]
-async fn what_is_larger_than_the_broker_takes_is_told_at_once_and_dead_letters_what_returned_it() {
+async fn an_event_larger_than_the_broker_accepts_fails_at_once_and_dead_letters_its_cause() {
     let limited = blocking(|| {
         let setup = Setup::new(&Install::find().unwrap()).conf("max_message_size = 100000");
         Arc::new(setup.start().unwrap())
@@ -259,7 +224,7 @@ async fn what_is_larger_than_the_broker_takes_is_told_at_once_and_dead_letters_w
     let bus = bus(&node.url()).await;
     let large = Large {
         number: 1,
-        room: "x".repeat(200_000),
+        padding: "x".repeat(200_000),
     };
     let small = Happened::new(1, "other");
     let started = Instant::now();
@@ -268,8 +233,8 @@ async fn what_is_larger_than_the_broker_takes_is_told_at_once_and_dead_letters_w
     let refused = refused.unwrap_err();
     let (fault, _) = fault(&refused);
     assert!(matches!(fault, PublishFault::Unpublishable(_)), "{fault:?}");
-    assert!(text(&refused).contains("larger than"), "{refused:?}");
-    // It is not tried again after 0.2, 1 and 5 s, which would close the channel of all others each time.
+    assert!(error_text(&refused).contains("larger than"), "{refused:?}");
+    // The event is not retried after 0.2, 1 and 5 s, which would close the shared channel each time.
     assert!(
         started.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -282,9 +247,9 @@ async fn what_is_larger_than_the_broker_takes_is_told_at_once_and_dead_letters_w
         .await
         .unwrap();
     bus.publish(&Happened::new(2, "small")).await.unwrap();
-    let (_connection, channel) = stranger(&node.url()).await;
-    until("what returned it is a dead letter", async || {
-        depth(&channel, "grower.enlarge.dlq").await == 1
+    let client = ForeignClient::connect(&node.url()).await;
+    until("the cause is dead-lettered", async || {
+        client.depth("grower.enlarge.dlq").await == Some(1)
     })
     .await;
     app.shutdown().await.unwrap();

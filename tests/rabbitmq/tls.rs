@@ -1,24 +1,27 @@
-//! TLS: which brokers are trusted, who a client's certificate says connects, and what is said when they do not agree.
+//! TLS: which brokers are trusted, client certificates, and the errors when a connection is refused.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidings::{Bus, BusBuilder, Error};
-use tidings_authority::{Authority, CertificateParams, date_time_ymd, server};
+use tidings_authority::{Authority, CertificateParams, server};
 use tidings_broker::{Install, Node, Setup};
 
-use crate::place::{DEADLINE, Happened, blocking, settings, text};
+use tidings_test_support::error_text;
+use tidings_test_support::wait::{DEADLINE, blocking};
 
-/// A node that shows this certificate.
+use crate::fixture::{Happened, settings};
+
+/// Starts a node with this certificate.
 async fn node(
     authority: &Authority,
-    shown: &CertificateParams,
+    certificate: &CertificateParams,
     made: impl FnOnce(Setup) -> Setup,
     ask_client: bool,
 ) -> Arc<Node> {
-    let shown = authority.sign("server", shown);
-    let setup = Setup::new(&Install::find().unwrap()).tls(authority.tls(&shown, ask_client));
+    let certificate = authority.sign("server", certificate);
+    let setup = Setup::new(&Install::find().unwrap()).tls(authority.tls(&certificate, ask_client));
     let setup = made(setup);
     blocking(move || Arc::new(setup.start().unwrap())).await
 }
@@ -43,14 +46,14 @@ async fn refused(settings: BusBuilder, url: &str) -> String {
         .unwrap_err();
     assert!(
         started.elapsed() < Duration::from_secs(30),
-        "it is told at once: {error:?}"
+        "the error is immediate: {error:?}"
     );
     assert!(matches!(error, Error::Connect(_)), "{error:?}");
-    text(&error)
+    error_text(&error)
 }
 
 #[tokio::test]
-async fn a_broker_is_trusted_by_its_authority_and_its_name() {
+async fn a_broker_is_trusted_by_its_authority_and_its_host_name() {
     let authority = Authority::new();
     let node = node(&authority, &server(), |setup| setup, false).await;
     let url = node.tls_url().unwrap();
@@ -59,8 +62,8 @@ async fn a_broker_is_trusted_by_its_authority_and_its_name() {
     bus.publish(&Happened::new(1, "a")).await.unwrap();
     bus.close().await;
 
-    let stranger = Authority::new();
-    for settings in [settings(), trusting(&stranger.ca())] {
+    let other = Authority::new();
+    for settings in [settings(), trusting(&other.ca())] {
         let text = refused(settings, &url).await;
         assert!(
             text.contains("localhost") && text.contains("UnknownIssuer") && text.contains("by `tls_ca_file`"),
@@ -77,37 +80,7 @@ async fn a_broker_is_trusted_by_its_authority_and_its_name() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_has_expired_is_told_at_once() {
-    let authority = Authority::new();
-    let mut expired = server();
-    expired.not_before = date_time_ymd(2020, 1, 1);
-    expired.not_after = date_time_ymd(2021, 1, 1);
-    let node = node(&authority, &expired, |setup| setup, false).await;
-    let text = refused(trusting(&authority.ca()), &node.tls_url().unwrap()).await;
-    assert!(text.contains("expired"), "{text}");
-}
-
-#[tokio::test]
-async fn the_wrong_scheme_for_a_port_is_told_at_once() {
-    let authority = Authority::new();
-    let node = node(&authority, &server(), |setup| setup, false).await;
-    let url = format!("amqps://guest:secret@localhost:{}/%2f", node.port());
-    let told = refused(trusting(&authority.ca()), &url).await;
-    assert!(
-        told.contains("this port speaks no TLS") && !told.contains("secret"),
-        "{told}"
-    );
-
-    let url = format!("amqp://guest:secret@localhost:{}/%2f", node.tls_port().unwrap());
-    let told = refused(settings(), &url).await;
-    assert!(
-        told.contains("write amqps://") && !told.contains("secret"),
-        "{told}"
-    );
-}
-
-#[tokio::test]
-async fn a_client_certificate_says_who_connects() {
+async fn a_client_certificate_authenticates_the_user() {
     let authority = Authority::new();
     let by_certificate = |setup: Setup| {
         setup
@@ -135,9 +108,9 @@ async fn a_client_certificate_says_who_connects() {
         bus.close().await;
     }
 
-    let stranger = authority.sign_client("stranger");
-    let stranger = trusting(&authority.ca()).tls_client_identity(&stranger.certificate, &stranger.key);
-    let text = refused(stranger, &url).await;
+    let other = authority.sign_client("other");
+    let other = trusting(&authority.ca()).tls_client_identity(&other.certificate, &other.key);
+    let text = refused(other, &url).await;
     assert!(
         text.contains("ACCESS_REFUSED") && text.contains("client certificate"),
         "{text}"
@@ -148,7 +121,7 @@ async fn a_client_certificate_says_who_connects() {
 }
 
 #[tokio::test]
-async fn a_file_that_does_not_serve_is_named_and_not_shown() {
+async fn the_error_for_an_invalid_file_names_it_without_its_contents() {
     let authority = Authority::new();
     let (orders, other) = (authority.sign_client("orders"), authority.sign_client("other"));
     let prose = authority.file("prose.pem", "s3cret prose");
@@ -175,13 +148,16 @@ async fn a_file_that_does_not_serve_is_named_and_not_shown() {
             "other.key",
         ),
     ] {
-        // Nobody is there, and nobody is called.
-        let shown = format!("{settings:?}");
+        // The error comes before any connection attempt.
+        let certificate = format!("{settings:?}");
         let error = settings.connect("amqps://localhost:1").await.unwrap_err();
         assert!(matches!(error, Error::Config(_)), "{error:?}");
-        let text = text(&error);
+        let text = error_text(&error);
         assert!(text.contains(name), "{text}");
-        let told = format!("{text} {error:?} {shown}");
-        assert!(!told.contains("s3cret") && !told.contains("MIG"), "{told}");
+        let all_text = format!("{text} {error:?} {certificate}");
+        assert!(
+            !all_text.contains("s3cret") && !all_text.contains("MIG"),
+            "{all_text}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Topic matching: what we say of patterns and keys is what the broker does.
+//! Topic matching: `topic::matches` agrees with the broker.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,18 +12,21 @@ use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Consumer, ExchangeKind};
 use tidings::topic::matches;
 
-use crate::place::{DEADLINE, stranger, vhost};
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::DEADLINE;
+
+use crate::fixture::vhost;
 
 const EXCHANGE: &str = "patterns";
 const PATTERNS: usize = 500;
 const KEYS: usize = 5_000;
-/// The id of what comes after all keys.
+/// The id of the last message of each queue.
 const END: &str = "end";
 
-/// Words of a key; in a pattern some of them are wildcards, and others look as if they were.
+/// The words of keys and patterns. In a pattern some are wildcards, and others only look like wildcards.
 const WORDS: [&str; 10] = ["a", "b", "ab", "", "é", "日本", "*", "#", "a*", "##"];
 
-/// A small generator of numbers (SplitMix64): the same ones in every run.
+/// A random generator (SplitMix64) with the same numbers in every run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -43,7 +46,7 @@ impl Numbers {
     }
 }
 
-/// The first so many texts that are not the same.
+/// Extends the set to `count` distinct texts.
 fn distinct(mut start: BTreeSet<String>, count: usize, mut next: impl FnMut() -> String) -> Vec<String> {
     while start.len() < count {
         start.insert(next());
@@ -51,8 +54,8 @@ fn distinct(mut start: BTreeSet<String>, count: usize, mut next: impl FnMut() ->
     start.into_iter().collect()
 }
 
-/// As long as can be: of a word, of words that are not ASCII, of empty ones between others. Not of as many words as
-/// can be: where a pattern has three `#`, the older brokers try every way to share 256 words among them, for seconds.
+/// The longest keys: one word, non-ASCII words, empty words. They do not have the largest number of words: for a pattern
+/// with three `#`, old brokers try all ways to divide 256 words, which takes seconds.
 fn long_ones() -> [String; 4] {
     let ones = [
         "aaaaaaa.".repeat(31) + "aaaaaaa",
@@ -75,7 +78,7 @@ fn patterns(numbers: &mut Numbers) -> Vec<String> {
     let mut patterns = BTreeSet::from(long_ones());
     patterns.insert("#.#.".to_owned() + &"aaaaaaa.".repeat(30) + "aaaaaaa");
     patterns.insert("aaaaaaa.".repeat(16) + "#" + &".*".repeat(16));
-    // Every pattern of up to three of these, so each in every place.
+    // Every pattern of up to three of these words.
     let mut all: Vec<Vec<&str>> = vec![Vec::new()];
     for _ in 0..3 {
         let longer = all
@@ -89,7 +92,7 @@ fn patterns(numbers: &mut Numbers) -> Vec<String> {
     distinct(patterns, PATTERNS, || {
         loop {
             let pattern = numbers.words(&mixed);
-            // More than two are refused by newer brokers, and take the older ones long.
+            // New brokers refuse more than two, and old ones are slow.
             if hashes(&pattern) <= 3 {
                 return pattern;
             }
@@ -103,8 +106,13 @@ fn keys(numbers: &mut Numbers) -> Vec<String> {
     distinct(keys, KEYS, || numbers.words(&WORDS))
 }
 
-/// A queue bound by this pattern, and what takes from it; none when the broker refuses the pattern.
-async fn taker(connection: &Connection, channel: &Channel, number: usize, pattern: &str) -> Option<Consumer> {
+/// Declares and consumes a queue with this pattern. Returns `None` when the broker refuses the pattern.
+async fn consumer_of(
+    connection: &Connection,
+    channel: &Channel,
+    number: usize,
+    pattern: &str,
+) -> Option<Consumer> {
     let (queue, none) = (format!("pattern-{number}"), FieldTable::default);
     let options = QueueDeclareOptions {
         exclusive: true,
@@ -114,7 +122,7 @@ async fn taker(connection: &Connection, channel: &Channel, number: usize, patter
         .queue_declare(queue.as_str().into(), options, none())
         .await
         .unwrap();
-    // What the broker refuses ends its channel.
+    // A refused binding closes its channel.
     let own = if hashes(pattern) > 2 {
         Some(connection.create_channel().await.unwrap())
     } else {
@@ -140,8 +148,8 @@ async fn taker(connection: &Connection, channel: &Channel, number: usize, patter
     Some(consumer.await.unwrap())
 }
 
-/// The numbers of all keys that come before the end, sorted.
-async fn taken(mut consumer: Consumer) -> Vec<usize> {
+/// Returns the sorted numbers of all keys that arrive before the last message.
+async fn received(mut consumer: Consumer) -> Vec<usize> {
     let mut numbers = Vec::new();
     while let Some(delivery) = consumer.next().await {
         let delivery = delivery.unwrap();
@@ -153,7 +161,7 @@ async fn taken(mut consumer: Consumer) -> Vec<usize> {
     panic!("the consumer was cancelled");
 }
 
-/// Publishes all together, and waits until each is confirmed.
+/// Publishes all messages and waits for their confirms.
 async fn publish(channel: &Channel, messages: impl Iterator<Item = (&str, &str, String)>) {
     let sent = messages.map(|(exchange, key, id)| {
         let properties = BasicProperties::default().with_message_id(id.into());
@@ -172,11 +180,12 @@ async fn publish(channel: &Channel, messages: impl Iterator<Item = (&str, &str, 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_reaches_exactly_the_patterns_that_we_say_match_it() {
+async fn a_key_is_routed_to_exactly_the_patterns_that_match_it() {
     let mut numbers = Numbers(2_026);
     let (patterns, keys) = (patterns(&mut numbers), keys(&mut numbers));
     let vhost = vhost().await;
-    let (connection, channel) = stranger(&vhost.url()).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    let (connection, channel) = (client.connection(), client.channel());
     channel
         .exchange_declare(
             EXCHANGE.into(),
@@ -189,13 +198,13 @@ async fn a_key_reaches_exactly_the_patterns_that_we_say_match_it() {
         )
         .await
         .unwrap();
-    let takers = patterns.iter().enumerate();
-    let takers =
-        join_all(takers.map(|(number, pattern)| taker(&connection, &channel, number, pattern))).await;
+    let consumers = patterns.iter().enumerate();
+    let consumers =
+        join_all(consumers.map(|(number, pattern)| consumer_of(connection, channel, number, pattern))).await;
     let refused: HashSet<&str> = patterns
         .iter()
-        .zip(&takers)
-        .filter_map(|(pattern, taker)| taker.is_none().then_some(pattern.as_str()))
+        .zip(&consumers)
+        .filter_map(|(pattern, consumer_of)| consumer_of.is_none().then_some(pattern.as_str()))
         .collect();
     let many: HashSet<&str> = patterns
         .iter()
@@ -225,26 +234,31 @@ async fn a_key_reaches_exactly_the_patterns_that_we_say_match_it() {
         )
         .await;
     };
-    let taking = join_all(patterns.iter().zip(takers).map(async |(pattern, taker)| {
-        let mut came = taken(taker?).await;
-        came.sort_unstable();
-        Some((pattern, came))
-    }));
+    let taking = join_all(
+        patterns
+            .iter()
+            .zip(consumers)
+            .map(async |(pattern, consumer_of)| {
+                let mut received_keys = received(consumer_of?).await;
+                received_keys.sort_unstable();
+                Some((pattern, received_keys))
+            }),
+    );
     let both = async { tokio::join!(publishing, taking) };
-    let ((), came) = tokio::time::timeout(DEADLINE, both).await.unwrap();
+    let ((), received_keys) = tokio::time::timeout(DEADLINE, both).await.unwrap();
 
     let mut wrong = Vec::new();
     let mut pairs = 0;
-    for (pattern, came) in came.into_iter().flatten() {
+    for (pattern, received_keys) in received_keys.into_iter().flatten() {
         for (number, key) in keys.iter().enumerate() {
             pairs += 1;
-            let reached = came.binary_search(&number).is_ok();
+            let reached = received_keys.binary_search(&number).is_ok();
             if reached != matches(pattern, key) {
                 wrong.push((pattern, key, reached));
             }
         }
         assert!(
-            came.windows(2).all(|two| two[0] != two[1]),
+            received_keys.windows(2).all(|two| two[0] != two[1]),
             "{pattern:?} has a key twice"
         );
     }

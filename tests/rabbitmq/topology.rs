@@ -1,13 +1,16 @@
-//! Declaring: what is there already, what is there otherwise, and what is not.
+//! Declaring an existing, a different and a missing topology.
 
 use std::time::{Duration, Instant};
 
-use lapin::options::QueueDeclareOptions;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::AMQPValue;
 use tidings::error::Drift;
 use tidings::{App, Declare, Error, event_handler, handlers};
 
-use crate::place::{Happened, blocking, bus, settings, stranger, text, vhost};
+use tidings_test_support::error_text;
+use tidings_test_support::foreign_client::{ForeignClient, arguments, quorum_queue};
+use tidings_test_support::wait::blocking;
+
+use crate::fixture::{Happened, bus, settings, vhost};
 
 #[event_handler("thing.happened.*")]
 async fn one(_event: Happened) {}
@@ -31,24 +34,12 @@ async fn declaring_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_queue_with_other_arguments_is_told_with_both_values_and_the_others_with_it() {
+async fn the_error_for_queues_with_other_arguments_names_each_queue_and_both_values() {
     let vhost = vhost().await;
-    let (_connection, channel) = stranger(&vhost.url()).await;
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(3));
-    channel
-        .queue_declare("drifting.one".into(), QueueDeclareOptions::durable(), arguments)
-        .await
-        .unwrap();
-    channel
-        .queue_declare(
-            "drifting.two".into(),
-            QueueDeclareOptions::durable(),
-            FieldTable::default(),
-        )
-        .await
-        .unwrap();
+    let client = ForeignClient::connect(&vhost.url()).await;
+    let low_limit = quorum_queue(&[("x-delivery-limit", AMQPValue::LongLongInt(3))]);
+    client.declare("drifting.one", low_limit).await.unwrap();
+    client.declare("drifting.two", arguments(&[])).await.unwrap();
     for declare in [Declare::Auto, Declare::Verify] {
         let ready = bus(&vhost.url()).await;
         let bus = settings().declare(declare).connect(&vhost.url()).await.unwrap();
@@ -57,7 +48,7 @@ async fn a_queue_with_other_arguments_is_told_with_both_values_and_the_others_wi
             .start(&bus)
             .await
             .unwrap_err();
-        let text = text(&error);
+        let text = error_text(&error);
         if declare == Declare::Auto {
             let Error::Declare(error) = &error else {
                 panic!("{error:?}")
@@ -85,14 +76,14 @@ async fn a_queue_with_other_arguments_is_told_with_both_values_and_the_others_wi
 }
 
 #[tokio::test]
-async fn verifying_makes_nothing_and_says_what_is_missing() {
+async fn verify_declares_nothing_and_names_what_is_missing() {
     let vhost = vhost().await;
     let error = settings()
         .declare(Declare::Verify)
         .connect(&vhost.url())
         .await
         .unwrap_err();
-    let missing = text(&error);
+    let missing = error_text(&error);
     assert!(
         missing.contains("domain_events") && missing.contains("NOT_FOUND"),
         "{missing}"
@@ -108,7 +99,7 @@ async fn verifying_makes_nothing_and_says_what_is_missing() {
         .start(&verifying)
         .await
         .unwrap_err();
-    let missing = text(&error);
+    let missing = error_text(&error);
     assert!(
         missing.contains("missing.one") && missing.contains("missing.orphans"),
         "{missing}"
@@ -123,7 +114,7 @@ async fn verifying_makes_nothing_and_says_what_is_missing() {
         .start(&verifying)
         .await
         .unwrap_err();
-    let missing = text(&error);
+    let missing = error_text(&error);
     assert!(
         missing.contains("missing.one.delay.50ms") && missing.contains("missing.one.delay.45s"),
         "{missing}"
@@ -158,19 +149,18 @@ async fn hundreds_of_queues_are_declared_in_seconds() {
 }
 
 #[tokio::test]
-async fn who_may_declare_nothing_runs_on_what_is_there() {
+async fn a_user_without_configure_permission_runs_on_an_existing_topology() {
     let vhost = vhost().await;
     let ready = bus(&vhost.url()).await;
     let app = App::new("hosted").handlers(handlers![one, two]);
     app.declare(&ready).await.unwrap();
     let (node, name) = (vhost.node(), vhost.name().to_owned());
     blocking(move || {
-        node.add_user("guest-of-the-house", "secret").unwrap();
-        node.permit("guest-of-the-house", &name, ["^$", ".*", ".*"])
-            .unwrap();
+        node.add_user("limited", "secret").unwrap();
+        node.permit("limited", &name, ["^$", ".*", ".*"]).unwrap();
     })
     .await;
-    let url = node.url_of("guest-of-the-house", "secret", vhost.name());
+    let url = node.url_of("limited", "secret", vhost.name());
     let bus = settings().declare(Declare::Verify).connect(&url).await.unwrap();
     let app = App::new("hosted")
         .handlers(handlers![one, two])

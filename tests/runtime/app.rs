@@ -1,4 +1,4 @@
-//! The app: what is reported before it starts, its state, its description, what is retired.
+//! The app: start errors, state, description and retirement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,39 +7,39 @@ use std::time::Duration;
 use tidings::testing::{MemoryServer, TestBus};
 use tidings::{App, Bus, Delivery, Error, Event, FromRef, State, event_handler, handlers};
 
-use crate::world::{Placed, World, every, patient, ping, placed, pong};
+use crate::handlers::{Placed, Recorder, every, patient, ping, placed, pong};
 
 #[event_handler("order.placed", name = "ping")]
-async fn twin(_: Placed) {}
+async fn same_name(_: Placed) {}
 
 #[event_handler("order.placed", queue = "ping")]
-async fn lodger(_: Placed) {}
+async fn same_queue(_: Placed) {}
 
 #[tokio::test]
-async fn every_fault_is_reported_at_once_across_the_lists() {
+async fn all_start_errors_of_all_lists_are_reported_together() {
     let app = App::new("the.shop")
         .handlers(handlers![ping])
-        .handlers(handlers![twin, pong])
-        .handlers(handlers![lodger])
+        .handlers(handlers![same_name, pong])
+        .handlers(handlers![same_queue])
         .around_handler("nobody", async |delivery: Delivery, next: tidings::Next| {
             next.run(delivery).await
         });
     let Err(Error::Start(error)) = app.start(Bus::in_memory()).await else {
-        panic!("it must not start");
+        panic!("the app must not start");
     };
-    let faults = error.faults().join("\n");
+    let errors = error.faults().join("\n");
     for part in [
         "`the.shop` is no service name",
         "two handlers are named `ping`",
         "both take \"order.placed\" from queue `ping`",
         "no handler `nobody`",
     ] {
-        assert!(faults.contains(part), "{part} is missing:\n{faults}");
+        assert!(errors.contains(part), "{part} is missing:\n{errors}");
     }
     let text = error.to_string();
     assert!(
         error.faults().iter().all(|fault| text.contains(fault)),
-        "the text has them all: {text}"
+        "the text contains all errors: {text}"
     );
 }
 
@@ -85,7 +85,7 @@ async fn charge(
 }
 
 #[tokio::test]
-async fn a_handler_takes_the_parts_of_the_one_state() {
+async fn a_handler_extracts_parts_of_the_state() {
     let (bus, seen) = (TestBus::new(), Arc::new(AtomicU32::new(0)));
     let parts = Parts {
         gateway: Gateway("bank"),
@@ -106,13 +106,13 @@ async fn a_handler_takes_the_parts_of_the_one_state() {
 #[test]
 fn a_description_is_a_page_for_people() {
     let app = App::new("shop")
-        .state(World::default())
+        .state(Recorder::default())
         .handlers(handlers![patient, every]);
     insta::assert_snapshot!(app.describe().to_string());
 }
 
 #[test]
-fn a_description_names_what_is_retired() {
+fn a_description_names_retired_queues_and_patterns() {
     let app = App::new("shop")
         .handlers(handlers![ping])
         .retired("cashier", ["order.placed", "order.#"])
@@ -137,7 +137,7 @@ fn a_description_names_what_is_retired() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_retired_is_a_fault() {
+async fn an_invalid_retirement_is_a_start_error() {
     let app = App::new("shop")
         .handlers(handlers![ping])
         .retired("ping", ["order.placed"])
@@ -145,7 +145,7 @@ async fn what_cannot_be_retired_is_a_fault() {
         .retired("orphans", ["#"])
         .retired("ping.dlq", ["#"]);
     let Err(Error::Start(error)) = app.start(Bus::in_memory()).await else {
-        panic!("it must not start");
+        panic!("the app must not start");
     };
     assert_eq!(
         error.faults(),
@@ -162,14 +162,14 @@ async fn what_cannot_be_retired_is_a_fault() {
 }
 
 #[tokio::test]
-async fn a_service_whose_last_handler_is_retired_still_starts_and_ends() {
+async fn a_service_with_only_retired_handlers_starts_and_stops() {
     let server = MemoryServer::new();
     let before = App::new("shop").handlers(handlers![ping]);
     let before = before.start(server.bus(Bus::builder())).await.unwrap();
     before.shutdown().await.unwrap();
     let bus = server.bus(Bus::builder());
     bus.publish(&placed("a", 1)).await.unwrap();
-    // Where others lay out the topology nothing is unbound, and nothing is taken.
+    // With `Declare::Verify`, nothing is unbound or drained.
     let careful = server.bus(Bus::builder().declare(tidings::Declare::Verify));
     let app = App::new("shop").retired("ping", ["order.placed"]);
     app.start(careful).await.unwrap().shutdown().await.unwrap();

@@ -1,4 +1,4 @@
-//! The breaker: a handler that fails again and again is left in peace, and loses nothing.
+//! The breaker: a failing handler is paused and loses no event.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tidings::RunningApp;
 use tidings::health::HandlerState;
 use tidings::testing::TestBus;
 
-use crate::world::{World, every, ordered, placed, plain, start};
+use crate::handlers::{Recorder, every, ordered, placed, plain, start};
 
-/// Publishes 25 events to a broken handler, and mends it when it has been tried for a while.
-async fn breaks(bus: &TestBus, app: &RunningApp, handler: &str, world: &World) {
+/// Publishes 25 events to a failing handler and repairs it when its breaker is open.
+async fn open_the_breaker(bus: &TestBus, app: &RunningApp, handler: &str, recorder: &Recorder) {
     for number in 1..=25 {
         bus.publish(&placed(&format!("order-{number}"), number))
             .await
@@ -23,9 +23,9 @@ async fn breaks(bus: &TestBus, app: &RunningApp, handler: &str, world: &World) {
     tokio::time::timeout(Duration::from_secs(10), looking)
         .await
         .expect("the breaker opens");
-    world.mend();
+    recorder.repair();
     bus.settled().await;
-    let mut numbers: Vec<u32> = world.seen().iter().map(|(number, _)| *number).collect();
+    let mut numbers: Vec<u32> = recorder.seen().iter().map(|(number, _)| *number).collect();
     numbers.sort_unstable();
     numbers.dedup();
     assert_eq!(numbers, (1..=25).collect::<Vec<_>>());
@@ -40,22 +40,22 @@ async fn breaks(bus: &TestBus, app: &RunningApp, handler: &str, world: &World) {
 }
 
 #[tokio::test]
-async fn an_unordered_handler_returns_what_it_cannot_handle_and_then_handles_it() {
-    let (bus, world) = (TestBus::new(), World::broken());
-    let app = start!(&bus, world, [plain]);
-    breaks(&bus, &app, "plain", &world).await;
+async fn an_unordered_handler_handles_every_event_after_its_breaker_was_open() {
+    let (bus, recorder) = (TestBus::new(), Recorder::failing());
+    let app = start!(&bus, recorder, [plain]);
+    open_the_breaker(&bus, &app, "plain", &recorder).await;
 }
 
 #[tokio::test]
-async fn an_ordered_handler_holds_what_it_cannot_handle_and_waits_without_spinning() {
-    let (bus, world) = (TestBus::new(), World::broken());
-    let app = start!(&bus, world, [ordered]);
-    breaks(&bus, &app, "ordered", &world).await;
+async fn an_ordered_handler_handles_every_event_after_its_breaker_was_open() {
+    let (bus, recorder) = (TestBus::new(), Recorder::failing());
+    let app = start!(&bus, recorder, [ordered]);
+    open_the_breaker(&bus, &app, "ordered", &recorder).await;
 }
 
 #[tokio::test]
-async fn an_ephemeral_handler_keeps_its_queue_while_it_is_open() {
-    let (bus, world) = (TestBus::new(), World::broken());
-    let app = start!(&bus, world, [every]);
-    breaks(&bus, &app, "every", &world).await;
+async fn an_ephemeral_handler_keeps_its_queue_while_its_breaker_is_open() {
+    let (bus, recorder) = (TestBus::new(), Recorder::failing());
+    let app = start!(&bus, recorder, [every]);
+    open_the_breaker(&bus, &app, "every", &recorder).await;
 }

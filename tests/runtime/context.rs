@@ -2,10 +2,10 @@
 
 use tidings::testing::TestBus;
 
-use crate::world::{Placed, placed};
+use crate::handlers::{Placed, placed};
 
 #[tokio::test]
-async fn what_is_published_belongs_to_the_context_in_which_it_is_awaited() {
+async fn a_publish_belongs_to_the_context_in_which_it_is_awaited() {
     let bus = TestBus::new();
     let context = tidings::Context::new("request-7").unwrap();
     context

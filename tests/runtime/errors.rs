@@ -1,29 +1,29 @@
-//! Errors that cannot say what they are.
+//! Handler errors that panic.
 
 use tidings::testing::TestBus;
 use tidings::{App, Reason, event_handler, handlers};
 
-use crate::world::{Placed, placed};
+use crate::handlers::{Placed, placed};
 
-/// An error that cannot say what it is.
+/// An error whose `Display` panics.
 #[derive(Debug)]
-struct Mute;
+struct DisplayPanics;
 
-impl std::fmt::Display for Mute {
+impl std::fmt::Display for DisplayPanics {
     fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         panic!("no words")
     }
 }
 
-impl std::error::Error for Mute {}
+impl std::error::Error for DisplayPanics {}
 
 #[event_handler(retry(attempts = 2, rungs = "1s"))]
-async fn charge(_order: Placed) -> Result<(), Mute> {
-    Err(Mute)
+async fn charge(_order: Placed) -> Result<(), DisplayPanics> {
+    Err(DisplayPanics)
 }
 
 #[tokio::test]
-async fn an_error_that_panics_when_it_is_written_is_retried_and_dead_lettered_like_any_other() {
+async fn an_error_whose_display_panics_is_retried_and_dead_lettered() {
     let bus = TestBus::new();
     let _app = App::new("shop")
         .handlers(handlers![charge])

@@ -1,15 +1,15 @@
-//! The runtime as its users see it, without a broker.
+//! The public API of the runtime, without a broker.
 
 mod app;
 mod breaker;
 mod context;
 mod errors;
+mod handlers;
 mod middleware;
 mod publishing;
 mod settling;
 mod subscribing;
 mod test_bus;
-mod world;
 
 #[test]
 fn the_readme_shows_the_quickstart_as_it_is() {

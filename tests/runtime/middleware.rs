@@ -1,11 +1,11 @@
-//! Middleware: in which order, and what it may do to an outcome.
+//! The order and the abilities of middleware.
 
 use std::sync::{Arc, Mutex};
 
 use tidings::testing::TestBus;
 use tidings::{App, Delivery, Outcome, Reason, assert_published, handlers};
 
-use crate::world::{Paid, World, ping, placed, plain};
+use crate::handlers::{Paid, Recorder, ping, placed, plain};
 
 type Steps = Arc<Mutex<Vec<String>>>;
 
@@ -14,7 +14,7 @@ fn note(steps: &Steps, what: &str) {
 }
 
 #[tokio::test]
-async fn the_first_one_is_outermost_and_a_handlers_own_is_innermost() {
+async fn the_first_middleware_is_outermost_and_that_of_a_handler_is_innermost() {
     let (bus, steps) = (TestBus::new(), Steps::default());
     let around = |name: &'static str| {
         let steps = Arc::clone(&steps);
@@ -53,10 +53,10 @@ async fn the_first_one_is_outermost_and_a_handlers_own_is_innermost() {
 }
 
 #[tokio::test]
-async fn one_may_put_another_outcome_in_place_of_the_handlers() {
-    let (bus, world) = (TestBus::new(), World::broken());
+async fn middleware_can_replace_the_outcome() {
+    let (bus, recorder) = (TestBus::new(), Recorder::failing());
     let _app = App::new("shop")
-        .state(world.clone())
+        .state(recorder.clone())
         .around(async |delivery: Delivery, next: tidings::Next| {
             let outcome = next.run(delivery).await;
             match outcome.error() {
@@ -70,15 +70,15 @@ async fn one_may_put_another_outcome_in_place_of_the_handlers() {
         .unwrap();
     bus.publish(&placed("a", 1)).await.unwrap();
     bus.settled().await;
-    assert_eq!(world.seen(), [(1, 1)]);
+    assert_eq!(recorder.seen(), [(1, 1)]);
     assert_eq!(bus.dead_letters()[0].reason, Some(Reason::Rejected));
 }
 
 #[tokio::test]
-async fn one_may_decide_without_the_handler() {
-    let (bus, world) = (TestBus::new(), World::default());
+async fn middleware_can_return_an_outcome_without_running_the_handler() {
+    let (bus, recorder) = (TestBus::new(), Recorder::default());
     let _app = App::new("shop")
-        .state(world.clone())
+        .state(recorder.clone())
         .around(async |_: Delivery, _: tidings::Next| Outcome::done())
         .handlers(handlers![plain])
         .start(&bus)
@@ -86,6 +86,6 @@ async fn one_may_decide_without_the_handler() {
         .unwrap();
     bus.publish(&placed("a", 1)).await.unwrap();
     bus.settled().await;
-    assert_eq!(world.seen(), []);
+    assert_eq!(recorder.seen(), []);
     assert!(bus.dead_letters().is_empty());
 }

@@ -1,4 +1,4 @@
-//! What a publisher is told.
+//! The results of publishing.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tidings::error::PublishFault;
 use tidings::testing::MemoryServer;
 use tidings::{Bus, Error};
 
-use crate::world::{World, placed, plain, start};
+use crate::handlers::{Recorder, placed, plain, start};
 
 fn error(result: Result<String, Error>) -> tidings::error::PublishError {
     match result {
@@ -16,11 +16,11 @@ fn error(result: Result<String, Error>) -> tidings::error::PublishError {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_away_fails_a_publish_by_its_deadline_and_never_has_the_event() {
+async fn a_publish_to_an_unreachable_broker_fails_at_its_deadline_and_is_not_delivered() {
     let server = MemoryServer::new();
-    let world = World::default();
+    let recorder = Recorder::default();
     let bus = server.bus(Bus::builder().publish_timeout(Duration::from_millis(50)));
-    let _app = start!(&bus, world, [plain]);
+    let _app = start!(&bus, recorder, [plain]);
     server.go_down();
     assert!(!bus.health().is_ready());
     let error = error(bus.publish(&placed("a", 1)).await);
@@ -29,18 +29,18 @@ async fn a_broker_that_is_away_fails_a_publish_by_its_deadline_and_never_has_the
     server.come_back();
     bus.publish(&placed("a", 2)).await.unwrap();
     let looking = async {
-        while world.seen().is_empty() {
+        while recorder.seen().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), looking)
         .await
         .expect("the second arrives");
-    assert_eq!(world.seen(), [(2, 1)]);
+    assert_eq!(recorder.seen(), [(2, 1)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_publish_is_tried_again_three_times_and_may_then_have_been_delivered() {
+async fn a_nacked_publish_is_retried_three_times_and_then_fails_as_maybe_delivered() {
     let server = MemoryServer::new();
     let bus = server.bus(Bus::builder());
     let began = tokio::time::Instant::now();
@@ -56,7 +56,7 @@ async fn a_refused_publish_is_tried_again_three_times_and_may_then_have_been_del
 }
 
 #[tokio::test]
-async fn a_closed_bus_says_so() {
+async fn a_publish_on_a_closed_bus_fails() {
     let bus = Bus::in_memory();
     bus.close().await;
     let error = error(bus.publish(&placed("a", 1)).await);
@@ -65,7 +65,7 @@ async fn a_closed_bus_says_so() {
 }
 
 #[tokio::test]
-async fn a_password_is_in_no_error_and_in_no_debug_text() {
+async fn no_error_or_debug_text_contains_a_password() {
     let url = "amqp://user:secret@nowhere.invalid:1/vhost";
     let builder = Bus::builder().connect_timeout(Duration::from_millis(200));
     assert!(!format!("{builder:?}").contains("secret"));

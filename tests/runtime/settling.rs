@@ -1,4 +1,4 @@
-//! What becomes of a delivery while the broker does not take what its outcome asks for.
+//! A delivery stays unacked until the broker has accepted what its outcome requires.
 
 use std::future::pending;
 use std::time::Duration;
@@ -8,79 +8,91 @@ use tidings::{App, Bus, Declare, Delivery, HandlerError, State, event_handler, h
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::world::{Paid, Placed, paid, placed};
+use crate::handlers::{Paid, Placed, paid, placed};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A broker to trouble, and where the handlers tell what they do.
+/// A broker that can refuse messages, and the reports of the handlers.
 #[derive(Clone)]
-struct Stage {
+struct Harness {
     server: MemoryServer,
-    told: mpsc::UnboundedSender<String>,
+    reports: mpsc::UnboundedSender<String>,
 }
 
-fn stage() -> (Stage, mpsc::UnboundedReceiver<String>) {
-    let (told, heard) = mpsc::unbounded_channel();
+fn harness() -> (Harness, mpsc::UnboundedReceiver<String>) {
+    let (reports, received_reports) = mpsc::unbounded_channel();
     let server = MemoryServer::new();
-    (Stage { server, told }, heard)
+    (Harness { server, reports }, received_reports)
 }
 
-async fn hear(heard: &mut mpsc::UnboundedReceiver<String>) -> String {
-    timeout(DEADLINE, heard.recv())
+async fn next_report(received_reports: &mut mpsc::UnboundedReceiver<String>) -> String {
+    timeout(DEADLINE, received_reports.recv())
         .await
         .expect("in time")
-        .expect("a handler tells")
+        .expect("a handler reports")
+}
+
+/// Waits until `target` has a message. Until then, the delivery must stay in `queue`.
+async fn stays_unacked_until_published(server: &MemoryServer, queue: &str, target: &str) {
+    timeout(Duration::from_mins(5), async {
+        while server.messages(target).is_empty() {
+            assert_eq!(server.messages(queue).len(), 1, "the delivery is unacked");
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .expect("the message is accepted");
 }
 
 #[event_handler]
-async fn charge(order: Placed, State(stage): State<Stage>) -> Paid {
-    stage.told.send("charged".to_owned()).unwrap();
-    stage.server.refuse_next("domain_events", 6);
+async fn charge(order: Placed, State(harness): State<Harness>) -> Paid {
+    harness.reports.send("charged".to_owned()).unwrap();
+    harness.server.refuse_next("domain_events", 6);
     paid(&order.order, order.number)
 }
 
 #[event_handler]
-async fn note(paid: Paid, State(stage): State<Stage>) {
-    stage.told.send(format!("noted {}", paid.order)).unwrap();
+async fn note(paid: Paid, State(harness): State<Harness>) {
+    harness.reports.send(format!("noted {}", paid.order)).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_handler_returned_is_tried_on_until_it_is_taken_and_the_handler_runs_once() {
-    let (stage, mut heard) = stage();
-    let bus = stage.server.bus(Bus::builder());
+async fn a_returned_event_is_published_until_it_is_confirmed_and_the_handler_runs_once() {
+    let (harness, mut received_reports) = harness();
+    let bus = harness.server.bus(Bus::builder());
     let app = App::new("shop")
-        .state(stage)
+        .state(harness)
         .handlers(handlers![charge, note])
         .start(&bus)
         .await
         .unwrap();
     bus.publish(&placed("o-1", 1)).await.unwrap();
-    assert_eq!(hear(&mut heard).await, "charged");
-    assert_eq!(hear(&mut heard).await, "noted o-1");
+    assert_eq!(next_report(&mut received_reports).await, "charged");
+    assert_eq!(next_report(&mut received_reports).await, "noted o-1");
     app.shutdown().await.unwrap();
-    assert!(heard.try_recv().is_err(), "the handler ran once");
+    assert!(received_reports.try_recv().is_err(), "the handler ran once");
 }
 
 #[event_handler(name = "refuse")]
-async fn refuse(_: Placed, State(stage): State<Stage>) -> Result<(), HandlerError> {
-    stage.told.send("refused".to_owned()).unwrap();
-    stage.server.refuse_next("shop.dead", 9);
+async fn refuse(_: Placed, State(harness): State<Harness>) -> Result<(), HandlerError> {
+    harness.reports.send("refused".to_owned()).unwrap();
+    harness.server.refuse_next("shop.dead", 9);
     Err(HandlerError::reject("no such card"))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_that_is_not_taken_keeps_its_delivery_and_the_health_says_why() {
-    let (stage, mut heard) = stage();
-    let server = stage.server.clone();
+    let (harness, mut received_reports) = harness();
+    let server = harness.server.clone();
     let bus = server.bus(Bus::builder());
     let app = App::new("shop")
-        .state(stage)
+        .state(harness)
         .handlers(handlers![refuse])
         .start(&bus)
         .await
         .unwrap();
     bus.publish(&placed("o-1", 1)).await.unwrap();
-    assert_eq!(hear(&mut heard).await, "refused");
+    assert_eq!(next_report(&mut received_reports).await, "refused");
     let mut troubles = Vec::new();
     timeout(Duration::from_mins(5), async {
         while server.messages("shop.refuse.dlq").is_empty() {
@@ -98,84 +110,77 @@ async fn a_dead_letter_that_is_not_taken_keeps_its_delivery_and_the_health_says_
         }
     })
     .await
-    .expect("it is taken at last");
+    .expect("the message is accepted");
     assert!(
         troubles.iter().any(|why| why.contains("dead-letter queue")),
         "{troubles:?}"
     );
     app.shutdown().await.unwrap();
     assert!(server.messages("shop.refuse").is_empty());
-    assert!(heard.try_recv().is_err(), "the handler ran once");
+    assert!(received_reports.try_recv().is_err(), "the handler ran once");
 }
 
-#[event_handler(name = "stumble", retry(attempts = 2, rungs = "1s"))]
-async fn stumble(_: Placed, delivery: Delivery, State(stage): State<Stage>) -> Result<(), HandlerError> {
-    stage
-        .told
+#[event_handler(name = "fail_once", retry(attempts = 2, rungs = "1s"))]
+async fn fail_once(
+    _: Placed,
+    delivery: Delivery,
+    State(harness): State<Harness>,
+) -> Result<(), HandlerError> {
+    harness
+        .reports
         .send(format!("attempt {}", delivery.attempt()))
         .unwrap();
     if delivery.attempt() == 2 {
         return Ok(());
     }
-    stage.server.refuse_next("shop.delay", 9);
+    harness.server.refuse_next("shop.delay", 9);
     Err(HandlerError::retry("not yet"))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_is_not_taken_keeps_its_delivery() {
-    let (stage, mut heard) = stage();
-    let server = stage.server.clone();
+    let (harness, mut received_reports) = harness();
+    let server = harness.server.clone();
     let bus = server.bus(Bus::builder());
     let app = App::new("shop")
-        .state(stage)
-        .handlers(handlers![stumble])
+        .state(harness)
+        .handlers(handlers![fail_once])
         .start(&bus)
         .await
         .unwrap();
     bus.publish(&placed("o-1", 1)).await.unwrap();
-    assert_eq!(hear(&mut heard).await, "attempt 1");
-    timeout(Duration::from_mins(5), async {
-        while server.messages("shop.stumble.delay.1s").is_empty() {
-            assert_eq!(
-                server.messages("shop.stumble").len(),
-                1,
-                "unsettled until its retry is taken"
-            );
-            tokio::time::advance(Duration::from_millis(100)).await;
-        }
-    })
-    .await
-    .expect("it is taken at last");
-    assert_eq!(hear(&mut heard).await, "attempt 2");
+    assert_eq!(next_report(&mut received_reports).await, "attempt 1");
+    stays_unacked_until_published(&server, "shop.fail_once", "shop.fail_once.delay.1s").await;
+    assert_eq!(next_report(&mut received_reports).await, "attempt 2");
     app.shutdown().await.unwrap();
 }
 
 #[event_handler(name = "again", retry(attempts = 2, rungs = "1s"))]
-async fn again(_: Placed, delivery: Delivery, State(stage): State<Stage>) -> Result<(), HandlerError> {
+async fn again(_: Placed, delivery: Delivery, State(harness): State<Harness>) -> Result<(), HandlerError> {
     let attempt = delivery.attempt();
-    stage.told.send(format!("attempt {attempt}")).unwrap();
+    harness.reports.send(format!("attempt {attempt}")).unwrap();
     if attempt == 2 {
         return Ok(());
     }
     Err(HandlerError::retry("not yet"))
 }
 
-/// A quorum queue whose node is killed right after it was declared comes back empty.
+/// A quorum queue is empty again when its node is killed right after the declaration.
 #[tokio::test(start_paused = true)]
 async fn a_delay_is_declared_at_first_use_and_its_delivery_kept_until_it_is_to_be_trusted() {
     const FRESH: Duration = Duration::from_secs(10);
-    let (told, mut heard) = mpsc::unbounded_channel();
+    let (reports, mut received_reports) = mpsc::unbounded_channel();
     let server = MemoryServer::with_fresh_queues_for(FRESH);
-    let stage = Stage {
+    let harness = Harness {
         server: server.clone(),
-        told,
+        reports,
     };
     let bus = server.bus(Bus::builder());
-    let app = App::new("shop").state(stage).handlers(handlers![again]);
+    let app = App::new("shop").state(harness).handlers(handlers![again]);
     let app = app.start(&bus).await.unwrap();
     assert!(
         !server.delete_queue("shop.again.delay.1s"),
-        "nothing has failed yet"
+        "no delivery has failed yet"
     );
     let began = Instant::now();
     let has = async |count: usize| {
@@ -185,104 +190,96 @@ async fn a_delay_is_declared_at_first_use_and_its_delivery_kept_until_it_is_to_b
             }
         })
         .await
-        .unwrap_or_else(|_| panic!("{count} are held"));
+        .unwrap_or_else(|_| panic!("{count} unacked deliveries"));
     };
     bus.publish(&placed("o-1", 1)).await.unwrap();
-    assert_eq!(hear(&mut heard).await, "attempt 1");
-    assert_eq!(hear(&mut heard).await, "attempt 2");
+    assert_eq!(next_report(&mut received_reports).await, "attempt 1");
+    assert_eq!(next_report(&mut received_reports).await, "attempt 2");
     assert!(
         began.elapsed() < Duration::from_secs(2),
-        "the retry does not wait for it"
+        "the retry does not wait"
     );
     has(1).await;
     assert!(
         began.elapsed() < Duration::from_secs(2),
-        "the first attempt alone is kept"
+        "only the first attempt stays unacked"
     );
     has(0).await;
     assert!(began.elapsed() >= FRESH, "{:?}", began.elapsed());
 
     let began = Instant::now();
     bus.publish(&placed("o-2", 2)).await.unwrap();
-    assert_eq!(hear(&mut heard).await, "attempt 1");
+    assert_eq!(next_report(&mut received_reports).await, "attempt 1");
     has(0).await;
     assert_eq!(server.messages("shop.again.delay.1s").len(), 1);
-    assert!(began.elapsed() < Duration::from_secs(1), "it is old enough now");
-    assert_eq!(hear(&mut heard).await, "attempt 2");
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "the queue is old enough now"
+    );
+    assert_eq!(next_report(&mut received_reports).await, "attempt 2");
 
     assert!(server.delete_queue("shop.again.delay.1s"));
     bus.publish(&placed("o-3", 3)).await.unwrap();
-    assert_eq!(hear(&mut heard).await, "attempt 1");
-    assert_eq!(hear(&mut heard).await, "attempt 2");
+    assert_eq!(next_report(&mut received_reports).await, "attempt 1");
+    assert_eq!(next_report(&mut received_reports).await, "attempt 2");
     has(1).await;
     app.shutdown().await.unwrap();
     assert!(server.messages("shop.again").is_empty());
 }
 
-/// Who makes nothing finds all that a retry may need, or does not start.
+/// Without the permission to declare, an app needs all delay queues or does not start.
 #[tokio::test(start_paused = true)]
-async fn delays_that_are_verified_are_declared_before_the_start() {
-    let (stage, mut heard) = stage();
-    let server = stage.server.clone();
-    let app = || App::new("shop").state(stage.clone()).handlers(handlers![again]);
-    let (makes, looks) = (
+async fn with_verify_the_delay_queues_must_exist_before_the_start() {
+    let (harness, mut received_reports) = harness();
+    let server = harness.server.clone();
+    let app = || App::new("shop").state(harness.clone()).handlers(handlers![again]);
+    let (declares, verifies) = (
         server.bus(Bus::builder()),
         server.bus(Bus::builder().declare(Declare::Verify)),
     );
-    app().start(&makes).await.unwrap().shutdown().await.unwrap();
-    let error = app().start(&looks).await.unwrap_err();
+    app().start(&declares).await.unwrap().shutdown().await.unwrap();
+    let error = app().start(&verifies).await.unwrap_err();
     assert!(error.to_string().contains("`shop.again.delay.1s`"), "{error}");
-    assert!(app().declare(&looks).await.is_err(), "it makes nothing");
-    app().declare(&makes).await.unwrap();
-    for bus in [looks, server.bus(Bus::builder().declare(Declare::Off))] {
+    assert!(app().declare(&verifies).await.is_err(), "it declares nothing");
+    app().declare(&declares).await.unwrap();
+    for bus in [verifies, server.bus(Bus::builder().declare(Declare::Off))] {
         let app = app().start(&bus).await.unwrap();
         bus.publish(&placed("o-1", 1)).await.unwrap();
-        assert_eq!(hear(&mut heard).await, "attempt 1");
-        assert_eq!(hear(&mut heard).await, "attempt 2");
+        assert_eq!(next_report(&mut received_reports).await, "attempt 1");
+        assert_eq!(next_report(&mut received_reports).await, "attempt 2");
         app.shutdown().await.unwrap();
     }
 }
 
 #[event_handler(name = "bury")]
-async fn bury(_: Placed, State(stage): State<Stage>) -> Result<(), HandlerError> {
-    assert!(stage.server.delete_queue("shop.bury.dlq"));
-    stage.told.send("buried".to_owned()).unwrap();
+async fn bury(_: Placed, State(harness): State<Harness>) -> Result<(), HandlerError> {
+    assert!(harness.server.delete_queue("shop.bury.dlq"));
+    harness.reports.send("buried".to_owned()).unwrap();
     Err(HandlerError::reject("no such card"))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_whose_queue_is_gone_is_kept_until_there_is_one_again() {
-    let (stage, mut heard) = stage();
-    let server = stage.server.clone();
+    let (harness, mut received_reports) = harness();
+    let server = harness.server.clone();
     let bus = server.bus(Bus::builder());
     let app = App::new("shop")
-        .state(stage)
+        .state(harness)
         .handlers(handlers![bury])
         .start(&bus)
         .await
         .unwrap();
     bus.publish(&placed("o-1", 1)).await.unwrap();
-    assert_eq!(hear(&mut heard).await, "buried");
-    timeout(Duration::from_mins(5), async {
-        while server.messages("shop.bury.dlq").is_empty() {
-            assert_eq!(
-                server.messages("shop.bury").len(),
-                1,
-                "unsettled until its dead letter is taken"
-            );
-            tokio::time::advance(Duration::from_millis(100)).await;
-        }
-    })
-    .await
-    .expect("its queue is declared again, and takes it");
+    assert_eq!(next_report(&mut received_reports).await, "buried");
+    stays_unacked_until_published(&server, "shop.bury", "shop.bury.dlq").await;
     app.shutdown().await.unwrap();
     assert!(server.messages("shop.bury").is_empty());
 }
 
 #[event_handler(name = "linger")]
-async fn linger(_: Placed, delivery: Delivery, State(stage): State<Stage>) {
-    stage
-        .told
+async fn linger(_: Placed, delivery: Delivery, State(harness): State<Harness>) {
+    harness
+        .reports
         .send(format!(
             "attempt {}, again {}",
             delivery.attempt(),
@@ -295,19 +292,19 @@ async fn linger(_: Placed, delivery: Delivery, State(stage): State<Stage>) {
 }
 
 #[tokio::test]
-async fn a_delivery_that_is_held_too_long_returns_to_its_queue() {
-    let (stage, mut heard) = stage();
-    let bus = stage
+async fn a_delivery_past_the_hold_limit_returns_to_its_queue() {
+    let (harness, mut received_reports) = harness();
+    let bus = harness
         .server
         .bus(Bus::builder().hold_limit(Duration::from_millis(300)));
     let app = App::new("shop")
-        .state(stage)
+        .state(harness)
         .handlers(handlers![linger])
         .start(&bus)
         .await
         .unwrap();
     bus.publish(&placed("o-1", 1)).await.unwrap();
-    assert_eq!(hear(&mut heard).await, "attempt 1, again false");
-    assert_eq!(hear(&mut heard).await, "attempt 1, again true");
+    assert_eq!(next_report(&mut received_reports).await, "attempt 1, again false");
+    assert_eq!(next_report(&mut received_reports).await, "attempt 1, again true");
     app.shutdown().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! What becomes of a handler whose subscription the broker ended.
+//! A handler subscribes again after the broker has ended its subscription.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tidings::testing::MemoryServer;
 use tidings::{Bus, RunningApp};
 use tokio::time::timeout;
 
-use crate::world::{World, placed, plain, start};
+use crate::handlers::{Recorder, placed, plain, start};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -25,18 +25,18 @@ fn runs(app: &RunningApp) -> bool {
     app.health().handler("plain").unwrap().state == HandlerState::Running
 }
 
-/// On RabbitMQ a queue that is just being deleted is there for its declaration and gone for its binding, and may be there
-/// again, unbound, by the time someone subscribes.
+/// On RabbitMQ, a queue that is being deleted can exist for its declaration and be missing for its binding. It may exist
+/// again, unbound, when the consumer subscribes.
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_was_there_without_its_binding_is_bound_before_it_is_taken_from() {
-    let (server, world) = (MemoryServer::new(), World::default());
+async fn a_queue_without_its_binding_is_bound_before_it_is_consumed() {
+    let (server, recorder) = (MemoryServer::new(), Recorder::default());
     let bus = server.bus(Bus::builder());
-    let app = start!(&bus, world, [plain]);
+    let app = start!(&bus, recorder, [plain]);
     server.refuse_next_binding("shop.plain");
     assert!(server.delete_queue("shop.plain"));
-    eventually("its subscription ends", || !runs(&app)).await;
-    eventually("it subscribes again", || runs(&app)).await;
+    eventually("the subscription ends", || !runs(&app)).await;
+    eventually("the handler subscribes again", || runs(&app)).await;
     bus.publish(&placed("o-1", 1)).await.unwrap();
-    eventually("the event is handled", || world.seen() == [(1, 1)]).await;
+    eventually("the event is handled", || recorder.seen() == [(1, 1)]).await;
     app.shutdown().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! The bus of the tests: its time, what it lists, when it has settled.
+//! The test bus: its clock, its lists, and when it has settled.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use tidings::testing::TestBus;
 use tidings::{App, Reason, assert_not_published, assert_published, event_handler, handlers};
 
-use crate::world::{Paid, Placed, World, paid, patient, ping, placed, plain, pong, start};
+use crate::handlers::{Paid, Placed, Recorder, paid, patient, ping, placed, plain, pong, start};
 
 #[tokio::test]
-async fn a_rung_of_five_minutes_takes_no_time() {
-    let (bus, world) = (TestBus::new(), World::broken());
-    let _app = start!(&bus, world, [patient]);
+async fn a_rung_of_five_minutes_takes_no_real_time() {
+    let (bus, recorder) = (TestBus::new(), Recorder::failing());
+    let _app = start!(&bus, recorder, [patient]);
     let began = Instant::now();
     bus.publish(&placed("a", 1)).await.unwrap();
     bus.settled().await;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(bus.elapsed() >= Duration::from_mins(10), "{:?}", bus.elapsed());
-    assert_eq!(world.seen(), [(1, 1), (1, 2), (1, 3)]);
+    assert_eq!(recorder.seen(), [(1, 1), (1, 2), (1, 3)]);
     let dead = bus.dead_letters();
     assert_eq!(dead.len(), 1);
     assert_eq!((dead[0].reason, dead[0].attempts), (Some(Reason::Failed), 3));
@@ -27,10 +27,10 @@ async fn a_rung_of_five_minutes_takes_no_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_handler_returned_is_published_when_it_has_settled() {
+async fn settled_returns_after_returned_events_are_published() {
     for _ in 0..50 {
-        let (bus, world) = (TestBus::new(), World::default());
-        let _app = start!(&bus, world, [patient]);
+        let (bus, recorder) = (TestBus::new(), Recorder::default());
+        let _app = start!(&bus, recorder, [patient]);
         bus.publish(&placed("a", 7)).await.unwrap();
         bus.settled().await;
         assert_published!(bus, Paid { number: 7, .. });
@@ -38,7 +38,7 @@ async fn what_a_handler_returned_is_published_when_it_has_settled() {
 }
 
 #[tokio::test]
-async fn a_ping_pong_ends_with_its_budget() {
+async fn settled_within_fails_when_the_budget_is_used_up() {
     let bus = TestBus::new();
     let _app = App::new("shop")
         .handlers(handlers![ping, pong])
@@ -58,7 +58,7 @@ async fn a_ping_pong_ends_with_its_budget() {
 }
 
 #[tokio::test]
-async fn a_handler_that_waits_for_ever_ends_with_the_deadline() {
+async fn settled_within_fails_at_its_deadline() {
     #[event_handler]
     async fn stuck(_: Placed) {
         pending::<()>().await;
@@ -79,7 +79,7 @@ async fn a_handler_that_waits_for_ever_ends_with_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_failing_assertion_lists_what_was_published_the_nearest_first() {
+async fn a_failed_assertion_lists_the_published_events_with_the_closest_first() {
     let bus = TestBus::new();
     bus.publish_raw("weather.turned", r#"{"type":"weather.turned","data":{}}"#)
         .await;
@@ -100,7 +100,7 @@ async fn a_failing_assertion_lists_what_was_published_the_nearest_first() {
 }
 
 #[tokio::test]
-async fn what_a_wildcard_caught_and_no_one_takes_is_listed_as_ignored() {
+async fn an_undeclared_event_that_matches_a_wildcard_is_listed_as_ignored() {
     #[event_handler("order.*")]
     async fn wild(_: Placed) {}
     let bus = TestBus::new();
@@ -119,14 +119,14 @@ async fn what_a_wildcard_caught_and_no_one_takes_is_listed_as_ignored() {
 }
 
 #[tokio::test]
-async fn a_resumed_handler_is_at_work_before_it_has_settled() {
-    let (bus, world) = (TestBus::new(), World::default());
-    let app = start!(&bus, world, [plain]);
+async fn settled_waits_for_a_resumed_handler() {
+    let (bus, recorder) = (TestBus::new(), Recorder::default());
+    let app = start!(&bus, recorder, [plain]);
     app.pause("plain").unwrap();
     bus.publish(&placed("a", 1)).await.unwrap();
     bus.settled().await;
-    assert_eq!(world.seen(), []);
+    assert_eq!(recorder.seen(), []);
     app.resume("plain").unwrap();
     bus.settled().await;
-    assert_eq!(world.seen(), [(1, 1)]);
+    assert_eq!(recorder.seen(), [(1, 1)]);
 }

@@ -172,11 +172,11 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "documents",
-        about: "tools of others accept our AsyncAPI documents and exported schemas",
+        about: "the tools of others accept our AsyncAPI documents and exported schemas",
         brokers: &[Kind::None],
         tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM],
         time_limit: TEST_LIMIT,
-        steps: Steps::Fixed(|| vec![tests("--test judged")]),
+        steps: Steps::Fixed(|| vec![tests("--test validated")]),
     },
     Suite {
         name: "shop",

@@ -1,4 +1,4 @@
-//! Certificates for the tests of Tidings: an authority of their own, and what it signs.
+//! Certificates for the tests of Tidings, signed by an authority of the test.
 //!
 //! ```no_run
 //! use tidings_authority::{Authority, server};
@@ -8,7 +8,7 @@
 //! let shown = authority.sign("server", &server());
 //! let setup = Setup::new(&Install::find().unwrap()).tls(authority.tls(&shown, false));
 //! let node = setup.start().unwrap();
-//! println!("{} is to be trusted by {}", node.tls_url().unwrap(), authority.ca().display());
+//! println!("{} is trusted with {}", node.tls_url().unwrap(), authority.ca().display());
 //! ```
 
 use std::fs;
@@ -19,87 +19,87 @@ use rcgen::{BasicConstraints, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, Key
 pub use rcgen::{CertificateParams, date_time_ymd};
 use tidings_broker::Tls;
 
-/// A folder with an authority and what it signed, gone with the value.
+/// An authority and the folder of its files. The folder is deleted when the authority is dropped.
 #[derive(Debug)]
 pub struct Authority {
     folder: PathBuf,
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A certificate and its key.
+/// The files of a certificate and its key, in PEM.
 #[derive(Debug, Clone)]
 pub struct Signed {
-    /// The certificate, in PEM.
+    /// The certificate.
     pub certificate: PathBuf,
-    /// Its key, in PEM.
+    /// The private key.
     pub key: PathBuf,
 }
 
 impl Authority {
-    /// An authority that nobody knows yet.
+    /// Creates a new authority.
     ///
     /// # Panics
-    /// When its files cannot be written.
-    #[allow(clippy::new_without_default)] // Each is another one.
+    /// When a file cannot be written.
+    #[allow(clippy::new_without_default)] // Each call creates another authority.
     pub fn new() -> Self {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
-        // Under the machine's temporary folder: the node may see no other.
+        // Below the temporary folder of the machine: a node may see no other folder.
         let folder = std::env::temp_dir().join(format!("tidings-tls-{}-{number}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder is made");
+        fs::create_dir_all(&folder).expect("a folder can be created");
         let mut params = params(&[], &format!("Authority {number}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().expect("a key is made");
-        let certificate = params.self_signed(&key).expect("a certificate is made");
-        fs::write(folder.join("ca.pem"), certificate.pem()).expect("a certificate is written");
+        let key = KeyPair::generate().expect("a key can be generated");
+        let certificate = params.self_signed(&key).expect("a certificate can be signed");
+        fs::write(folder.join("ca.pem"), certificate.pem()).expect("a certificate can be written");
         Self {
             folder,
             issuer: Issuer::new(params, key),
         }
     }
 
-    /// Its certificate.
+    /// The certificate of the authority.
     pub fn ca(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    /// A certificate of these particulars; one that was signed under the same name before is no more.
+    /// Signs a certificate. It replaces an earlier one of the same name.
     ///
     /// # Panics
-    /// When it cannot be made or written.
+    /// When the certificate cannot be created or written.
     pub fn sign(&self, name: &str, params: &CertificateParams) -> Signed {
-        let key = KeyPair::generate().expect("a key is made");
+        let key = KeyPair::generate().expect("a key can be generated");
         let certificate = params
             .signed_by(&key, &self.issuer)
-            .expect("a certificate is signed");
+            .expect("a certificate can be signed");
         Signed {
             certificate: self.file(&format!("{name}.pem"), &certificate.pem()),
             key: self.file(&format!("{name}.key"), &key.serialize_pem()),
         }
     }
 
-    /// A client's certificate, with its name as the common name.
+    /// Signs a client certificate with this common name.
     ///
     /// # Panics
-    /// When it cannot be made or written.
+    /// When the certificate cannot be created or written.
     pub fn sign_client(&self, name: &str) -> Signed {
         let mut params = params(&[], name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(name, &params)
     }
 
-    /// A file beside its own.
+    /// Writes a file into the folder of the authority.
     ///
     /// # Panics
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.join(name);
-        fs::write(&path, text).expect("a file is written");
+        fs::write(&path, text).expect("a file can be written");
         path
     }
 
-    /// What a node needs that shows this certificate, and trusts clients of this authority.
+    /// The TLS files of a node with this certificate, which trusts the clients of this authority.
     pub fn tls(&self, shown: &Signed, ask_client: bool) -> Tls {
         Tls {
             ca: self.ca(),
@@ -116,7 +116,7 @@ impl Drop for Authority {
     }
 }
 
-/// What a node at `localhost` shows.
+/// The parameters of a server certificate for `localhost`.
 pub fn server() -> CertificateParams {
     let mut params = params(&["localhost"], "rabbit");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -125,7 +125,7 @@ pub fn server() -> CertificateParams {
 
 fn params(names: &[&str], common_name: &str) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-    let mut params = CertificateParams::new(names).expect("names of hosts");
+    let mut params = CertificateParams::new(names).expect("the names are valid");
     params.distinguished_name.remove(DnType::CommonName);
     params.distinguished_name.push(DnType::CommonName, common_name);
     params

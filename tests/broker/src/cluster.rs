@@ -1,19 +1,19 @@
-//! Nodes that are one cluster.
+//! Clusters of nodes.
 
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::lab::Lab;
 use crate::node::Node;
+use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 
-/// A cluster of private nodes; dropping it ends them.
+/// A cluster of private nodes. Dropping it kills them.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Node>,
 }
 
-/// How often we try again when someone was faster at a port.
+/// How often a start is tried when another process takes one of the ports.
 const TRIES: usize = 3;
 
 impl Cluster {
@@ -30,15 +30,15 @@ impl Cluster {
     }
 
     fn try_start(setup: &Setup, nodes: usize) -> Result<Self, Error> {
-        let lab = Arc::new(Lab::open(&setup.install, |ports| {
+        let sandbox = Arc::new(Sandbox::open(&setup.install, |ports| {
             (0..nodes).flat_map(|index| ports.node(index)).collect()
         })?);
         let cluster = Self {
             nodes: (0..nodes)
-                .map(|index| Node::prepare(setup, &lab, index, nodes))
+                .map(|index| Node::prepare(setup, &sandbox, index, nodes))
                 .collect::<Result<_, _>>()?,
         };
-        // Together: each waits for the others to show up.
+        // All at once: each node waits for the others.
         for node in &cluster.nodes {
             node.launch()?;
         }
@@ -51,7 +51,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Its nodes.
+    /// The nodes of the cluster.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }

@@ -6,60 +6,67 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How often a thing that tells nobody is looked at.
-pub(crate) const LOOK: Duration = Duration::from_millis(20);
+/// How often a condition is checked that nobody signals.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What a command came to.
+/// The status and the output of a command.
 #[derive(Debug)]
-pub(crate) struct Said {
-    pub(crate) status: ExitStatus,
-    pub(crate) out: String,
-    pub(crate) err: String,
+pub struct CommandOutput {
+    /// How the command ended.
+    pub status: ExitStatus,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
 }
 
-/// Runs a command to its end and keeps what it says; past `limit` its process group is ended.
+/// Runs a command and captures its output. After `limit` the whole process group is killed.
 ///
 /// # Errors
-/// When it cannot be started, and `TimedOut`.
-pub(crate) fn finish(command: &mut Command, limit: Duration) -> io::Result<Said> {
+/// When the command cannot be started; `TimedOut` when it runs longer than `limit`.
+pub fn run_with_deadline(command: &mut Command, limit: Duration) -> io::Result<CommandOutput> {
     let mut child = command
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let (out, err) = (listen(child.stdout.take()), listen(child.stderr.take()));
+    let (stdout, stderr) = (read_pipe(child.stdout.take()), read_pipe(child.stderr.take()));
     let status = wait(&mut child, limit)?;
     if status.is_none() {
         signal("KILL", &format!("-{}", child.id()))?;
         child.wait()?;
     }
-    let (out, err) = (heard(out), heard(err));
+    let (stdout, stderr) = (text_of(stdout), text_of(stderr));
     match status {
-        Some(status) => Ok(Said { status, out, err }),
+        Some(status) => Ok(CommandOutput {
+            status,
+            stdout,
+            stderr,
+        }),
         None => Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("not done after {limit:?}; it said: {out}{err}"),
+            format!("not done after {limit:?}; its output: {stdout}{stderr}"),
         )),
     }
 }
 
-fn listen(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+fn read_pipe(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
-        let mut said = Vec::new();
+        let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
-            // What was said until the pipe broke is what there is to show.
-            let _ = pipe.read_to_end(&mut said);
+            // After a read error, keep what was read so far.
+            let _ = pipe.read_to_end(&mut bytes);
         }
-        said
+        bytes
     })
 }
 
-fn heard(listener: JoinHandle<Vec<u8>>) -> String {
-    String::from_utf8_lossy(&listener.join().unwrap_or_default()).into_owned()
+fn text_of(reader: JoinHandle<Vec<u8>>) -> String {
+    String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()
 }
 
-/// Waits for a child, at most for `limit`.
+/// Waits for a child process, at most for `limit`.
 pub(crate) fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
@@ -67,14 +74,14 @@ pub(crate) fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<Exit
         if status.is_some() || Instant::now() >= deadline {
             return Ok(status);
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// Sends a signal to a process, or to a group where the number is negative. A shell has `kill`; we would need a crate.
-pub(crate) fn signal(name: &str, whom: &str) -> io::Result<()> {
+/// Sends a signal to a process, or to a process group when the number is negative. The shell's `kill` saves a crate.
+pub(crate) fn signal(name: &str, target: &str) -> io::Result<()> {
     Command::new("sh")
-        .args(["-c", r#"kill -s "$1" -- "$2""#, "kill", name, whom])
+        .args(["-c", r#"kill -s "$1" -- "$2""#, "kill", name, target])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -93,25 +100,28 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_says_is_kept() {
-        let said = finish(
+    fn the_output_of_a_command_is_captured() {
+        let output = run_with_deadline(
             &mut shell("echo out; echo err >&2; exit 3"),
             Duration::from_mins(1),
         )
         .unwrap();
-        assert_eq!((said.out.as_str(), said.err.as_str()), ("out\n", "err\n"));
-        assert_eq!(said.status.code(), Some(3));
+        assert_eq!(
+            (output.stdout.as_str(), output.stderr.as_str()),
+            ("out\n", "err\n")
+        );
+        assert_eq!(output.status.code(), Some(3));
     }
 
     #[test]
-    fn past_its_limit_a_command_is_ended_with_its_children_and_heard() {
-        // That it returns says that nobody holds the pipes any longer.
-        let error = finish(
+    fn a_command_past_its_limit_is_killed_with_its_children_and_its_output_is_kept() {
+        // This returns only when no process holds the pipes any more.
+        let error = run_with_deadline(
             &mut shell("echo here; sleep 1000 & wait"),
             Duration::from_millis(200),
         )
         .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(error.to_string().ends_with("it said: here\n"), "{error}");
+        assert!(error.to_string().ends_with("its output: here\n"), "{error}");
     }
 }

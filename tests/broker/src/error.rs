@@ -1,35 +1,35 @@
-//! What can go wrong with a private RabbitMQ.
+//! The errors of private nodes.
 
 use std::{error, fmt, io};
 
-/// Why there is no RabbitMQ, or none that does what it was told.
+/// Why a private RabbitMQ cannot be used.
 ///
-/// Its `Debug` is its `Display`, so that `unwrap` in a test shows the log as lines.
+/// Its `Debug` text is its `Display` text, so that `unwrap` in a test prints the log as lines.
 #[non_exhaustive]
 pub enum Error {
-    /// There is no RabbitMQ, or what says where it is cannot be read.
+    /// There is no RabbitMQ, or the variable that locates it cannot be parsed.
     Install(String),
-    /// The machine refused a file, a port or a process.
+    /// The operating system refused a file, a port or a process.
     Io {
-        /// What could not be done.
+        /// What failed.
         what: String,
-        /// The machine's word.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A node ended, or was not ready in time.
+    /// A node exited or was not ready in time.
     Start {
-        /// The node's name.
+        /// The name of the node.
         node: String,
-        /// What happened instead.
+        /// Why it did not start.
         why: String,
-        /// The end of what the node wrote.
+        /// The end of its log.
         log: String,
     },
-    /// One of RabbitMQ's own tools failed.
+    /// A command of RabbitMQ failed.
     Tool {
-        /// The command, as it would be typed.
+        /// The command line.
         command: String,
-        /// What it said.
+        /// Its output.
         output: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Where a RabbitMQ is.
+//! Finds RabbitMQ.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,47 +8,47 @@ use std::{env, fmt, fs};
 use crate::error::Error;
 use crate::version::Version;
 
-/// Tells the tests their broker: `memory`, or the version of the RabbitMQ that [`PLACE`] points at.
+/// The variable that selects the broker of the tests: `memory`, or the version of the RabbitMQ in [`PLACE`].
 pub const BROKER: &str = "TIDINGS_TEST_BROKER";
-/// Tells the tests where their RabbitMQ is, as [`Place`] writes it.
+/// The variable that locates RabbitMQ, in the format of [`Place`].
 pub const PLACE: &str = "TIDINGS_TEST_RABBITMQ";
 
-/// The folder of Debian's and Ubuntu's package; what they put into the path switches to another user.
+/// The folder of the Debian and Ubuntu packages. Their scripts in `PATH` switch to another user.
 const PACKAGED: &str = "/usr/lib/rabbitmq/bin";
 
-/// How a RabbitMQ is reached.
+/// Where RabbitMQ is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// Installed on this machine; the folder of its scripts.
+    /// On this machine, with the folder of its scripts.
     Installed(PathBuf),
-    /// An image for Docker.
+    /// In a Docker image.
     Docker(String),
-    /// A Debian unpacked into this folder, RabbitMQ in it; only root can enter it.
+    /// In a Debian that is unpacked in this folder. It needs root.
     Root(PathBuf),
 }
 
 /// A RabbitMQ of a known version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Install {
-    /// How to reach it.
+    /// Where it is.
     pub place: Place,
-    /// Its version, in full.
+    /// Its full version.
     pub version: Version,
 }
 
-/// What a test is to run on.
+/// The broker of a test run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chosen {
     /// The in-memory broker.
     Memory,
-    /// This RabbitMQ.
+    /// RabbitMQ.
     RabbitMq(Install),
 }
 
-/// The broker that the environment chooses; the in-memory one where it is silent.
+/// Returns the broker that the variables select. The default is the in-memory broker.
 ///
 /// # Errors
-/// When [`BROKER`] or [`PLACE`] cannot be read, or there is no RabbitMQ of the version asked for.
+/// When [`BROKER`] or [`PLACE`] cannot be parsed, or there is no RabbitMQ of that version.
 pub fn chosen() -> Result<Chosen, Error> {
     choose(env::var(BROKER).ok().as_deref(), env::var(PLACE).ok().as_deref())
 }
@@ -77,17 +77,17 @@ fn choose(broker: Option<&str>, place: Option<&str>) -> Result<Chosen, Error> {
 
 fn missing() -> Error {
     Error::Install(
-        "no RabbitMQ on this machine; install `rabbitmq-server`, or run the tests by `cargo xtask test`, which \
-         gets one"
+        "there is no RabbitMQ on this machine; install `rabbitmq-server`, or run `cargo xtask test`, which \
+         downloads one"
             .to_owned(),
     )
 }
 
 impl Install {
-    /// The RabbitMQ that the environment chooses, else the one installed on this machine.
+    /// Returns the RabbitMQ that the variables select, else the one that is installed on this machine.
     ///
     /// # Errors
-    /// When there is none, or what the environment says cannot be read.
+    /// When there is none, or a variable cannot be parsed.
     pub fn find() -> Result<Self, Error> {
         match chosen()? {
             Chosen::RabbitMq(install) => Ok(install),
@@ -95,17 +95,17 @@ impl Install {
         }
     }
 
-    /// The RabbitMQ installed on this machine, if there is one.
+    /// Returns the RabbitMQ that is installed on this machine, if any.
     ///
     /// # Errors
-    /// When its version cannot be told.
+    /// When its version cannot be found.
     pub fn on_this_machine() -> Result<Option<Self>, Error> {
         let Some(bin) = scripts(env::var_os("PATH").as_deref()) else {
             return Ok(None);
         };
         let version = version_of(&bin).ok_or_else(|| {
             Error::Install(format!(
-                "cannot tell the version of the RabbitMQ in {}; it has no plugin `rabbit`",
+                "cannot find the version of the RabbitMQ in {}: there is no plugin `rabbit`",
                 bin.display()
             ))
         })?;
@@ -115,7 +115,7 @@ impl Install {
         }))
     }
 
-    /// The RabbitMQ in an unpacked Debian, if there is one.
+    /// Returns the RabbitMQ of an unpacked Debian, if any.
     pub fn in_root(root: &Path) -> Option<Self> {
         Some(Self {
             version: version_of(&root.join("usr/lib/rabbitmq/bin"))?,
@@ -124,9 +124,9 @@ impl Install {
     }
 }
 
-/// The version of the RabbitMQ whose scripts are in this folder, by the name of its first plugin, which is itself.
+/// Reads the version from the name of the plugin `rabbit`, which is the broker itself.
 ///
-/// `rabbitmqctl version` would say it, too, and leave a port mapper of Erlang's running.
+/// `rabbitmqctl version` would print it as well, but it leaves a port mapper running.
 fn version_of(bin: &Path) -> Option<Version> {
     let server = fs::canonicalize(bin.join("rabbitmq-server")).ok()?;
     let plugins = server.parent()?.parent()?.join("plugins");
@@ -137,14 +137,14 @@ fn version_of(bin: &Path) -> Option<Version> {
     })
 }
 
-/// The folder of the scripts of an installed RabbitMQ.
+/// Finds the folder with the scripts of an installed RabbitMQ.
 fn scripts(path: Option<&OsStr>) -> Option<PathBuf> {
     let packaged = Path::new(PACKAGED);
     if packaged.join("rabbitmq-server").exists() {
         return Some(packaged.to_owned());
     }
     env::split_paths(path?).find_map(|folder| {
-        // A link into the folder where its neighbours are, at Homebrew's.
+        // With Homebrew this is a link into the folder of the scripts.
         let server = fs::canonicalize(folder.join("rabbitmq-server")).ok()?;
         let folder = server.parent()?;
         folder.join("rabbitmqctl").exists().then(|| folder.to_owned())
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_as_it_is_written() {
+    fn a_place_is_written_as_it_was_parsed() {
         for text in [
             "installed:/usr/lib/rabbitmq/bin",
             "docker:rabbitmq:4",
@@ -201,23 +201,23 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_place_says_how_to_write_one() {
-        let fault = "podman:x".parse::<Place>().unwrap_err().to_string();
+    fn an_unknown_place_is_an_error_with_the_valid_forms() {
+        let error = "podman:x".parse::<Place>().unwrap_err().to_string();
         assert!(
-            fault.starts_with("TIDINGS_TEST_RABBITMQ is `podman:x`; write "),
-            "{fault}"
+            error.starts_with("TIDINGS_TEST_RABBITMQ is `podman:x`; write "),
+            "{error}"
         );
     }
 
     #[test]
-    fn without_a_word_the_broker_is_the_in_memory_one() {
+    fn the_default_broker_is_the_in_memory_one() {
         for broker in [None, Some(""), Some("memory")] {
             assert_eq!(choose(broker, None).unwrap(), Chosen::Memory);
         }
     }
 
     #[test]
-    fn a_version_and_a_place_choose_a_rabbitmq() {
+    fn a_version_and_a_place_select_a_rabbitmq() {
         assert_eq!(
             choose(Some("4.3.6"), Some("root:/sid")).unwrap(),
             Chosen::RabbitMq(Install {
@@ -228,13 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stray_broker_is_an_error() {
-        let fault = choose(Some("kafka"), None).unwrap_err().to_string();
-        assert!(fault.starts_with("`kafka` is no version; "), "{fault}");
+    fn an_unknown_broker_is_an_error() {
+        let error = choose(Some("kafka"), None).unwrap_err().to_string();
+        assert!(error.starts_with("`kafka` is no version; "), "{error}");
     }
 
     #[test]
-    fn an_empty_folder_is_no_root() {
+    fn a_missing_folder_is_not_a_root() {
         assert_eq!(Install::in_root(Path::new("/no/such/folder")), None);
     }
 }

@@ -4,11 +4,11 @@
 //! # fn main() -> Result<(), tidings_broker::Error> {
 //! use tidings_broker::{Install, Setup};
 //!
-//! // A vhost on the node that all tests of a binary share:
+//! // A virtual host on the node that all tests of a process share:
 //! let vhost = tidings_broker::shared().vhost()?;
 //! println!("{}", vhost.url());
 //!
-//! // A node of one's own, to be killed:
+//! // A node for this test alone:
 //! let node = Setup::new(&Install::find()?).conf("consumer_timeout = 5000").start()?;
 //! node.kill();
 //! node.start_again()?;
@@ -16,26 +16,27 @@
 //! # }
 //! ```
 //!
-//! A node has its own name, ports, data, logs, cookie and port mapper, on loopback only, so that tests run side by
-//! side. It ends with the value that stands for it, or with the process, however that ends. A test that panics shows
-//! the end of its node's log and keeps its files.
+//! Each node has its own name, ports, data, logs, cookie and port mapper, on loopback only, so that tests can run in
+//! parallel. A node is killed when its value is dropped or its process ends for any reason. When a test panics, the end
+//! of the log is printed and the files are kept.
 
 mod cluster;
 mod command;
 mod error;
 mod install;
-mod lab;
 mod node;
 mod ports;
-mod probe;
+mod readiness;
+mod runner;
+mod sandbox;
 mod setup;
 mod shared;
 mod version;
 mod vhost;
 mod watcher;
-mod world;
 
 pub use crate::cluster::Cluster;
+pub use crate::command::{CommandOutput, run_with_deadline};
 pub use crate::error::Error;
 pub use crate::install::{BROKER, Chosen, Install, PLACE, Place, chosen};
 pub use crate::node::Node;

@@ -1,4 +1,4 @@
-//! One node of RabbitMQ, to be started, killed and started again.
+//! A private node that tests can stop, kill and restart.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,21 +7,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::command::{LOOK, finish, wait};
+use crate::command::{POLL_INTERVAL, run_with_deadline, wait};
 use crate::error::Error;
 use crate::install::Place;
-use crate::lab::{Lab, read_all};
-use crate::probe::{answers, listens};
-use crate::setup::{Particulars, Setup};
+use crate::readiness::{answers, listens};
+use crate::runner::Variable;
+use crate::sandbox::{Sandbox, read_all};
+use crate::setup::{NodeSettings, Setup};
 use crate::vhost::Vhost;
-use crate::world::Variable;
 
-/// A private node of RabbitMQ; dropping it ends it.
+/// A private node of RabbitMQ. Dropping it kills it.
 ///
-/// Every call blocks until it is done, or until its deadline: in async code call it on `spawn_blocking`.
+/// Every call blocks until it is done or its deadline has passed. In async code, use `spawn_blocking`.
 #[derive(Debug)]
 pub struct Node {
-    lab: Arc<Lab>,
+    sandbox: Arc<Sandbox>,
     index: usize,
     limit: Duration,
     management: bool,
@@ -30,16 +30,21 @@ pub struct Node {
     pub(crate) vhosts: Mutex<Vec<String>>,
 }
 
-/// How long a tool, or a node that is asked to stop, may take.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// How much of a log an error shows.
+/// The deadline of a tool, and of a node to stop.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// How many lines of a log an error shows.
 const LINES: usize = 120;
 
 impl Node {
-    /// Writes the files of a node; it does not run yet.
-    pub(crate) fn prepare(setup: &Setup, lab: &Arc<Lab>, index: usize, nodes: usize) -> Result<Self, Error> {
+    /// Writes the files of a node without starting it.
+    pub(crate) fn prepare(
+        setup: &Setup,
+        sandbox: &Arc<Sandbox>,
+        index: usize,
+        nodes: usize,
+    ) -> Result<Self, Error> {
         let node = Self {
-            lab: Arc::clone(lab),
+            sandbox: Arc::clone(sandbox),
             index,
             limit: setup.limit,
             management: setup.has_management(),
@@ -47,9 +52,9 @@ impl Node {
             process: Mutex::new(None),
             vhosts: Mutex::new(Vec::new()),
         };
-        let names: Vec<String> = (0..nodes).map(|index| name_of(lab, index)).collect();
+        let names: Vec<String> = (0..nodes).map(|index| name_of(sandbox, index)).collect();
         let [_, _, management, tls] = node.ports();
-        let conf = setup.rabbitmq_conf(&Particulars {
+        let conf = setup.rabbitmq_conf(&NodeSettings {
             address: node.address(),
             management,
             tls,
@@ -68,54 +73,54 @@ impl Node {
         Ok(node)
     }
 
-    /// Its Erlang name, as `rabbitmqctl` wants it.
+    /// The Erlang name, as `rabbitmqctl` expects it.
     pub fn name(&self) -> String {
-        name_of(&self.lab, self.index)
+        name_of(&self.sandbox, self.index)
     }
 
-    /// The port for AMQP, on 127.0.0.1. It stays the same when the node is started again.
+    /// The AMQP port on 127.0.0.1. A restart does not change it.
     pub fn port(&self) -> u16 {
         self.ports()[0]
     }
 
-    /// The port of the management plugin, if that is enabled.
+    /// The port of the management plugin, if it is enabled.
     pub fn management_port(&self) -> Option<u16> {
         self.management.then(|| self.ports()[2])
     }
 
-    /// The port for AMQP over TLS, if there is one.
+    /// The AMQP port with TLS, if there is one.
     pub fn tls_port(&self) -> Option<u16> {
         self.tls.then(|| self.ports()[3])
     }
 
-    /// Where `guest` finds the vhost `/`.
+    /// The URL of the virtual host `/` for the user `guest`.
     pub fn url(&self) -> String {
         self.url_of("guest", "guest", "%2f")
     }
 
-    /// Where a user finds a vhost; all three as they stand in a URL.
+    /// The URL of a virtual host for a user. All three must be escaped for a URL.
     pub fn url_of(&self, user: &str, password: &str, vhost: &str) -> String {
         format!("amqp://{user}:{password}@127.0.0.1:{}/{vhost}", self.port())
     }
 
-    /// The same as [`Node::url`] over TLS. The name is `localhost`, for the certificate's sake.
+    /// The URL of the virtual host `/` with TLS. The host is `localhost`, as the certificate requires.
     pub fn tls_url(&self) -> Option<String> {
         Some(format!("amqps://guest:guest@localhost:{}/%2f", self.tls_port()?))
     }
 
-    /// The pid of the node; in Docker, of the client that runs it. None while it is down.
+    /// The pid of the node, or in Docker that of the client. `None` while the node is down.
     pub fn pid(&self) -> Option<u32> {
         self.process().as_ref().map(Child::id)
     }
 
-    /// Whether its process runs.
+    /// Whether the process runs.
     pub fn runs(&self) -> bool {
         let mut process = self.process();
         match process.as_mut().map(Child::try_wait) {
             Some(Ok(None)) => true,
             Some(_) => {
                 if let Some(child) = process.take() {
-                    self.lab.forget(&child);
+                    self.sandbox.forget(&child);
                 }
                 false
             }
@@ -123,57 +128,57 @@ impl Node {
         }
     }
 
-    /// Whether it takes connections, at each of its ports: they open one after the other.
+    /// Whether the node accepts connections on all of its ports. They open one after the other.
     pub fn ready(&self) -> bool {
         answers(self.port())
             && self.tls_port().is_none_or(listens)
             && self.management_port().is_none_or(listens)
     }
 
-    /// Ends it with SIGKILL, as a crash would; its data stay. Nothing happens to a node that is down.
+    /// Kills the node with SIGKILL, like a crash. Its data stay. Does nothing when the node is down.
     pub fn kill(&self) {
         if let Some(mut child) = self.process().take() {
-            self.lab.kill(&self.shown(), &mut child);
+            self.sandbox.kill(&self.short_name(), &mut child);
         }
     }
 
-    /// Asks it to stop, as an operator would, and waits until it has; its data stay.
+    /// Stops the node with SIGTERM and waits until it has stopped. Its data stay.
     ///
     /// # Errors
-    /// When it does not within a minute; it is killed then.
+    /// When it has not stopped after one minute. The node is killed then.
     pub fn stop(&self) -> Result<(), Error> {
         let mut process = self.process();
         let Some(mut child) = process.take() else {
             return Ok(());
         };
         let stopped = self
-            .lab
-            .ask_to_end(&self.shown(), &child)
-            .and_then(|()| wait(&mut child, PATIENCE))
+            .sandbox
+            .ask_to_end(&self.short_name(), &child)
+            .and_then(|()| wait(&mut child, TIMEOUT))
             .map_err(Error::io(format!("stop `{}`", self.name())));
         if let Ok(Some(_)) = stopped {
-            self.lab.forget(&child);
+            self.sandbox.forget(&child);
             return Ok(());
         }
-        self.lab.kill(&self.shown(), &mut child);
+        self.sandbox.kill(&self.short_name(), &mut child);
         stopped?;
         Err(Error::Start {
             node: self.name(),
-            why: format!("asked to stop, it still ran after {PATIENCE:?}"),
+            why: format!("still running {TIMEOUT:?} after SIGTERM"),
             log: self.tail(),
         })
     }
 
-    /// Starts it again after [`Node::kill`] or [`Node::stop`] and waits until it takes connections.
+    /// Starts the node again after [`Node::kill`] or [`Node::stop`], and waits until it accepts connections.
     ///
     /// # Errors
-    /// When it ends, or is not ready in time; with the end of its log.
+    /// When the node exits or is not ready in time. The error contains the end of the log.
     pub fn start_again(&self) -> Result<(), Error> {
         self.launch()?;
         self.await_ready()
     }
 
-    /// Starts it and does not wait; see [`Node::await_ready`]. Nothing happens to a node that runs.
+    /// Starts the node without waiting for it; see [`Node::await_ready`]. Does nothing when the node runs.
     ///
     /// # Errors
     /// When the process cannot be started.
@@ -182,20 +187,20 @@ impl Node {
             return Ok(());
         }
         let mut command = self
-            .lab
-            .world
-            .server(&self.shown(), &self.variables())
-            .map_err(Error::io("see the lab's folder"))?;
+            .sandbox
+            .runner
+            .server(&self.short_name(), &self.variables())
+            .map_err(Error::io("see the folder of the nodes"))?;
         let log = self.folder().join("log/stdout");
-        let child = self.lab.spawn(&self.shown(), &mut command, &log)?;
+        let child = self.sandbox.spawn(&self.short_name(), &mut command, &log)?;
         *self.process() = Some(child);
         Ok(())
     }
 
-    /// Waits until it takes connections.
+    /// Waits until the node accepts connections.
     ///
     /// # Errors
-    /// When it ends, or is not ready in time; with the end of its log.
+    /// When the node exits or is not ready in time. The error contains the end of the log.
     pub fn await_ready(&self) -> Result<(), Error> {
         let deadline = Instant::now() + self.limit;
         let why = loop {
@@ -208,7 +213,7 @@ impl Node {
             if Instant::now() >= deadline {
                 break format!("not ready after {:?}", self.limit);
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         };
         Err(Error::Start {
             node: self.name(),
@@ -217,36 +222,40 @@ impl Node {
         })
     }
 
-    /// Runs `rabbitmqctl` on it, for at most a minute: `node.ctl(&["stop_app"])`. What it prints.
+    /// Runs `rabbitmqctl` for this node, for at most one minute, and returns its output: `node.ctl(&["stop_app"])`.
     ///
     /// # Errors
-    /// When it fails, with what it said.
+    /// When the command fails. The error contains its output.
     pub fn ctl(&self, args: &[&str]) -> Result<String, Error> {
         self.tool("rabbitmqctl", args)
     }
 
-    /// Runs another of RabbitMQ's tools on it: `node.tool("rabbitmq-queues", &["quorum_status", "q"])`.
+    /// Runs another tool of RabbitMQ: `node.tool("rabbitmq-queues", &["quorum_status", "q"])`.
     ///
     /// # Errors
-    /// When it fails, with what it said.
+    /// When the command fails. The error contains its output.
     pub fn tool(&self, name: &str, args: &[&str]) -> Result<String, Error> {
-        let shown = || format!("{name} {}", args.join(" "));
-        let mut command = self.lab.world.tool(&self.shown(), name, args, &self.variables());
-        let said = finish(&mut command, PATIENCE).map_err(Error::io(format!("run `{}`", shown())))?;
-        if said.status.success() {
-            Ok(said.out)
+        let short_name = || format!("{name} {}", args.join(" "));
+        let mut command = self
+            .sandbox
+            .runner
+            .tool(&self.short_name(), name, args, &self.variables());
+        let output =
+            run_with_deadline(&mut command, TIMEOUT).map_err(Error::io(format!("run `{}`", short_name())))?;
+        if output.status.success() {
+            Ok(output.stdout)
         } else {
             Err(Error::Tool {
-                command: shown(),
-                output: said.out + &said.err,
+                command: short_name(),
+                output: output.stdout + &output.stderr,
             })
         }
     }
 
-    /// Makes it write what it would write within half a second.
+    /// Makes the node write its tables to disk now instead of within half a second.
     ///
-    /// Until then a quorum queue is not in the table by which a node finds its queues again: killed right after the
-    /// declaration, it comes back with the queue empty, confirmed messages and all (tried on 3.10.8 and 4.3.6).
+    /// A new quorum queue is not in the table of queues until then. When the node is killed before, the queue is empty after
+    /// the restart, even of confirmed messages (seen on 3.10.8 and 4.3.6).
     ///
     /// # Errors
     /// When `rabbitmqctl` fails.
@@ -255,7 +264,7 @@ impl Node {
             .map(drop)
     }
 
-    /// Adds a user who may do nothing yet.
+    /// Adds a user without permissions.
     ///
     /// # Errors
     /// When `rabbitmqctl` fails.
@@ -263,7 +272,7 @@ impl Node {
         self.ctl(&["add_user", user, password]).map(drop)
     }
 
-    /// Changes a user's password.
+    /// Changes the password of a user.
     ///
     /// # Errors
     /// When `rabbitmqctl` fails.
@@ -271,7 +280,7 @@ impl Node {
         self.ctl(&["change_password", user, password]).map(drop)
     }
 
-    /// Lets a user configure, write to and read from what these patterns match in a vhost.
+    /// Sets the permissions of a user in a virtual host: the patterns to configure, write and read.
     ///
     /// # Errors
     /// When `rabbitmqctl` fails.
@@ -280,7 +289,7 @@ impl Node {
             .map(drop)
     }
 
-    /// A vhost that nobody else has, where `guest` may do everything.
+    /// Returns a new virtual host, in which `guest` has all permissions.
     ///
     /// # Errors
     /// When `rabbitmqctl` fails.
@@ -288,7 +297,7 @@ impl Node {
         Vhost::of(self)
     }
 
-    /// All that it wrote: what it printed, then its log files.
+    /// Returns the output and the log files of the node.
     pub fn logs(&self) -> String {
         let folder = self.folder().join("log");
         let mut files: Vec<PathBuf> = fs::read_dir(folder)
@@ -296,15 +305,15 @@ impl Node {
             .flatten()
             .filter_map(|entry| Some(entry.ok()?.path()))
             .collect();
-        // `stdout` has the banner; what follows is worth more at the end.
+        // `stdout` has only the banner, so it comes first and the log files come last.
         files.sort_by_key(|path| (!path.ends_with("stdout"), path.clone()));
         read_all(&files)
     }
 
-    /// Shows the end of its log, and keeps its files when it goes. A node that is dropped by a panic does so itself.
+    /// Prints the end of the log and keeps the files. A node that is dropped by a panic does this by itself.
     pub fn report(&self) {
-        eprintln!("the log of node `{}` ends:\n{}", self.name(), self.tail());
-        self.lab.keep();
+        eprintln!("end of the log of node `{}`:\n{}", self.name(), self.tail());
+        self.sandbox.keep();
     }
 
     fn tail(&self) -> String {
@@ -317,23 +326,22 @@ impl Node {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What it is called within its lab.
-    fn shown(&self) -> String {
+    /// The name of the node in its sandbox.
+    fn short_name(&self) -> String {
         format!("n{}", self.index + 1)
     }
 
     fn folder(&self) -> PathBuf {
-        self.lab.folder().join(self.shown())
+        self.sandbox.folder().join(self.short_name())
     }
 
     fn ports(&self) -> [u16; 4] {
-        self.lab.ports.node(self.index)
+        self.sandbox.ports.node(self.index)
     }
 
-    /// The address it listens on.
     fn address(&self) -> &'static str {
-        match self.lab.world.place {
-            // Docker publishes on our loopback what arrives there on another interface.
+        match self.sandbox.runner.place {
+            // Docker forwards our loopback port to another interface of the container.
             Place::Docker(_) => "0.0.0.0",
             Place::Installed(_) | Place::Root(_) => "127.0.0.1",
         }
@@ -343,7 +351,7 @@ impl Node {
         let folder = self.folder();
         let path = |name| folder.join(name).display().to_string();
         let [port, distribution, ..] = self.ports();
-        let (from, to) = self.lab.ports.tools();
+        let (from, to) = self.sandbox.ports.tools();
         let loopback = "-kernel inet_dist_use_interface {127,0,0,1}";
         let mut variables = vec![
             ("RABBITMQ_NODENAME", self.name()),
@@ -360,16 +368,15 @@ impl Node {
             ("RABBITMQ_CTL_ERL_ARGS", loopback.to_owned()),
             ("RABBITMQ_CTL_DIST_PORT_MIN", from.to_string()),
             ("RABBITMQ_CTL_DIST_PORT_MAX", to.to_string()),
-            ("ERL_EPMD_PORT", self.lab.ports.epmd().to_string()),
+            ("ERL_EPMD_PORT", self.sandbox.ports.epmd().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
             ("ERL_CRASH_DUMP_SECONDS", "0".to_owned()),
-            // The lab has its port mapper. A node that is killed while it starts may have a child on the way to start
-            // another, which nobody would end.
+            // The sandbox has a port mapper. A node that is killed while it starts could leave a child that starts another one.
             ("ERL_ZFLAGS", "-start_epmd false".to_owned()),
-            // The start script becomes the node instead of watching over it: the pid we hold is the one to kill.
+            // The start script then replaces itself with the node, so that the pid of the child is the pid of the node.
             ("RUNNING_UNDER_SYSTEMD", "1".to_owned()),
         ];
-        if matches!(self.lab.world.place, Place::Docker(_)) {
+        if matches!(self.sandbox.runner.place, Place::Docker(_)) {
             variables.push(("LANG", "C.UTF-8".to_owned()));
         }
         variables
@@ -385,6 +392,6 @@ impl Drop for Node {
     }
 }
 
-fn name_of(lab: &Lab, index: usize) -> String {
-    format!("tidings-{}-{}@localhost", lab.ports.base(), index + 1)
+fn name_of(sandbox: &Sandbox, index: usize) -> String {
+    format!("tidings-{}-{}@localhost", sandbox.ports.base(), index + 1)
 }

@@ -1,4 +1,4 @@
-//! Ports that no one else takes meanwhile.
+//! Reserves ports, so that parallel tests do not use the same.
 
 use std::fs::{self, File, Permissions};
 use std::net::{Ipv4Addr, TcpListener};
@@ -6,18 +6,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::{env, io, process};
 
-/// How many nodes a block has ports for.
+/// The largest number of nodes in a block of ports.
 pub(crate) const NODES: usize = 8;
 
-// A block: epmd, then four for each node, then what is left for the tools, which listen while they talk to a node.
+// A block has one port for epmd, four for each node, and the rest for the tools, which listen while they run.
 const SIZE: u16 = 64;
 const TOOLS: u16 = 40;
-/// Below what Linux hands out to outgoing connections: a port found free by binding to zero is one that the next
-/// connection of any neighbour may get, and a killed node must find its own again.
+/// All blocks are below the range that Linux gives to outgoing connections. A killed node must find its port free again,
+/// and a port of that range could belong to another process by then.
 const FIRST: u16 = 10_240;
 const BLOCKS: u16 = (32_768 - FIRST) / SIZE;
 
-/// Ports on loopback, ours until dropped or until the process ends.
+/// A block of ports on loopback, reserved until it is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct Ports {
     base: u16,
@@ -25,13 +25,13 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Takes a block that neither another test holds nor anybody listens in.
+    /// Reserves a block that no other test has and in which no process listens.
     pub(crate) fn take() -> io::Result<Self> {
         let folder = env::temp_dir().join("tidings-ports");
         fs::create_dir_all(&folder)?;
-        // Another user's tests share the machine's ports; not to be the owner is no error.
+        // Tests of other users share the folder. When another user owns it, this call fails, and that is no error.
         let _ = fs::set_permissions(&folder, Permissions::from_mode(0o777));
-        // Neighbours begin apart, so that they seldom meet.
+        // Processes start at different blocks, so that they rarely try the same one.
         let first = u16::try_from(process::id() % u32::from(BLOCKS)).unwrap_or_default();
         (0..BLOCKS)
             .map(|step| FIRST + (first + step) % BLOCKS * SIZE)
@@ -48,13 +48,13 @@ impl Ports {
             .open(&path)
             .ok()?;
         let _ = fs::set_permissions(&path, Permissions::from_mode(0o666));
-        // A lock, not the file's being there: it ends with the process, however that ends.
+        // A lock instead of a mere file: the system releases it when the process ends.
         lock.try_lock().ok()?;
         let free = (base..base + TOOLS).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok());
         free.then_some(Self { base, _lock: lock })
     }
 
-    /// Tells blocks apart.
+    /// The first port, which identifies the block.
     pub(crate) fn base(&self) -> u16 {
         self.base
     }
@@ -63,14 +63,14 @@ impl Ports {
         self.base
     }
 
-    /// The four of node `index`: AMQP, Erlang's distribution, management, TLS.
+    /// The ports of node `index`: AMQP, Erlang distribution, management, TLS.
     pub(crate) fn node(&self, index: usize) -> [u16; 4] {
         assert!(index < NODES, "no ports for node {index}");
         let first = self.base + 1 + 4 * u16::try_from(index).unwrap_or_default();
         [first, first + 1, first + 2, first + 3]
     }
 
-    /// The first and last of those for the tools.
+    /// The first and the last port of the tools.
     pub(crate) fn tools(&self) -> (u16, u16) {
         (self.base + TOOLS, self.base + SIZE - 1)
     }
@@ -81,13 +81,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_taken_at_once_are_not_the_same() {
+    fn two_reserved_blocks_differ() {
         let (one, two) = (Ports::take().unwrap(), Ports::take().unwrap());
         assert!(one.base().abs_diff(two.base()) >= SIZE);
     }
 
     #[test]
-    fn the_ports_of_a_block_do_not_meet() {
+    fn the_ports_of_a_block_do_not_overlap() {
         let ports = Ports::take().unwrap();
         let mut all: Vec<u16> = (0..NODES).flat_map(|index| ports.node(index)).collect();
         all.push(ports.epmd());

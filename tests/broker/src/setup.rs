@@ -1,4 +1,4 @@
-//! What nodes are to be like.
+//! The configuration of nodes.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::install::Install;
 use crate::node::Node;
 
-/// What nodes are to be like; then [`Setup::start`] or [`Setup::start_cluster`].
+/// The configuration of nodes, for [`Setup::start`] or [`Setup::start_cluster`].
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub(crate) install: Install,
@@ -21,35 +21,35 @@ pub struct Setup {
     tls: Option<Tls>,
 }
 
-/// Files for a TLS listener, in PEM. In a folder under the machine's temporary one: the node may see no other.
+/// PEM files for a TLS listener. They must be below the temporary folder of the machine: a node may see no other.
 #[derive(Debug, Clone)]
 pub struct Tls {
-    /// The authorities that a client's certificate may come from.
+    /// The authorities that sign client certificates.
     pub ca: PathBuf,
-    /// The node's certificate.
+    /// The certificate of the node.
     pub certificate: PathBuf,
-    /// And its key.
+    /// The private key of the node.
     pub key: PathBuf,
-    /// Whether a client has to show a certificate.
+    /// Whether a client must present a certificate.
     pub ask_client: bool,
 }
 
-/// What is particular to one node of a setup.
-pub(crate) struct Particulars<'a> {
-    /// The address it listens on.
+/// The settings of one node.
+pub(crate) struct NodeSettings<'a> {
+    /// The address that the node listens on.
     pub(crate) address: &'a str,
     pub(crate) management: u16,
     pub(crate) tls: u16,
-    /// The names of all nodes of its cluster, its own among them.
+    /// The names of all nodes of the cluster, including this one.
     pub(crate) names: &'a [String],
 }
 
 impl Setup {
-    /// A node as the version has it out of the box.
+    /// Creates a node with the default settings of its version.
     pub fn new(install: &Install) -> Self {
         Self {
             install: install.clone(),
-            // Three nodes of one cluster and three of another may be starting on two cores.
+            // Two clusters of three nodes may start at once on two cores.
             limit: Duration::from_mins(5),
             plugins: Vec::new(),
             conf: Vec::new(),
@@ -71,7 +71,7 @@ impl Setup {
         self
     }
 
-    /// Adds a setting of `rabbit`'s to `advanced.config`, for what `rabbitmq.conf` has no name for:
+    /// Adds a setting of the application `rabbit` to `advanced.config`, for settings that `rabbitmq.conf` does not have:
     /// `{dead_letter_worker_publisher_confirm_timeout, 5000}`.
     pub fn advanced(mut self, setting: &str) -> Self {
         self.advanced.push(setting.to_owned());
@@ -90,25 +90,25 @@ impl Setup {
         self
     }
 
-    /// How long the start of a node may take, five minutes unless told otherwise.
+    /// Sets how long the start of a node may take. The default is five minutes.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Starts a node and waits until it takes connections.
+    /// Starts a node and waits until it accepts connections.
     ///
     /// # Errors
-    /// When it ends, or is not ready in time; with the end of its log.
+    /// When the node exits or is not ready in time. The error contains the end of the log.
     pub fn start(&self) -> Result<Node, Error> {
         let mut nodes = self.start_cluster(1)?.into_nodes();
         Ok(nodes.remove(0))
     }
 
-    /// Starts `nodes` nodes that are one cluster, and waits until all of them take connections.
+    /// Starts a cluster of `nodes` nodes and waits until all of them accept connections.
     ///
     /// # Errors
-    /// When one ends, or is not ready in time; with the end of its log.
+    /// When a node exits or is not ready in time. The error contains the end of the log.
     ///
     /// # Panics
     /// When `nodes` is zero or more than eight.
@@ -124,31 +124,28 @@ impl Setup {
         self.tls.is_some()
     }
 
-    /// The file `enabled_plugins`.
     pub(crate) fn enabled_plugins(&self) -> String {
         format!("[{}].\n", self.plugins.join(","))
     }
 
-    /// The file `advanced.config`.
     pub(crate) fn advanced_config(&self) -> String {
         format!("[{{rabbit, [{}]}}].\n", self.advanced.join(", "))
     }
 
-    /// The file `rabbitmq.conf` of one node.
-    pub(crate) fn rabbitmq_conf(&self, of: &Particulars) -> String {
-        let Particulars {
+    pub(crate) fn rabbitmq_conf(&self, settings: &NodeSettings) -> String {
+        let NodeSettings {
             address,
             management,
             tls: port,
             names,
-        } = of;
+        } = settings;
         // Writing to a string cannot fail.
         let mut file = self.conf.iter().fold(String::new(), |mut file, lines| {
             let _ = writeln!(file, "{lines}");
             file
         });
         if *address != "127.0.0.1" {
-            // From where such a node stands, nobody comes from loopback.
+            // Such a node is in a container, where no client comes from loopback.
             let _ = writeln!(file, "loopback_users = none");
         }
         if self.management {
@@ -203,8 +200,8 @@ mod tests {
         })
     }
 
-    fn particulars<'a>(address: &'a str, names: &'a [String]) -> Particulars<'a> {
-        Particulars {
+    fn node_settings<'a>(address: &'a str, names: &'a [String]) -> NodeSettings<'a> {
+        NodeSettings {
             address,
             management: 1,
             tls: 2,
@@ -213,21 +210,21 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_the_plain_file_has_no_name_for_go_into_the_other() {
+    fn advanced_settings_go_into_advanced_config() {
         assert_eq!(setup().advanced_config(), "[{rabbit, []}].\n");
         let setup = setup().advanced("{a, 1}").advanced("{b, 2}");
         assert_eq!(setup.advanced_config(), "[{rabbit, [{a, 1}, {b, 2}]}].\n");
     }
 
     #[test]
-    fn out_of_the_box_nothing_is_set() {
+    fn a_default_setup_writes_no_settings() {
         let names = ["a".to_owned()];
-        let conf = setup().rabbitmq_conf(&particulars("127.0.0.1", &names));
+        let conf = setup().rabbitmq_conf(&node_settings("127.0.0.1", &names));
         assert_eq!((conf.as_str(), setup().enabled_plugins().as_str()), ("", "[].\n"));
     }
 
     #[test]
-    fn what_was_asked_for_is_in_the_files() {
+    fn all_settings_are_in_the_files() {
         let setup = setup()
             .conf("consumer_timeout = 5000")
             .management()
@@ -240,7 +237,7 @@ mod tests {
             });
         let names = ["a".to_owned(), "b".to_owned()];
         assert_eq!(
-            setup.rabbitmq_conf(&particulars("0.0.0.0", &names)),
+            setup.rabbitmq_conf(&node_settings("0.0.0.0", &names)),
             "consumer_timeout = 5000\n\
              loopback_users = none\n\
              management.tcp.ip = 0.0.0.0\n\

@@ -1,4 +1,4 @@
-//! One node for all tests of a binary.
+//! The node that all tests of a process share.
 
 use std::sync::OnceLock;
 
@@ -6,15 +6,15 @@ use crate::install::Install;
 use crate::node::Node;
 use crate::setup::Setup;
 
-/// The node that all tests of this process share, on the RabbitMQ that [`Install::find`] finds; started by whoever
-/// asks first, ended when the process ends. Each test takes a vhost of its own: [`Node::vhost`].
+/// Returns the node that all tests of this process share. The first call starts it, on the RabbitMQ of
+/// [`Install::find`]; it is killed when the process ends. Each test takes its own vhost from [`Node::vhost`].
 ///
-/// A test that kills its node takes one of its own, by [`Setup`].
+/// A test that kills its node starts its own with [`Setup`].
 ///
 /// # Panics
-/// When there is no RabbitMQ, or it does not start.
+/// When there is no RabbitMQ, or the node does not start.
 pub fn shared() -> &'static Node {
-    // Nobody drops a static: it is the watcher that ends this node.
+    // A static is never dropped: the watcher kills this node.
     static SHARED: OnceLock<Result<Node, String>> = OnceLock::new();
     let node = SHARED.get_or_init(|| {
         Install::find()
@@ -23,6 +23,6 @@ pub fn shared() -> &'static Node {
     });
     match node {
         Ok(node) => node,
-        Err(fault) => panic!("{fault}"),
+        Err(error) => panic!("{error}"),
     }
 }

@@ -5,17 +5,17 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// A version as far as it is told: `4`, `3.10`, `4.3.6`.
+/// A version of one to three numbers: `4`, `3.10`, `4.3.6`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(Vec<u32>);
 
 impl Version {
-    /// Whether `other` is one of the versions that this one names: `4` covers `4.3.6`, and `4.3` does not cover `4`.
+    /// Whether `other` starts with this version: `4` covers `4.3.6`, and `4.3` does not cover `4`.
     pub fn covers(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
 
-    /// The first number.
+    /// The major version.
     pub fn major(&self) -> u32 {
         self.0[0]
     }
@@ -55,25 +55,25 @@ mod tests {
     }
 
     #[test]
-    fn a_version_reads_as_it_was_written() {
+    fn a_version_is_written_as_it_was_parsed() {
         for text in ["4", "3.10", "4.3.6"] {
             assert_eq!(version(text).to_string(), text);
         }
     }
 
     #[test]
-    fn what_is_no_version_says_how_to_write_one() {
+    fn an_invalid_version_is_an_error_with_an_example() {
         for text in ["", "four", "4.", "3.10.8-1"] {
-            let fault = text.parse::<Version>().unwrap_err().to_string();
+            let error = text.parse::<Version>().unwrap_err().to_string();
             assert_eq!(
-                fault,
+                error,
                 format!("`{text}` is no version; write `4`, `3.10` or `4.3.6`")
             );
         }
     }
 
     #[test]
-    fn a_short_version_covers_the_longer_ones_that_begin_with_it() {
+    fn a_short_version_covers_the_versions_that_start_with_it() {
         assert!(version("4").covers(&version("4.3.6")));
         assert!(version("3.10").covers(&version("3.10")));
         assert!(!version("3.1").covers(&version("3.10.8")));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tenth_comes_after_the_ninth() {
+    fn versions_are_compared_as_numbers() {
         assert!(version("3.10") > version("3.9.5"));
     }
 }

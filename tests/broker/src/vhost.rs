@@ -1,4 +1,4 @@
-//! Vhosts: one for each test.
+//! Virtual hosts: each test has its own.
 
 use std::fmt::Write as _;
 use std::sync::PoisonError;
@@ -8,14 +8,14 @@ use std::thread;
 use crate::error::Error;
 use crate::node::Node;
 
-/// A vhost for one test. It goes with its node; when its test panics, it shows the node's log.
+/// A virtual host for one test. It exists as long as its node. When the test panics, the log of the node is printed.
 #[derive(Debug)]
 pub struct Vhost<'node> {
     node: &'node Node,
     name: String,
 }
 
-/// How many are made at once, by one start of `rabbitmqctl`, which takes longer than all of them.
+/// How many are created by one call of `rabbitmqctl`, whose start takes longer than all of them.
 const BATCH: usize = 8;
 
 impl<'node> Vhost<'node> {
@@ -34,17 +34,17 @@ impl<'node> Vhost<'node> {
         Ok(Self { node, name })
     }
 
-    /// Its name, as it stands in a URL, too.
+    /// The name, which needs no escaping in a URL.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where `guest` finds it.
+    /// The URL for the user `guest`.
     pub fn url(&self) -> String {
         self.node.url_of("guest", "guest", &self.name)
     }
 
-    /// The node that it is on.
+    /// The node of this virtual host.
     pub fn node(&self) -> &'node Node {
         self.node
     }
@@ -58,7 +58,8 @@ impl Drop for Vhost<'_> {
     }
 }
 
-/// What makes vhosts and lets `guest` do everything there, in Erlang: `rabbitmqctl` has two commands for each.
+/// Returns the Erlang code that creates virtual hosts and gives `guest` all permissions. With `rabbitmqctl` this would
+/// take two commands for each.
 fn expression(names: &[String]) -> String {
     let mut list = String::new();
     for name in names {

@@ -1,4 +1,4 @@
-//! Ends what we started when we are not there to do it.
+//! Kills the started processes when the test process can no longer do it.
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-/// A shell at the other end of a pipe, which ends the processes it was told of once the pipe closes without a
-/// good-bye: because the test was killed, or because its process exited with a node in a static, which nobody drops.
+/// A shell at the other end of a pipe. When the pipe closes without the command `bye`, it kills the processes that were
+/// registered. That happens when the test was killed, or when its process exited with a node in a static.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     shell: Mutex<Child>,
@@ -15,8 +15,8 @@ pub(crate) struct Watcher {
 
 const WATCH: &str = r#"
 pids= containers= keep=
-while read -r word what; do
-    case $word in
+while read -r command what; do
+    case $command in
     watch) pids="$pids $what" ;;
     forget)
         rest=
@@ -34,7 +34,7 @@ done
 for pid in $pids; do
     kill -s KILL "$pid"
 done
-# Those that still write would make files anew. What nobody has buried yet counts as there: not for ever.
+# A process that still writes would create its files again, so wait. A zombie counts as running: stop after a while.
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     left=
     for pid in $pids; do
@@ -47,13 +47,13 @@ done
 "#;
 
 impl Watcher {
-    /// Watches over `folder` and whatever it is told of.
+    /// Starts a watcher that deletes `folder` in the end.
     pub(crate) fn over(folder: &Path) -> io::Result<Self> {
         let shell = Command::new("sh")
             .args(["-c", WATCH, "watcher"])
             .arg(folder)
             .current_dir("/")
-            // What ends our group, Ctrl-C for one, must not end what cleans up after it.
+            // A signal to our process group, such as Ctrl-C, must not stop the cleanup.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -64,36 +64,36 @@ impl Watcher {
         })
     }
 
-    /// Ends this process, too.
+    /// Registers a process.
     pub(crate) fn watch(&self, pid: u32) -> io::Result<()> {
-        self.tell(&format!("watch {pid}\n"))
+        self.send(&format!("watch {pid}\n"))
     }
 
-    /// That process has ended, or is about to; its number may be another's by then.
+    /// Removes a process that has ended or is about to end: its number may be reused.
     pub(crate) fn forget(&self, pid: u32) -> io::Result<()> {
-        self.tell(&format!("forget {pid}\n"))
+        self.send(&format!("forget {pid}\n"))
     }
 
-    /// Ends this container, too.
+    /// Registers a container.
     pub(crate) fn container(&self, name: &str) -> io::Result<()> {
-        self.tell(&format!("container {name}\n"))
+        self.send(&format!("container {name}\n"))
     }
 
-    /// Leaves the folder where it is.
+    /// Keeps the folder.
     pub(crate) fn keep(&self) -> io::Result<()> {
-        self.tell("keep\n")
+        self.send("keep\n")
     }
 
-    /// There is nothing left to do.
+    /// Stops the watcher: everything is cleaned up.
     pub(crate) fn bye(&self) {
-        // Without its ear it is gone already.
-        let _ = self.tell("bye\n");
+        // When the pipe is closed, the shell has exited.
+        let _ = self.send("bye\n");
         let _ = self.lock().wait();
     }
 
-    fn tell(&self, line: &str) -> io::Result<()> {
+    fn send(&self, line: &str) -> io::Result<()> {
         match &mut self.lock().stdin {
-            // One write: half a line would be another process's number.
+            // A single write: half a line could be the number of another process.
             Some(stdin) => stdin.write_all(line.as_bytes()),
             None => Err(io::ErrorKind::BrokenPipe.into()),
         }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_good_bye_everything_is_ended_and_taken_away() {
+    fn without_bye_the_processes_are_killed_and_the_folder_is_deleted() {
         let folder = folder("left");
         let mut child = sleeper();
         let watcher = Watcher::over(&folder).unwrap();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_kept_or_forgotten_is_left_alone() {
+    fn a_kept_folder_and_a_forgotten_process_are_left_alone() {
         let folder = folder("kept");
         let mut child = sleeper();
         let watcher = Watcher::over(&folder).unwrap();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_good_bye_nothing_is_touched() {
+    fn after_bye_nothing_is_touched() {
         let folder = folder("bye");
         Watcher::over(&folder).unwrap().bye();
         assert!(folder.exists());

@@ -1,4 +1,4 @@
-//! Nodes start, die, come back and leave nothing behind, on the RabbitMQ that the environment chooses.
+//! Private nodes start, stop, restart and leave nothing behind, on the RabbitMQ that the variables select.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,29 +14,29 @@ fn setup() -> Setup {
     Setup::new(&Install::find().unwrap())
 }
 
-fn is_there(pid: u32) -> bool {
+fn exists(pid: u32) -> bool {
     Path::new("/proc").join(pid.to_string()).exists()
 }
 
 #[test]
-fn a_node_starts_and_stops_and_is_gone() {
+fn a_node_starts_and_stops() {
     let started = Instant::now();
     let node = setup().start().unwrap();
     eprintln!("started in {:?}", started.elapsed());
     let pid = node.pid().unwrap();
-    assert!(node.ready() && is_there(pid));
+    assert!(node.ready() && exists(pid));
     let started = Instant::now();
     node.stop().unwrap();
     eprintln!("stopped in {:?}", started.elapsed());
-    assert!(!node.ready() && !node.runs() && !is_there(pid));
+    assert!(!node.ready() && !node.runs() && !exists(pid));
     node.start_again().unwrap();
     let pid = node.pid().unwrap();
-    assert!(node.ready() && is_there(pid));
+    assert!(node.ready() && exists(pid));
     drop(node);
-    assert!(!is_there(pid));
+    assert!(!exists(pid));
 }
 
-/// Asks the management plugin; the body of its answer.
+/// Sends a request to the management plugin and returns the body of the response.
 fn http(node: &Node, method: &str, path: &str, body: &str) -> String {
     let port = node.management_port().expect("the management plugin");
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -56,7 +56,7 @@ fn http(node: &Node, method: &str, path: &str, body: &str) -> String {
     body.to_owned()
 }
 
-/// Declares a durable queue `kept` of this type with one persistent message in it.
+/// Declares the durable queue `kept` of this type and publishes a persistent message to it.
 fn keep_message(node: &Node, kind: &str) {
     let queue = format!(r#"{{"durable":true,"arguments":{{"x-queue-type":"{kind}"}}}}"#);
     http(node, "PUT", "queues/%2F/kept", &queue);
@@ -66,25 +66,25 @@ fn keep_message(node: &Node, kind: &str) {
     assert_eq!(answer, r#"{"routed":true}"#);
 }
 
-/// How many messages `kept` holds, once it says: its leader comes up after the listener.
+/// Waits until the queue `kept` reports one message. Its leader starts later than the listener.
 fn kept(node: &Node) -> String {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let listed = node.ctl(&["-q", "list_queues", "--no-table-headers", "name", "messages"]);
         match listed {
             Ok(listed) if listed.contains("kept\t1") => return listed.trim().to_owned(),
-            said => assert!(Instant::now() < deadline, "{said:?}\n{}", node.logs()),
+            listed => assert!(Instant::now() < deadline, "{listed:?}\n{}", node.logs()),
         }
     }
 }
 
 #[test]
-fn a_killed_node_comes_back_with_its_messages_at_the_same_port() {
+fn a_killed_node_restarts_with_its_messages_on_the_same_port() {
     let node = setup().management().start().unwrap();
     let (pid, url) = (node.pid().unwrap(), node.url());
     keep_message(&node, "quorum");
     node.kill();
-    assert!(!is_there(pid) && !node.ready());
+    assert!(!exists(pid) && !node.ready());
     let started = Instant::now();
     node.start_again().unwrap();
     eprintln!("back in {:?}", started.elapsed());
@@ -97,7 +97,7 @@ fn a_killed_node_comes_back_with_its_messages_at_the_same_port() {
 }
 
 #[test]
-fn two_nodes_run_side_by_side_and_know_nothing_of_each_other() {
+fn two_nodes_run_in_parallel_and_are_independent() {
     let (one, two) = thread::scope(|scope| {
         let two = scope.spawn(|| setup().start().unwrap());
         (setup().start().unwrap(), two.join().unwrap())
@@ -109,17 +109,17 @@ fn two_nodes_run_side_by_side_and_know_nothing_of_each_other() {
     two.permit("alice", "/", ["^a", "^a", ".*"]).unwrap();
     two.change_password("alice", "other").unwrap();
     two.ctl(&["authenticate_user", "alice", "other"]).unwrap();
-    let fault = two.ctl(&["authenticate_user", "alice", "secret"]).unwrap_err();
+    let error = two.ctl(&["authenticate_user", "alice", "secret"]).unwrap_err();
     assert!(
-        fault
+        error
             .to_string()
             .starts_with("`rabbitmqctl authenticate_user alice secret` failed: "),
-        "{fault}"
+        "{error}"
     );
 }
 
 #[test]
-fn a_cluster_of_three_survives_the_loss_of_one() {
+fn a_cluster_of_three_survives_the_loss_of_one_node() {
     let started = Instant::now();
     let cluster = setup().management().start_cluster(3).unwrap();
     eprintln!("cluster in {:?}", started.elapsed());
@@ -137,11 +137,11 @@ fn a_cluster_of_three_survives_the_loss_of_one() {
     assert_eq!(cluster.urls().len(), 3);
     assert_eq!(kept(three), "kept\t1");
     drop(cluster);
-    assert!(!pids.into_iter().any(is_there));
+    assert!(!pids.into_iter().any(exists));
 }
 
 #[test]
-fn a_node_takes_lines_of_configuration() {
+fn a_node_reads_its_configuration_lines() {
     let node = setup().conf("consumer_timeout = 5000").start().unwrap();
     let timeout = node
         .ctl(&["eval", "application:get_env(rabbit, consumer_timeout)."])
@@ -149,24 +149,24 @@ fn a_node_takes_lines_of_configuration() {
     assert_eq!(timeout.trim(), "{ok,5000}");
 }
 
-/// Set for the copy of this binary that is to leave without a good-bye.
-const LEAVER: &str = "TIDINGS_BROKER_LEAVER";
+/// Set in the child process that exits without cleanup.
+const CHILD: &str = "TIDINGS_BROKER_CHILD";
 
-/// Runs one test of this binary in a process of its own; what it says after `tells: `.
-fn leaver(test: &str) -> (Child, BufReader<ChildStdout>, Vec<String>) {
+/// Runs one test of this binary in a child process. Returns the words that it prints after `node: `.
+fn run_in_child(test: &str) -> (Child, BufReader<ChildStdout>, Vec<String>) {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
-        .env(LEAVER, "1")
+        .env(CHILD, "1")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
-    while !line.contains("tells: ") {
+    while !line.contains("node: ") {
         line.clear();
-        assert!(output.read_line(&mut line).unwrap() > 0, "it said nothing");
+        assert!(output.read_line(&mut line).unwrap() > 0, "no output");
     }
-    let words = line.split("tells: ").nth(1).unwrap_or_default();
+    let words = line.split("node: ").nth(1).unwrap_or_default();
     (
         child,
         output,
@@ -174,12 +174,12 @@ fn leaver(test: &str) -> (Child, BufReader<ChildStdout>, Vec<String>) {
     )
 }
 
-fn tell(node: &Node) {
-    println!("tells: {} {}", node.pid().unwrap(), node.port());
+fn print_node(node: &Node) {
+    println!("node: {} {}", node.pid().unwrap(), node.port());
     std::io::stdout().flush().unwrap();
 }
 
-/// The folders that the tests of a process have.
+/// The folders of the nodes of a process.
 fn folders_of(process: u32) -> Vec<PathBuf> {
     let own = format!("tidings-broker-{process}-");
     std::fs::read_dir(env::temp_dir())
@@ -194,7 +194,7 @@ fn folders_of(process: u32) -> Vec<PathBuf> {
 
 fn await_gone(process: u32, node: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while has_run(node) || !folders_of(process).is_empty() {
+    while is_running(node) || !folders_of(process).is_empty() {
         assert!(
             Instant::now() < deadline,
             "node {node}, {:?}",
@@ -204,43 +204,43 @@ fn await_gone(process: u32, node: &str) {
     }
 }
 
-/// Whether a process that nobody of us can wait for runs; it may lie unburied for a while.
-fn has_run(pid: &str) -> bool {
+/// Whether a process runs that is not our child. It may be a zombie for a while.
+fn is_running(pid: &str) -> bool {
     std::fs::read_to_string(Path::new("/proc").join(pid).join("stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
 }
 
 #[test]
-fn a_node_goes_with_its_test_process_when_that_is_killed() {
-    if env::var_os(LEAVER).is_some() {
+fn a_node_is_killed_when_its_test_process_is_killed() {
+    if env::var_os(CHILD).is_some() {
         let node = setup().start().unwrap();
-        tell(&node);
+        print_node(&node);
         loop {
             thread::park();
         }
     }
-    let (mut child, _output, told) = leaver("a_node_goes_with_its_test_process_when_that_is_killed");
-    assert!(has_run(&told[0]));
+    let (mut child, _output, node) = run_in_child("a_node_is_killed_when_its_test_process_is_killed");
+    assert!(is_running(&node[0]));
     child.kill().unwrap();
     child.wait().unwrap();
-    await_gone(child.id(), &told[0]);
+    await_gone(child.id(), &node[0]);
 }
 
 #[test]
-fn the_shared_node_goes_when_the_tests_are_over() {
-    if env::var_os(LEAVER).is_some() {
-        tell(shared());
+fn the_shared_node_is_killed_when_the_tests_end() {
+    if env::var_os(CHILD).is_some() {
+        print_node(shared());
         return;
     }
-    let (mut child, mut output, told) = leaver("the_shared_node_goes_when_the_tests_are_over");
-    // That this ends says that nothing of the node holds the output of its test.
+    let (mut child, mut output, node) = run_in_child("the_shared_node_is_killed_when_the_tests_end");
+    // This ends only when no process of the node holds the output of the test.
     output.read_to_string(&mut String::new()).unwrap();
     assert!(child.wait().unwrap().success());
-    await_gone(child.id(), &told[0]);
+    await_gone(child.id(), &node[0]);
 }
 
 #[test]
-fn each_test_has_a_vhost_of_its_own() {
+fn each_test_gets_its_own_virtual_host() {
     let started = Instant::now();
     let (one, two) = (shared().vhost().unwrap(), shared().vhost().unwrap());
     eprintln!("two vhosts in {:?}", started.elapsed());
@@ -252,20 +252,20 @@ fn each_test_has_a_vhost_of_its_own() {
 }
 
 #[test]
-fn a_node_that_is_not_ready_in_time_shows_its_log() {
-    let fault = setup()
+fn the_error_of_a_slow_start_contains_the_log() {
+    let error = setup()
         .limit(Duration::from_millis(500))
         .start()
         .unwrap_err()
         .to_string();
-    assert!(fault.contains("not ready after 500ms; its log ends:"), "{fault}");
+    assert!(error.contains("not ready after 500ms; its log ends:"), "{error}");
 }
 
 #[test]
-fn a_node_that_ends_at_once_shows_why() {
-    let fault = setup().conf("no_such_key = 1").start().unwrap_err().to_string();
+fn the_error_of_a_node_that_exits_contains_the_log() {
+    let error = setup().conf("no_such_key = 1").start().unwrap_err().to_string();
     assert!(
-        fault.contains("its process ended; its log ends:") && fault.contains("no_such_key"),
-        "{fault}"
+        error.contains("its process ended; its log ends:") && error.contains("no_such_key"),
+        "{error}"
     );
 }

@@ -1,8 +1,8 @@
-// Compiles schemas by ajv in strict mode, and validates examples by them.
+// Compiles schemas with ajv in strict mode and validates examples with them.
 //
 // usage: node ajv.js
 //
-// Reads a list of {name, draft, schema, good} from its standard input; writes the faults, by name.
+// Reads a list of {name, draft, schema, good} from the standard input and writes the errors, by name.
 'use strict';
 
 const { readFileSync } = require('node:fs');
@@ -14,7 +14,7 @@ const faults = [];
 for (const { name, draft, schema, good } of JSON.parse(readFileSync(0, 'utf8'))) {
   const ajv = draft === 7 ? new Ajv({ strict: true }) : new Ajv2020({ strict: true });
   addFormats(ajv);
-  // What strict mode only warns of is a fault too.
+  // A warning of strict mode counts as an error.
   ajv.logger.warn = (text) => faults.push(`${name}: ${text}`);
   try {
     const validate = ajv.compile(schema);

@@ -1,14 +1,14 @@
-// Judges AsyncAPI documents by AsyncAPI's own parser, without a network.
+// Parses AsyncAPI documents with AsyncAPI's own parser, without a network.
 //
 // usage: node asyncapi.js <file>...
 //
-// Writes what the parser says, and what it understood: one object a file.
+// Writes the diagnostics of the parser and the parsed document: one object for each file.
 'use strict';
 
 const { readFileSync } = require('node:fs');
 const { Parser } = require('@asyncapi/parser');
 
-async function judge(file) {
+async function parse(file) {
   const { document, diagnostics } = await new Parser().parse(readFileSync(file, 'utf8'));
   return {
     diagnostics: diagnostics.map(({ code, message, path, severity }) => ({ code, message, path, severity })),
@@ -24,7 +24,7 @@ async function judge(file) {
   };
 }
 
-Promise.all(process.argv.slice(2).map(judge)).then(
+Promise.all(process.argv.slice(2).map(parse)).then(
   (verdicts) => console.log(JSON.stringify(verdicts)),
   (error) => {
     console.error(error);

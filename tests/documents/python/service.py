@@ -1,9 +1,9 @@
-"""A Python service whose event types are generated from contracts: it places orders, and reads their payments.
+"""A Python service with event types that are generated from contracts. It publishes orders and reads payments.
 
 usage: python service.py <amqp url>
 
-The test tells it what to do by lines of JSON on its standard input, and is told by lines on its standard output what was
-done and what was received. It ends when its input does.
+The test writes commands as lines of JSON to the standard input. The service writes the end of each command and each
+received message to the standard output. It ends with its input.
 """
 
 import datetime
@@ -34,12 +34,12 @@ def order(order_id):
             "place": [52.5, 13.4],
             "labels": {"gift": "yes"},
             "totalCents": 4200,
-            # `note` and `express` may be left out: our service reads them so.
+            # `note` and `express` may be omitted: the reader accepts that.
         },
     })
 
 
-# What the models must refuse.
+# Errors that the models must find.
 MISTAKES = [
     {"type": "order.created"},
     {"version": 1},
@@ -53,7 +53,7 @@ MISTAKES = [
 
 
 def refused(order_id):
-    """How many of the mistakes are."""
+    """Returns how many of the mistakes are found."""
     count = 0
     for mistake in MISTAKES:
         right = order(order_id).model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -67,8 +67,8 @@ def refused(order_id):
     return count
 
 
-def told(payment: PaymentBookedV1):
-    # Every field by its generated type, as a service would use it.
+def summary(payment: PaymentBookedV1):
+    # Reads every field by its generated type.
     return {
         "id": payment.id,
         "causation": payment.causationId,
@@ -94,7 +94,7 @@ def obey(channel, command):
         channel.queue_bind(queue, EXCHANGE, "payment.booked")
 
         def on_message(channel, method, properties, body):
-            tell({"payment": told(PaymentBookedV1.model_validate_json(body))})
+            tell({"payment": summary(PaymentBookedV1.model_validate_json(body))})
             channel.basic_ack(method.delivery_tag)
 
         channel.basic_consume(queue, on_message)
@@ -116,7 +116,7 @@ def main(url):
     faults = []
 
     def listen():
-        # The connection belongs to the main thread; what comes in by lines is handed to it.
+        # Only the main thread may use the connection, so commands are passed to it.
         for line in sys.stdin:
             connection.add_callback_threadsafe(lambda command=json.loads(line): guarded(command))
         connection.add_callback_threadsafe(ended.set)

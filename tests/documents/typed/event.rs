@@ -1,4 +1,4 @@
-//! The events of both sides, and our service, which answers each order with its payment.
+//! The events of both sides, and our service, which returns a payment for each order.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub(crate) struct OrderPlaced {
     pub(crate) express: bool,
 }
 
-/// The first version knew less.
+/// The first version, with fewer fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "order.placed", aggregate_id = order_id)]
 #[serde(rename_all = "camelCase")]
@@ -57,7 +57,7 @@ impl From<OrderPlacedV1> for OrderPlaced {
 pub(crate) struct Line {
     pub(crate) sku: String,
     pub(crate) count: u32,
-    /// What it consists of.
+    /// The parts of the line.
     pub(crate) parts: Vec<Line>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct PaymentBooked {
     pub(crate) note: Option<String>,
 }
 
-/// What it was paid with.
+/// The means of payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Method {
@@ -105,7 +105,7 @@ async fn take_payment(order: Event<OrderPlaced>, State(orders): State<Orders>) -
         },
         note: None,
     };
-    // A test that has ended no longer looks.
+    // The test may have ended.
     let _ = orders.send(order);
     payment
 }

@@ -1,29 +1,27 @@
-//! Types in other languages, generated from the contract files by those languages' own tools, and used: services in
-//! TypeScript and Python place orders with them and read their payments, over RabbitMQ, and ours is the one between.
+//! Uses types that are generated from the contract files by the tools of TypeScript and Python. A service in each language
+//! publishes an order over RabbitMQ, our service returns a payment, and the service reads it.
 //!
-//! They need `node` with `npm`, and `python3` with `venv`; what the services depend on is installed once, under the target
-//! directory.
+//! They need `node` with `npm`, and `python3` with `venv`. The dependencies are installed once, in the target directory.
 
 mod event;
-#[path = "../../interop/install.rs"]
-mod install;
+mod foreign_service;
 mod language;
-mod service;
 
 use std::path::Path;
 
 use serde_json::json;
 use tidings::{Bus, events};
 use tidings_contracts::{Check, Draft};
+use tidings_test_support::wait::{blocking, within};
 use tokio::sync::mpsc::unbounded_channel;
 use uuid::Uuid;
 
 use crate::event::{Line, OrderPlaced, OrderPlacedV1, Payment, PaymentBooked, payments};
+use crate::foreign_service::ForeignService;
 use crate::language::Language;
-use crate::service::{Service, soon};
 
 #[test]
-fn the_committed_contracts_are_those_of_the_events() {
+fn the_committed_contracts_match_the_events() {
     Check::new("contracts")
         .events(events![OrderPlaced, OrderPlacedV1, PaymentBooked])
         .run()
@@ -31,36 +29,38 @@ fn the_committed_contracts_are_those_of_the_events() {
 }
 
 #[tokio::test]
-async fn typescript_places_an_order_and_reads_its_payment_by_generated_types() {
+async fn typescript_publishes_and_reads_events_with_generated_types() {
     conversation(Language::TypeScript).await;
 }
 
 #[tokio::test]
-async fn python_places_an_order_and_reads_its_payment_by_generated_types() {
+async fn python_publishes_and_reads_events_with_generated_types() {
     conversation(Language::Python).await;
 }
 
 async fn conversation(language: Language) {
-    let vhost = tokio::task::spawn_blocking(|| tidings_broker::shared().vhost());
-    let vhost = vhost.await.expect("RabbitMQ starts").expect("there is a vhost");
-    let bus = soon("the connection", Bus::connect(&vhost.url())).await.unwrap();
+    let vhost = blocking(|| tidings_broker::shared().vhost()).await;
+    let vhost = vhost.expect("the node creates a virtual host");
+    let bus = within("the connection", Bus::connect(&vhost.url()))
+        .await
+        .unwrap();
     let (orders, mut seen) = unbounded_channel();
-    let app = soon("the start of ours", payments(orders).start(&bus))
+    let app = within("the start of our app", payments(orders).start(&bus))
         .await
         .unwrap();
 
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
-    let workshop = language.generate(&contracts).await;
-    let mut service = Service::start(language, &workshop, &vhost.url()).await;
+    let folder = language.generate(&contracts).await;
+    let mut service = ForeignService::start(language, &folder, &vhost.url()).await;
     let order_id = Uuid::now_v7();
     if language == Language::Python {
-        // What TypeScript refuses, it refuses when it compiles.
-        service.tell("makeMistakes", order_id).await;
+        // TypeScript rejects such mistakes at compile time.
+        service.execute("makeMistakes", order_id).await;
     }
-    service.tell("takePayments", order_id).await;
-    service.tell("placeOrder", order_id).await;
+    service.execute("takePayments", order_id).await;
+    service.execute("placeOrder", order_id).await;
 
-    let order = soon("the order", seen.recv()).await.expect("the app runs");
+    let order = within("the order", seen.recv()).await.expect("the app runs");
     let metadata = order.metadata();
     assert_eq!(
         (metadata.id.as_str(), metadata.version),
@@ -88,7 +88,7 @@ async fn conversation(language: Language) {
         }
     );
     let payment = service.payment().await;
-    let at = payment["at"].as_str().expect("it has a time").to_owned();
+    let at = payment["at"].as_str().expect("the payment has a time").to_owned();
     assert_eq!(at.len(), "2026-11-23T10:00:00.123Z".len(), "{at}");
     assert_eq!(
         payment,
@@ -109,10 +109,10 @@ async fn conversation(language: Language) {
     service.end().await;
     app.shutdown().await.unwrap();
     bus.close().await;
-    drop(workshop);
+    drop(folder);
 }
 
-/// Which draft each language's generator reads.
+/// The JSON Schema draft that the generator of a language reads.
 fn draft(language: Language) -> Draft {
     match language {
         Language::TypeScript => Draft::Draft7,

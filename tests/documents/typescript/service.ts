@@ -1,9 +1,9 @@
-// A TypeScript service whose event types are generated from contracts: it places orders, and reads their payments.
+// A TypeScript service with event types that are generated from contracts. It publishes orders and reads payments.
 //
 // usage: node service.js <amqp url>
 //
-// The test tells it what to do by lines of JSON on its standard input, and is told by lines on its standard output
-// what was done and what was received. It ends when its input does.
+// The test writes commands as lines of JSON to the standard input. The service writes the end of each command and each
+// received message to the standard output. It ends with its input.
 import * as readline from 'node:readline';
 import * as amqp from 'amqplib';
 import type { OrderPlacedV2 } from './accepted/OrderPlacedV2';
@@ -25,21 +25,21 @@ function order(orderId: string): OrderPlacedV2 {
       place: [52.5, 13.4],
       labels: { gift: 'yes' },
       totalCents: 4200,
-      // `note` and `express` may be left out: our service reads them so.
+      // `note` and `express` may be omitted: the reader accepts that.
     },
   };
 }
 
-// What the compiler must refuse: types that were `any` would make these lines errors themselves.
+// Errors that the compiler must find. If a type were `any`, `@ts-expect-error` itself would be an error.
 export function mistakes(right: OrderPlacedV2): OrderPlacedV2[] {
   return [
-    // @ts-expect-error: the type is another event's
+    // @ts-expect-error: the type of another event
     { ...right, type: 'order.created' },
-    // @ts-expect-error: the version is another one
+    // @ts-expect-error: another version
     { ...right, version: 1 },
     // @ts-expect-error: an amount is a number
     { ...right, data: { ...right.data, totalCents: '4200' } },
-    // @ts-expect-error: there is no such way to pay
+    // @ts-expect-error: an unknown kind of payment
     { ...right, data: { ...right.data, payment: { kind: 'barter' } } },
     // @ts-expect-error: a card has a number
     { ...right, data: { ...right.data, payment: { kind: 'card' } } },
@@ -50,8 +50,8 @@ export function mistakes(right: OrderPlacedV2): OrderPlacedV2[] {
   ];
 }
 
-// Every field by its generated type, as a service would use it.
-function told(payment: PaymentBookedV1): object {
+// Reads every field by its generated type.
+function summary(payment: PaymentBookedV1): object {
   const data = payment.data;
   const note: string | null = data.note;
   const cents: number = data.amountCents;
@@ -84,7 +84,7 @@ async function main(url: string): Promise<void> {
       await channel.consume(queue, (message) => {
         if (message === null) return;
         const payment: PaymentBookedV1 = JSON.parse(message.content.toString());
-        tell({ payment: told(payment) });
+        tell({ payment: summary(payment) });
         channel.ack(message);
       });
     }

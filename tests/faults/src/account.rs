@@ -1,47 +1,50 @@
-//! The account of a run: what was told, what was finished, what was given up on, held against each other.
+//! The account of a run: compares the results of all publishes with what was finished and dead-lettered.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::notebook::{Line, finished};
+use crate::handler_log::{LogEntry, finished};
+use crate::publish_log::PublishResult;
 use crate::row::Row;
-use crate::told::Told;
 
-/// All that is known of a run's events once it is over.
+/// Everything that is known about the events of a finished run.
 #[derive(Debug, Default)]
 pub struct Account {
-    /// What publishers were told, by number.
-    pub told: HashMap<u64, Told>,
-    /// What handlers finished.
-    pub lines: Vec<Line>,
-    /// What each handler's dead letters hold, by the handler's name.
+    /// The result of each publish, by event number.
+    pub results: HashMap<u64, PublishResult>,
+    /// The completions that handlers logged.
+    pub entries: Vec<LogEntry>,
+    /// The number and the id of each dead letter, by handler.
     pub dead: HashMap<String, Vec<(u64, String)>>,
-    /// What went with a queue or a binding that an operator deleted, by the handler's name.
-    pub gone: HashMap<String, HashSet<u64>>,
-    /// What the witness saw, if there was one: the id of each copy, by number.
+    /// The events that were deleted with a queue or missed with a binding that an operator deleted, by handler.
+    pub deleted: HashMap<String, HashSet<u64>>,
+    /// The id of each copy that the recorder received, by event number. `None` without a recorder.
     pub seen: Option<HashMap<u64, Vec<String>>>,
-    /// The handlers that were to have every event.
+    /// The handlers that must receive every event.
     pub handlers: Vec<String>,
-    /// How many retries found no queue to come back to.
+    /// How many messages are in the orphans queue.
     pub orphans: u32,
-    /// When events were published, in microseconds since 1970.
+    /// The start and the end of publishing, in microseconds since 1970.
     pub published: (u64, u64),
-    /// What went wrong while it was drawn up; a sentence each.
+    /// Failures of the run itself, one sentence each.
     pub failed: Vec<String>,
 }
 
 impl Account {
-    /// The row that it comes to; `row` brings the fault's name and times.
+    /// Returns the row of this account. `row` has the name of the fault and its count.
     pub fn into_row(self, row: Row) -> Row {
-        let (finished, dead) = (finished(&self.lines), self.dead_numbers());
+        let (finished, dead) = (finished(&self.entries), self.dead_numbers());
         let has = |handler: &str, number: u64| {
             finished.contains_key(&(handler, number)) || dead.contains(&(handler, number))
         };
         let by_all = |is: &dyn Fn(&str) -> bool| self.handlers.iter().all(|handler| is(handler));
         let confirmed = || self.confirmed();
-        let is_gone =
-            |handler: &str, number: u64| self.gone.get(handler).is_some_and(|gone| gone.contains(&number));
+        let is_gone = |handler: &str, number: u64| {
+            self.deleted
+                .get(handler)
+                .is_some_and(|deleted| deleted.contains(&number))
+        };
         let accounted = |handler: &str, number: u64| has(handler, number) || is_gone(handler, number);
         let lost: Vec<u64> = confirmed()
             .filter(|&number| !by_all(&|handler| accounted(handler, number)))
@@ -50,7 +53,7 @@ impl Account {
             .filter(|&number| !self.was_there(number, &has) && !by_all(&|handler| is_gone(handler, number)))
             .count();
         let handled = self
-            .told
+            .results
             .keys()
             .filter(|&&number| by_all(&|handler| finished.contains_key(&(handler, number))))
             .count();
@@ -59,7 +62,7 @@ impl Account {
         failed.extend(self.broken_promises());
         failed.extend(self.where_lost(&lost, &accounted));
         Row {
-            published: self.told.len() as u64,
+            published: self.results.len() as u64,
             confirmed: confirmed().count() as u64,
             handled: handled as u64,
             redelivered: finished.values().map(|times| times - 1).sum(),
@@ -72,18 +75,18 @@ impl Account {
         }
     }
 
-    /// The account of those events alone that were published in a part of the run: these numbers, at these times.
+    /// Returns the account of the events with these numbers, which were published in this period.
     pub fn part(&self, numbers: &Range<u64>, published: (u64, u64)) -> Self {
         let is_in = |number: &u64| numbers.contains(number);
         Self {
-            told: self
-                .told
+            results: self
+                .results
                 .iter()
                 .filter(|(number, _)| is_in(number))
                 .map(cloned)
                 .collect(),
-            lines: self
-                .lines
+            entries: self
+                .entries
                 .iter()
                 .filter(|line| is_in(&line.number))
                 .cloned()
@@ -104,7 +107,7 @@ impl Account {
                     .map(cloned)
                     .collect()
             }),
-            gone: self.gone.clone(),
+            deleted: self.deleted.clone(),
             handlers: self.handlers.clone(),
             orphans: 0,
             published,
@@ -112,11 +115,11 @@ impl Account {
         }
     }
 
-    /// The numbers of those whose publisher was told `Ok`.
+    /// The numbers of all confirmed events.
     pub fn confirmed(&self) -> impl Iterator<Item = u64> {
-        self.told
+        self.results
             .iter()
-            .filter(|(_, told)| matches!(told, Told::Ok(_)))
+            .filter(|(_, result)| matches!(result, PublishResult::Confirmed(_)))
             .map(|(number, _)| *number)
     }
 
@@ -127,17 +130,17 @@ impl Account {
             .collect()
     }
 
-    /// Whether anyone has seen it on the broker.
+    /// Whether the recorder or a handler received the event.
     fn was_there(&self, number: u64, has: &impl Fn(&str, u64) -> bool) -> bool {
         let seen = self.seen.as_ref();
         seen.is_some_and(|seen| seen.contains_key(&number))
             || self.handlers.iter().any(|handler| has(handler, number))
     }
 
-    /// What must never be, whatever the fault.
+    /// Checks what must hold for every fault.
     fn broken_promises(&self) -> Vec<String> {
         let mut ids: HashMap<u64, HashSet<&str>> = HashMap::new();
-        for Line { number, id, .. } in &self.lines {
+        for LogEntry { number, id, .. } in &self.entries {
             ids.entry(*number).or_default().insert(id);
         }
         let seen = self.seen.iter().flatten();
@@ -152,27 +155,34 @@ impl Account {
         let (mut refused, mut other, mut several) = (0, 0, 0);
         for (number, ids) in &ids {
             several += u64::from(ids.len() > 1);
-            match self.told.get(number) {
-                Some(Told::No(_)) => refused += 1,
-                Some(Told::Ok(id) | Told::Maybe(id)) if !ids.contains(id.as_str()) => other += 1,
+            match self.results.get(number) {
+                Some(PublishResult::NotDelivered(_)) => refused += 1,
+                Some(PublishResult::Confirmed(id) | PublishResult::MaybeDelivered(id))
+                    if !ids.contains(id.as_str()) =>
+                {
+                    other += 1
+                }
                 _ => {}
             }
         }
-        let tell = |count: u64, what: &str| (count > 0).then(|| format!("{count} events {what}"));
+        let failure = |count: u64, what: &str| (count > 0).then(|| format!("{count} events {what}"));
         [
-            tell(
+            failure(
                 refused,
-                "were published though their caller was told that they surely were not",
+                "were published although the caller's error said that they were not delivered",
             ),
-            tell(other, "came under another id than their caller was told"),
-            tell(several, "came under several ids"),
+            failure(
+                other,
+                "arrived with another id than the one that `publish` returned",
+            ),
+            failure(several, "arrived with several ids"),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
 
-    /// A few of those that were lost, by handler.
+    /// Lists some of the lost events of each handler.
     fn where_lost(&self, lost: &[u64], has: &impl Fn(&str, u64) -> bool) -> Vec<String> {
         let mut lost = lost.to_vec();
         lost.sort_unstable();
@@ -186,18 +196,18 @@ impl Account {
                     .collect();
                 let few = &missing[..missing.len().min(10)];
                 (!missing.is_empty())
-                    .then(|| format!("{handler} lacks {} events, such as {few:?}", missing.len()))
+                    .then(|| format!("{handler} misses {} events, such as {few:?}", missing.len()))
             })
             .collect()
     }
 
-    /// The longest time without a line, from the first to the last publish.
+    /// The longest time without a completion while events were published.
     fn longest_pause(&self) -> Duration {
         let (from, to) = self.published;
         let mut times: Vec<u64> = self
-            .lines
+            .entries
             .iter()
-            .map(|line| line.at)
+            .map(|entry| entry.at)
             .filter(|at| (from..=to).contains(at))
             .collect();
         times.extend([from, to]);
@@ -215,31 +225,35 @@ fn cloned<T: Clone>((number, value): (&u64, &T)) -> (u64, T) {
 mod tests {
     use super::*;
 
-    fn line(handler: &str, number: u64, at: u64) -> Line {
-        Line {
+    fn line(handler: &str, number: u64, at: u64) -> LogEntry {
+        LogEntry {
             handler: handler.to_owned(),
             number,
             id: format!("id-{number}"),
-            line: "a".to_owned(),
+            aggregate: "a".to_owned(),
             at,
         }
     }
 
-    fn told(number: u64, told: impl Fn(String) -> Told) -> (u64, Told) {
-        (number, told(format!("id-{number}")))
+    fn outcome(number: u64, result: impl Fn(String) -> PublishResult) -> (u64, PublishResult) {
+        (number, result(format!("id-{number}")))
     }
 
     fn account() -> Account {
         Account {
-            told: HashMap::from([told(1, Told::Ok), told(2, Told::Ok), told(3, Told::Maybe)]),
-            lines: vec![
+            results: HashMap::from([
+                outcome(1, PublishResult::Confirmed),
+                outcome(2, PublishResult::Confirmed),
+                outcome(3, PublishResult::MaybeDelivered),
+            ]),
+            entries: vec![
                 line("a", 1, 10),
                 line("b", 1, 20),
                 line("a", 2, 30),
                 line("a", 1, 70),
             ],
             dead: HashMap::from([("b".to_owned(), vec![(2, "id-2".to_owned())])]),
-            gone: HashMap::new(),
+            deleted: HashMap::new(),
             seen: None,
             handlers: vec!["a".to_owned(), "b".to_owned()],
             orphans: 0,
@@ -249,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_handled_or_dead_lettered_by_each_handler_is_not_lost() {
+    fn an_event_that_each_handler_finished_or_dead_lettered_is_not_lost() {
         let row = account().into_row(Row::default());
         assert!(row.passed(), "{row:?}");
         assert_eq!((row.published, row.confirmed, row.handled), (3, 2, 1));
@@ -258,41 +272,49 @@ mod tests {
     }
 
     #[test]
-    fn what_one_handler_never_had_is_lost() {
+    fn an_event_that_one_handler_never_received_is_lost() {
         let mut account = account();
         account.dead.clear();
         let row = account.into_row(Row::default());
         assert_eq!((row.lost, row.wrong_ok), (1, 0));
-        assert_eq!(row.failed, ["b lacks 1 events, such as [2]"]);
+        assert_eq!(row.failed, ["b misses 1 events, such as [2]"]);
     }
 
     #[test]
-    fn what_went_by_an_operators_hand_is_not_lost_to_that_handler_alone() {
+    fn an_event_deleted_by_an_operator_is_not_lost_for_that_handler() {
         let mut account = account();
         account.dead.clear();
-        account.gone.insert("b".to_owned(), HashSet::from([2]));
+        account.deleted.insert("b".to_owned(), HashSet::from([2]));
         assert!(account.into_row(Row::default()).passed());
         let mut account = self::account();
-        account.told.insert(9, Told::Ok("id-9".to_owned()));
-        account.gone.insert("b".to_owned(), HashSet::from([9]));
+        account
+            .results
+            .insert(9, PublishResult::Confirmed("id-9".to_owned()));
+        account.deleted.insert("b".to_owned(), HashSet::from([9]));
         let row = account.into_row(Row::default());
         assert_eq!((row.lost, row.wrong_ok), (1, 1));
     }
 
     #[test]
-    fn what_nobody_saw_was_wrongly_said_to_be_taken() {
+    fn a_confirmed_event_that_nobody_received_is_a_wrong_ok() {
         let mut account = account();
-        account.told.insert(9, Told::Ok("id-9".to_owned()));
+        account
+            .results
+            .insert(9, PublishResult::Confirmed("id-9".to_owned()));
         account.seen = Some(HashMap::new());
         let row = account.into_row(Row::default());
         assert_eq!((row.lost, row.wrong_ok), (1, 1));
     }
 
     #[test]
-    fn what_came_after_a_sure_no_or_under_another_id_fails() {
+    fn an_event_that_arrives_as_not_delivered_or_with_another_id_fails() {
         let mut account = account();
-        account.told.insert(1, Told::No("id-1".to_owned()));
-        account.told.insert(2, Told::Ok("other".to_owned()));
+        account
+            .results
+            .insert(1, PublishResult::NotDelivered("id-1".to_owned()));
+        account
+            .results
+            .insert(2, PublishResult::Confirmed("other".to_owned()));
         let row = account.into_row(Row::default());
         assert_eq!(row.failed.len(), 2, "{row:?}");
     }
@@ -306,10 +328,10 @@ mod tests {
     }
 
     #[test]
-    fn one_number_under_two_ids_fails() {
+    fn one_number_with_two_ids_fails() {
         let mut account = account();
         account.seen = Some(HashMap::from([(1, vec!["id-1".to_owned(), "id-x".to_owned()])]));
         let row = account.into_row(Row::default());
-        assert_eq!(row.failed, ["1 events came under several ids"]);
+        assert_eq!(row.failed, ["1 events arrived with several ids"]);
     }
 }

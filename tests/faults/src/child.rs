@@ -1,20 +1,20 @@
-//! Processes of their own: a service that is to be killed, say. They are this very program, started again.
+//! Child processes, such as a service to be killed. They run this program again.
 
 use std::process::Command;
 
-/// What tells a process that it is a child, and which.
+/// The variable that names the child program.
 const CHILD: &str = "TIDINGS_FAULTS_CHILD";
 
-/// A program of the suite that runs in a process of its own.
+/// A part of the suite that runs in its own process.
 #[derive(Debug, Clone, Copy)]
 pub struct Child {
-    /// Its name.
+    /// The name of the program.
     pub name: &'static str,
-    /// What it does; the process ends with it.
+    /// The main function of the program.
     pub run: fn(),
 }
 
-/// The command that starts a child: this program again. Arguments are the child's own, by the environment best.
+/// Returns the command that starts a child. Its arguments are passed as variables.
 ///
 /// # Panics
 /// When this program cannot be found.
@@ -24,10 +24,10 @@ pub fn command(name: &str) -> Command {
     command
 }
 
-/// Runs the child that this process is to be; whether it was one. First thing in `main`.
+/// Runs the child program, if this process is a child. Returns whether it was. Call it first in `main`.
 ///
 /// # Panics
-/// When there is no child of that name.
+/// When there is no such child program.
 pub fn ran() -> bool {
     let Ok(name) = std::env::var(CHILD) else {
         return false;

@@ -1,17 +1,17 @@
-//! Where the retries of the suite's service wait.
+//! The names of the retry topology of the default service.
 
 use crate::handlers::SERVICE;
 
-/// The rung that the first retries of a handler wait on, as the suite has it: twenty times as fast.
+/// The first rung of a handler, with retry delays divided by twenty.
 pub(crate) const FIRST_RUNG: &str = "50ms";
 
-/// The exchange by which retries go to wait.
+/// The exchange of the delay queues.
 pub(crate) const EXCHANGE: &str = "faults.delay";
 
-/// The exchange by which they come back.
+/// The exchange through which retries return to their queue.
 pub(crate) const RETURN_EXCHANGE: &str = "faults.return";
 
-/// The queue in which retries of a handler wait on a rung.
+/// The delay queue of a handler and a rung.
 pub(crate) fn queue(handler: &str, rung: &str) -> String {
     format!("{SERVICE}.{handler}.delay.{rung}")
 }

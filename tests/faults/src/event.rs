@@ -1,4 +1,4 @@
-//! The event of the suite.
+//! The event of the default traffic.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use tidings::DomainEvent;
 
 /// Something was noted.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
-#[event(type = "fault.noted", aggregate_id = line)]
+#[event(type = "fault.noted", aggregate_id = aggregate)]
 pub struct Noted {
-    /// Which event it is, of all that a run publishes: its publisher knows it before the event has an id.
+    /// The number of the event in its run. The publisher knows it before the event has an id.
     pub number: u64,
-    /// Its aggregate. The numbers of one line grow in the order in which they are published.
-    pub line: String,
-    /// Room, where the body is to have a size.
+    /// The aggregate. Its events are published in the order of their numbers.
+    pub aggregate: String,
+    /// Padding, to make the body larger.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub room: String,
+    pub padding: String,
 }

@@ -1,84 +1,84 @@
-//! A fault of the table: what happens, how often, and what runs it.
+//! Faults: what happens, how often, and the function that runs it.
 
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::soak::Field;
-use crate::stage::Stage;
+use crate::soak::SoakTarget;
 
-/// A future that the thread which made it also waits for.
+/// A future that runs on the thread that created it.
 pub type Run<'a, T = Row> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// One fault, with events on the way before, during and after it.
+/// A fault. Events are published and handled before, during and after it.
 ///
 /// ```
-/// use tidings_faults::{Fault, Row, Stage, Times};
+/// use tidings_faults::{Fault, Row, Harness, Times};
 ///
 /// pub const FAULTS: &[Fault] = &[Fault::new(
 ///     "broker-killed",
-///     "the broker is killed and started again",
+///     "the broker is killed and restarted",
 ///     Times { short: 2, full: 20 },
-///     |stage| Box::pin(killed(stage)),
+///     |harness| Box::pin(killed(harness)),
 /// )];
 ///
-/// async fn killed(stage: &Stage) -> Row {
-///     todo!("a node, traffic, the fault, its account")
+/// async fn killed(harness: &Harness) -> Row {
+///     todo!("start a node and traffic, inject the fault, return the row")
 /// }
 /// ```
 #[derive(Clone, Copy)]
 pub struct Fault {
-    /// Its name, in kebab-case: the row's, and the test's.
+    /// The name in kebab-case, of the row and of the test.
     pub name: &'static str,
-    /// What happens, in half a line.
+    /// What happens, in a few words.
     pub about: &'static str,
-    /// How often.
+    /// How often it is injected.
     pub times: Times,
-    /// Runs it and accounts for every event.
-    pub run: for<'a> fn(&'a Stage) -> Run<'a>,
-    /// Does it once to the broker of a soak, which has its own traffic; none where the fault needs a place of its own.
-    pub strike: Option<Strike>,
-    /// Whether it runs in a process of its own.
+    /// Runs the fault and accounts for every event.
+    pub run: for<'a> fn(&'a Harness) -> Run<'a>,
+    /// Injects the fault once into a soak, if a soak can do that.
+    pub inject: Option<Inject>,
+    /// Whether it runs in its own process.
     pub alone: bool,
 }
 
-/// Does a fault once, and ends when the broker is as it was: what publishes and handles meanwhile is another's.
-pub type Strike = for<'a> fn(&'a mut Field) -> Run<'a, ()>;
+/// Injects a fault once into a running soak and returns when it is over.
+pub type Inject = for<'a> fn(&'a mut SoakTarget) -> Run<'a, ()>;
 
-/// How often a fault is done, in the two forms of the suite.
+/// How often a fault is injected, in both forms of the suite.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
-    /// In the form that runs with every change.
+    /// In the short form, which runs for every change.
     pub short: u32,
-    /// In the form that fills the tables of the documentation.
+    /// In the full form, which fills the tables of the documentation.
     pub full: u32,
 }
 
 impl Fault {
-    /// A fault that a soak does not draw.
+    /// Creates a fault that a soak does not inject.
     pub const fn new(
         name: &'static str,
         about: &'static str,
         times: Times,
-        run: for<'a> fn(&'a Stage) -> Run<'a>,
+        run: for<'a> fn(&'a Harness) -> Run<'a>,
     ) -> Self {
         Self {
             name,
             about,
             times,
             run,
-            strike: None,
+            inject: None,
             alone: false,
         }
     }
 
-    /// Lets a soak draw it.
-    pub const fn strike(mut self, strike: Strike) -> Self {
-        self.strike = Some(strike);
+    /// Lets a soak inject the fault.
+    pub const fn inject(mut self, inject: Inject) -> Self {
+        self.inject = Some(inject);
         self
     }
 
-    /// Runs it in a process of its own: it measures its process.
+    /// Runs the fault in its own process, because it measures the process.
     pub const fn alone(mut self) -> Self {
         self.alone = true;
         self
@@ -87,12 +87,12 @@ impl Fault {
 
 /// Every fault, in the order of the table.
 pub fn all() -> Vec<Fault> {
-    lanes().concat()
+    groups().concat()
 }
 
-/// The faults by what they share: those of one lane are done to the same broker, and so one after the other; lanes have
-/// nothing to do with each other. In the order of the table.
-pub fn lanes() -> [Vec<Fault>; 3] {
+/// The faults in the order of the table, grouped by broker. Faults of one group use the same broker and run one after the
+/// other; groups run in parallel.
+pub fn groups() -> [Vec<Fault>; 3] {
     [
         crate::broker::FAULTS.to_vec(),
         crate::cluster::FAULTS.to_vec(),
@@ -107,11 +107,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_has_a_name_of_its_own_and_most_can_be_drawn_by_a_soak() {
+    fn fault_names_are_unique_and_a_soak_injects_most_faults() {
         let all = all();
         let names: HashSet<&str> = all.iter().map(|fault| fault.name).collect();
         assert_eq!(names.len(), all.len());
-        let drawn = all.iter().filter(|fault| fault.strike.is_some()).count();
+        let drawn = all.iter().filter(|fault| fault.inject.is_some()).count();
         assert!(drawn >= 30, "{drawn} of {}", all.len());
     }
 }

@@ -1,51 +1,51 @@
-//! The service of the suite: three handlers of one event, each of which is to have every event.
+//! The default service: three handlers that must each receive every event.
 
 use tidings::{App, Delivery, Event, HandlerError, State, event_handler, handlers};
 
 use crate::event::Noted;
-use crate::notebook::Notebook;
+use crate::handler_log::HandlerLog;
 
-/// The service's name.
+/// The name of the service.
 pub const SERVICE: &str = "faults";
 
-/// Its handlers.
+/// The names of its handlers.
 pub const HANDLERS: &[&str] = &["plain", "faltering", "ordered"];
 
-/// Finishes every event at once.
+/// Finishes every event.
 #[event_handler("fault.noted")]
-pub async fn plain(event: Event<Noted>, State(notebook): State<Notebook>) {
-    notebook.note("plain", event.number, event.id(), &event.line);
+pub async fn plain(event: Event<Noted>, State(handler_log): State<HandlerLog>) {
+    handler_log.record("plain", event.number, event.id(), &event.aggregate);
 }
 
-/// Fails one event of fifty at its first attempt.
+/// Fails the first attempt of every fiftieth event.
 ///
 /// # Errors
-/// Then.
+/// For these attempts.
 #[event_handler("fault.noted")]
 pub async fn faltering(
     event: Event<Noted>,
     delivery: Delivery,
-    State(notebook): State<Notebook>,
+    State(handler_log): State<HandlerLog>,
 ) -> Result<(), HandlerError> {
     if event.number.is_multiple_of(50) && delivery.attempt() == 1 {
-        return Err(HandlerError::retry("it falters"));
+        return Err(HandlerError::retry("not at first"));
     }
-    notebook.note("faltering", event.number, event.id(), &event.line);
+    handler_log.record("faltering", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
-/// Takes the events of a line one by one.
+/// Finishes the events of an aggregate in order.
 ///
-/// With a single active consumer: else a broker that has not seen the end of a connection, or waits whether a lost node
-/// comes back, hands what that one held to the next connection later than what came after it.
+/// It has a single active consumer. Without that, a broker that has not noticed the end of a connection could deliver the
+/// old deliveries of that connection after newer ones.
 #[event_handler("fault.noted", ordered_by = "aggregate_id", single_active)]
-pub async fn ordered(event: Event<Noted>, State(notebook): State<Notebook>) {
-    notebook.note("ordered", event.number, event.id(), &event.line);
+pub async fn ordered(event: Event<Noted>, State(handler_log): State<HandlerLog>) {
+    handler_log.record("ordered", event.number, event.id(), &event.aggregate);
 }
 
-/// The app of all three.
-pub fn app(notebook: &Notebook) -> App<Notebook> {
+/// The app with all three handlers.
+pub fn app(handler_log: &HandlerLog) -> App<HandlerLog> {
     App::new(SERVICE)
-        .state(notebook.clone())
+        .state(handler_log.clone())
         .handlers(handlers![plain, faltering, ordered])
 }

@@ -1,58 +1,58 @@
-//! The faults that Tidings survives, done to real brokers while events are published and handled, and the accounts
-//! that show it.
+//! Injects faults into real brokers, networks and processes while events are published and handled, and accounts for every
+//! event.
 //!
-//! Nothing here asks the runtime what it did. A publisher writes down what each of its callers was told ([`told`]), a
-//! handler notes an event in a file before it returns ([`notebook`]), a bare client takes down all that comes by
-//! ([`witness`]) and empties the dead letters; at the end each event is looked up in all four ([`account`]).
+//! The accounts do not ask the runtime what it did. They compare four records ([`account`]): the result of every publish
+//! ([`publish_log`]), a file in which handlers log an event before they return ([`handler_log`]), all messages that a
+//! client without Tidings received ([`recorder`]), and the dead letters.
 //!
-//! A fault is an entry of a module's `FAULTS`, and a function that makes it happen and gives its [`Row`]:
+//! A fault is an entry in the `FAULTS` of a module, with a function that runs it and returns its [`Row`]:
 //!
 //! ```no_run
-//! # use tidings_faults::{Load, Row, Stage};
-//! async fn killed(stage: &Stage) -> Row {
-//!     let node = stage.node().await;
-//!     let mut traffic = Load::on(&node.url()).start(stage).await;
-//!     for _ in 0..stage.times() {
+//! # use tidings_faults::{Load, Row, Harness};
+//! async fn killed(harness: &Harness) -> Row {
+//!     let node = harness.node().await;
+//!     let mut traffic = Load::on(&node.url()).start(harness).await;
+//!     for _ in 0..harness.times() {
 //!         traffic.flows(500).await;
 //!         node.kill();
 //!         node.start_again().unwrap();
 //!     }
 //!     traffic.flows(500).await;
-//!     traffic.settle().await.into_row(stage.row())
+//!     traffic.finish().await.into_row(harness.row())
 //! }
 //! ```
 
-// A row is one future, polled in one place, a few at a time.
+// Each fault is one large future. Only a few exist at a time.
 #![allow(clippy::large_futures)]
 
 pub mod account;
-pub mod alone;
 pub mod broker;
 pub mod child;
 pub mod cluster;
+pub mod completion;
 mod delays;
+mod deleted_events;
 pub mod event;
 mod fault;
-mod gone;
+pub mod handler_log;
 pub mod handlers;
+mod harness;
 pub mod network;
-pub mod notebook;
+pub mod own_process;
 pub mod process;
 mod recovery;
 pub mod relay;
 mod row;
-pub mod settle;
 pub mod soak;
-mod stage;
-pub mod stranger;
-mod table;
-pub mod told;
-mod traffic;
-pub mod wait;
-pub mod witness;
 
-pub use crate::fault::{Fault, Run, Strike, Times, all, lanes};
+pub mod publish_log;
+mod table;
+mod traffic;
+
+pub mod recorder;
+
+pub use crate::fault::{Fault, Inject, Run, Times, all, groups};
+pub use crate::harness::{FORM, Form, Harness};
 pub use crate::row::Row;
-pub use crate::stage::{FORM, Form, Stage};
 pub use crate::table::Table;
 pub use crate::traffic::{Load, Traffic};

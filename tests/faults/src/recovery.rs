@@ -1,4 +1,4 @@
-//! Whether all is well again, and how soon.
+//! Checks how fast the service recovers after a fault.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use tokio::time::Instant;
 
 use crate::row::Row;
 use crate::traffic::Traffic;
-use crate::wait::comes;
+use tidings_test_support::wait::becomes_true;
 
-/// How long a step may take before it is given up; its own bound is less.
+/// The deadline of one step. The bounds that are checked are shorter.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Waits until events that are published from now on are confirmed, and finished by every handler; they are to be within
-/// `bound`, which is ten times what it takes where the machine has little else to do: it may have much.
+/// Waits until events that are published from now on are confirmed and finished by every handler. This must happen within
+/// `bound`, which is ten times the usual duration, for busy machines.
 pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Duration, handlers: &[&str]) {
     let began = Instant::now();
-    let (from, known) = (traffic.book().next(), traffic.finished());
-    let well = comes(PATIENCE, async || {
-        let since = &traffic.lines()[known..];
-        let hears = |handler: &&str| {
+    let (from, known) = (traffic.publish_log().next_number(), traffic.finished());
+    let well = becomes_true(PATIENCE, async || {
+        let since = &traffic.entries()[known..];
+        let has_recovered = |handler: &&str| {
             let mut last = since.iter().rev();
-            last.any(|line| line.handler == **handler && line.number >= from)
+            last.any(|entry| entry.handler == **handler && entry.number >= from)
         };
-        handlers.iter().all(hears) && traffic.book().confirmed_since(from)
+        handlers.iter().all(has_recovered) && traffic.publish_log().confirmed_since(from)
     })
     .await;
     let took = began.elapsed();
@@ -33,11 +33,11 @@ pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Durati
     slowest(row, "well again", took);
 }
 
-/// Waits until either bus says that it is not connected; both are to within `bound`.
-pub(crate) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration) {
+/// Waits until both buses report that they are disconnected. This must happen within `bound`.
+pub(crate) async fn loss_is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration) {
     let began = Instant::now();
     let (mut by_publisher, mut by_consumer) = (false, false);
-    let noticed = comes(PATIENCE, async || {
+    let noticed = becomes_true(PATIENCE, async || {
         by_publisher |= !traffic.bus().health().connected;
         by_consumer |= !traffic.app().health().bus.connected;
         by_publisher && by_consumer
@@ -50,12 +50,12 @@ pub(crate) async fn is_noticed(traffic: &Traffic, row: &mut Row, bound: Duration
     slowest(row, "noticed", took);
 }
 
-/// Notes how long the slowest took.
+/// Adds a note with the longest duration.
 pub(crate) fn slowest(row: &mut Row, what: &str, took: Duration) {
     let took = took.as_secs_f64();
     let start = format!("{what} after ");
     let slowest = row.notes.iter_mut().find(|note| note.starts_with(&start));
-    let told = |note: &String| {
+    let seconds = |note: &String| {
         note[start.len()..]
             .trim_end_matches(" s at most")
             .parse()
@@ -63,13 +63,13 @@ pub(crate) fn slowest(row: &mut Row, what: &str, took: Duration) {
     };
     let now = format!("{start}{took:.1} s at most");
     match slowest {
-        Some(note) if told(note) < took => *note = now,
+        Some(note) if seconds(note) < took => *note = now,
         Some(_) => {}
         None => row.notes.push(now),
     }
 }
 
-/// Adds notes to a row; of how long things took it keeps the longest.
+/// Adds notes to a row and keeps only the longest of each duration.
 pub(crate) fn join_notes(row: &mut Row, notes: &[String]) {
     for note in notes {
         let timed = note
@@ -83,18 +83,18 @@ pub(crate) fn join_notes(row: &mut Row, notes: &[String]) {
     }
 }
 
-/// Waits until the health of the app or its bus says all of `words` as a reason.
-pub(crate) async fn says(traffic: &Traffic, row: &mut Row, words: &[&str]) {
+/// Waits until the health of the app or its bus contains all of `words`.
+pub(crate) async fn health_reports(traffic: &Traffic, row: &mut Row, words: &[&str]) {
     let mut last = String::new();
-    let said = comes(PATIENCE, async || {
+    let said = becomes_true(PATIENCE, async || {
         last = reasons(traffic.app(), traffic);
         words.iter().all(|word| last.contains(word))
     })
     .await;
-    row.check(said, || format!("health does not say {words:?} but {last}"));
+    row.check(said, || format!("the health does not report {words:?}: {last}"));
 }
 
-/// All that health says is wrong.
+/// All reasons that the health reports.
 fn reasons(app: &RunningApp, traffic: &Traffic) -> String {
     let health = app.health();
     let mut reasons: Vec<String> = health.bus.reason.iter().cloned().collect();
@@ -106,24 +106,12 @@ fn reasons(app: &RunningApp, traffic: &Traffic) -> String {
     reasons.join("; ")
 }
 
-/// The whole text of an error, causes and all.
-pub(crate) fn text(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn of_how_long_things_took_the_longest_is_kept() {
+    fn only_the_longest_duration_is_kept() {
         let mut row = Row::default();
         for notes in [
             ["well again after 1.5 s at most", "3 retries wait"],

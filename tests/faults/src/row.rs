@@ -1,52 +1,52 @@
-//! A row of the table: what a fault cost.
+//! A row of the table: the result of a fault.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a fault cost, counted in events unless it says otherwise.
+/// The result of a fault. Counts are numbers of events unless stated otherwise.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Row {
-    /// The fault's name.
+    /// The name of the fault.
     pub fault: String,
-    /// How often it was done.
+    /// How often the fault was injected.
     pub times: u32,
-    /// Handed to `publish`.
+    /// Published events.
     pub published: u64,
-    /// Whose publisher was told `Ok`.
+    /// Events for which `publish` returned `Ok`.
     pub confirmed: u64,
-    /// That every handler which was to have them finished.
+    /// Events that every handler finished.
     pub handled: u64,
-    /// Times that a handler finished an event which it had finished before.
+    /// How often a handler finished an event again.
     pub redelivered: u64,
-    /// That some handler's dead letters hold.
+    /// Events that a handler dead-lettered.
     pub dead_lettered: u64,
-    /// Confirmed, and neither handled nor dead-lettered by some handler that was to have them.
+    /// Confirmed events that some handler neither finished nor dead-lettered.
     pub lost: u64,
-    /// Whose publisher was told `Ok`, and which nobody has ever seen on the broker.
+    /// Confirmed events that never were on the broker.
     pub wrong_ok: u64,
-    /// The longest time in which no handler finished anything while events were published.
+    /// The longest time without a completion while events were published.
     pub longest_pause: Duration,
-    /// What is to be known of it beside its numbers; a sentence each.
+    /// Other results, one sentence each.
     pub notes: Vec<String>,
-    /// What else was to hold and did not; a sentence each.
+    /// Failed checks, one sentence each.
     pub failed: Vec<String>,
 }
 
 impl Row {
-    /// Whether nothing is lost, no `Ok` was wrong, and all else held.
+    /// Whether no event was lost, no `Ok` was wrong and every check passed.
     pub fn passed(&self) -> bool {
         self.lost == 0 && self.wrong_ok == 0 && self.failed.is_empty()
     }
 
-    /// Makes it a failure that says `what`, unless it `holds`.
-    pub fn check(&mut self, holds: bool, what: impl FnOnce() -> String) {
-        if !holds {
+    /// Adds the failure `what` unless the check passed.
+    pub fn check(&mut self, passed: bool, what: impl FnOnce() -> String) {
+        if !passed {
             self.failed.push(what());
         }
     }
 
-    /// Adds what the same fault cost at another time or place: counts are summed, the longest pause is the longer.
+    /// Adds the result of the same fault in another run: sums the counts and keeps the longest pause.
     pub fn add(&mut self, other: &Self) {
         self.times += other.times;
         self.published += other.published;
@@ -61,17 +61,20 @@ impl Row {
         self.failed.extend(other.failed.iter().cloned());
     }
 
-    /// What is wrong with it, a line each; nothing when it passed.
-    pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+    /// The failures, one line each.
+    pub fn failures(&self) -> Vec<String> {
+        let mut failures = Vec::new();
         if self.lost > 0 {
-            faults.push(format!("{} events were lost", self.lost));
+            failures.push(format!("{} events were lost", self.lost));
         }
         if self.wrong_ok > 0 {
-            faults.push(format!("{} events were wrongly said to be taken", self.wrong_ok));
+            failures.push(format!(
+                "{} events were confirmed but never reached the broker",
+                self.wrong_ok
+            ));
         }
-        faults.extend(self.failed.iter().cloned());
-        faults
+        failures.extend(self.failed.iter().cloned());
+        failures
     }
 }
 
@@ -96,7 +99,7 @@ mod tests {
         assert!(late.passed());
         late.check(false, || "it came late".to_owned());
         for row in [lost, wrong, late] {
-            assert!(!row.passed() && row.faults().len() == 1, "{row:?}");
+            assert!(!row.passed() && row.failures().len() == 1, "{row:?}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The table: a row a fault, as Markdown that reads as plain text, too.
+//! The table of all rows, as Markdown that is readable as plain text.
 
 use std::fmt;
 
 use crate::row::Row;
 
-/// Rows, to be shown.
+/// The rows of the table.
 #[derive(Debug, Clone, Default)]
 pub struct Table(pub Vec<Row>);
 
@@ -32,14 +32,14 @@ impl fmt::Display for Table {
         line(f, &HEAD.map(str::to_owned), &widths)?;
         f.write_str("|")?;
         for (column, width) in widths.iter().enumerate() {
-            // Names to the left, numbers to the right.
+            // Names are left-aligned, numbers are right-aligned.
             let end = if column == 0 { '-' } else { ':' };
             write!(f, "{}{end}|", "-".repeat(width + 1))?;
         }
         writeln!(f)?;
         rows.iter().try_for_each(|row| line(f, row, &widths))?;
         for row in &self.0 {
-            for line in row.faults().iter().chain(&row.notes) {
+            for line in row.failures().iter().chain(&row.notes) {
                 write!(f, "\n- {}: {line}", row.fault)?;
             }
         }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_markdown_in_columns_with_what_failed_below() {
+    fn a_table_is_aligned_markdown_with_the_failures_below() {
         let row = Row {
             fault: "broker-killed".to_owned(),
             times: 20,

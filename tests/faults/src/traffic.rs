@@ -1,4 +1,4 @@
-//! Events on the way: publishers and handlers that run throughout a fault, and the account of them.
+//! Publishers and handlers that run throughout a fault.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::account::Account;
+use crate::completion::Completion;
 use crate::event::Noted;
+use crate::handler_log::{HandlerLog, HandlerLogReader, LogEntry, now};
 use crate::handlers::{HANDLERS, SERVICE, app};
-use crate::notebook::{Line, Notebook, Reader, now};
-use crate::settle::Settling;
-use crate::stage::Stage;
-use crate::told::Book;
-use crate::wait::{DEADLINE, comes, within};
-use crate::witness::Witness;
+use crate::harness::Harness;
+use crate::publish_log::PublishLog;
+use crate::recorder::Recorder;
+use tidings_test_support::wait::{DEADLINE, becomes_true, within};
 
-/// How many events a publisher of several at once publishes at once.
+/// How many events a batch publisher publishes at once.
 const BATCH: usize = 20;
 
-/// What traffic is to be like; then [`Load::start`].
+/// The configuration of traffic, for [`Load::start`].
 ///
-/// Unless told otherwise: sixteen publishers of single events and one of twenty at once, a thousand events a second,
-/// the handlers of [`crate::handlers`], retry rungs twenty times as fast, a witness.
+/// By default: sixteen publishers of single events and one of batches of twenty, a thousand events a second, the handlers
+/// of [`crate::handlers`], retry delays divided by twenty, and a recorder.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // Each is a choice of its own.
 pub struct Load {
@@ -35,11 +35,11 @@ pub struct Load {
     singles: usize,
     batches: usize,
     per_second: u32,
-    room: usize,
+    padding: usize,
     settings: Settings,
     service: String,
     handlers: Vec<String>,
-    /// Whether the handlers are ours, or those of someone who writes into the notebook, too.
+    /// Whether the traffic starts the default handlers. Else another service writes the same handler log.
     ours: bool,
     witnessed: bool,
     in_order: bool,
@@ -47,7 +47,7 @@ pub struct Load {
     patience: Duration,
 }
 
-/// What changes the settings of a bus.
+/// A change of the settings of a bus.
 #[derive(Clone)]
 struct Settings(Arc<dyn Fn(BusBuilder) -> BusBuilder + Send + Sync>);
 
@@ -57,14 +57,14 @@ impl std::fmt::Debug for Settings {
     }
 }
 
-/// Events on the way.
+/// Running publishers and handlers.
 #[derive(Debug)]
 pub struct Traffic {
     load: Load,
-    book: Book,
-    notebook: Notebook,
-    reader: Reader,
-    witness: Option<Witness>,
+    publish_log: PublishLog,
+    handler_log: HandlerLog,
+    reader: HandlerLogReader,
+    recorder: Option<Recorder>,
     bus: Bus,
     app: Option<RunningApp>,
     consumer: Option<Bus>,
@@ -74,7 +74,7 @@ pub struct Traffic {
 }
 
 impl Load {
-    /// Traffic of the usual kind on the broker at `url`.
+    /// The default traffic on the broker at `url`.
     pub fn on(url: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -82,7 +82,7 @@ impl Load {
             singles: 16,
             batches: 1,
             per_second: 1_000,
-            room: 0,
+            padding: 0,
             settings: Settings(Arc::new(|builder| builder)),
             service: SERVICE.to_owned(),
             handlers: HANDLERS.iter().map(|&name| name.to_owned()).collect(),
@@ -94,32 +94,32 @@ impl Load {
         }
     }
 
-    /// Where the traffic finds the broker.
+    /// The URL of the broker.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where the broker is found past all that is between it and the traffic: the witness looks there.
+    /// Sets the URL of the broker without relays, for the recorder.
     pub fn direct(mut self, url: &str) -> Self {
         url.clone_into(&mut self.direct);
         self
     }
 
-    /// So many tasks that publish one event at a time, and so many that publish twenty at once.
+    /// Sets the number of tasks that publish single events and of those that publish batches of twenty.
     pub fn publishers(mut self, singles: usize, batches: usize) -> Self {
         (self.singles, self.batches) = (singles, batches);
         self
     }
 
-    /// So many events a second at most, of all publishers together.
+    /// Limits the rate of all publishers together.
     pub fn per_second(mut self, events: u32) -> Self {
         self.per_second = events;
         self
     }
 
-    /// Makes every event larger by so many bytes.
-    pub fn room(mut self, bytes: usize) -> Self {
-        self.room = bytes;
+    /// Makes every event larger by this many bytes.
+    pub fn padding(mut self, bytes: usize) -> Self {
+        self.padding = bytes;
         self
     }
 
@@ -129,7 +129,7 @@ impl Load {
         self
     }
 
-    /// Starts no handlers: those of `service` are someone else's, who notes in the same notebook what they finish.
+    /// Starts no handlers. The handlers of `service` write the same handler log.
     pub fn handled_by(mut self, service: &str, handlers: &[&str]) -> Self {
         service.clone_into(&mut self.service);
         self.handlers = handlers.iter().map(|&name| name.to_owned()).collect();
@@ -137,65 +137,65 @@ impl Load {
         self
     }
 
-    /// Does without a witness.
+    /// Starts no recorder.
     pub fn unwitnessed(mut self) -> Self {
         self.witnessed = false;
         self
     }
 
-    /// Does not hold `ordered` to its order: a way to the broker that delivers late what it was sent early puts events
-    /// into the queue in another order than they were published.
+    /// Does not check the order of the handler `ordered`. A network that delivers old bytes late can change the order in which
+    /// events reach the queue.
     pub fn in_any_order(mut self) -> Self {
         self.in_order = false;
         self
     }
 
-    /// Allows for retries that find no queue to come back to.
+    /// Allows messages in the orphans queue.
     pub fn with_orphans(mut self) -> Self {
         self.orphans = true;
         self
     }
 
-    /// How long nothing may be finished, at the end, before what is missing is lost. A minute unless told otherwise.
+    /// Sets how long no event may be finished, at the end, before missing events count as lost. The default is one minute.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Starts handlers, witness and publishers, and waits until a second has passed with events on the way.
+    /// Starts handlers, recorder and publishers. Publishing begins one second after the declarations.
     ///
-    /// Until then a broker that is killed may forget the queues, by a fault of its own: it writes within half a second
-    /// of a declaration by which name it finds a quorum queue again.
+    /// A broker writes its table of quorum queues within half a second of a declaration. When it is killed before, it forgets
+    /// the queue.
     ///
     /// # Panics
-    /// When they do not start.
-    pub async fn start(self, stage: &Stage) -> Traffic {
-        let notebook = Notebook::open(&stage.file("notebook"));
+    /// When one of them does not start.
+    pub async fn start(self, harness: &Harness) -> Traffic {
+        let handler_log = HandlerLog::open(&harness.file("handler_log"));
         let (mut running, mut consumer) = (None, None);
         if self.ours {
             let bus = self.bus().await;
-            let app = app(&notebook);
-            // The delay queues as well: they would be declared by the first retry, which is any time.
+            let app = app(&handler_log);
+            // This declares the delay queues too. The first retry would declare them at an unknown time.
             within("the declaration", app.declare(&bus))
                 .await
-                .expect("all is declared");
+                .expect("the declaration succeeds");
             let app = within("the start of the app", app.start(&bus)).await;
             running = Some(app.expect("the app starts"));
             consumer = Some(bus);
         }
         let bus = self.bus().await;
-        let witness = if self.witnessed {
-            Some(Witness::call(&self.direct).await)
+        let recorder = if self.witnessed {
+            Some(Recorder::start(&self.direct).await)
         } else {
             None
         };
-        // The same wait that an operator's script would need; nothing tells when it is over.
+        // Nothing signals that the broker has written its table.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let mut traffic = Traffic {
-            book: Book::default(),
-            reader: notebook.reader(),
-            notebook,
-            witness,
+            publish_log: PublishLog::default(),
+            reader: handler_log.reader(),
+            handler_log,
+            recorder,
             bus,
             app: running,
             consumer,
@@ -208,10 +208,10 @@ impl Load {
         traffic
     }
 
-    /// A bus with the settings of this traffic.
+    /// Connects a bus with the settings of this traffic.
     ///
     /// # Panics
-    /// When the broker does not let it in.
+    /// When the broker refuses the connection.
     pub async fn bus(&self) -> Bus {
         let builder = Bus::builder()
             .service(&self.service)
@@ -229,161 +229,165 @@ impl Traffic {
         let share =
             f64::from(self.load.per_second) / f64::from(u32::try_from(tasks.max(1)).unwrap_or(u32::MAX));
         for task in 0..tasks {
-            let (many, line) = match task.checked_sub(self.load.singles) {
+            let (many, aggregate) = match task.checked_sub(self.load.singles) {
                 None => (1, format!("one-{task}")),
                 Some(task) => (BATCH, format!("many-{task}")),
             };
             let every = f64::from(u32::try_from(many).unwrap_or(u32::MAX)) / share;
             let publisher = Publisher {
                 bus: self.bus.clone(),
-                book: self.book.clone(),
+                publish_log: self.publish_log.clone(),
                 stop: self.stop.subscribe(),
                 every: Duration::from_secs_f64(every),
                 many,
-                line,
-                room: "x".repeat(self.load.room),
+                aggregate,
+                padding: "x".repeat(self.load.padding),
             };
             self.publishers.push(tokio::spawn(publisher.run()));
         }
     }
 
-    /// Takes over an app that handles in the place of the usual one, and its bus: to be ended at the end.
+    /// Adds an app that replaces the default handlers, and its bus. Both are closed at the end.
     pub fn attach(&mut self, app: RunningApp, bus: Bus) {
         (self.app, self.consumer) = (Some(app), Some(bus));
     }
 
-    /// What publishers were told so far.
-    pub fn book(&self) -> &Book {
-        &self.book
+    /// The results of all publishes.
+    pub fn publish_log(&self) -> &PublishLog {
+        &self.publish_log
     }
 
-    /// Where handlers note what they finish.
-    pub fn notebook(&self) -> &Notebook {
-        &self.notebook
+    /// The log of finished events.
+    pub fn handler_log(&self) -> &HandlerLog {
+        &self.handler_log
     }
 
-    /// The publishers' bus.
+    /// The bus of the publishers.
     pub fn bus(&self) -> &Bus {
         &self.bus
     }
 
-    /// The handlers' app.
+    /// The app of the handlers.
     ///
     /// # Panics
-    /// When the handlers are someone else's.
+    /// When another service runs the handlers.
     pub fn app(&self) -> &RunningApp {
-        self.app.as_ref().expect("the handlers are this traffic's own")
+        self.app.as_ref().expect("this traffic runs the handlers")
     }
 
-    /// What the witness has seen so far, if there is one.
-    pub fn witness(&self) -> Option<&Witness> {
-        self.witness.as_ref()
+    /// The recorder, if there is one.
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
-    /// What handlers have finished.
-    pub fn lines(&mut self) -> &[Line] {
-        self.reader.lines()
+    /// Returns what handlers have finished.
+    pub fn entries(&mut self) -> &[LogEntry] {
+        self.reader.entries()
     }
 
-    /// How many events handlers have finished.
+    /// How many completions the handlers have logged.
     pub fn finished(&mut self) -> usize {
         self.reader.count()
     }
 
     /// How many different events one handler has finished.
     pub fn finished_by(&mut self, handler: &str) -> usize {
-        let lines = self.reader.lines().iter().filter(|line| line.handler == handler);
-        lines.map(|line| line.number).collect::<HashSet<_>>().len()
+        let entries = self
+            .reader
+            .entries()
+            .iter()
+            .filter(|entry| entry.handler == handler);
+        entries.map(|entry| entry.number).collect::<HashSet<_>>().len()
     }
 
-    /// Waits until handlers have finished `more` events than now.
+    /// Waits until handlers have finished `more` events.
     ///
     /// # Panics
-    /// When they do not.
+    /// After the deadline.
     pub async fn flows(&mut self, more: usize) {
         let before = self.finished();
-        let come = comes(DEADLINE, async || self.finished() >= before + more).await;
+        let come = becomes_true(DEADLINE, async || self.finished() >= before + more).await;
         assert!(
             come,
-            "{DEADLINE:?} passed before {more} more were finished; {}",
+            "{more} more events were not finished within {DEADLINE:?}; {}",
             self.health()
         );
     }
 
-    /// Waits until `more` events are confirmed than now.
+    /// Waits until `more` events are confirmed.
     ///
     /// # Panics
-    /// When they are not.
+    /// After the deadline.
     pub async fn confirms(&mut self, more: usize) {
-        let before = self.book.confirmed();
-        let come = comes(DEADLINE, async || self.book.confirmed() >= before + more).await;
+        let before = self.publish_log.confirmed();
+        let come = becomes_true(DEADLINE, async || self.publish_log.confirmed() >= before + more).await;
         assert!(
             come,
-            "{DEADLINE:?} passed before {more} more were confirmed, {} were; {}",
-            self.book.confirmed() - before,
+            "{more} more events were not confirmed within {DEADLINE:?}, {} were; {}",
+            self.publish_log.confirmed() - before,
             self.health()
         );
     }
 
-    /// How both buses and the app are, for the text of a failure.
+    /// The health of the buses and the app, for error texts.
     fn health(&self) -> String {
         let app = self.app.as_ref().map(RunningApp::health);
         format!("publishers: {:?}; handlers: {app:?}", self.bus.health())
     }
 
-    /// Publishes `many` events side by side, each from a caller of its own, and gives what each was told.
+    /// Publishes `many` events concurrently and returns the results.
     pub async fn burst(&self, many: usize) -> Vec<tidings::Result<String>> {
-        let room = "x".repeat(self.load.room);
+        let padding = "x".repeat(self.load.padding);
         let publish = |_| async {
             let event = Noted {
-                number: self.book.open(),
-                line: "burst".to_owned(),
-                room: room.clone(),
+                number: self.publish_log.start(),
+                aggregate: "burst".to_owned(),
+                padding: padding.clone(),
             };
             let result = self.bus.publish(&event).await;
-            self.book.close(event.number, &result);
+            self.publish_log.record(event.number, &result);
             result
         };
         join_all((0..many).map(publish)).await
     }
 
-    /// Publishes nothing more, waits until every publisher was told something, and gives when it was told to stop.
+    /// Stops publishing, waits for the results of all publishes, and returns when it began to stop.
     ///
     /// # Panics
-    /// When one is told nothing.
+    /// When a publish returns no result.
     pub async fn stop(&mut self) -> u64 {
         let at = now();
         self.stop.send_replace(true);
         for publisher in self.publishers.drain(..) {
-            within("what a publisher is told", publisher)
+            within("the results of a publisher", publisher)
                 .await
                 .expect("a publisher ends");
         }
         at
     }
 
-    /// Publishes nothing more, waits until all that was confirmed is handled or dead-lettered, ends all, and draws up
-    /// the account.
+    /// Stops publishing, waits until every confirmed event is handled or dead-lettered, stops everything, and returns the
+    /// account.
     ///
     /// # Panics
-    /// When publishers are told nothing, or the witness cannot see its queue.
-    pub async fn settle(mut self) -> Account {
+    /// When a publish returns no result, or the recorder cannot read its queue.
+    pub async fn finish(mut self) -> Account {
         let ended = self.stop().await;
-        let mut settling = Settling::of(
-            &self.book,
+        let mut completion = Completion::of(
+            &self.publish_log,
             &self.load.service,
             &self.load.handlers,
             &self.load.direct,
         );
-        settling.finish(&mut self.reader, self.load.patience).await;
+        completion.finish(&mut self.reader, self.load.patience).await;
         let mut failed = Vec::new();
         if let Some(app) = &self.app {
-            let well = comes(Duration::from_mins(1), async || {
+            let well = becomes_true(Duration::from_mins(1), async || {
                 app.health().is_ready() && self.bus.health().is_ready()
             });
             if !well.await {
                 failed.push(format!(
-                    "not well again: {:?}, {:?}",
+                    "not healthy at the end: {:?}, {:?}",
                     self.bus.health(),
                     app.health()
                 ));
@@ -393,34 +397,38 @@ impl Traffic {
             }
         }
         for bus in [Some(&self.bus), self.consumer.as_ref()].into_iter().flatten() {
-            within("the end of a bus", bus.close()).await;
+            within("closing a bus", bus.close()).await;
         }
         if self.load.ours {
-            // The usual handlers give up on nothing.
-            failed.extend(settling.reasons());
+            // The default handlers dead-letter no event.
+            failed.extend(completion.reasons());
         }
-        let orphans = settling.orphans().await;
+        let orphans = completion.orphans().await;
         if orphans > 0 && !self.load.orphans {
-            failed.push(format!("{orphans} retries found no queue"));
+            failed.push(format!("{orphans} messages are in the orphans queue"));
         }
-        let seen = match self.witness.take() {
-            Some(witness) => Some(witness.dismiss().await),
+        let seen = match self.recorder.take() {
+            Some(recorder) => Some(recorder.stop().await),
             None => None,
         };
-        let lines = self.reader.lines().to_vec();
+        let entries = self.reader.entries().to_vec();
         if self.load.in_order && self.load.ours {
-            let singles: Vec<_> = lines
+            let singles: Vec<_> = entries
                 .iter()
-                .filter(|line| line.line.starts_with("one-"))
+                .filter(|entry| entry.aggregate.starts_with("one-"))
                 .cloned()
                 .collect();
-            failed.extend(crate::notebook::disorder(&singles, "ordered").into_iter().take(5));
+            failed.extend(
+                crate::handler_log::disorder(&singles, "ordered")
+                    .into_iter()
+                    .take(5),
+            );
         }
         Account {
-            told: self.book.read(),
-            lines,
-            dead: settling.into_dead(),
-            gone: HashMap::new(),
+            results: self.publish_log.results(),
+            entries,
+            dead: completion.into_dead(),
+            deleted: HashMap::new(),
             seen,
             handlers: self.load.handlers,
             orphans,
@@ -430,15 +438,14 @@ impl Traffic {
     }
 }
 
-/// A task that publishes.
 struct Publisher {
     bus: Bus,
-    book: Book,
+    publish_log: PublishLog,
     stop: watch::Receiver<bool>,
     every: Duration,
     many: usize,
-    line: String,
-    room: String,
+    aggregate: String,
+    padding: String,
 }
 
 impl Publisher {
@@ -450,23 +457,23 @@ impl Publisher {
                 _ = self.stop.wait_for(|stop| *stop) => return,
                 _ = pace.tick() => {}
             }
-            // Not within the `select`: a publish that is under way is to end.
+            // Not in the `select!`: a publish that has started must end.
             let events: Vec<Noted> = (0..self.many).map(|_| self.event()).collect();
             let results = match events.as_slice() {
                 [event] => vec![self.bus.publish(event).await],
                 events => self.bus.publish_all(events).await,
             };
             for (event, result) in events.iter().zip(&results) {
-                self.book.close(event.number, result);
+                self.publish_log.record(event.number, result);
             }
         }
     }
 
     fn event(&self) -> Noted {
         Noted {
-            number: self.book.open(),
-            line: self.line.clone(),
-            room: self.room.clone(),
+            number: self.publish_log.start(),
+            aggregate: self.aggregate.clone(),
+            padding: self.padding.clone(),
         }
     }
 }

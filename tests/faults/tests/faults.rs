@@ -1,4 +1,4 @@
-//! Every fault, each a test; ends with the table. `TIDINGS_TEST_FAULTS=full` is the long form.
+//! Runs every fault as a test and prints the table. `TIDINGS_TEST_FAULTS=full` selects the full form.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tidings_broker::Install;
-use tidings_faults::{Fault, Form, Row, Table, all, alone, lanes};
+use tidings_faults::{Fault, Form, Row, Table, all, groups, own_process};
 
 fn main() -> ExitCode {
     if tidings_faults::child::ran() {
@@ -17,14 +17,14 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     let (table, started) = (Arc::new(Mutex::new(Table::default())), Instant::now());
     let mut trials = Vec::new();
-    for lane in lanes() {
+    for group in groups() {
         let turn = Arc::new(Mutex::new(()));
-        trials.extend(lane.into_iter().map(|fault| trial(fault, &turn, &table)));
+        trials.extend(group.into_iter().map(|fault| trial(fault, &turn, &table)));
     }
-    // Each waits for its turn in its lane, so that lanes alone are side by side: what rows do is mostly to wait.
+    // Faults of one group run one after the other, groups in parallel: a fault mostly waits.
     arguments.test_threads = Some(trials.len());
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let mut table = table.lock().expect("no test runs any more");
+    let mut table = table.lock().expect("no test is running");
     if !table.0.is_empty() {
         let place = |row: &Row| all().iter().position(|fault| fault.name == row.fault);
         table.0.sort_by_key(place);
@@ -38,7 +38,7 @@ fn trial(fault: Fault, turn: &Arc<Mutex<()>>, table: &Arc<Mutex<Table>>) -> Tria
     Trial::test(fault.name, move || {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
-        let row = match catch_unwind(AssertUnwindSafe(|| alone::run(&fault))) {
+        let row = match catch_unwind(AssertUnwindSafe(|| own_process::run(&fault))) {
             Ok(row) => row,
             Err(panic) => Row {
                 fault: fault.name.to_owned(),
@@ -52,25 +52,29 @@ fn trial(fault: Fault, turn: &Arc<Mutex<()>>, table: &Arc<Mutex<Table>>) -> Tria
             fault.name,
             started.elapsed()
         );
-        let faults = row.faults();
-        table.lock().expect("nobody panics with it").0.push(row);
-        if faults.is_empty() {
+        let failures = row.failures();
+        table
+            .lock()
+            .expect("no test panics while it holds the lock")
+            .0
+            .push(row);
+        if failures.is_empty() {
             return Ok(());
         }
-        Err(Failed::from(faults.join("\n")))
+        Err(Failed::from(failures.join("\n")))
     })
 }
 
 fn text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("it panicked: {}", text.unwrap_or_default())
+    format!("the fault panicked: {}", text.unwrap_or_default())
 }
 
-/// Prints the table, and writes it where it can be taken from, for the documentation.
+/// Prints the table and writes it to a file, for the documentation.
 fn show(table: &Table, started: Instant) {
     let version = Install::find().expect("a RabbitMQ").version;
-    let form = match Form::asked() {
+    let form = match Form::selected() {
         Form::Short => "short",
         Form::Full => "full",
     };

@@ -1,9 +1,9 @@
-// A Node service as its authors write one: amqplib, one topic exchange, JSON bodies, and no properties at all.
+// A typical Node service: amqplib, one topic exchange, JSON bodies, and no properties.
 //
 // usage: node service.js <amqp url>
 //
-// The test tells it what to do by lines of JSON on its standard input, and is told by lines on its standard output
-// what was done and what was received. It ends when its input does.
+// The test writes commands as lines of JSON to the standard input. The service writes the end of each command and each
+// received message to the standard output. It ends with its input.
 'use strict';
 
 const readline = require('node:readline');
@@ -36,7 +36,7 @@ class EventBus {
   }
 }
 
-// Every type of header that amqplib writes, by the names of AMQP's own types.
+// A header of every type that amqplib writes, under the names of AMQP.
 const ODD_HEADERS = {
   'x-bool': true,
   'x-int8': -7,
@@ -55,17 +55,17 @@ const ODD_HEADERS = {
   'x-date': new Date(0),
 };
 
-// What each command does; its answer says that the client has handed it to the broker, or has heard from it.
+// The commands. A command is done when the client has passed it to the broker or has received the answer.
 const commands = {
   subscribe: (bus, { queue, pattern }) => bus.subscribe(queue, pattern, received(queue)),
   consume: (bus, { queue }) => bus.consume(queue, received(queue)),
   publish: (bus, { event }) => bus.publish(event),
-  // A dead letter back to where it died, as it is.
+  // Moves a dead letter back to its queue, unchanged.
   putBack: (bus, { from, to }) => {
     const { content, properties } = last.get(from);
     bus.channel.sendToQueue(to, content, properties);
   },
-  // Past that manner: other properties, other bodies. `body` is in hexadecimal.
+  // Publishes a message with properties. `body` is in hexadecimal.
   send: (bus, { key, body, options = {}, oddHeaders = false }) => {
     const headers = { ...options.headers, ...(oddHeaders ? ODD_HEADERS : {}) };
     if (Object.keys(headers).length > 0) options.headers = headers;
@@ -82,10 +82,10 @@ const received = (queue) => (message) => {
   let instant = null;
   try {
     event = JSON.parse(message.content.toString());
-    // Throws unless the time is one, and writes it as JavaScript does.
+    // Throws when the time is invalid; else writes it as JavaScript does.
     instant = new Date(event.timestamp).toISOString();
   } catch {
-    // A dead letter may be anything.
+    // A dead letter may not be JSON.
   }
   tell({
     received: {

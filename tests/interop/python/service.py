@@ -1,9 +1,9 @@
-"""A Python service as its authors write one: pika, one topic exchange, JSON bodies, and no properties at all.
+"""A typical Python service: pika, one topic exchange, JSON bodies, and no properties.
 
 usage: python service.py <amqp url>
 
-The test tells it what to do by lines of JSON on its standard input, and is told by lines on its standard output what was
-done and what was received. It ends when its input does.
+The test writes commands as lines of JSON to the standard input. The service writes the end of each command and each
+received message to the standard output. It ends with its input.
 """
 
 import base64
@@ -20,7 +20,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 EXCHANGE = "domain_events"
 
-# AMQP's names, as they are in the other programs.
+# The AMQP names of the properties, as in the other services.
 PROPERTIES = {
     "content_type": "contentType",
     "content_encoding": "contentEncoding",
@@ -60,7 +60,7 @@ class EventBus:
         self.channel.basic_consume(queue, on_message)
 
 
-# What pika writes for Python's own types.
+# A header of every Python type that pika writes.
 ODD_HEADERS = {
     "x-bool": True,
     "x-int32": 70000,
@@ -84,7 +84,7 @@ def received(queue):
             instant = at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         except (ValueError, KeyError, TypeError):
             pass  # A dead letter may be anything.
-        told = {ours: getattr(properties, name) for name, ours in PROPERTIES.items()}
+        values = {ours: getattr(properties, name) for name, ours in PROPERTIES.items()}
         tell({
             "received": {
                 "queue": queue,
@@ -93,7 +93,7 @@ def received(queue):
                 "body": body.hex(),
                 "event": event,
                 "instant": instant,
-                "properties": {name: value for name, value in told.items() if value is not None},
+                "properties": {name: value for name, value in values.items() if value is not None},
                 "headers": properties.headers,
             }
         })
@@ -108,10 +108,10 @@ def cloud_event(command):
 
 
 def written(form, event):
-    """The event as CloudEvents' own library writes it: its headers, its content type and its body."""
+    """Returns the event as written by the CloudEvents library: its headers, its content type and its body."""
     binding, mode = form.split()
     if binding == "amqp":
-        # For AMQP 1.0, whose application properties are headers here.
+        # For AMQP 1.0. Its application properties are headers here.
         message = getattr(amqp, f"to_{mode}")(event, JSONFormat())
         return message.application_properties, message.properties.get("content-type"), message.application_data
     message = getattr(rabbitmq, f"to_{mode}")(event, JSONFormat())
@@ -119,7 +119,7 @@ def written(form, event):
 
 
 def as_json(value):
-    """What JSON has no word for, with its type."""
+    """Returns a value that JSON cannot express, with its type."""
     if isinstance(value, bytes):
         return {"bytes": base64.b16encode(value).decode()}
     return {type(value).__name__: str(value)}
@@ -138,7 +138,7 @@ def obey(bus, command):
     elif do == "publish":
         bus.publish(command["event"])
     elif do == "send":
-        # Past that manner: other properties, other bodies. `body` is in hexadecimal.
+        # Publishes a message with properties. `body` is in hexadecimal.
         options = command.get("options", {})
         headers = options.pop("headers", {}) | (ODD_HEADERS if command.get("oddHeaders") else {})
         if "CC" in options:
@@ -165,7 +165,7 @@ def main(url):
     faults = []
 
     def listen():
-        # The connection belongs to the main thread; what comes in by lines is handed to it.
+        # Only the main thread may use the connection, so commands are passed to it.
         for line in sys.stdin:
             bus.connection.add_callback_threadsafe(lambda command=json.loads(line): guarded(command))
         bus.connection.add_callback_threadsafe(ended.set)

@@ -4,28 +4,28 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidings_broker::Install;
-use tidings_faults::{Form, Row, Stage, Times, child, soak};
+use tidings_faults::{Form, Harness, Row, Times, child, soak};
 
 fn main() -> ExitCode {
     if child::ran() {
         return ExitCode::SUCCESS;
     }
-    let (minutes, seed) = match asked() {
-        Ok(asked) => asked,
-        Err(fault) => {
-            eprintln!("soak: {fault}");
+    let (minutes, seed) = match arguments() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("soak: {error}");
             return ExitCode::from(2);
         }
     };
-    let install = Install::find().expect("a RabbitMQ");
+    let install = Install::find().expect("there is a RabbitMQ");
     println!("{minutes} minutes on RabbitMQ {}, seed {seed}", install.version);
-    let stage = Stage::new(&install, Form::Full, "soak", Times { short: 1, full: 1 }, seed);
+    let harness = Harness::new(&install, Form::Full, "soak", Times { short: 1, full: 1 }, seed);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    let table = runtime.block_on(soak::soak(&stage, Duration::from_secs(minutes * 60)));
+    let table = runtime.block_on(soak::soak(&harness, Duration::from_secs(minutes * 60)));
     println!(
         "\n{minutes} minutes on RabbitMQ {}, seed {seed}\n\n{table}",
         install.version
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 
 // --minutes 30
 // --minutes 30 --seed 7
-fn asked() -> Result<(u64, u64), String> {
+fn arguments() -> Result<(u64, u64), String> {
     let (mut minutes, mut seed) = (None, fastrand::u64(..1_000_000));
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -54,6 +54,6 @@ fn asked() -> Result<(u64, u64), String> {
             _ => return Err(format!("no option `{arg}`; there are `--minutes` and `--seed`")),
         }
     }
-    let minutes = minutes.ok_or("it needs a time; write `--minutes 30`")?;
+    let minutes = minutes.ok_or("no duration; write `--minutes 30`")?;
     Ok((minutes, seed))
 }

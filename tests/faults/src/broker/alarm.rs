@@ -1,19 +1,19 @@
-//! The broker is short of memory or disk: it takes no publishes, and hands out what it has.
+//! A memory or disk alarm: the broker accepts no publishes, but still delivers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidings_broker::Node;
 
-use crate::recovery::says;
+use crate::harness::Harness;
+use crate::publish_log::PublishResult;
+use crate::recovery::health_reports;
 use crate::row::Row;
-use crate::soak::Field;
-use crate::stage::Stage;
-use crate::told::Told;
+use crate::soak::SoakTarget;
 use crate::traffic::{Load, Traffic};
-use crate::wait::{blocking, until};
+use tidings_test_support::wait::{blocking, until};
 
-/// What runs short, and how it is made to.
+/// An alarm, with the commands that raise and clear it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Alarm {
     raise: [&'static str; 2],
@@ -30,58 +30,55 @@ pub(super) const DISK: Alarm = Alarm {
     clear: ["set_disk_free_limit", "1000000"],
 };
 
-/// How many publishers wait at the alarm.
+/// How many publishers wait during the alarm.
 const PUBLISHERS: usize = 8;
 
-/// How long an alarm of the soak lasts.
-const WHILE: Duration = Duration::from_secs(3);
+/// How long an alarm lasts in a soak.
+const DURATION: Duration = Duration::from_secs(3);
 
-/// Raises the alarm while a handler has work before it: publishers wait, the handler goes on, and both recover.
-pub(super) async fn alarmed(stage: &Stage, alarm: Alarm) -> Row {
-    let node = stage.victim().await;
-    let room = stage.room(&node).await;
-    let mut traffic = Load::on(&room.url)
+/// Raises the alarm while events wait for a handler: publishers wait, the handler continues, and both recover.
+pub(super) async fn alarmed(harness: &Harness, alarm: Alarm) -> Row {
+    let node = harness.shared_node().await;
+    let virtual_host = harness.virtual_host(&node).await;
+    let mut traffic = Load::on(&virtual_host.url)
         .publishers(PUBLISHERS, 0)
         .per_second(400)
-        .start(stage)
+        .start(harness)
         .await;
-    let mut row = stage.row();
-    for _ in 0..stage.times() {
+    let mut row = harness.row();
+    for _ in 0..harness.times() {
         traffic.confirms(100).await;
-        traffic.app().pause("plain").expect("there is such a handler");
+        traffic.app().pause("plain").expect("the handler exists");
         traffic.confirms(300).await;
         alarm.ctl(&node, alarm.raise).await;
-        until("health says that the broker takes no publishes", async || {
+        until("the health reports a blocked broker", async || {
             let reason = traffic.bus().health().reason;
             reason.is_some_and(|reason| reason.contains("takes no publishes"))
         })
         .await;
         let before = confirmed(&traffic);
-        traffic.app().resume("plain").expect("there is such a handler");
-        until("the handler has done what there was", async || {
+        traffic.app().resume("plain").expect("the handler exists");
+        until("the handler has finished the waiting events", async || {
             traffic.finished_by("plain") >= before
         })
         .await;
         let since = confirmed(&traffic) - before;
         row.check(since <= PUBLISHERS, || {
-            format!("{since} events were confirmed while the broker took none, of {PUBLISHERS} publishers")
+            format!("{since} events of {PUBLISHERS} publishers were confirmed during the alarm")
         });
         alarm.ctl(&node, alarm.clear).await;
-        until("health says that all is well", async || {
-            traffic.bus().health().is_ready()
-        })
-        .await;
+        until("the health is ready", async || traffic.bus().health().is_ready()).await;
     }
     traffic.confirms(300).await;
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
-/// Raises the alarm for a while.
-pub(super) async fn raise(field: &mut Field, alarm: Alarm) {
-    alarm.ctl(&field.node, alarm.raise).await;
-    says(&field.traffic, &mut field.row, &["takes no publishes"]).await;
-    tokio::time::sleep(WHILE).await;
-    alarm.ctl(&field.node, alarm.clear).await;
+/// Raises the alarm during a soak.
+pub(super) async fn raise(target: &mut SoakTarget, alarm: Alarm) {
+    alarm.ctl(&target.node, alarm.raise).await;
+    health_reports(&target.traffic, &mut target.row, &["takes no publishes"]).await;
+    tokio::time::sleep(DURATION).await;
+    alarm.ctl(&target.node, alarm.clear).await;
 }
 
 impl Alarm {
@@ -92,5 +89,7 @@ impl Alarm {
 }
 
 fn confirmed(traffic: &Traffic) -> usize {
-    traffic.book().count(|told| matches!(told, Told::Ok(_)))
+    traffic
+        .publish_log()
+        .count(|results| matches!(results, PublishResult::Confirmed(_)))
 }

@@ -1,36 +1,36 @@
-//! The broker is killed, and started again.
+//! The broker is killed and restarted.
 
 use std::sync::Arc;
 
 use tidings_broker::Node;
 
 use crate::fault::Run;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::stage::Stage;
 use crate::traffic::Load;
-use crate::wait::blocking;
+use tidings_test_support::wait::blocking;
 
-/// Kills the node time after time; in the full form ten thousand events pass in between.
-pub(super) async fn killed(stage: &Stage) -> Row {
-    let node = stage.victim().await;
-    let room = stage.room(&node).await;
-    let mut traffic = Load::on(&room.url)
-        .per_second(stage.pick(1_000, 3_000))
-        .start(stage)
+/// Kills the node repeatedly. In the full form, 10,000 events are confirmed in between.
+pub(super) async fn killed(harness: &Harness) -> Row {
+    let node = harness.shared_node().await;
+    let virtual_host = harness.virtual_host(&node).await;
+    let mut traffic = Load::on(&virtual_host.url)
+        .per_second(harness.pick(1_000, 3_000))
+        .start(harness)
         .await;
-    for _ in 0..stage.times() {
-        traffic.confirms(stage.pick(500, 10_000)).await;
+    for _ in 0..harness.times() {
+        traffic.confirms(harness.pick(500, 10_000)).await;
         kill(&node).await;
     }
     traffic.confirms(500).await;
-    traffic.settle().await.into_row(stage.row())
+    traffic.finish().await.into_row(harness.row())
 }
 
-/// Ends the node with SIGKILL, and starts it again.
+/// Kills the node with SIGKILL and restarts it.
 pub(super) fn kill(node: &Arc<Node>) -> Run<'_, ()> {
     let node = Arc::clone(node);
     Box::pin(blocking(move || {
         node.kill();
-        node.start_again().expect("the node comes back");
+        node.start_again().expect("the node restarts");
     }))
 }

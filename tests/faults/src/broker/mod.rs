@@ -1,110 +1,106 @@
 //! Faults of the broker.
 
 mod alarm;
-mod away;
-mod between;
-mod full;
+mod before_ack;
 mod killed;
+mod queue_full;
 mod restarted;
 mod retries;
+mod unavailable;
 
 use crate::fault::{Fault, Times};
 
-/// Five of each, in the full form.
 const FIVE: Times = Times { short: 1, full: 5 };
 
-/// The rows.
+/// The faults of this module, in the order of the table.
 pub const FAULTS: &[Fault] = &[
     Fault::new(
         "broker-killed",
-        "the broker is killed and started again while events are published and handled",
+        "the broker is killed and restarted while events are published and handled",
         Times { short: 2, full: 20 },
-        |stage| Box::pin(killed::killed(stage)),
+        |harness| Box::pin(killed::killed(harness)),
     )
-    .strike(|field| killed::kill(&field.node)),
+    .inject(|target| killed::kill(&target.node)),
     Fault::new(
         "broker-restarted",
-        "the broker is stopped in good order and started again",
+        "the broker is stopped regularly and restarted",
         FIVE,
-        |stage| Box::pin(restarted::through(stage, |node| restarted::restart(node))),
+        |harness| Box::pin(restarted::through(harness, |node| restarted::restart(node))),
     )
-    .strike(|field| restarted::restart(&field.node)),
+    .inject(|target| restarted::restart(&target.node)),
     Fault::new(
         "app-stopped",
-        "RabbitMQ is stopped within its node by `stop_app`, and started again",
+        "RabbitMQ is stopped with `stop_app` and started again, without a restart of the Erlang VM",
         FIVE,
-        |stage| Box::pin(restarted::through(stage, |node| restarted::stop_app(node))),
+        |harness| Box::pin(restarted::through(harness, |node| restarted::stop_app(node))),
     )
-    .strike(|field| restarted::stop_app(&field.node)),
+    .inject(|target| restarted::stop_app(&target.node)),
     Fault::new(
         "broker-away-at-start",
-        "a service starts while the broker is away, which comes later",
+        "a service starts while the broker is down, and the broker starts later",
         FIVE,
-        |stage| Box::pin(away::at_start(stage)),
+        |harness| Box::pin(unavailable::at_start(harness)),
     ),
     Fault::new(
         "broker-away-for-long",
-        "3,000 callers publish on while the broker is away",
+        "3,000 callers keep publishing while the broker is down",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(away::for_long(stage)),
+        |harness| Box::pin(unavailable::for_long(harness)),
     )
-    .strike(|field| Box::pin(away::for_a_while(field)))
+    .inject(|target| Box::pin(unavailable::for_a_while(target)))
     .alone(),
     Fault::new(
         "memory-alarm",
-        "the broker is short of memory, and takes no publishes",
+        "a memory alarm blocks publishers",
         FIVE,
-        |stage| Box::pin(alarm::alarmed(stage, alarm::MEMORY)),
+        |harness| Box::pin(alarm::alarmed(harness, alarm::MEMORY)),
     )
-    .strike(|field| Box::pin(alarm::raise(field, alarm::MEMORY))),
-    Fault::new(
-        "disk-alarm",
-        "the broker is short of disk, and takes no publishes",
-        FIVE,
-        |stage| Box::pin(alarm::alarmed(stage, alarm::DISK)),
-    )
-    .strike(|field| Box::pin(alarm::raise(field, alarm::DISK))),
+    .inject(|target| Box::pin(alarm::raise(target, alarm::MEMORY))),
+    Fault::new("disk-alarm", "a disk alarm blocks publishers", FIVE, |harness| {
+        Box::pin(alarm::alarmed(harness, alarm::DISK))
+    })
+    .inject(|target| Box::pin(alarm::raise(target, alarm::DISK))),
     Fault::new(
         "queue-full",
-        "a stranger's queue that is bound to the event, too, is full and refuses",
+        "a full queue of another service is bound to the event and refuses it",
         FIVE,
-        |stage| Box::pin(full::refusing(stage)),
+        |harness| Box::pin(queue_full::refusing(harness)),
     )
-    .strike(|field| Box::pin(full::refuse(field))),
+    .inject(|target| Box::pin(queue_full::refuse(target))),
     Fault::new(
-        "retries-of-a-queue-that-is-gone",
-        "a hundred retries wait for a queue that was deleted; another queue's retries come back in time",
+        "retries-of-a-queue-that-is-deleted",
+        "a hundred retries wait for a deleted queue; the retries of another queue return in time",
         Times { short: 1, full: 3 },
-        |stage| Box::pin(retries::of_a_queue_that_is_gone(stage)),
+        |harness| Box::pin(retries::of_a_queue_that_is_gone(harness)),
     ),
     Fault::new(
         "retries-of-a-queue-that-is-full",
-        "a hundred retries wait for a queue that refuses them; another queue's retries come back in time",
+        "a hundred retries wait for a queue that refuses them; the retries of another queue return in time",
         Times { short: 1, full: 3 },
-        |stage| Box::pin(retries::of_a_queue_that_is_full(stage)),
+        |harness| Box::pin(retries::of_a_queue_that_is_full(harness)),
     ),
     Fault::new(
         "killed-between-delay-and-ack",
-        "the broker is killed when 1,000 retries wait in the delay queue and none is acknowledged",
+        "the broker is killed when 1,000 retries are in the delay queue and no delivery is acked",
         FIVE,
-        |stage| Box::pin(between::delay_and_ack(stage)),
+        |harness| Box::pin(before_ack::delay_and_ack(harness)),
     ),
     Fault::new(
         "killed-after-a-delay-was-declared",
-        "the broker is killed when 1,000 retries wait in a delay queue that was declared for the first of them",
+        "the broker is killed when 1,000 retries are in a delay queue that was just declared",
         FIVE,
-        |stage| Box::pin(between::fresh_delay(stage)),
+        |harness| Box::pin(before_ack::fresh_delay(harness)),
     ),
     Fault::new(
         "killed-between-handler-and-ack",
-        "the broker is killed when a handler has finished 1,000 events and none is acknowledged",
+        "the broker is killed when a handler has finished 1,000 events and no delivery is acked",
         FIVE,
-        |stage| Box::pin(between::handler_and_ack(stage)),
+        |harness| Box::pin(before_ack::handler_and_ack(harness)),
     ),
     Fault::new(
         "killed-while-dead-letters-are-refused",
         "the broker is killed while the dead letters of 1,000 rejected events are refused",
         FIVE,
-        |stage| Box::pin(between::refused_dead_letters(stage)),
+        |harness| Box::pin(before_ack::refused_dead_letters(harness)),
     ),
 ];

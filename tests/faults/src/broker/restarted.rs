@@ -1,43 +1,43 @@
-//! The broker stops in good order, and starts again.
+//! The broker stops regularly and restarts.
 
 use std::sync::Arc;
 
 use tidings_broker::Node;
 
 use crate::fault::Run;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::stage::Stage;
 use crate::traffic::Load;
-use crate::wait::blocking;
+use tidings_test_support::wait::blocking;
 
-/// Does a fault as often as the stage says to a node with the usual traffic on it, some events in between.
-pub(super) async fn through(stage: &Stage, strike: fn(&Arc<Node>) -> Run<'_, ()>) -> Row {
-    let node = stage.victim().await;
-    let room = stage.room(&node).await;
-    let mut traffic = Load::on(&room.url).start(stage).await;
-    for _ in 0..stage.times() {
+/// Injects a fault into a node with the default traffic.
+pub(super) async fn through(harness: &Harness, inject: fn(&Arc<Node>) -> Run<'_, ()>) -> Row {
+    let node = harness.shared_node().await;
+    let virtual_host = harness.virtual_host(&node).await;
+    let mut traffic = Load::on(&virtual_host.url).start(harness).await;
+    for _ in 0..harness.times() {
         traffic.confirms(300).await;
-        strike(&node).await;
+        inject(&node).await;
     }
     traffic.confirms(300).await;
-    traffic.settle().await.into_row(stage.row())
+    traffic.finish().await.into_row(harness.row())
 }
 
-/// Stops the node as an operator would, and starts it again.
+/// Stops the node with SIGTERM and restarts it.
 pub(super) fn restart(node: &Arc<Node>) -> Run<'_, ()> {
     let node = Arc::clone(node);
     Box::pin(blocking(move || {
         node.stop().expect("the node stops");
-        node.start_again().expect("the node comes back");
+        node.start_again().expect("the node restarts");
     }))
 }
 
-/// Stops RabbitMQ within a node that goes on to run, and starts it again.
+/// Stops and starts RabbitMQ in a running Erlang VM.
 pub(super) fn stop_app(node: &Arc<Node>) -> Run<'_, ()> {
     let node = Arc::clone(node);
     Box::pin(blocking(move || {
         node.ctl(&["stop_app"]).expect("the app stops");
         node.ctl(&["start_app"]).expect("the app starts");
-        node.await_ready().expect("the node takes connections");
+        node.await_ready().expect("the node accepts connections");
     }))
 }

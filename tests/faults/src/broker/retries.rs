@@ -1,4 +1,4 @@
-//! A hundred retries wait for a queue that will not have them: the retries of other queues are in time.
+//! A hundred retries cannot return to their queue: the retries of other queues must be in time.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,33 +11,33 @@ use tidings::{App, Bus, Event, HandlerError, RunningApp, State, event_handler, h
 use tidings_broker::Node;
 
 use crate::event::Noted;
+use crate::handler_log::HandlerLog;
 use crate::handlers::SERVICE;
-use crate::notebook::Notebook;
+use crate::harness::{Harness, VirtualHost};
 use crate::row::Row;
-use crate::stage::{Room, Stage};
-use crate::stranger::Stranger;
 use crate::traffic::{Load, Traffic};
-use crate::wait::{blocking, comes, until, within};
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::{becomes_true, blocking, until, within};
 
-/// The rung of the queue that will not have its retries: time enough to delete it, or to let it refuse.
+/// The rung of the queue that is deleted or full: it leaves time for that.
 const DOOMED: Duration = Duration::from_secs(15);
-/// The rung of the other.
+/// The rung of the other queue.
 const RUNG: Duration = Duration::from_secs(5);
-/// How much later a retry may come.
+/// How late a retry may be.
 const LATE: Duration = Duration::from_secs(1);
-/// How many events each handler gets.
+/// How many events each handler receives.
 const EVENTS: usize = 208;
-/// How many of them are tried again: how many retries wait in vain, and how many are to come back beside them.
+/// How many of them are retried.
 const RETRIES: usize = 100;
 
-/// How many hundreds of retries come back to a queue that is full: 4.3 lets up to two hundred in before it refuses those
-/// from one sender, and a hundred are to wait.
+/// How many hundreds of retries return to a full queue. RabbitMQ 4.3 accepts up to 200 before it refuses a sender, and a
+/// hundred must wait.
 const HUNDREDS: usize = 6;
 
-/// When attempts failed, and how long after the next one came.
+/// When attempts failed, and how long their retries took.
 #[derive(Debug, Clone)]
-struct Times {
-    notebook: Notebook,
+struct Timing {
+    handler_log: HandlerLog,
     seen: Arc<Mutex<HashSet<u64>>>,
     failed: Arc<Mutex<HashMap<u64, Instant>>>,
     waited: Arc<Mutex<HashMap<u64, Duration>>>,
@@ -46,65 +46,65 @@ struct Times {
     healed: Arc<AtomicBool>,
 }
 
-impl Times {
+impl Timing {
     fn finished_by_doomed(&self) -> usize {
         let finished = self.finished_by_doomed.lock();
         finished.unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
-/// Fails until it is healed, but for every other event: of what never succeeds the breaker takes no more.
+/// Fails every other event until `healed`. If all failed, the breaker would open.
 #[event_handler("fault.noted", concurrency = 256, retry(rungs = "15s"))]
-async fn doomed(event: Event<Noted>, State(times): State<Times>) -> Result<(), HandlerError> {
-    if event.number.is_multiple_of(2) || times.healed.load(Ordering::Relaxed) {
-        times
-            .notebook
-            .note("doomed", event.number, event.id(), &event.line);
-        let mut finished = times
+async fn doomed(event: Event<Noted>, State(timing): State<Timing>) -> Result<(), HandlerError> {
+    if event.number.is_multiple_of(2) || timing.healed.load(Ordering::Relaxed) {
+        timing
+            .handler_log
+            .record("doomed", event.number, event.id(), &event.aggregate);
+        let mut finished = timing
             .finished_by_doomed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         finished.insert(event.number);
         return Ok(());
     }
-    *times.doomed.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    *timing.doomed.lock().unwrap_or_else(PoisonError::into_inner) += 1;
     Err(HandlerError::retry("never"))
 }
 
-/// Fails every other event once, whatever attempt it is: while a breaker is open none is counted.
+/// Fails every other event once. It does not use the attempt number: an open breaker counts no attempts.
 #[event_handler("fault.noted", concurrency = 256, retry(rungs = "5s"))]
-async fn prompt(event: Event<Noted>, State(times): State<Times>) -> Result<(), HandlerError> {
-    let mut failed = times.failed.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut seen = times.seen.lock().unwrap_or_else(PoisonError::into_inner);
+async fn prompt(event: Event<Noted>, State(timing): State<Timing>) -> Result<(), HandlerError> {
+    let mut failed = timing.failed.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = timing.seen.lock().unwrap_or_else(PoisonError::into_inner);
     if !event.number.is_multiple_of(2) && seen.insert(event.number) {
         failed.insert(event.number, Instant::now());
         return Err(HandlerError::retry("not at first"));
     }
     if let Some(failed) = failed.get(&event.number) {
-        let mut waited = times.waited.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waited = timing.waited.lock().unwrap_or_else(PoisonError::into_inner);
         waited.insert(event.number, failed.elapsed());
     }
-    times
-        .notebook
-        .note("prompt", event.number, event.id(), &event.line);
+    timing
+        .handler_log
+        .record("prompt", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
-/// A service of which one handler is gone with a hundred of its retries under way.
-struct Doomed {
+/// A service without the handler `doomed`, of which a hundred retries are in flight.
+struct Scene {
     traffic: Traffic,
     load: Load,
-    times: Times,
-    stranger: Stranger,
-    /// When the last of the retries comes back.
+    timing: Timing,
+    client: ForeignClient,
+    /// When the last retry returns.
     due: Instant,
 }
 
-impl Doomed {
-    async fn start(stage: &Stage, load: Load, hundreds: usize) -> Self {
-        let traffic = load.clone().start(stage).await;
-        let times = Times {
-            notebook: traffic.notebook().clone(),
+impl Scene {
+    async fn start(harness: &Harness, load: Load, hundreds: usize) -> Self {
+        let traffic = load.clone().start(harness).await;
+        let timing = Timing {
+            handler_log: traffic.handler_log().clone(),
             seen: Arc::default(),
             failed: Arc::default(),
             waited: Arc::default(),
@@ -112,22 +112,22 @@ impl Doomed {
             finished_by_doomed: Arc::default(),
             healed: Arc::default(),
         };
-        let stranger = Stranger::connect(load.url()).await;
+        let client = ForeignClient::connect(load.url()).await;
         let mut scene = Self {
             traffic,
             load,
-            times,
-            stranger,
+            timing,
+            client,
             due: Instant::now(),
         };
         let (app, bus) = scene.app(|app| app.handlers(handlers![doomed, prompt])).await;
         scene.traffic.burst(hundreds * EVENTS).await;
-        until("all have failed once", async || {
-            *scene.times.doomed.lock().unwrap_or_else(PoisonError::into_inner) >= hundreds * RETRIES
+        until("every event has failed once", async || {
+            *scene.timing.doomed.lock().unwrap_or_else(PoisonError::into_inner) >= hundreds * RETRIES
         })
         .await;
         scene.due = Instant::now() + DOOMED;
-        // What has failed is on its way to the delay queue: a shutdown waits for it.
+        // A shutdown waits until the retries of failed events are published.
         within("the shutdown", app.shutdown())
             .await
             .expect("the app ends");
@@ -135,14 +135,14 @@ impl Doomed {
         scene
     }
 
-    async fn app(&self, handlers: impl FnOnce(App<Times>) -> App<Times>) -> (RunningApp, Bus) {
-        app_of(&self.load, &self.times, handlers).await
+    async fn app(&self, handlers: impl FnOnce(App<Timing>) -> App<Timing>) -> (RunningApp, Bus) {
+        app_of(&self.load, &self.timing, handlers).await
     }
 
-    /// Publishes on, to the other handler alone; whether its retries came back in time.
-    async fn others_are_in_time(mut self, row: Row) -> Row {
-        // Those of before came back while nobody was there to take them, and are not measured.
-        self.times
+    /// Publishes to the other handler only and checks that its retries are in time.
+    async fn check_other_retries(mut self, row: Row) -> Row {
+        // Earlier retries returned while no handler ran, so they are not measured.
+        self.timing
             .failed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -150,10 +150,10 @@ impl Doomed {
         let (app, bus) = self.app(|app| app.handlers(handlers![prompt])).await;
         self.traffic.attach(app, bus);
         self.traffic.burst(EVENTS).await;
-        let account = self.traffic.settle().await;
+        let account = self.traffic.finish().await;
         let orphans = account.orphans;
         let mut row = account.into_row(row);
-        let waited = self.times.waited.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.timing.waited.lock().unwrap_or_else(PoisonError::into_inner);
         let longest = waited.values().max().copied().unwrap_or_default();
         eprintln!(
             "{}: {} retries, {longest:?} at most; {orphans} orphans",
@@ -161,23 +161,23 @@ impl Doomed {
             waited.len()
         );
         row.check(waited.len() >= RETRIES, || {
-            format!("{} of {RETRIES} were tried again", waited.len())
+            format!("{} of {RETRIES} events were retried", waited.len())
         });
         row.check(longest <= RUNG + LATE, || {
-            format!("a retry came back after {longest:?}, its rung being {RUNG:?}")
+            format!("a retry of the rung {RUNG:?} returned after {longest:?}")
         });
         row
     }
 }
 
-/// An app of some of the handlers.
+/// Starts an app with some of the handlers.
 async fn app_of(
     load: &Load,
-    times: &Times,
-    handlers: impl FnOnce(App<Times>) -> App<Times>,
+    timing: &Timing,
+    handlers: impl FnOnce(App<Timing>) -> App<Timing>,
 ) -> (RunningApp, Bus) {
     let bus = load.bus().await;
-    let app = handlers(App::new(SERVICE).state(times.clone()));
+    let app = handlers(App::new(SERVICE).state(timing.clone()));
     let app = within("the start of the app", app.start(&bus)).await;
     (app.expect("the app starts"), bus)
 }
@@ -190,84 +190,89 @@ fn load(url: &str) -> Load {
         .with_orphans()
 }
 
-/// The queue was deleted: its retries are kept among the orphans.
-pub(super) async fn of_a_queue_that_is_gone(stage: &Stage) -> Row {
+/// The queue is deleted: its retries go to the orphans queue.
+pub(super) async fn of_a_queue_that_is_gone(harness: &Harness) -> Row {
     let mut all = Row {
         times: 0,
-        ..stage.row()
+        ..harness.row()
     };
-    for _ in 0..stage.times() {
-        let room = stage.room(&stage.victim().await).await;
-        let scene = Doomed::start(stage, load(&room.url), 1).await;
+    for _ in 0..harness.times() {
+        let virtual_host = harness.virtual_host(&harness.shared_node().await).await;
+        let scene = Scene::start(harness, load(&virtual_host.url), 1).await;
         scene
-            .stranger
-            .delete("faults.doomed")
+            .client
+            .delete_queue("faults.doomed")
             .await
             .expect("the queue is deleted");
-        all.add(&scene.others_are_in_time(once(stage)).await);
-        let stranger = Stranger::connect(&room.url).await;
-        let kept = comes(2 * DOOMED, async || {
-            let orphans = stranger.depth("faults.orphans").await.unwrap_or_default();
+        all.add(&scene.check_other_retries(once(harness)).await);
+        let client = ForeignClient::connect(&virtual_host.url).await;
+        let kept = becomes_true(2 * DOOMED, async || {
+            let orphans = client.depth("faults.orphans").await.unwrap_or_default();
             orphans as usize >= RETRIES
         });
         all.check(kept.await, || {
-            format!("not all {RETRIES} retries of the queue are kept")
+            format!("not all {RETRIES} retries are in the orphans queue")
         });
     }
     all
 }
 
-/// The queue refuses: its retries wait on until it has room.
-pub(super) async fn of_a_queue_that_is_full(stage: &Stage) -> Row {
+/// The queue refuses: its retries wait until it accepts them.
+pub(super) async fn of_a_queue_that_is_full(harness: &Harness) -> Row {
     let mut all = Row {
         times: 0,
-        ..stage.row()
+        ..harness.row()
     };
-    let node = stage.victim().await;
-    try_again_after(&node, "5000").await;
-    for _ in 0..stage.times() {
-        let room = stage.room(&node).await;
-        let scene = Doomed::start(stage, load(&room.url), HUNDREDS).await;
-        // What is published from now on is for the other handler alone: the publishers would be refused, too.
-        let unbound = scene.stranger.unbind("faults.doomed", "fault.noted").await;
+    let node = harness.shared_node().await;
+    set_worker_timeout(&node, "5000").await;
+    for _ in 0..harness.times() {
+        let virtual_host = harness.virtual_host(&node).await;
+        let scene = Scene::start(harness, load(&virtual_host.url), HUNDREDS).await;
+        // The full queue is unbound, because it would refuse the publishers as well.
+        let unbound = scene.client.unbind("faults.doomed", "fault.noted").await;
         unbound.expect("the queue is unbound");
-        limit(&node, &room, r#"{"max-length":1,"overflow":"reject-publish"}"#).await;
+        limit(
+            &node,
+            &virtual_host,
+            r#"{"max-length":1,"overflow":"reject-publish"}"#,
+        )
+        .await;
         until("the queue refuses", async || {
             let publish = scene
-                .stranger
+                .client
                 .publish("", "faults.doomed", BasicProperties::default(), b"{}");
             !publish.await.expect("the broker answers")
         })
         .await;
-        // Their worker has found out by then.
+        // By then the dead-letter worker has tried to deliver the retries.
         tokio::time::sleep_until((scene.due + LATE).into()).await;
-        let (load, times) = (scene.load.clone(), scene.times.clone());
-        let mut row = scene.others_are_in_time(once(stage)).await;
-        let taken = Stranger::connect(&room.url).await.depth("faults.doomed").await;
+        let (load, timing) = (scene.load.clone(), scene.timing.clone());
+        let mut row = scene.check_other_retries(once(harness)).await;
+        let taken = ForeignClient::connect(&virtual_host.url)
+            .await
+            .depth("faults.doomed")
+            .await;
         let taken = taken.expect("the queue is there") as usize;
         row.check(taken <= (HUNDREDS - 1) * RETRIES, || {
-            format!(
-                "the queue that was to be full took {taken} of {}",
-                HUNDREDS * RETRIES
-            )
+            format!("the full queue accepted {taken} of {}", HUNDREDS * RETRIES)
         });
-        // The limit goes by and by: a queue that loses both at once never says that it has room again.
+        // The limit is raised instead of removed: a queue that loses limit and overflow at once never tells that it has room.
         limit(
             &node,
-            &room,
+            &virtual_host,
             r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
         )
         .await;
-        times.healed.store(true, Ordering::Relaxed);
-        let (app, bus) = app_of(&load, &times, |app| app.handlers(handlers![doomed])).await;
-        let come_back = comes(Duration::from_mins(1), async || {
-            times.finished_by_doomed() >= HUNDREDS * EVENTS
+        timing.healed.store(true, Ordering::Relaxed);
+        let (app, bus) = app_of(&load, &timing, |app| app.handlers(handlers![doomed])).await;
+        let come_back = becomes_true(Duration::from_mins(1), async || {
+            timing.finished_by_doomed() >= HUNDREDS * EVENTS
         })
         .await;
         row.check(come_back, || {
-            let finished = times.finished_by_doomed();
+            let finished = timing.finished_by_doomed();
             format!(
-                "{finished} of {} came back once there was room",
+                "{finished} of {} returned once the queue accepted them",
                 HUNDREDS * EVENTS
             )
         });
@@ -277,23 +282,23 @@ pub(super) async fn of_a_queue_that_is_full(stage: &Stage) -> Row {
         bus.close().await;
         all.add(&row);
     }
-    try_again_after(&node, "180000").await;
+    set_worker_timeout(&node, "180000").await;
     all
 }
 
-/// How long the workers of queues that are declared from now on wait before they try again what was refused.
-async fn try_again_after(node: &Arc<Node>, millis: &'static str) {
+/// Sets how long dead-letter workers of new queues wait before they retry a refused message.
+async fn set_worker_timeout(node: &Arc<Node>, millis: &'static str) {
     let node = Arc::clone(node);
     blocking(move || {
         let set =
             format!("application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, {millis}).");
-        node.ctl(&["eval", &set]).expect("the time is set");
+        node.ctl(&["eval", &set]).expect("the timeout is set");
     })
     .await;
 }
 
-async fn limit(node: &Arc<Node>, room: &Room, definition: &'static str) {
-    let (node, vhost) = (Arc::clone(node), room.vhost.clone());
+async fn limit(node: &Arc<Node>, virtual_host: &VirtualHost, definition: &'static str) {
+    let (node, vhost) = (Arc::clone(node), virtual_host.vhost.clone());
     blocking(move || {
         let set = [
             "set_policy",
@@ -310,9 +315,9 @@ async fn limit(node: &Arc<Node>, room: &Room, definition: &'static str) {
     .await;
 }
 
-fn once(stage: &Stage) -> Row {
+fn once(harness: &Harness) -> Row {
     Row {
         times: 1,
-        ..stage.row()
+        ..harness.row()
     }
 }

@@ -1,28 +1,28 @@
-//! The nodes of a cluster, and which of them leads.
+//! A virtual host on the shared cluster, and the leader of its queue.
 
 use std::sync::Arc;
 
 use tidings_broker::{Cluster, Node};
 
-use crate::stage::Stage;
-use crate::wait::{blocking, until};
+use crate::harness::Harness;
+use tidings_test_support::wait::{blocking, until};
 
-/// A virtual host of one's own on the cluster.
+/// A new virtual host on the shared cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Members {
     cluster: Arc<Cluster>,
     vhost: String,
 }
 
-/// The queue whose leader is asked for.
+/// The queue whose leader is looked up.
 const QUEUE: &str = "faults.plain";
 
 impl Members {
-    pub(super) async fn of(stage: &Stage) -> Self {
-        let cluster = stage.cluster().await;
+    pub(super) async fn of(harness: &Harness) -> Self {
+        let cluster = harness.cluster().await;
         let made = Arc::clone(&cluster);
         let vhost = blocking(move || {
-            let vhost = made.nodes()[0].vhost().expect("a virtual host");
+            let vhost = made.nodes()[0].vhost().expect("the node creates a virtual host");
             vhost.name().to_owned()
         });
         Self {
@@ -31,14 +31,14 @@ impl Members {
         }
     }
 
-    /// Starts a node again, and waits until every queue has all its members.
-    pub(super) async fn bring_back(&self, index: usize) {
-        let start = |node: &Node| node.start_again().expect("the node comes back");
+    /// Restarts a node and waits until every queue has all its members.
+    pub(super) async fn restart(&self, index: usize) {
+        let start = |node: &Node| node.start_again().expect("the node restarts");
         self.node(index, start).await;
-        self.whole().await;
+        self.wait_until_online().await;
     }
 
-    /// The URLs of all nodes, this one first: a client connects to the first that lets it in.
+    /// The URLs of all nodes, beginning with this one. A client connects to the first that accepts it.
     pub(super) fn url(&self, first: usize) -> String {
         let nodes = self.cluster.nodes();
         let urls: Vec<String> = (0..nodes.len())
@@ -56,7 +56,7 @@ impl Members {
         self.cluster.nodes().len()
     }
 
-    /// Does something to one node that blocks.
+    /// Runs a blocking call on a node.
     pub(super) async fn node<T: Send + 'static>(
         &self,
         index: usize,
@@ -66,7 +66,7 @@ impl Members {
         blocking(move || work(&cluster.nodes()[index])).await
     }
 
-    /// The node that leads the queue.
+    /// Returns the node with the leader of the queue.
     pub(super) async fn leader(&self) -> usize {
         let mut leader = None;
         until("the queue has a leader", async || {
@@ -80,8 +80,8 @@ impl Members {
         leader.unwrap_or_default()
     }
 
-    /// Waits until every queue has all its members again: with two away it has no majority.
-    pub(super) async fn whole(&self) {
+    /// Waits until every queue has all its members. With two nodes down, a queue has no majority.
+    pub(super) async fn wait_until_online(&self) {
         until("every queue has all its members", async || {
             let queues = self.queues("online").await;
             let names: Vec<String> = self.cluster.nodes().iter().map(Node::name).collect();

@@ -1,48 +1,48 @@
 //! Faults of a cluster of three nodes.
 
-mod lost;
 mod members;
+mod node_failures;
 
 use crate::fault::{Fault, Times};
 
 const FIVE: Times = Times { short: 1, full: 5 };
 
-/// The rows.
+/// The faults of this module, in the order of the table.
 pub const FAULTS: &[Fault] = &[
     Fault::new(
         "leader-killed",
-        "of a cluster, the node with the queue's leader is killed and started again",
+        "the cluster node with the leader of the queue is killed and restarted",
         FIVE,
-        |stage| Box::pin(lost::leader(stage)),
+        |harness| Box::pin(node_failures::leader(harness)),
     ),
     Fault::new(
         "follower-killed",
-        "of a cluster, a node without the queue's leader is killed and started again",
+        "a cluster node without the leader of the queue is killed and restarted",
         FIVE,
-        |stage| Box::pin(lost::follower(stage)),
+        |harness| Box::pin(node_failures::follower(harness)),
     ),
     Fault::new(
         "each-node-killed",
-        "the nodes of a cluster are killed and started again, one after the other",
+        "the nodes of a cluster are killed and restarted, one after the other",
         FIVE,
-        |stage| Box::pin(lost::each(stage)),
+        |harness| Box::pin(node_failures::every_node(harness)),
     ),
     Fault::new(
         "rolling-restart",
-        "the nodes of a cluster are stopped in good order and started again, one after the other",
+        "the nodes of a cluster are stopped regularly and restarted, one after the other",
         FIVE,
-        |stage| Box::pin(lost::rolling(stage)),
+        |harness| Box::pin(node_failures::rolling(harness)),
     ),
     Fault::new(
         "pinned-node-killed",
-        "the node of a cluster that clients are connected to is killed: they move on to another",
+        "the cluster node of the clients is killed: they connect to another node",
         FIVE,
-        |stage| Box::pin(lost::pinned(stage)),
+        |harness| Box::pin(node_failures::pinned(harness)),
     ),
     Fault::new(
         "nacks-during-an-election",
-        "a leader is killed with 500 publishes under way, by way of another node",
+        "a leader is killed with 500 publishes in flight through another node",
         FIVE,
-        |stage| Box::pin(lost::election(stage)),
+        |harness| Box::pin(node_failures::election(harness)),
     ),
 ];

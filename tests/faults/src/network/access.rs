@@ -1,4 +1,4 @@
-//! Who may enter, and who may not any more.
+//! Passwords, permissions and virtual hosts.
 
 use std::time::Duration;
 
@@ -7,30 +7,31 @@ use tidings_broker::Vhost;
 use tokio::time::Instant;
 
 use super::operator::{CLOSE_ALL, eval, load, publish};
-use crate::gone::{Gone, PATIENCE, Window};
+use crate::deleted_events::{DeletedEvents, DeletionWindow, PATIENCE};
 use crate::handlers::HANDLERS;
-use crate::recovery::{recovers, says, text};
+use crate::harness::Harness;
+use crate::recorder;
+use crate::recovery::{health_reports, recovers};
 use crate::row::Row;
-use crate::soak::{CLERK, Field, PASSWORD, service};
-use crate::stage::Stage;
-use crate::stranger::{QUORUM, Stranger, table};
-use crate::wait::{until, within};
-use crate::witness;
+use crate::soak::{PASSWORD, SoakTarget, USER, service};
+use tidings_test_support::error_text;
+use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
+use tidings_test_support::wait::{until, within};
 
-/// All that there is.
+/// The permission pattern that matches everything.
 const ALL: &str = ".*";
 
-/// A user of one virtual host.
-struct Clerk {
+/// A user with permissions in one virtual host.
+struct TestUser {
     vhost: Vhost<'static>,
     name: String,
 }
 
-impl Clerk {
-    /// A user who may do everything there.
-    async fn hire(stage: &Stage) -> Self {
-        let vhost = stage.vhost().await;
-        let name = format!("clerk-{}", vhost.name());
+impl TestUser {
+    /// Adds a user with all permissions.
+    async fn add(harness: &Harness) -> Self {
+        let vhost = harness.vhost().await;
+        let name = format!("user-{}", vhost.name());
         let hired = format!(
             "ok = rabbit_auth_backend_internal:add_user(<<\"{name}\">>, <<\"secret\">>, <<\"tests\">>)"
         );
@@ -44,14 +45,14 @@ impl Clerk {
         node.url_of(&self.name, "secret", self.vhost.name())
     }
 
-    /// Lets it configure, write and read what these match, and closes its connections: the broker asks no more often.
-    async fn may(&self, patterns: [&str; 3]) {
+    /// Sets the permissions and closes the connections, since the broker checks permissions rarely.
+    async fn set_permissions(&self, patterns: [&str; 3]) {
         let permitted = permit(&self.name, self.vhost.name(), patterns);
         eval(self.vhost.node(), &[&permitted, CLOSE_ALL]).await;
     }
 
-    /// Changes its password, and closes its connections: the broker asks no more often.
-    async fn has_password(&self, password: &str) {
+    /// Sets the password and closes the connections, since the broker checks it at a connect only.
+    async fn set_password(&self, password: &str) {
         let name = &self.name;
         let changed = format!(
             "ok = rabbit_auth_backend_internal:change_password(<<\"{name}\">>, <<\"{password}\">>, <<\"tests\">>)"
@@ -60,7 +61,7 @@ impl Clerk {
     }
 }
 
-/// What lets a user configure, write and read what these match, in Erlang.
+/// Returns the Erlang code that sets permissions.
 fn permit(user: &str, vhost: &str, [configure, write, read]: [&str; 3]) -> String {
     format!(
         "ok = rabbit_auth_backend_internal:set_permissions(<<\"{user}\">>, <<\"{vhost}\">>, <<\"{configure}\">>, \
@@ -68,48 +69,49 @@ fn permit(user: &str, vhost: &str, [configure, write, read]: [&str; 3]) -> Strin
     )
 }
 
-pub(super) async fn wrong_password(stage: &Stage) -> Row {
-    let (vhost, mut row) = (stage.vhost().await, stage.row());
+pub(super) async fn wrong_password(harness: &Harness) -> Row {
+    let (vhost, mut row) = (harness.vhost().await, harness.row());
     let url = vhost.node().url_of("guest", "secret", vhost.name());
-    for _ in 0..stage.times() {
+    for _ in 0..harness.times() {
         let began = Instant::now();
-        let refused = within("an answer", Bus::connect(&url)).await;
-        let told = refused.map_or_else(|error| text(&error), |_| "Ok".to_owned());
+        let refused = within("the result of connecting", Bus::connect(&url)).await;
+        let error = refused.map_or_else(|error| error_text(&error), |_| "Ok".to_owned());
         let words = ["ACCESS_REFUSED", "check the password of user `guest`"];
         row.check(
-            words.iter().all(|word| told.contains(word)) && !told.contains("secret"),
-            || format!("it is told {told}"),
+            words.iter().all(|word| error.contains(word)) && !error.contains("secret"),
+            || format!("the error is {error}"),
         );
         let took = began.elapsed();
         row.check(took < Duration::from_secs(5), || {
-            format!("it is told after {took:.1?}")
+            format!("the error came after {took:.1?}")
         });
     }
     row
 }
 
-pub(super) async fn password_changed(stage: &Stage) -> Row {
-    let clerk = Clerk::hire(stage).await;
-    let load = load(stage, &clerk.url()).direct(&clerk.vhost.url());
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for _ in 0..stage.times() {
-        traffic.flows(stage.pick(300, 3_000)).await;
-        clerk.has_password("changed").await;
-        let words = ["ACCESS_REFUSED", "check the password of user `clerk-"];
-        says(&traffic, &mut row, &words).await;
-        clerk.has_password("secret").await;
+pub(super) async fn password_changed(harness: &Harness) -> Row {
+    let user = TestUser::add(harness).await;
+    let load = load(harness, &user.url()).direct(&user.vhost.url());
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for _ in 0..harness.times() {
+        traffic.flows(harness.pick(300, 3_000)).await;
+        user.set_password("changed").await;
+        let words = ["ACCESS_REFUSED", "check the password of user `user-"];
+        health_reports(&traffic, &mut row, &words).await;
+        user.set_password("secret").await;
         recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
     }
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
-pub(super) async fn vhost_deleted(stage: &Stage) -> Row {
-    let vhost = stage.vhost().await;
-    let load = load(stage, &vhost.url()).patience(PATIENCE).in_any_order();
-    let (mut traffic, mut row, mut gone) = (load.start(stage).await, stage.row(), Gone::default());
-    for _ in 0..stage.times() {
-        traffic.flows(stage.pick(300, 3_000)).await;
-        let window = Window::open(&mut traffic, HANDLERS);
+pub(super) async fn vhost_deleted(harness: &Harness) -> Row {
+    let vhost = harness.vhost().await;
+    let load = load(harness, &vhost.url()).patience(PATIENCE).in_any_order();
+    let (mut traffic, mut row, mut deleted) =
+        (load.start(harness).await, harness.row(), DeletedEvents::default());
+    for _ in 0..harness.times() {
+        traffic.flows(harness.pick(300, 3_000)).await;
+        let window = DeletionWindow::open(&mut traffic, HANDLERS);
         let name = vhost.name();
         eval(
             vhost.node(),
@@ -117,57 +119,57 @@ pub(super) async fn vhost_deleted(stage: &Stage) -> Row {
         )
         .await;
         let there = format!("check that the virtual host `{}` exists", vhost.name());
-        says(&traffic, &mut row, &["NOT_ALLOWED", &there]).await;
+        health_reports(&traffic, &mut row, &["NOT_ALLOWED", &there]).await;
         let added = format!("ok = rabbit_vhost:add(<<\"{name}\">>, <<\"tests\">>)");
         eval(vhost.node(), &[&added, &permit("guest", name, [ALL; 3])]).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
-        let stranger = Stranger::connect(&vhost.url()).await;
-        until("the witness has its queue again", async || {
-            stranger.bind(witness::QUEUE, "#", table(QUORUM)).await.is_ok()
+        let client = ForeignClient::connect(&vhost.url()).await;
+        until("the recorder has its queue again", async || {
+            client.bind(recorder::QUEUE, "#", quorum_queue(&[])).await.is_ok()
         })
         .await;
-        window.close(&traffic, &mut gone);
+        window.close(&traffic, &mut deleted);
     }
-    gone.into_row(traffic.settle().await, row)
+    deleted.into_row(traffic.finish().await, row)
 }
 
-pub(super) async fn exchange_forbidden(stage: &Stage) -> Row {
-    let clerk = Clerk::hire(stage).await;
-    let load = load(stage, &clerk.url())
-        .direct(&clerk.vhost.url())
+pub(super) async fn exchange_forbidden(harness: &Harness) -> Row {
+    let user = TestUser::add(harness).await;
+    let load = load(harness, &user.url())
+        .direct(&user.vhost.url())
         .settings(|builder| builder.publish_timeout(Duration::from_secs(3)));
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for _ in 0..stage.times() {
-        traffic.flows(stage.pick(300, 3_000)).await;
-        clerk.may([ALL, "^faults[.].*$", ALL]).await;
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for _ in 0..harness.times() {
+        traffic.flows(harness.pick(300, 3_000)).await;
+        user.set_permissions([ALL, "^faults[.].*$", ALL]).await;
         let words = [
             "ACCESS_REFUSED",
             "grant its user the `write` permission on exchange `domain_events`",
         ];
-        until("a publisher is told what it lacks", async || {
-            let told = publish(&traffic, 0).await;
-            words.iter().all(|word| told.contains(word))
+        until("a publisher gets the error", async || {
+            let error = publish(&traffic, 0).await;
+            words.iter().all(|word| error.contains(word))
         })
         .await;
-        clerk.may([ALL; 3]).await;
+        user.set_permissions([ALL; 3]).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
-pub(super) async fn queue_forbidden(stage: &Stage) -> Row {
-    let clerk = Clerk::hire(stage).await;
-    let load = load(stage, &clerk.url()).direct(&clerk.vhost.url());
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for _ in 0..stage.times() {
-        traffic.flows(stage.pick(300, 3_000)).await;
-        clerk.may([ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
+pub(super) async fn queue_forbidden(harness: &Harness) -> Row {
+    let user = TestUser::add(harness).await;
+    let load = load(harness, &user.url()).direct(&user.vhost.url());
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for _ in 0..harness.times() {
+        traffic.flows(harness.pick(300, 3_000)).await;
+        user.set_permissions([ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
         let words = [
             "ACCESS_REFUSED",
             "grant its user the `read` permission on queue `faults.plain`",
         ];
-        says(&traffic, &mut row, &words).await;
-        // The others are none the worse.
+        health_reports(&traffic, &mut row, &words).await;
+        // The other handlers are not affected.
         recovers(
             &mut traffic,
             &mut row,
@@ -175,58 +177,61 @@ pub(super) async fn queue_forbidden(stage: &Stage) -> Row {
             &["faltering", "ordered"],
         )
         .await;
-        clerk.may([ALL; 3]).await;
+        user.set_permissions([ALL; 3]).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
-/// Changes the password of a soak's user, and after a while back.
-pub(super) async fn change_password(field: &mut Field) {
+/// Changes the password of the soak user and restores it later.
+pub(super) async fn change_password(target: &mut SoakTarget) {
     let to = |password: &str| {
         format!(
-            "ok = rabbit_auth_backend_internal:change_password(<<\"{CLERK}\">>, <<\"{password}\">>, <<\"tests\">>)"
+            "ok = rabbit_auth_backend_internal:change_password(<<\"{USER}\">>, <<\"{password}\">>, <<\"tests\">>)"
         )
     };
-    field.eval(&[&to("changed"), CLOSE_ALL]).await;
-    says(&field.traffic, &mut field.row, &["ACCESS_REFUSED"]).await;
-    field.eval(&[&to(PASSWORD), CLOSE_ALL]).await;
+    target.eval(&[&to("changed"), CLOSE_ALL]).await;
+    health_reports(&target.traffic, &mut target.row, &["ACCESS_REFUSED"]).await;
+    target.eval(&[&to(PASSWORD), CLOSE_ALL]).await;
 }
 
-/// Deletes the virtual host of a soak with all that is in it, and makes it again.
-pub(super) async fn delete_vhost(field: &mut Field) {
-    field.keep_dead_letters().await;
-    let (name, window) = (field.room.vhost.clone(), field.window(service::HANDLERS));
+/// Deletes the virtual host of a soak with its contents and creates it again.
+pub(super) async fn delete_vhost(target: &mut SoakTarget) {
+    target.keep_dead_letters().await;
+    let (name, window) = (
+        target.virtual_host.vhost.clone(),
+        target.window(service::HANDLERS),
+    );
     let deleted = format!("rabbit_vhost:delete(<<\"{name}\">>, <<\"tests\">>)");
-    field.eval(&[&deleted]).await;
-    says(&field.traffic, &mut field.row, &["NOT_ALLOWED"]).await;
+    target.eval(&[&deleted]).await;
+    health_reports(&target.traffic, &mut target.row, &["NOT_ALLOWED"]).await;
     let added = format!("ok = rabbit_vhost:add(<<\"{name}\">>, <<\"tests\">>)");
-    let permitted = ["guest", CLERK].map(|user| permit(user, &name, [ALL; 3]));
-    field.eval(&[&added, &permitted[0], &permitted[1]]).await;
-    field.recovers().await;
-    field.bind_witness().await;
-    field.close(window);
+    let permitted = ["guest", USER].map(|user| permit(user, &name, [ALL; 3]));
+    target.eval(&[&added, &permitted[0], &permitted[1]]).await;
+    target.recovers().await;
+    target.bind_witness().await;
+    target.close(window);
 }
 
-/// Takes from a soak's user what it needs to publish, until a publisher is told so.
-pub(super) async fn forbid_exchange(field: &mut Field) {
-    may(field, [ALL, "^faults[.].*$", ALL]).await;
-    until("a publisher is told what it lacks", async || {
-        publish(&field.traffic, 0).await.contains("ACCESS_REFUSED")
+/// Removes the write permission of the soak user until a publisher gets the error.
+pub(super) async fn forbid_exchange(target: &mut SoakTarget) {
+    set_permissions(target, [ALL, "^faults[.].*$", ALL]).await;
+    until("a publisher gets the error", async || {
+        publish(&target.traffic, 0).await.contains("ACCESS_REFUSED")
     })
     .await;
-    may(field, [ALL; 3]).await;
+    set_permissions(target, [ALL; 3]).await;
 }
 
-/// Takes from a soak's user what it needs to take from a queue, until health says so.
-pub(super) async fn forbid_queue(field: &mut Field) {
-    may(field, [ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
-    says(&field.traffic, &mut field.row, &["ACCESS_REFUSED"]).await;
-    may(field, [ALL; 3]).await;
+/// Removes the read permission of the soak user until the health reports it.
+pub(super) async fn forbid_queue(target: &mut SoakTarget) {
+    set_permissions(target, [ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
+    health_reports(&target.traffic, &mut target.row, &["ACCESS_REFUSED"]).await;
+    set_permissions(target, [ALL; 3]).await;
 }
 
-/// Lets a soak's user configure, write and read what these match, and closes its connections.
-async fn may(field: &Field, patterns: [&str; 3]) {
-    let permitted = permit(CLERK, &field.room.vhost, patterns);
-    field.eval(&[&permitted, CLOSE_ALL]).await;
+/// Sets the permissions of the soak user and closes its connections.
+async fn set_permissions(target: &SoakTarget, patterns: [&str; 3]) {
+    let permitted = permit(USER, &target.virtual_host.vhost, patterns);
+    target.eval(&[&permitted, CLOSE_ALL]).await;
 }

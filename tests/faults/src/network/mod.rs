@@ -1,164 +1,164 @@
-//! Faults of the network, of those who run the broker, and of those who may not enter it.
+//! Faults of the network, by operators, and by missing permissions.
 
 mod access;
-mod gone;
-mod held;
+mod consumer_timeout;
+mod deletions;
 mod operator;
 mod relayed;
-mod secure;
+mod tls;
 
 use crate::fault::{Fault, Times};
 
 const ONCE: Times = Times { short: 1, full: 10 };
 const SOME: Times = Times { short: 1, full: 3 };
 
-/// The rows.
+/// The faults of this module, in the order of the table.
 pub const FAULTS: &[Fault] = &[
     Fault::new(
         "network-cut",
-        "all connections are cut, by an end and by a reset in turn; well again within 15 s",
+        "all connections are closed by FIN and RST in turn; recovery within 15 s",
         Times { short: 2, full: 10 },
-        |stage| Box::pin(relayed::cut(stage)),
+        |harness| Box::pin(relayed::cut(harness)),
     )
-    .strike(|field| Box::pin(relayed::cut_off(field))),
+    .inject(|target| Box::pin(relayed::cut_off(target))),
     Fault::new(
         "network-black-hole",
-        "nothing comes through and nobody is told; noticed within twice the heartbeat and 2 s, well again within 20 s",
+        "all packets are dropped; noticed within twice the heartbeat and 2 s, recovery within 20 s",
         ONCE,
-        |stage| Box::pin(relayed::black_hole(stage)),
+        |harness| Box::pin(relayed::black_hole(harness)),
     )
-    .strike(|field| Box::pin(relayed::swallow(field))),
-    Fault::new("network-slow", "1 kB/s; well again within 20 s", ONCE, |stage| {
-        Box::pin(relayed::slow(stage))
+    .inject(|target| Box::pin(relayed::swallow(target))),
+    Fault::new("network-slow", "1 kB/s; recovery within 20 s", ONCE, |harness| {
+        Box::pin(relayed::slow(harness))
     })
-    .strike(|field| Box::pin(relayed::slow_down(field))),
+    .inject(|target| Box::pin(relayed::slow_down(target))),
     Fault::new(
         "network-late",
-        "everything comes 200 ms later; no connection is lost",
+        "200 ms of delay; no connection is lost",
         ONCE,
-        |stage| Box::pin(relayed::late(stage)),
+        |harness| Box::pin(relayed::late(harness)),
     )
-    .strike(|field| Box::pin(relayed::delay(field))),
+    .inject(|target| Box::pin(relayed::delay(target))),
     Fault::new(
         "network-closes",
-        "connections are taken and closed at once; well again within 15 s, and no more than a few tries a second",
+        "new connections are closed at once; recovery within 15 s, and only a few attempts a second",
         ONCE,
-        |stage| Box::pin(relayed::closes(stage)),
+        |harness| Box::pin(relayed::closes(harness)),
     )
-    .strike(|field| Box::pin(relayed::hang_up(field))),
+    .inject(|target| Box::pin(relayed::hang_up(target))),
     Fault::new(
         "network-half-open",
-        "one way alone comes through, or the broker's end is gone; noticed as a black hole is, well again within 20 s",
+        "one direction is dropped, or only the broker's end is closed; noticed like a black hole, recovery within 20 s",
         ONCE,
-        |stage| Box::pin(relayed::half_open(stage)),
+        |harness| Box::pin(relayed::half_open(harness)),
     )
-    .strike(|field| Box::pin(relayed::half_close(field))),
+    .inject(|target| Box::pin(relayed::half_close(target))),
     Fault::new(
         "connections-closed",
-        "an operator closes all connections; well again within 15 s",
+        "an operator closes all connections; recovery within 15 s",
         Times { short: 2, full: 10 },
-        |stage| Box::pin(operator::connections_closed(stage)),
+        |harness| Box::pin(operator::connections_closed(harness)),
     )
-    .strike(|field| Box::pin(operator::close_all(field))),
+    .inject(|target| Box::pin(operator::close_all(target))),
     Fault::new(
         "channel-closed-404",
-        "the exchange of the retries is deleted, so that a publish of ours closes the channel of all others",
+        "the exchange of the retries is deleted, so that a publish closes the channel that all publishes share",
         SOME,
-        |stage| Box::pin(operator::delay_exchange_deleted(stage)),
+        |harness| Box::pin(operator::delay_exchange_deleted(harness)),
     )
-    .strike(|field| Box::pin(operator::delete_delay_exchange(field))),
+    .inject(|target| Box::pin(operator::delete_delay_exchange(target))),
     Fault::new(
         "channel-closed-406",
-        "an event is larger than the broker takes, which closes the channel of all others",
+        "an event is larger than the broker accepts, which closes the channel that all publishes share",
         SOME,
-        |stage| Box::pin(operator::too_large(stage)),
+        |harness| Box::pin(operator::too_large(harness)),
     )
-    .strike(|field| Box::pin(operator::publish_too_large(field))),
+    .inject(|target| Box::pin(operator::publish_too_large(target))),
     Fault::new(
         "queue-deleted",
-        "a handler's queue is deleted, which cancels its consumer; what was in it went by that hand",
+        "the queue of a handler is deleted, which cancels its consumer; the events in it are gone",
         SOME,
-        |stage| Box::pin(gone::queue(stage)),
+        |harness| Box::pin(deletions::queue(harness)),
     )
-    .strike(|field| Box::pin(gone::delete_queue(field))),
+    .inject(|target| Box::pin(deletions::delete_queue(target))),
     Fault::new(
         "dlq-deleted",
-        "a queue of dead letters is deleted, and the next dead letter makes it again",
+        "a dead-letter queue is deleted, and the next dead letter declares it again",
         SOME,
-        |stage| Box::pin(operator::dead_letters_deleted(stage)),
+        |harness| Box::pin(operator::dead_letters_deleted(harness)),
     )
-    .strike(|field| Box::pin(operator::delete_dead_letters(field))),
+    .inject(|target| Box::pin(operator::delete_dead_letters(target))),
     Fault::new(
         "delay-queue-deleted",
-        "the queue of the retries is deleted; what waited in it went by that hand",
+        "a delay queue is deleted; the retries in it are gone",
         SOME,
-        |stage| Box::pin(gone::delay_queue(stage)),
+        |harness| Box::pin(deletions::delay_queue(harness)),
     )
-    .strike(|field| Box::pin(gone::delete_delay_queue(field))),
+    .inject(|target| Box::pin(deletions::delete_delay_queue(target))),
     Fault::new(
         "return-exchange-deleted",
-        "the exchange by which retries come back is deleted; none is lost",
+        "the return exchange of the retries is deleted; no retry is lost",
         SOME,
-        |stage| Box::pin(operator::return_exchange_deleted(stage)),
+        |harness| Box::pin(operator::return_exchange_deleted(harness)),
     )
-    .strike(|field| Box::pin(operator::delete_return_exchange(field))),
+    .inject(|target| Box::pin(operator::delete_return_exchange(target))),
     Fault::new(
         "domain-exchange-deleted",
-        "the exchange of all events is deleted, and all bindings with it; well again within 20 s",
+        "the exchange of all events is deleted with all bindings; recovery within 20 s",
         SOME,
-        |stage| Box::pin(gone::domain_exchange(stage)),
+        |harness| Box::pin(deletions::domain_exchange(harness)),
     )
-    .strike(|field| Box::pin(gone::delete_domain_exchange(field))),
+    .inject(|target| Box::pin(deletions::delete_domain_exchange(target))),
     Fault::new(
         "password-wrong",
-        "the password is wrong from the start: an error at once",
+        "the password is wrong from the start: an immediate error",
         SOME,
-        |stage| Box::pin(access::wrong_password(stage)),
+        |harness| Box::pin(access::wrong_password(harness)),
     ),
     Fault::new(
         "password-changed",
-        "the password is changed while we run; health says so, and all is well within 30 s of its being right again",
+        "the password is changed at run time; the health reports it; recovery within 30 s after it is right again",
         SOME,
-        |stage| Box::pin(access::password_changed(stage)),
+        |harness| Box::pin(access::password_changed(harness)),
     )
-    .strike(|field| Box::pin(access::change_password(field))),
+    .inject(|target| Box::pin(access::change_password(target))),
     Fault::new(
         "vhost-deleted",
-        "the virtual host is deleted with all that is in it; well within 30 s of its being there again",
+        "the virtual host is deleted with its contents; recovery within 30 s after it exists again",
         SOME,
-        |stage| Box::pin(access::vhost_deleted(stage)),
+        |harness| Box::pin(access::vhost_deleted(harness)),
     )
-    .strike(|field| Box::pin(access::delete_vhost(field))),
+    .inject(|target| Box::pin(access::delete_vhost(target))),
     Fault::new(
         "exchange-forbidden",
-        "the permission to write to the exchange is taken away; who publishes is told which it is",
+        "the permission to write to the exchange is removed; the publish error names it",
         SOME,
-        |stage| Box::pin(access::exchange_forbidden(stage)),
+        |harness| Box::pin(access::exchange_forbidden(harness)),
     )
-    .strike(|field| Box::pin(access::forbid_exchange(field))),
+    .inject(|target| Box::pin(access::forbid_exchange(target))),
     Fault::new(
         "queue-forbidden",
-        "the permission to read from a queue is taken away; health says which it is",
+        "the permission to read from a queue is removed; the health names it",
         SOME,
-        |stage| Box::pin(access::queue_forbidden(stage)),
+        |harness| Box::pin(access::queue_forbidden(harness)),
     )
-    .strike(|field| Box::pin(access::forbid_queue(field))),
+    .inject(|target| Box::pin(access::forbid_queue(target))),
     Fault::new(
         "tls",
-        "by a good chain and a client's certificate (EXTERNAL), and all connections closed",
+        "TLS with a client certificate (EXTERNAL), and all connections are closed",
         SOME,
-        |stage| Box::pin(secure::trusted(stage)),
+        |harness| Box::pin(tls::trusted(harness)),
     ),
     Fault::new(
         "tls-refused",
-        "wrong host name, unknown or expired certificates of either side, EXTERNAL not offered, the wrong scheme: told at once",
+        "wrong host name, unknown or expired certificates of either side, EXTERNAL not offered, the wrong scheme: an immediate error",
         Times { short: 10, full: 10 },
-        |stage| Box::pin(secure::refused(stage)),
+        |harness| Box::pin(tls::refused(harness)),
     ),
     Fault::new(
         "delivery-held",
-        "a handler holds deliveries longer than the broker lets it; the others go on",
+        "a handler keeps deliveries longer than the broker's consumer timeout; the others continue",
         SOME,
-        |stage| Box::pin(held::held(stage)),
+        |harness| Box::pin(consumer_timeout::exceeded(harness)),
     ),
 ];

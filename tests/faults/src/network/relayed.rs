@@ -1,36 +1,36 @@
-//! What a network does, done by the relay between us and the broker.
+//! Network faults, injected by a relay between the bus and the broker.
 
 use std::time::Duration;
 
 use tidings_broker::Vhost;
 
 use crate::handlers::HANDLERS;
-use crate::recovery::{PATIENCE, is_noticed, recovers};
-use crate::relay::{Cut, Mode, Relay, Way};
+use crate::harness::Harness;
+use crate::recovery::{PATIENCE, loss_is_noticed, recovers};
+use crate::relay::{Cut, Direction, Mode, Relay};
 use crate::row::Row;
-use crate::soak::Field;
-use crate::stage::Stage;
+use crate::soak::SoakTarget;
 use crate::traffic::Load;
 
-/// What the URL asks for where a dead peer is to be noticed: after twice as long.
+/// The heartbeat of the URL. A dead peer is noticed after twice this time.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Twice the heartbeat, and a second in which either end looks at the other.
+/// Twice the heartbeat, and one second for the check of each end.
 const NOTICED: Duration = Duration::from_secs(4);
 
-/// How long a network of a soak is bad that nobody has to notice.
-const WHILE: Duration = Duration::from_secs(4);
+/// How long a network fault of a soak lasts.
+const DURATION: Duration = Duration::from_secs(4);
 
-/// A virtual host behind a relay, and traffic through it.
-async fn behind_relay(stage: &Stage, query: &str) -> (Vhost<'static>, Relay, Load) {
-    let vhost = stage.vhost().await;
+/// A virtual host behind a relay, and the traffic through the relay.
+async fn behind_relay(harness: &Harness, query: &str) -> (Vhost<'static>, Relay, Load) {
+    let vhost = harness.vhost().await;
     let relay = Relay::start(vhost.node().port()).await.expect("a relay starts");
     let url = relay.url(&vhost.url()) + query;
     let load = Load::on(&url)
         .direct(&vhost.url())
-        .per_second(stage.pick(400, 1_000))
+        .per_second(harness.pick(400, 1_000))
         .settings(|builder| builder.connect_timeout(Duration::from_secs(2)))
-        // What a network held back arrives beside what was sent again.
+        // Bytes that the relay delayed can arrive after events that were published again.
         .in_any_order();
     (vhost, relay, load)
 }
@@ -39,148 +39,149 @@ fn with_heartbeat() -> String {
     format!("?heartbeat={}", HEARTBEAT.as_secs())
 }
 
-pub(super) async fn cut(stage: &Stage) -> Row {
-    let (_vhost, relay, load) = behind_relay(stage, "").await;
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for time in 0..stage.times() {
-        traffic.flows(stage.pick(500, 3_000)).await;
+pub(super) async fn cut(harness: &Harness) -> Row {
+    let (_vhost, relay, load) = behind_relay(harness, "").await;
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for time in 0..harness.times() {
+        traffic.flows(harness.pick(500, 3_000)).await;
         let cut = relay.cut(if time % 2 == 0 { Cut::Reset } else { Cut::Fin });
-        row.check(cut >= 4, || format!("{cut} connections were there to be cut"));
+        row.check(cut >= 4, || format!("only {cut} connections existed"));
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
-pub(super) async fn black_hole(stage: &Stage) -> Row {
-    let (_vhost, relay, load) = behind_relay(stage, &with_heartbeat()).await;
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for _ in 0..stage.times() {
-        traffic.flows(stage.pick(300, 3_000)).await;
+pub(super) async fn black_hole(harness: &Harness) -> Row {
+    let (_vhost, relay, load) = behind_relay(harness, &with_heartbeat()).await;
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for _ in 0..harness.times() {
+        traffic.flows(harness.pick(300, 3_000)).await;
         relay.set(Mode::BlackHole);
-        is_noticed(&traffic, &mut row, NOTICED).await;
+        loss_is_noticed(&traffic, &mut row, NOTICED).await;
         relay.set(Mode::Forward);
         recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
     }
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
-pub(super) async fn slow(stage: &Stage) -> Row {
-    let (_vhost, relay, load) = behind_relay(stage, "").await;
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for _ in 0..stage.times() {
-        traffic.flows(stage.pick(300, 3_000)).await;
+pub(super) async fn slow(harness: &Harness) -> Row {
+    let (_vhost, relay, load) = behind_relay(harness, "").await;
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for _ in 0..harness.times() {
+        traffic.flows(harness.pick(300, 3_000)).await;
         relay.set(Mode::Throttled(1_000));
-        // As long as the fault lasts.
-        tokio::time::sleep(Duration::from_secs(stage.pick(4, 15))).await;
+        // The duration of the fault.
+        tokio::time::sleep(Duration::from_secs(harness.pick(4, 15))).await;
         relay.set(Mode::Forward);
         recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
     }
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
-pub(super) async fn late(stage: &Stage) -> Row {
-    let (_vhost, relay, load) = behind_relay(stage, "").await;
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
+pub(super) async fn late(harness: &Harness) -> Row {
+    let (_vhost, relay, load) = behind_relay(harness, "").await;
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
     let before = relay.accepted();
-    for _ in 0..stage.times() {
+    for _ in 0..harness.times() {
         relay.set(Mode::Late(Duration::from_millis(200)));
-        traffic.flows(stage.pick(300, 1_000)).await;
+        traffic.flows(harness.pick(300, 1_000)).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         relay.set(Mode::Forward);
-        traffic.flows(stage.pick(300, 1_000)).await;
+        traffic.flows(harness.pick(300, 1_000)).await;
     }
     let more = relay.accepted() - before;
-    row.check(more == 0, || format!("{more} connections were made again"));
-    traffic.settle().await.into_row(row)
+    row.check(more == 0, || format!("{more} connections were opened again"));
+    traffic.finish().await.into_row(row)
 }
 
-pub(super) async fn closes(stage: &Stage) -> Row {
-    let (_vhost, relay, load) = behind_relay(stage, "").await;
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for _ in 0..stage.times() {
-        traffic.flows(stage.pick(300, 3_000)).await;
+pub(super) async fn closes(harness: &Harness) -> Row {
+    let (_vhost, relay, load) = behind_relay(harness, "").await;
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for _ in 0..harness.times() {
+        traffic.flows(harness.pick(300, 3_000)).await;
         let before = relay.accepted();
         relay.set(Mode::CloseNew);
         relay.cut(Cut::Reset);
-        // As long as the fault lasts.
+        // The duration of the fault.
         tokio::time::sleep(Duration::from_secs(3)).await;
         let tries = relay.accepted() - before;
-        // Four links, which wait 0.1 s, then 0.2 s and so on, each cut by up to a half.
-        row.check((4..=32).contains(&tries), || format!("{tries} tries in 3 s"));
+        // Four connections, which wait 0.1 s, 0.2 s and so on, each reduced by up to a half.
+        row.check((4..=32).contains(&tries), || {
+            format!("{tries} connection attempts in 3 s")
+        });
         relay.set(Mode::Forward);
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
-pub(super) async fn half_open(stage: &Stage) -> Row {
-    let (_vhost, relay, load) = behind_relay(stage, &with_heartbeat()).await;
-    let (mut traffic, mut row) = (load.start(stage).await, stage.row());
-    for _ in 0..stage.times() {
-        for fault in [Some(Way::ToBroker), Some(Way::ToClient), None] {
-            traffic.flows(stage.pick(300, 1_000)).await;
-            if let Some(way) = fault {
-                relay.set(Mode::HalfOpen(way));
-                // Where the broker is the one who hears nothing it is for the broker to notice, and it takes its time.
-                let bound = if way == Way::ToBroker {
+pub(super) async fn half_open(harness: &Harness) -> Row {
+    let (_vhost, relay, load) = behind_relay(harness, &with_heartbeat()).await;
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for _ in 0..harness.times() {
+        for fault in [Some(Direction::ToBroker), Some(Direction::ToClient), None] {
+            traffic.flows(harness.pick(300, 1_000)).await;
+            if let Some(direction) = fault {
+                relay.set(Mode::HalfOpen(direction));
+                // When the broker receives nothing, only the broker can notice it, which takes longer.
+                let bound = if direction == Direction::ToBroker {
                     NOTICED
                 } else {
                     2 * NOTICED
                 };
-                is_noticed(&traffic, &mut row, bound).await;
+                loss_is_noticed(&traffic, &mut row, bound).await;
                 relay.set(Mode::Forward);
             } else {
                 relay.cut(Cut::BrokerOnly);
-                is_noticed(&traffic, &mut row, NOTICED).await;
+                loss_is_noticed(&traffic, &mut row, NOTICED).await;
             }
             recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         }
     }
-    traffic.settle().await.into_row(row)
+    traffic.finish().await.into_row(row)
 }
 
-/// Cuts all connections of a soak.
-pub(super) async fn cut_off(field: &mut Field) {
-    let how = field.one_of(&[Cut::Fin, Cut::Reset]);
-    field.relay.cut(how);
+pub(super) async fn cut_off(target: &mut SoakTarget) {
+    let how = target.one_of(&[Cut::Fin, Cut::Reset]);
+    target.relay.cut(how);
 }
 
-/// Lets nothing through until it is noticed.
-pub(super) async fn swallow(field: &mut Field) {
-    field.relay.set(Mode::BlackHole);
-    is_noticed(&field.traffic, &mut field.row, PATIENCE).await;
-    field.relay.set(Mode::Forward);
+/// Drops all packets until the loss is noticed.
+pub(super) async fn swallow(target: &mut SoakTarget) {
+    target.relay.set(Mode::BlackHole);
+    loss_is_noticed(&target.traffic, &mut target.row, PATIENCE).await;
+    target.relay.set(Mode::Forward);
 }
 
-/// Lets a thousand bytes a second through.
-pub(super) async fn slow_down(field: &mut Field) {
-    field.relay.set(Mode::Throttled(1_000));
-    tokio::time::sleep(WHILE).await;
-    field.relay.set(Mode::Forward);
+/// Limits the network to 1,000 bytes per second.
+pub(super) async fn slow_down(target: &mut SoakTarget) {
+    target.relay.set(Mode::Throttled(1_000));
+    tokio::time::sleep(DURATION).await;
+    target.relay.set(Mode::Forward);
 }
 
-/// Lets everything through later.
-pub(super) async fn delay(field: &mut Field) {
-    field.relay.set(Mode::Late(Duration::from_millis(200)));
-    field.recovers().await;
-    tokio::time::sleep(WHILE).await;
-    field.relay.set(Mode::Forward);
+/// Delays all packets.
+pub(super) async fn delay(target: &mut SoakTarget) {
+    target.relay.set(Mode::Late(Duration::from_millis(200)));
+    target.recovers().await;
+    tokio::time::sleep(DURATION).await;
+    target.relay.set(Mode::Forward);
 }
 
-/// Takes connections and closes them.
-pub(super) async fn hang_up(field: &mut Field) {
-    field.relay.set(Mode::CloseNew);
-    field.relay.cut(Cut::Reset);
-    tokio::time::sleep(WHILE).await;
-    field.relay.set(Mode::Forward);
+/// Closes new connections at once.
+pub(super) async fn hang_up(target: &mut SoakTarget) {
+    target.relay.set(Mode::CloseNew);
+    target.relay.cut(Cut::Reset);
+    tokio::time::sleep(DURATION).await;
+    target.relay.set(Mode::Forward);
 }
 
-/// Lets one way alone through, or ends the broker's side.
-pub(super) async fn half_close(field: &mut Field) {
-    match field.one_of(&[Some(Way::ToBroker), Some(Way::ToClient), None]) {
-        Some(way) => field.relay.set(Mode::HalfOpen(way)),
-        None => drop(field.relay.cut(Cut::BrokerOnly)),
+/// Drops one direction, or closes the broker's end only.
+pub(super) async fn half_close(target: &mut SoakTarget) {
+    match target.one_of(&[Some(Direction::ToBroker), Some(Direction::ToClient), None]) {
+        Some(direction) => target.relay.set(Mode::HalfOpen(direction)),
+        None => drop(target.relay.cut(Cut::BrokerOnly)),
     }
-    is_noticed(&field.traffic, &mut field.row, PATIENCE).await;
-    field.relay.set(Mode::Forward);
+    loss_is_noticed(&target.traffic, &mut target.row, PATIENCE).await;
+    target.relay.set(Mode::Forward);
 }

@@ -1,57 +1,64 @@
-//! Bodies that end the process of whoever handles them, among neighbours that do not.
+//! Events that abort the process of their handler, among events that do not.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::asked::Deed;
-use super::asking::Asking;
 use super::instance::Instance;
-use super::service::Cast;
+use super::service::HandlerSet;
+use super::task::Task;
+use super::task_publisher::TaskPublisher;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::stage::Stage;
-use crate::wait::LOOK;
+use tidings_test_support::wait::POLL_INTERVAL;
 
-/// How many deliveries a window has.
+/// The number of events, which is the size of the prefetch window.
 const WINDOW: usize = 256;
 
-/// Instances take what `killers` end them with, and are started again each time, until all is settled.
-pub(super) async fn ended(stage: &Stage, killers: usize, instances: usize) -> Row {
-    let vhost = stage.vhost().await;
-    let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
-    // As long as they are: instances that let go of suspects have taken care before those come back.
-    asking.job.speed_up = 1;
-    // Its queue is there before anyone asks.
-    let first = Instance::start_on(&asking.job, &asking.stranger, &["plain"], 0).await;
+/// Instances receive `crashing_events` events that abort them, and are restarted until every event is done.
+pub(super) async fn run(harness: &Harness, crashing_events: usize, instances: usize) -> Row {
+    let vhost = harness.vhost().await;
+    let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Plain, &["plain"]).await;
+    // Real retry delays: instances set suspects aside and handle their neighbours before the suspects return.
+    publisher.config.speed_up = 1;
+    // Declares the queue before the events are published.
+    let first = Instance::start_on(&publisher.config, &publisher.client, &["plain"], 0).await;
     first.terminate().await;
-    first.end().await;
-    let mut deeds = vec![Deed::Wait(20); WINDOW];
-    for killer in 0..killers {
-        deeds[WINDOW * (2 * killer + 1) / (2 * killers)] = Deed::Abort;
+    first.wait_for_exit().await;
+    let mut tasks = vec![Task::Wait(20); WINDOW];
+    for crashing_event in 0..crashing_events {
+        tasks[WINDOW * (2 * crashing_event + 1) / (2 * crashing_events)] = Task::Abort;
     }
-    asking.ask(&deeds).await;
+    publisher.publish_tasks(&tasks).await;
 
     let started = Instant::now();
-    let mut running: Vec<Instance> = (0..instances).map(|_| Instance::start(&asking.job)).collect();
-    let mut deaths = 0;
-    while !asking.is_settled().await && started.elapsed() < Duration::from_mins(2) {
+    let mut running: Vec<Instance> = (0..instances)
+        .map(|_| Instance::start(&publisher.config))
+        .collect();
+    let mut restarts = 0;
+    while !publisher.is_complete().await && started.elapsed() < Duration::from_mins(2) {
         for instance in &mut running {
-            if instance.ended().is_some() {
-                deaths += 1;
-                *instance = Instance::start(&asking.job);
+            if instance.exit_status().is_some() {
+                restarts += 1;
+                *instance = Instance::start(&publisher.config);
             }
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
-    println!("{deaths} deaths in {:.1?}", started.elapsed());
+    println!("{restarts} restarts in {:.1?}", started.elapsed());
     for mut instance in running {
         instance.kill().await;
     }
-    // One that was being set aside when its process ended may be there twice.
-    let letters: BTreeSet<u64> = asking.dead("plain").await.iter().map(|one| one.number).collect();
-    let mut row = asking.row(stage).await;
-    row.check(letters.len() == killers, || {
+    // An event that was set aside when its process run may be there twice.
+    let letters: BTreeSet<u64> = publisher
+        .dead("plain")
+        .await
+        .iter()
+        .map(|one| one.number)
+        .collect();
+    let mut row = publisher.row(harness).await;
+    row.check(letters.len() == crashing_events, || {
         format!(
-            "{} events are dead letters, of {killers} that end a process",
+            "{} events are dead letters, of {crashing_events} that abort the process",
             letters.len()
         )
     });

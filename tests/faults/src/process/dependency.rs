@@ -1,43 +1,45 @@
-//! What all handlers need is down for long.
+//! A dependency of the handler is down for a long time.
 
 use std::time::Duration;
 
-use super::asked::Deed;
-use super::asking::Asking;
-use super::handler::has;
 use super::instance::Instance;
-use super::service::Cast;
+use super::misbehaving::misbehave_as;
+use super::service::HandlerSet;
+use super::task::Task;
+use super::task_publisher::TaskPublisher;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::soak::Field;
-use crate::soak::service::Mood;
-use crate::stage::Stage;
+use crate::soak::SoakTarget;
+use crate::soak::service::Behaviour;
 
-/// Eight attempts last a second and a half here, of half an hour with the usual rungs: the seconds for which the
-/// dependency is down stand for as many times ten minutes.
-pub(super) async fn down(stage: &Stage) -> Row {
-    let vhost = stage.vhost().await;
-    let mut asking = Asking::of(stage, &vhost.url(), Cast::Patient, &["patient"]).await;
-    let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
-    asking.ask(&vec![Deed::FailWhileDown; 500]).await;
-    asking.depend(true);
+/// Eight attempts take a second and a half here instead of half an hour. So a second of downtime stands for ten minutes or
+/// more.
+pub(super) async fn down(harness: &Harness) -> Row {
+    let vhost = harness.vhost().await;
+    let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Patient, &["patient"]).await;
+    let service = Instance::start_on(&publisher.config, &publisher.client, &["patient"], 0).await;
+    publisher.publish_tasks(&vec![Task::FailWhileDown; 500]).await;
+    publisher.set_dependency_down(true);
     let mut second = tokio::time::interval(Duration::from_secs(1));
-    for _ in 0..stage.pick(8, 60) {
+    for _ in 0..harness.pick(8, 60) {
         second.tick().await;
-        asking.ask(&vec![Deed::FailWhileDown; 1_000]).await;
+        publisher.publish_tasks(&vec![Task::FailWhileDown; 1_000]).await;
     }
-    asking.depend(false);
-    let settled = asking.settled(Duration::from_mins(3)).await;
+    publisher.set_dependency_down(false);
+    let completed = publisher.completed(Duration::from_mins(3)).await;
     service.terminate().await;
-    service.end().await;
-    let mut row = asking.row(stage).await;
-    row.check(settled, || "some events came to no end".to_owned());
+    service.wait_for_exit().await;
+    let mut row = publisher.row(harness).await;
+    row.check(completed, || {
+        "some events were neither handled nor dead-lettered".to_owned()
+    });
     row.check(row.dead_lettered == 0, || {
         "healthy events were dead-lettered".to_owned()
     });
     row
 }
 
-/// What a handler of a soak needs is down for a while, though not for all of its attempts.
-pub(super) async fn go_down(field: &mut Field) {
-    has(field, Mood::Down).await;
+/// The dependency of a handler of a soak is down, for less time than its attempts take.
+pub(super) async fn make_dependency_fail(target: &mut SoakTarget) {
+    misbehave_as(target, Behaviour::Down).await;
 }

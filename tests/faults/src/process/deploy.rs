@@ -1,121 +1,131 @@
-//! Services that are replaced by others while events come.
+//! Services are replaced while events arrive.
 
 use std::time::Duration;
 
-use super::asked::Deed;
-use super::asking::Asking;
 use super::instance::Instance;
-use super::service::{Cast, Job};
+use super::service::{HandlerSet, ServiceConfig};
+use super::task::Task;
+use super::task_publisher::TaskPublisher;
 use super::versions::{new, old};
-use crate::notebook::disorder;
+use crate::handler_log::disorder;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::stage::Stage;
-use crate::wait::until;
+use tidings_test_support::wait::until;
 
-pub(super) async fn deployed(stage: &Stage) -> Row {
+pub(super) async fn deployed(harness: &Harness) -> Row {
     let mut sum = Row::default();
-    for _ in 0..stage.times() {
-        let vhost = stage.vhost().await;
-        sum.add(&once(stage, &vhost.url()).await);
+    for _ in 0..harness.times() {
+        let vhost = harness.vhost().await;
+        sum.add(&once(harness, &vhost.url()).await);
     }
     Row {
-        fault: stage.row().fault,
-        times: stage.times(),
+        fault: harness.row().fault,
+        times: harness.times(),
         ..sum
     }
 }
 
-async fn once(stage: &Stage, url: &str) -> Row {
-    let mut asking = Asking::of(stage, url, Cast::Old, &["deployed"]).await;
-    // The rungs as they are: what only the new instances know is to wait for them.
-    asking.job.speed_up = 1;
-    let job = asking.job.clone();
-    let next = Job {
-        cast: Cast::New,
-        ..job.clone()
+async fn once(harness: &Harness, url: &str) -> Row {
+    let mut publisher = TaskPublisher::of(harness, url, HandlerSet::Old, &["deployed"]).await;
+    // Real retry delays: events that only the new instances know must wait for them.
+    publisher.config.speed_up = 1;
+    let config = publisher.config.clone();
+    let next = ServiceConfig {
+        handler_set: HandlerSet::New,
+        ..config.clone()
     };
-    let first = Instance::start_on(&job, &asking.stranger, &["deployed"], 0).await;
-    let second = Instance::start_on(&job, &asking.stranger, &["deployed"], 1).await;
-    let many = stage.pick(200, 2_000);
-    publish(&mut asking, many, |number| old::Deployed { number }).await;
+    let first = Instance::start_on(&config, &publisher.client, &["deployed"], 0).await;
+    let second = Instance::start_on(&config, &publisher.client, &["deployed"], 1).await;
+    let many = harness.pick(200, 2_000);
+    publish(&mut publisher, many, |number| old::Deployed { number }).await;
 
-    let third = Instance::start_on(&next, &asking.stranger, &["deployed"], 2).await;
-    until("the new handler's queue is there", async || {
-        asking.stranger.consumers("asked.added").await == Some(1)
+    let third = Instance::start_on(&next, &publisher.client, &["deployed"], 2).await;
+    until("the new handler consumes its queue", async || {
+        publisher.client.consumers("tasks.added").await == Some(1)
     })
     .await;
-    let from = publish(&mut asking, many, |number| old::Deployed { number }).await;
-    publish(&mut asking, many, |number| new::Deployed {
+    let from = publish(&mut publisher, many, |number| old::Deployed { number }).await;
+    publish(&mut publisher, many, |number| new::Deployed {
         number,
         place: "here".to_owned(),
     })
     .await;
-    let to = publish(&mut asking, many, |number| new::Withdrawn { number }).await + many as u64;
+    let to = publish(&mut publisher, many, |number| new::Withdrawn { number }).await + many as u64;
     first.terminate().await;
-    first.end().await;
-    let fourth = Instance::start_on(&next, &asking.stranger, &["deployed"], 2).await;
+    first.wait_for_exit().await;
+    let fourth = Instance::start_on(&next, &publisher.client, &["deployed"], 2).await;
     second.terminate().await;
-    second.end().await;
+    second.wait_for_exit().await;
 
-    let settled = asking.settled(Duration::from_mins(1)).await;
+    let completed = publisher.completed(Duration::from_mins(1)).await;
     let added = usize::try_from(to - from).unwrap_or(usize::MAX);
-    until("the new handler has its events", async || {
-        asking.finished("added") >= added
+    until("the new handler has finished its events", async || {
+        publisher.finished("added") >= added
     })
     .await;
     for service in [third, fourth] {
         service.terminate().await;
-        service.end().await;
+        service.wait_for_exit().await;
     }
-    let mut row = asking.row(stage).await;
-    row.check(settled, || "some events came to no end".to_owned());
+    let mut row = publisher.row(harness).await;
+    row.check(completed, || {
+        "some events were neither handled nor dead-lettered".to_owned()
+    });
     row.check(row.dead_lettered == 0, || "events were dead-lettered".to_owned());
     row
 }
 
-/// Publishes events of one version; gives the number of the first.
-async fn publish<T: tidings::Payload>(asking: &mut Asking, many: usize, event: impl Fn(u64) -> T) -> u64 {
-    let numbers: Vec<u64> = (0..many).map(|_| asking.open(Deed::Note)).collect();
+/// Publishes events of one version. Returns the number of the first.
+async fn publish<T: tidings::Payload>(
+    publisher: &mut TaskPublisher,
+    many: usize,
+    event: impl Fn(u64) -> T,
+) -> u64 {
+    let numbers: Vec<u64> = (0..many).map(|_| publisher.new_event(Task::Note)).collect();
     let events: Vec<T> = numbers.iter().map(|&number| event(number)).collect();
-    asking.publish_as(&numbers, &events).await;
+    publisher.publish_as(&numbers, &events).await;
     numbers.first().copied().unwrap_or_default()
 }
 
-pub(super) async fn ordered(stage: &Stage) -> Row {
-    let vhost = stage.vhost().await;
-    let mut asking = Asking::of(stage, &vhost.url(), Cast::Ordered, &["ordered"]).await;
-    asking.job.speed_up = 1;
+pub(super) async fn ordered(harness: &Harness) -> Row {
+    let vhost = harness.vhost().await;
+    let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Ordered, &["ordered"]).await;
+    publisher.config.speed_up = 1;
     let mut instances = Vec::new();
     for _ in 0..6 {
-        instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"], 0).await);
+        instances.push(Instance::start_on(&publisher.config, &publisher.client, &["ordered"], 0).await);
     }
-    // What they need is down: the first of each line waits in its place, and the others behind it.
-    asking.depend(true);
+    // The dependency is down: the first event of each aggregate is retried in place, and the others wait behind it.
+    publisher.set_dependency_down(true);
     for line in ["a", "b", "c"] {
-        asking.ask_of_line(line, &[Deed::FailWhileDown; 4]).await;
+        publisher
+            .publish_tasks_of_aggregate(line, &[Task::FailWhileDown; 4])
+            .await;
     }
-    for _ in 0..stage.times() {
-        // The one that was active goes first each time, with all that it holds.
+    for _ in 0..harness.times() {
+        // The active instance stops first each time, with all its deliveries.
         for instance in std::mem::take(&mut instances) {
-            until("the queue is in someone's hands", async || {
-                asking.stranger.depth("asked.ordered").await == Some(0)
+            until("an instance has received all events", async || {
+                publisher.client.depth("tasks.ordered").await == Some(0)
             })
             .await;
             instance.terminate().await;
-            instance.end().await;
-            instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"], 0).await);
+            instance.wait_for_exit().await;
+            instances.push(Instance::start_on(&publisher.config, &publisher.client, &["ordered"], 0).await);
         }
     }
-    asking.depend(false);
-    let settled = asking.settled(Duration::from_mins(1)).await;
+    publisher.set_dependency_down(false);
+    let completed = publisher.completed(Duration::from_mins(1)).await;
     for instance in instances {
         instance.terminate().await;
-        instance.end().await;
+        instance.wait_for_exit().await;
     }
-    let disorder = disorder(asking.lines(), "ordered");
-    let mut row = asking.row(stage).await;
+    let disorder = disorder(publisher.entries(), "ordered");
+    let mut row = publisher.row(harness).await;
     row.failed.extend(disorder);
-    row.check(settled, || "some events came to no end".to_owned());
+    row.check(completed, || {
+        "some events were neither handled nor dead-lettered".to_owned()
+    });
     row.check(row.dead_lettered == 0, || "events were dead-lettered".to_owned());
     row
 }

@@ -1,4 +1,4 @@
-//! The handlers of the rows about processes: each does with an event what the event asks for.
+//! The handlers of the process faults. Each executes the task of its event.
 
 use std::fmt;
 use std::future::pending;
@@ -7,143 +7,149 @@ use std::time::Duration;
 
 use tidings::{Delivery, Event, FromDelivery, HandlerError, Rejection, State, event_handler};
 
-use super::asked::{Asked, Deed};
+use super::task::{Task, TaskRequested};
 use crate::event::Noted;
-use crate::notebook::Notebook;
-use crate::wait::LOOK;
+use crate::handler_log::HandlerLog;
+use tidings_test_support::wait::POLL_INTERVAL;
 
-/// What the handlers have at hand.
+/// The state of the handlers.
 #[derive(Debug, Clone)]
-pub(super) struct Desk {
-    pub(super) notebook: Notebook,
+pub(super) struct ServiceState {
+    pub(super) handler_log: HandlerLog,
     pub(super) folder: PathBuf,
 }
 
-/// The file for which [`Deed::Hold`] waits.
+/// [`Task::Hold`] waits for this file.
 pub(super) const RELEASE: &str = "release";
-/// The file for as long as which [`Deed::FailWhileDown`] fails.
+/// [`Task::FailWhileDown`] fails while this file exists.
 pub(super) const DOWN: &str = "down";
 
-/// Gives an event a second.
-#[event_handler("fault.asked", timeout = "1s", retry(attempts = 3, rungs = "1s"))]
+/// Has a timeout of one second.
+#[event_handler("fault.task_requested", timeout = "1s", retry(attempts = 3, rungs = "1s"))]
 pub(super) async fn plain(
-    asked: Event<Asked>,
+    event: Event<TaskRequested>,
     bomb: Bomb,
     delivery: Delivery,
-    State(desk): State<Desk>,
+    State(state): State<ServiceState>,
 ) -> Result<(), HandlerError> {
     let _bomb = bomb;
-    desk.perform(&asked, &delivery).await
+    state.perform(&event, &delivery).await
 }
 
-/// Gives it as long as it takes.
-#[event_handler("fault.asked", timeout = "10m", retry(attempts = 8, rungs = "1s, 5s"))]
-pub(super) async fn patient(
-    asked: Event<Asked>,
-    delivery: Delivery,
-    State(desk): State<Desk>,
-) -> Result<(), HandlerError> {
-    desk.perform(&asked, &delivery).await
-}
-
-/// Finishes every event of the usual traffic at once.
-#[event_handler("fault.noted")]
-pub(super) async fn far(event: Event<Noted>, State(desk): State<Desk>) {
-    desk.notebook.note("far", event.number, event.id(), &event.line);
-}
-
-/// Keeps the order of each aggregate, across instances.
+/// Has a long timeout.
 #[event_handler(
-    "fault.asked",
+    "fault.task_requested",
+    timeout = "10m",
+    retry(attempts = 8, rungs = "1s, 5s")
+)]
+pub(super) async fn patient(
+    event: Event<TaskRequested>,
+    delivery: Delivery,
+    State(state): State<ServiceState>,
+) -> Result<(), HandlerError> {
+    state.perform(&event, &delivery).await
+}
+
+/// Finishes every event of the default traffic.
+#[event_handler("fault.noted")]
+pub(super) async fn far(event: Event<Noted>, State(state): State<ServiceState>) {
+    state
+        .handler_log
+        .record("far", event.number, event.id(), &event.aggregate);
+}
+
+/// Keeps the order of each aggregate across instances.
+#[event_handler(
+    "fault.task_requested",
     ordered_by = "aggregate_id",
     single_active,
     timeout = "10m",
     retry(attempts = 8, rungs = "1s")
 )]
 pub(super) async fn ordered(
-    asked: Event<Asked>,
+    event: Event<TaskRequested>,
     delivery: Delivery,
-    State(desk): State<Desk>,
+    State(state): State<ServiceState>,
 ) -> Result<(), HandlerError> {
-    desk.perform(&asked, &delivery).await
+    state.perform(&event, &delivery).await
 }
 
-impl Desk {
-    async fn perform(&self, asked: &Event<Asked>, delivery: &Delivery) -> Result<(), HandlerError> {
+impl ServiceState {
+    async fn perform(&self, event: &Event<TaskRequested>, delivery: &Delivery) -> Result<(), HandlerError> {
         let error = |text: &str| Err(HandlerError::retry(text.to_owned()));
-        match asked.deed {
-            // It is in the hands of whoever called, and goes off there.
-            Deed::DropBombOfPart => return Ok(()),
-            Deed::Wait(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
-            Deed::Hold => self.wait_for(RELEASE).await,
-            Deed::Fail => return error("it fails"),
-            Deed::FailTimes(times) if delivery.attempt() <= times => return error("it fails for now"),
-            Deed::FailWhileDown if self.folder.join(DOWN).exists() => return error("what it needs is down"),
-            Deed::Note | Deed::FailTimes(_) | Deed::FailWhileDown => {}
-            Deed::Reject => return Err(HandlerError::reject("it is rejected")),
-            Deed::Panic => panic!("it panics"),
-            Deed::PanicWithBomb => std::panic::panic_any(Bomb(true)),
-            Deed::FailUnspeakably => return Err(HandlerError::retry(Unspeakable)),
-            Deed::FailWithBomb => return Err(HandlerError::retry(Explosive(Bomb(true)))),
-            Deed::DropBomb => drop(Bomb(true)),
-            Deed::DropBombWhenCancelled => {
+        match event.task {
+            // The argument is dropped by the caller and panics there.
+            Task::DropBombOfPart => return Ok(()),
+            Task::Wait(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+            Task::Hold => self.wait_for(RELEASE).await,
+            Task::Fail => return error("it fails"),
+            Task::FailTimes(times) if delivery.attempt() <= times => return error("it fails for now"),
+            Task::FailWhileDown if self.folder.join(DOWN).exists() => return error("the dependency is down"),
+            Task::Note | Task::FailTimes(_) | Task::FailWhileDown => {}
+            Task::Reject => return Err(HandlerError::reject("it is rejected")),
+            Task::Panic => panic!("it panics"),
+            Task::PanicWithBomb => std::panic::panic_any(Bomb(true)),
+            Task::FailWithPanickingDisplay => return Err(HandlerError::retry(DisplayPanics)),
+            Task::FailWithBomb => return Err(HandlerError::retry(DropPanics(Bomb(true)))),
+            Task::DropBomb => drop(Bomb(true)),
+            Task::DropBombWhenCancelled => {
                 let _bomb = Bomb(true);
                 pending::<()>().await;
             }
-            Deed::Block(millis) => std::thread::sleep(Duration::from_millis(millis)),
-            Deed::Never | Deed::Nonsense => pending().await,
-            Deed::Abort => std::process::abort(),
+            Task::Block(millis) => std::thread::sleep(Duration::from_millis(millis)),
+            Task::Never | Task::Nonsense => pending().await,
+            Task::Abort => std::process::abort(),
         }
-        self.notebook
-            .note(delivery.handler(), asked.number, asked.id(), &asked.line);
+        self.handler_log
+            .record(delivery.handler(), event.number, event.id(), &event.aggregate);
         Ok(())
     }
 
     async fn wait_for(&self, file: &str) {
         while !self.folder.join(file).exists() {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-/// Panics when it is dropped, if it is live.
+/// Panics when it is dropped, if it is `true`.
 #[derive(Debug)]
 pub(super) struct Bomb(bool);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        // A second panic while the first unwinds would end the process, which is the language's rule and not ours.
+        // Rust aborts the process when a second panic starts during unwinding.
         assert!(!self.0 || std::thread::panicking(), "it panics in a `Drop`");
     }
 }
 
-impl FromDelivery<Desk> for Bomb {
-    async fn from_delivery(delivery: &Delivery, _: &Desk) -> Result<Self, Rejection> {
-        let deed = delivery.event().decode::<Asked>().map(|asked| asked.deed);
-        Ok(Self(matches!(deed, Ok(Deed::DropBombOfPart))))
+impl FromDelivery<ServiceState> for Bomb {
+    async fn from_delivery(delivery: &Delivery, _: &ServiceState) -> Result<Self, Rejection> {
+        let task = delivery.event().decode::<TaskRequested>().map(|event| event.task);
+        Ok(Self(matches!(task, Ok(Task::DropBombOfPart))))
     }
 }
 
-/// An error that panics when it is written.
+/// An error whose `Display` panics.
 #[derive(Debug)]
-struct Unspeakable;
+struct DisplayPanics;
 
-impl fmt::Display for Unspeakable {
+impl fmt::Display for DisplayPanics {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         panic!("it cannot be written")
     }
 }
 
-impl std::error::Error for Unspeakable {}
+impl std::error::Error for DisplayPanics {}
 
-/// An error that panics when it is dropped.
+/// An error whose `Drop` panics.
 #[derive(Debug)]
-struct Explosive(#[allow(dead_code)] Bomb);
+struct DropPanics(#[allow(dead_code)] Bomb);
 
-impl fmt::Display for Explosive {
+impl fmt::Display for DropPanics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is explosive")
+        f.write_str("its drop panics")
     }
 }
 
-impl std::error::Error for Explosive {}
+impl std::error::Error for DropPanics {}

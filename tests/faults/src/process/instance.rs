@@ -1,91 +1,98 @@
-//! An instance of a service, as whoever operates it sees it: a process.
+//! An instance of a service in its own process.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::service::{JOB, Job};
+use super::service::{SERVICE_CONFIG, ServiceConfig};
 use crate::child;
-use crate::stranger::Stranger;
-use crate::wait::{until, within};
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::{until, within};
 
-/// A process that runs a service. It is killed with the value that stands for it.
+/// A process that runs a service. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Instance {
     child: Child,
-    /// It ends when this does.
-    _leash: Option<ChildStdin>,
+    /// The process exits when this pipe closes.
+    _stdin: Option<ChildStdin>,
 }
 
 impl Instance {
-    /// Starts one, and does not wait for it.
+    /// Starts an instance without waiting for it.
     ///
     /// # Panics
     /// When the process cannot be started.
-    pub fn start(job: &Job) -> Self {
+    pub fn start(config: &ServiceConfig) -> Self {
         let mut command = Command::from(child::command("service"));
         command
-            .env(JOB, serde_json::to_string(job).expect("a job is JSON"))
+            .env(
+                SERVICE_CONFIG,
+                serde_json::to_string(config).expect("a configuration can be written as JSON"),
+            )
             .stdin(Stdio::piped())
             .kill_on_drop(true);
         let mut child = command.spawn().expect("a process starts");
         Self {
-            _leash: child.stdin.take(),
+            _stdin: child.stdin.take(),
             child,
         }
     }
 
-    /// Starts one, and waits until it takes from all of these queues, beside so many others.
+    /// Starts an instance and waits until it consumes all of these queues, besides this many others.
     ///
     /// # Panics
-    /// When it does not.
-    pub async fn start_on(job: &Job, stranger: &Stranger, handlers: &[&str], others: u32) -> Self {
-        let instance = Self::start(job);
+    /// After the deadline.
+    pub async fn start_on(
+        config: &ServiceConfig,
+        client: &ForeignClient,
+        handlers: &[&str],
+        others: u32,
+    ) -> Self {
+        let instance = Self::start(config);
         for handler in handlers {
-            let queue = format!("{}.{handler}", job.service);
-            until(
-                &format!("{} instances take from {queue}", others + 1),
-                async || stranger.consumers(&queue).await == Some(others + 1),
-            )
+            let queue = format!("{}.{handler}", config.service);
+            until(&format!("{} instances consume {queue}", others + 1), async || {
+                client.consumers(&queue).await == Some(others + 1)
+            })
             .await;
         }
         instance
     }
 
-    /// Ends it with SIGKILL.
+    /// Kills the process with SIGKILL.
     ///
     /// # Panics
-    /// When it cannot be.
+    /// When it cannot be killed.
     pub async fn kill(&mut self) {
         self.child.kill().await.expect("a process is killed");
     }
 
-    /// Whether it has ended, and how.
+    /// The exit status, if the process has exited.
     ///
     /// # Panics
-    /// When the system does not say.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("the system knows its processes")
+    /// When the status cannot be read.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the status can be read")
     }
 
-    /// Sends it SIGTERM.
+    /// Sends SIGTERM to the process.
     ///
     /// # Panics
-    /// When it has ended already.
+    /// When the process has exited.
     pub async fn terminate(&self) {
-        let pid = self.child.id().expect("it runs").to_string();
+        let pid = self.child.id().expect("the process runs").to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
-        assert!(sent.expect("there is a `kill`").success(), "it takes signals");
+        assert!(sent.expect("there is a `kill`").success(), "the signal is sent");
     }
 
-    /// Waits until it has ended: how, and how long that took.
+    /// Waits until the process exits. Returns its status and how long that took.
     ///
     /// # Panics
-    /// When it does not end.
-    pub async fn end(mut self) -> (ExitStatus, Duration) {
+    /// After the deadline.
+    pub async fn wait_for_exit(mut self) -> (ExitStatus, Duration) {
         let since = Instant::now();
-        let status = within("the end of a service", self.child.wait()).await;
-        (status.expect("the system knows its processes"), since.elapsed())
+        let status = within("the wait_for_exit of a service", self.child.wait()).await;
+        (status.expect("the status can be read"), since.elapsed())
     }
 }

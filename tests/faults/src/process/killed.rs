@@ -1,52 +1,54 @@
-//! Processes that are killed while they handle.
+//! Processes are killed while they handle events.
 
 use std::time::Duration;
 
-use super::asked::Deed;
-use super::asking::Asking;
 use super::instance::Instance;
-use super::service::Cast;
+use super::service::HandlerSet;
+use super::task::Task;
+use super::task_publisher::TaskPublisher;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::soak::Field;
-use crate::stage::Stage;
-use crate::wait::until;
+use crate::soak::SoakTarget;
+use tidings_test_support::wait::until;
 
-pub(super) async fn killed(stage: &Stage) -> Row {
-    let vhost = stage.vhost().await;
-    let mut asking = Asking::of(stage, &vhost.url(), Cast::Plain, &["plain"]).await;
-    let mut service = Instance::start_on(&asking.job, &asking.stranger, &["plain"], 0).await;
-    let share = stage.pick(600, 2_000);
-    let (mut asked, mut late) = (0, 0);
-    for _ in 0..stage.times() {
-        let before = asking.finished("plain");
-        asking.ask(&vec![Deed::Wait(100); share]).await;
-        asked += share;
+pub(super) async fn killed(harness: &Harness) -> Row {
+    let vhost = harness.vhost().await;
+    let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Plain, &["plain"]).await;
+    let mut service = Instance::start_on(&publisher.config, &publisher.client, &["plain"], 0).await;
+    let share = harness.pick(600, 2_000);
+    let (mut published, mut late) = (0, 0);
+    for _ in 0..harness.times() {
+        let before = publisher.finished("plain");
+        publisher.publish_tasks(&vec![Task::Wait(100); share]).await;
+        published += share;
         until("some are handled", async || {
-            asking.finished("plain") >= before + share / 4
+            publisher.finished("plain") >= before + share / 4
         })
         .await;
         service.kill().await;
-        late += usize::from(asking.finished("plain") == asked);
-        service = Instance::start(&asking.job);
+        late += usize::from(publisher.finished("plain") == published);
+        service = Instance::start(&publisher.config);
     }
-    let settled = asking.settled(Duration::from_mins(5)).await;
+    let completed = publisher.completed(Duration::from_mins(5)).await;
     service.terminate().await;
-    let (status, _) = service.end().await;
-    let mut row = asking.row(stage).await;
+    let (status, _) = service.wait_for_exit().await;
+    let mut row = publisher.row(harness).await;
     row.check(late == 0, || {
-        format!("{late} times it was killed after all was done")
+        format!("{late} times the process was killed after every event was done")
     });
-    row.check(settled, || "some events came to no end".to_owned());
+    row.check(completed, || {
+        "some events were neither handled nor dead-lettered".to_owned()
+    });
     row.check(status.success(), || format!("the service ended with {status}"));
     row
 }
 
-/// Kills the process of a handler of a soak, and starts it again.
-pub(super) async fn kill(field: &mut Field) {
-    let mut far = field.far();
-    field.row.check(far.ended().is_none(), || {
-        "the process had ended by itself".to_owned()
+/// Kills and restarts the process of a handler of a soak.
+pub(super) async fn kill(target: &mut SoakTarget) {
+    let mut far = target.far();
+    target.row.check(far.exit_status().is_none(), || {
+        "the process had exited by itself".to_owned()
     });
     far.kill().await;
-    field.start_far().await;
+    target.start_far().await;
 }

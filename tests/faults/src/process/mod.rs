@@ -1,144 +1,143 @@
-//! Faults of processes: handlers that misbehave, services that are killed, drained, replaced, and fed with nonsense.
+//! Faults of processes: handlers that misbehave, services that are killed, drained and replaced, and malformed messages.
 
-pub mod asked;
-pub mod asking;
-mod bodies;
 mod crash_loop;
 mod dependency;
 mod deploy;
-mod handler;
+mod generated;
+mod generated_messages;
 mod handlers;
 pub mod instance;
 mod killed;
-mod nonsense;
+mod misbehaving;
 mod order;
 pub mod service;
 mod shutdown;
+pub mod task;
+pub mod task_publisher;
 mod versions;
 
 use crate::child::Child;
 use crate::fault::{Fault, Times};
 
-/// The programs that run in processes of their own.
+/// The programs of child processes.
 pub const CHILDREN: &[Child] = &[
     Child {
         name: "service",
         run: service::run,
     },
     Child {
-        name: crate::alone::NAME,
-        run: crate::alone::child,
+        name: crate::own_process::NAME,
+        run: crate::own_process::child,
     },
 ];
 
-/// Five of each, in the full form.
 const FIVE: Times = Times { short: 1, full: 5 };
 
-/// The rows.
+/// The faults of this module, in the order of the table.
 pub const FAULTS: &[Fault] = &[
     Fault::new(
         "handler-misbehaves",
-        "handlers fail, panic in every place, block their thread, and never end",
+        "handlers fail, panic everywhere, block their thread, and never return",
         Times { short: 2, full: 20 },
-        |stage| Box::pin(handler::misbehaves(stage)),
+        |harness| Box::pin(misbehaving::misbehaves(harness)),
     )
-    .strike(|field| Box::pin(handler::misbehave(field))),
+    .inject(|target| Box::pin(misbehaving::misbehave(target))),
     Fault::new(
         "handler-holds",
-        "one delivery is held, and the others go on as if it were not",
+        "a handler keeps one delivery, and the others are not slower",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(handler::holds(stage)),
+        |harness| Box::pin(misbehaving::holds(harness)),
     )
-    .strike(|field| Box::pin(handler::hold(field))),
+    .inject(|target| Box::pin(misbehaving::hold(target))),
     Fault::new(
         "process-killed",
-        "the service is killed in the middle of its work, and started again",
+        "the service is killed while it works and restarted",
         Times { short: 4, full: 20 },
-        |stage| Box::pin(killed::killed(stage)),
+        |harness| Box::pin(killed::killed(harness)),
     )
-    .strike(|field| Box::pin(killed::kill(field))),
+    .inject(|target| Box::pin(killed::kill(target))),
     Fault::new(
         "crash-loop",
-        "a body that ends its process, among 255 that do not",
+        "one event that aborts its process, among 255 that do not",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(crash_loop::ended(stage, 1, 1)),
+        |harness| Box::pin(crash_loop::run(harness, 1, 1)),
     ),
     Fault::new(
         "crash-loop-few",
-        "three bodies that end their process, among 253 that do not",
+        "three events that abort their process, among 253 that do not",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(crash_loop::ended(stage, 3, 1)),
+        |harness| Box::pin(crash_loop::run(harness, 3, 1)),
     ),
     Fault::new(
         "crash-loop-many",
-        "ten bodies that end their process, among 246 that do not",
+        "ten events that abort their process, among 246 that do not",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(crash_loop::ended(stage, 10, 1)),
+        |harness| Box::pin(crash_loop::run(harness, 10, 1)),
     ),
     Fault::new(
         "crash-loop-instances",
-        "three bodies that end their process, and six instances that take turns",
+        "three events that abort their process, and six instances",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(crash_loop::ended(stage, 3, 6)),
+        |harness| Box::pin(crash_loop::run(harness, 3, 6)),
     ),
     Fault::new(
         "dependency-down",
-        "what the handler needs is down for longer than all of its attempts last, at 1,000 events a second",
+        "a dependency is down for longer than all attempts take, at 1,000 events a second",
         Times { short: 1, full: 1 },
-        |stage| Box::pin(dependency::down(stage)),
+        |harness| Box::pin(dependency::down(harness)),
     )
-    .strike(|field| Box::pin(dependency::go_down(field))),
+    .inject(|target| Box::pin(dependency::make_dependency_fail(target))),
     Fault::new(
         "shutdown",
-        "SIGTERM with a long queue and 64 events in hand",
+        "SIGTERM with a long queue and 64 running events",
         FIVE,
-        |stage| Box::pin(shutdown::finishes(stage)),
+        |harness| Box::pin(shutdown::finishes(harness)),
     )
-    .strike(|field| Box::pin(shutdown::end(field))),
+    .inject(|target| Box::pin(shutdown::stop_and_restart(target))),
     Fault::new(
         "shutdown-too-short",
-        "SIGTERM, and handlers that take longer than they may",
+        "SIGTERM, and handlers that exceed the shutdown timeout",
         FIVE,
-        |stage| Box::pin(shutdown::too_short(stage)),
+        |harness| Box::pin(shutdown::too_short(harness)),
     ),
     Fault::new(
         "shutdown-twice",
         "a second SIGTERM while handlers finish",
         FIVE,
-        |stage| Box::pin(shutdown::twice(stage)),
+        |harness| Box::pin(shutdown::twice(harness)),
     ),
     Fault::new(
         "shutdown-broker-away",
-        "SIGTERM while the broker is away",
+        "SIGTERM while the broker is down",
         FIVE,
-        |stage| Box::pin(shutdown::away(stage)),
+        |harness| Box::pin(shutdown::broker_down(harness)),
     ),
     Fault::new(
         "deploy",
         "a service with another key, a newer version and one more handler starts while the old one runs",
         Times { short: 1, full: 5 },
-        |stage| Box::pin(deploy::deployed(stage)),
+        |harness| Box::pin(deploy::deployed(harness)),
     ),
     Fault::new(
         "deploy-ordered",
-        "six instances with one active are replaced one by one while deliveries wait in their place",
+        "six instances with a single active consumer are replaced one by one while retries wait in place",
         Times { short: 2, full: 2 },
-        |stage| Box::pin(deploy::ordered(stage)),
+        |harness| Box::pin(deploy::ordered(harness)),
     ),
     Fault::new(
         "bodies",
-        "generated bodies and header tables, events and nonsense",
+        "generated bodies and header tables, valid and malformed",
         Times {
             short: 4_000,
             full: 200_000,
         },
-        |stage| Box::pin(bodies::fed(stage)),
+        |harness| Box::pin(generated_messages::handled(harness)),
     )
-    .strike(|field| Box::pin(bodies::feed(field))),
+    .inject(|target| Box::pin(generated_messages::publish_generated(target))),
     Fault::new(
         "order",
-        "two instances with one active; retries, cut connections, killed processes and a killed broker",
+        "two instances with a single active consumer; retries, closed connections, killed processes and a killed broker",
         Times { short: 1, full: 5 },
-        |stage| Box::pin(order::disturbed(stage)),
+        |harness| Box::pin(order::disturbed(harness)),
     ),
 ];

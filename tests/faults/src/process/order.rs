@@ -1,79 +1,83 @@
-//! The order of each aggregate, under all that may disturb it.
+//! The order of each aggregate under every kind of disturbance.
 
 use std::time::Duration;
 
-use super::asked::Deed;
-use super::asking::Asking;
 use super::instance::Instance;
-use super::service::Cast;
-use crate::notebook::disorder;
+use super::service::HandlerSet;
+use super::task::Task;
+use super::task_publisher::TaskPublisher;
+use crate::handler_log::disorder;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::stage::Stage;
-use crate::wait::{blocking, until};
+use tidings_test_support::wait::{blocking, until};
 
-pub(super) async fn disturbed(stage: &Stage) -> Row {
-    let node = stage.node().await;
-    let mut asking = Asking::of(stage, &node.url(), Cast::Ordered, &["ordered"]).await;
+pub(super) async fn disturbed(harness: &Harness) -> Row {
+    let node = harness.node().await;
+    let mut publisher = TaskPublisher::of(harness, &node.url(), HandlerSet::Ordered, &["ordered"]).await;
     let mut instances = Vec::new();
     for _ in 0..2 {
-        instances.push(Instance::start_on(&asking.job, &asking.stranger, &["ordered"], 0).await);
+        instances.push(Instance::start_on(&publisher.config, &publisher.client, &["ordered"], 0).await);
     }
-    // A queue that was just declared may not outlive its broker's death.
+    // The broker forgets a queue that was declared less than half a second before it is killed.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    for _ in 0..stage.times() {
-        ask(stage, &mut asking).await;
+    for _ in 0..harness.times() {
+        ask(harness, &mut publisher).await;
         let cuts = node.clone();
         blocking(move || {
-            cuts.ctl(&["close_all_connections", "a cut"])
-                .expect("connections are cut")
+            cuts.ctl(&["close_all_connections", "closed by a test"])
+                .expect("the connections are closed")
         })
         .await;
-        asking.meet_again(&node.url()).await;
+        publisher.reconnect_client(&node.url()).await;
 
-        ask(stage, &mut asking).await;
-        // The one that is active, or the one that waits to be.
+        ask(harness, &mut publisher).await;
+        // This kills the active instance or the waiting one.
         let mut killed = instances.remove(0);
         killed.kill().await;
-        instances.push(Instance::start(&asking.job));
+        instances.push(Instance::start(&publisher.config));
 
-        ask(stage, &mut asking).await;
+        ask(harness, &mut publisher).await;
         let dies = node.clone();
         blocking(move || {
             dies.kill();
-            dies.start_again().expect("the node starts again");
+            dies.start_again().expect("the node restarts");
         })
         .await;
-        asking.meet_again(&node.url()).await;
+        publisher.reconnect_client(&node.url()).await;
     }
-    let settled = asking.settled(Duration::from_mins(2)).await;
+    let completed = publisher.completed(Duration::from_mins(2)).await;
     for instance in instances {
         instance.terminate().await;
-        instance.end().await;
+        instance.wait_for_exit().await;
     }
-    let disorder = disorder(asking.lines(), "ordered");
-    let mut row = asking.row(stage).await;
+    let disorder = disorder(publisher.entries(), "ordered");
+    let mut row = publisher.row(harness).await;
     row.failed.extend(disorder.into_iter().take(5));
-    row.check(settled, || "some events came to no end".to_owned());
+    row.check(completed, || {
+        "some events were neither handled nor dead-lettered".to_owned()
+    });
     row.check(row.dead_lettered == 0, || "events were dead-lettered".to_owned());
     row
 }
 
-/// Asks for deeds of several aggregates, and waits until some of them are done.
-async fn ask(stage: &Stage, asking: &mut Asking) {
-    let before = asking.finished("ordered");
-    let many = stage.pick(10, 60);
+/// Publishes tasks of several aggregates and waits until some are done.
+async fn ask(harness: &Harness, publisher: &mut TaskPublisher) {
+    let before = publisher.finished("ordered");
+    let many = harness.pick(10, 60);
     for line in 0..12 {
-        let deeds: Vec<Deed> = (0..many)
+        let tasks: Vec<Task> = (0..many)
             .map(|at| match (at + line) % 7 {
-                0 => Deed::FailTimes(1),
-                3 => Deed::Wait(30),
-                _ => Deed::Note,
+                0 => Task::FailTimes(1),
+                3 => Task::Wait(30),
+                _ => Task::Note,
             })
             .collect();
-        asking.ask_of_line(&format!("line-{line}"), &deeds).await;
+        publisher
+            .publish_tasks_of_aggregate(&format!("line-{line}"), &tasks)
+            .await;
     }
     until("some are handled", async || {
-        asking.finished("ordered") >= before + many
+        publisher.finished("ordered") >= before + many
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! The service of the rows about processes: a process of its own, to be killed, drained and replaced.
+//! The service of the process faults, which runs in its own process.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,108 +6,108 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tidings::{App, Bus, Error, handlers};
 
-use super::handlers::{self, Desk};
-use crate::notebook::Notebook;
+use super::handlers::{self, ServiceState};
+use crate::handler_log::HandlerLog;
 
-/// Where a child finds its [`Job`], as JSON.
-pub(super) const JOB: &str = "TIDINGS_FAULTS_JOB";
+/// The variable with the [`ServiceConfig`] as JSON.
+pub(super) const SERVICE_CONFIG: &str = "TIDINGS_FAULTS_JOB";
 
-/// How a service ends that was told to and had to leave handlers behind.
+/// The exit code of a service whose shutdown left unfinished handlers.
 pub const UNFINISHED: i32 = 3;
 
-/// What a service is to be.
+/// The configuration of a service.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Job {
-    /// The broker.
+pub struct ServiceConfig {
+    /// The URL of the broker.
     pub url: String,
-    /// The service's name.
+    /// The name of the service.
     pub service: String,
-    /// Where the files are that its handlers wait for.
+    /// The folder of the files that the handlers check.
     pub folder: PathBuf,
-    /// Where its handlers note what they finish.
-    pub notebook: PathBuf,
-    /// Its handlers.
-    pub cast: Cast,
-    /// What its retry delays are divided by.
+    /// The path of the handler log.
+    pub handler_log: PathBuf,
+    /// The handlers of the service.
+    pub handler_set: HandlerSet,
+    /// The divisor of its retry delays.
     pub speed_up: u32,
-    /// How long its handlers may take to finish, in milliseconds.
+    /// The shutdown timeout, in milliseconds.
     pub drain_millis: u64,
 }
 
-/// Which handlers a service has.
+/// The handlers of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Cast {
-    /// One that gives an event a second.
+pub enum HandlerSet {
+    /// A handler with a timeout of one second.
     Plain,
-    /// One that gives it as long as it takes.
+    /// A handler with a long timeout.
     Patient,
-    /// One that finishes every event of the usual traffic at once.
+    /// A handler that finishes every event of the default traffic.
     Far,
-    /// One that keeps the order of each aggregate, across instances.
+    /// A handler that keeps the order of each aggregate across instances.
     Ordered,
-    /// The service as it was before it was changed.
+    /// The old version of the service.
     Old,
-    /// The service as it is now: another key, a newer version, one more handler.
+    /// The new version of the service: another key, a newer event version and one more handler.
     New,
 }
 
-impl Job {
-    /// A service named for its handlers.
-    pub fn new(url: &str, folder: &Path, cast: Cast) -> Self {
+impl ServiceConfig {
+    /// A service with these handlers and default settings.
+    pub fn new(url: &str, folder: &Path, handler_set: HandlerSet) -> Self {
         Self {
             url: url.to_owned(),
-            service: "asked".to_owned(),
+            service: "tasks".to_owned(),
             folder: folder.to_owned(),
-            notebook: folder.join("notebook"),
-            cast,
+            handler_log: folder.join("handler_log"),
+            handler_set,
             speed_up: 20,
             drain_millis: 30_000,
         }
     }
 }
 
-/// Runs the service that the environment asks for, until a signal.
+/// Runs the configured service until a signal.
 pub(super) fn run() {
-    let job = std::env::var(JOB).expect("a service has its job");
-    let job: Job = serde_json::from_str(&job).expect("its job can be read");
-    // Panics of handlers are part of the show.
+    let config = std::env::var(SERVICE_CONFIG).expect("the configuration is set");
+    let config: ServiceConfig = serde_json::from_str(&config).expect("the configuration can be parsed");
+    // Panics of handlers are expected, so they are not printed.
     std::panic::set_hook(Box::new(|_| {}));
-    // Whoever started it holds the other end: should they be gone, however they went, it goes too.
+    // The parent holds the other end of stdin. When the parent ends for any reason, the service ends too.
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(9);
     });
     let code = tokio::runtime::Runtime::new()
         .expect("a runtime")
-        .block_on(serve(job));
+        .block_on(serve(config));
     std::process::exit(code);
 }
 
-async fn serve(job: Job) -> i32 {
+async fn serve(config: ServiceConfig) -> i32 {
     let builder = Bus::builder()
         .connect_timeout(Duration::from_mins(1))
-        .speed_up(job.speed_up);
-    let bus = match builder.connect(&job.url).await {
+        .speed_up(config.speed_up);
+    let bus = match builder.connect(&config.url).await {
         Ok(bus) => bus,
         Err(error) => {
-            eprintln!("the service has no bus: {error}");
+            eprintln!("the service cannot connect: {error}");
             return 1;
         }
     };
-    let desk = Desk {
-        notebook: Notebook::open(&job.notebook),
-        folder: job.folder.clone(),
+    let state = ServiceState {
+        handler_log: HandlerLog::open(&config.handler_log),
+        folder: config.folder.clone(),
     };
-    let app = App::new(&job.service)
-        .shutdown_timeout(Duration::from_millis(job.drain_millis))
-        .state(desk);
-    let app = match job.cast {
-        Cast::Plain => app.handlers(handlers![handlers::plain]),
-        Cast::Patient => app.handlers(handlers![handlers::patient]),
-        Cast::Far => app.handlers(handlers![handlers::far]),
-        Cast::Ordered => app.handlers(handlers![handlers::ordered]),
-        Cast::Old => app.handlers(handlers![super::versions::old::deployed]),
-        Cast::New => app.handlers(handlers![
+    let app = App::new(&config.service)
+        .shutdown_timeout(Duration::from_millis(config.drain_millis))
+        .state(state);
+    let app = match config.handler_set {
+        HandlerSet::Plain => app.handlers(handlers![handlers::plain]),
+        HandlerSet::Patient => app.handlers(handlers![handlers::patient]),
+        HandlerSet::Far => app.handlers(handlers![handlers::far]),
+        HandlerSet::Ordered => app.handlers(handlers![handlers::ordered]),
+        HandlerSet::Old => app.handlers(handlers![super::versions::old::deployed]),
+        HandlerSet::New => app.handlers(handlers![
             super::versions::new::deployed,
             super::versions::new::added
         ]),

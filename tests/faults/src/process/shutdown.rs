@@ -1,105 +1,119 @@
-//! Services that are told to end while there is much to do.
+//! Services are shut down while they have much to do.
 
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use super::asked::Deed;
-use super::asking::Asking;
 use super::instance::Instance;
-use super::service::{Cast, UNFINISHED};
+use super::service::{HandlerSet, UNFINISHED};
+use super::task::Task;
+use super::task_publisher::TaskPublisher;
+use crate::harness::Harness;
 use crate::row::Row;
-use crate::soak::Field;
-use crate::stage::Stage;
-use crate::wait::{blocking, until};
+use crate::soak::SoakTarget;
+use tidings_test_support::wait::{blocking, until};
 
-const QUEUE: &str = "asked.patient";
-/// How many deliveries it has in its hands.
+const QUEUE: &str = "tasks.patient";
+/// The prefetch window of the handler.
 const WINDOW: u32 = 256;
-/// What a process may take beyond what it waits for, on a busy machine.
+/// How much longer than its deadline a process may take on a busy machine.
 const SLACK: Duration = Duration::from_secs(8);
 
-pub(super) async fn finishes(stage: &Stage) -> Row {
-    let vhost = stage.vhost().await;
-    let mut asking = Asking::of(stage, &vhost.url(), Cast::Patient, &["patient"]).await;
-    let mut service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
+pub(super) async fn finishes(harness: &Harness) -> Row {
+    let vhost = harness.vhost().await;
+    let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Patient, &["patient"]).await;
+    let mut service = Instance::start_on(&publisher.config, &publisher.client, &["patient"], 0).await;
     let mut failed = Vec::new();
-    for _ in 0..stage.times() {
-        let before = asking.finished("patient");
-        asking.ask(&vec![Deed::Wait(300); stage.pick(600, 10_000)]).await;
+    for _ in 0..harness.times() {
+        let before = publisher.finished("patient");
+        publisher
+            .publish_tasks(&vec![Task::Wait(300); harness.pick(600, 10_000)])
+            .await;
         until("some are handled", async || {
-            asking.finished("patient") >= before + 100
+            publisher.finished("patient") >= before + 100
         })
         .await;
         service.terminate().await;
-        let (status, took) = service.end().await;
+        let (status, took) = service.wait_for_exit().await;
         if !status.success() || took > SLACK {
             failed.push(format!("the service ended with {status} after {took:?}"));
         }
-        service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
+        service = Instance::start_on(&publisher.config, &publisher.client, &["patient"], 0).await;
     }
-    failed.extend(finish(stage, &mut asking, service).await);
-    let mut row = row(stage, asking, &[]).await;
+    failed.extend(finish(harness, &mut publisher, service).await);
+    let mut row = row(harness, publisher, &[]).await;
     row.failed.extend(failed);
-    // What was in hand was finished and acknowledged.
+    // Running events were finished and acked.
     row.check(row.redelivered == 0, || {
-        "events that were in hand came again".to_owned()
+        "running events were redelivered".to_owned()
     });
     row
 }
 
-pub(super) async fn too_short(stage: &Stage) -> Row {
-    let vhost = stage.vhost().await;
-    let mut asking = Asking::of(stage, &vhost.url(), Cast::Patient, &["patient"]).await;
-    asking.job.drain_millis = 500;
-    let ended = held(stage, &mut asking, async |service: Instance, _: &Asking| {
-        service.terminate().await;
-        service.end().await
-    })
+pub(super) async fn too_short(harness: &Harness) -> Row {
+    let vhost = harness.vhost().await;
+    let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Patient, &["patient"]).await;
+    publisher.config.drain_millis = 500;
+    let ended = stop_while_busy(
+        harness,
+        &mut publisher,
+        async |service: Instance, _: &TaskPublisher| {
+            service.terminate().await;
+            service.wait_for_exit().await
+        },
+    )
     .await;
-    let mut row = row(stage, asking, &ended).await;
-    check_left(&mut row, &ended, SLACK);
+    let mut row = row(harness, publisher, &ended).await;
+    check_unfinished(&mut row, &ended, SLACK);
     row
 }
 
-pub(super) async fn twice(stage: &Stage) -> Row {
-    let vhost = stage.vhost().await;
-    let mut asking = Asking::of(stage, &vhost.url(), Cast::Patient, &["patient"]).await;
-    let ended = held(stage, &mut asking, async |service: Instance, asking: &Asking| {
-        service.terminate().await;
-        // It has heard: nobody takes from its queue any more.
-        until("the service drains", async || {
-            asking.stranger.consumers(QUEUE).await == Some(0)
-        })
-        .await;
-        service.terminate().await;
-        service.end().await
-    })
+pub(super) async fn twice(harness: &Harness) -> Row {
+    let vhost = harness.vhost().await;
+    let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Patient, &["patient"]).await;
+    let ended = stop_while_busy(
+        harness,
+        &mut publisher,
+        async |service: Instance, publisher: &TaskPublisher| {
+            service.terminate().await;
+            // The shutdown has begun when the queue has no consumer.
+            until("the service drains", async || {
+                publisher.client.consumers(QUEUE).await == Some(0)
+            })
+            .await;
+            service.terminate().await;
+            service.wait_for_exit().await
+        },
+    )
     .await;
-    let mut row = row(stage, asking, &ended).await;
-    check_left(&mut row, &ended, SLACK);
+    let mut row = row(harness, publisher, &ended).await;
+    check_unfinished(&mut row, &ended, SLACK);
     row
 }
 
-pub(super) async fn away(stage: &Stage) -> Row {
-    let node = stage.node().await;
-    let mut asking = Asking::of(stage, &node.url(), Cast::Patient, &["patient"]).await;
-    asking.job.drain_millis = 2_000;
-    // A queue that was just declared may not outlive its broker's death.
-    let first = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
+pub(super) async fn broker_down(harness: &Harness) -> Row {
+    let node = harness.node().await;
+    let mut publisher = TaskPublisher::of(harness, &node.url(), HandlerSet::Patient, &["patient"]).await;
+    publisher.config.drain_millis = 2_000;
+    // The broker forgets a queue that was declared less than half a second before it is killed.
+    let first = Instance::start_on(&publisher.config, &publisher.client, &["patient"], 0).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     first.terminate().await;
-    first.end().await;
-    let ended = held(stage, &mut asking, async |service: Instance, _: &Asking| {
-        let dies = node.clone();
-        blocking(move || dies.kill()).await;
-        service.terminate().await;
-        let ended = service.end().await;
-        let again = node.clone();
-        blocking(move || again.start_again().expect("the node starts again")).await;
-        ended
-    })
+    first.wait_for_exit().await;
+    let ended = stop_while_busy(
+        harness,
+        &mut publisher,
+        async |service: Instance, _: &TaskPublisher| {
+            let dies = node.clone();
+            blocking(move || dies.kill()).await;
+            service.terminate().await;
+            let ended = service.wait_for_exit().await;
+            let again = node.clone();
+            blocking(move || again.start_again().expect("the node restarts")).await;
+            ended
+        },
+    )
     .await;
-    let mut row = row(stage, asking, &ended).await;
+    let mut row = row(harness, publisher, &ended).await;
     for Ended { status, took, .. } in &ended {
         row.check(*took < Duration::from_secs(2) + 2 * SLACK, || {
             format!("the service ended with {status} after {took:?}")
@@ -108,45 +122,45 @@ pub(super) async fn away(stage: &Stage) -> Row {
     row
 }
 
-/// How a service ended with its hands full, and what was wrong with how its successor finished.
+/// How a service with running events ended, and the failures of its successor.
 struct Ended {
     status: ExitStatus,
     took: Duration,
     failed: Vec<String>,
 }
 
-/// Ends services with 64 events in hand that are held, and more in the window and in the queue. Each has a successor that
-/// finishes them.
-async fn held(
-    stage: &Stage,
-    asking: &mut Asking,
-    end: impl AsyncFn(Instance, &Asking) -> (ExitStatus, Duration),
+/// Stops services that have 64 running events and more in the window and in the queue. Each has a successor that finishes
+/// the events.
+async fn stop_while_busy(
+    harness: &Harness,
+    publisher: &mut TaskPublisher,
+    stop: impl AsyncFn(Instance, &TaskPublisher) -> (ExitStatus, Duration),
 ) -> Vec<Ended> {
     let mut ended = Vec::new();
-    for _ in 0..stage.times() {
-        asking.hold();
-        let service = Instance::start_on(&asking.job, &asking.stranger, &["patient"], 0).await;
-        let many = stage.pick(600, 10_000);
-        asking.ask(&vec![Deed::Hold; many as usize]).await;
-        until("its hands are full", async || {
-            asking.stranger.depth(QUEUE).await == Some(many - WINDOW)
+    for _ in 0..harness.times() {
+        publisher.hold();
+        let service = Instance::start_on(&publisher.config, &publisher.client, &["patient"], 0).await;
+        let many = harness.pick(600, 10_000);
+        publisher.publish_tasks(&vec![Task::Hold; many as usize]).await;
+        until("the window is full", async || {
+            publisher.client.depth(QUEUE).await == Some(many - WINDOW)
         })
         .await;
-        let (status, took) = end(service, asking).await;
-        // The broker may have been away.
-        asking.meet_again(&asking.job.url.clone()).await;
-        let successor = Instance::start(&asking.job);
+        let (status, took) = stop(service, publisher).await;
+        // The broker may have been restarted.
+        publisher.reconnect_client(&publisher.config.url.clone()).await;
+        let successor = Instance::start(&publisher.config);
         ended.push(Ended {
             status,
             took,
-            failed: finish(stage, asking, successor).await,
+            failed: finish(harness, publisher, successor).await,
         });
     }
     ended
 }
 
-/// They left something behind, said so, and did not take longer than they may.
-fn check_left(row: &mut Row, ended: &[Ended], bound: Duration) {
+/// Checks that the services reported unfinished handlers and ended in time.
+fn check_unfinished(row: &mut Row, ended: &[Ended], bound: Duration) {
     for Ended { status, took, .. } in ended {
         row.check(status.code() == Some(UNFINISHED) && *took < bound, || {
             format!("the service ended with {status} after {took:?}")
@@ -154,17 +168,17 @@ fn check_left(row: &mut Row, ended: &[Ended], bound: Duration) {
     }
 }
 
-/// Lets a service finish all that there is, and ends it; says what went wrong.
-async fn finish(stage: &Stage, asking: &mut Asking, service: Instance) -> Vec<String> {
-    asking.release();
-    let settled = asking
-        .settled(stage.pick(Duration::from_mins(2), Duration::from_mins(10)))
+/// Releases all events, waits until they are done and stops the service. Returns the failures.
+async fn finish(harness: &Harness, publisher: &mut TaskPublisher, service: Instance) -> Vec<String> {
+    publisher.release();
+    let completed = publisher
+        .completed(harness.pick(Duration::from_mins(2), Duration::from_mins(10)))
         .await;
     service.terminate().await;
-    let (status, _) = service.end().await;
+    let (status, _) = service.wait_for_exit().await;
     let mut failed = Vec::new();
-    if !settled {
-        failed.push("some events came to no end".to_owned());
+    if !completed {
+        failed.push("some events came to no stop_and_restart".to_owned());
     }
     if !status.success() {
         failed.push(format!("the service ended with {status}"));
@@ -172,8 +186,8 @@ async fn finish(stage: &Stage, asking: &mut Asking, service: Instance) -> Vec<St
     failed
 }
 
-async fn row(stage: &Stage, asking: Asking, ended: &[Ended]) -> Row {
-    let mut row = asking.row(stage).await;
+async fn row(harness: &Harness, publisher: TaskPublisher, ended: &[Ended]) -> Row {
+    let mut row = publisher.row(harness).await;
     row.failed
         .extend(ended.iter().flat_map(|ended| ended.failed.clone()));
     row.check(row.dead_lettered == 0, || {
@@ -182,13 +196,13 @@ async fn row(stage: &Stage, asking: Asking, ended: &[Ended]) -> Row {
     row
 }
 
-/// Sends SIGTERM to the process of a handler of a soak, and starts it again.
-pub(super) async fn end(field: &mut Field) {
-    let far = field.far();
+/// Stops the process of a handler of a soak with SIGTERM and restarts it.
+pub(super) async fn stop_and_restart(target: &mut SoakTarget) {
+    let far = target.far();
     far.terminate().await;
-    let (status, _) = far.end().await;
-    field
+    let (status, _) = far.wait_for_exit().await;
+    target
         .row
         .check(status.success(), || format!("the service ended with {status}"));
-    field.start_far().await;
+    target.start_far().await;
 }

@@ -1,12 +1,12 @@
-//! Two versions of one service: the second binds another key, raises an event's version and has one more handler.
+//! Two versions of one service: the new one binds another key, has a newer event version and one more handler.
 
-/// The service as it was.
+/// The old version of the service.
 pub(crate) mod old {
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
     use tidings::{DomainEvent, Event, State, event_handler};
 
-    use crate::process::handlers::Desk;
+    use crate::process::handlers::ServiceState;
 
     /// Something was deployed.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
@@ -16,21 +16,22 @@ pub(crate) mod old {
     }
 
     #[event_handler("fault.deployed", retry(attempts = 8, rungs = "1s, 5s"))]
-    pub(crate) async fn deployed(event: Event<Deployed>, State(desk): State<Desk>) {
-        desk.notebook
-            .note("deployed", event.number, event.id(), &event.number.to_string());
+    pub(crate) async fn deployed(event: Event<Deployed>, State(state): State<ServiceState>) {
+        state
+            .handler_log
+            .record("deployed", event.number, event.id(), &event.number.to_string());
     }
 }
 
-/// The service as it is now.
+/// The new version of the service.
 pub(crate) mod new {
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
     use tidings::{DomainEvent, Event, State, event_handler};
 
-    use crate::process::handlers::Desk;
+    use crate::process::handlers::ServiceState;
 
-    /// Something was deployed, somewhere.
+    /// Something was deployed at a place.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(type = "fault.deployed", version = 2, aggregate_id = number, upcast_from = super::old::Deployed)]
     pub(crate) struct Deployed {
@@ -47,14 +48,14 @@ pub(crate) mod new {
         }
     }
 
-    /// Something was withdrawn: an event that the old service does not know.
+    /// Something was withdrawn. The old service does not know this event.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(type = "fault.withdrawn", aggregate_id = number)]
     pub(crate) struct Withdrawn {
         pub(crate) number: u64,
     }
 
-    /// What the handler takes.
+    /// The events of the new handlers.
     #[derive(Debug, Clone, DomainEvent)]
     pub(crate) enum Change {
         Deployed(Deployed),
@@ -62,17 +63,19 @@ pub(crate) mod new {
     }
 
     #[event_handler("fault.deployed", "fault.withdrawn", retry(attempts = 8, rungs = "1s, 5s"))]
-    pub(crate) async fn deployed(event: Event<Change>, State(desk): State<Desk>) {
+    pub(crate) async fn deployed(event: Event<Change>, State(state): State<ServiceState>) {
         let number = number(&event);
-        desk.notebook
-            .note("deployed", number, event.id(), &number.to_string());
+        state
+            .handler_log
+            .record("deployed", number, event.id(), &number.to_string());
     }
 
     #[event_handler("fault.deployed", "fault.withdrawn")]
-    pub(crate) async fn added(event: Event<Change>, State(desk): State<Desk>) {
+    pub(crate) async fn added(event: Event<Change>, State(state): State<ServiceState>) {
         let number = number(&event);
-        desk.notebook
-            .note("added", number, event.id(), &number.to_string());
+        state
+            .handler_log
+            .record("added", number, event.id(), &number.to_string());
     }
 
     fn number(change: &Change) -> u64 {

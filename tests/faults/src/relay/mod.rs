@@ -1,9 +1,9 @@
-//! A network that misbehaves on request: a TCP relay between a client and a broker.
+//! A TCP relay between a client and a broker that simulates network faults.
 //!
-//! Its [`Mode`] holds for the connections that live and for those to come, and can be changed while bytes are under
-//! way. What it holds back it keeps, as a network does whose ends send again: nothing is forged, left out or reordered.
+//! The [`Mode`] applies to existing and new connections and can be changed at any time. Bytes that are held back are kept,
+//! as on a network with retransmission: nothing is changed, lost or reordered.
 
-mod line;
+mod in_flight;
 #[cfg(test)]
 mod tests;
 
@@ -19,50 +19,49 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use self::line::Line;
+use self::in_flight::InFlight;
 
-/// How much is read at a time.
+/// How many bytes are read at once.
 const CHUNK: usize = 16 * 1024;
 
-/// How the network is.
+/// The state of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// As it should be.
+    /// A working network.
     Forward,
-    /// Both ends stay connected, and nothing comes through: no byte, no farewell, no refusal. New connections are taken
-    /// and get no answer.
+    /// Nothing passes: no byte, no FIN, no RST. Existing connections stay open. New connections are accepted and get no answer.
     BlackHole,
-    /// Only what goes this way comes through.
-    HalfOpen(Way),
-    /// So many bytes a second come through, each way.
+    /// Only bytes in this direction pass.
+    HalfOpen(Direction),
+    /// This many bytes per second pass in each direction.
     Throttled(u32),
-    /// Everything comes through this much later, each way.
+    /// All bytes are delayed by this time, in each direction.
     Late(Duration),
-    /// New connections are taken and closed at once; those that live are well.
+    /// New connections are accepted and closed at once. Existing ones work.
     CloseNew,
 }
 
-/// Which way something goes.
+/// A direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From the client to the broker.
     ToBroker,
     /// From the broker to the client.
     ToClient,
 }
 
-/// How living connections are ended.
+/// How open connections are closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// Both ends are told in good order.
+    /// Both ends get a FIN.
     Fin,
-    /// Both ends are told by a reset.
+    /// Both ends get a RST.
     Reset,
-    /// The broker's end is reset, and the client is not told.
+    /// The broker's end gets a RST, the client's end nothing.
     BrokerOnly,
 }
 
-/// A relay on a port of its own. It ends, with all of its connections, when it is dropped.
+/// A relay on its own port. It closes all connections when it is dropped.
 #[derive(Debug)]
 pub struct Relay {
     port: u16,
@@ -74,17 +73,17 @@ pub struct Relay {
 struct Shared {
     target: SocketAddr,
     mode: watch::Sender<Mode>,
-    /// The last cut, and which one it was.
+    /// The number of cuts, and the last one.
     cut: watch::Sender<(usize, Cut)>,
     accepted: AtomicUsize,
     living: watch::Sender<usize>,
 }
 
 impl Relay {
-    /// Listens on loopback and forwards to `port` there.
+    /// Listens on loopback and forwards to `port` on loopback.
     ///
     /// # Errors
-    /// When there is no port to listen on.
+    /// When no port is free.
     pub async fn start(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let shared = Arc::new(Shared {
@@ -101,27 +100,27 @@ impl Relay {
         })
     }
 
-    /// Where clients connect to, on 127.0.0.1.
+    /// The port for clients, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The same URL by way of the relay.
+    /// Returns the URL that leads through the relay.
     ///
     /// # Panics
-    /// When it does not name the port that the relay forwards to.
+    /// When `direct` does not contain the port that the relay forwards to.
     pub fn url(&self, direct: &str) -> String {
         let target = format!(":{}", self.shared.target.port());
-        assert!(direct.contains(&target), "the relay does not lead to {direct}");
+        assert!(direct.contains(&target), "the relay does not forward to {direct}");
         direct.replacen(&target, &format!(":{}", self.port), 1)
     }
 
-    /// Changes how the network is, from now on.
+    /// Changes the state of the network.
     pub fn set(&self, mode: Mode) {
         self.shared.mode.send_replace(mode);
     }
 
-    /// Ends every living connection; how many there were.
+    /// Closes all open connections. Returns how many there were.
     pub fn cut(&self, how: Cut) -> usize {
         let living = self.living();
         self.shared.cut.send_modify(|(count, last)| {
@@ -131,12 +130,12 @@ impl Relay {
         living
     }
 
-    /// How many connections there are. One whose broker's end alone was cut is none.
+    /// How many connections are open. One whose broker's end was closed does not count.
     pub fn living(&self) -> usize {
         *self.shared.living.borrow()
     }
 
-    /// How many connections were ever taken.
+    /// How many connections were ever accepted.
     pub fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
     }
@@ -158,14 +157,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         if *shared.mode.borrow() == Mode::CloseNew {
             continue;
         }
-        // From here on a cut ends it.
+        // Every later cut closes this connection.
         let before = shared.cut.borrow().0;
-        tokio::spawn(carry(client, Arc::clone(&shared), before));
+        tokio::spawn(forward(client, Arc::clone(&shared), before));
     }
 }
 
-/// Carries one connection from its first byte to its last.
-async fn carry(client: TcpStream, shared: Arc<Shared>, before: usize) {
+/// Forwards one connection until it is closed.
+async fn forward(client: TcpStream, shared: Arc<Shared>, before: usize) {
     let living = Living::new(Arc::clone(&shared));
     let (mut cuts, mut modes) = (shared.cut.subscribe(), shared.mode.subscribe());
     let broker = async {
@@ -174,16 +173,16 @@ async fn carry(client: TcpStream, shared: Arc<Shared>, before: usize) {
     };
     let broker = tokio::select! {
         broker = broker => broker,
-        () = told(&mut cuts, before) => return reset(&client),
+        () = client_is_cut(&mut cuts, before) => return reset(&client),
     };
     let Ok(broker) = broker else {
         return;
     };
     let how = tokio::select! {
-        // Nobody who speaks AMQP says more after its end, nor listens.
-        _ = pump(&client, &broker, Way::ToBroker, shared.mode.subscribe()) => Cut::Fin,
-        _ = pump(&broker, &client, Way::ToClient, shared.mode.subscribe()) => Cut::Fin,
-        // One that came while the broker was called counts as well.
+        // AMQP peers neither send nor receive after the end of one direction.
+        _ = pump(&client, &broker, Direction::ToBroker, shared.mode.subscribe()) => Cut::Fin,
+        _ = pump(&broker, &client, Direction::ToClient, shared.mode.subscribe()) => Cut::Fin,
+        // This includes a cut during the connect to the broker.
         cut = cuts.wait_for(|(count, _)| *count > before) => cut.map_or(Cut::Reset, |cut| cut.1),
     };
     match how {
@@ -198,67 +197,67 @@ async fn carry(client: TcpStream, shared: Arc<Shared>, before: usize) {
             drop(living);
             let before = cuts.borrow().0;
             tokio::select! {
-                () = told(&mut cuts, before) => {}
-                () = gone(&client) => {}
+                () = client_is_cut(&mut cuts, before) => {}
+                () = client_closes(&client) => {}
             }
             reset(&client);
         }
     }
 }
 
-/// Waits for the next cut that the client is told of.
-async fn told(cuts: &mut watch::Receiver<(usize, Cut)>, before: usize) {
+/// Waits for the next cut that closes the client's end.
+async fn client_is_cut(cuts: &mut watch::Receiver<(usize, Cut)>, before: usize) {
     let cut = cuts.wait_for(|(count, how)| *count > before && *how != Cut::BrokerOnly);
-    // An error says that the relay is gone, which is the same.
+    // An error means that the relay is dropped, which closes the connection too.
     let _ = cut.await;
 }
 
-/// Waits until the client has gone. What it still says goes nowhere.
-async fn gone(client: &TcpStream) {
+/// Waits until the client closes the connection, and discards what it sends.
+async fn client_closes(client: &TcpStream) {
     while read(client).await.is_ok_and(|chunk| !chunk.is_empty()) {}
 }
 
-/// The connection is told of its end by a reset, once it is dropped.
+/// Makes the stream end with a RST when it is dropped.
 fn reset(stream: &TcpStream) {
-    // It may have ended by itself.
+    // The stream may be closed already.
     let _ = stream.set_zero_linger();
 }
 
-/// Moves bytes one way until their end.
+/// Forwards bytes in one direction until the end of the stream.
 async fn pump(
     from: &TcpStream,
     to: &TcpStream,
-    way: Way,
+    direction: Direction,
     mut modes: watch::Receiver<Mode>,
 ) -> io::Result<()> {
-    let mut line = Line::default();
+    let mut in_flight = InFlight::default();
     loop {
         let mode = *modes.borrow_and_update();
-        let open = forwards(mode, way);
-        if line.is_over() {
+        let open = forwards(mode, direction);
+        if in_flight.is_over() {
             return Ok(());
         }
-        let may_read = open && line.takes();
-        let due = open.then(|| line.due()).flatten();
+        let may_read = open && in_flight.takes();
+        let due = open.then(|| in_flight.due()).flatten();
         let may_write = async {
             until(due).await;
             to.writable().await
         };
         tokio::select! {
             changed = modes.changed() => if changed.is_err() { return Ok(()) },
-            chunk = read(from), if may_read => line.take(chunk?, mode),
+            chunk = read(from), if may_read => in_flight.take(chunk?, mode),
             ready = may_write => {
                 ready?;
-                line.give(to, mode)?;
+                in_flight.give(to, mode)?;
             }
         }
     }
 }
 
-fn forwards(mode: Mode, way: Way) -> bool {
+fn forwards(mode: Mode, direction: Direction) -> bool {
     match mode {
         Mode::BlackHole => false,
-        Mode::HalfOpen(open) => open == way,
+        Mode::HalfOpen(open) => open == direction,
         Mode::Forward | Mode::Throttled(_) | Mode::Late(_) | Mode::CloseNew => true,
     }
 }
@@ -270,7 +269,7 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// The next bytes; none at the end.
+/// Reads the next bytes. Returns none at the end of the stream.
 async fn read(from: &TcpStream) -> io::Result<Vec<u8>> {
     from.async_io(Interest::READABLE, || {
         let mut chunk = vec![0; CHUNK];
@@ -281,7 +280,7 @@ async fn read(from: &TcpStream) -> io::Result<Vec<u8>> {
     .await
 }
 
-/// Counts a connection for as long as it lives.
+/// Counts an open connection.
 struct Living(Arc<Shared>);
 
 impl Living {

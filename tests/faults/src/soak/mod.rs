@@ -1,104 +1,105 @@
-//! The soak: one broker, traffic throughout, and faults drawn one after the other.
+//! The soak: one broker with continuous traffic, and one random fault after the other.
 
-mod field;
 pub(crate) mod service;
+mod target;
 
 use std::collections::HashSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-pub use self::field::Field;
-pub(crate) use self::field::{CLERK, PASSWORD};
+pub use self::target::SoakTarget;
+pub(crate) use self::target::{PASSWORD, USER};
 use crate::account::Account;
 use crate::fault::{Fault, all};
-use crate::notebook::{Line, disorder, now};
+use crate::handler_log::{LogEntry, disorder, now};
+use crate::harness::Harness;
+use crate::publish_log::PublishResult;
 use crate::recovery::join_notes;
 use crate::row::Row;
-use crate::stage::Stage;
 use crate::table::Table;
-use crate::told::Told;
 
-/// How many events a second there are.
+/// The number of events per second.
 const PER_SECOND: u32 = 100;
 
-/// Faults by which a handler's events go, so that what it finishes of them is in no order.
+/// Faults that delete events of a handler, after which its order cannot be checked.
 const DISORDERLY: &[&str] = &["queue-deleted", "vhost-deleted"];
 
-/// From one fault to the next: which events were published meanwhile, and when, and what else there is to say.
+/// The time from one fault to the next: the events that were published in it, and the results.
 #[derive(Debug, Clone)]
-struct Stint {
+struct Phase {
     fault: &'static str,
     numbers: Range<u64>,
     times: (u64, u64),
     row: Row,
 }
 
-/// Draws faults for so long, one after the other, each once before any is drawn again, and accounts for every event by
-/// the fault it was published in.
+/// Injects random faults for this time. Each fault is injected once before any is injected again. Every event is accounted
+/// to the fault during which it was published.
 ///
 /// # Panics
-/// When nothing is confirmed any more after a fault.
-pub async fn soak(stage: &Stage, time: Duration) -> Table {
-    let faults: Vec<Fault> = all().into_iter().filter(|fault| fault.strike.is_some()).collect();
-    let mut field = Field::open(stage, PER_SECOND).await;
+/// When no event is confirmed after a fault.
+pub async fn soak(harness: &Harness, time: Duration) -> Table {
+    let faults: Vec<Fault> = all().into_iter().filter(|fault| fault.inject.is_some()).collect();
+    let mut target = SoakTarget::open(harness, PER_SECOND).await;
     let started = Instant::now();
-    let (mut stints, mut deck): (Vec<Stint>, Vec<Fault>) = (Vec::new(), Vec::new());
-    let mut begin = ("none", field.traffic.book().next(), now());
+    let (mut phases, mut remaining): (Vec<Phase>, Vec<Fault>) = (Vec::new(), Vec::new());
+    let mut phase_start = ("none", target.traffic.publish_log().next_number(), now());
     while started.elapsed() < time {
-        // What was disturbed is to be well again before it is disturbed anew, and sometimes for longer.
-        field
+        // The service must recover before the next fault. Sometimes it gets more time.
+        target
             .traffic
-            .confirms(50 + usize::try_from(stage.random(500)).unwrap_or_default())
+            .confirms(50 + usize::try_from(harness.random(500)).unwrap_or_default())
             .await;
-        if deck.is_empty() {
-            deck.clone_from(&faults);
+        if remaining.is_empty() {
+            remaining.clone_from(&faults);
         }
-        let drawn = deck.swap_remove(usize::try_from(stage.random(deck.len() as u64)).unwrap_or_default());
-        println!("{:>6.0?} {}", started.elapsed(), drawn.name);
-        stints.push(stint(begin, &mut field));
-        begin = (drawn.name, field.traffic.book().next(), now());
-        if let Some(strike) = drawn.strike {
-            strike(&mut field).await;
+        let chosen = remaining
+            .swap_remove(usize::try_from(harness.random(remaining.len() as u64)).unwrap_or_default());
+        println!("{:>6.0?} {}", started.elapsed(), chosen.name);
+        phases.push(phase(phase_start, &mut target));
+        phase_start = (chosen.name, target.traffic.publish_log().next_number(), now());
+        if let Some(inject) = chosen.inject {
+            inject(&mut target).await;
         }
-        field.recovers().await;
-        for fault in &field.row.failed {
+        target.recovers().await;
+        for fault in &target.row.failed {
             println!("       {fault}");
         }
     }
-    field.traffic.confirms(500).await;
-    stints.push(stint(begin, &mut field));
-    if let Some(last) = stints.last_mut() {
+    target.traffic.confirms(500).await;
+    phases.push(phase(phase_start, &mut target));
+    if let Some(last) = phases.last_mut() {
         last.numbers.end = u64::MAX;
     }
-    let (mut account, notes) = field.settle().await;
-    let lines = in_their_order(&account, &stints);
+    let (mut account, notes) = target.finish().await;
+    let entries = ordered_entries(&account, &phases);
     account
         .failed
-        .extend(disorder(&lines, "ordered").into_iter().take(5));
-    let mut table = table(&account, &stints);
+        .extend(disorder(&entries, "ordered").into_iter().take(5));
+    let mut table = table(&account, &phases);
     if let Some(total) = table.0.last_mut() {
         total.notes = notes;
     }
     table
 }
 
-/// What is over, and was begun then, with what was found in it.
-fn stint((fault, first, since): (&'static str, u64, u64), field: &mut Field) -> Stint {
-    Stint {
+/// Ends a phase that began then.
+fn phase((fault, first, since): (&'static str, u64, u64), target: &mut SoakTarget) -> Phase {
+    Phase {
         fault,
-        numbers: first..field.traffic.book().next(),
+        numbers: first..target.traffic.publish_log().next_number(),
         times: (since, now()),
-        row: std::mem::take(&mut field.row),
+        row: std::mem::take(&mut target.row),
     }
 }
 
-/// What was finished of the events whose order is known: of lines that are published one by one, those that were
-/// published once, and not held back by the network while their publisher went on.
-fn in_their_order(account: &Account, stints: &[Stint]) -> Vec<Line> {
-    let disorderly: Vec<&Range<u64>> = stints
+/// Returns the completions of events whose order is known: those of single publishers, which were published once and
+/// confirmed before the next.
+fn ordered_entries(account: &Account, phases: &[Phase]) -> Vec<LogEntry> {
+    let disorderly: Vec<&Range<u64>> = phases
         .iter()
-        .filter(|stint| DISORDERLY.contains(&stint.fault))
-        .map(|stint| &stint.numbers)
+        .filter(|phase| DISORDERLY.contains(&phase.fault))
+        .map(|phase| &phase.numbers)
         .collect();
     let once: HashSet<u64> = account
         .seen
@@ -107,29 +108,32 @@ fn in_their_order(account: &Account, stints: &[Stint]) -> Vec<Line> {
         .filter(|(_, copies)| copies.len() == 1)
         .map(|(number, _)| *number)
         .collect();
-    let is_known = |line: &&Line| {
-        line.line.starts_with("one-")
-            && once.contains(&line.number)
-            && matches!(account.told.get(&line.number), Some(Told::Ok(_)))
-            && !disorderly.iter().any(|numbers| numbers.contains(&line.number))
+    let is_known = |entry: &&LogEntry| {
+        entry.aggregate.starts_with("one-")
+            && once.contains(&entry.number)
+            && matches!(
+                account.results.get(&entry.number),
+                Some(PublishResult::Confirmed(_))
+            )
+            && !disorderly.iter().any(|numbers| numbers.contains(&entry.number))
     };
-    account.lines.iter().filter(is_known).cloned().collect()
+    account.entries.iter().filter(is_known).cloned().collect()
 }
 
-/// A row for each fault that was drawn, by name, and one for all.
-fn table(account: &Account, stints: &[Stint]) -> Table {
+/// Returns a row for each injected fault, by name, and a row for all.
+fn table(account: &Account, phases: &[Phase]) -> Table {
     let mut rows: Vec<Row> = Vec::new();
     let mut total = Row {
         fault: "all".to_owned(),
         failed: account.failed.clone(),
         ..Row::default()
     };
-    for Stint {
+    for Phase {
         fault,
         numbers,
         times,
         row,
-    } in stints
+    } in phases
     {
         let mut row = account.part(numbers, *times).into_row(Row {
             fault: (*fault).to_owned(),

@@ -1,4 +1,4 @@
-//! The service of a soak: the usual handlers, and some with a temper.
+//! The service of a soak: the default handlers, and some that misbehave on request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,133 +7,133 @@ use tidings::{App, Delivery, Event, FromRef, HandlerError, State, event_handler,
 use tokio::sync::watch;
 
 use crate::event::Noted;
+use crate::handler_log::HandlerLog;
 use crate::handlers::{SERVICE, faltering, ordered, plain};
-use crate::notebook::Notebook;
 
-/// Its handlers; `far` is in a process of its own.
+/// The handlers of a soak. `far` runs in its own process.
 pub(crate) const HANDLERS: &[&str] = &["plain", "faltering", "ordered", "refusing", "unruly", "far"];
 
-/// Of so many events `refusing` gives up on one.
+/// `refusing` dead-letters one of this many events.
 const REFUSED: u64 = 200;
 
-/// What `unruly` is like.
+/// The behaviour of the handler `unruly`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
-    /// It finishes every event at once.
-    Well,
-    /// It returns an error at the first attempt of one event of five.
+pub(crate) enum Behaviour {
+    /// It finishes every event.
+    Normal,
+    /// It returns an error at the first attempt of every fifth event.
     Errors,
-    /// It panics then.
+    /// It panics at these attempts.
     Panics,
-    /// It blocks its thread for a while.
+    /// It blocks its thread at these attempts.
     Blocks,
-    /// It does not end, and is cancelled.
+    /// It runs into its timeout at these attempts.
     Endless,
-    /// It holds one event for as long as this lasts.
+    /// It keeps one event until the behaviour changes.
     Holds,
-    /// It fails whatever it is given.
+    /// It fails every attempt.
     Down,
 }
 
-/// What its handlers have at hand.
+/// The state of the handlers of a soak.
 #[derive(Debug, Clone)]
-pub(crate) struct Temper {
-    notebook: Notebook,
-    mood: Arc<watch::Sender<Mood>>,
+pub(crate) struct Behaviours {
+    handler_log: HandlerLog,
+    behaviour: Arc<watch::Sender<Behaviour>>,
     holds: Arc<AtomicBool>,
-    misdeeds: Arc<AtomicU64>,
+    misbehaviours: Arc<AtomicU64>,
 }
 
-impl FromRef<Temper> for Notebook {
-    fn from_ref(temper: &Temper) -> Self {
-        temper.notebook.clone()
+impl FromRef<Behaviours> for HandlerLog {
+    fn from_ref(behaviours: &Behaviours) -> Self {
+        behaviours.handler_log.clone()
     }
 }
 
-impl Temper {
-    pub(crate) fn new(notebook: Notebook) -> Self {
+impl Behaviours {
+    pub(crate) fn new(handler_log: HandlerLog) -> Self {
         Self {
-            notebook,
-            mood: Arc::new(watch::Sender::new(Mood::Well)),
+            handler_log,
+            behaviour: Arc::new(watch::Sender::new(Behaviour::Normal)),
             holds: Arc::default(),
-            misdeeds: Arc::default(),
+            misbehaviours: Arc::default(),
         }
     }
 
-    /// Changes what `unruly` is like, from now on.
-    pub(crate) fn set(&self, mood: Mood) {
+    /// Changes the behaviour of `unruly`.
+    pub(crate) fn set(&self, behaviour: Behaviour) {
         self.holds.store(false, Ordering::Relaxed);
-        self.mood.send_replace(mood);
+        self.behaviour.send_replace(behaviour);
     }
 
-    /// How often it was other than well.
-    pub(crate) fn misdeeds(&self) -> u64 {
-        self.misdeeds.load(Ordering::Relaxed)
+    /// How often `unruly` misbehaved.
+    pub(crate) fn misbehaviours(&self) -> u64 {
+        self.misbehaviours.load(Ordering::Relaxed)
     }
 
-    /// The app of all but `far`.
+    /// The app with all handlers but `far`.
     pub(crate) fn app(&self) -> App<Self> {
         App::new(SERVICE)
             .state(self.clone())
             .handlers(handlers![plain, faltering, ordered, refusing, unruly])
     }
 
-    fn misbehaves(&self) {
-        self.misdeeds.fetch_add(1, Ordering::Relaxed);
+    fn count_misbehaviour(&self) {
+        self.misbehaviours.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Gives up on a few.
+/// Dead-letters a few events.
 #[event_handler("fault.noted")]
-async fn refusing(event: Event<Noted>, State(notebook): State<Notebook>) -> Result<(), HandlerError> {
+async fn refusing(event: Event<Noted>, State(handler_log): State<HandlerLog>) -> Result<(), HandlerError> {
     if event.number.is_multiple_of(REFUSED) {
-        return Err(HandlerError::reject("it is one of those"));
+        return Err(HandlerError::reject("it is rejected"));
     }
-    notebook.note("refusing", event.number, event.id(), &event.line);
+    handler_log.record("refusing", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
-/// Is as its mood is.
+/// Behaves as configured.
 #[event_handler("fault.noted", timeout = "10s")]
 async fn unruly(
     event: Event<Noted>,
     delivery: Delivery,
-    State(temper): State<Temper>,
+    State(behaviours): State<Behaviours>,
 ) -> Result<(), HandlerError> {
     let chosen = event.number.is_multiple_of(5) && delivery.attempt() == 1;
-    let mood = *temper.mood.borrow();
-    match mood {
-        Mood::Errors if chosen => {
-            temper.misbehaves();
-            return Err(HandlerError::retry("it is not itself"));
+    let behaviour = *behaviours.behaviour.borrow();
+    match behaviour {
+        Behaviour::Errors if chosen => {
+            behaviours.count_misbehaviour();
+            return Err(HandlerError::retry("it count_misbehaviour"));
         }
-        Mood::Panics if chosen => {
-            temper.misbehaves();
-            // A panic like any other, but for the text of it on the screen.
-            std::panic::resume_unwind(Box::new("it is not itself"));
+        Behaviour::Panics if chosen => {
+            behaviours.count_misbehaviour();
+            // A panic without a message on stderr.
+            std::panic::resume_unwind(Box::new("it count_misbehaviour"));
         }
-        Mood::Blocks if chosen => {
-            temper.misbehaves();
+        Behaviour::Blocks if chosen => {
+            behaviours.count_misbehaviour();
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        Mood::Endless if chosen => {
-            temper.misbehaves();
+        Behaviour::Endless if chosen => {
+            behaviours.count_misbehaviour();
             std::future::pending::<()>().await;
         }
-        Mood::Holds if !temper.holds.swap(true, Ordering::Relaxed) => {
-            temper.misbehaves();
-            let mut moods = temper.mood.subscribe();
-            // The sender is in the temper.
-            let _ = moods.wait_for(|mood| *mood != Mood::Holds).await;
+        Behaviour::Holds if !behaviours.holds.swap(true, Ordering::Relaxed) => {
+            behaviours.count_misbehaviour();
+            let mut changes = behaviours.behaviour.subscribe();
+            // The sender is in the state, so this cannot fail.
+            let _ = changes.wait_for(|behaviour| *behaviour != Behaviour::Holds).await;
         }
-        Mood::Down => {
-            temper.misbehaves();
-            return Err(HandlerError::retry("what it needs is down"));
+        Behaviour::Down => {
+            behaviours.count_misbehaviour();
+            return Err(HandlerError::retry("the dependency is down"));
         }
         _ => {}
     }
-    temper
-        .notebook
-        .note("unruly", event.number, event.id(), &event.line);
+    behaviours
+        .handler_log
+        .record("unruly", event.number, event.id(), &event.aggregate);
     Ok(())
 }

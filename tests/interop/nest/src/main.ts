@@ -1,10 +1,9 @@
-// A Nest service as its authors write one: handlers and publishing by @golevelup/nestjs-rabbitmq, and beside it Nest's
-// own RabbitMQ transport.
+// A typical Nest service: handlers and publishing with @golevelup/nestjs-rabbitmq, and Nest's own RabbitMQ transport.
 //
 // usage: node main.js <amqp url>
 //
-// The test tells it what to do by lines of JSON on its standard input, and is told by lines on its standard output
-// what was done and what was received. It ends when its input does.
+// The test writes commands as lines of JSON to the standard input. The service writes the end of each command and each
+// received message to the standard output. It ends with its input.
 import 'reflect-metadata';
 import { createInterface } from 'node:readline';
 import { ConsoleLogger, Inject, Injectable, LogLevel, Module } from '@nestjs/common';
@@ -95,7 +94,7 @@ class OrdersPublisher {
 })
 class AppModule {}
 
-/** Nest's own logger, away from the standard output: that one is the test's. */
+/** Nest's own logger, without the standard output, which belongs to the test. */
 class StderrLogger extends ConsoleLogger {
   protected override printMessages(messages: unknown[], context?: string, level?: LogLevel): void {
     super.printMessages(messages, context, level, 'stderr');

@@ -1,0 +1,9 @@
+//! Checks the documents of an app with the tools of others: the parser of AsyncAPI, its JSON Schema, and ajv.
+//!
+//! The tools need `node` with `npm`. They are installed once, in the target directory.
+
+mod asyncapi;
+mod references;
+mod schemas;
+mod services;
+mod validators;

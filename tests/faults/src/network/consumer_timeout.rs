@@ -1,0 +1,104 @@
+//! Deliveries that stay unacked longer than the consumer timeout of the broker.
+//!
+//! Up to 4.2 the broker closes the channel, which counts as a failed delivery of everything unacked. 4.3 cancels the
+//! consumer and counts nothing. In both cases the queue is consumed again and the events are redelivered.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings::{App, Event, State, event_handler, handlers};
+use tokio::sync::watch;
+
+use super::operator::FIRST_NOTEBOOK;
+use crate::event::Noted;
+use crate::handler_log::HandlerLog;
+use crate::harness::Harness;
+use crate::recovery::recovers;
+use crate::row::Row;
+use crate::traffic::Load;
+use tidings_test_support::wait::{blocking, until};
+
+/// The consumer timeout.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// The state of the handlers.
+#[derive(Debug, Clone)]
+struct HolderState {
+    handler_log: HandlerLog,
+    deliveries: Arc<watch::Sender<HashMap<u64, u32>>>,
+}
+
+/// Keeps every 500th event until the broker has redelivered it.
+#[event_handler("fault.noted", timeout = "2m")]
+async fn holding(event: Event<Noted>, State(holder_state): State<HolderState>) {
+    let number = event.number;
+    if number.is_multiple_of(500) {
+        holder_state
+            .deliveries
+            .send_modify(|deliveries| *deliveries.entry(number).or_default() += 1);
+        let mut deliveries = holder_state.deliveries.subscribe();
+        // The sender is in the state, so this cannot fail.
+        let _ = deliveries
+            .wait_for(|deliveries| deliveries.get(&number).is_some_and(|times| *times > 1))
+            .await;
+    }
+    holder_state
+        .handler_log
+        .record("holding", number, event.id(), &event.aggregate);
+}
+
+/// Finishes every event.
+#[event_handler("fault.noted")]
+async fn other(event: Event<Noted>, State(holder_state): State<HolderState>) {
+    holder_state
+        .handler_log
+        .record("other", event.number, event.id(), &event.aggregate);
+}
+
+pub(super) async fn exceeded(harness: &Harness) -> Row {
+    let setup = harness
+        .setup()
+        .conf(&format!("consumer_timeout = {}", LIMIT.as_millis()));
+    let node = harness.node_of(setup).await;
+    // By default the broker checks the timeout every minute or every five seconds.
+    let at = Arc::clone(&node);
+    blocking(move || {
+        let often = "[application:set_env(rabbit, Key, 1000) || Key <- [channel_tick_interval, quorum_tick_interval]].";
+        at.ctl(&["eval", often]).expect("the interval is set");
+    })
+    .await;
+    let handlers = ["holding", "other"];
+    let load = Load::on(&node.url())
+        .per_second(harness.pick(300, 1_000))
+        .handled_by("holders", &handlers);
+    let bus = load.bus().await;
+    let holder_state = HolderState {
+        handler_log: HandlerLog::open(&harness.folder().join(FIRST_NOTEBOOK)),
+        deliveries: Arc::new(watch::Sender::default()),
+    };
+    let app = App::new("holders")
+        .state(holder_state.clone())
+        .handlers(handlers![holding, other])
+        .start(&bus)
+        .await
+        .expect("the app starts");
+    let (mut traffic, mut row) = (load.start(harness).await, harness.row());
+    for time in 0..harness.times() {
+        let mut reader = traffic.handler_log().reader();
+        let kept = 500 * u64::from(time);
+        // Twice: by the attempt that kept it, and by the attempt after the redelivery.
+        until("the kept event is finished twice", async || {
+            let entries = reader.entries();
+            let deliveries =
+                |entry: &&crate::handler_log::LogEntry| entry.handler == "holding" && entry.number == kept;
+            entries.iter().filter(deliveries).count() >= 2
+        })
+        .await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), &handlers).await;
+    }
+    let row = traffic.finish().await.into_row(row);
+    app.shutdown().await.expect("the app ends");
+    bus.close().await;
+    row
+}
