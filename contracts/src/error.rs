@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use crate::check::Drift;
-use crate::committed::Outdated;
-use crate::topology::TopologyFinding;
+use crate::check::drift::Drift;
+use crate::check::environment::InvalidVariable;
+use crate::check::outdated::Outdated;
+use crate::topology::finding::TopologyFinding;
 
 /// The result of working on contract files.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -93,6 +94,12 @@ impl std::error::Error for Error {
             Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+impl From<InvalidVariable> for Error {
+    fn from(InvalidVariable(value): InvalidVariable) -> Self {
+        Self::Variable { value }
     }
 }
 

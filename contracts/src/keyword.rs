@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::contract::pointer::escaped;
+
 /// On the schema of an object: the other names that the reader takes for a field, `{"customer": ["client"]}`.
 pub const ALIASES: &str = "x-tidings-aliases";
 
@@ -114,7 +116,7 @@ fn push(pointer: &mut String, step: &str) {
     pointer.push('/');
     // Most steps have nothing to escape, and there are many.
     if step.contains(['~', '/']) {
-        pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        pointer.push_str(&escaped(step));
     } else {
         pointer.push_str(step);
     }

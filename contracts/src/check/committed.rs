@@ -1,37 +1,10 @@
 //! A committed file and what it should be: compared, and written on request.
 
-use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::path::Path;
+use std::{fs, io};
 
-use similar::TextDiff;
-
-use crate::check::VARIABLE;
+use crate::check::outdated::Outdated;
 use crate::error::{Error, Result};
-
-/// A committed file is not what it should be, and nothing is wrong with that but that nobody has accepted it yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outdated {
-    path: PathBuf,
-    diff: Option<String>,
-}
-
-impl Outdated {
-    /// What would change; `None` where there is no file yet.
-    pub fn diff(&self) -> Option<&str> {
-        self.diff.as_deref()
-    }
-}
-
-impl fmt::Display for Outdated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
-        match &self.diff {
-            None => write!(f, "there is no `{path}`")?,
-            Some(diff) => write!(f, "`{path}` is not what the code says:\n{diff}")?,
-        }
-        write!(f, "\nrun with {VARIABLE}=write to accept, and review the file")
-    }
-}
 
 /// Holds a committed file against its text, or writes it where that is asked for.
 ///
@@ -39,7 +12,7 @@ impl fmt::Display for Outdated {
 /// When it is another, and is not to be written; and when it cannot be read or written.
 pub(crate) fn check(path: &Path, wanted: &str, is_writing: bool) -> Result<()> {
     let found = read(path)?;
-    match outdated(path, found.as_deref(), wanted) {
+    match Outdated::compare(path, found.as_deref(), wanted) {
         None => Ok(()),
         Some(_) if is_writing => write(path, wanted),
         Some(outdated) => Err(Error::Outdated(outdated)),
@@ -73,22 +46,6 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
             path: path.to_owned(),
             source,
         })
-}
-
-/// What there is to accept, if anything. A checkout may have given the file other line ends.
-fn outdated(path: &Path, found: Option<&str>, wanted: &str) -> Option<Outdated> {
-    let found = found.map(|text| text.replace("\r\n", "\n"));
-    if found.as_deref() == Some(wanted) {
-        return None;
-    }
-    let diff = found.map(|found| {
-        let diff = TextDiff::from_lines(found.as_str(), wanted);
-        diff.unified_diff().context_radius(3).to_string()
-    });
-    Some(Outdated {
-        path: path.to_owned(),
-        diff,
-    })
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use tidings::EventDescriptor;
 use tidings::describe::{Description, HandlerDescription};
 use tidings::topic;
 
-use crate::check::{golden, owned};
+use crate::check::{golden, published};
+use crate::compat::finding::Finding;
 use crate::contract::Contract;
-use crate::folder::Folder;
-use crate::verdict::Finding;
+use crate::contract::folder::Folder;
 
 /// Holds each contract against the event of its type.
 pub(crate) fn hold_events(events: &[&EventDescriptor], consumed: &Folder, findings: &mut Vec<Finding>) {
@@ -58,7 +58,7 @@ fn read_by(
     handler: Option<&HandlerDescription>,
 ) -> Vec<Finding> {
     let mut findings = match event.versions().find(|known| known.version() == contract.version) {
-        Some(known) => owned::unread(contract, known),
+        Some(known) => published::unread(contract, known),
         None => vec![unknown(contract, event)],
     };
     if findings.iter().all(|finding| !finding.severity.fails()) {
@@ -96,5 +96,5 @@ fn unknown(contract: &Contract, event: &EventDescriptor) -> Finding {
             "add upcast_from to #[event(..)]".to_owned(),
         )
     };
-    owned::version_rule(event_type, *version, problem, hint)
+    published::version_rule(event_type, *version, problem, hint)
 }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use similar::TextDiff;
-
-use crate::check::VARIABLE;
+use crate::check::environment::VARIABLE;
+use crate::check::outdated::unified_diff;
+use crate::compat::finding::Finding;
+use crate::compat::outcome::{Outcome, StaleWaiver};
+use crate::compat::waiver::Waivers;
 use crate::contract::Contract;
-use crate::verdict::{Finding, Outcome, StaleWaiver, Waivers};
 
 /// All that keeps a check from being `Ok`; its `Display` is a letter to whoever runs the tests.
 #[derive(Clone)]
@@ -142,15 +143,8 @@ fn write_change(f: &mut fmt::Formatter<'_>, file: &Path, change: &Changed) -> fm
         );
     };
     let now = change.contract.to_json();
-    let diff = TextDiff::from_lines(committed.as_str(), now.as_str());
-    writeln!(f, "\nchanged: {file}")?;
-    write!(
-        f,
-        "{}",
-        diff.unified_diff()
-            .context_radius(3)
-            .header("as committed", "as the code has it")
-    )
+    let diff = unified_diff(committed, &now, Some(("as committed", "as the code has it")));
+    write!(f, "\nchanged: {file}\n{diff}")
 }
 
 // `unwrap` in a test shows this form.

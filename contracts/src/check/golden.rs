@@ -5,8 +5,9 @@ use std::error::Error as _;
 use serde_json::Value;
 use tidings::{DecodeError, EventDescriptor};
 
+use crate::compat::finding::{Direction, Finding, Severity};
+use crate::compat::rule::Rule;
 use crate::contract::Contract;
-use crate::verdict::{Direction, Finding, Rule, Severity};
 
 /// Reads every example of `contract` as `event`, today's type.
 pub(crate) fn hold(contract: &Contract, event: &EventDescriptor, findings: &mut Vec<Finding>) {

@@ -1,10 +1,13 @@
 //! The one line in a user's tests: what the code says today, held against what was committed.
 
+pub(crate) mod committed;
 mod consumed;
-mod drift;
+pub(crate) mod drift;
+pub(crate) mod environment;
 mod golden;
-mod owned;
+pub(crate) mod outdated;
 mod precision;
+mod published;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,11 +15,12 @@ use std::path::{Path, PathBuf};
 use tidings::EventDescriptor;
 use tidings::describe::Description;
 
+use self::drift::Drift;
+use self::environment::{in_package, write_requested};
+use crate::compat::compare::Level;
+use crate::compat::waiver::Waivers;
+use crate::contract::folder::Folder;
 use crate::error::{Error, Result};
-use crate::folder::Folder;
-use crate::verdict::{Level, Waivers};
-
-pub use drift::{Changed, Drift};
 
 /// Holds the contracts in `folder` against the events that a service publishes.
 ///
@@ -143,7 +147,7 @@ impl Check {
     pub fn run(self) -> Result<()> {
         let write = match self.write {
             Some(write) => write,
-            None => asked_to_write()?,
+            None => write_requested()?,
         };
         let committed = Folder::read(&self.folder)?;
         let consumed_path = self
@@ -160,7 +164,7 @@ impl Check {
             .published
             .iter()
             .partition(|event| read_only.contains(event.event_type()));
-        owned::hold(&published, &committed, self.level, &mut drift);
+        published::hold(&published, &committed, self.level, &mut drift);
         consumed::hold_events(&read, &consumed, &mut drift.findings);
         if let Some(service) = &self.service {
             consumed::hold_service(service, [&consumed, &committed], &mut drift.findings);
@@ -185,28 +189,5 @@ impl Check {
         } else {
             Err(Error::Drift(Box::new(drift)))
         }
-    }
-}
-
-/// The variable by which a person accepts what changed.
-pub(crate) const VARIABLE: &str = "TIDINGS_CONTRACTS";
-
-pub(crate) fn asked_to_write() -> Result<bool> {
-    match std::env::var(VARIABLE) {
-        Err(std::env::VarError::NotPresent) => Ok(false),
-        Ok(value) if value.is_empty() => Ok(false),
-        Ok(value) if value == "write" => Ok(true),
-        Ok(value) => Err(Error::Variable { value }),
-        Err(std::env::VarError::NotUnicode(value)) => Err(Error::Variable {
-            value: value.to_string_lossy().into_owned(),
-        }),
-    }
-}
-
-/// `cargo test` starts a test in its package and says where that is; other runners may do only the second.
-pub(crate) fn in_package(path: &Path) -> PathBuf {
-    match std::env::var_os("CARGO_MANIFEST_DIR") {
-        Some(package) => Path::new(&package).join(path),
-        None => path.to_owned(),
     }
 }

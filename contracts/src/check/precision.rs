@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::compat::finding::{Direction, Finding, Severity};
+use crate::compat::rule::Rule;
 use crate::contract::Contract;
 use crate::keyword;
-use crate::verdict::{Direction, Finding, Rule, Severity};
 
 /// The largest integer up to which a float of 64 bits knows every one.
 const MOST: f64 = 9_007_199_254_740_992.0;

@@ -4,9 +4,12 @@ use tidings::EventDescriptor;
 
 use crate::check::drift::{Changed, Drift};
 use crate::check::{golden, precision};
+use crate::compat::accept::accepts;
+use crate::compat::compare::{Level, compare};
+use crate::compat::finding::{Direction, Finding, Severity};
+use crate::compat::rule::Rule;
 use crate::contract::Contract;
-use crate::folder::Folder;
-use crate::verdict::{Direction, Finding, Level, Rule, Severity, accepts, compare};
+use crate::contract::folder::Folder;
 
 /// Holds every event against its contracts, and looks for contracts that have no event.
 pub(crate) fn hold(events: &[&EventDescriptor], committed: &Folder, level: Level, drift: &mut Drift) {

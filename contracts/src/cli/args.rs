@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
 
+use crate::compat::compare::Level;
+use crate::compat::folders::Policy;
 use crate::report::Format;
-use crate::{Level, Policy};
 
 /// What `--help` says.
 pub(super) const HELP: &str = "\
@@ -32,12 +33,12 @@ exit code: 0 when everything holds, 1 when something was found, 2 when it could 
 #[derive(Debug, PartialEq)]
 pub(super) enum Command {
     Help,
-    Check(Check),
+    Check(CheckArgs),
 }
 
 /// `check` and its options.
 #[derive(Debug, PartialEq)]
-pub(super) struct Check {
+pub(super) struct CheckArgs {
     pub(super) folder: PathBuf,
     pub(super) against: Against,
     pub(super) policy: Policy,
@@ -82,7 +83,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Er
         Against::Ref(against.string()?)
     };
     let policy = if latest { policy.latest_only() } else { policy };
-    Ok(Command::Check(Check {
+    Ok(Command::Check(CheckArgs {
         folder,
         against,
         policy,

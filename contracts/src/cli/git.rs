@@ -4,11 +4,12 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use super::Error;
-use crate::{Contract, Folder};
+use super::BoxError;
+use crate::contract::Contract;
+use crate::contract::folder::Folder;
 
 /// The folder `path` as it is in the commit `reference`; empty where the commit has none.
-pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, Error> {
+pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, BoxError> {
     let commit = git(
         path,
         &[
@@ -33,7 +34,7 @@ pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, Error> {
     Ok(folder)
 }
 
-fn git<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Result<String, Error> {
+fn git<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Result<String, BoxError> {
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)

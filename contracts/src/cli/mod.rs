@@ -7,9 +7,12 @@ mod schemas;
 use std::path::Path;
 use std::process::ExitCode;
 
-use self::args::{Against, Check, Command};
+use self::args::{Against, CheckArgs, Command};
+use crate::compat::folders::judge;
+use crate::compat::outcome::Outcome;
+use crate::compat::waiver::Waivers;
+use crate::contract::folder::Folder;
 use crate::report::Report;
-use crate::{Folder, Outcome, Waivers, judge};
 
 /// What the command returns: everything holds; something was found; it could not be checked.
 const CODES: [u8; 3] = [0, 1, 2];
@@ -33,9 +36,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-type Error = Box<dyn std::error::Error>;
+type BoxError = Box<dyn std::error::Error>;
 
-fn refuse(error: &Error) -> ExitCode {
+fn refuse(error: &BoxError) -> ExitCode {
     eprint!("error: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
@@ -58,7 +61,7 @@ fn write_schemas(arguments: lexopt::Parser) -> ExitCode {
     done.map_or_else(|error| refuse(&error), |()| ExitCode::from(CODES[0]))
 }
 
-fn run(check: &Check) -> Result<Outcome, Error> {
+fn run(check: &CheckArgs) -> Result<Outcome, BoxError> {
     let new = folder(&check.folder)?;
     let old = match &check.against {
         Against::Folder(path) => folder(path)?,
@@ -80,7 +83,7 @@ fn run(check: &Check) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
-fn folder(path: &Path) -> Result<Folder, Error> {
+fn folder(path: &Path) -> Result<Folder, BoxError> {
     if !path.is_dir() {
         return Err(format!("there is no folder `{}`", path.display()).into());
     }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
-use crate::{Draft, Folder, Side};
+use crate::contract::folder::Folder;
+use crate::documents::event_schema::Side;
+use crate::documents::schema_files::Draft;
 
 /// What `schemas --help` says.
 pub(super) const HELP: &str = "\
@@ -21,7 +23,7 @@ usage: tidings-contracts schemas FOLDER --out FOLDER [options]
 
 /// What is asked for.
 #[derive(Debug, PartialEq)]
-pub(super) struct Schemas {
+pub(super) struct SchemasArgs {
     folder: PathBuf,
     out: PathBuf,
     side: Side,
@@ -29,7 +31,7 @@ pub(super) struct Schemas {
 }
 
 /// Reads what follows `schemas`; `None` asks for help.
-pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<Schemas>, lexopt::Error> {
+pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<SchemasArgs>, lexopt::Error> {
     let (mut folder, mut out, mut side, mut draft) = (None, None, Side::Writer, Draft::Draft2020);
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -41,7 +43,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<Schemas>, le
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Some(Schemas {
+    Ok(Some(SchemasArgs {
         folder: folder.ok_or("no folder; write `schemas contracts --out schemas`")?,
         out: out.ok_or("nowhere to write to; write `--out FOLDER`")?,
         side,
@@ -50,7 +52,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<Schemas>, le
 }
 
 /// Writes the schemas, and says which.
-pub(super) fn run(schemas: &Schemas) -> Result<(), super::Error> {
+pub(super) fn run(schemas: &SchemasArgs) -> Result<(), super::BoxError> {
     let folder = super::folder(&schemas.folder)?;
     if folder.is_empty() {
         return Err(format!("there are no contracts in `{}`", schemas.folder.display()).into());

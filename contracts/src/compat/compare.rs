@@ -5,7 +5,7 @@ use super::change::{Change, changes};
 use super::finding::{Direction, Finding, Severity};
 use super::rule::Rule;
 use super::shape::Shapes;
-use crate::Contract;
+use crate::contract::Contract;
 
 /// Which directions must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,7 +6,8 @@ use super::compare::{Level, compare};
 use super::finding::{Direction, Finding, Severity};
 use super::nearest;
 use super::rule::Rule;
-use crate::{Contract, Folder};
+use crate::contract::Contract;
+use crate::contract::folder::Folder;
 
 /// How strictly contracts are held against those they were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use crate::contract::pointer::percent_decoded;
 use crate::keyword;
 
 /// Keywords that no derived schema has: what they allow is not decided here.
@@ -196,6 +197,14 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// The constraints among `names`.
+    pub(crate) fn constraints_of(&self, names: &[&str]) -> BTreeMap<String, Value> {
+        let kept = self.constraints.iter();
+        kept.filter(|(keyword, _)| names.contains(&keyword.as_str()))
+            .map(|(keyword, value)| (keyword.clone(), value.clone()))
+            .collect()
+    }
+
     /// Whether it speaks of an object.
     pub(crate) fn is_object(&self) -> bool {
         match &self.types {
@@ -251,20 +260,4 @@ pub(crate) fn resolve<'a>(document: &'a Value, reference: &str) -> Option<&'a Va
         return document.pointer(&percent_decoded(pointer));
     }
     document.pointer(pointer)
-}
-
-/// schemars escapes names of definitions for a URI: `Page<Order>` lies at `#/$defs/Page%3COrder%3E`.
-fn percent_decoded(text: &str) -> String {
-    let (mut decoded, mut rest) = (Vec::new(), text.as_bytes());
-    while let [first, tail @ ..] = rest {
-        let hex = |byte: u8| char::from(byte).to_digit(16);
-        let escaped = match (first, tail) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        let byte = escaped.and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        decoded.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }

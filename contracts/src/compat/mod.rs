@@ -1,26 +1,18 @@
-//! The verdict: what one contract means to whoever knows another.
+//! Compatibility: whether the readers of one contract read what the writers of another write.
 
-mod accept;
+pub(crate) mod accept;
 mod change;
-mod compare;
-mod finding;
+pub(crate) mod compare;
+mod counterexample;
+pub(crate) mod finding;
 mod flat;
-mod judge;
+pub(crate) mod folders;
+mod keywords;
 mod nearest;
-mod outcome;
-mod parts;
+pub(crate) mod outcome;
 mod read;
-mod rule;
+pub(crate) mod rule;
 mod shape;
 mod text;
-mod variants;
-mod waiver;
-mod witness;
-
-pub use accept::accepts;
-pub use compare::{Level, compare};
-pub use finding::{Direction, Finding, Severity};
-pub use judge::{Policy, judge};
-pub use outcome::{Outcome, Stale, StaleWaiver};
-pub use rule::Rule;
-pub use waiver::{Waiver, Waivers};
+pub(crate) mod waiver;
+mod waiver_file;

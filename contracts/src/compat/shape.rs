@@ -304,6 +304,9 @@ pub(crate) struct Seen<'a> {
     pub(crate) constraints: &'a BTreeMap<String, Value>,
 }
 
+/// The schema of an unclear shape that a reader may refuse and no writer writes.
+pub(crate) const UNWRITTEN: Value = Value::Null;
+
 impl Shapes {
     /// The shape at `id`, through all references.
     pub(crate) fn see(&self, id: Id) -> Seen<'_> {

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::parts::Parts;
-use super::read::constraints;
+use super::keywords::Parts;
 use super::shape::{Kind, Node};
 
 /// Formats that stand for a Rust type which refuses any other text.
@@ -30,7 +29,7 @@ const PATTERNS: &[(&str, &str)] = &[
 
 /// A text.
 pub(crate) fn read(parts: &Parts<'_>) -> Node {
-    let mut constraints = constraints(parts, &["minLength", "maxLength", "pattern"]);
+    let mut constraints = parts.constraints_of(&["minLength", "maxLength", "pattern"]);
     let format = format(parts);
     if let (None, Some(advice)) = (&format, parts.format) {
         constraints.insert("format".to_owned(), Value::from(advice));

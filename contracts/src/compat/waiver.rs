@@ -1,17 +1,10 @@
 //! Waivers: findings that someone has accepted, with a reason and until a day.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, de};
 
 use super::finding::Finding;
 use super::rule::Rule;
-use crate::error::{Error, Result};
-
-/// The name of the file, in the folder of the contracts.
-const FILE_NAME: &str = "waivers.toml";
 
 /// One finding that someone has accepted.
 ///
@@ -53,49 +46,23 @@ impl Waiver {
 /// The waivers of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Waivers {
-    waivers: Vec<Waiver>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    waiver: Vec<Waiver>,
+    pub(super) waivers: Vec<Waiver>,
 }
 
 impl Waivers {
-    /// Reads `waivers.toml` in the folder `path`; where it is not there, nothing is waived.
-    ///
-    /// # Errors
-    /// When it cannot be read, or a waiver lacks its reason or its day, or names a rule that is none.
-    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        let path: PathBuf = path.as_ref().join(FILE_NAME);
-        match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).map_err(|reason| Error::MalformedWaivers { path, reason }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(Error::Read { path, source }),
-        }
-    }
-
-    /// Reads the text of such a file.
-    pub(crate) fn parse(text: &str) -> std::result::Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-        Ok(Self { waivers: file.waiver })
-    }
-
     /// One after the other, as they are written.
     pub fn iter(&self) -> impl Iterator<Item = &Waiver> {
         self.waivers.iter()
     }
 }
 
-fn rule<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Rule, D::Error> {
+fn rule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Rule, D::Error> {
     String::deserialize(deserializer)?
         .parse()
         .map_err(de::Error::custom)
 }
 
-fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let reason = String::deserialize(deserializer)?;
     if reason.trim().is_empty() {
         return Err(de::Error::custom("`reason` is empty; write why this is accepted"));
@@ -104,7 +71,7 @@ fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Str
 }
 
 /// A day, as TOML writes it or as a text.
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Date, D::Error> {
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Day {

@@ -6,6 +6,8 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::keyword;
+
 /// A value whose objects are written with their keys sorted.
 ///
 /// `serde_json/preserve_order`, which any crate of a build may switch on, would write them as they came.
@@ -37,11 +39,11 @@ impl Serialize for Sorted<'_> {
 
 /// Sorts what has no order of its own: the names in `required` and in `x-tidings-aliases`.
 pub(crate) fn sort_sets(schema: &mut Value) {
-    crate::keyword::walk(schema, &mut |_, schema| {
+    keyword::walk(schema, &mut |_, schema| {
         if let Some(Value::Array(names)) = schema.get_mut("required") {
             sort_names(names);
         }
-        if let Some(Value::Object(aliases)) = schema.get_mut(crate::keyword::ALIASES) {
+        if let Some(Value::Object(aliases)) = schema.get_mut(keyword::ALIASES) {
             for (_, names) in aliases {
                 names.as_array_mut().into_iter().for_each(sort_names);
             }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::contract::Contract;
-use crate::draft7::draft7;
-use crate::{canonical, facts, keyword};
+use crate::contract::{Contract, canonical, facts};
+use crate::documents::draft7::draft7;
+use crate::keyword;
 
 /// From whose side an event is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::canonical::Sorted;
-use crate::committed;
+use crate::check::committed;
+use crate::contract::canonical::Sorted;
+use crate::contract::folder::Folder;
+use crate::documents::event_schema::Side;
 use crate::error::Result;
-use crate::event_schema::Side;
-use crate::folder::Folder;
 
 /// A version of JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use tidings::EventDescriptor;
 
-use crate::probe::{Index, Place, Plan, Seen, Walk};
+use crate::export::introspect::index::Index;
+use crate::export::introspect::walk::{Place, Plan, Seen, Walk};
 
 /// An event as its type writes it; none where neither its author nor its schema leads to one.
 pub(crate) fn of(event: &EventDescriptor, writer: &Value) -> Option<Value> {

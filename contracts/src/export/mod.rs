@@ -1,5 +1,11 @@
 //! From an event type to its contract.
 
+mod definition_names;
+mod example;
+pub(crate) mod introspect;
+mod normalize;
+pub(crate) mod sample;
+
 use std::collections::BTreeSet;
 
 use schemars::Schema;
@@ -10,7 +16,7 @@ use tidings::__private::document;
 use tidings::EventDescriptor;
 
 use crate::contract::Contract;
-use crate::{example, keyword, naming, normal, probe};
+use crate::keyword;
 
 impl Contract {
     /// The contract of an event type as this build has it.
@@ -43,7 +49,7 @@ impl Contract {
             collect_names(&older.writer, &mut names);
             collect_names(&older.reader, &mut names);
         }
-        probe::complete(&mut writer, &mut reader, event.probe(), &names);
+        introspect::complete(&mut writer, &mut reader, event.probe(), &names);
         let example = example::of(event, &writer);
         Self {
             routing_key: event.routing_key().to_owned(),
@@ -62,11 +68,11 @@ fn root(event: &EventDescriptor, settings: SchemaSettings) -> Value {
         .into_generator();
     let mut root = event.schema(&mut generator).to_value();
     let definitions = generator.take_definitions(true);
-    let names = naming::names(&generator);
-    let definitions = naming::rename(&names, &mut root, definitions);
+    let names = definition_names::names(&generator);
+    let definitions = definition_names::rename(&names, &mut root, definitions);
     let root = Schema::try_from(root).expect("a schema is renamed into a schema");
     let mut root = document(root, definitions).to_value();
-    normal::normalise(&mut root);
+    normalize::normalize(&mut root);
     if let Value::Object(root) = &mut root {
         root.insert("$schema".to_owned(), meta_schema.into_owned().into());
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::keyword;
 
 /// Says the bounds of integers and the ends of tuples, and drops the formats that said nothing else.
-pub(crate) fn normalise(schema: &mut Value) {
+pub(crate) fn normalize(schema: &mut Value) {
     keyword::walk(schema, &mut |_, schema| {
         bound(schema);
         end_tuple(schema);

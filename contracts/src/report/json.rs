@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use crate::{Finding, Severity};
+use crate::compat::finding::{Finding, Severity};
 
 pub(super) fn write(report: &Report<'_>) -> String {
     let outcome = report.outcome;

@@ -4,7 +4,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::Report;
-use crate::Finding;
+use crate::compat::finding::Finding;
 
 pub(super) fn write(report: &Report<'_>) -> String {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);

@@ -7,7 +7,7 @@ mod text;
 
 use std::str::FromStr;
 
-use crate::Outcome;
+use crate::compat::outcome::Outcome;
 
 /// For whom an outcome is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

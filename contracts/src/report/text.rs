@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use crate::Severity;
+use crate::compat::finding::Severity;
 
 pub(super) fn write(report: &Report<'_>) -> String {
     let outcome = report.outcome;

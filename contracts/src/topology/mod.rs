@@ -3,17 +3,17 @@
 //! A queue that no handler has any more stays on the broker, bound, and fills unseen. A queue that is there with another
 //! argument lets no instance start. Both show here first, before anything is deployed.
 
-mod finding;
+mod compare;
+pub(crate) mod finding;
 mod snapshot;
 
 use std::path::Path;
 
 use tidings::describe::Description;
 
-pub use self::finding::{TopologyFinding, TopologyRule};
 use self::snapshot::Snapshot;
-use crate::check::{asked_to_write, in_package};
-use crate::committed;
+use crate::check::committed;
+use crate::check::environment::{in_package, write_requested};
 use crate::error::{Error, Result};
 
 /// The file of a folder of contracts that holds the topology.
@@ -48,7 +48,7 @@ pub fn check_topology<'a>(
     check(
         &in_package(folder.as_ref()).join(FILE),
         services,
-        asked_to_write()?,
+        write_requested()?,
     )
 }
 
@@ -62,7 +62,7 @@ fn check<'a>(
     let text = committed::read(path)?;
     if let Some(text) = &text {
         let before = Snapshot::read(path, text)?;
-        let findings = finding::compare(&before, &now, &services);
+        let findings = compare::compare(&before, &now, &services);
         if !findings.is_empty() {
             return Err(Error::Topology(findings));
         }

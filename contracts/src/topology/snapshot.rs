@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tidings::describe::Description;
 
-use crate::canonical;
+use crate::contract::canonical;
 use crate::error::{Error, Result};
 
 /// The topology of several services.

@@ -1,10 +1,10 @@
 //! Enums: variants are held against each other by their tags; what has none, by trying one after the other.
 
 use super::{Found, Inclusion};
-use crate::verdict::finding::Severity;
-use crate::verdict::rule::Rule;
-use crate::verdict::shape::{Enum, Id, Kind, Object, Rest, Seen, Shapes, Tagging, Variant};
-use crate::verdict::witness;
+use crate::compat::counterexample;
+use crate::compat::finding::Severity;
+use crate::compat::rule::Rule;
+use crate::compat::shape::{Enum, Id, Kind, Object, Rest, Seen, Shapes, Tagging, Variant};
 
 impl<'a> Inclusion<'a> {
     pub(super) fn enums(&mut self, written: &'a Enum, read: &'a Enum, buffered: bool) {
@@ -278,7 +278,7 @@ impl<'a> Inclusion<'a> {
     /// Several alternatives take a part: a value that none reads decides it.
     pub(super) fn cannot_tell(&mut self, both: Option<(Id, Id)>) {
         if let Some((written, read)) = both
-            && let Some(value) = witness::refused(self.written, written, self.read, read)
+            && let Some(value) = counterexample::refused(self.written, written, self.read, read)
         {
             let value = serde_json::to_string(&value).unwrap_or_default();
             let problem = format!(

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::Inclusion;
-use crate::verdict::finding::Severity;
-use crate::verdict::rule::Rule;
-use crate::verdict::shape::{Id, Integer, Kind, MAX_U128, Seen};
-use crate::verdict::text;
+use crate::compat::finding::Severity;
+use crate::compat::rule::Rule;
+use crate::compat::shape::{Id, Integer, Kind, MAX_U128, Seen};
+use crate::compat::text;
 
 impl<'a> Inclusion<'a> {
     pub(super) fn float(&mut self, writes: Seen<'a>, reads: Seen<'a>, buffered: bool) {

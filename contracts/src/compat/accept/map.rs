@@ -2,10 +2,10 @@
 
 use super::Inclusion;
 use super::enums::fails;
-use crate::verdict::finding::Severity;
-use crate::verdict::flat::Flat;
-use crate::verdict::rule::Rule;
-use crate::verdict::shape::{Id, Integer, Keys, Kind, Rest, Shapes};
+use crate::compat::finding::Severity;
+use crate::compat::flat::Flat;
+use crate::compat::rule::Rule;
+use crate::compat::shape::{Id, Integer, Keys, Kind, Rest, Shapes};
 
 impl<'a> Inclusion<'a> {
     /// The entries of a map beside the written fields.

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use super::enums::{Decided, decide, fails};
 use super::{Found, Inclusion};
-use crate::verdict::finding::Severity;
-use crate::verdict::flat::{Flat, flatten};
-use crate::verdict::nearest;
-use crate::verdict::rule::Rule;
-use crate::verdict::shape::{Field, Id, Kind, Object, Rest};
-use crate::verdict::variants::UNWRITTEN;
+use crate::compat::finding::Severity;
+use crate::compat::flat::{Flat, flatten};
+use crate::compat::nearest;
+use crate::compat::rule::Rule;
+use crate::compat::shape::{Field, Id, Kind, Object, Rest, UNWRITTEN};
 
 impl<'a> Inclusion<'a> {
     pub(crate) fn objects(

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::parts::{Choice, Parts, resolve};
-use super::shape::{Field, Group, Id, Integer, Keys, Kind, Node, Object, Rest, Shapes};
-use super::{text, variants};
+pub(crate) mod variants;
+
+use crate::compat::keywords::{Choice, Parts, resolve};
+use crate::compat::shape::{Field, Group, Id, Integer, Keys, Kind, Node, Object, Rest, Shapes};
+use crate::compat::text;
 
 impl Shapes {
     /// The shapes of a schema, whose references lead into itself.
@@ -152,14 +154,11 @@ impl<'a> Reader<'a> {
             "object" => Node::new(Kind::Object(self.object(parts, None))),
             _ => return None,
         };
-        node.constraints = constraints(
-            parts,
-            match name {
-                "number" => NUMBER,
-                "object" => &["minProperties", "maxProperties"],
-                _ => &[],
-            },
-        );
+        node.constraints = parts.constraints_of(match name {
+            "number" => NUMBER,
+            "object" => &["minProperties", "maxProperties"],
+            _ => &[],
+        });
         Some(node)
     }
 
@@ -206,7 +205,7 @@ impl<'a> Reader<'a> {
             // An array of Rust, which serde reads at this length only.
             (Some(least), Some(most)) if least == most => Node::new(Kind::Tuple(vec![item; most.min(1024)])),
             _ => Node {
-                constraints: constraints(parts, &["minItems", "maxItems", "uniqueItems"]),
+                constraints: parts.constraints_of(&["minItems", "maxItems", "uniqueItems"]),
                 ..Node::new(Kind::List(item))
             },
         }
@@ -384,19 +383,10 @@ fn lone_reference(schema: &Value) -> Option<&str> {
     }
 }
 
-pub(crate) fn constraints(parts: &Parts<'_>, keywords: &[&str]) -> BTreeMap<String, Value> {
-    let kept = parts
-        .constraints
-        .iter()
-        .filter(|(keyword, _)| keywords.contains(&keyword.as_str()));
-    kept.map(|(keyword, value)| (keyword.clone(), value.clone()))
-        .collect()
-}
-
 fn integer(parts: &Parts<'_>) -> Node {
     let bound = |keyword: &str| parts.constraints.get(keyword).and_then(whole);
     let (least, most) = (bound("minimum"), bound("maximum"));
-    let mut constraints = constraints(parts, NUMBER);
+    let mut constraints = parts.constraints_of(NUMBER);
     let Some(mut integer) = parts.format.and_then(Integer::of_format) else {
         constraints.retain(|keyword, _| keyword != "minimum" && keyword != "maximum");
         let integer = Integer {

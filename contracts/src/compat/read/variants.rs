@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::parts::{Choice, Facts, Parts};
-use super::read::Reader;
-use super::shape::{Enum, Field, Id, Kind, Node, Object, Tagging, Variant};
+use super::Reader;
+use crate::compat::keywords::{Choice, Facts, Parts};
+use crate::compat::shape::{Enum, Field, Id, Kind, Node, Object, Tagging, UNWRITTEN, Variant};
 
 /// What one alternative looks like.
 enum Look<'a> {
@@ -318,6 +318,3 @@ fn no_content(reader: &mut Reader<'_>, choice: &Choice<'_>) -> Field {
         default: None,
     }
 }
-
-/// Of what a reader may refuse and no writer writes.
-pub(crate) const UNWRITTEN: Value = Value::Null;

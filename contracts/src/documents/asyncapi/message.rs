@@ -5,8 +5,9 @@ use tidings::EventDescriptor;
 
 use super::{AsyncApi, identifier, reference, summary};
 use crate::contract::Contract;
-use crate::draft7::draft7;
-use crate::event_schema::{Side, envelope};
+use crate::documents::draft7::draft7;
+use crate::documents::event_schema::{Side, envelope};
+use crate::keyword;
 
 const HEADERS: &str = "headers";
 const WHERE_DEFINITIONS_ARE: &str = "#/$defs/";
@@ -116,7 +117,7 @@ fn headers() -> Value {
 
 /// A schema whose references lead to the document's own schemas, in the words of draft-07.
 fn moved(mut schema: Value, message: &str) -> Value {
-    crate::keyword::walk(&mut schema, &mut |_, schema| {
+    keyword::walk(&mut schema, &mut |_, schema| {
         if let Some(Value::String(reference)) = schema.get_mut("$ref")
             && let Some(definition) = reference.strip_prefix(WHERE_DEFINITIONS_ARE)
         {

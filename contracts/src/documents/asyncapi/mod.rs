@@ -2,7 +2,7 @@
 //! (<https://www.asyncapi.com/docs/reference/specification/v3.0.0>).
 
 mod channel;
-mod conflict;
+pub(crate) mod conflict;
 mod message;
 mod operation;
 
@@ -14,10 +14,10 @@ use serde_json::{Map, Value, json};
 use tidings::EventDescriptor;
 use tidings::describe::Description;
 
-pub use self::conflict::Conflict;
-use crate::check::{asked_to_write, in_package};
+use crate::check::committed;
+use crate::check::environment::{in_package, write_requested};
+use crate::contract::canonical;
 use crate::error::Result;
-use crate::{canonical, committed};
 
 /// The version of a document that says nothing of its own.
 const VERSION: &str = "1.0.0";
@@ -133,7 +133,7 @@ impl AsyncApi {
     /// # Errors
     /// When the file holds another document, with the difference; and when it cannot be read or written.
     pub fn check(&self, path: impl AsRef<Path>) -> Result<()> {
-        committed::check(&in_package(path.as_ref()), &self.to_json(), asked_to_write()?)
+        committed::check(&in_package(path.as_ref()), &self.to_json(), write_requested()?)
     }
 
     /// The document as a value.

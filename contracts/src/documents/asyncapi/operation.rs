@@ -10,7 +10,7 @@ use tidings::topic;
 use super::channel::{channel, parameters};
 use super::message::{any_message, message};
 use super::{AsyncApi, identifier, reference, summary};
-use crate::event_schema::Side;
+use crate::documents::event_schema::Side;
 
 /// Adds what a handler receives: an operation a pattern.
 pub(super) fn received(document: &mut AsyncApi, service: &Description, handler: &HandlerDescription) {

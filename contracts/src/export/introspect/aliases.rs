@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use crate::contract::pointer::escaped;
+use crate::export::introspect::explore::Explorer;
+use crate::export::introspect::walk::{Plan, Rename};
 use crate::keyword;
-use crate::probe::explore::Explorer;
-use crate::probe::index::escaped;
-use crate::probe::walk::{Plan, Rename};
 
 /// Another name that a reader takes for a field.
 #[derive(Debug)]

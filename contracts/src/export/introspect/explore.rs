@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use tidings::__private::Probe;
 
-use crate::probe::deserializer::{At, Heard, Run};
-use crate::probe::index::Index;
-use crate::probe::keys::AskedKeys;
-use crate::probe::walk::{Place, Plan, Seen, Walk};
+use crate::export::introspect::deserializer::{At, Heard, Run};
+use crate::export::introspect::index::Index;
+use crate::export::introspect::key_type::KeyTypes;
+use crate::export::introspect::walk::{Place, Plan, Seen, Walk};
 
 /// A type with its schema, and what is known of it so far.
 pub(crate) struct Explorer<'a> {
@@ -20,7 +20,7 @@ pub(crate) struct Explorer<'a> {
     /// The variants that an enum asks for, likewise.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
     /// What the maps ask their keys to be, likewise.
-    pub(crate) keys: AskedKeys,
+    pub(crate) keys: KeyTypes,
     probe: Probe,
     /// What came of the plainest run by each set of branches.
     plain: BTreeMap<BTreeMap<String, usize>, (bool, BTreeMap<String, bool>)>,
@@ -43,7 +43,7 @@ impl<'a> Explorer<'a> {
             seen: Seen::default(),
             fields: BTreeMap::new(),
             variants: BTreeMap::new(),
-            keys: AskedKeys::new(),
+            keys: KeyTypes::new(),
             probe,
             plain: BTreeMap::new(),
         }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use crate::contract::pointer::escaped;
+
 /// Every schema within a schema, by its pointer. A walk asks for thousands of them.
 #[derive(Debug)]
 pub(crate) struct Index<'a>(HashMap<String, &'a Map<String, Value>>);
@@ -34,9 +36,4 @@ impl<'a> Index<'a> {
     pub(crate) fn node(&self, pointer: &str) -> Option<&'a Map<String, Value>> {
         self.0.get(pointer).copied()
     }
-}
-
-/// A name as a step of a JSON pointer.
-pub(crate) fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }

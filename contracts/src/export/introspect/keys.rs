@@ -1,27 +1,13 @@
 //! The keys of maps: JSON writes them all as texts, and a schema forgets of which type they were.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
+use crate::contract::pointer::escaped;
+use crate::export::introspect::explore::Explorer;
+use crate::export::introspect::key_type::KeyType;
+use crate::export::introspect::walk::{Plan, Rename};
+use crate::export::sample;
 use crate::keyword;
-use crate::probe::explore::Explorer;
-use crate::probe::index::escaped;
-use crate::probe::walk::{Plan, Rename};
-use crate::sample;
-
-/// What the type of a map asks its keys to be.
-#[derive(Debug, Clone)]
-pub(crate) enum Asked {
-    /// An integer, by the name of its type's format.
-    Integer(&'static str),
-    Bool,
-    Char,
-    /// A text; a type behind it may still refuse some.
-    Text,
-    /// A unit variant, by one of these names.
-    Variant(&'static [&'static str]),
-}
 
 /// What is to be written of one map.
 #[derive(Debug)]
@@ -43,13 +29,13 @@ pub(crate) fn find(explorer: &mut Explorer<'_>) -> Vec<Keys> {
         .collect()
 }
 
-fn one(explorer: &mut Explorer<'_>, map: String, asked: &Asked) -> Option<Keys> {
+fn one(explorer: &mut Explorer<'_>, map: String, asked: &KeyType) -> Option<Keys> {
     let schema = match asked {
-        Asked::Integer(format) => json!({ "type": "integer", "format": format }),
-        Asked::Bool => json!({ "type": "boolean" }),
-        Asked::Char => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
-        Asked::Text if takes(explorer, &map, "a text of no format") => return None,
-        Asked::Text => {
+        KeyType::Integer(format) => json!({ "type": "integer", "format": format }),
+        KeyType::Bool => json!({ "type": "boolean" }),
+        KeyType::Char => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
+        KeyType::Text if takes(explorer, &map, "a text of no format") => return None,
+        KeyType::Text => {
             let mut formats = sample::FORMATS.iter();
             let format = formats.find(|(_, text)| takes(explorer, &map, text));
             // One of no known format fits none but its like, which no schema can name.
@@ -58,10 +44,10 @@ fn one(explorer: &mut Explorer<'_>, map: String, asked: &Asked) -> Option<Keys> 
                 |(format, _)| json!({ "type": "string", "format": format }),
             )
         }
-        Asked::Variant(_) if takes(explorer, &map, "a variant that there is not") => {
+        KeyType::Variant(_) if takes(explorer, &map, "a variant that there is not") => {
             return Some(Keys::Any { map });
         }
-        Asked::Variant(names) => {
+        KeyType::Variant(names) => {
             let names = names.iter().map(|&name| name.to_owned()).collect();
             return Some(Keys::Names { map, names });
         }
@@ -104,19 +90,6 @@ fn entry(map: &str, node: &Map<String, Value>) -> Option<String> {
         })
 }
 
-/// The map whose entry lies at `pointer`.
-pub(crate) fn map_of(pointer: &str) -> Option<&str> {
-    let list = parent(pointer)?;
-    pointer
-        .strip_suffix("/additionalProperties")
-        .or_else(|| list.strip_suffix("/patternProperties"))
-        .or_else(|| list.strip_suffix("/properties"))
-}
-
-fn parent(pointer: &str) -> Option<&str> {
-    Some(pointer.rsplit_once('/')?.0)
-}
-
 impl Keys {
     pub(crate) fn write(self, writer: &mut Value, reader: &mut Value) {
         match self {
@@ -154,6 +127,3 @@ impl Keys {
         }
     }
 }
-
-/// What each map asked, by its pointer.
-pub(crate) type AskedKeys = BTreeMap<String, Asked>;

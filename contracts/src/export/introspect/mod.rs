@@ -6,23 +6,20 @@
 
 mod aliases;
 mod deserializer;
-mod enumeration;
 mod explore;
-mod index;
+pub(crate) mod index;
+mod key_type;
 mod keys;
 mod variants;
-mod walk;
-mod whole;
+pub(crate) mod walk;
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 use tidings::__private::Probe;
 
-use explore::Explorer;
-
-pub(crate) use index::Index;
-pub(crate) use walk::{Place, Plan, Seen, Walk};
+use self::explore::Explorer;
+use self::index::Index;
 
 /// Adds to the schema of a reader what its type shows of itself; to that of the writer what is true of both.
 pub(crate) fn complete(writer: &mut Value, reader: &mut Value, probe: Probe, names: &BTreeSet<String>) {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::contract::pointer::escaped;
+use crate::export::introspect::explore::{Explorer, Outcome};
+use crate::export::introspect::walk::{Alone, Plan, Rename, list};
 use crate::keyword;
-use crate::probe::explore::{Explorer, Outcome};
-use crate::probe::index::escaped;
-use crate::probe::walk::{Alone, Plan, Rename, list};
 
 /// What a reader's enum takes beyond its schema.
 #[derive(Debug)]

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::probe::index::{Index, escaped};
-use crate::sample;
+use crate::contract::pointer::{escaped, percent_decoded};
+use crate::export::introspect::index::Index;
+use crate::export::sample;
 
 /// What one run does differently from the plainest one.
 #[derive(Debug, Clone, Default)]
@@ -372,19 +373,4 @@ fn is_array(node: &Map<String, Value>) -> bool {
 
 pub(crate) fn list<'a>(node: &'a Map<String, Value>, keyword: &str) -> Option<&'a Vec<Value>> {
     node.get(keyword)?.as_array()
-}
-
-/// A reference's fragment as a JSON pointer.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = (byte == b'%').then(|| after.get(..2)).flatten();
-        let decoded = hex
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(decoded.unwrap_or(byte));
-        rest = if decoded.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -1,12 +1,12 @@
 //! A variant of an enum, as it is fed.
 
-use std::cell::RefCell;
+use serde::de::value::{Error as Refusal, StringDeserializer};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer as _, VariantAccess,
+    Visitor,
+};
 
-use serde::de::value::Error as Refusal;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, VariantAccess, Visitor};
-
-use crate::probe::deserializer::At;
-use crate::probe::whole::Key;
+use super::At;
 
 /// A variant by its name, with its payload where it has one.
 pub(crate) struct Variant<'r, 'a> {
@@ -19,11 +19,7 @@ impl<'de, 'r, 'a> EnumAccess<'de> for Variant<'r, 'a> {
     type Variant = Payload<'r, 'a>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Refusal> {
-        let asked = RefCell::new(None);
-        let name = Key {
-            name: self.name,
-            asked: &asked,
-        };
+        let name: StringDeserializer<Refusal> = self.name.into_deserializer();
         Ok((seed.deserialize(name)?, Payload(self.at)))
     }
 }

@@ -1,5 +1,8 @@
 //! The deserializer that watches: it feeds a type what its schema says, and hears for which names the type asks.
 
+mod enumeration;
+mod value;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -8,10 +11,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use crate::probe::enumeration::Variant;
-use crate::probe::keys::{self, AskedKeys};
-use crate::probe::walk::{Place, Property, Shape, Walk};
-use crate::probe::whole::{Key, scalar};
+use self::enumeration::Variant;
+use self::value::{Key, scalar};
+use crate::export::introspect::key_type::{self, KeyTypes};
+use crate::export::introspect::walk::{Place, Property, Shape, Walk};
 
 /// What one run brought to light.
 #[derive(Debug, Default)]
@@ -21,7 +24,7 @@ pub(crate) struct Heard {
     /// The variants that an enum asks for, likewise.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
     /// What the maps ask their keys to be, likewise.
-    pub(crate) keys: AskedKeys,
+    pub(crate) keys: KeyTypes,
     /// The schemas whose own types said yes or no to what they were fed, buffered values aside.
     pub(crate) answers: BTreeMap<String, bool>,
     /// The innermost property that was refused.
@@ -225,7 +228,7 @@ impl<'de> MapAccess<'de> for Members<'_, '_, '_> {
         self.value = Some(place.clone());
         let asked = RefCell::new(None);
         let result = seed.deserialize(Key { name, asked: &asked });
-        if let (Some(asked), Some(map)) = (asked.into_inner(), keys::map_of(&place.pointer)) {
+        if let (Some(asked), Some(map)) = (asked.into_inner(), key_type::map_of(&place.pointer)) {
             self.at.run.heard.borrow_mut().keys.insert(map.to_owned(), asked);
         }
         self.refused(&place, result).map(Some)

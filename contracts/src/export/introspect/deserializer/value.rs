@@ -7,8 +7,7 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use crate::probe::enumeration::Variant;
-use crate::probe::keys::Asked;
+use crate::export::introspect::key_type::KeyType;
 
 /// Feeds `visitor` a value.
 pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
@@ -68,7 +67,7 @@ impl<'de> Deserializer<'de> for Whole {
         visitor: V,
     ) -> Result<V::Value, Refusal> {
         match self.0 {
-            Value::String(name) => visitor.visit_enum(Variant { name, at: None }),
+            Value::String(name) => visitor.visit_enum(name.into_deserializer()),
             value => scalar(value, visitor),
         }
     }
@@ -83,11 +82,11 @@ impl<'de> Deserializer<'de> for Whole {
 pub(crate) struct Key<'a> {
     pub(crate) name: String,
     /// What it is asked to be; stays empty where a field is asked for.
-    pub(crate) asked: &'a RefCell<Option<Asked>>,
+    pub(crate) asked: &'a RefCell<Option<KeyType>>,
 }
 
 impl Key<'_> {
-    fn asked(&self, asked: Asked) {
+    fn asked(&self, asked: KeyType) {
         *self.asked.borrow_mut() = Some(asked);
     }
 }
@@ -95,7 +94,7 @@ impl Key<'_> {
 macro_rules! integers {
     ($($method:ident $format:literal)+) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-            self.asked(Asked::Integer($format));
+            self.asked(KeyType::Integer($format));
             match (self.name.parse::<u64>(), self.name.parse::<i64>()) {
                 (Ok(number), _) => visitor.visit_u64(number),
                 (_, Ok(number)) => visitor.visit_i64(number),
@@ -108,7 +107,7 @@ macro_rules! integers {
 macro_rules! texts {
     ($($method:ident $asked:ident)+) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-            self.asked(Asked::$asked);
+            self.asked(KeyType::$asked);
             visitor.visit_string(self.name)
         })+
     };
@@ -139,15 +138,12 @@ impl<'de> Deserializer<'de> for Key<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        self.asked(Asked::Variant(variants));
-        visitor.visit_enum(Variant {
-            name: self.name,
-            at: None,
-        })
+        self.asked(KeyType::Variant(variants));
+        visitor.visit_enum(self.name.into_deserializer())
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        self.asked(Asked::Bool);
+        self.asked(KeyType::Bool);
         visitor.visit_bool(self.name == "true")
     }
 

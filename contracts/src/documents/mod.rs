@@ -1,0 +1,6 @@
+//! Documents made of contracts: AsyncAPI, and the schemas of whole events.
+
+pub(crate) mod asyncapi;
+mod draft7;
+pub(crate) mod event_schema;
+pub(crate) mod schema_files;
