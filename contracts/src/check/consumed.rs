@@ -4,22 +4,23 @@ use tidings::EventDescriptor;
 use tidings::describe::{Description, HandlerDescription};
 use tidings::topic;
 
-use crate::check::{golden, published};
+use crate::check::golden::check_goldens;
+use crate::check::published::{unread, version_rule};
 use crate::compat::finding::Finding;
 use crate::contract::Contract;
 use crate::contract::folder::Folder;
 
 /// Holds each contract against the event of its type.
-pub(crate) fn hold_events(events: &[&EventDescriptor], consumed: &Folder, findings: &mut Vec<Finding>) {
+pub(crate) fn check_consumed(events: &[&EventDescriptor], consumed: &Folder, findings: &mut Vec<Finding>) {
     for event in events {
         for contract in consumed.versions(event.event_type()) {
-            findings.extend(read_by(contract, event, None));
+            findings.extend(check_readable(contract, event, None));
         }
     }
 }
 
 /// Holds each contract against what every handler declares whose patterns receive its events.
-pub(crate) fn hold_service(service: &Description, folders: [&Folder; 2], findings: &mut Vec<Finding>) {
+pub(crate) fn check_handlers(service: &Description, folders: [&Folder; 2], findings: &mut Vec<Finding>) {
     for handler in &service.handlers {
         for contract in folders.iter().flat_map(|folder| folder.iter()) {
             if receives(handler, contract) {
@@ -31,7 +32,7 @@ pub(crate) fn hold_service(service: &Description, folders: [&Folder; 2], finding
                 findings.extend(
                     event
                         .into_iter()
-                        .flat_map(|event| read_by(contract, event, Some(handler))),
+                        .flat_map(|event| check_readable(contract, event, Some(handler))),
                 );
             }
         }
@@ -52,17 +53,17 @@ fn receives(handler: &HandlerDescription, contract: &Contract) -> bool {
 }
 
 /// What `event` does not read of what `contract` says that is written.
-fn read_by(
+fn check_readable(
     contract: &Contract,
     event: &EventDescriptor,
     handler: Option<&HandlerDescription>,
 ) -> Vec<Finding> {
     let mut findings = match event.versions().find(|known| known.version() == contract.version) {
-        Some(known) => published::unread(contract, known),
+        Some(known) => unread(contract, known),
         None => vec![unknown(contract, event)],
     };
     if findings.iter().all(|finding| !finding.severity.fails()) {
-        golden::hold(contract, event, &mut findings);
+        check_goldens(contract, event, &mut findings);
     }
     if let Some(handler) = handler {
         for finding in &mut findings {
@@ -96,5 +97,5 @@ fn unknown(contract: &Contract, event: &EventDescriptor) -> Finding {
             "add upcast_from to #[event(..)]".to_owned(),
         )
     };
-    published::version_rule(event_type, *version, problem, hint)
+    version_rule(event_type, *version, problem, hint)
 }

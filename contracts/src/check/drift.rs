@@ -20,7 +20,7 @@ pub struct Drift {
     /// What `TIDINGS_CONTRACTS=write` writes.
     pub changes: Vec<Changed>,
     /// What it would write if nothing failed.
-    pub(crate) held_back: Vec<Changed>,
+    pub(crate) blocked: Vec<Changed>,
     /// Waivers that would have covered a finding, had they not expired.
     expired: Vec<StaleWaiver>,
 }
@@ -41,7 +41,7 @@ impl Drift {
             folder,
             findings: Vec::new(),
             changes: Vec::new(),
-            held_back: Vec::new(),
+            blocked: Vec::new(),
             expired: Vec::new(),
         }
     }
@@ -54,10 +54,10 @@ impl Drift {
         let covers = |stale: &StaleWaiver| self.failing().any(|finding| stale.waiver.covers(finding));
         self.expired = outcome.stale.into_iter().filter(covers).collect();
         let failing: Vec<String> = self.failing().map(|finding| finding.event_type.clone()).collect();
-        let (held_back, free) = std::mem::take(&mut self.held_back)
+        let (blocked, free) = std::mem::take(&mut self.blocked)
             .into_iter()
             .partition(|change: &Changed| failing.contains(&change.contract.event_type));
-        self.held_back = held_back;
+        self.blocked = blocked;
         self.changes.extend(free);
     }
 

@@ -10,7 +10,7 @@ use crate::compat::rule::Rule;
 use crate::contract::Contract;
 
 /// Reads every example of `contract` as `event`, today's type.
-pub(crate) fn hold(contract: &Contract, event: &EventDescriptor, findings: &mut Vec<Finding>) {
+pub(crate) fn check_goldens(contract: &Contract, event: &EventDescriptor, findings: &mut Vec<Finding>) {
     for (at, example) in contract.examples.iter().enumerate() {
         let Err(error) = reads(event, contract.version, example) else {
             continue;
@@ -49,7 +49,7 @@ pub(crate) fn reads(event: &EventDescriptor, version: u32, example: &Value) -> R
 
 /// The examples of a contract that is written anew: its own, and those of the contract before it that have another shape,
 /// for they are events as they were written once.
-pub(crate) fn keep(contract: &mut Contract, committed: &Contract) {
+pub(crate) fn keep_goldens(contract: &mut Contract, committed: &Contract) {
     for example in &committed.examples {
         let is_new = contract.examples.iter().all(|known| !alike(known, example));
         if is_new {

@@ -15,8 +15,10 @@ use std::path::{Path, PathBuf};
 use tidings::EventDescriptor;
 use tidings::describe::Description;
 
+use self::consumed::{check_consumed, check_handlers};
 use self::drift::Drift;
 use self::environment::{in_package, write_requested};
+use self::published::check_published;
 use crate::compat::compare::Level;
 use crate::compat::waiver::Waivers;
 use crate::contract::folder::Folder;
@@ -164,17 +166,17 @@ impl Check {
             .published
             .iter()
             .partition(|event| read_only.contains(event.event_type()));
-        published::hold(&published, &committed, self.level, &mut drift);
-        consumed::hold_events(&read, &consumed, &mut drift.findings);
+        check_published(&published, &committed, self.level, &mut drift);
+        check_consumed(&read, &consumed, &mut drift.findings);
         if let Some(service) = &self.service {
-            consumed::hold_service(service, [&consumed, &committed], &mut drift.findings);
+            check_handlers(service, [&consumed, &committed], &mut drift.findings);
         }
         drift.waive(&Waivers::read(&self.folder)?);
-        self.settle(drift, write)
+        self.finish(drift, write)
     }
 
     /// Writes what may be written, and speaks of the rest.
-    fn settle(&self, mut drift: Drift, write: bool) -> Result<()> {
+    fn finish(&self, mut drift: Drift, write: bool) -> Result<()> {
         if write {
             for change in std::mem::take(&mut drift.changes) {
                 let path = Folder::write(&self.folder, &change.contract)?;

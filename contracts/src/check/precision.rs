@@ -13,7 +13,7 @@ use crate::keyword;
 const MOST: f64 = 9_007_199_254_740_992.0;
 
 /// Warns of each integer of the writer's that may be beyond 2^53, once a name.
-pub(crate) fn note(contract: &Contract, findings: &mut Vec<Finding>) {
+pub(crate) fn warn_of_big_integers(contract: &Contract, findings: &mut Vec<Finding>) {
     let mut names = BTreeSet::new();
     let mut writer = contract.writer.clone();
     keyword::walk(&mut writer, &mut |at, schema| {

@@ -3,7 +3,8 @@
 use tidings::EventDescriptor;
 
 use crate::check::drift::{Changed, Drift};
-use crate::check::{golden, precision};
+use crate::check::golden::{check_goldens, keep_goldens, reads};
+use crate::check::precision::warn_of_big_integers;
 use crate::compat::accept::accepts;
 use crate::compat::compare::{Level, compare};
 use crate::compat::finding::{Direction, Finding, Severity};
@@ -12,16 +13,21 @@ use crate::contract::Contract;
 use crate::contract::folder::Folder;
 
 /// Holds every event against its contracts, and looks for contracts that have no event.
-pub(crate) fn hold(events: &[&EventDescriptor], committed: &Folder, level: Level, drift: &mut Drift) {
+pub(crate) fn check_published(
+    events: &[&EventDescriptor],
+    committed: &Folder,
+    level: Level,
+    drift: &mut Drift,
+) {
     for event in events {
         let contract = Contract::of_successor(event, committed.versions(event.event_type()));
-        precision::note(&contract, &mut drift.findings);
-        if hold_version(event, contract, committed, level, drift)
+        warn_of_big_integers(&contract, &mut drift.findings);
+        if check_current(event, contract, committed, level, drift)
             && let Some(contract) = committed.get(event.event_type(), event.version())
         {
-            golden::hold(contract, event, &mut drift.findings);
+            check_goldens(contract, event, &mut drift.findings);
         }
-        hold_older(event, committed, level, drift);
+        check_older(event, committed, level, drift);
     }
     let is_known = |contract: &&Contract| {
         events
@@ -39,7 +45,7 @@ pub(crate) fn hold(events: &[&EventDescriptor], committed: &Folder, level: Level
 }
 
 /// The version that the code has, against its own contract; whether it breaks no one.
-fn hold_version(
+fn check_current(
     event: &EventDescriptor,
     mut contract: Contract,
     committed: &Folder,
@@ -50,7 +56,7 @@ fn hold_version(
         if let Some(newest) = committed.versions(event.event_type()).last()
             && newest.version > event.version()
         {
-            drift.findings.push(went_back(event, newest));
+            drift.findings.push(version_lowered(event, newest));
             return false;
         }
         drift.changes.push(Changed {
@@ -59,7 +65,7 @@ fn hold_version(
         });
         return true;
     };
-    golden::keep(&mut contract, before);
+    keep_goldens(&mut contract, before);
     let text = before.to_json();
     if contract.to_json() == text {
         return true;
@@ -75,14 +81,14 @@ fn hold_version(
         // It is written only when the break is waived, and with it what no one can read any more.
         contract
             .examples
-            .retain(|example| golden::reads(event, contract.version, example).is_ok());
+            .retain(|example| reads(event, contract.version, example).is_ok());
     }
     let change = Changed {
         contract,
         committed: Some(text),
     };
     if breaks {
-        drift.held_back.push(change);
+        drift.blocked.push(change);
     } else {
         drift.changes.push(change);
     }
@@ -90,12 +96,12 @@ fn hold_version(
 }
 
 /// The versions before: their contracts are there, and whatever they describe is read.
-fn hold_older(event: &EventDescriptor, committed: &Folder, level: Level, drift: &mut Drift) {
+fn check_older(event: &EventDescriptor, committed: &Folder, level: Level, drift: &mut Drift) {
     for contract in committed.versions(event.event_type()) {
         if contract.version >= event.version() {
             continue;
         }
-        golden::hold(contract, event, &mut drift.findings);
+        check_goldens(contract, event, &mut drift.findings);
         if matches!(level, Level::None | Level::Forward) {
             continue;
         }
@@ -147,7 +153,7 @@ pub(crate) fn version_rule(event_type: &str, version: u32, problem: String, hint
     }
 }
 
-fn went_back(event: &EventDescriptor, newest: &Contract) -> Finding {
+fn version_lowered(event: &EventDescriptor, newest: &Contract) -> Finding {
     version_rule(
         event.event_type(),
         event.version(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::finding::Severity;
 use super::nearest;
 use super::rule::Rule;
-use super::shape::{Enum, Field, Id, Integer, Kind, Object, Rest, Seen, Shapes, Tagging};
+use super::shape::{Enum, Field, Id, Integer, Kind, Object, ResolvedShape, Rest, Shapes, Tagging};
 
 /// A change, with the severity that it has in each direction when every event is read.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +22,8 @@ pub(crate) struct Change {
 }
 
 /// Every change from `old` to `new`.
-pub(crate) fn changes(old: &Shapes, new: &Shapes) -> Vec<Change> {
-    let mut walk = Walk {
+pub(crate) fn changes_between(old: &Shapes, new: &Shapes) -> Vec<Change> {
+    let mut walk = ChangeWalk {
         old,
         new,
         path: "data".to_owned(),
@@ -34,7 +34,7 @@ pub(crate) fn changes(old: &Shapes, new: &Shapes) -> Vec<Change> {
     walk.changes
 }
 
-struct Walk<'a> {
+struct ChangeWalk<'a> {
     old: &'a Shapes,
     new: &'a Shapes,
     path: String,
@@ -45,9 +45,9 @@ struct Walk<'a> {
 const OK: Severity = Severity::Ok;
 const WARNING: Severity = Severity::Warning;
 
-impl<'a> Walk<'a> {
+impl<'a> ChangeWalk<'a> {
     fn value(&mut self, old: Id, new: Id) {
-        let (was, is) = (self.old.see(old), self.new.see(new));
+        let (was, is) = (self.old.resolve(old), self.new.resolve(new));
         match (self.old.takes_null(old), self.new.takes_null(new)) {
             _ if matches!(was.kind, Kind::Any | Kind::Nothing)
                 || matches!(is.kind, Kind::Any | Kind::Nothing) => {}
@@ -60,7 +60,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn kinds(&mut self, was: Seen<'a>, is: Seen<'a>) {
+    fn kinds(&mut self, was: ResolvedShape<'a>, is: ResolvedShape<'a>) {
         match (was.kind, is.kind) {
             (Kind::Bool, Kind::Bool)
             | (Kind::Any, Kind::Any)
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn integers(&mut self, old: Integer, new: Integer, was: Seen<'a>, is: Seen<'a>) {
+    fn integers(&mut self, old: Integer, new: Integer, was: ResolvedShape<'a>, is: ResolvedShape<'a>) {
         let zero = (old.nonzero == Some(true), new.nonzero == Some(true));
         if !old.within(new) || zero == (false, true) {
             self.note(Rule::IntNarrowed, was.id, is.id);
@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn constraints(&mut self, was: Seen<'a>, is: Seen<'a>) {
+    fn constraints(&mut self, was: ResolvedShape<'a>, is: ResolvedShape<'a>) {
         let (old, new) = (was.constraints, is.constraints);
         let keywords: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         let (mut tighter, mut looser) = (Vec::new(), Vec::new());
@@ -155,7 +155,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn objects(&mut self, old: &'a Object, new: &'a Object, was: Seen<'a>, is: Seen<'a>) {
+    fn objects(&mut self, old: &'a Object, new: &'a Object, was: ResolvedShape<'a>, is: ResolvedShape<'a>) {
         let map = |object: &Object| object.fields.is_empty() && matches!(object.rest, Rest::Entries { .. });
         if map(old) != map(new) {
             return self.note(Rule::TypeChanged, was.id, is.id);
@@ -180,18 +180,18 @@ impl<'a> Walk<'a> {
     }
 
     fn fields(&mut self, old: &'a Object, new: &'a Object) {
-        let gone: Vec<_> = old
+        let removed_fields: Vec<_> = old
             .fields
             .iter()
             .filter(|(name, _)| !new.fields.contains_key(*name))
             .collect();
-        let come: Vec<_> = new
+        let added_fields: Vec<_> = new
             .fields
             .iter()
             .filter(|(name, _)| !old.fields.contains_key(*name))
             .collect();
-        let renamed = self.renamed(&gone, &come);
-        for (name, field) in &gone {
+        let renamed = self.renamed(&removed_fields, &added_fields);
+        for (name, field) in &removed_fields {
             if let Some((_, to)) = renamed.iter().find(|(from, _)| from == name) {
                 self.renamed_field(name, field, to, &new.fields[*to]);
                 continue;
@@ -204,7 +204,7 @@ impl<'a> Walk<'a> {
             let shape = Some(self.old.describe(field.shape));
             self.within(&format!(".{name}"), |this| this.push(rule, [OK, OK], shape, None));
         }
-        for (name, field) in come
+        for (name, field) in added_fields
             .iter()
             .filter(|(name, _)| !renamed.iter().any(|(_, to)| to == name))
         {
@@ -245,24 +245,24 @@ impl<'a> Walk<'a> {
     /// Fields that went and came with the same shape, or whose new one reads the old name.
     fn renamed<'b>(
         &self,
-        gone: &[(&'b String, &'b Field)],
-        come: &[(&'b String, &'b Field)],
+        removed_fields: &[(&'b String, &'b Field)],
+        added_fields: &[(&'b String, &'b Field)],
     ) -> Vec<(&'b String, &'b String)> {
         let alike = |old: &Field, new: &Field| self.old.describe(old.shape) == self.new.describe(new.shape);
         let mut renamed = Vec::new();
-        for (name, old) in gone {
-            let by_alias = come
+        for (name, old) in removed_fields {
+            let by_alias = added_fields
                 .iter()
                 .find(|(_, new)| new.aliases.contains(name))
                 .map(|(name, _)| *name);
             let by_shape = || {
-                let names = come
+                let names = added_fields
                     .iter()
                     .filter(|(_, new)| alike(old, new))
                     .map(|(name, _)| name.as_str());
                 let to = nearest::to(name, names)?;
-                let (to, new) = come.iter().find(|(name, _)| *name == to)?;
-                let back = gone
+                let (to, new) = added_fields.iter().find(|(name, _)| *name == to)?;
+                let back = removed_fields
                     .iter()
                     .filter(|(_, other)| alike(other, new))
                     .map(|(name, _)| name.as_str());
@@ -368,28 +368,33 @@ impl<'a> Walk<'a> {
     fn unions(&mut self, old: &'a [Id], new: &'a [Id]) {
         let was: Vec<_> = old.iter().map(|id| self.old.describe(*id)).collect();
         let is: Vec<_> = new.iter().map(|id| self.new.describe(*id)).collect();
-        let gone: Vec<_> = was.iter().filter(|text| !is.contains(text)).cloned().collect();
-        let come: Vec<_> = is.iter().filter(|text| !was.contains(text)).cloned().collect();
+        let removed_fields: Vec<_> = was.iter().filter(|text| !is.contains(text)).cloned().collect();
+        let added_fields: Vec<_> = is.iter().filter(|text| !was.contains(text)).cloned().collect();
         for (text, old) in was.iter().zip(old) {
             if let Some(place) = is.iter().position(|other| other == text) {
                 self.value(*old, new[place]);
             }
         }
-        match (gone.len(), come.len()) {
+        match (removed_fields.len(), added_fields.len()) {
             (0, 0) if was != is => self.push(Rule::UntaggedReordered, [WARNING, WARNING], None, None),
             (0, 0) => {}
             (0, _) => self.push(
                 Rule::UntaggedVariantAdded,
                 [WARNING, OK],
                 None,
-                Some(come.join(", ")),
+                Some(added_fields.join(", ")),
             ),
-            (_, 0) => self.push(Rule::VariantRemoved, [OK, OK], Some(gone.join(", ")), None),
+            (_, 0) => self.push(
+                Rule::VariantRemoved,
+                [OK, OK],
+                Some(removed_fields.join(", ")),
+                None,
+            ),
             _ => self.push(
                 Rule::TypeChanged,
                 [OK, OK],
-                Some(gone.join(", ")),
-                Some(come.join(", ")),
+                Some(removed_fields.join(", ")),
+                Some(added_fields.join(", ")),
             ),
         }
     }

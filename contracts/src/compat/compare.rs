@@ -1,7 +1,7 @@
 //! Holds two contracts of one event against each other, in both directions, every change by the name of its rule.
 
-use super::accept::hold;
-use super::change::{Change, changes};
+use super::accept::check_inclusion;
+use super::change::{Change, changes_between};
 use super::finding::{Direction, Finding, Severity};
 use super::rule::Rule;
 use super::shape::Shapes;
@@ -40,15 +40,15 @@ impl Level {
 pub fn compare(older: &Contract, newer: &Contract, level: Level) -> Vec<Finding> {
     let [old_writer, old_reader, new_writer, new_reader] =
         [&older.writer, &older.reader, &newer.writer, &newer.reader].map(Shapes::read);
-    let mut noted = event_changes(older, newer);
-    noted.extend(schema_changes(&old_writer, &old_reader, &new_writer, &new_reader));
+    let mut changes = event_changes(older, newer);
+    changes.extend(schema_changes(&old_writer, &old_reader, &new_writer, &new_reader));
     let mut findings = Vec::new();
     for direction in level.directions() {
-        let held = match direction {
-            Direction::Backward => hold(&old_writer, &new_reader, *direction, older.version),
-            Direction::Forward => hold(&new_writer, &old_reader, *direction, older.version),
+        let breaks = match direction {
+            Direction::Backward => check_inclusion(&old_writer, &new_reader, *direction, older.version),
+            Direction::Forward => check_inclusion(&new_writer, &old_reader, *direction, older.version),
         };
-        findings.extend(join(held, &noted, *direction, older.version));
+        findings.extend(join(breaks, &changes, *direction, older.version));
     }
     if findings.is_empty() && older.digest() != newer.digest() {
         let only = Change::of(Rule::ShapeOnly, "data");
@@ -89,8 +89,8 @@ fn schema_changes(
     new_writer: &Shapes,
     new_reader: &Shapes,
 ) -> Vec<Change> {
-    let mut noted = changes(old_reader, new_reader);
-    for mut change in changes(old_writer, new_writer) {
+    let mut changes = changes_between(old_reader, new_reader);
+    for mut change in changes_between(old_writer, new_writer) {
         match change.rule {
             Rule::BecameDefault => change.rule = Rule::WriterMaySkip,
             // The reader's words: whether a field is required, what it is without, which other names it has.
@@ -106,11 +106,11 @@ fn schema_changes(
             other.path == change.path
                 && (other.rule == change.rule || subject(other.rule) == subject(change.rule))
         };
-        if !noted.iter().any(known) {
-            noted.push(change);
+        if !changes.iter().any(known) {
+            changes.push(change);
         }
     }
-    noted
+    changes
 }
 
 /// Rules that speak of the same thing: one of them names a change.
@@ -134,33 +134,33 @@ fn subject(rule: Rule) -> u8 {
 }
 
 /// One list of what breaks and what merely changed, each by the name of its change.
-fn join(mut held: Vec<Finding>, noted: &[Change], direction: Direction, version: u32) -> Vec<Finding> {
-    for finding in &mut held {
+fn join(mut findings: Vec<Finding>, changes: &[Change], direction: Direction, version: u32) -> Vec<Finding> {
+    for finding in &mut findings {
         let same = |change: &&Change| change.path == finding.path && change.rule == finding.rule;
         let akin = |change: &&Change| {
             change.path == finding.path
                 && subject(finding.rule) != 0
                 && subject(change.rule) == subject(finding.rule)
         };
-        if noted.iter().any(|change| same(&change)) {
+        if changes.iter().any(|change| same(&change)) {
             continue;
         }
-        if let Some(change) = noted.iter().find(akin) {
+        if let Some(change) = changes.iter().find(akin) {
             if finding.hint == finding.rule.hint() && !change.rule.hint().is_empty() {
                 change.rule.hint().clone_into(&mut finding.hint);
             }
             finding.rule = change.rule;
         }
     }
-    for change in noted {
-        let known = held
+    for change in changes {
+        let known = findings
             .iter()
             .any(|finding| finding.path == change.path && finding.rule == change.rule);
         if !known {
-            held.push(change.finding(direction, version));
+            findings.push(change.finding(direction, version));
         }
     }
-    held
+    findings
 }
 
 impl Change {

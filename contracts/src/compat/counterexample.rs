@@ -22,7 +22,7 @@ pub(crate) fn refused(written: &Shapes, value: Id, read: &Shapes, reader: Id) ->
 impl Shapes {
     /// Some values of the shape; none where they would be too deep.
     fn samples(&self, id: Id, depth: usize) -> Vec<Value> {
-        let seen = self.see(id);
+        let seen = self.resolve(id);
         let mut samples = match depth.checked_sub(1) {
             Some(depth) => self.samples_of(seen.kind, depth),
             None => Vec::new(),
@@ -128,7 +128,7 @@ impl Shapes {
 
     /// Whether the value is read. True wherever that is not certain.
     fn reads(&self, id: Id, value: &Value) -> bool {
-        let seen = self.see(id);
+        let seen = self.resolve(id);
         if value.is_null() && self.takes_null(id) {
             return true;
         }
@@ -213,7 +213,7 @@ impl Shapes {
                 };
                 let mut rest = object.clone();
                 rest.remove(tag);
-                let object = variant.object.map(|id| self.see(id).kind);
+                let object = variant.object.map(|id| self.resolve(id).kind);
                 let content = match &it.tagging {
                     Tagging::Adjacent { content, .. } => rest.get(content),
                     _ => None,

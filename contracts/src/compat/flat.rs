@@ -78,7 +78,7 @@ fn alternatives_of<'a>(shapes: &'a Shapes, id: Id) -> Option<Vec<Flat<'a>>> {
         let each: Option<Vec<_>> = ids.iter().map(|id| alternatives_of(shapes, *id)).collect();
         Some(each?.into_iter().flatten().collect())
     };
-    match shapes.see(id).kind {
+    match shapes.resolve(id).kind {
         Kind::Object(object) => flatten(shapes, object),
         Kind::Enum(it) if !it.is_plain() => all(&it.alternatives),
         Kind::Union(members) => all(members),

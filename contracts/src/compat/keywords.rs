@@ -1,4 +1,4 @@
-//! The parts of a schema: its keywords, with those of its `allOf` and of what it refers to laid over them.
+//! The keywords of a schema: its keywords, with those of its `allOf` and of what it refers to laid over them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +44,7 @@ const DEPTH: usize = 64;
 
 /// The keywords of a schema, by what they speak of.
 #[derive(Debug, Default)]
-pub(crate) struct Parts<'a> {
+pub(crate) struct Keywords<'a> {
     pub(crate) types: Option<BTreeSet<&'a str>>,
     pub(crate) fields: BTreeMap<&'a str, &'a Value>,
     pub(crate) required: BTreeSet<&'a str>,
@@ -80,23 +80,23 @@ pub(crate) struct Choice<'a> {
     pub(crate) facts: Facts<'a>,
 }
 
-impl<'a> Parts<'a> {
-    /// The parts of `schema`, whose references lead into `document`.
+impl<'a> Keywords<'a> {
+    /// The keywords of `schema`, whose references lead into `document`.
     pub(crate) fn of(schema: &'a Map<String, Value>, document: &'a Value) -> Self {
-        let mut parts = Self::default();
-        parts.lay(schema, document, 0);
-        parts
+        let mut keywords = Self::default();
+        keywords.add(schema, document, 0);
+        keywords
     }
 
-    fn lay(&mut self, schema: &'a Map<String, Value>, document: &'a Value, depth: usize) {
+    fn add(&mut self, schema: &'a Map<String, Value>, document: &'a Value, depth: usize) {
         if depth > DEPTH || UNDECIDABLE.iter().any(|word| schema.contains_key(*word)) {
             self.undecidable = true;
             return;
         }
-        self.lay_facts(schema);
-        self.lay_values(schema);
-        self.lay_object(schema);
-        self.lay_choices(schema);
+        self.add_facts(schema);
+        self.add_values(schema);
+        self.add_object(schema);
+        self.add_choices(schema);
         let reference = schema
             .get("$ref")
             .and_then(Value::as_str)
@@ -109,14 +109,14 @@ impl<'a> Parts<'a> {
             .map(Some);
         for inner in reference.into_iter().chain(members) {
             match inner {
-                Some(Value::Object(inner)) => self.lay(inner, document, depth + 1),
+                Some(Value::Object(inner)) => self.add(inner, document, depth + 1),
                 Some(Value::Bool(true)) => {}
                 _ => self.undecidable = true,
             }
         }
     }
 
-    fn lay_facts(&mut self, schema: &'a Map<String, Value>) {
+    fn add_facts(&mut self, schema: &'a Map<String, Value>) {
         let facts = facts(schema);
         for (name, aliases) in facts.aliases {
             self.facts.aliases.entry(name).or_insert(aliases);
@@ -128,7 +128,7 @@ impl<'a> Parts<'a> {
         self.facts.checked = self.facts.checked.or(facts.checked);
     }
 
-    fn lay_values(&mut self, schema: &'a Map<String, Value>) {
+    fn add_values(&mut self, schema: &'a Map<String, Value>) {
         if let Some(types) = types(schema) {
             self.types = Some(match self.types.take() {
                 Some(known) => known.intersection(&types).copied().collect(),
@@ -161,7 +161,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn lay_object(&mut self, schema: &'a Map<String, Value>) {
+    fn add_object(&mut self, schema: &'a Map<String, Value>) {
         let map = |keyword: &str| {
             schema
                 .get(keyword)
@@ -185,7 +185,7 @@ impl<'a> Parts<'a> {
         });
     }
 
-    fn lay_choices(&mut self, schema: &'a Map<String, Value>) {
+    fn add_choices(&mut self, schema: &'a Map<String, Value>) {
         for (keyword, exclusive) in [("anyOf", false), ("oneOf", true)] {
             if let Some(Value::Array(alternatives)) = schema.get(keyword) {
                 self.choices.push(Choice {

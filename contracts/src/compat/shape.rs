@@ -276,7 +276,7 @@ impl Enum {
                     .filter(|variant| variant.payload.is_some())
                     .any(|variant| {
                         let object = plain.variant(&variant.name).and_then(|known| known.object);
-                        match object.map(|id| shapes.see(id).kind) {
+                        match object.map(|id| shapes.resolve(id).kind) {
                             Some(Kind::Object(object)) => {
                                 !object.is_empty() && !object.fields.contains_key(content)
                             }
@@ -297,7 +297,7 @@ impl Enum {
 
 /// A shape with the references to it followed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct ResolvedShape<'a> {
     pub(crate) id: Id,
     pub(crate) nullable: bool,
     pub(crate) kind: &'a Kind,
@@ -309,7 +309,7 @@ pub(crate) const UNWRITTEN: Value = Value::Null;
 
 impl Shapes {
     /// The shape at `id`, through all references.
-    pub(crate) fn see(&self, id: Id) -> Seen<'_> {
+    pub(crate) fn resolve(&self, id: Id) -> ResolvedShape<'_> {
         let (mut id, mut nullable) = (id, false);
         // A circle of nothing but references (`type A = A`) cannot be written in Rust; this ends one all the same.
         for _ in 0..=self.nodes.len() {
@@ -318,7 +318,7 @@ impl Shapes {
             match node.kind {
                 Kind::Same(next) => id = next,
                 ref kind => {
-                    return Seen {
+                    return ResolvedShape {
                         id,
                         nullable: nullable || matches!(kind, Kind::Any),
                         kind,
@@ -327,7 +327,7 @@ impl Shapes {
                 }
             }
         }
-        Seen {
+        ResolvedShape {
             id,
             nullable,
             kind: &Kind::Nothing,
@@ -337,7 +337,7 @@ impl Shapes {
 
     /// Whether `null` is a value of the shape.
     pub(crate) fn takes_null(&self, id: Id) -> bool {
-        let seen = self.see(id);
+        let seen = self.resolve(id);
         seen.nullable
             || matches!(seen.kind, Kind::Union(members) if members.iter().any(|member| self.takes_null(*member)))
     }
@@ -348,7 +348,7 @@ impl Shapes {
     }
 
     fn describe_to(&self, id: Id, depth: u8) -> String {
-        let seen = self.see(id);
+        let seen = self.resolve(id);
         if matches!(seen.kind, Kind::Nothing) {
             return if seen.nullable { "()" } else { "nothing" }.to_owned();
         }

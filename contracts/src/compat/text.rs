@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::keywords::Parts;
+use super::keywords::Keywords;
 use super::shape::{Kind, Node};
 
 /// Formats that stand for a Rust type which refuses any other text.
@@ -28,10 +28,10 @@ const PATTERNS: &[(&str, &str)] = &[
 ];
 
 /// A text.
-pub(crate) fn read(parts: &Parts<'_>) -> Node {
-    let mut constraints = parts.constraints_of(&["minLength", "maxLength", "pattern"]);
-    let format = format(parts);
-    if let (None, Some(advice)) = (&format, parts.format) {
+pub(crate) fn read(keywords: &Keywords<'_>) -> Node {
+    let mut constraints = keywords.constraints_of(&["minLength", "maxLength", "pattern"]);
+    let format = format(keywords);
+    if let (None, Some(advice)) = (&format, keywords.format) {
         constraints.insert("format".to_owned(), Value::from(advice));
     }
     if format.as_deref() == Some("char") {
@@ -46,18 +46,18 @@ pub(crate) fn read(parts: &Parts<'_>) -> Node {
     }
 }
 
-fn format(parts: &Parts<'_>) -> Option<String> {
-    if let Some(checked) = parts.facts.checked {
+fn format(keywords: &Keywords<'_>) -> Option<String> {
+    if let Some(checked) = keywords.facts.checked {
         return Some(checked.to_owned());
     }
-    if let Some(format) = parts.format.filter(|format| ENFORCED.contains(format)) {
+    if let Some(format) = keywords.format.filter(|format| ENFORCED.contains(format)) {
         return Some(format.to_owned());
     }
-    let is_one = |keyword: &str| parts.constraints.get(keyword).and_then(Value::as_u64) == Some(1);
+    let is_one = |keyword: &str| keywords.constraints.get(keyword).and_then(Value::as_u64) == Some(1);
     if is_one("minLength") && is_one("maxLength") {
         return Some("char".to_owned());
     }
-    let pattern = parts.constraints.get("pattern").and_then(Value::as_str)?;
+    let pattern = keywords.constraints.get("pattern").and_then(Value::as_str)?;
     let known = PATTERNS.iter().find(|(known, _)| *known == pattern);
     match known {
         Some((_, name)) => Some((*name).to_owned()),

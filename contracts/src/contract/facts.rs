@@ -11,13 +11,13 @@ use crate::keyword;
 pub(crate) fn split(schema: &mut Value) -> Map<String, Value> {
     let mut facts = Map::new();
     keyword::walk(schema, &mut |at, schema| {
-        let strange: Vec<String> = schema
+        let nonstandard: Vec<String> = schema
             .iter()
-            .filter(|(keyword, value)| is_strange(keyword, value))
+            .filter(|(keyword, value)| is_nonstandard(keyword, value))
             .map(|(keyword, _)| keyword.clone())
             .collect();
-        if !strange.is_empty() {
-            let taken: Map<String, Value> = strange
+        if !nonstandard.is_empty() {
+            let taken: Map<String, Value> = nonstandard
                 .into_iter()
                 .filter_map(|keyword| schema.remove_entry(&keyword))
                 .collect();
@@ -27,7 +27,7 @@ pub(crate) fn split(schema: &mut Value) -> Map<String, Value> {
     facts
 }
 
-fn is_strange(keyword: &str, value: &Value) -> bool {
+fn is_nonstandard(keyword: &str, value: &Value) -> bool {
     match keyword {
         "format" => !value
             .as_str()

@@ -48,7 +48,7 @@ pub(crate) struct Report<'a> {
     pub(crate) folder: &'a str,
     /// The types and versions that were held against others.
     pub(crate) checked: &'a [(String, u32)],
-    /// Whether changes that break nobody are told too.
+    /// Whether changes that break nobody are shown too.
     pub(crate) verbose: bool,
 }
 

@@ -8,8 +8,8 @@ use crate::compat::finding::Severity;
 pub(super) fn write(report: &Report<'_>) -> String {
     let outcome = report.outcome;
     let mut text = String::new();
-    let told = |severity| report.verbose || severity != Severity::Ok;
-    for finding in outcome.findings.iter().filter(|finding| told(finding.severity)) {
+    let shown = |severity| report.verbose || severity != Severity::Ok;
+    for finding in outcome.findings.iter().filter(|finding| shown(finding.severity)) {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{finding} [{}]", finding.rule);
     }

@@ -1,10 +1,10 @@
 //! Enums: variants are held against each other by their tags; what has none, by trying one after the other.
 
-use super::{Found, Inclusion};
+use super::{FoundFinding, Inclusion};
 use crate::compat::counterexample;
 use crate::compat::finding::Severity;
 use crate::compat::rule::Rule;
-use crate::compat::shape::{Enum, Id, Kind, Object, Rest, Seen, Shapes, Tagging, Variant};
+use crate::compat::shape::{Enum, Id, Kind, Object, ResolvedShape, Rest, Shapes, Tagging, Variant};
 
 impl<'a> Inclusion<'a> {
     pub(super) fn enums(&mut self, written: &'a Enum, read: &'a Enum, buffered: bool) {
@@ -61,7 +61,7 @@ impl<'a> Inclusion<'a> {
     /// Whether one of the two is a variant without content, of an enum whose content stands beside its tag. An enum whose
     /// variants all are such looks internally tagged.
     fn lacks_content(&self, written: &Variant, known: &Variant, read: &Enum) -> bool {
-        let empty = |shapes: &Shapes, id: Option<Id>| match id.map(|id| shapes.see(id).kind) {
+        let empty = |shapes: &Shapes, id: Option<Id>| match id.map(|id| shapes.resolve(id).kind) {
             Some(Kind::Object(object)) => object.is_empty(),
             _ => false,
         };
@@ -110,7 +110,7 @@ impl<'a> Inclusion<'a> {
     }
 
     fn is_unit(&self, written: Id) -> bool {
-        matches!(self.written.see(written).kind, Kind::Nothing)
+        matches!(self.written.resolve(written).kind, Kind::Nothing)
     }
 
     fn payload(&mut self, written: &Variant, read: &Variant, tagging: &Tagging, buffered: bool) {
@@ -118,8 +118,8 @@ impl<'a> Inclusion<'a> {
             (None, None) => {}
             (Some(written), Some(read)) => self.value(written, read, buffered),
             (None, Some(payload)) => {
-                let optional =
-                    self.read.takes_null(payload) && !matches!(self.read.see(payload).kind, Kind::Nothing);
+                let optional = self.read.takes_null(payload)
+                    && !matches!(self.read.resolve(payload).kind, Kind::Nothing);
                 if !(optional && matches!(tagging, Tagging::Adjacent { .. })) {
                     let problem = format!(
                         "{} expect a payload, {} hold none",
@@ -149,7 +149,7 @@ impl<'a> Inclusion<'a> {
         let (Some(written), Some(object)) = (written.object, read.object) else {
             return;
         };
-        let (writes, reads) = (self.written.see(written), self.read.see(object));
+        let (writes, reads) = (self.written.resolve(written), self.read.resolve(object));
         if let (Kind::Object(writes), Kind::Object(reads)) = (writes.kind, reads.kind)
             && matches!(reads.rest, Rest::Denied)
             && reads.is_empty()
@@ -167,8 +167,8 @@ impl<'a> Inclusion<'a> {
     pub(super) fn enum_as_plain(
         &mut self,
         written: &'a Enum,
-        writes: Seen<'a>,
-        reads: Seen<'a>,
+        writes: ResolvedShape<'a>,
+        reads: ResolvedShape<'a>,
         buffered: bool,
     ) {
         let both = Some((writes.id, reads.id));
@@ -194,14 +194,14 @@ impl<'a> Inclusion<'a> {
         &mut self,
         written: &'a Object,
         read: &'a Enum,
-        writes: Seen<'a>,
-        reads: Seen<'a>,
+        writes: ResolvedShape<'a>,
+        reads: ResolvedShape<'a>,
     ) {
         let both = Some((writes.id, reads.id));
         let candidates: Vec<_> = read
             .alternatives
             .iter()
-            .filter_map(|id| match self.read.see(*id).kind {
+            .filter_map(|id| match self.read.resolve(*id).kind {
                 Kind::Object(object) => Some((*id, object)),
                 _ => None,
             })
@@ -221,15 +221,15 @@ impl<'a> Inclusion<'a> {
     }
 
     /// Something is written where the first that fits of several shapes is read.
-    pub(super) fn union(&mut self, writes: Seen<'a>, reads: Seen<'a>, members: &'a [Id]) {
+    pub(super) fn union(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, members: &'a [Id]) {
         let both = Some((writes.id, reads.id));
         let tried: Vec<_> = members
             .iter()
-            .map(|member| self.attempt(|this| this.non_null(writes, this.read.see(*member), true)))
+            .map(|member| self.attempt(|this| this.non_null(writes, this.read.resolve(*member), true)))
             .collect();
         let related: Vec<bool> = members
             .iter()
-            .map(|member| related(writes.kind, self.read.see(*member).kind))
+            .map(|member| related(writes.kind, self.read.resolve(*member).kind))
             .collect();
         let decided = decide(tried);
         match (decided, writes.kind) {
@@ -262,16 +262,18 @@ impl<'a> Inclusion<'a> {
 
     fn names_fit(&self, written: &Enum, members: &[Id]) -> bool {
         written.variants.iter().all(|variant| {
-            members.iter().any(|member| match self.read.see(*member).kind {
-                Kind::Enum(read) => {
-                    read.tagging == Tagging::External
-                        && (read.other
-                            || read
-                                .variant(&variant.name)
-                                .is_some_and(|known| known.payload.is_none()))
-                }
-                _ => false,
-            })
+            members
+                .iter()
+                .any(|member| match self.read.resolve(*member).kind {
+                    Kind::Enum(read) => {
+                        read.tagging == Tagging::External
+                            && (read.other
+                                || read
+                                    .variant(&variant.name)
+                                    .is_some_and(|known| known.payload.is_none()))
+                    }
+                    _ => false,
+                })
         })
     }
 
@@ -298,14 +300,14 @@ impl<'a> Inclusion<'a> {
 /// What becomes of a value that several alternatives may take.
 pub(super) enum Decided {
     /// One takes all of it, with these warnings.
-    Fits(Vec<Found>),
+    Fits(Vec<FoundFinding>),
     /// None does, for the reasons of the nearest.
-    Fails(Vec<Found>),
+    Fails(Vec<FoundFinding>),
     /// Several take some of it.
     Open,
 }
 
-pub(super) fn fails(found: &[Found]) -> bool {
+pub(super) fn fails(found: &[FoundFinding]) -> bool {
     found.iter().any(|found| found.finding.severity.fails())
 }
 
@@ -324,12 +326,12 @@ fn related(one: &Kind, other: &Kind) -> bool {
 }
 
 /// What follows from what each of several alternatives found.
-pub(super) fn decide(tried: Vec<Vec<Found>>) -> Decided {
+pub(super) fn decide(tried: Vec<Vec<FoundFinding>>) -> Decided {
     if let Some(place) = tried.iter().position(|found| !fails(found)) {
         let mut tried = tried;
         return Decided::Fits(tried.swap_remove(place));
     }
-    let partial = |found: &&Vec<Found>| {
+    let partial = |found: &&Vec<FoundFinding>| {
         !found
             .iter()
             .any(|found| found.always && found.finding.severity.fails())

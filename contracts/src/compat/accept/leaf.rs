@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::Inclusion;
 use crate::compat::finding::Severity;
 use crate::compat::rule::Rule;
-use crate::compat::shape::{Id, Integer, Kind, MAX_U128, Seen};
+use crate::compat::shape::{Id, Integer, Kind, MAX_U128, ResolvedShape};
 use crate::compat::text;
 
 impl<'a> Inclusion<'a> {
-    pub(super) fn float(&mut self, writes: Seen<'a>, reads: Seen<'a>, buffered: bool) {
+    pub(super) fn float(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, buffered: bool) {
         let Kind::Float { single } = reads.kind else {
             return;
         };
@@ -93,7 +93,7 @@ impl<'a> Inclusion<'a> {
 }
 
 /// Whether the one value `value` is read.
-pub(super) fn literal(value: &Value, reads: Seen<'_>) -> bool {
+pub(super) fn literal(value: &Value, reads: ResolvedShape<'_>) -> bool {
     match reads.kind {
         Kind::Any => true,
         Kind::Bool => value.is_boolean(),

@@ -94,7 +94,7 @@ impl<'a> Inclusion<'a> {
     pub(super) fn keys(&mut self, written: Keys, read: Keys, buffered: bool) {
         let number = |keys: Keys, shapes: &Shapes| match keys {
             Keys::Integer(integer) => Some(integer),
-            Keys::Shape(id) => match shapes.see(id).kind {
+            Keys::Shape(id) => match shapes.resolve(id).kind {
                 Kind::Integer(integer) => Some(*integer),
                 _ => None,
             },
@@ -116,7 +116,10 @@ impl<'a> Inclusion<'a> {
             (Some(_), None, _, Keys::Shape(_)) => self.bad_keys("a key is a number"),
             (None, None, Keys::Shape(written), Keys::Shape(read)) => self.value(written, read, buffered),
             (None, None, Keys::Any, Keys::Shape(read))
-                if !matches!(self.read.see(read).kind, Kind::Text { format: None } | Kind::Any) =>
+                if !matches!(
+                    self.read.resolve(read).kind,
+                    Kind::Text { format: None } | Kind::Any
+                ) =>
             {
                 self.bad_keys("a key may be any text");
             }
@@ -138,7 +141,7 @@ impl<'a> Inclusion<'a> {
         let fits = match keys {
             Keys::Any => true,
             Keys::Integer(integer) => number(integer),
-            Keys::Shape(id) => match &self.read.see(id).kind {
+            Keys::Shape(id) => match &self.read.resolve(id).kind {
                 Kind::Integer(integer) => number(*integer),
                 Kind::Bool => matches!(name, "true" | "false"),
                 Kind::Text { format: Some(format) } => format == "char" && name.chars().count() == 1,

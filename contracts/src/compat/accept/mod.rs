@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::finding::{Direction, Finding, Severity};
 use super::rule::Rule;
-use super::shape::{Enum, Id, Kind, Object, Rest, Seen, Shapes};
+use super::shape::{Enum, Id, Kind, Object, ResolvedShape, Rest, Shapes};
 
 /// What every event of the schema `writer` does to a reader of the schema `reader`: nothing when no finding comes back.
 ///
@@ -24,11 +24,16 @@ use super::shape::{Enum, Id, Kind, Object, Rest, Seen, Shapes};
 /// were the newer of the two; [`compare`](crate::compare) knows both contracts and says more.
 pub fn accepts(writer: &Value, reader: &Value) -> Vec<Finding> {
     let (written, read) = (Shapes::read(writer), Shapes::read(reader));
-    hold(&written, &read, Direction::Backward, 0)
+    check_inclusion(&written, &read, Direction::Backward, 0)
 }
 
 /// The same for shapes; `version` is the older of the two.
-pub(crate) fn hold(written: &Shapes, read: &Shapes, direction: Direction, version: u32) -> Vec<Finding> {
+pub(crate) fn check_inclusion(
+    written: &Shapes,
+    read: &Shapes,
+    direction: Direction,
+    version: u32,
+) -> Vec<Finding> {
     let mut inclusion = Inclusion {
         written,
         read,
@@ -50,7 +55,7 @@ type Pair = (Id, Id, bool);
 
 /// A finding on its way.
 #[derive(Debug, Clone)]
-struct Found {
+struct FoundFinding {
     finding: Finding,
     /// Whether no value at all is read, so that no other alternative's values can help.
     always: bool,
@@ -65,7 +70,7 @@ struct Inclusion<'a> {
     path: String,
     /// Whether every value of the root has a value here.
     always: bool,
-    found: Vec<Found>,
+    found: Vec<FoundFinding>,
     open: Vec<Pair>,
     /// The outermost open pair that was taken to fit.
     lowest: usize,
@@ -76,7 +81,7 @@ impl<'a> Inclusion<'a> {
     /// Holds the values of one shape against those of another. `buffered` where serde looks at a value before it knows
     /// its type, within untagged and internally tagged enums.
     fn value(&mut self, written: Id, read: Id, buffered: bool) {
-        let (writes, reads) = (self.written.see(written), self.read.see(read));
+        let (writes, reads) = (self.written.resolve(written), self.read.resolve(read));
         if matches!(reads.kind, Kind::Any) || self.unclear(writes, reads) {
             return;
         }
@@ -85,7 +90,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// The same without `null`.
-    fn non_null(&mut self, writes: Seen<'a>, reads: Seen<'a>, buffered: bool) {
+    fn non_null(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, buffered: bool) {
         if matches!(writes.kind, Kind::Nothing) || matches!(reads.kind, Kind::Any) {
             return;
         }
@@ -120,7 +125,7 @@ impl<'a> Inclusion<'a> {
         if !self.written.takes_null(written) || self.read.takes_null(read) {
             return;
         }
-        let unit = matches!(self.written.see(written).kind, Kind::Nothing);
+        let unit = matches!(self.written.resolve(written).kind, Kind::Nothing);
         let rule = match self.direction {
             _ if unit => Rule::TypeChanged,
             Direction::Backward => Rule::BecameNonNull,
@@ -135,7 +140,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// What cannot be decided fits only itself.
-    fn unclear(&mut self, writes: Seen<'a>, reads: Seen<'a>) -> bool {
+    fn unclear(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>) -> bool {
         match (writes.kind, reads.kind) {
             (Kind::Unclear(one), Kind::Unclear(other)) if one == other => true,
             (Kind::Unclear(_), _) | (_, Kind::Unclear(_)) => {
@@ -153,7 +158,7 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    fn kinds(&mut self, writes: Seen<'a>, reads: Seen<'a>, buffered: bool) {
+    fn kinds(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, buffered: bool) {
         let both = Some((writes.id, reads.id));
         match (writes.kind, reads.kind) {
             (Kind::Union(members), _) => {
@@ -203,7 +208,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// Any value at all is read where each kind of JSON is.
-    fn anything(&mut self, writes: Seen<'a>, reads: Seen<'a>, buffered: bool) {
+    fn anything(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, buffered: bool) {
         let found = self.attempt(|this| {
             for kind in &this.written.kinds_of_json {
                 this.value(*kind, reads.id, buffered);
@@ -226,7 +231,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// serde reads a struct from an array too, field by field in the order they were declared, which no schema keeps.
-    fn sequence(&mut self, writes: Seen<'a>, reads: Seen<'a>, read: &'a Object) {
+    fn sequence(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, read: &'a Object) {
         let both = Some((writes.id, reads.id));
         let is_struct = read.groups.is_empty() && !matches!(read.rest, Rest::Entries { .. });
         let required = read.fields.values().filter(|field| field.required).count();
@@ -274,7 +279,7 @@ impl<'a> Inclusion<'a> {
     }
 
     /// What `check` finds, without keeping it.
-    fn attempt(&mut self, check: impl FnOnce(&mut Self)) -> Vec<Found> {
+    fn attempt(&mut self, check: impl FnOnce(&mut Self)) -> Vec<FoundFinding> {
         let before = self.found.len();
         let always = mem::replace(&mut self.always, true);
         check(self);
@@ -355,7 +360,7 @@ impl<'a> Inclusion<'a> {
             (Some((written, read)), Direction::Backward) => (Some(written), Some(read)),
             (Some((written, read)), Direction::Forward) => (Some(read), Some(written)),
         };
-        self.found.push(Found {
+        self.found.push(FoundFinding {
             finding: Finding {
                 rule,
                 event_type: String::new(),

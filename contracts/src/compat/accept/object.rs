@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::enums::{Decided, decide, fails};
-use super::{Found, Inclusion};
+use super::{FoundFinding, Inclusion};
 use crate::compat::finding::Severity;
 use crate::compat::flat::{Flat, flatten};
 use crate::compat::nearest;
@@ -40,9 +40,9 @@ impl<'a> Inclusion<'a> {
         self.found.dedup_by(|one, other| one.finding == other.finding);
     }
 
-    pub(crate) fn keep(&mut self, found: Vec<Found>, certain: bool) {
+    pub(crate) fn keep(&mut self, found: Vec<FoundFinding>, certain: bool) {
         let always = self.always && certain;
-        self.found.extend(found.into_iter().map(|found| Found {
+        self.found.extend(found.into_iter().map(|found| FoundFinding {
             always: found.always && always,
             ..found
         }));
@@ -73,7 +73,7 @@ impl<'a> Inclusion<'a> {
     ) -> BTreeMap<&'a str, Vec<&'a str>> {
         let mut taken: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut unknown = Vec::new();
-        let written = |field: &Field| !matches!(self.written.see(field.shape).kind, Kind::Unclear(why) if *why == UNWRITTEN);
+        let written = |field: &Field| !matches!(self.written.resolve(field.shape).kind, Kind::Unclear(why) if *why == UNWRITTEN);
         let fields: Vec<_> = writes.fields.iter().filter(|(_, field)| written(field)).collect();
         for (name, field) in fields {
             match (reads.field(name), reads.rest) {
@@ -113,8 +113,11 @@ impl<'a> Inclusion<'a> {
 
     fn field(&mut self, written: &Field, read: &Field, buffered: bool) {
         let null = self.written.takes_null(written.shape) && !self.read.takes_null(read.shape);
-        let skipped =
-            !written.required && !matches!(self.written.see(written.shape).kind, Kind::Nothing | Kind::Any);
+        let skipped = !written.required
+            && !matches!(
+                self.written.resolve(written.shape).kind,
+                Kind::Nothing | Kind::Any
+            );
         if !(null && skipped) {
             return self.value(written.shape, read.shape, buffered);
         }
@@ -132,7 +135,7 @@ impl<'a> Inclusion<'a> {
             Some((written.shape, read.shape)),
             problem,
         );
-        let (writes, reads) = (self.written.see(written.shape), self.read.see(read.shape));
+        let (writes, reads) = (self.written.resolve(written.shape), self.read.resolve(read.shape));
         self.non_null(writes, reads, buffered);
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 pub(crate) mod variants;
 
-use crate::compat::keywords::{Choice, Parts, resolve};
+use crate::compat::keywords::{Choice, Keywords, resolve};
 use crate::compat::shape::{Field, Group, Id, Integer, Keys, Kind, Node, Object, Rest, Shapes};
 use crate::compat::text;
 
@@ -59,8 +59,8 @@ impl<'a> Reader<'a> {
         self.nodes.len() - 1
     }
 
-    pub(crate) fn parts(&self, schema: &'a Map<String, Value>) -> Parts<'a> {
-        Parts::of(schema, self.document)
+    pub(crate) fn keywords(&self, schema: &'a Map<String, Value>) -> Keywords<'a> {
+        Keywords::of(schema, self.document)
     }
 
     /// The shape of `schema`.
@@ -97,27 +97,30 @@ impl<'a> Reader<'a> {
                 Kind::Any
             });
         };
-        let parts = self.parts(schema_object);
-        if parts.undecidable {
+        let keywords = self.keywords(schema_object);
+        if keywords.undecidable {
             return Node::new(Kind::Unclear(schema.clone()));
         }
-        match parts.choices.as_slice() {
-            [] => self.plain(&parts),
-            [choice] if parts.fields.is_empty() && !parts.is_object() => self.choice(&choice.clone()),
-            _ => Node::new(Kind::Object(self.object(&parts, None))),
+        match keywords.choices.as_slice() {
+            [] => self.plain(&keywords),
+            [choice] if keywords.fields.is_empty() && !keywords.is_object() => self.choice(&choice.clone()),
+            _ => Node::new(Kind::Object(self.object(&keywords, None))),
         }
     }
 
     /// A schema without `anyOf` and `oneOf`.
-    fn plain(&mut self, parts: &Parts<'a>) -> Node {
-        if let Some(literals) = &parts.literals {
-            return self.literals(literals, parts);
+    fn plain(&mut self, keywords: &Keywords<'a>) -> Node {
+        if let Some(literals) = &keywords.literals {
+            return self.literals(literals, keywords);
         }
-        let Some(types) = &parts.types else {
-            return self.untyped(parts);
+        let Some(types) = &keywords.types else {
+            return self.untyped(keywords);
         };
         let nullable = types.contains("null");
-        let mut nodes: Vec<Node> = types.iter().filter_map(|name| self.typed(name, parts)).collect();
+        let mut nodes: Vec<Node> = types
+            .iter()
+            .filter_map(|name| self.typed(name, keywords))
+            .collect();
         let mut node = match nodes.len() {
             0 => Node::new(Kind::Nothing),
             1 => nodes.remove(0),
@@ -130,31 +133,31 @@ impl<'a> Reader<'a> {
         node
     }
 
-    fn untyped(&mut self, parts: &Parts<'a>) -> Node {
-        let name = if parts.is_object() {
+    fn untyped(&mut self, keywords: &Keywords<'a>) -> Node {
+        let name = if keywords.is_object() {
             "object"
-        } else if parts.items.is_some() || parts.prefix.is_some() {
+        } else if keywords.items.is_some() || keywords.prefix.is_some() {
             "array"
         } else {
             return Node::new(Kind::Any);
         };
-        self.typed(name, parts).unwrap_or_else(|| Node::new(Kind::Any))
+        self.typed(name, keywords).unwrap_or_else(|| Node::new(Kind::Any))
     }
 
     /// The shape of one type; none for `null`.
-    fn typed(&mut self, name: &str, parts: &Parts<'a>) -> Option<Node> {
+    fn typed(&mut self, name: &str, keywords: &Keywords<'a>) -> Option<Node> {
         let mut node = match name {
             "boolean" => Node::new(Kind::Bool),
-            "integer" => return Some(integer(parts)),
+            "integer" => return Some(integer(keywords)),
             "number" => Node::new(Kind::Float {
-                single: parts.format == Some("float"),
+                single: keywords.format == Some("float"),
             }),
-            "string" => return Some(text::read(parts)),
-            "array" => return Some(self.list(parts)),
-            "object" => Node::new(Kind::Object(self.object(parts, None))),
+            "string" => return Some(text::read(keywords)),
+            "array" => return Some(self.list(keywords)),
+            "object" => Node::new(Kind::Object(self.object(keywords, None))),
             _ => return None,
         };
-        node.constraints = parts.constraints_of(match name {
+        node.constraints = keywords.constraints_of(match name {
             "number" => NUMBER,
             "object" => &["minProperties", "maxProperties"],
             _ => &[],
@@ -162,7 +165,7 @@ impl<'a> Reader<'a> {
         Some(node)
     }
 
-    fn literals(&mut self, literals: &[&'a Value], parts: &Parts<'a>) -> Node {
+    fn literals(&mut self, literals: &[&'a Value], keywords: &Keywords<'a>) -> Node {
         let nullable = literals.iter().any(|value| value.is_null());
         let texts: Vec<&str> = literals.iter().filter_map(|value| value.as_str()).collect();
         let others: Vec<Value> = literals
@@ -170,7 +173,7 @@ impl<'a> Reader<'a> {
             .filter(|value| !value.is_null() && !value.is_string())
             .map(|value| (*value).clone())
             .collect();
-        let plain = || Kind::Enum(variants::plain(&texts, &parts.facts));
+        let plain = || Kind::Enum(variants::plain(&texts, &keywords.facts));
         let mut node = Node::new(match (texts.is_empty(), others.is_empty()) {
             (true, true) => Kind::Nothing,
             (false, true) => plain(),
@@ -184,20 +187,20 @@ impl<'a> Reader<'a> {
         node
     }
 
-    fn list(&mut self, parts: &Parts<'a>) -> Node {
+    fn list(&mut self, keywords: &Keywords<'a>) -> Node {
         let count = |keyword: &str| {
-            let count = parts.constraints.get(keyword).and_then(Value::as_u64);
+            let count = keywords.constraints.get(keyword).and_then(Value::as_u64);
             count.and_then(|count| usize::try_from(count).ok())
         };
         let (least, most) = (count("minItems"), count("maxItems"));
-        if let Some(prefix) = parts.prefix {
+        if let Some(prefix) = keywords.prefix {
             let items = prefix.iter().map(|item| self.read(item)).collect();
             return Node::new(Kind::Tuple(items));
         }
         if most == Some(0) {
             return Node::new(Kind::Tuple(Vec::new()));
         }
-        let item = match parts.items {
+        let item = match keywords.items {
             Some(item) => self.read(item),
             None => self.push(Node::new(Kind::Any)),
         };
@@ -205,25 +208,25 @@ impl<'a> Reader<'a> {
             // An array of Rust, which serde reads at this length only.
             (Some(least), Some(most)) if least == most => Node::new(Kind::Tuple(vec![item; most.min(1024)])),
             _ => Node {
-                constraints: parts.constraints_of(&["minItems", "maxItems", "uniqueItems"]),
+                constraints: keywords.constraints_of(&["minItems", "maxItems", "uniqueItems"]),
                 ..Node::new(Kind::List(item))
             },
         }
     }
 
-    /// The object of these parts, without the field `tag`.
-    pub(crate) fn object(&mut self, parts: &Parts<'a>, tag: Option<&str>) -> Object {
+    /// The object of these keywords, without the field `tag`.
+    pub(crate) fn object(&mut self, keywords: &Keywords<'a>, tag: Option<&str>) -> Object {
         let mut fields = BTreeMap::new();
-        for (name, schema) in &parts.fields {
+        for (name, schema) in &keywords.fields {
             if Some(*name) == tag {
                 continue;
             }
-            let aliases = parts.facts.aliases.get(name);
+            let aliases = keywords.facts.aliases.get(name);
             fields.insert(
                 (*name).to_owned(),
                 Field {
                     shape: self.read(schema),
-                    required: parts.required.contains(name),
+                    required: keywords.required.contains(name),
                     aliases: aliases
                         .into_iter()
                         .flatten()
@@ -233,12 +236,12 @@ impl<'a> Reader<'a> {
                 },
             );
         }
-        let groups = parts.choices.iter().map(|choice| self.group(choice)).collect();
+        let groups = keywords.choices.iter().map(|choice| self.group(choice)).collect();
         // The entries of a map whose keys are the variants of an enum stand as if they were fields.
-        let entries = (parts.facts.keys.is_some() && tag.is_none())
+        let entries = (keywords.facts.keys.is_some() && tag.is_none())
             .then(|| fields.values().next().map(|field| field.shape));
-        if let (Some(Some(value)), Some(keys)) = (entries, parts.facts.keys)
-            && parts.rest == Some(&Value::Bool(false))
+        if let (Some(Some(value)), Some(keys)) = (entries, keywords.facts.keys)
+            && keywords.rest == Some(&Value::Bool(false))
         {
             let rest = Rest::Entries {
                 keys: Keys::Shape(self.read(keys)),
@@ -251,17 +254,17 @@ impl<'a> Reader<'a> {
         }
         Object {
             fields,
-            rest: self.rest(parts),
+            rest: self.rest(keywords),
             groups,
         }
     }
 
-    fn rest(&mut self, parts: &Parts<'a>) -> Rest {
+    fn rest(&mut self, keywords: &Keywords<'a>) -> Rest {
         let integers = |signed: bool| {
             let format = if signed { "int128" } else { "uint128" };
             Integer::of_format(format).map_or(Keys::Any, Keys::Integer)
         };
-        let (keys, value) = match (parts.rest, parts.patterns.first_key_value()) {
+        let (keys, value) = match (keywords.rest, keywords.patterns.first_key_value()) {
             (None | Some(Value::Bool(false)), Some((&r"^\d+$", value))) => (integers(false), *value),
             (None | Some(Value::Bool(false)), Some((&r"^-?\d+$", value))) => (integers(true), *value),
             (None | Some(Value::Bool(false)), Some((_, value))) => (Keys::Any, *value),
@@ -269,7 +272,7 @@ impl<'a> Reader<'a> {
             (Some(Value::Bool(false)), None) => return Rest::Denied,
             (Some(value), _) => (Keys::Any, value),
         };
-        let keys = match parts.facts.keys {
+        let keys = match keywords.facts.keys {
             Some(schema) => {
                 let id = self.read(schema);
                 match &self.nodes[id].kind {
@@ -306,7 +309,7 @@ impl<'a> Reader<'a> {
             alternatives.push(self.push(Node::new(Kind::Object(Object::default()))));
         }
         let inner = match rest.as_slice() {
-            [one] => one.as_object().map(|schema| self.parts(schema)),
+            [one] => one.as_object().map(|schema| self.keywords(schema)),
             _ => None,
         };
         match inner {
@@ -383,16 +386,16 @@ fn lone_reference(schema: &Value) -> Option<&str> {
     }
 }
 
-fn integer(parts: &Parts<'_>) -> Node {
-    let bound = |keyword: &str| parts.constraints.get(keyword).and_then(whole);
+fn integer(keywords: &Keywords<'_>) -> Node {
+    let bound = |keyword: &str| keywords.constraints.get(keyword).and_then(whole);
     let (least, most) = (bound("minimum"), bound("maximum"));
-    let mut constraints = parts.constraints_of(NUMBER);
-    let Some(mut integer) = parts.format.and_then(Integer::of_format) else {
+    let mut constraints = keywords.constraints_of(NUMBER);
+    let Some(mut integer) = keywords.format.and_then(Integer::of_format) else {
         constraints.retain(|keyword, _| keyword != "minimum" && keyword != "maximum");
         let integer = Integer {
             min: least.unwrap_or(i128::MIN),
             max: most.unwrap_or(i128::MAX),
-            nonzero: Some(parts.facts.nonzero.unwrap_or(false)),
+            nonzero: Some(keywords.facts.nonzero.unwrap_or(false)),
         };
         return Node {
             constraints,
@@ -401,7 +404,7 @@ fn integer(parts: &Parts<'_>) -> Node {
     };
     // `NonZeroU32` and `range(min = 1)` look the same; the first refuses zero, the second does not.
     let looks_nonzero = integer.min == 0 && least == Some(1) && most.is_none_or(|most| most >= integer.max);
-    integer.nonzero = match parts.facts.nonzero {
+    integer.nonzero = match keywords.facts.nonzero {
         None if looks_nonzero => None,
         known => Some(known.unwrap_or(false)),
     };

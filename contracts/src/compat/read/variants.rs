@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::Reader;
-use crate::compat::keywords::{Choice, Facts, Parts};
+use crate::compat::keywords::{Choice, Facts, Keywords};
 use crate::compat::shape::{Enum, Field, Id, Kind, Node, Object, Tagging, UNWRITTEN, Variant};
 
 /// What one alternative looks like.
-enum Look<'a> {
+enum Form<'a> {
     /// `"Card"`, perhaps several of them.
     Names(Vec<&'a str>),
     /// `{"Card": …}` and nothing beside it.
@@ -43,23 +43,23 @@ fn variant(name: &str, facts: &Facts<'_>) -> Variant {
 /// One alternative, looked at.
 struct Alternative<'a> {
     schema: &'a Value,
-    parts: Option<Parts<'a>>,
-    look: Look<'a>,
+    keywords: Option<Keywords<'a>>,
+    form: Form<'a>,
 }
 
 /// The node of several alternatives: an enum, a union, or a union of an enum and what is untagged beside it.
 pub(crate) fn read<'a>(reader: &mut Reader<'a>, schemas: &[&'a Value], choice: &Choice<'a>) -> Node {
     let alternatives: Vec<Alternative<'a>> = schemas
         .iter()
-        .map(|schema| look_at(reader, schema, choice))
+        .map(|schema| classify(reader, schema, choice))
         .collect();
     let (external, rest): (Vec<_>, Vec<_>) = alternatives
         .into_iter()
-        .partition(|it| matches!(it.look, Look::Names(_) | Look::Keyed(_)));
+        .partition(|it| matches!(it.form, Form::Names(_) | Form::Keyed(_)));
     let tag = common_tag(&rest);
     let (internal, plain): (Vec<_>, Vec<_>) = rest
         .into_iter()
-        .partition(|it| matches!((&it.look, tag), (Look::Tagged(tags), Some(tag)) if tags.contains(tag)));
+        .partition(|it| matches!((&it.form, tag), (Form::Tagged(tags), Some(tag)) if tags.contains(tag)));
     let mut nodes = Vec::new();
     if !external.is_empty() {
         nodes.push(external_enum(reader, &external, choice));
@@ -78,59 +78,65 @@ pub(crate) fn read<'a>(reader: &mut Reader<'a>, schemas: &[&'a Value], choice: &
     })
 }
 
-fn look_at<'a>(reader: &Reader<'a>, schema: &'a Value, choice: &Choice<'a>) -> Alternative<'a> {
+fn classify<'a>(reader: &Reader<'a>, schema: &'a Value, choice: &Choice<'a>) -> Alternative<'a> {
     // A reference alone is a type of its own, in a variant without a tag.
-    let parts = match schema {
-        Value::Object(schema) if !is_reference(schema) => Some(reader.parts(schema)),
+    let keywords = match schema {
+        Value::Object(schema) if !is_reference(schema) => Some(reader.keywords(schema)),
         _ => None,
     };
-    let look = parts.as_ref().map_or(Look::Plain, |parts| look(parts, choice));
-    Alternative { schema, parts, look }
+    let form = keywords
+        .as_ref()
+        .map_or(Form::Plain, |keywords| form(keywords, choice));
+    Alternative {
+        schema,
+        keywords,
+        form,
+    }
 }
 
 fn is_reference(schema: &Map<String, Value>) -> bool {
     schema.contains_key("$ref") && !schema.contains_key("properties")
 }
 
-fn look<'a>(parts: &Parts<'a>, choice: &Choice<'a>) -> Look<'a> {
-    if parts.undecidable {
-        return Look::Plain;
+fn form<'a>(keywords: &Keywords<'a>, choice: &Choice<'a>) -> Form<'a> {
+    if keywords.undecidable {
+        return Form::Plain;
     }
-    if let Some(names) = parts.texts() {
-        return Look::Names(names);
+    if let Some(names) = keywords.texts() {
+        return Form::Names(names);
     }
-    if !parts.is_object() {
-        return Look::Plain;
+    if !keywords.is_object() {
+        return Form::Plain;
     }
-    let tags: BTreeSet<&str> = parts
+    let tags: BTreeSet<&str> = keywords
         .fields
         .iter()
         .filter(|(name, schema)| {
-            parts.required.contains(**name) && schema.get("const").is_some_and(Value::is_string)
+            keywords.required.contains(**name) && schema.get("const").is_some_and(Value::is_string)
         })
         .map(|(name, _)| *name)
         .collect();
     if !tags.is_empty() {
-        return Look::Tagged(tags);
+        return Form::Tagged(tags);
     }
-    let closed = parts.rest == Some(&Value::Bool(false)) || (parts.rest.is_none() && choice.exclusive);
-    match parts.fields.first_key_value() {
+    let closed = keywords.rest == Some(&Value::Bool(false)) || (keywords.rest.is_none() && choice.exclusive);
+    match keywords.fields.first_key_value() {
         Some((name, _))
             if closed
-                && parts.fields.len() == 1
-                && parts.required.contains(name)
-                && parts.choices.is_empty() =>
+                && keywords.fields.len() == 1
+                && keywords.required.contains(name)
+                && keywords.choices.is_empty() =>
         {
-            Look::Keyed(name)
+            Form::Keyed(name)
         }
-        _ => Look::Plain,
+        _ => Form::Plain,
     }
 }
 
 /// The constant text that all tagged alternatives have, each with another value.
 fn common_tag<'a>(alternatives: &[Alternative<'a>]) -> Option<&'a str> {
-    let mut tagged = alternatives.iter().filter_map(|it| match &it.look {
-        Look::Tagged(tags) => Some(tags.clone()),
+    let mut tagged = alternatives.iter().filter_map(|it| match &it.form {
+        Form::Tagged(tags) => Some(tags.clone()),
         _ => None,
     });
     let first = tagged.next()?;
@@ -146,7 +152,7 @@ fn common_tag<'a>(alternatives: &[Alternative<'a>]) -> Option<&'a str> {
 
 fn name_of<'a>(alternative: &Alternative<'a>, tag: &str) -> Option<&'a str> {
     alternative
-        .parts
+        .keywords
         .as_ref()?
         .fields
         .get(tag)?
@@ -157,20 +163,20 @@ fn name_of<'a>(alternative: &Alternative<'a>, tag: &str) -> Option<&'a str> {
 fn external_enum<'a>(reader: &mut Reader<'a>, alternatives: &[Alternative<'a>], choice: &Choice<'a>) -> Node {
     let (mut variants, mut ids) = (Vec::new(), Vec::new());
     for it in alternatives {
-        let Some(parts) = &it.parts else { continue };
-        match &it.look {
-            Look::Names(names) => {
+        let Some(keywords) = &it.keywords else { continue };
+        match &it.form {
+            Form::Names(names) => {
                 let facts = &choice.facts;
                 variants.extend(names.iter().map(|name| variant(name, facts)));
                 ids.push(reader.push(Node::new(Kind::Enum(plain(names, facts)))));
             }
-            Look::Keyed(name) => {
-                let payload = reader.read(parts.fields[name]);
+            Form::Keyed(name) => {
+                let payload = reader.read(keywords.fields[name]);
                 variants.push(Variant {
                     payload: Some(payload),
                     ..variant(name, &choice.facts)
                 });
-                let mut object = reader.object(parts, None);
+                let mut object = reader.object(keywords, None);
                 let aliases = choice.facts.aliases.get(name).into_iter().flatten();
                 for field in object.fields.values_mut() {
                     field
@@ -194,13 +200,13 @@ fn tagged_enum<'a>(
     let content = content(tag, alternatives, choice);
     let (mut variants, mut ids) = (Vec::new(), Vec::new());
     for it in alternatives {
-        let (Some(parts), Some(name)) = (&it.parts, name_of(it, tag)) else {
+        let (Some(keywords), Some(name)) = (&it.keywords, name_of(it, tag)) else {
             continue;
         };
         let payload = content
-            .and_then(|content| parts.fields.get(content))
+            .and_then(|content| keywords.fields.get(content))
             .map(|schema| reader.read(schema));
-        let without_tag = reader.object(parts, Some(tag));
+        let without_tag = reader.object(keywords, Some(tag));
         variants.push(Variant {
             payload,
             object: Some(reader.push(Node::new(Kind::Object(without_tag.clone())))),
@@ -259,12 +265,13 @@ fn content<'a>(tag: &str, alternatives: &[Alternative<'a>], choice: &Choice<'a>)
     }
     let mut content = None;
     for it in alternatives {
-        let parts = it.parts.as_ref()?;
-        if !parts.choices.is_empty() || it.schema.get("$ref").is_some() || it.schema.get("allOf").is_some() {
+        let keywords = it.keywords.as_ref()?;
+        if !keywords.choices.is_empty() || it.schema.get("$ref").is_some() || it.schema.get("allOf").is_some()
+        {
             return None;
         }
-        for name in parts.fields.keys().copied().filter(|name| *name != tag) {
-            if !parts.required.contains(name) || content.is_some_and(|content| content != name) {
+        for name in keywords.fields.keys().copied().filter(|name| *name != tag) {
+            if !keywords.required.contains(name) || content.is_some_and(|content| content != name) {
                 return None;
             }
             content = Some(name);
@@ -278,7 +285,7 @@ pub(crate) fn unknown<'a>(reader: &mut Reader<'a>, choice: &Choice<'a>) -> Optio
     let alternatives: Vec<_> = choice
         .alternatives
         .iter()
-        .map(|schema| look_at(reader, schema, choice))
+        .map(|schema| classify(reader, schema, choice))
         .collect();
     let tag = common_tag(&alternatives)?;
     let names: Vec<_> = alternatives.iter().filter_map(|it| name_of(it, tag)).collect();

@@ -36,7 +36,7 @@ impl Alias {
 /// Finds them at every object that the explorer came by.
 pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Vec<Alias> {
     let mut found = Vec::new();
-    for (object, branches) in explorer.seen.nodes.clone() {
+    for (object, branches) in explorer.discovered.nodes.clone() {
         let properties = explorer.node(&object).and_then(|node| node.get("properties"));
         let Some(Value::Object(properties)) = properties else {
             continue;
@@ -46,23 +46,26 @@ pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Ve
         let Some(first) = properties.keys().next().filter(|_| !is_variant) else {
             continue;
         };
-        let mut place = Object {
+        let mut location = AliasSearch {
             explorer,
             pointer: &object,
             branches: &branches,
         };
-        let candidates = place.candidates(properties, likely);
+        let candidates = location.candidates(properties, likely);
         // Fed beside the fields, what is none of them harms no one.
-        if candidates.is_empty() || place.takes(first, &candidates, true) {
+        if candidates.is_empty() || location.takes(first, &candidates, true) {
             continue;
         }
         for name in candidates {
             let name = [name];
-            if place.takes(first, &name, true) {
+            if location.takes(first, &name, true) {
                 continue;
             }
-            // It is one too many; in the place of its own field it will do.
-            if let Some(field) = properties.keys().find(|field| place.takes(field, &name, false)) {
+            // It is one too many; in the location of its own field it will do.
+            if let Some(field) = properties
+                .keys()
+                .find(|field| location.takes(field, &name, false))
+            {
                 let [name] = name;
                 found.push(Alias {
                     object: object.clone(),
@@ -76,17 +79,17 @@ pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Ve
 }
 
 /// An object's schema, and the way there.
-struct Object<'e, 'a> {
+struct AliasSearch<'e, 'a> {
     explorer: &'e mut Explorer<'a>,
     pointer: &'e str,
     branches: &'e BTreeMap<String, usize>,
 }
 
-impl Object<'_, '_> {
-    /// The names to try: those that its type asks for or, when that cannot be heard, those that seem likely.
+impl AliasSearch<'_, '_> {
+    /// The names to try: those that its type asks for or, when that cannot be observed, those that seem likely.
     fn candidates(&self, properties: &Map<String, Value>, likely: &BTreeSet<String>) -> Vec<String> {
-        let asked = self.explorer.fields.get(self.pointer);
-        let mut names: BTreeSet<String> = if let Some(fields) = asked {
+        let requested = self.explorer.fields.get(self.pointer);
+        let mut names: BTreeSet<String> = if let Some(fields) = requested {
             fields.iter().map(|&field| field.to_owned()).collect()
         } else {
             let spellings = properties.keys().flat_map(|name| spellings(name));
@@ -96,7 +99,7 @@ impl Object<'_, '_> {
         names.into_iter().collect()
     }
 
-    /// Whether the type takes what `field` holds under `names`, in its place or beside it.
+    /// Whether the type takes what `field` holds under `names`, in its location or beside it.
     fn takes(&mut self, field: &str, names: &[String], beside: bool) -> bool {
         let plan = Plan {
             branches: self.branches.clone(),

@@ -1,4 +1,4 @@
-//! Feeds a type every branch of its schema once, and keeps what is heard on the way.
+//! Feeds a type every branch of its schema once, and keeps what is observed on the way.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use tidings::__private::Probe;
 
-use crate::export::introspect::deserializer::{At, Heard, Run};
+use crate::export::introspect::deserializer::{LocationDeserializer, Observations, Run};
 use crate::export::introspect::index::Index;
 use crate::export::introspect::key_type::KeyTypes;
-use crate::export::introspect::walk::{Place, Plan, Seen, Walk};
+use crate::export::introspect::walk::{Discovered, Location, Plan, Walk};
 
 /// A type with its schema, and what is known of it so far.
 pub(crate) struct Explorer<'a> {
     index: &'a Index<'a>,
-    pub(crate) seen: Seen,
+    pub(crate) discovered: Discovered,
     /// The fields that a struct asks for, by the pointers of its schemas.
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
     /// The variants that an enum asks for, likewise.
@@ -28,9 +28,9 @@ pub(crate) struct Explorer<'a> {
 
 /// What came of one run.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct RunResult {
     pub(crate) result: Result<(), erased_serde::Error>,
-    pub(crate) heard: Heard,
+    pub(crate) observed: Observations,
 }
 
 /// A schema of this size has not been met; it ends one that would go on for ever.
@@ -40,7 +40,7 @@ impl<'a> Explorer<'a> {
     pub(crate) fn new(index: &'a Index<'a>, probe: Probe) -> Self {
         Self {
             index,
-            seen: Seen::default(),
+            discovered: Discovered::default(),
             fields: BTreeMap::new(),
             variants: BTreeMap::new(),
             keys: KeyTypes::new(),
@@ -60,10 +60,10 @@ impl<'a> Explorer<'a> {
                 ..Plan::default()
             };
             let outcome = self.run(&plan);
-            self.fields.extend(outcome.heard.fields);
-            self.variants.extend(outcome.heard.variants);
-            self.keys.extend(outcome.heard.keys);
-            for (list, (count, taken)) in &self.seen.lists {
+            self.fields.extend(outcome.observed.fields);
+            self.variants.extend(outcome.observed.variants);
+            self.keys.extend(outcome.observed.keys);
+            for (list, (count, taken)) in &self.discovered.lists {
                 if queued.insert(list.clone()) {
                     plans.extend((0..*count).map(|branch| {
                         let mut branches = taken.clone();
@@ -72,9 +72,9 @@ impl<'a> Explorer<'a> {
                     }));
                 }
             }
-            // What cannot be fed goes last the next time, so that its neighbours are heard.
-            if let Some(refused) = outcome.heard.refused
-                && self.seen.failed.insert(refused)
+            // What cannot be fed goes last the next time, so that its neighbours are observed.
+            if let Some(refused) = outcome.observed.refused
+                && self.discovered.failed.insert(refused)
             {
                 plans.push(plan.branches);
             }
@@ -82,35 +82,35 @@ impl<'a> Explorer<'a> {
     }
 
     /// Feeds the type once.
-    pub(crate) fn run(&mut self, plan: &Plan) -> Outcome {
+    pub(crate) fn run(&mut self, plan: &Plan) -> RunResult {
         let run = Run {
-            walk: RefCell::new(Walk::new(self.index, plan, &mut self.seen)),
-            heard: RefCell::default(),
+            walk: RefCell::new(Walk::new(self.index, plan, &mut self.discovered)),
+            observed: RefCell::default(),
         };
-        let at = At {
+        let at = LocationDeserializer {
             run: &run,
-            place: Place::root(),
+            location: Location::root(),
         };
         let mut deserializer = <dyn erased_serde::Deserializer<'_>>::erase(at);
         let result = (self.probe.watch)(&mut deserializer);
         drop(deserializer);
-        Outcome {
+        RunResult {
             result,
-            heard: run.heard.into_inner(),
+            observed: run.observed.into_inner(),
         }
     }
 
-    /// Whether the type takes what `plan` feeds it; `asked` are the schemas whose own types can tell when the event as a
+    /// Whether the type takes what `plan` feeds it; `requested` are the schemas whose own types can tell when the event as a
     /// whole does not fit for other reasons.
-    pub(crate) fn takes(&mut self, plan: &Plan, asked: &[&str]) -> (bool, Outcome) {
+    pub(crate) fn takes(&mut self, plan: &Plan, requested: &[&str]) -> (bool, RunResult) {
         let (fits, answers) = self.plain(&plan.branches);
         let outcome = self.run(plan);
         let takes = if fits {
             outcome.result.is_ok()
         } else {
-            asked
+            requested
                 .iter()
-                .any(|at| answers.get(*at) == Some(&true) && outcome.heard.answers.get(*at) == Some(&true))
+                .any(|at| answers.get(*at) == Some(&true) && outcome.observed.answers.get(*at) == Some(&true))
         };
         (takes, outcome)
     }
@@ -124,7 +124,7 @@ impl<'a> Explorer<'a> {
             ..Plan::default()
         };
         let outcome = self.run(&plan);
-        let found = (outcome.result.is_ok(), outcome.heard.answers);
+        let found = (outcome.result.is_ok(), outcome.observed.answers);
         self.plain.insert(branches.clone(), found.clone());
         found
     }
@@ -136,6 +136,6 @@ impl<'a> Explorer<'a> {
     /// The schema that a chain of references leads to.
     pub(crate) fn resolved(&mut self, pointer: &str) -> Vec<String> {
         let plan = Plan::default();
-        Walk::new(self.index, &plan, &mut Seen::default()).parts(pointer)
+        Walk::new(self.index, &plan, &mut Discovered::default()).schemas(pointer)
     }
 }

@@ -11,7 +11,7 @@ use crate::keyword;
 
 /// What is to be written of one map.
 #[derive(Debug)]
-pub(crate) enum Keys {
+pub(crate) enum KeyFact {
     /// Its keys fit this schema.
     Fit { map: String, schema: Value },
     /// Its keys are variants, and these are other names of them.
@@ -21,16 +21,16 @@ pub(crate) enum Keys {
 }
 
 /// Finds them at every map that was fed directly: behind a buffer, serde does not say.
-pub(crate) fn find(explorer: &mut Explorer<'_>) -> Vec<Keys> {
-    let asked = explorer.keys.clone();
-    asked
+pub(crate) fn find(explorer: &mut Explorer<'_>) -> Vec<KeyFact> {
+    let requested = explorer.keys.clone();
+    requested
         .into_iter()
-        .filter_map(|(map, asked)| one(explorer, map, &asked))
+        .filter_map(|(map, requested)| one(explorer, map, &requested))
         .collect()
 }
 
-fn one(explorer: &mut Explorer<'_>, map: String, asked: &KeyType) -> Option<Keys> {
-    let schema = match asked {
+fn one(explorer: &mut Explorer<'_>, map: String, requested: &KeyType) -> Option<KeyFact> {
+    let schema = match requested {
         KeyType::Integer(format) => json!({ "type": "integer", "format": format }),
         KeyType::Bool => json!({ "type": "boolean" }),
         KeyType::Char => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
@@ -45,19 +45,19 @@ fn one(explorer: &mut Explorer<'_>, map: String, asked: &KeyType) -> Option<Keys
             )
         }
         KeyType::Variant(_) if takes(explorer, &map, "a variant that there is not") => {
-            return Some(Keys::Any { map });
+            return Some(KeyFact::Any { map });
         }
         KeyType::Variant(names) => {
             let names = names.iter().map(|&name| name.to_owned()).collect();
-            return Some(Keys::Names { map, names });
+            return Some(KeyFact::Names { map, names });
         }
     };
-    Some(Keys::Fit { map, schema })
+    Some(KeyFact::Fit { map, schema })
 }
 
 /// Whether the map takes an entry under `name`.
 fn takes(explorer: &mut Explorer<'_>, map: &str, name: &str) -> bool {
-    let Some(branches) = explorer.seen.nodes.get(map).cloned() else {
+    let Some(branches) = explorer.discovered.nodes.get(map).cloned() else {
         return false;
     };
     let Some(property) = explorer.node(map).and_then(|node| entry(map, node)) else {
@@ -72,8 +72,8 @@ fn takes(explorer: &mut Explorer<'_>, map: &str, name: &str) -> bool {
         }),
         ..Plan::default()
     };
-    let heard = explorer.run(&plan).heard;
-    heard.keys.contains_key(map) && heard.answers.get(map) == Some(&true)
+    let observed = explorer.run(&plan).observed;
+    observed.keys.contains_key(map) && observed.answers.get(map) == Some(&true)
 }
 
 /// The pointer of what a map's entries hold.
@@ -90,7 +90,7 @@ fn entry(map: &str, node: &Map<String, Value>) -> Option<String> {
         })
 }
 
-impl Keys {
+impl KeyFact {
     pub(crate) fn write(self, writer: &mut Value, reader: &mut Value) {
         match self {
             Self::Fit { map, schema } => {

@@ -5,22 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::contract::pointer::escaped;
-use crate::export::introspect::explore::{Explorer, Outcome};
+use crate::export::introspect::explore::{Explorer, RunResult};
 use crate::export::introspect::walk::{Alone, Plan, Rename, list};
 use crate::keyword;
 
 /// What a reader's enum takes beyond its schema.
 #[derive(Debug)]
-pub(crate) enum Variant {
+pub(crate) enum VariantFact {
     /// Any variant at all, at the enum of a pointer.
     Other(String),
     /// One more text, in the list of a pointer.
     Text(String, String),
     /// A branch once more by another name: the pointer of the list, the branch, and where its name stands.
-    Branch(String, usize, Form, String),
+    Branch(String, usize, VariantForm, String),
 }
 
-impl Variant {
+impl VariantFact {
     pub(crate) fn write(self, reader: &mut Value) {
         match self {
             Self::Other(at) => {
@@ -53,7 +53,7 @@ const UNKNOWN: &str = "tidings-unknown-variant";
 
 /// Where the name of a variant stands in a branch.
 #[derive(Debug, Clone)]
-pub(crate) enum Form {
+pub(crate) enum VariantForm {
     /// It is the value: `"Cancelled"`, one of the texts at this pointer.
     Texts(Vec<String>),
     /// It is the one property, of this pointer.
@@ -63,20 +63,20 @@ pub(crate) enum Form {
 }
 
 /// Finds them at every enum that the explorer came by.
-pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Vec<Variant> {
+pub(crate) fn find(explorer: &mut Explorer<'_>, candidates: &BTreeSet<String>) -> Vec<VariantFact> {
     let mut found = Vec::new();
-    for (at, branches) in explorer.seen.nodes.clone() {
+    for (at, branches) in explorer.discovered.nodes.clone() {
         let Some(node) = explorer.node(&at) else { continue };
         if let Some(texts) = list(node, "enum").and_then(|list| texts(list)) {
             if !in_a_list(&at) {
                 of_texts(explorer, &at, &branches, &texts, &mut found);
             }
         } else if let Some(count) = list(node, "oneOf").map(Vec::len) {
-            let forms: Option<Vec<Form>> = (0..count)
+            let forms: Option<Vec<VariantForm>> = (0..count)
                 .map(|branch| form(explorer, &format!("{at}/oneOf/{branch}")))
                 .collect();
             if let Some(forms) = forms {
-                of_branches(explorer, &at, &branches, &forms, likely, &mut found);
+                of_branches(explorer, &at, &branches, &forms, candidates, &mut found);
             }
         }
     }
@@ -93,17 +93,17 @@ fn texts(list: &[Value]) -> Option<Vec<String>> {
     list.iter().map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
-fn form(explorer: &mut Explorer<'_>, branch: &str) -> Option<Form> {
-    let parts = explorer.resolved(branch);
+fn form(explorer: &mut Explorer<'_>, branch: &str) -> Option<VariantForm> {
+    let schemas = explorer.resolved(branch);
     let mut required = BTreeSet::new();
     let mut properties = BTreeMap::new();
-    for part in &parts {
+    for part in &schemas {
         let Some(node) = explorer.node(part) else { continue };
         if let Some(Value::String(text)) = node.get("const") {
-            return Some(Form::Texts(vec![text.clone()]));
+            return Some(VariantForm::Texts(vec![text.clone()]));
         }
         if let Some(list) = list(node, "enum") {
-            return texts(list).map(Form::Texts);
+            return texts(list).map(VariantForm::Texts);
         }
         required.extend(
             list(node, "required")
@@ -126,11 +126,11 @@ fn form(explorer: &mut Explorer<'_>, branch: &str) -> Option<Form> {
         let text = schema.get("const")?.as_str()?;
         required
             .contains(name)
-            .then(|| Form::Tag(pointer.clone(), text.to_owned()))
+            .then(|| VariantForm::Tag(pointer.clone(), text.to_owned()))
     });
     let only = || match properties.iter().next() {
         Some((name, (pointer, _))) if properties.len() == 1 && required.contains(name) => {
-            Some(Form::Property(pointer.clone(), (*name).to_owned()))
+            Some(VariantForm::Property(pointer.clone(), (*name).to_owned()))
         }
         _ => None,
     };
@@ -142,7 +142,7 @@ fn of_texts(
     at: &str,
     branches: &BTreeMap<String, usize>,
     texts: &[String],
-    found: &mut Vec<Variant>,
+    found: &mut Vec<VariantFact>,
 ) {
     let fed = |text: &str| Plan {
         branches: branches.clone(),
@@ -151,12 +151,12 @@ fn of_texts(
     };
     let (takes_any, outcome) = explorer.takes(&fed(UNKNOWN), &[at]);
     if takes_any {
-        found.push(Variant::Other(at.to_owned()));
+        found.push(VariantFact::Other(at.to_owned()));
         return;
     }
-    for name in unheard(explorer, &outcome, &[at], texts) {
+    for name in unlisted_names(explorer, &outcome, &[at], texts) {
         if explorer.takes(&fed(&name), &[at]).0 {
-            found.push(Variant::Text(format!("{at}/enum"), name));
+            found.push(VariantFact::Text(format!("{at}/enum"), name));
         }
     }
 }
@@ -165,9 +165,9 @@ fn of_branches(
     explorer: &mut Explorer<'_>,
     at: &str,
     branches: &BTreeMap<String, usize>,
-    forms: &[Form],
-    likely: &BTreeSet<String>,
-    found: &mut Vec<Variant>,
+    forms: &[VariantForm],
+    candidates: &BTreeSet<String>,
+    found: &mut Vec<VariantFact>,
 ) {
     let list = format!("{at}/oneOf");
     let by_branch = |branch: usize| {
@@ -175,36 +175,36 @@ fn of_branches(
         branches.insert(list.clone(), branch);
         branches
     };
-    // Where the unknown name is fed: in the first tag, or in place of it all.
-    let place = match forms.first() {
-        Some(Form::Tag(tag, _)) => tag.clone(),
+    // Where the unknown name is fed: in the first tag, or in location of it all.
+    let location = match forms.first() {
+        Some(VariantForm::Tag(tag, _)) => tag.clone(),
         Some(_) => at.to_owned(),
         None => return,
     };
-    let fed = |branch: usize, place: &str, text: &str| Plan {
+    let fed = |branch: usize, location: &str, text: &str| Plan {
         branches: by_branch(branch),
-        text: Some((place.to_owned(), text.to_owned())),
+        text: Some((location.to_owned(), text.to_owned())),
         ..Plan::default()
     };
-    let unknown = fed(0, &place, UNKNOWN);
-    let (takes_any, outcome) = explorer.takes(&unknown, &[at, &place]);
+    let unknown = fed(0, &location, UNKNOWN);
+    let (takes_any, outcome) = explorer.takes(&unknown, &[at, &location]);
     // Elsewhere than beside an internal tag, an `other` takes no payload.
     let bare = Plan {
         alone: Some(Alone {
-            property: place.clone(),
+            property: location.clone(),
             among: format!("{list}/0/"),
         }),
         ..unknown
     };
-    if takes_any || explorer.takes(&bare, &[at, &place]).0 {
-        found.push(Variant::Other(at.to_owned()));
+    if takes_any || explorer.takes(&bare, &[at, &location]).0 {
+        found.push(VariantFact::Other(at.to_owned()));
         return;
     }
-    let known: Vec<String> = forms.iter().flat_map(Form::names).collect();
-    let mut names = unheard(explorer, &outcome, &[at, &place], &known);
-    // Of an enum that is flattened serde says nothing: those that seem likely are tried.
-    if names.is_empty() && forms.iter().all(|form| matches!(form, Form::Property(..))) {
-        names = likely
+    let known: Vec<String> = forms.iter().flat_map(VariantForm::names).collect();
+    let mut names = unlisted_names(explorer, &outcome, &[at, &location], &known);
+    // Of an enum that is flattened serde says nothing: those that seem candidates are tried.
+    if names.is_empty() && forms.iter().all(|form| matches!(form, VariantForm::Property(..))) {
+        names = candidates
             .iter()
             .filter(|name| !known.contains(name))
             .cloned()
@@ -213,9 +213,9 @@ fn of_branches(
     for name in names {
         for (branch, form) in forms.iter().enumerate() {
             let plan = match form {
-                Form::Texts(_) => fed(branch, at, &name),
-                Form::Tag(tag, _) => fed(branch, tag, &name),
-                Form::Property(property, _) => Plan {
+                VariantForm::Texts(_) => fed(branch, at, &name),
+                VariantForm::Tag(tag, _) => fed(branch, tag, &name),
+                VariantForm::Property(property, _) => Plan {
                     branches: by_branch(branch),
                     rename: Some(Rename {
                         property: property.clone(),
@@ -225,17 +225,27 @@ fn of_branches(
                     ..Plan::default()
                 },
             };
-            if explorer.takes(&plan, &[at, &place]).0 {
-                found.push(Variant::Branch(list.clone(), branch, form.clone(), name.clone()));
+            if explorer.takes(&plan, &[at, &location]).0 {
+                found.push(VariantFact::Branch(
+                    list.clone(),
+                    branch,
+                    form.clone(),
+                    name.clone(),
+                ));
             }
         }
     }
 }
 
 /// The names that an enum asks for and its schema lacks.
-fn unheard(explorer: &Explorer<'_>, outcome: &Outcome, at: &[&str], known: &[String]) -> Vec<String> {
-    let asked = at.iter().find_map(|at| explorer.variants.get(*at));
-    let mut names: Vec<String> = match (asked, &outcome.result) {
+fn unlisted_names(
+    explorer: &Explorer<'_>,
+    outcome: &RunResult,
+    at: &[&str],
+    known: &[String],
+) -> Vec<String> {
+    let requested = at.iter().find_map(|at| explorer.variants.get(*at));
+    let mut names: Vec<String> = match (requested, &outcome.result) {
         (Some(names), _) => names.iter().map(|&name| name.to_owned()).collect(),
         (None, Err(refusal)) => expected(&refusal.to_string()),
         (None, Ok(())) => Vec::new(),
@@ -254,7 +264,7 @@ fn expected(refusal: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-impl Form {
+impl VariantForm {
     fn names(&self) -> Vec<String> {
         match self {
             Self::Texts(texts) => texts.clone(),

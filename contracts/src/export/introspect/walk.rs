@@ -1,4 +1,4 @@
-//! A way through a schema: which branch is taken where, and what is fed in place of what.
+//! A way through a schema: which branch is taken where, and what is fed in location of what.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +43,7 @@ pub(crate) struct Rename {
 
 /// What is learned of a schema by going through it.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Discovered {
     /// The lists of branches with how many they have, and the branches that lead there.
     pub(crate) lists: BTreeMap<String, (usize, BTreeMap<String, usize>)>,
     /// The schemas of texts and objects that may be enums or structs, and the branches that lead there.
@@ -62,7 +62,7 @@ pub(crate) struct Property {
 
 /// What is to be fed for a schema, its references followed and its branches chosen.
 #[derive(Debug)]
-pub(crate) enum Shape {
+pub(crate) enum Input {
     Scalar(Value),
     Array(Vec<String>),
     Object(Vec<Property>),
@@ -72,7 +72,7 @@ pub(crate) enum Shape {
 pub(crate) struct Walk<'a> {
     index: &'a Index<'a>,
     pub(crate) plan: &'a Plan,
-    pub(crate) seen: &'a mut Seen,
+    pub(crate) discovered: &'a mut Discovered,
     /// The branches taken so far.
     taken: BTreeMap<String, usize>,
     /// The definitions that are open, so that a recursive type comes to an end.
@@ -81,17 +81,17 @@ pub(crate) struct Walk<'a> {
 
 /// Where a walk stands: the pointer of a schema, and what the value is called.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     pub(crate) pointer: String,
     pub(crate) hint: String,
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(index: &'a Index<'a>, plan: &'a Plan, seen: &'a mut Seen) -> Self {
+    pub(crate) fn new(index: &'a Index<'a>, plan: &'a Plan, discovered: &'a mut Discovered) -> Self {
         Self {
             index,
             plan,
-            seen,
+            discovered,
             taken: BTreeMap::new(),
             open: Vec::new(),
         }
@@ -111,7 +111,7 @@ impl<'a> Walk<'a> {
         self.open.truncate(depth);
     }
 
-    /// What `look` finds at a place, which is then as if nobody had been there.
+    /// What `look` finds at a location, which is then as if nobody had been there.
     pub(crate) fn peek<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
         let (taken, depth) = (self.taken.clone(), self.depth());
         let found = look(self);
@@ -121,18 +121,18 @@ impl<'a> Walk<'a> {
     }
 
     /// The schemas that together say what `pointer` is: itself, what it refers to, and the branches taken.
-    pub(crate) fn parts(&mut self, pointer: &str) -> Vec<String> {
-        let mut parts = Vec::new();
-        self.collect_parts(pointer, &mut parts);
-        parts
+    pub(crate) fn schemas(&mut self, pointer: &str) -> Vec<String> {
+        let mut schemas = Vec::new();
+        self.collect_schemas(pointer, &mut schemas);
+        schemas
     }
 
-    fn collect_parts(&mut self, pointer: &str, parts: &mut Vec<String>) {
+    fn collect_schemas(&mut self, pointer: &str, schemas: &mut Vec<String>) {
         let Some(node) = self.node(pointer) else { return };
-        if parts.len() > 64 || parts.iter().any(|part| part == pointer) {
+        if schemas.len() > 64 || schemas.iter().any(|part| part == pointer) {
             return;
         }
-        parts.push(pointer.to_owned());
+        schemas.push(pointer.to_owned());
         if let Some(target) = node
             .get("$ref")
             .and_then(Value::as_str)
@@ -141,22 +141,22 @@ impl<'a> Walk<'a> {
             // As in a URI: of a definition's name, whatever is no plain letter is escaped there.
             let target = percent_decoded(target);
             self.open.push(target.clone());
-            self.collect_parts(&target, parts);
+            self.collect_schemas(&target, schemas);
         }
         for at in 0..list(node, "allOf").map_or(0, Vec::len) {
-            self.collect_parts(&format!("{pointer}/allOf/{at}"), parts);
+            self.collect_schemas(&format!("{pointer}/allOf/{at}"), schemas);
         }
         for keyword in ["oneOf", "anyOf"] {
             if let Some(branches) = list(node, keyword) {
                 let chosen = self.choose(&format!("{pointer}/{keyword}"), branches);
-                self.collect_parts(&format!("{pointer}/{keyword}/{chosen}"), parts);
+                self.collect_schemas(&format!("{pointer}/{keyword}/{chosen}"), schemas);
             }
         }
     }
 
     fn choose(&mut self, list: &str, branches: &[Value]) -> usize {
         let taken = &self.taken;
-        self.seen
+        self.discovered
             .lists
             .entry(list.to_owned())
             .or_insert_with(|| (branches.len(), taken.clone()));
@@ -194,31 +194,33 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What to feed at a place. What is entered stays open until [`Walk::close`].
-    pub(crate) fn shape(&mut self, place: &Place) -> Shape {
-        let parts = self.parts(&place.pointer);
-        let nodes: Vec<(&String, &Map<String, Value>)> = parts
+    /// What to feed at a location. What is entered stays open until [`Walk::close`].
+    pub(crate) fn input(&mut self, location: &Location) -> Input {
+        let schemas = self.schemas(&location.pointer);
+        let nodes: Vec<(&String, &Map<String, Value>)> = schemas
             .iter()
             .filter_map(|part| Some((part, self.node(part)?)))
             .collect();
         for (pointer, _) in &nodes {
-            if !self.seen.nodes.contains_key(*pointer) {
-                self.seen.nodes.insert((*pointer).clone(), self.taken.clone());
+            if !self.discovered.nodes.contains_key(*pointer) {
+                self.discovered
+                    .nodes
+                    .insert((*pointer).clone(), self.taken.clone());
             }
         }
         if let Some((at, text)) = &self.plan.text
-            && parts.contains(at)
+            && schemas.contains(at)
         {
-            return Shape::Scalar(Value::String(text.clone()));
+            return Input::Scalar(Value::String(text.clone()));
         }
         if nodes.iter().any(|(_, node)| is_object(node)) {
-            return Shape::Object(self.properties(&nodes));
+            return Input::Object(self.properties(&nodes));
         }
         if let Some((pointer, node)) = nodes.iter().find(|(_, node)| is_array(node)) {
-            return Shape::Array(self.items(pointer, node));
+            return Input::Array(self.items(pointer, node));
         }
         let merged = nodes.iter().rev().flat_map(|(_, node)| (*node).clone()).collect();
-        Shape::Scalar(sample::scalar(&merged, &place.hint))
+        Input::Scalar(sample::scalar(&merged, &location.hint))
     }
 
     fn properties(&self, nodes: &[(&String, &Map<String, Value>)]) -> Vec<Property> {
@@ -254,7 +256,7 @@ impl<'a> Walk<'a> {
                 .node(&property.pointer)
                 .is_some_and(|node| node.contains_key("const"));
             (
-                self.seen.failed.contains(&property.pointer),
+                self.discovered.failed.contains(&property.pointer),
                 !is_tag,
                 property.name.clone(),
             )
@@ -264,7 +266,7 @@ impl<'a> Walk<'a> {
         properties.retain(|property| {
             property.required
                 || renamed == Some(&property.pointer)
-                || !self.seen.failed.contains(&property.pointer)
+                || !self.discovered.failed.contains(&property.pointer)
         });
         if let Some(Alone {
             property: alone,
@@ -314,19 +316,19 @@ impl<'a> Walk<'a> {
         items
     }
 
-    /// The whole value at a place.
-    pub(crate) fn value(&mut self, place: &Place) -> Value {
+    /// The whole value at a location.
+    pub(crate) fn value(&mut self, location: &Location) -> Value {
         let depth = self.depth();
-        let value = match self.shape(place) {
+        let value = match self.input(location) {
             _ if depth > 64 => Value::Null,
-            Shape::Scalar(value) => value,
-            Shape::Array(items) => items
+            Input::Scalar(value) => value,
+            Input::Array(items) => items
                 .into_iter()
-                .map(|item| self.value(&place.at(item)))
+                .map(|item| self.value(&location.at(item)))
                 .collect(),
-            Shape::Object(properties) => {
+            Input::Object(properties) => {
                 let entry = |property: Property| {
-                    let value = self.value(&property.place());
+                    let value = self.value(&property.location());
                     (property.name, value)
                 };
                 Value::Object(properties.into_iter().map(entry).collect())
@@ -337,7 +339,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Place {
+impl Location {
     pub(crate) fn root() -> Self {
         Self {
             pointer: String::new(),
@@ -355,8 +357,8 @@ impl Place {
 }
 
 impl Property {
-    pub(crate) fn place(&self) -> Place {
-        Place {
+    pub(crate) fn location(&self) -> Location {
+        Location {
             pointer: self.pointer.clone(),
             hint: self.name.clone(),
         }

@@ -6,46 +6,46 @@ use serde::de::{
     Visitor,
 };
 
-use super::At;
+use super::LocationDeserializer;
 
 /// A variant by its name, with its payload where it has one.
-pub(crate) struct Variant<'r, 'a> {
+pub(crate) struct FedVariant<'r, 'a> {
     pub(crate) name: String,
-    pub(crate) at: Option<At<'r, 'a>>,
+    pub(crate) at: Option<LocationDeserializer<'r, 'a>>,
 }
 
-impl<'de, 'r, 'a> EnumAccess<'de> for Variant<'r, 'a> {
+impl<'de, 'r, 'a> EnumAccess<'de> for FedVariant<'r, 'a> {
     type Error = Refusal;
-    type Variant = Payload<'r, 'a>;
+    type Variant = FedPayload<'r, 'a>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Refusal> {
         let name: StringDeserializer<Refusal> = self.name.into_deserializer();
-        Ok((seed.deserialize(name)?, Payload(self.at)))
+        Ok((seed.deserialize(name)?, FedPayload(self.at)))
     }
 }
 
-pub(crate) struct Payload<'r, 'a>(Option<At<'r, 'a>>);
+pub(crate) struct FedPayload<'r, 'a>(Option<LocationDeserializer<'r, 'a>>);
 
-impl<'r, 'a> Payload<'r, 'a> {
-    fn at(self) -> Result<At<'r, 'a>, Refusal> {
+impl<'r, 'a> FedPayload<'r, 'a> {
+    fn at(self) -> Result<LocationDeserializer<'r, 'a>, Refusal> {
         self.0
             .ok_or_else(|| Refusal::custom("a variant without a payload"))
     }
 
     fn counted<'de, T>(
-        at: &At<'r, 'a>,
-        take: impl FnOnce(At<'r, 'a>) -> Result<T, Refusal>,
+        at: &LocationDeserializer<'r, 'a>,
+        take: impl FnOnce(LocationDeserializer<'r, 'a>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let result = take(at.clone());
         if result.is_err() {
-            let refused = &mut at.run.heard.borrow_mut().refused;
-            refused.get_or_insert_with(|| at.place.pointer.clone());
+            let refused = &mut at.run.observed.borrow_mut().refused;
+            refused.get_or_insert_with(|| at.location.pointer.clone());
         }
         result
     }
 }
 
-impl<'de> VariantAccess<'de> for Payload<'_, '_> {
+impl<'de> VariantAccess<'de> for FedPayload<'_, '_> {
     type Error = Refusal;
 
     fn unit_variant(self) -> Result<(), Refusal> {

@@ -11,14 +11,14 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use self::enumeration::Variant;
-use self::value::{Key, scalar};
+use self::enumeration::FedVariant;
+use self::value::{KeyDeserializer, scalar};
 use crate::export::introspect::key_type::{self, KeyTypes};
-use crate::export::introspect::walk::{Place, Property, Shape, Walk};
+use crate::export::introspect::walk::{Input, Location, Property, Walk};
 
 /// What one run brought to light.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct Observations {
     /// The fields that a struct asks for, by the pointer where it was fed.
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
     /// The variants that an enum asks for, likewise.
@@ -31,65 +31,68 @@ pub(crate) struct Heard {
     pub(crate) refused: Option<String>,
 }
 
-/// A run: the walk, and what is heard on it.
+/// A run: the walk, and what is observed on it.
 pub(crate) struct Run<'a> {
     pub(crate) walk: RefCell<Walk<'a>>,
-    pub(crate) heard: RefCell<Heard>,
+    pub(crate) observed: RefCell<Observations>,
 }
 
-/// A place in a run, as a deserializer.
+/// A location in a run, as a deserializer.
 #[derive(Clone)]
-pub(crate) struct At<'r, 'a> {
+pub(crate) struct LocationDeserializer<'r, 'a> {
     pub(crate) run: &'r Run<'a>,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
 }
 
 const DEEPEST: usize = 96;
 
-impl At<'_, '_> {
-    fn to(&self, place: Place) -> Self {
-        Self { run: self.run, place }
+impl LocationDeserializer<'_, '_> {
+    fn to(&self, location: Location) -> Self {
+        Self {
+            run: self.run,
+            location,
+        }
     }
 
-    /// Feeds `visitor` what `feed` makes of the shape here.
-    fn feed<T>(&self, feed: impl FnOnce(Shape) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    /// Feeds `visitor` what `feed` makes of the input here.
+    fn feed<T>(&self, feed: impl FnOnce(Input) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let depth = self.run.walk.borrow().depth();
         if depth > DEEPEST {
             return Err(Refusal::custom("the type has no end"));
         }
-        let shape = self.run.walk.borrow_mut().shape(&self.place);
-        let result = feed(shape);
+        let input = self.run.walk.borrow_mut().input(&self.location);
+        let result = feed(input);
         self.run.walk.borrow_mut().close(depth);
         result
     }
 
-    /// Remembers whether the type of this very place took what it was fed.
-    fn answered<T>(&self, parts: &[String], result: Result<T, Refusal>) -> Result<T, Refusal> {
-        let mut heard = self.run.heard.borrow_mut();
-        for part in parts {
-            heard.answers.insert(part.clone(), result.is_ok());
+    /// Remembers whether the type of this very location took what it was fed.
+    fn answered<T>(&self, schemas: &[String], result: Result<T, Refusal>) -> Result<T, Refusal> {
+        let mut observed = self.run.observed.borrow_mut();
+        for part in schemas {
+            observed.answers.insert(part.clone(), result.is_ok());
         }
         result
     }
 
-    /// The schemas that make up this place.
-    fn parts(&self) -> Vec<String> {
+    /// The schemas that make up this location.
+    fn schemas(&self) -> Vec<String> {
         let mut walk = self.run.walk.borrow_mut();
-        walk.peek(|walk| walk.parts(&self.place.pointer))
+        walk.peek(|walk| walk.schemas(&self.location.pointer))
     }
 }
 
-impl<'de> Deserializer<'de> for At<'_, '_> {
+impl<'de> Deserializer<'de> for LocationDeserializer<'_, '_> {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        self.feed(|shape| match shape {
-            Shape::Scalar(value) => scalar(value, visitor),
-            Shape::Array(items) => visitor.visit_seq(Items {
+        self.feed(|input| match input {
+            Input::Scalar(value) => scalar(value, visitor),
+            Input::Array(items) => visitor.visit_seq(Items {
                 at: &self,
                 items: items.into_iter(),
             }),
-            Shape::Object(properties) => visitor.visit_map(Members::new(&self, properties)),
+            Input::Object(properties) => visitor.visit_map(Members::new(&self, properties)),
         })
     }
 
@@ -99,17 +102,17 @@ impl<'de> Deserializer<'de> for At<'_, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        let parts = self.parts();
-        let asked = parts.iter().map(|part| (part.clone(), fields));
-        self.run.heard.borrow_mut().fields.extend(asked);
+        let schemas = self.schemas();
+        let requested = schemas.iter().map(|part| (part.clone(), fields));
+        self.run.observed.borrow_mut().fields.extend(requested);
         let result = self.clone().deserialize_any(visitor);
-        self.answered(&parts, result)
+        self.answered(&schemas, result)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        let parts = self.parts();
+        let schemas = self.schemas();
         let result = self.clone().deserialize_any(visitor);
-        self.answered(&parts, result)
+        self.answered(&schemas, result)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -118,33 +121,33 @@ impl<'de> Deserializer<'de> for At<'_, '_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        let parts = self.parts();
-        let asked = parts.iter().map(|part| (part.clone(), variants));
-        self.run.heard.borrow_mut().variants.extend(asked);
-        let result = self.feed(|shape| match shape {
-            Shape::Object(properties) => {
+        let schemas = self.schemas();
+        let requested = schemas.iter().map(|part| (part.clone(), variants));
+        self.run.observed.borrow_mut().variants.extend(requested);
+        let result = self.feed(|input| match input {
+            Input::Object(properties) => {
                 let mut members = Members::new(&self, properties);
                 match members.left.next() {
-                    Some((name, place)) => visitor.visit_enum(Variant {
+                    Some((name, location)) => visitor.visit_enum(FedVariant {
                         name,
-                        at: Some(self.to(place)),
+                        at: Some(self.to(location)),
                     }),
                     None => Err(Refusal::custom("an object without a variant")),
                 }
             }
-            Shape::Scalar(Value::String(name)) => visitor.visit_enum(Variant { name, at: None }),
-            Shape::Scalar(value) => scalar(value, visitor),
-            Shape::Array(_) => Err(Refusal::custom("an array where a variant should be")),
+            Input::Scalar(Value::String(name)) => visitor.visit_enum(FedVariant { name, at: None }),
+            Input::Scalar(value) => scalar(value, visitor),
+            Input::Array(_) => Err(Refusal::custom("an array where a variant should be")),
         });
-        self.answered(&parts, result)
+        self.answered(&schemas, result)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         let mut walk = self.run.walk.borrow_mut();
-        let shape = walk.peek(|walk| walk.shape(&self.place));
+        let input = walk.peek(|walk| walk.input(&self.location));
         drop(walk);
-        match shape {
-            Shape::Scalar(Value::Null) => visitor.visit_none(),
+        match input {
+            Input::Scalar(Value::Null) => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -168,7 +171,7 @@ impl<'de> Deserializer<'de> for At<'_, '_> {
 }
 
 struct Items<'i, 'r, 'a> {
-    at: &'i At<'r, 'a>,
+    at: &'i LocationDeserializer<'r, 'a>,
     items: std::vec::IntoIter<String>,
 }
 
@@ -179,23 +182,23 @@ impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
         let Some(item) = self.items.next() else {
             return Ok(None);
         };
-        seed.deserialize(self.at.to(self.at.place.at(item))).map(Some)
+        seed.deserialize(self.at.to(self.at.location.at(item))).map(Some)
     }
 }
 
 struct Members<'i, 'r, 'a> {
-    at: &'i At<'r, 'a>,
-    left: std::vec::IntoIter<(String, Place)>,
-    value: Option<Place>,
+    at: &'i LocationDeserializer<'r, 'a>,
+    left: std::vec::IntoIter<(String, Location)>,
+    value: Option<Location>,
 }
 
 impl<'i, 'r, 'a> Members<'i, 'r, 'a> {
     /// The properties under the names by which the plan has them fed.
-    fn new(at: &'i At<'r, 'a>, properties: Vec<Property>) -> Self {
+    fn new(at: &'i LocationDeserializer<'r, 'a>, properties: Vec<Property>) -> Self {
         let mut members = Vec::with_capacity(properties.len());
         let plan = at.run.walk.borrow().plan;
         for property in properties {
-            let place = property.place();
+            let location = property.location();
             match plan
                 .rename
                 .as_ref()
@@ -203,11 +206,11 @@ impl<'i, 'r, 'a> Members<'i, 'r, 'a> {
             {
                 Some(rename) => {
                     if rename.beside {
-                        members.push((property.name, place.clone()));
+                        members.push((property.name, location.clone()));
                     }
-                    members.extend(rename.names.iter().map(|name| (name.clone(), place.clone())));
+                    members.extend(rename.names.iter().map(|name| (name.clone(), location.clone())));
                 }
-                None => members.push((property.name, place)),
+                None => members.push((property.name, location)),
             }
         }
         Self {
@@ -222,30 +225,38 @@ impl<'de> MapAccess<'de> for Members<'_, '_, '_> {
     type Error = Refusal;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refusal> {
-        let Some((name, place)) = self.left.next() else {
+        let Some((name, location)) = self.left.next() else {
             return Ok(None);
         };
-        self.value = Some(place.clone());
-        let asked = RefCell::new(None);
-        let result = seed.deserialize(Key { name, asked: &asked });
-        if let (Some(asked), Some(map)) = (asked.into_inner(), key_type::map_of(&place.pointer)) {
-            self.at.run.heard.borrow_mut().keys.insert(map.to_owned(), asked);
+        self.value = Some(location.clone());
+        let requested = RefCell::new(None);
+        let result = seed.deserialize(KeyDeserializer {
+            name,
+            requested: &requested,
+        });
+        if let (Some(requested), Some(map)) = (requested.into_inner(), key_type::map_of(&location.pointer)) {
+            self.at
+                .run
+                .observed
+                .borrow_mut()
+                .keys
+                .insert(map.to_owned(), requested);
         }
-        self.refused(&place, result).map(Some)
+        self.refused(&location, result).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refusal> {
-        let place = self.value.take().expect("serde asks for a key first");
-        let result = seed.deserialize(self.at.to(place.clone()));
-        self.refused(&place, result)
+        let location = self.value.take().expect("serde asks for a key first");
+        let result = seed.deserialize(self.at.to(location.clone()));
+        self.refused(&location, result)
     }
 }
 
 impl Members<'_, '_, '_> {
-    fn refused<T>(&self, place: &Place, result: Result<T, Refusal>) -> Result<T, Refusal> {
+    fn refused<T>(&self, location: &Location, result: Result<T, Refusal>) -> Result<T, Refusal> {
         if result.is_err() {
-            let refused = &mut self.at.run.heard.borrow_mut().refused;
-            refused.get_or_insert_with(|| place.pointer.clone());
+            let refused = &mut self.at.run.observed.borrow_mut().refused;
+            refused.get_or_insert_with(|| location.pointer.clone());
         }
         result
     }

@@ -21,24 +21,28 @@ pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V
             (None, None) => visitor.visit_f64(number.as_f64().unwrap_or_default()),
         },
         // An example that stands in the schema.
-        Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(Whole))),
+        Value::Array(items) => {
+            visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(ValueDeserializer)))
+        }
         Value::Object(members) => visitor.visit_map(MapDeserializer::new(
-            members.into_iter().map(|(name, value)| (name, Whole(value))),
+            members
+                .into_iter()
+                .map(|(name, value)| (name, ValueDeserializer(value))),
         )),
     }
 }
 
 /// A value that is fed as it is.
-struct Whole(Value);
+struct ValueDeserializer(Value);
 
-impl IntoDeserializer<'_, Refusal> for Whole {
+impl IntoDeserializer<'_, Refusal> for ValueDeserializer {
     type Deserializer = Self;
     fn into_deserializer(self) -> Self {
         self
     }
 }
 
-impl<'de> Deserializer<'de> for Whole {
+impl<'de> Deserializer<'de> for ValueDeserializer {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
@@ -79,22 +83,22 @@ impl<'de> Deserializer<'de> for Whole {
 }
 
 /// The name of a member: of a struct a field, of a map whatever its keys are.
-pub(crate) struct Key<'a> {
+pub(crate) struct KeyDeserializer<'a> {
     pub(crate) name: String,
-    /// What it is asked to be; stays empty where a field is asked for.
-    pub(crate) asked: &'a RefCell<Option<KeyType>>,
+    /// What it is requested to be; stays empty where a field is requested for.
+    pub(crate) requested: &'a RefCell<Option<KeyType>>,
 }
 
-impl Key<'_> {
-    fn asked(&self, asked: KeyType) {
-        *self.asked.borrow_mut() = Some(asked);
+impl KeyDeserializer<'_> {
+    fn requested(&self, requested: KeyType) {
+        *self.requested.borrow_mut() = Some(requested);
     }
 }
 
 macro_rules! integers {
     ($($method:ident $format:literal)+) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-            self.asked(KeyType::Integer($format));
+            self.requested(KeyType::Integer($format));
             match (self.name.parse::<u64>(), self.name.parse::<i64>()) {
                 (Ok(number), _) => visitor.visit_u64(number),
                 (_, Ok(number)) => visitor.visit_i64(number),
@@ -105,15 +109,15 @@ macro_rules! integers {
 }
 
 macro_rules! texts {
-    ($($method:ident $asked:ident)+) => {
+    ($($method:ident $requested:ident)+) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-            self.asked(KeyType::$asked);
+            self.requested(KeyType::$requested);
             visitor.visit_string(self.name)
         })+
     };
 }
 
-impl<'de> Deserializer<'de> for Key<'_> {
+impl<'de> Deserializer<'de> for KeyDeserializer<'_> {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
@@ -138,12 +142,12 @@ impl<'de> Deserializer<'de> for Key<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        self.asked(KeyType::Variant(variants));
+        self.requested(KeyType::Variant(variants));
         visitor.visit_enum(self.name.into_deserializer())
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        self.asked(KeyType::Bool);
+        self.requested(KeyType::Bool);
         visitor.visit_bool(self.name == "true")
     }
 
