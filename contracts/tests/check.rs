@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::{DomainEvent, EventDescriptor, events};
-use tidings_contracts::{Check, Contract, Error, Folder, Rule, check};
+use tidings_contracts::{Check, Contract, Error, Finding, Folder, Level, Policy, Rule, check, judge};
 
 /// An empty folder of the test's own.
 fn folder(test: &str) -> PathBuf {
@@ -237,7 +237,7 @@ fn an_event_that_is_gone_is_a_finding() {
     let (text, rules) = letter(check(&folder, events![other::OrderCancelled]));
     assert_eq!(rules, [Rule::EventRemoved], "{text}");
     assert!(
-        text.contains("no event in the list has the type `order.created`"),
+        text.contains("order.created  type: it is no longer published"),
         "{text}"
     );
 }
@@ -258,8 +258,71 @@ fn a_renamed_event_is_named_as_such() {
         commit(&folder, events![first::OrderCreated]);
         let (text, rules) = letter(check(&folder, events));
         assert_eq!(rules, [Rule::EventTypeChanged], "{text}");
-        assert!(text.contains("goes by the name `order.placed` now"), "{text}");
+        assert!(text.contains("it is now called `order.placed`"), "{text}");
         assert!(text.contains("#[event(type = \"order.created\")]"), "{text}");
+    }
+}
+
+event!(renamed_and_extended, #[event(type = "order.placed")] OrderCreated {
+    pub(crate) order_id: u32,
+    pub(crate) customer: String,
+    #[serde(default)]
+    pub(crate) note: Option<String>,
+});
+event!(deprecated, #[deprecated(note = "use order.placed")] #[event(type = "order.created")] OrderOpened {
+    pub(crate) order_id: u32,
+});
+
+#[test]
+fn the_check_and_the_command_agree_on_a_missing_event() {
+    #[allow(deprecated)]
+    let deprecated = events![deprecated::OrderOpened];
+    let removed = ("event-removed", "break");
+    let renamed = ("event-type-changed", "break");
+    for (test, old, new, expected) in [
+        (
+            "removed",
+            events![first::OrderCreated],
+            events![other::OrderCancelled],
+            removed,
+        ),
+        (
+            "type",
+            events![first::OrderCreated],
+            events![renamed_event::OrderCreated],
+            renamed,
+        ),
+        (
+            "struct",
+            events![first::OrderCreated],
+            events![renamed_type::OrderPlaced],
+            renamed,
+        ),
+        (
+            "extended",
+            events![first::OrderCreated],
+            events![renamed_and_extended::OrderCreated],
+            renamed,
+        ),
+        (
+            "deprecated",
+            deprecated,
+            events![other::OrderCancelled],
+            ("event-removed", "warning"),
+        ),
+    ] {
+        let folder = folder(&format!("missing_{test}"));
+        commit(&folder, old);
+        let kind = |finding: &Finding| (finding.rule.id(), finding.severity.name());
+        let of_check = match check(&folder, new) {
+            Err(Error::Drift(drift)) => drift.findings.iter().map(kind).collect::<Vec<_>>(),
+            other => panic!("{test}: {other:?}"),
+        };
+        let contracts = |events: &[EventDescriptor]| events.iter().map(Contract::of).collect::<Folder>();
+        let of_command = judge(&contracts(old), &contracts(new), Policy::level(Level::Forward));
+        let of_command: Vec<_> = of_command.iter().map(kind).collect();
+        assert_eq!(of_check, [expected], "{test}");
+        assert_eq!(of_command, [expected], "{test}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The events that a service publishes, held against the contracts that it has committed.
+//! Checks the published events of a service against its committed contracts.
 
 use tidings::EventDescriptor;
 
@@ -8,11 +8,11 @@ use crate::check::precision::warn_of_big_integers;
 use crate::compat::accept::accepts;
 use crate::compat::compare::{Level, compare};
 use crate::compat::finding::{Direction, Finding, Severity};
+use crate::compat::missing_event::{self, match_missing};
 use crate::compat::rule::Rule;
 use crate::contract::Contract;
 use crate::contract::folder::Folder;
 
-/// Holds every event against its contracts, and looks for contracts that have no event.
 pub(crate) fn check_published(
     events: &[&EventDescriptor],
     committed: &Folder,
@@ -29,22 +29,35 @@ pub(crate) fn check_published(
         }
         check_older(event, committed, level, drift);
     }
+    check_missing(events, committed, drift);
+}
+
+/// Finds contracts of events that are not in the list any more.
+fn check_missing(events: &[&EventDescriptor], committed: &Folder, drift: &mut Drift) {
     let is_known = |contract: &&Contract| {
         events
             .iter()
             .any(|event| event.event_type() == contract.event_type)
     };
-    let mut gone: Vec<&Contract> = committed.iter().filter(|contract| !is_known(contract)).collect();
-    // Of several versions the newest tells it all.
-    gone.reverse();
-    gone.dedup_by_key(|contract| &contract.event_type);
-    gone.reverse();
-    for contract in gone {
-        drift.findings.push(removed(contract, events, committed));
+    let mut missing: Vec<&Contract> = committed.iter().filter(|contract| !is_known(contract)).collect();
+    // Report an event once, by its newest version.
+    missing.reverse();
+    missing.dedup_by_key(|contract| &contract.event_type);
+    missing.reverse();
+    if missing.is_empty() {
+        return;
+    }
+    let fresh = events
+        .iter()
+        .filter(|event| committed.versions(event.event_type()).next().is_none());
+    let fresh: Vec<Contract> = fresh.map(|event| Contract::of(event)).collect();
+    for (old, renamed) in match_missing(missing, &fresh.iter().collect::<Vec<_>>()) {
+        let finding = missing_event::finding(old, renamed, Direction::Forward);
+        drift.findings.push(finding);
     }
 }
 
-/// The version that the code has, against its own contract; whether it breaks no one.
+/// Compares the current version with its contract; returns whether nothing breaks.
 fn check_current(
     event: &EventDescriptor,
     mut contract: Contract,
@@ -78,7 +91,7 @@ fn check_current(
             .filter(|finding| finding.severity > Severity::Ok),
     );
     if breaks {
-        // It is written only when the break is waived, and with it what no one can read any more.
+        // This contract is written only when the break is waived. Drop the examples that nothing can read then.
         contract
             .examples
             .retain(|example| reads(event, contract.version, example).is_ok());
@@ -95,7 +108,7 @@ fn check_current(
     !breaks
 }
 
-/// The versions before: their contracts are there, and whatever they describe is read.
+/// Checks that the contracts of older versions exist and that the event can still read them.
 fn check_older(event: &EventDescriptor, committed: &Folder, level: Level, drift: &mut Drift) {
     for contract in committed.versions(event.event_type()) {
         if contract.version >= event.version() {
@@ -115,7 +128,7 @@ fn check_older(event: &EventDescriptor, committed: &Folder, level: Level, drift:
             continue;
         }
         match event.versions().find(|known| known.version() == version) {
-            // Its type is still there, and so its contract can be.
+            // The type of the version still exists, so its contract can be written.
             Some(known) => drift.changes.push(Changed {
                 contract: Contract::of(known),
                 committed: None,
@@ -126,7 +139,7 @@ fn check_older(event: &EventDescriptor, committed: &Folder, level: Level, drift:
     }
 }
 
-/// What the type of an older version does not read of its contract.
+/// Finds what the type of an older version cannot read of its contract.
 pub(crate) fn unread(contract: &Contract, known: &EventDescriptor) -> Vec<Finding> {
     let reader = Contract::of_successor(known, [contract]).reader;
     let mut findings = accepts(&contract.writer, &reader);
@@ -198,68 +211,4 @@ fn no_contract(event: &EventDescriptor, version: u32) -> Finding {
             event.event_type()
         ),
     )
-}
-
-/// A contract without an event: the event is gone, or goes by another name.
-fn removed(contract: &Contract, events: &[&EventDescriptor], committed: &Folder) -> Finding {
-    let has_contract = |event: &EventDescriptor| committed.versions(event.event_type()).next().is_some();
-    let renamed = events
-        .iter()
-        .filter(|event| !has_contract(event))
-        .find(|event| is_same(contract, &Contract::of(event)));
-    let file = contract.file_name();
-    let (rule, new, problem, hint) = match renamed {
-        Some(event) => (
-            Rule::EventTypeChanged,
-            Some(event.event_type().to_owned()),
-            format!(
-                "`{}` goes by the name `{}` now: whoever listens to `{}` hears no more of it",
-                event.rust_type(),
-                event.event_type(),
-                contract.event_type
-            ),
-            format!(
-                "write #[event(type = \"{}\")] on `{}`, or publish both for a while and then delete `{file}`",
-                contract.event_type,
-                last_word(event.rust_type())
-            ),
-        ),
-        None => (
-            Rule::EventRemoved,
-            None,
-            format!("no event in the list has the type `{}`", contract.event_type),
-            format!(
-                "put it back and mark it #[deprecated]; when no one listens to it any more, delete `{file}`"
-            ),
-        ),
-    };
-    Finding {
-        rule,
-        event_type: contract.event_type.clone(),
-        version: contract.version,
-        path: "type".to_owned(),
-        direction: Direction::Forward,
-        severity: Severity::Break,
-        old: Some(contract.event_type.clone()),
-        new,
-        problem,
-        hint,
-    }
-}
-
-/// Whether two contracts are of one Rust type, as far as can be told: by its name, or by all of its fields.
-fn is_same(one: &Contract, other: &Contract) -> bool {
-    let title = |contract: &Contract| contract.writer.get("title").cloned();
-    let unnamed = |contract: &Contract| {
-        let mut contract = contract.clone();
-        contract.event_type = String::new();
-        contract.routing_key = String::new();
-        contract.version = 0;
-        contract.digest()
-    };
-    (title(one).is_some() && title(one) == title(other)) || unnamed(one) == unnamed(other)
-}
-
-fn last_word(path: &str) -> &str {
-    path.rsplit("::").next().unwrap_or(path)
 }

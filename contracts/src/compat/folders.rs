@@ -1,26 +1,26 @@
-//! Judges a folder of contracts by the one it was: versions that changed, vanished or came, events that are gone.
+//! Compares two folders of contracts: changed, missing and new versions, and missing events.
 
 use std::collections::BTreeSet;
 
 use super::compare::{Level, compare};
 use super::finding::{Direction, Finding, Severity};
-use super::nearest;
+use super::missing_event::{self, match_missing};
 use super::rule::Rule;
 use crate::contract::Contract;
 use crate::contract::folder::Folder;
 
-/// How strictly contracts are held against those they were.
+/// The levels at which folders are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// For the latest version of each event.
+    /// The level for the latest version of each event.
     pub latest: Level,
-    /// For the older versions that are kept: queues, dead letters and replays hold their events.
+    /// The level for older versions: queues, dead letters and replays may still hold their events.
     pub kept: Level,
 }
 
 impl Default for Policy {
-    /// Full against the latest version, backward against all that are kept.
+    /// Full for the latest version, backward for older ones.
     fn default() -> Self {
         Self {
             latest: Level::Full,
@@ -30,7 +30,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The same level for every version, as the latest needs it; the kept ones need no forward direction.
+    /// The same level for every version. Older versions need no forward direction.
     pub const fn level(level: Level) -> Self {
         let kept = match level {
             Level::Full | Level::Backward => Level::Backward,
@@ -39,7 +39,7 @@ impl Policy {
         Self { latest: level, kept }
     }
 
-    /// Only against the latest version of each event.
+    /// Compares the latest version of each event only.
     pub const fn latest_only(self) -> Self {
         Self {
             kept: Level::None,
@@ -48,13 +48,22 @@ impl Policy {
     }
 }
 
-/// Every change from the contracts `old` to the contracts `new`, ok ones included.
+/// Returns every change from the contracts `old` to the contracts `new`, compatible ones included.
 ///
-/// A version that breaks, or that vanishes while newer ones are there, is a finding of its own beside those that say where.
+/// A broken version, and a version that is missing while newer ones exist, is a finding of its own beside the findings
+/// of its changes.
 pub fn judge(old: &Folder, new: &Folder, policy: Policy) -> Vec<Finding> {
     let types: BTreeSet<&str> = old.iter().map(|contract| contract.event_type.as_str()).collect();
+    let missing = types
+        .iter()
+        .filter(|event_type| new.versions(event_type).next().is_none());
+    let missing = missing.filter_map(|event_type| old.versions(event_type).last());
+    let fresh: Vec<&Contract> = new
+        .iter()
+        .filter(|contract| old.versions(&contract.event_type).next().is_none())
+        .collect();
+    let mut missing = match_missing(missing.collect(), &fresh).into_iter();
     let mut findings = Vec::new();
-    let mut renamed = BTreeSet::new();
     for event_type in types {
         let Some(latest) = old.versions(event_type).last() else {
             continue;
@@ -65,16 +74,15 @@ pub fn judge(old: &Folder, new: &Folder, policy: Policy) -> Vec<Finding> {
                 let level = if is_latest { policy.latest } else { policy.kept };
                 findings.extend(version(contract, new, newest, level));
             }
-        } else {
-            let moved = successor(latest, old, new).filter(|moved| !renamed.contains(moved));
-            renamed.extend(moved);
-            findings.extend(gone(latest, moved, policy.latest));
+        } else if let Some((event, renamed)) = missing.next() {
+            let directions = policy.latest.directions().iter();
+            findings.extend(directions.map(|direction| missing_event::finding(event, renamed, *direction)));
         }
     }
     findings
 }
 
-/// What became of one version of an event that is still there.
+/// Compares one version of an event that still exists.
 fn version(old: &Contract, new: &Folder, newest: &Contract, level: Level) -> Vec<Finding> {
     let Some(same) = new.get(&old.event_type, old.version) else {
         return lost(old, newest, level);
@@ -125,7 +133,7 @@ fn broken(old: &Contract, direction: Direction, breaks: usize) -> Finding {
     }
 }
 
-/// A version that is kept no longer, while the event goes on.
+/// The event still exists, but this version does not.
 fn lost(old: &Contract, newest: &Contract, level: Level) -> Vec<Finding> {
     let directions = level.directions().iter();
     let (problem, hint) = if newest.version < old.version {
@@ -155,67 +163,6 @@ fn lost(old: &Contract, newest: &Contract, level: Level) -> Vec<Finding> {
             ..finding(old, Rule::VersionRule, "version", *direction, Severity::Break)
         })
         .collect()
-}
-
-/// An event that is gone, or goes by another type now.
-fn gone(old: &Contract, moved: Option<&str>, level: Level) -> Vec<Finding> {
-    let gone = |direction: &Direction| match moved {
-        Some(moved) => renamed(old, moved, *direction),
-        None => removed(old, *direction),
-    };
-    level.directions().iter().map(gone).collect()
-}
-
-fn renamed(old: &Contract, moved: &str, direction: Direction) -> Finding {
-    Finding {
-        old: Some(old.event_type.clone()),
-        new: Some(moved.to_owned()),
-        problem: format!(
-            "it is called `{moved}` now, and nobody who waits for `{}` sees it",
-            old.event_type
-        ),
-        hint: Rule::EventTypeChanged.hint().to_owned(),
-        ..finding(old, Rule::EventTypeChanged, "type", direction, Severity::Break)
-    }
-}
-
-fn removed(old: &Contract, direction: Direction) -> Finding {
-    // Whoever deprecated it has said so long before.
-    let severity = match (direction, &old.deprecated) {
-        (Direction::Backward, _) => Severity::Ok,
-        (Direction::Forward, Some(_)) => Severity::Warning,
-        (Direction::Forward, None) => Severity::Break,
-    };
-    let hint = if severity == Severity::Ok {
-        ""
-    } else {
-        Rule::EventRemoved.hint()
-    };
-    Finding {
-        problem: "it is published no longer".to_owned(),
-        hint: hint.to_owned(),
-        ..finding(old, Rule::EventRemoved, "type", direction, severity)
-    }
-}
-
-/// The new event of the same schemas, if there is one.
-fn successor<'a>(old: &Contract, before: &Folder, new: &'a Folder) -> Option<&'a str> {
-    let alike = |contract: &Contract| {
-        let mut same = old.clone();
-        same.event_type.clone_from(&contract.event_type);
-        same.routing_key.clone_from(&contract.routing_key);
-        same.version = contract.version;
-        same.digest() == contract.digest()
-    };
-    let fresh = new
-        .iter()
-        .filter(|contract| before.versions(&contract.event_type).next().is_none());
-    nearest::to(
-        &old.event_type,
-        fresh
-            .filter(|contract| alike(contract))
-            .map(|contract| contract.event_type.as_str()),
-    )
 }
 
 fn finding(old: &Contract, rule: Rule, path: &str, direction: Direction, severity: Severity) -> Finding {

@@ -8,6 +8,7 @@ pub(crate) mod finding;
 mod flat;
 pub(crate) mod folders;
 mod keywords;
+pub(crate) mod missing_event;
 mod nearest;
 pub(crate) mod outcome;
 mod read;
