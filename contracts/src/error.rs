@@ -1,5 +1,3 @@
-//! What can go wrong with the files themselves, before anything is compared.
-
 use std::path::PathBuf;
 use std::{fmt, io};
 
@@ -8,55 +6,55 @@ use crate::check::environment::InvalidVariable;
 use crate::check::outdated::Outdated;
 use crate::topology::finding::TopologyFinding;
 
-/// The result of working on contract files.
+/// The result of work with contract files.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why contract files cannot be used, or do not hold.
+/// An error of contract files: a file is unusable, or its content differs from the code.
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder cannot be read.
     Read {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file or folder cannot be written.
     Write {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A text is no contract.
+    /// A text is not a contract.
     Malformed {
-        /// What is wrong with it.
+        /// What is wrong with the text.
         reason: String,
     },
-    /// A file of waivers says what none may say.
+    /// The file `waivers.toml` is not valid.
     MalformedWaivers {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
-    /// A file is no contract.
+    /// A file is not a contract.
     MalformedFile {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
-    /// `TIDINGS_CONTRACTS` holds what it cannot.
+    /// `TIDINGS_CONTRACTS` has a value other than `write`.
     Variable {
-        /// What it holds.
+        /// The value.
         value: String,
     },
-    /// The code and the contracts say different things.
+    /// The event types in the code differ from the contracts.
     Drift(Box<Drift>),
-    /// Something that a service had on the broker vanished or changed.
+    /// A part of the topology has vanished or changed.
     Topology(Vec<TopologyFinding>),
-    /// A committed document is another one by now.
+    /// A generated file is out of date.
     Outdated(Outdated),
 }
 
@@ -103,7 +101,7 @@ impl From<InvalidVariable> for Error {
     }
 }
 
-// A test says `unwrap`, which shows this form: it must be as good as the other.
+// `unwrap` in a test prints the `Debug` form.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;

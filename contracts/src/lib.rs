@@ -1,8 +1,11 @@
-//! The contracts of Tidings' events: JSON Schemas as files that a service commits, so that nobody breaks another team's
-//! service without a red test that says whom, where, and how to go on.
+//! Event contracts as committed JSON Schema files. A test fails before a change of an event breaks the service of
+//! another team.
 //!
-//! A [`Contract`] is what one file holds, `contracts/<type>.v<N>.json`: one event type in one version, with the schema of
-//! what its writer writes and of what its reader accepts. A [`Folder`] is what a service commits of them.
+//! A [`Contract`] is the content of one file, `contracts/<type>.v<N>.json`: one version of one event type, with the
+//! schema of what its writer writes and of what its reader accepts. A [`Folder`] holds the contracts of a service.
+//!
+//! [`check`] runs in a test of the service and compares its event types with the committed contracts. The findings
+//! name the consumers that break, the place in the event, and what to do.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A committed file and what it should be: compared, and written on request.
+//! Compares a generated file with the committed one, or writes it.
 
 use std::path::Path;
 use std::{fs, io};
@@ -6,10 +6,10 @@ use std::{fs, io};
 use crate::check::outdated::Outdated;
 use crate::error::{Error, Result};
 
-/// Holds a committed file against its text, or writes it where that is asked for.
+/// Compares the file with `wanted`, or writes `wanted` if `is_writing`.
 ///
 /// # Errors
-/// When it is another, and is not to be written; and when it cannot be read or written.
+/// When the file differs and may not be written, or when it cannot be read or written.
 pub(crate) fn check(path: &Path, wanted: &str, is_writing: bool) -> Result<()> {
     let found = read(path)?;
     match Outdated::compare(path, found.as_deref(), wanted) {
@@ -19,10 +19,7 @@ pub(crate) fn check(path: &Path, wanted: &str, is_writing: bool) -> Result<()> {
     }
 }
 
-/// The text of a file; `None` where there is none.
-///
-/// # Errors
-/// When it is there and cannot be read.
+/// Reads a file; `None` when it does not exist.
 pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -34,10 +31,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Writes a file, and the folder that it is in.
-///
-/// # Errors
-/// When it cannot be written.
+/// Writes a file, and creates its folder.
 pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder)

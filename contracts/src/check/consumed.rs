@@ -1,4 +1,4 @@
-//! The contracts of other services, held against what this one reads.
+//! Checks that this service can read the events of other services.
 
 use tidings::EventDescriptor;
 use tidings::describe::{Description, HandlerDescription};
@@ -10,7 +10,7 @@ use crate::compat::finding::Finding;
 use crate::contract::Contract;
 use crate::contract::folder::Folder;
 
-/// Holds each contract against the event of its type.
+/// Checks each contract against the event of its type.
 pub(crate) fn check_consumed(events: &[&EventDescriptor], consumed: &Folder, findings: &mut Vec<Finding>) {
     for event in events {
         for contract in consumed.versions(event.event_type()) {
@@ -19,12 +19,12 @@ pub(crate) fn check_consumed(events: &[&EventDescriptor], consumed: &Folder, fin
     }
 }
 
-/// Holds each contract against what every handler declares whose patterns receive its events.
+/// Checks the events that each handler takes against every contract whose routing key its patterns match.
 pub(crate) fn check_handlers(service: &Description, folders: [&Folder; 2], findings: &mut Vec<Finding>) {
     for handler in &service.handlers {
         for contract in folders.iter().flat_map(|folder| folder.iter()) {
             if receives(handler, contract) {
-                // A type that it does not declare, caught by a wildcard of its own, is passed over by the runtime.
+                // A wildcard pattern may also match events that the handler does not take. The runtime skips those.
                 let event = handler
                     .takes
                     .iter()
@@ -52,7 +52,7 @@ fn receives(handler: &HandlerDescription, contract: &Contract) -> bool {
         .any(|pattern| topic::overlap(pattern, &keys))
 }
 
-/// What `event` does not read of what `contract` says that is written.
+/// Finds what `event` cannot read of the events that `contract` describes.
 fn check_readable(
     contract: &Contract,
     event: &EventDescriptor,

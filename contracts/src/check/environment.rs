@@ -1,12 +1,12 @@
-//! What the environment of a test run says: whether to write changed files, and where the package is.
+//! The environment of a test run: whether to write changed files, and the folder of the package.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// Set to `write` to accept what changed.
+/// Set to `write` to accept changes.
 pub(crate) const VARIABLE: &str = "TIDINGS_CONTRACTS";
 
-/// The value of [`VARIABLE`] when it is neither empty nor `write`.
+/// A value of [`VARIABLE`] other than `write`.
 pub(crate) struct InvalidVariable(pub(crate) String);
 
 pub(crate) fn write_requested() -> Result<bool, InvalidVariable> {
@@ -19,8 +19,8 @@ pub(crate) fn write_requested() -> Result<bool, InvalidVariable> {
     }
 }
 
-/// Resolves `path` in the package. `cargo test` starts a test in its package and names the package in a variable; other
-/// runners may set the variable only.
+/// Resolves `path` in the package. `cargo test` starts a test in its package and sets a variable. Other runners may
+/// only set the variable.
 pub(crate) fn in_package(path: &Path) -> PathBuf {
     match env::var_os("CARGO_MANIFEST_DIR") {
         Some(package) => Path::new(&package).join(path),

@@ -1,4 +1,4 @@
-//! Golden events: what was written once is read by today's types, upcasters included.
+//! Golden events: today's types, with their upcasters, must read the committed examples.
 
 use std::error::Error as _;
 
@@ -9,7 +9,7 @@ use crate::compat::finding::{Direction, Finding, Severity};
 use crate::compat::rule::Rule;
 use crate::contract::Contract;
 
-/// Reads every example of `contract` as `event`, today's type.
+/// Reads every example of `contract` as the current type of `event`.
 pub(crate) fn check_goldens(contract: &Contract, event: &EventDescriptor, findings: &mut Vec<Finding>) {
     for (at, example) in contract.examples.iter().enumerate() {
         let Err(error) = reads(event, contract.version, example) else {
@@ -42,13 +42,12 @@ pub(crate) fn check_goldens(contract: &Contract, event: &EventDescriptor, findin
     }
 }
 
-/// Reads an event of version `version` as today's type.
+/// Reads an event of version `version` as the current type.
 pub(crate) fn reads(event: &EventDescriptor, version: u32, example: &Value) -> Result<(), DecodeError> {
     (event.probe().rewrite)(version, &example.to_string()).map(drop)
 }
 
-/// The examples of a contract that is written anew: its own, and those of the contract before it that have another shape,
-/// for they are events as they were written once.
+/// Keeps the examples of the committed contract that have another shape: such events were really written.
 pub(crate) fn keep_goldens(contract: &mut Contract, committed: &Contract) {
     for example in &committed.examples {
         let is_new = contract.examples.iter().all(|known| !alike(known, example));
@@ -58,7 +57,7 @@ pub(crate) fn keep_goldens(contract: &mut Contract, committed: &Contract) {
     }
 }
 
-/// Whether two values differ in nothing but their texts, numbers and booleans.
+/// Tells whether two values differ only in their texts, numbers and booleans.
 fn alike(one: &Value, other: &Value) -> bool {
     use Value::{Array, Bool, Null, Number, Object, String};
     match (one, other) {

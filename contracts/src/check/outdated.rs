@@ -1,5 +1,3 @@
-//! A committed file that differs from what the code generates.
-
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +5,7 @@ use similar::TextDiff;
 
 use crate::check::environment::VARIABLE;
 
-/// A committed file differs from what the code generates. Nothing else is wrong: nobody has accepted the change yet.
+/// A committed file differs from the generated one. Run with `TIDINGS_CONTRACTS=write` to accept the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outdated {
     path: PathBuf,
@@ -15,9 +13,9 @@ pub struct Outdated {
 }
 
 impl Outdated {
-    /// Compares the text of a file with the wanted one; `None` when they are equal.
+    /// Compares a file with the wanted text; `None` when they are equal.
     pub(crate) fn compare(path: &Path, found: Option<&str>, wanted: &str) -> Option<Self> {
-        // A checkout may have given the file other line ends.
+        // A checkout may have changed the line ends.
         let found = found.map(|text| text.replace("\r\n", "\n"));
         if found.as_deref() == Some(wanted) {
             return None;
@@ -28,7 +26,7 @@ impl Outdated {
         })
     }
 
-    /// The unified diff from the file to what the code generates; `None` when there is no file yet.
+    /// The unified diff from the file to the generated text; `None` when there is no file yet.
     pub fn diff(&self) -> Option<&str> {
         self.diff.as_deref()
     }
@@ -45,7 +43,6 @@ impl fmt::Display for Outdated {
     }
 }
 
-/// The unified diff of two texts; `header` names the old and the new one.
 pub(crate) fn unified_diff(old: &str, new: &str, header: Option<(&str, &str)>) -> String {
     let diff = TextDiff::from_lines(old, new);
     let mut diff = diff.unified_diff();

@@ -1,5 +1,3 @@
-//! The arguments of the command.
-
 use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
@@ -8,7 +6,6 @@ use crate::compat::compare::Level;
 use crate::compat::folders::Policy;
 use crate::report::Format;
 
-/// What `--help` says.
 pub(super) const HELP: &str = "\
 Holds contracts against those they were.
 
@@ -29,14 +26,12 @@ usage: tidings-contracts check FOLDER --against FOLDER|REF [options]
 exit code: 0 when everything holds, 1 when something was found, 2 when it could not be checked
 ";
 
-/// What is asked for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Command {
     Help,
     Check(CheckArgs),
 }
 
-/// `check` and its options.
 #[derive(Debug, PartialEq)]
 pub(super) struct CheckArgs {
     pub(super) folder: PathBuf,
@@ -46,7 +41,7 @@ pub(super) struct CheckArgs {
     pub(super) verbose: bool,
 }
 
-/// What the contracts are held against.
+/// What to compare the contracts with.
 #[derive(Debug, PartialEq)]
 pub(super) enum Against {
     Folder(PathBuf),

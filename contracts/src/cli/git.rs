@@ -1,4 +1,4 @@
-//! The contracts of a commit, which git shows.
+//! Reads contracts from a git commit.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -8,7 +8,7 @@ use super::BoxError;
 use crate::contract::Contract;
 use crate::contract::folder::Folder;
 
-/// The folder `path` as it is in the commit `reference`; empty where the commit has none.
+/// Reads the folder `path` as of the commit `reference`; empty when the commit has no such folder.
 pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, BoxError> {
     let commit = git(
         path,
@@ -22,7 +22,7 @@ pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, BoxError> {
     )
     .map_err(|_| format!("`{reference}` is no folder, and no commit of git"))?;
     let commit = commit.trim();
-    // Names come relative to the folder, in which git runs.
+    // git runs in the folder and prints names relative to it.
     let names = git(path, &["ls-tree", "-z", "--name-only", commit])?;
     let mut folder = Folder::default();
     for name in names.split('\0').filter(|name| Folder::is_contract(name)) {

@@ -1,4 +1,4 @@
-//! The command line: `tidings-contracts check DIR --against DIR|REF`.
+//! The command `tidings-contracts`.
 
 mod args;
 mod git;
@@ -14,7 +14,7 @@ use crate::compat::waiver::Waivers;
 use crate::contract::folder::Folder;
 use crate::report::Report;
 
-/// What the command returns: everything holds; something was found; it could not be checked.
+/// The exit codes: no findings, findings, and an error.
 const CODES: [u8; 3] = [0, 1, 2];
 
 /// Runs the command with the arguments of this process.

@@ -1,4 +1,4 @@
-//! `tidings-contracts schemas FOLDER --out FOLDER`: what the generators of other languages' types read.
+//! The command `tidings-contracts schemas FOLDER --out FOLDER`: writes schemas for code generators.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,6 @@ use crate::contract::folder::Folder;
 use crate::documents::event_schema::Side;
 use crate::documents::schema_files::Draft;
 
-/// What `schemas --help` says.
 pub(super) const HELP: &str = "\
 Writes the schema of each whole event, envelope and data, for generators of types.
 
@@ -21,7 +20,6 @@ usage: tidings-contracts schemas FOLDER --out FOLDER [options]
   --draft DRAFT       2020 or 7 (2020)
 ";
 
-/// What is asked for.
 #[derive(Debug, PartialEq)]
 pub(super) struct SchemasArgs {
     folder: PathBuf,
@@ -30,7 +28,7 @@ pub(super) struct SchemasArgs {
     draft: Draft,
 }
 
-/// Reads what follows `schemas`; `None` asks for help.
+/// Parses the arguments after `schemas`; `None` is a request for help.
 pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<SchemasArgs>, lexopt::Error> {
     let (mut folder, mut out, mut side, mut draft) = (None, None, Side::Writer, Draft::Draft2020);
     while let Some(argument) = arguments.next()? {
@@ -51,7 +49,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<SchemasArgs>
     }))
 }
 
-/// Writes the schemas, and says which.
+/// Writes the schemas, and prints their paths.
 pub(super) fn run(schemas: &SchemasArgs) -> Result<(), super::BoxError> {
     let folder = super::folder(&schemas.folder)?;
     if folder.is_empty() {

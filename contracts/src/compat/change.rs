@@ -1,5 +1,5 @@
-//! What changed between two schemas of the same side, by the names that the rules give it. Whether a change breaks anyone
-//! is decided elsewhere; here it gets its name, and the warnings that no single event can show.
+//! Finds the changes between two schemas of the same side, and names their rules. [`super::accept`] decides whether a
+//! change breaks consumers. The changes here add the warnings that no single event can show.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::nearest;
 use super::rule::Rule;
 use super::shape::{Enum, Field, Id, Integer, Kind, Object, ResolvedShape, Rest, Shapes, Tagging};
 
-/// A change, with the severity that it has in each direction when every event is read.
+/// A change, and its severity in each direction when consumers still read every event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Change {
     pub(crate) rule: Rule,
@@ -21,7 +21,6 @@ pub(crate) struct Change {
     pub(crate) new: Option<String>,
 }
 
-/// Every change from `old` to `new`.
 pub(crate) fn changes_between(old: &Shapes, new: &Shapes) -> Vec<Change> {
     let mut walk = ChangeWalk {
         old,
@@ -225,7 +224,7 @@ impl<'a> ChangeWalk<'a> {
 
     fn renamed_field(&mut self, name: &str, old: &Field, to: &str, new: &Field) {
         let by_alias = new.aliases.iter().any(|alias| alias == name);
-        // Where the readers do without it, no event fails, and its value is lost unseen.
+        // When the reader does not require the field, no event fails, but the value is lost silently.
         let severity = if by_alias {
             [OK, WARNING]
         } else {
@@ -242,7 +241,7 @@ impl<'a> ChangeWalk<'a> {
         });
     }
 
-    /// Fields that went and came with the same shape, or whose new one reads the old name.
+    /// Finds renamed fields: the new field has the old name as an alias, or has the same shape.
     fn renamed<'b>(
         &self,
         removed_fields: &[(&'b String, &'b Field)],
@@ -309,7 +308,7 @@ impl<'a> ChangeWalk<'a> {
             self.push(Rule::AliasAdded, [OK, OK], None, Some(join(added)));
         }
         if !removed.is_empty() {
-            // Events with the old name fail where the field is required, and lose its value where it is not.
+            // Events with the old name fail when the field is required, and lose its value otherwise.
             let severity = if new.required { Severity::Break } else { WARNING };
             self.push(Rule::AliasRemoved, [severity, OK], Some(join(removed)), None);
         }
@@ -341,7 +340,7 @@ impl<'a> ChangeWalk<'a> {
                 match (variant.payload, other.payload, variant.object.zip(other.object)) {
                     (Some(old), Some(new), _) | (None, None, Some((old, new))) => this.value(old, new),
                     (None, None, None) => {}
-                    // One of the two only looks as if it had its content beside the tag.
+                    // One of the two only looks adjacently tagged.
                     (_, _, Some((old, new))) if !both_adjacent => this.value(old, new),
                     _ => this.push(Rule::VariantPayload, [OK, OK], None, None),
                 }
@@ -352,7 +351,7 @@ impl<'a> ChangeWalk<'a> {
             .iter()
             .filter(|variant| old.variant(&variant.name).is_none())
         {
-            // It may be an old variant under a new name.
+            // The variant may be a renamed old one.
             let known = variant.aliases.iter().any(|alias| old.variant(alias).is_some());
             let rule = if known {
                 Rule::AliasAdded
@@ -429,7 +428,8 @@ impl<'a> ChangeWalk<'a> {
     }
 }
 
-/// Whether two taggings are one. An internally tagged enum whose variants have one field each looks adjacently tagged.
+/// Tells whether two taggings are the same. An internally tagged enum whose variants have one field each looks
+/// adjacently tagged.
 fn alike(old: &Tagging, new: &Tagging) -> bool {
     match (old, new) {
         (Tagging::Adjacent { tag, sure: false, .. }, Tagging::Internal { tag: other })
@@ -453,7 +453,7 @@ fn alike(old: &Tagging, new: &Tagging) -> bool {
     }
 }
 
-/// Whether a constraint is narrower, and whether it is wider, than it was.
+/// Tells whether a constraint is narrower, and whether it is wider.
 fn narrower(keyword: &str, old: Option<&Value>, new: Option<&Value>) -> (bool, bool) {
     let numbers = old.and_then(Value::as_f64).zip(new.and_then(Value::as_f64));
     match (old, new, numbers) {
@@ -465,7 +465,7 @@ fn narrower(keyword: &str, old: Option<&Value>, new: Option<&Value>) -> (bool, b
         (_, _, Some((old, new))) if keyword.starts_with("min") || keyword == "exclusiveMinimum" => {
             (new > old, new < old)
         }
-        // Two patterns: who can say.
+        // Two patterns are not comparable.
         _ => (true, true),
     }
 }

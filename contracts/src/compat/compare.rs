@@ -1,4 +1,4 @@
-//! Holds two contracts of one event against each other, in both directions, every change by the name of its rule.
+//! Compares two contracts of one event in both directions.
 
 use super::accept::check_inclusion;
 use super::change::{Change, changes_between};
@@ -7,22 +7,22 @@ use super::rule::Rule;
 use super::shape::Shapes;
 use crate::contract::Contract;
 
-/// Which directions must hold.
+/// The directions in which contracts must be compatible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Level {
-    /// None.
+    /// No direction.
     None,
     /// New consumers read old events.
     Backward,
     /// Old consumers read new events.
     Forward,
-    /// Both.
+    /// Both directions.
     #[default]
     Full,
 }
 
 impl Level {
-    /// The directions that must hold.
+    /// The directions that must be compatible.
     pub const fn directions(self) -> &'static [Direction] {
         match self {
             Self::None => &[],
@@ -33,10 +33,10 @@ impl Level {
     }
 }
 
-/// Every change from `older` to `newer`, once for each direction of `level`, with how bad it is there.
+/// Returns every change from `older` to `newer`, once per direction of `level`, with its severity in that direction.
 ///
-/// What changes nothing for anyone, such as an inlined reference, is not among them unless nothing else is: then the
-/// one finding is of the rule `shape-only`.
+/// A change without any effect, such as an inlined reference, is only reported when it is the only one, by the rule
+/// `shape-only`.
 pub fn compare(older: &Contract, newer: &Contract, level: Level) -> Vec<Finding> {
     let [old_writer, old_reader, new_writer, new_reader] =
         [&older.writer, &older.reader, &newer.writer, &newer.reader].map(Shapes::read);
@@ -82,7 +82,7 @@ fn event_changes(older: &Contract, newer: &Contract) -> Vec<Change> {
         .collect()
 }
 
-/// The changes of the readers, and those of the writers that the readers do not show.
+/// Returns the changes of the readers, and the changes of the writers that the readers do not show.
 fn schema_changes(
     old_writer: &Shapes,
     old_reader: &Shapes,
@@ -93,7 +93,7 @@ fn schema_changes(
     for mut change in changes_between(old_writer, new_writer) {
         match change.rule {
             Rule::BecameDefault => change.rule = Rule::WriterMaySkip,
-            // The reader's words: whether a field is required, what it is without, which other names it has.
+            // Only the reader decides these: required fields, defaults and aliases.
             Rule::BecameRequired
             | Rule::DefaultChanged
             | Rule::AliasAdded
@@ -113,7 +113,7 @@ fn schema_changes(
     changes
 }
 
-/// Rules that speak of the same thing: one of them names a change.
+/// Groups the rules about the same subject: a change gets the name of one of them.
 fn subject(rule: Rule) -> u8 {
     match rule {
         Rule::FieldAddedOptional
@@ -133,7 +133,7 @@ fn subject(rule: Rule) -> u8 {
     }
 }
 
-/// One list of what breaks and what merely changed, each by the name of its change.
+/// Merges breaks and changes, each by the name of its change.
 fn join(mut findings: Vec<Finding>, changes: &[Change], direction: Direction, version: u32) -> Vec<Finding> {
     for finding in &mut findings {
         let same = |change: &&Change| change.path == finding.path && change.rule == finding.rule;
@@ -206,7 +206,7 @@ impl Change {
     }
 }
 
-/// A sentence as a part of another.
+/// Makes a sentence a clause.
 fn clause(sentence: &str) -> String {
     let sentence = sentence.trim_end_matches('.');
     let mut letters = sentence.chars();

@@ -1,26 +1,26 @@
-//! Witnesses: a few values that a shape may have, and whether another shape reads such a value.
+//! Counterexamples: sample values of a shape, and whether another shape reads them.
 //!
-//! Where several alternatives each take a part of what is written, shapes alone cannot tell whether together they take all
-//! of it. A value that none of them reads can.
+//! When several alternatives each read a part of the values, the shapes alone cannot tell whether they read all of
+//! them together. A value that no alternative reads proves that they do not.
 
 use serde_json::{Map, Value, json};
 
 use super::flat::{Flat, flatten};
 use super::shape::{Enum, Id, Integer, Keys, Kind, MAX_I128, Object, Rest, Shapes, Tagging};
 
-/// How deep values are filled.
+/// The depth of sample values.
 const DEPTH: usize = 4;
-/// How many values of a shape are tried.
+/// The number of sample values per shape.
 const MOST: usize = 64;
 
-/// A value of `written` that `read` refuses for certain.
+/// Returns a value of `written` that `read` certainly refuses.
 pub(crate) fn refused(written: &Shapes, value: Id, read: &Shapes, reader: Id) -> Option<Value> {
     let values = written.samples(value, DEPTH);
     values.into_iter().find(|value| !read.reads(reader, value))
 }
 
 impl Shapes {
-    /// Some values of the shape; none where they would be too deep.
+    /// Returns sample values of the shape; none where they would be too deep.
     fn samples(&self, id: Id, depth: usize) -> Vec<Value> {
         let seen = self.resolve(id);
         let mut samples = match depth.checked_sub(1) {
@@ -101,7 +101,7 @@ impl Shapes {
         for (name, field) in &flat.fields {
             let mut values: Vec<_> = self.samples(field.shape, depth).into_iter().map(Some).collect();
             if !field.required {
-                // What may be left out is left out when it is null, mostly.
+                // An optional field is usually absent when it is null.
                 values.retain(|value| *value != Some(Value::Null));
                 values.push(None);
             }
@@ -126,7 +126,7 @@ impl Shapes {
         plans(&counts).iter().map(object).collect()
     }
 
-    /// Whether the value is read. True wherever that is not certain.
+    /// Tells whether the shape reads the value. True wherever that is uncertain.
     fn reads(&self, id: Id, value: &Value) -> bool {
         let seen = self.resolve(id);
         if value.is_null() && self.takes_null(id) {
@@ -152,7 +152,7 @@ impl Shapes {
                 ids.len() == items.len() && ids.iter().zip(items).all(|(id, value)| self.reads(*id, value))
             }
             (Kind::Object(object), Value::Object(value)) => self.reads_object(object, value),
-            // A struct from an array: the order of its fields is not known.
+            // serde also reads a struct from an array. The order of its fields is unknown.
             (Kind::Object(object), Value::Array(items)) => {
                 object.groups.is_empty() && items.len() <= object.fields.len()
             }
@@ -219,20 +219,20 @@ impl Shapes {
                     _ => None,
                 };
                 match (object, content) {
-                    // Absent content is read as `None` where that is what it holds.
+                    // Absent content is read as `None`.
                     (_, None) if variant.payload.is_some_and(|payload| self.takes_null(payload)) => true,
                     (Some(Kind::Object(object)), _) => self.reads_object(object, &rest),
                     _ => true,
                 }
             }
-            // serde reads a tagged enum from an array as well.
+            // serde also reads a tagged enum from an array.
             (Tagging::Internal { .. } | Tagging::Adjacent { .. }, Value::Array(items)) => !items.is_empty(),
             _ => false,
         }
     }
 }
 
-/// The first of all, then each one's others in turn; none where one has none.
+/// Combines sample values: the first of each list, then each other value in turn. Empty when one list is empty.
 fn plans(counts: &[usize]) -> Vec<Vec<usize>> {
     if counts.contains(&0) {
         return Vec::new();
@@ -271,7 +271,7 @@ fn integers(integer: Integer) -> Vec<Value> {
     .collect()
 }
 
-/// A text of each format, and whether it is one of another, too.
+/// An example of each format. It may fit other formats too.
 const TEXTS: &[(&str, &str)] = &[
     ("char", "x"),
     ("date", "2026-11-23"),

@@ -1,10 +1,10 @@
-//! A finding: one change, where it is, whom it breaks, and how to go on.
+//! A finding: a change, its place, the consumers that it breaks, and what to do.
 
 use std::fmt;
 
 use super::rule::Rule;
 
-/// Who reads what.
+/// Which consumers read which events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// New consumers read old events.
@@ -14,7 +14,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// `backward` or `forward`.
+    /// The name: `backward` or `forward`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Backward => "backward",
@@ -29,21 +29,21 @@ impl fmt::Display for Direction {
     }
 }
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
-    /// Every event is read.
+    /// Consumers read every event.
     Ok,
-    /// Every event is read, and someone should know.
+    /// Consumers read every event, but the change may surprise them.
     Warning,
-    /// It cannot be decided; it fails unless it is waived.
+    /// The check cannot decide. It fails unless a waiver covers the finding.
     Unknown,
-    /// Some event is not read.
+    /// Consumers cannot read some events.
     Break,
 }
 
 impl Severity {
-    /// `ok`, `warning`, `unknown` or `break`.
+    /// The name: `ok`, `warning`, `unknown` or `break`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -53,7 +53,7 @@ impl Severity {
         }
     }
 
-    /// Whether a check with such a finding fails.
+    /// Whether a finding of this severity fails the check.
     pub const fn fails(self) -> bool {
         matches!(self, Self::Unknown | Self::Break)
     }
@@ -65,34 +65,34 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One change between two contracts, in one direction.
+/// A change between two contracts, in one direction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What kind of change.
+    /// The kind of change.
     pub rule: Rule,
     /// The wire name of the event type; empty when two schemas without a name were compared.
     pub event_type: String,
     /// The version of the older contract; 0 when two schemas were compared.
     pub version: u32,
-    /// Where in the event: `data.currency`, `data.items[].sku`, `data.method(card).number`, `data.prices.*`.
+    /// The place in the event: `data.currency`, `data.items[].sku`, `data.method(card).number`, `data.prices.*`.
     pub path: String,
-    /// Who reads what.
+    /// The direction in which the finding applies.
     pub direction: Direction,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What was there before.
+    /// The old state.
     pub old: Option<String>,
-    /// What is there now.
+    /// The new state.
     pub new: Option<String>,
-    /// What is wrong, in a clause.
+    /// What is wrong, as a clause.
     pub problem: String,
-    /// What to do, in a clause; empty when there is nothing to do.
+    /// What to do, as a clause; empty when there is nothing to do.
     pub hint: String,
 }
 
 impl Finding {
-    /// Whether some event is not read.
+    /// Whether consumers cannot read some events.
     pub fn is_break(&self) -> bool {
         self.severity == Severity::Break
     }

@@ -1,13 +1,12 @@
-//! An object as it lies on the wire: its own fields, and those of one alternative of each enum flattened into it.
+//! An object as it is on the wire: its own fields, and those of one alternative of each flattened enum.
 
 use std::collections::BTreeMap;
 
 use super::shape::{Field, Id, Kind, Object, Rest, Shapes};
 
-/// How many combinations of flattened enums are looked at; more than that is left undecided.
+/// The limit of combinations of flattened enums. More than that is undecidable.
 const COMBINATIONS: usize = 256;
 
-/// An object with one alternative of each flattened enum in place.
 #[derive(Debug, Clone)]
 pub(crate) struct Flat<'a> {
     pub(crate) fields: BTreeMap<&'a str, &'a Field>,
@@ -15,7 +14,7 @@ pub(crate) struct Flat<'a> {
 }
 
 impl<'a> Flat<'a> {
-    /// The field that is read from `name`.
+    /// Returns the field that has this name or alias.
     pub(crate) fn field(&self, name: &str) -> Option<(&'a str, &'a Field)> {
         let named = |(name, field): (&&'a str, &&'a Field)| (*name, *field);
         self.fields.get_key_value(name).map(named).or_else(|| {
@@ -26,7 +25,7 @@ impl<'a> Flat<'a> {
         })
     }
 
-    /// Its values, when it is a map and nothing else.
+    /// Returns the shape of the values when the object is only a map.
     pub(crate) fn as_map(&self) -> Option<Id> {
         match self.rest {
             Rest::Entries { value, .. } if self.fields.is_empty() => Some(*value),
@@ -46,7 +45,8 @@ impl<'a> Flat<'a> {
     }
 }
 
-/// All ways in which the flattened enums of an object can stand in it; none when there are too many, or one is no object.
+/// Returns all combinations of the flattened enums of an object; `None` when there are too many, or one is not an
+/// object.
 pub(crate) fn flatten<'a>(shapes: &'a Shapes, object: &'a Object) -> Option<Vec<Flat<'a>>> {
     let fields = object
         .fields

@@ -1,4 +1,4 @@
-//! The keywords of a schema: its keywords, with those of its `allOf` and of what it refers to laid over them.
+//! The keywords of a schema, merged with those of its `allOf` and of its references.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::contract::pointer::percent_decoded;
 use crate::keyword;
 
-/// Keywords that no derived schema has: what they allow is not decided here.
+/// Keywords that schemars never derives, so this crate does not decide them.
 const UNDECIDABLE: &[&str] = &[
     "if",
     "then",
@@ -22,7 +22,7 @@ const UNDECIDABLE: &[&str] = &[
     "$dynamicRef",
 ];
 
-/// Keywords that narrow what is written by convention; serde does not enforce them.
+/// Keywords that serde does not enforce.
 const CONSTRAINTS: &[&str] = &[
     "minLength",
     "maxLength",
@@ -39,10 +39,9 @@ const CONSTRAINTS: &[&str] = &[
     "multipleOf",
 ];
 
-/// How deep `allOf` and references may lie in each other; no derived schema comes near.
+/// The limit of nested `allOf` and references. Derived schemas stay far below.
 const DEPTH: usize = 64;
 
-/// The keywords of a schema, by what they speak of.
 #[derive(Debug, Default)]
 pub(crate) struct Keywords<'a> {
     pub(crate) types: Option<BTreeSet<&'a str>>,
@@ -60,7 +59,7 @@ pub(crate) struct Keywords<'a> {
     pub(crate) undecidable: bool,
 }
 
-/// What serde knows and JSON Schema has no word for.
+/// What serde knows and JSON Schema cannot express.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Facts<'a> {
     pub(crate) aliases: BTreeMap<&'a str, Vec<&'a str>>,
@@ -75,13 +74,13 @@ pub(crate) struct Facts<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Choice<'a> {
     pub(crate) alternatives: &'a [Value],
-    /// Whether exactly one must fit, as schemars says of tagged enums only.
+    /// Whether exactly one must fit. schemars writes `oneOf` for tagged enums only.
     pub(crate) exclusive: bool,
     pub(crate) facts: Facts<'a>,
 }
 
 impl<'a> Keywords<'a> {
-    /// The keywords of `schema`, whose references lead into `document`.
+    /// Merges the keywords of `schema`, with references into `document`.
     pub(crate) fn of(schema: &'a Map<String, Value>, document: &'a Value) -> Self {
         let mut keywords = Self::default();
         keywords.add(schema, document, 0);
@@ -155,7 +154,7 @@ impl<'a> Keywords<'a> {
         }
         match schema.get("not") {
             None => {}
-            // How schemars writes `NonZeroI32`.
+            // schemars writes `NonZeroI32` like this.
             Some(not) if *not == serde_json::json!({"const": 0}) => self.facts.nonzero = Some(true),
             Some(_) => self.undecidable = true,
         }
@@ -197,7 +196,6 @@ impl<'a> Keywords<'a> {
         }
     }
 
-    /// The constraints among `names`.
     pub(crate) fn constraints_of(&self, names: &[&str]) -> BTreeMap<String, Value> {
         let kept = self.constraints.iter();
         kept.filter(|(keyword, _)| names.contains(&keyword.as_str()))
@@ -205,7 +203,6 @@ impl<'a> Keywords<'a> {
             .collect()
     }
 
-    /// Whether it speaks of an object.
     pub(crate) fn is_object(&self) -> bool {
         match &self.types {
             Some(types) => types.len() == 1 && types.contains("object"),
@@ -213,7 +210,7 @@ impl<'a> Keywords<'a> {
         }
     }
 
-    /// The texts it names one by one, when it allows nothing else.
+    /// Returns the texts of an enumeration of texts.
     pub(crate) fn texts(&self) -> Option<Vec<&'a str>> {
         if !self.choices.is_empty() {
             return None;
@@ -253,7 +250,7 @@ fn facts(schema: &Map<String, Value>) -> Facts<'_> {
     }
 }
 
-/// What `reference` leads to within `document`.
+/// Returns the schema that `reference` leads to.
 pub(crate) fn resolve<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
     let pointer = reference.strip_prefix('#')?;
     if pointer.contains('%') {

@@ -1,11 +1,10 @@
-//! The name that is most like another: how a renamed field is told from one that came and one that went.
+//! Finds the most similar name, to tell a renamed field from an added and a removed one.
 
-/// The one of `names` that is most like `name`.
 pub(crate) fn to<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names.min_by_key(|other| (distance(name, other), *other))
 }
 
-/// How many letters must be written, taken away or changed to make one of the other.
+/// The Levenshtein distance.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

@@ -1,4 +1,4 @@
-//! The outcome of a check: what was found, what of it is waived, and which waivers are of no use.
+//! The outcome of a check: findings, waived findings, and stale waivers.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -8,39 +8,39 @@ use super::finding::{Finding, Severity};
 use super::rule::Rule;
 use super::waiver::{Waiver, Waivers};
 
-/// What a check comes to.
+/// The outcome of a check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// What was found and is not waived, ok ones and warnings included.
+    /// The findings that are not waived, with warnings and compatible changes.
     pub findings: Vec<Finding>,
-    /// What would fail and is waived.
+    /// The waived findings.
     pub waived: Vec<(Finding, Waiver)>,
-    /// Waivers that are themselves at fault.
+    /// Waivers that are expired or unused.
     pub stale: Vec<StaleWaiver>,
 }
 
-/// A waiver that is of no use.
+/// A waiver that is expired or unused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StaleWaiver {
-    /// Which.
+    /// The waiver.
     pub waiver: Waiver,
-    /// What is wrong with it.
+    /// The reason.
     pub why: Stale,
 }
 
-/// Why a waiver is of no use.
+/// Why a waiver is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stale {
-    /// Its day is over.
+    /// The waiver has expired.
     Expired,
-    /// Nothing was found that it covers.
+    /// The waiver covers no finding.
     Unused,
 }
 
 impl Stale {
-    /// `waiver-expired` or `waiver-unused`.
+    /// The name: `waiver-expired` or `waiver-unused`.
     pub const fn id(self) -> &'static str {
         match self {
             Self::Expired => "waiver-expired",
@@ -49,7 +49,7 @@ impl Stale {
     }
 }
 
-/// ``break  order.created  data.currency: the waiver of field-added-required expired on 2026-12-31; …``
+/// ``waiver  order.created  data.currency: the waiver of field-added-required expired on 2026-12-31; …``
 impl std::fmt::Display for StaleWaiver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Waiver {
@@ -74,7 +74,7 @@ impl std::fmt::Display for StaleWaiver {
 }
 
 impl Outcome {
-    /// Takes away what is waived today, as the day is in UTC.
+    /// Applies the waivers as of today in UTC.
     pub fn today(findings: Vec<Finding>, waivers: &Waivers) -> Self {
         Self::new(
             findings,
@@ -83,7 +83,7 @@ impl Outcome {
         )
     }
 
-    /// Takes away what is waived on the day `today`.
+    /// Applies the waivers as of the day `today`.
     pub fn new(findings: Vec<Finding>, waivers: &Waivers, today: Date) -> Self {
         let mut outcome = Self::default();
         let (in_force, expired): (Vec<_>, Vec<_>) =
@@ -113,7 +113,7 @@ impl Outcome {
         outcome
     }
 
-    /// A version whose breaks are all waived is not broken.
+    /// Removes the finding of a broken version when all of its breaks are waived.
     fn forget_whole_versions(&mut self) {
         let still_broken: Vec<_> = self
             .findings
@@ -132,12 +132,12 @@ impl Outcome {
         });
     }
 
-    /// Whether the check fails: a break, something that cannot be decided, or a waiver of no use.
+    /// Whether the check fails: a break, an undecided change, or a stale waiver.
     pub fn fails(&self) -> bool {
         !self.stale.is_empty() || self.findings.iter().any(|finding| finding.severity.fails())
     }
 
-    /// How many findings of a severity there are.
+    /// The number of findings of one severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings
             .iter()

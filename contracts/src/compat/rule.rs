@@ -1,13 +1,13 @@
-//! The rules by which a change is judged, and how to go on after each.
+//! The rules of findings, each with a hint.
 
 use std::fmt;
 use std::str::FromStr;
 
 macro_rules! rules {
     ($(#[doc = $doc:literal] $name:ident = $id:literal, $hint:literal;)+) => {
-        /// A rule: what kind of change a finding is about.
+        /// The kind of change of a finding.
         ///
-        /// Its text is what reports, waivers and this list call it.
+        /// Its `Display` is the name in reports and waivers.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Rule {
@@ -15,20 +15,20 @@ macro_rules! rules {
         }
 
         impl Rule {
-            /// All of them.
+            /// All rules.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// Its name, as in `field-added-required`.
+            /// The name, such as `field-added-required`.
             pub const fn id(self) -> &'static str {
                 match self { $(Self::$name => $id,)+ }
             }
 
-            /// What it is about, in a sentence.
+            /// A description, in one sentence.
             pub fn about(self) -> &'static str {
                 match self { $(Self::$name => $doc.trim_ascii(),)+ }
             }
 
-            /// How to go on, where that is always the same; empty where it is not.
+            /// What to do; empty when it depends on the finding.
             pub(crate) const fn hint(self) -> &'static str {
                 match self { $(Self::$name => $hint,)+ }
             }

@@ -1,28 +1,26 @@
-//! A shape: what a schema says of values, as serde sees it and without titles, names and order.
+//! A shape: the values that a schema allows, as serde sees them, without titles and descriptions.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// A node's place in its [`Shapes`].
+/// The index of a node in its [`Shapes`].
 pub(crate) type Id = usize;
 
-/// The shapes of one schema. A recursive type is a circle of ids.
+/// The shapes of one schema. The ids of a recursive type form a cycle.
 #[derive(Debug)]
 pub(crate) struct Shapes {
     pub(crate) nodes: Vec<Node>,
     pub(crate) root: Id,
-    /// A shape for each kind of JSON, `null` apart: together they are any value.
+    /// One shape per JSON type except `null`. Together they are any value.
     pub(crate) kinds_of_json: Vec<Id>,
 }
 
-/// One shape.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    /// Whether `null` is a value of it.
     pub(crate) nullable: bool,
     pub(crate) kind: Kind,
-    /// What serde does not enforce: lengths, ranges, patterns.
+    /// Keywords that serde does not enforce: lengths, ranges and patterns.
     pub(crate) constraints: BTreeMap<String, Value>,
 }
 
@@ -36,12 +34,12 @@ impl Node {
     }
 }
 
-/// The values of a shape, `null` apart.
+/// The values of a shape except `null`.
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
-    /// Every value, `null` included.
+    /// Every value, with `null`.
     Any,
-    /// No value; with `nullable` it is serde's `()`.
+    /// No value. A nullable one is serde's `()`.
     Nothing,
     Bool,
     Integer(Integer),
@@ -51,38 +49,38 @@ pub(crate) enum Kind {
     Text {
         format: Option<String>,
     },
-    /// Values other than texts, one by one.
+    /// A list of values other than texts.
     Literals(Vec<Value>),
-    /// Any number of one shape.
+    /// Any number of values of one shape.
     List(Id),
-    /// So many, each of its own shape.
+    /// A fixed number of values, each with its own shape.
     Tuple(Vec<Id>),
     Object(Object),
     Enum(Enum),
-    /// The first that fits: an untagged enum, or a type that takes several forms.
+    /// The first shape that fits: an untagged enum, or a type with several forms.
     Union(Vec<Id>),
-    /// The shape at another place: a reference.
+    /// A reference to another shape.
     Same(Id),
-    /// What this engine cannot decide, with the schema as it stands.
+    /// An undecidable schema.
     Unclear(Value),
 }
 
-/// The whole numbers of a Rust type.
+/// The bounds of a Rust integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Integer {
     pub(crate) min: i128,
     pub(crate) max: i128,
-    /// Whether zero is refused; `None` when the schema cannot tell `NonZeroU32` from a range that begins at 1.
+    /// Whether zero is refused; `None` when the schema does not tell `NonZeroU32` from a range that begins at 1.
     pub(crate) nonzero: Option<bool>,
 }
 
-/// The largest `u128`, which no `i128` holds: one above all others here. The largest `i128` is one below.
+/// Stands for the largest `u128`, which no `i128` can hold. The largest `i128` is one below here.
 pub(crate) const MAX_U128: i128 = i128::MAX;
-/// The largest `i128`, kept apart from [`MAX_U128`].
+/// Stands for the largest `i128`.
 pub(crate) const MAX_I128: i128 = i128::MAX - 1;
 
 impl Integer {
-    /// The bounds of a Rust type by the format that schemars gives it.
+    /// The bounds of a Rust type by schemars' format.
     pub(crate) fn of_format(format: &str) -> Option<Self> {
         let (min, max) = match format {
             "int8" => (i128::from(i8::MIN), i128::from(i8::MAX)),
@@ -104,17 +102,17 @@ impl Integer {
         })
     }
 
-    /// Whether every number of `self` is one of `other`, zero apart.
+    /// Tells whether `other` contains every number of `self`, except zero.
     pub(crate) fn within(self, other: Self) -> bool {
         other.min <= self.min && self.max <= other.max
     }
 
-    /// Whether zero is one of them, as far as is known.
+    /// Tells whether zero is among the numbers, as far as known.
     pub(crate) fn has_zero(self) -> bool {
         self.min <= 0 && 0 <= self.max && self.nonzero == Some(false)
     }
 
-    /// The Rust type of these bounds.
+    /// The Rust type with these bounds.
     pub(crate) fn name(self) -> String {
         let names = [
             ("u8", "uint8"),
@@ -144,18 +142,17 @@ impl Integer {
 pub(crate) struct Object {
     pub(crate) fields: BTreeMap<String, Field>,
     pub(crate) rest: Rest,
-    /// Enums that are flattened into it.
+    /// The enums that are flattened into it.
     pub(crate) groups: Vec<Group>,
 }
 
 impl Object {
-    /// Whether a writer of it writes no field at all.
+    /// Tells whether a writer writes no field.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.groups.is_empty() && !matches!(self.rest, Rest::Entries { .. })
     }
 }
 
-/// One field of an object.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
     pub(crate) shape: Id,
@@ -164,10 +161,10 @@ pub(crate) struct Field {
     pub(crate) default: Option<Value>,
 }
 
-/// What becomes of the names that an object does not list.
+/// How an object treats names that it does not list.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Rest {
-    /// A reader passes over them; a writer writes none.
+    /// A reader ignores them; a writer writes none.
     #[default]
     Ignored,
     /// A reader refuses them.
@@ -176,42 +173,41 @@ pub(crate) enum Rest {
     Entries { keys: Keys, value: Id },
 }
 
-/// The keys of a map.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Keys {
-    /// Texts.
+    /// Any text.
     Any,
-    /// Whole numbers, written as texts.
+    /// Integers, written as texts.
     Integer(Integer),
     /// Texts of this shape.
     Shape(Id),
 }
 
-/// An enum flattened into an object: one of these objects' fields stand in it.
+/// An enum that is flattened into an object: the object has the fields of one alternative.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) alternatives: Vec<Id>,
 }
 
-/// An enum with tags.
 #[derive(Debug, Clone)]
 pub(crate) struct Enum {
     pub(crate) tagging: Tagging,
     pub(crate) variants: Vec<Variant>,
-    /// Whether the reader takes a variant that it does not know.
+    /// Whether the reader accepts unknown variants.
     pub(crate) other: bool,
-    /// Each alternative as a plain shape, for what is compared with no enum.
+    /// Each alternative as a plain shape, for comparisons with other kinds.
     pub(crate) alternatives: Vec<Id>,
 }
 
-/// How an enum tells its variants apart.
+/// How an enum marks its variants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tagging {
     /// `"Card"`, `{"Card": …}`.
     External,
     /// `{"kind": "Card", …}`.
     Internal { tag: String },
-    /// `{"kind": "Card", "data": …}`; not `sure` when variants with one field each would look the same.
+    /// `{"kind": "Card", "data": …}`. It is not `sure` when internally tagged variants with one field each look the
+    /// same.
     Adjacent {
         tag: String,
         content: String,
@@ -220,7 +216,7 @@ pub(crate) enum Tagging {
 }
 
 impl Tagging {
-    /// As it is written in serde's attribute, beside an `other` one.
+    /// Describes the tagging in the words of serde's attribute, in contrast to `other`.
     pub(crate) fn describe(&self, other: &Self) -> String {
         match self {
             Self::Adjacent { tag, content, .. } if self.tag() == other.tag() => {
@@ -234,7 +230,7 @@ impl Tagging {
         }
     }
 
-    /// The name of the field that holds the tag.
+    /// The name of the tag's field.
     pub(crate) fn tag(&self) -> Option<&str> {
         match self {
             Self::External => None,
@@ -243,19 +239,18 @@ impl Tagging {
     }
 }
 
-/// One variant of an enum.
 #[derive(Debug, Clone)]
 pub(crate) struct Variant {
     pub(crate) name: String,
     pub(crate) aliases: Vec<String>,
-    /// What it carries beside its name or under the content's name.
+    /// The shape beside its name, or in the content field.
     pub(crate) payload: Option<Id>,
-    /// The object without its tag, where the tag stands in an object.
+    /// The object without its tag, when the object holds the tag.
     pub(crate) object: Option<Id>,
 }
 
 impl Enum {
-    /// The variant that is read from `name`.
+    /// The variant that has this name or alias.
     pub(crate) fn variant(&self, name: &str) -> Option<&Variant> {
         let by_name = self.variants.iter().find(|variant| variant.name == name);
         by_name.or_else(|| {
@@ -265,8 +260,8 @@ impl Enum {
         })
     }
 
-    /// Whether one of the two keeps its content where the other has none: an internally tagged enum and an adjacently
-    /// tagged one. Otherwise an internally tagged enum whose variants have one field each only looks like the latter.
+    /// Tells whether one enum is internally and the other adjacently tagged. An internally tagged enum whose variants
+    /// have one field each only looks adjacently tagged.
     pub(crate) fn content_moved(&self, shapes: &Shapes, other: &Self, others: &Shapes) -> bool {
         let moved = |adjacent: &Self, plain: &Self, shapes: &Shapes| match &adjacent.tagging {
             Tagging::Adjacent { content, .. } if matches!(plain.tagging, Tagging::Internal { .. }) => {
@@ -289,13 +284,13 @@ impl Enum {
         moved(self, other, others) || moved(other, self, shapes)
     }
 
-    /// Whether its values are texts only.
+    /// Tells whether all its values are texts.
     pub(crate) fn is_plain(&self) -> bool {
         self.tagging == Tagging::External && self.variants.iter().all(|variant| variant.payload.is_none())
     }
 }
 
-/// A shape with the references to it followed.
+/// A shape after following its references.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResolvedShape<'a> {
     pub(crate) id: Id,
@@ -304,14 +299,14 @@ pub(crate) struct ResolvedShape<'a> {
     pub(crate) constraints: &'a BTreeMap<String, Value>,
 }
 
-/// The schema of an unclear shape that a reader may refuse and no writer writes.
+/// The schema of an unclear shape that a reader may refuse, but no writer writes.
 pub(crate) const UNWRITTEN: Value = Value::Null;
 
 impl Shapes {
-    /// The shape at `id`, through all references.
+    /// Follows all references from `id`.
     pub(crate) fn resolve(&self, id: Id) -> ResolvedShape<'_> {
         let (mut id, mut nullable) = (id, false);
-        // A circle of nothing but references (`type A = A`) cannot be written in Rust; this ends one all the same.
+        // Rust cannot express a cycle of references only (`type A = A`). The bound ends one anyway.
         for _ in 0..=self.nodes.len() {
             let node = &self.nodes[id];
             nullable |= node.nullable;
@@ -335,14 +330,14 @@ impl Shapes {
         }
     }
 
-    /// Whether `null` is a value of the shape.
+    /// Tells whether `null` is a value of the shape.
     pub(crate) fn takes_null(&self, id: Id) -> bool {
         let seen = self.resolve(id);
         seen.nullable
             || matches!(seen.kind, Kind::Union(members) if members.iter().any(|member| self.takes_null(*member)))
     }
 
-    /// The shape in words, those of Rust where it has them.
+    /// Describes the shape, in Rust where possible.
     pub(crate) fn describe(&self, id: Id) -> String {
         self.describe_to(id, 3)
     }
@@ -401,7 +396,7 @@ impl Shapes {
     }
 }
 
-/// The Rust type of a text's format, where it has one name only.
+/// The Rust type of a format, where there is only one.
 fn describe_format(format: Option<&str>) -> String {
     match format {
         None => "String".to_owned(),

@@ -1,11 +1,11 @@
-//! Texts and their formats: those that a Rust type enforces, and those that are mere advice.
+//! Texts and their formats: those that a Rust type enforces, and advice only.
 
 use serde_json::Value;
 
 use super::keywords::Keywords;
 use super::shape::{Kind, Node};
 
-/// Formats that stand for a Rust type which refuses any other text.
+/// Formats of Rust types that refuse any other text.
 const ENFORCED: &[&str] = &[
     "date",
     "date-time",
@@ -21,13 +21,12 @@ const ENFORCED: &[&str] = &[
     "zoned-date-time",
 ];
 
-/// Patterns by which schemars writes a type, with a name for it.
+/// Patterns that schemars writes for a type, with a name for the type.
 const PATTERNS: &[(&str, &str)] = &[
     (r"^-?\d+(\.\d+)?$", "decimal"),
     (r"^-?\d+(\.\d+)?([eE]\d+)?$", "decimal"),
 ];
 
-/// A text.
 pub(crate) fn read(keywords: &Keywords<'_>) -> Node {
     let mut constraints = keywords.constraints_of(&["minLength", "maxLength", "pattern"]);
     let format = format(keywords);
@@ -61,7 +60,7 @@ fn format(keywords: &Keywords<'_>) -> Option<String> {
     let known = PATTERNS.iter().find(|(known, _)| *known == pattern);
     match known {
         Some((_, name)) => Some((*name).to_owned()),
-        // The pattern that the authors of semantic versioning suggest, as schemars writes it.
+        // The pattern from the specification of semantic versioning, as schemars writes it.
         None if pattern.starts_with(r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-(") => {
             Some("semver".to_owned())
         }
@@ -69,7 +68,7 @@ fn format(keywords: &Keywords<'_>) -> Option<String> {
     }
 }
 
-/// Whether every text of the format `written` is read where `read` is.
+/// Tells whether a reader of the format `read` accepts every text of the format `written`.
 pub(crate) fn fits(written: Option<&str>, read: Option<&str>) -> bool {
     match (written, read) {
         (_, None) | (Some("ipv4" | "ipv6"), Some("ip")) => true,

@@ -1,4 +1,4 @@
-//! Waivers: findings that someone has accepted, with a reason and until a day.
+//! Waivers: findings that someone has accepted, with a reason and an end date.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, de};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::finding::Finding;
 use super::rule::Rule;
 
-/// One finding that someone has accepted.
+/// A finding that someone has accepted.
 ///
 /// ```toml
 /// [[waiver]]
@@ -23,21 +23,21 @@ pub struct Waiver {
     /// The wire name of the event type.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Where in the event, as the finding says it.
+    /// The place in the event, as in the finding.
     pub path: String,
     /// The rule of the finding.
     #[serde(deserialize_with = "rule")]
     pub rule: Rule,
-    /// Why it is accepted.
+    /// Why the finding is acceptable.
     #[serde(deserialize_with = "reason")]
     pub reason: String,
-    /// The last day on which it is.
+    /// The last day of the waiver.
     #[serde(deserialize_with = "date")]
     pub expires: Date,
 }
 
 impl Waiver {
-    /// Whether it is about this finding.
+    /// Whether the waiver covers this finding.
     pub fn covers(&self, finding: &Finding) -> bool {
         self.event_type == finding.event_type && self.path == finding.path && self.rule == finding.rule
     }
@@ -50,7 +50,7 @@ pub struct Waivers {
 }
 
 impl Waivers {
-    /// One after the other, as they are written.
+    /// The waivers in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Waiver> {
         self.waivers.iter()
     }
@@ -70,7 +70,7 @@ fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
     Ok(reason)
 }
 
-/// A day, as TOML writes it or as a text.
+/// Reads a date as a TOML date or as a text.
 fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

@@ -1,4 +1,4 @@
-//! The file of waivers in a folder of contracts.
+//! Reads the file of waivers in a folder of contracts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ struct WaiverFile {
 }
 
 impl Waivers {
-    /// Reads `waivers.toml` in the folder `path`; where it is not there, nothing is waived.
+    /// Reads `waivers.toml` in the folder `path`. A missing file holds no waivers.
     ///
     /// # Errors
-    /// When it cannot be read, or a waiver lacks its reason or its day, or names a rule that is none.
+    /// When the file cannot be read, or when a waiver has no reason, no date, or an unknown rule.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path: PathBuf = path.as_ref().join(FILE_NAME);
         match fs::read_to_string(&path) {
@@ -31,7 +31,6 @@ impl Waivers {
         }
     }
 
-    /// Reads the text of such a file.
     pub(crate) fn parse(text: &str) -> std::result::Result<Self, String> {
         let file: WaiverFile = toml::from_str(text).map_err(|error| error.to_string())?;
         Ok(Self { waivers: file.waiver })

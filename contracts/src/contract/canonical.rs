@@ -1,4 +1,4 @@
-//! The one way to write JSON here: the same bytes for the same content, whatever features `serde_json` was built with.
+//! Canonical JSON: the same content gives the same bytes, whatever features `serde_json` was built with.
 
 use std::fmt::Write as _;
 
@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::keyword;
 
-/// A value whose objects are written with their keys sorted.
+/// Serializes a value with the keys of its objects sorted.
 ///
-/// `serde_json/preserve_order`, which any crate of a build may switch on, would write them as they came.
+/// Any crate of a build may enable `serde_json/preserve_order`, which keeps the keys in insertion order.
 pub(crate) struct Sorted<'a>(pub(crate) &'a Value);
 
 impl Serialize for Sorted<'_> {
@@ -37,7 +37,7 @@ impl Serialize for Sorted<'_> {
     }
 }
 
-/// Sorts what has no order of its own: the names in `required` and in `x-tidings-aliases`.
+/// Sorts the lists that are sets: the names in `required` and in `x-tidings-aliases`.
 pub(crate) fn sort_sets(schema: &mut Value) {
     keyword::walk(schema, &mut |_, schema| {
         if let Some(Value::Array(names)) = schema.get_mut("required") {
@@ -56,7 +56,7 @@ fn sort_names(names: &mut Vec<Value>) {
     names.dedup();
 }
 
-/// The text of a file: members in the order given, everything below sorted, two spaces, a newline at the end.
+/// Returns the text of a file. The members keep their order, and the keys below them are sorted.
 pub(crate) fn file(members: &[(&str, Value)]) -> String {
     struct File<'a>(&'a [(&'a str, Value)]);
     impl Serialize for File<'_> {
@@ -69,7 +69,7 @@ pub(crate) fn file(members: &[(&str, Value)]) -> String {
     text
 }
 
-/// The SHA-256 of a value in its sorted form, as hexadecimal digits.
+/// Returns the SHA-256 of the canonical form, as hexadecimal digits.
 pub(crate) fn digest(value: &Value) -> String {
     let text = serde_json::to_vec(&Sorted(value)).expect("a JSON value can be written");
     Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {

@@ -1,13 +1,14 @@
-//! What a strict validator would refuse in a schema, and what the verdicts need: kept beside it in the file.
+//! Facts: keywords and formats that the JSON Schema standard does not define, stored beside the schema in the file.
 //!
-//! In memory a schema holds all that is known of it, keywords of ours (`x-tidings-aliases`, `x-tidings-other`), of the
-//! user, and formats that no standard defines included. In the file they lie apart, by the pointer of their schema.
+//! In memory, a schema holds our keywords (`x-tidings-aliases`, `x-tidings-other`), those of the user, and formats of
+//! Rust types. A strict validator refuses them. So the file keeps them apart from the schema, by the pointer of their
+//! schema.
 
 use serde_json::{Map, Value};
 
 use crate::keyword;
 
-/// Takes out of `schema` what the standard does not define: keywords by the pointers of their schemas.
+/// Takes the facts out of `schema`, and returns them by the pointers of their schemas.
 pub(crate) fn split(schema: &mut Value) -> Map<String, Value> {
     let mut facts = Map::new();
     keyword::walk(schema, &mut |at, schema| {
@@ -36,10 +37,10 @@ fn is_nonstandard(keyword: &str, value: &Value) -> bool {
     }
 }
 
-/// Puts back what was taken out.
+/// Puts the facts back into the schema.
 ///
 /// # Errors
-/// The pointer that leads to no schema.
+/// Returns the pointer that leads to no schema.
 pub(crate) fn merge(schema: &mut Value, facts: &Map<String, Value>) -> Result<(), String> {
     for (at, keywords) in facts {
         let target = schema.pointer_mut(at).and_then(Value::as_object_mut);

@@ -1,4 +1,4 @@
-//! The file of a contract: its text, read and written.
+//! Reads and writes the file of a contract.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::{Contract, canonical, facts};
 use crate::error::{Error, Result};
 
 impl Contract {
-    /// The text of its file: the same for the same contract, on any machine.
+    /// The text of the contract's file. It is the same on every machine.
     pub fn to_json(&self) -> String {
         let (mut writer, mut reader) = (self.writer.clone(), self.reader.clone());
         canonical::sort_sets(&mut writer);
@@ -40,10 +40,10 @@ impl Contract {
         canonical::file(&members)
     }
 
-    /// Reads the text of a file.
+    /// Reads a contract from the text of its file.
     ///
     /// # Errors
-    /// When it is no contract, or holds a digest that is not its own: someone edited it.
+    /// When the text is not a contract, or when its digest shows that someone edited it.
     pub fn from_json(text: &str) -> Result<Self> {
         Self::read(text).map_err(|reason| Error::Malformed { reason })
     }

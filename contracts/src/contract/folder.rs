@@ -1,4 +1,4 @@
-//! The folder of contracts that a service commits.
+//! A folder of contract files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,10 +14,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Reads every `<type>.v<N>.json` in `path`, subfolders excluded; a folder that is not there holds none.
+    /// Reads every `<type>.v<N>.json` in `path` without its subfolders. A missing folder holds no contracts.
     ///
     /// # Errors
-    /// When a file cannot be read, is no contract, or is named for another event than it holds.
+    /// When a file cannot be read, is not a contract, or has the name of another event.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let entries = match fs::read_dir(path) {
@@ -53,10 +53,10 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Writes `contract` into the folder `path`, which is made where it is not there; gives the file's path.
+    /// Writes `contract` into the folder `path`, creates the folder if needed, and returns the path of the file.
     ///
     /// # Errors
-    /// When the folder cannot be made or the file not be written.
+    /// When the folder cannot be created or the file cannot be written.
     pub fn write(path: impl AsRef<Path>, contract: &Contract) -> Result<PathBuf> {
         let folder = path.as_ref();
         let file = folder.join(contract.file_name());
@@ -69,42 +69,42 @@ impl Folder {
         Ok(file)
     }
 
-    /// Whether a file is named as a contract's is: `<type>.v<N>.json`.
+    /// Tells whether a file has the name of a contract: `<type>.v<N>.json`.
     pub(crate) fn is_contract(name: &str) -> bool {
         name.strip_suffix(".json")
             .and_then(|name| name.rsplit_once(".v"))
             .is_some_and(|(_, version)| version.parse::<u32>().is_ok())
     }
 
-    /// Adds a contract, in place of one of the same type and version.
+    /// Adds a contract. It replaces the contract of the same type and version.
     pub fn insert(&mut self, contract: Contract) {
         let key = (contract.event_type.clone(), contract.version);
         self.contracts.insert(key, contract);
     }
 
-    /// The contract of one version.
+    /// The contract of one version of an event type.
     pub fn get(&self, event_type: &str, version: u32) -> Option<&Contract> {
         self.contracts.get(&(event_type.to_owned(), version))
     }
 
-    /// Every contract, by type, the oldest version first.
+    /// All contracts, by event type, the oldest version first.
     pub fn iter(&self) -> impl Iterator<Item = &Contract> {
         self.contracts.values()
     }
 
-    /// The kept versions of a type, the oldest first.
+    /// All versions of an event type, the oldest first.
     pub fn versions(&self, event_type: &str) -> impl Iterator<Item = &Contract> {
         self.contracts
             .range((event_type.to_owned(), 0)..=(event_type.to_owned(), u32::MAX))
             .map(|(_, contract)| contract)
     }
 
-    /// How many there are.
+    /// The number of contracts.
     pub fn len(&self) -> usize {
         self.contracts.len()
     }
 
-    /// Whether there is none.
+    /// Whether the folder holds no contracts.
     pub fn is_empty(&self) -> bool {
         self.contracts.is_empty()
     }

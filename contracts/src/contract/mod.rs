@@ -1,4 +1,4 @@
-//! A contract: one event type in one version, as its file holds it.
+//! A contract: one version of one event type.
 
 pub(crate) mod canonical;
 pub(crate) mod facts;
@@ -10,34 +10,35 @@ use serde_json::{Value, json};
 
 use crate::keyword;
 
-/// One event type in one version: what its writers write, and what its readers accept.
+/// One version of an event type: the schema of what its writers write, and of what its readers accept.
 ///
-/// Both schemas are JSON Schema 2020-12. Beyond the standard they hold what serde knows and a JSON Schema has no word
-/// for: [`keyword::ALIASES`], [`keyword::OTHER`], formats of Rust types such as `partial-date-time`. Every integer has its
-/// `minimum` and `maximum`. In the file those words lie apart from the schemas, so that strict validators take them.
+/// Both schemas are JSON Schema 2020-12 with additions for what serde knows and JSON Schema cannot express:
+/// [`keyword::ALIASES`], [`keyword::OTHER`], and formats of Rust types such as `partial-date-time`. Every integer has
+/// a `minimum` and a `maximum`. The file stores the additions apart from the schemas, so that strict validators accept
+/// the schemas.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Contract {
-    /// The wire name of the event type, `order.created`.
+    /// The wire name of the event type, such as `order.created`.
     pub event_type: String,
-    /// The version.
+    /// The version of the event type.
     pub version: u32,
-    /// The routing key as it was written, with its `{field}`s.
+    /// The routing key in the attribute, with its `{field}`s.
     pub routing_key: String,
     /// The doc comment of the Rust type.
     pub description: Option<String>,
-    /// The note of `#[deprecated]`, empty when it has none; absent when the event is not deprecated.
+    /// The note of `#[deprecated]`, empty without a note; `None` when the event is not deprecated.
     pub deprecated: Option<String>,
-    /// The schema of what is written.
+    /// The schema of what the writer writes.
     pub writer: Value,
-    /// The schema of what is accepted.
+    /// The schema of what the reader accepts.
     pub reader: Value,
-    /// Golden events: `data` as it was written once and must be read for ever.
+    /// Golden events: examples of `data`, as written by this version, that readers must always accept.
     pub examples: Vec<Value>,
 }
 
 impl Contract {
-    /// A contract with nothing but its schemas; the routing key is the type.
+    /// Creates a contract from its schemas. Its routing key is the event type.
     pub fn new(event_type: impl Into<String>, version: u32, writer: Value, reader: Value) -> Self {
         let event_type = event_type.into();
         Self {
@@ -52,12 +53,13 @@ impl Contract {
         }
     }
 
-    /// The name of its file, `order.created.v1.json`.
+    /// The name of the contract's file, such as `order.created.v1.json`.
     pub fn file_name(&self) -> String {
         format!("{}.v{}.json", self.event_type, self.version)
     }
 
-    /// The SHA-256 of all that binds: type, version, routing key and both schemas, without titles and documentation.
+    /// The SHA-256 of the binding content: type, version, routing key and both schemas, without titles and
+    /// descriptions.
     pub fn digest(&self) -> String {
         canonical::digest(&json!({
             "type": self.event_type,
@@ -69,7 +71,7 @@ impl Contract {
     }
 }
 
-/// A schema without what people alone read.
+/// Removes from a schema what only people read.
 fn binding(schema: &Value) -> Value {
     let mut schema = schema.clone();
     canonical::sort_sets(&mut schema);

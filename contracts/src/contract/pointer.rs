@@ -1,11 +1,12 @@
-//! JSON pointers, alone and as the fragment of a URI.
+//! Escaping in JSON pointers and in references.
 
-/// A name as a step of a JSON pointer.
+/// Escapes a name as a step of a JSON pointer.
 pub(crate) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// The pointer in a reference's fragment. schemars escapes names for a URI: `Page<Order>` lies at `#/$defs/Page%3COrder%3E`.
+/// Decodes the pointer in a reference. schemars encodes names for a URI: `Page<Order>` is at
+/// `#/$defs/Page%3COrder%3E`.
 pub(crate) fn percent_decoded(text: &str) -> String {
     let (mut decoded, mut rest) = (Vec::new(), text.as_bytes());
     while let [first, tail @ ..] = rest {

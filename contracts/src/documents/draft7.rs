@@ -1,4 +1,4 @@
-//! The same schema for tools that read draft-07 only: AsyncAPI's, and generators of types.
+//! Converts schemas to draft-07, for AsyncAPI and for code generators.
 
 use schemars::Schema;
 use schemars::transform::{RemoveRefSiblings, ReplacePrefixItems, ReplaceUnevaluatedProperties, Transform};
@@ -6,15 +6,14 @@ use serde_json::{Map, Value};
 
 use crate::keyword;
 
-/// Where the definitions of a schema lie.
 const NEW: &str = "#/$defs/";
 const OLD: &str = "#/definitions/";
 
-/// A schema of 2020-12 as draft-07 says it. What the older draft has no word for becomes wider, never narrower, but for
-/// `unevaluatedProperties`, which knows the properties of the alternatives beside it.
+/// Converts a schema to draft-07. Where draft-07 lacks a keyword, the schema becomes wider, never narrower. The
+/// exception is `unevaluatedProperties`, which becomes closed over the properties of all alternatives.
 pub(crate) fn draft7(schema: Value) -> Value {
     let mut schema = schema;
-    // First, for afterwards it is no schema of 2020-12 any more.
+    // This must come first: after the transforms below it is not a 2020-12 schema any more.
     keyword::walk(&mut schema, &mut |_, schema| {
         for unknown in [
             "unevaluatedItems",

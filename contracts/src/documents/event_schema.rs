@@ -1,4 +1,4 @@
-//! The schema of a whole event: its envelope, with its data inside.
+//! The schema of a whole event: the envelope with the data.
 
 use serde_json::{Map, Value, json};
 
@@ -6,20 +6,20 @@ use crate::contract::{Contract, canonical, facts};
 use crate::documents::draft7::draft7;
 use crate::keyword;
 
-/// From whose side an event is seen.
+/// The side from which to describe an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// What is written: for those who read it.
+    /// What the writer writes: for readers of the event.
     Writer,
-    /// What is accepted: for those who write it.
+    /// What the reader accepts: for writers of the event.
     Reader,
 }
 
 const DEFINITIONS: &str = "#/$defs/";
 
 impl Contract {
-    /// The JSON Schema (2020-12) of the whole event as it travels, envelope and data, in words that every validator
-    /// knows: for generators of types, and for those who check what they send.
+    /// The JSON Schema (2020-12) of the whole event on the wire, with standard keywords only. Code generators and
+    /// validators can read it.
     ///
     /// ```
     /// # use serde_json::json;
@@ -54,12 +54,12 @@ impl Contract {
         Value::Object(schema)
     }
 
-    /// The same in draft-07, for tools that know no later one.
+    /// The schema of the whole event in draft-07, for tools that support no later draft.
     pub fn event_schema_draft7(&self, side: Side) -> Value {
         draft7(self.event_schema(side))
     }
 
-    /// The event's name where a type needs one: `OrderCreatedV1`.
+    /// The name of the event for generated types: `OrderCreatedV1`.
     pub(crate) fn title(&self) -> String {
         let words = self
             .event_type
@@ -73,7 +73,7 @@ impl Contract {
         format!("{title}V{}", self.version)
     }
 
-    /// A reference to the schema of the data, and all definitions: its own is among them.
+    /// Returns a reference to the schema of the data, and all definitions, with the data's own among them.
     pub(crate) fn data_schema(&self, side: Side) -> (Value, Map<String, Value>) {
         let mut data = match side {
             Side::Writer => self.writer.clone(),
@@ -89,7 +89,7 @@ impl Contract {
             Some(Value::Object(definitions)) => definitions,
             _ => Map::new(),
         };
-        // A root that is a reference is a definition already.
+        // A root that is a reference needs no definition.
         if root.len() == 1 && root.contains_key("$ref") {
             return (data, definitions);
         }
@@ -111,8 +111,8 @@ impl Contract {
     }
 }
 
-/// The members of an envelope's schema, `data` open. A writer gives all that it has; of a reader's events few must be
-/// there. An event without a version is one of version 1.
+/// The members of the envelope's schema, with `data` open. A writer writes all of them; a reader requires few of them.
+/// An event without a version has version 1.
 pub(crate) fn envelope(event_type: &Value, version: Option<u32>, side: Side) -> Map<String, Value> {
     let text = |description: &str| json!({"type": "string", "description": description});
     let mut required = match side {

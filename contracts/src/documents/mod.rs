@@ -1,4 +1,4 @@
-//! Documents made of contracts: AsyncAPI, and the schemas of whole events.
+//! Documents generated from contracts: AsyncAPI, and schemas of whole events.
 
 pub(crate) mod asyncapi;
 mod draft7;

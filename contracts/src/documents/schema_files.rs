@@ -1,4 +1,4 @@
-//! Schemas of whole events as files, for the generators of other languages' types.
+//! Writes the schemas of whole events as files for code generators.
 
 use std::path::{Path, PathBuf};
 
@@ -12,15 +12,15 @@ use crate::error::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Draft {
-    /// Draft-07, which json-schema-to-typescript reads.
+    /// Draft-07, for json-schema-to-typescript.
     Draft7,
-    /// 2020-12, which datamodel-code-generator reads, and most validators.
+    /// 2020-12, for datamodel-code-generator and most validators.
     Draft2020,
 }
 
 impl Folder {
-    /// Writes the schema of each whole event, envelope and data, into `folder`: a file each, named as its type is to be
-    /// named, `OrderCreatedV1.json`. Gives the files.
+    /// Writes the schema of each whole event into `folder`, one file per event with the name of its type, such as
+    /// `OrderCreatedV1.json`. Returns the paths of the files.
     ///
     /// # Errors
     /// When a file cannot be written.

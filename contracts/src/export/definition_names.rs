@@ -1,7 +1,8 @@
-//! The names of definitions: of a generic type with its parameters, and the same whatever else an event holds.
+//! Names the definitions of a schema. A generic type gets the names of its parameters, and the rest of the event does
+//! not matter.
 //!
-//! schemars numbers the types of one name as it meets them, `Page`, `Page2`, so that a field added in front of others
-//! would rename theirs. What it knows of a type beyond its name it shows in its `Debug` form alone.
+//! schemars numbers types of the same name as it meets them: `Page`, `Page2`. A field that is added before others
+//! would rename their types. schemars shows the path and parameters of a type in its `Debug` form only.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +11,18 @@ use serde_json::{Map, Value};
 
 use crate::keyword;
 
-/// A type as schemars knows it: its path and its parameters.
+/// The path and the parameters of a type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Identity {
     path: Vec<String>,
     parameters: Vec<Identity>,
 }
 
-/// The name that each definition should have, by the one that it has; without those that have it.
+/// Maps the names of schemars to better ones. Definitions that keep their name are not in the map.
 pub(crate) fn names(generator: &SchemaGenerator) -> BTreeMap<String, String> {
     let identities: BTreeMap<String, Identity> = identities(&format!("{generator:?}"));
     let mut names: BTreeMap<&String, String> = BTreeMap::new();
-    // Types of one name are told apart by as much of their paths as it takes.
+    // Types of the same name get as much of their paths as needed.
     let deepest = identities.values().map(Identity::depth).max().unwrap_or(1);
     for depth in 1..=deepest {
         let wanting: Vec<_> = identities
@@ -49,7 +50,7 @@ pub(crate) fn names(generator: &SchemaGenerator) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Gives the definitions their names, and whatever refers to them too.
+/// Renames the definitions, and every reference to them.
 pub(crate) fn rename(
     names: &BTreeMap<String, String>,
     root: &mut Value,
@@ -79,7 +80,7 @@ fn refer(names: &BTreeMap<String, String>, schema: &mut Value) {
     });
 }
 
-/// Reads `schema_id_to_name: {SchemaUid("shop::Page<shop::Line>", Serialize): "Page", …}`.
+/// Parses `schema_id_to_name: {SchemaUid("shop::Page<shop::Line>", Serialize): "Page", …}`.
 fn identities(debug: &str) -> BTreeMap<String, Identity> {
     let mut identities = BTreeMap::new();
     let Some((_, mut rest)) = debug.split_once("schema_id_to_name: {") else {
@@ -98,7 +99,7 @@ fn identities(debug: &str) -> BTreeMap<String, Identity> {
     identities
 }
 
-/// A text in quotes, and what comes after it.
+/// Splits a quoted text from what follows.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<String>();
     let quoted = stream.next()?.ok()?;
@@ -106,7 +107,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 }
 
 impl Identity {
-    // shop::Page<shop::Line>  Map<string>  [shop::Line]  (a,b)
+    // Forms: `shop::Page<shop::Line>`, `Map<string>`, `[shop::Line]`, `(a,b)`.
     fn parse(id: &str) -> Option<Self> {
         let id = id.trim();
         let (path, parameters) = if let Some(item) = id.strip_prefix('[') {
@@ -132,7 +133,7 @@ impl Identity {
         self.path.len().max(parameters)
     }
 
-    /// The last `depth` words of the path, and of each parameter's: `Page_of_Line`.
+    /// Joins the last `depth` words of the path and of the parameters' paths: `Page_of_Line`.
     fn text(&self, depth: usize) -> String {
         let words = &self.path[self.path.len().saturating_sub(depth)..];
         let mut text = words.join("_");
@@ -144,7 +145,7 @@ impl Identity {
     }
 }
 
-/// Parameters, parted at the commas that are not within one of them.
+/// Splits parameters at the commas between them, not at commas within a parameter.
 fn split(parameters: &str) -> Vec<&str> {
     let (mut depth, mut start, mut parts) = (0_usize, 0, Vec::new());
     for (at, c) in parameters.char_indices() {

@@ -1,4 +1,4 @@
-//! The example of a contract: what the event's author names, or one made up from the schema.
+//! The golden example of a contract.
 
 use serde_json::Value;
 use tidings::EventDescriptor;
@@ -6,7 +6,7 @@ use tidings::EventDescriptor;
 use crate::export::introspect::index::Index;
 use crate::export::introspect::walk::{Discovered, Location, Plan, Walk};
 
-/// An event as its type writes it; none where neither its author nor its schema leads to one.
+/// Returns the author's example, or one made from the schema; `None` when the type accepts neither.
 pub(crate) fn of(event: &EventDescriptor, writer: &Value) -> Option<Value> {
     let probe = event.probe();
     if let Some(example) = (probe.example)() {
@@ -15,7 +15,7 @@ pub(crate) fn of(event: &EventDescriptor, writer: &Value) -> Option<Value> {
     let (plan, mut discovered) = (Plan::default(), Discovered::default());
     let index = Index::of(writer);
     let made_up = Walk::new(&index, &plan, &mut discovered).value(&Location::root());
-    // The type has the last word on what it writes.
+    // The type reads the example and writes it again, so the contract holds what the type really writes.
     let rewritten = (probe.rewrite)(event.version(), &made_up.to_string())
         .ok()?
         .ok()?;

@@ -1,4 +1,4 @@
-//! From an event type to its contract.
+//! Exports the contract of an event type.
 
 mod definition_names;
 mod example;
@@ -19,7 +19,7 @@ use crate::contract::Contract;
 use crate::keyword;
 
 impl Contract {
-    /// The contract of an event type as this build has it.
+    /// Exports the contract of an event type.
     ///
     /// ```
     /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, EventDescriptor};
@@ -37,10 +37,10 @@ impl Contract {
         Self::of_successor(event, [])
     }
 
-    /// The contract of an event type that there are contracts of already.
+    /// Exports the contract of an event type that has older contracts.
     ///
-    /// Where serde does not say which names a type takes (in what is flattened, internally tagged or untagged), those
-    /// of `older` are tried, for an alias is mostly what a field was called before.
+    /// serde does not list the names that flattened, internally tagged and untagged types accept. The export tries the
+    /// names of the `older` contracts there, because an alias is usually the former name of a field.
     pub fn of_successor<'a>(event: &EventDescriptor, older: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut writer = root(event, SchemaSettings::draft2020_12().for_serialize());
         let mut reader = root(event, SchemaSettings::draft2020_12().for_deserialize());
@@ -79,7 +79,7 @@ fn root(event: &EventDescriptor, settings: SchemaSettings) -> Value {
     root
 }
 
-/// Every name that a property has, or had as its alias.
+/// Collects the names and aliases of all properties.
 fn collect_names(schema: &Value, names: &mut BTreeSet<String>) {
     let mut schema = schema.clone();
     keyword::walk(&mut schema, &mut |_, schema| {

@@ -1,13 +1,13 @@
-//! From schemars' schemas to ours: what it leaves to formats is said in the standard's own words.
+//! Replaces the formats of schemars by keywords of the standard.
 //!
-//! A bound that is narrower than its integer is the author's own, `#[schemars(range(max = 99))]`, and serde does not ask
-//! for it. Only there the format stays, so that both are known.
+//! A bound narrower than the integer type comes from the author, as in `#[schemars(range(max = 99))]`, and serde does
+//! not enforce it. The format stays in that case, so that the schema says both.
 
 use serde_json::{Map, Value, json};
 
 use crate::keyword;
 
-/// Says the bounds of integers and the ends of tuples, and drops the formats that said nothing else.
+/// Adds the bounds of integers and the ends of tuples, and removes formats that say nothing more.
 pub(crate) fn normalize(schema: &mut Value) {
     keyword::walk(schema, &mut |_, schema| {
         bound(schema);
@@ -15,15 +15,15 @@ pub(crate) fn normalize(schema: &mut Value) {
     });
 }
 
-/// What a Rust integer can hold; serde refuses what lies beyond.
+/// Returns the bounds of a Rust integer. serde refuses values beyond them.
 fn width(format: &str) -> Option<(Value, Value)> {
-    // JSON has no better number for the two of 128 bits than the nearest float.
+    // JSON cannot express the 128-bit bounds better than by the nearest float.
     #[allow(clippy::cast_precision_loss)]
     Some(match format {
         "int8" => (json!(i8::MIN), json!(i8::MAX)),
         "int16" => (json!(i16::MIN), json!(i16::MAX)),
         "int32" => (json!(i32::MIN), json!(i32::MAX)),
-        // As wide as the widest machine: a contract is the same wherever it is written.
+        // The width of the largest machine, so that the contract does not depend on the machine.
         "int64" | "int" => (json!(i64::MIN), json!(i64::MAX)),
         "int128" => (json!(i128::MIN as f64), json!(i128::MAX as f64)),
         "uint8" => (json!(0), json!(u8::MAX)),
@@ -40,7 +40,7 @@ fn bound(schema: &mut Map<String, Value>) {
         return;
     };
     if format == "double" {
-        // It reads whatever is a number; an f32 refuses what is beyond it.
+        // An `f64` accepts every number. An `f32` refuses larger ones and keeps its format.
         schema.remove("format");
         return;
     }

@@ -1,9 +1,9 @@
-//! A value that fits a schema: for the example of a contract, and for feeding a type that is watched.
+//! Makes a value that fits a schema, for examples and for introspection.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::{Map, Value, json};
 
-/// A text, number, boolean or null that fits `schema`; `hint` is a word for texts that may be anything.
+/// Returns a text, number, boolean or null that fits `schema`. A text without a format is `hint`.
 pub(crate) fn scalar(schema: &Map<String, Value>, hint: &str) -> Value {
     if let Some(value) = schema.get("const") {
         return value.clone();
@@ -20,7 +20,7 @@ pub(crate) fn scalar(schema: &Map<String, Value>, hint: &str) -> Value {
     }
 }
 
-/// What a schema's `type` says, null aside.
+/// Returns the first `type` of a schema other than null.
 pub(crate) fn kind(schema: &Map<String, Value>) -> Option<&str> {
     match schema.get("type")? {
         Value::String(kind) => Some(kind),
@@ -84,7 +84,7 @@ fn text(schema: &Map<String, Value>, hint: &str) -> String {
     text
 }
 
-/// A text of each format.
+/// An example of each format.
 pub(crate) const FORMATS: &[(&str, &str)] = &[
     ("uuid", "0193a7c2-7d00-7000-8000-000000000001"),
     ("date-time", "2026-11-23T10:00:00.123Z"),
@@ -108,7 +108,6 @@ pub(crate) const FORMATS: &[(&str, &str)] = &[
     ("uri-template", "https://example.com/"),
 ];
 
-/// A text of the format; nothing for one that is unknown here.
 fn of_format(format: &str) -> Option<&'static str> {
     FORMATS
         .iter()
@@ -116,7 +115,7 @@ fn of_format(format: &str) -> Option<&'static str> {
         .map(|(_, text)| *text)
 }
 
-/// The shortest text that a pattern matches, more or less.
+/// Returns a short text that matches the pattern.
 pub(crate) fn of_pattern(pattern: &str) -> Option<String> {
     fn write(hir: &Hir, text: &mut String) -> Option<()> {
         match hir.kind() {

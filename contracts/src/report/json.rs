@@ -1,4 +1,4 @@
-//! For a program.
+//! Writes a report as JSON.
 
 use serde_json::{Value, json};
 

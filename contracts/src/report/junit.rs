@@ -1,4 +1,4 @@
-//! For a CI server: each contract is a test, each finding a failure of it.
+//! Writes a report as `JUnit` XML: each contract is a test, and each finding is a failure.
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};

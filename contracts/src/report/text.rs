@@ -1,4 +1,4 @@
-//! For a person.
+//! Writes a report for a terminal.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Compares two topologies: what vanished or changed, and what to write about it.
+//! Compares two topologies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use tidings::describe::{Description, RetiredDescription};
 use super::finding::{TopologyFinding, TopologyRule};
 use super::snapshot::{Queue, Service, Snapshot};
 
-/// Everything that vanished or changed, what is retired left out.
+/// Finds everything that vanished or changed without being retired.
 pub(super) fn compare(before: &Snapshot, now: &Snapshot, services: &[&Description]) -> Vec<TopologyFinding> {
     let mut findings = Vec::new();
     for (name, before) in &before.services {
@@ -67,8 +67,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// The name of a handler's queue without the service's. Only those are for a service to give up: a delay empties
-    /// itself, dead letters go with their queue and stay for a person, and the orphans go last of all.
+    /// Returns the name of a handler's queue without the service's prefix. A service retires only those: delay queues
+    /// empty themselves, dead letters stay for an operator, and the orphans queue goes last.
     fn handlers_queue<'a>(&self, name: &'a str) -> Option<&'a str> {
         let queue = name.strip_prefix(&self.described.service)?.strip_prefix('.')?;
         let is_other = queue == "orphans"
@@ -173,7 +173,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// What a queue is bound by for events; the other bindings are the runtime's own.
+    /// The patterns by which a queue receives events. The other bindings belong to the runtime.
     fn patterns_of<'a>(&self, queue: &'a Queue) -> BTreeSet<&'a str> {
         queue
             .bindings
@@ -184,7 +184,7 @@ impl Comparison<'_> {
     }
 }
 
-/// The line to write on an app.
+/// Returns the line to write on the app.
 fn line(queue: &str, patterns: &[String]) -> String {
     format!("`.retired(\"{queue}\", [{}])`", listed(patterns))
 }

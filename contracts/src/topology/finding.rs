@@ -1,23 +1,23 @@
-//! What vanished or changed between two topologies, and what to write about it.
+//! Findings about the topology.
 
 use std::fmt;
 
-/// What happened to a part of the topology.
+/// How a part of the topology changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TopologyRule {
-    /// The service itself is not described any more.
+    /// The service is not described any more.
     ServiceVanished,
     /// A queue has no handler any more.
     QueueVanished,
-    /// A queue is no longer bound by a pattern.
+    /// A queue is not bound by a pattern any more.
     PatternVanished,
-    /// A queue or exchange has another argument, which the broker refuses.
+    /// A queue or exchange has a different argument, which the broker refuses.
     ArgumentChanged,
 }
 
 impl TopologyRule {
-    /// The rule's name, `queue-vanished`.
+    /// The name of the rule, such as `queue-vanished`.
     pub fn id(self) -> &'static str {
         match self {
             Self::ServiceVanished => "service-vanished",
@@ -32,15 +32,15 @@ impl TopologyRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TopologyFinding {
-    /// What happened.
+    /// The kind of change.
     pub rule: TopologyRule,
     /// The service.
     pub service: String,
-    /// What it happened to: the queue, the exchange, or the service.
+    /// The name of the queue, exchange or service.
     pub name: String,
     /// What is wrong.
     pub what: String,
-    /// What to write.
+    /// What to do.
     pub hint: String,
 }
 

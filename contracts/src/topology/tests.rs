@@ -23,15 +23,15 @@ async fn refund(_: OrderCreated) {}
 mod later {
     use super::{OrderCreated, event_handler};
 
-    /// It has lost a pattern.
+    /// The handler has lost a pattern.
     #[event_handler("order.created", name = "take_payment")]
     pub(super) async fn narrower(_: OrderCreated) {}
 
-    /// It has another argument.
+    /// The queue has another argument.
     #[event_handler("order.created", "order.#", name = "take_payment", single_active)]
     pub(super) async fn single(_: OrderCreated) {}
 
-    /// As the finding says: another queue.
+    /// The handler has another queue, as the finding says.
     #[event_handler(
         "order.created",
         name = "take_payment",
@@ -40,12 +40,12 @@ mod later {
     )]
     pub(super) async fn moved(_: OrderCreated) {}
 
-    /// Other delays.
+    /// The delays have changed.
     #[event_handler("order.created", "order.#", name = "take_payment", retry(rungs = "1s"))]
     pub(super) async fn hasty(_: OrderCreated) {}
 }
 
-/// A `topology.json` of the test's own, gone with it.
+/// A `topology.json` in a folder that is deleted after the test.
 struct Committed(PathBuf);
 
 impl Committed {
@@ -59,7 +59,7 @@ impl Committed {
         self.0.join("topology.json")
     }
 
-    /// What is said of an app, also when it is to be written.
+    /// Returns the error for an app. Write mode must give the same error.
     fn refused(&self, app: &App) -> String {
         let before = fs::read_to_string(self.path()).unwrap();
         let error = check(&self.path(), [&app.describe()], true).unwrap_err();
@@ -112,7 +112,7 @@ fn a_queue_that_vanishes_is_a_finding_until_it_is_retired() {
          any more; it stays bound, and would fill unseen; write `.retired(\"take_payment\", [\"order.#\", \
          \"order.created\"])` on the app, or give it its handler back"
     );
-    // The patterns that are forgotten are the ones by which it fills.
+    // The queue still fills by the patterns that the retired entry forgets.
     let refused = committed.refused(&without().retired("take_payment", ["order.created"]));
     assert!(
         refused.contains("it is retired, and stays bound by \"order.#\""),
@@ -125,7 +125,7 @@ fn a_queue_that_vanishes_is_a_finding_until_it_is_retired() {
             .unwrap()
             .contains("take_payment")
     );
-    // Once the queue is deleted the line may go.
+    // The line may go once the queue is deleted.
     committed.accepts(&without());
 }
 

@@ -1,4 +1,4 @@
-//! Enums: variants are held against each other by their tags; what has none, by trying one after the other.
+//! Compares enums: variants by their tags, untagged ones by trial.
 
 use super::{FoundFinding, Inclusion};
 use crate::compat::counterexample;
@@ -58,8 +58,8 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// Whether one of the two is a variant without content, of an enum whose content stands beside its tag. An enum whose
-    /// variants all are such looks internally tagged.
+    /// Tells whether one side is a variant without content of an adjacently tagged enum. An enum of only such variants
+    /// looks internally tagged.
     fn lacks_content(&self, written: &Variant, known: &Variant, read: &Enum) -> bool {
         let empty = |shapes: &Shapes, id: Option<Id>| match id.map(|id| shapes.resolve(id).kind) {
             Some(Kind::Object(object)) => object.is_empty(),
@@ -81,7 +81,7 @@ impl<'a> Inclusion<'a> {
     fn unknown_variant(&mut self, variant: &Variant, written: &Enum, read: &Enum) {
         let rule = self.either(Rule::VariantRemoved, Rule::VariantAdded);
         let empty = variant.payload.is_none_or(|payload| self.is_unit(payload));
-        // Beside an internal tag `other` passes over all there is; elsewhere it takes no payload.
+        // An internally tagged `other` variant ignores all fields. With other taggings it accepts no payload.
         let taken = read.other && (empty || matches!(read.tagging, Tagging::Internal { .. }));
         let (severity, problem) = if taken {
             (
@@ -163,7 +163,7 @@ impl<'a> Inclusion<'a> {
         self.value(written, object, true);
     }
 
-    /// An enum is written where none is read.
+    /// The reader expects something else than an enum.
     pub(super) fn enum_as_plain(
         &mut self,
         written: &'a Enum,
@@ -189,7 +189,7 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// An object is written where an enum is read.
+    /// The writer writes an object, and the reader expects an enum.
     pub(super) fn object_as_enum(
         &mut self,
         written: &'a Object,
@@ -220,7 +220,7 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// Something is written where the first that fits of several shapes is read.
+    /// The reader tries several shapes and takes the first that fits.
     pub(super) fn union(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, members: &'a [Id]) {
         let both = Some((writes.id, reads.id));
         let tried: Vec<_> = members
@@ -234,7 +234,7 @@ impl<'a> Inclusion<'a> {
         let decided = decide(tried);
         match (decided, writes.kind) {
             (Decided::Fits(found), _) => self.keep(found, true),
-            // Its variants may be read each by another member.
+            // Each variant may fit another member.
             (_, Kind::Enum(written)) if !written.is_plain() => {
                 let found = self.attempt(|this| {
                     for alternative in &written.alternatives {
@@ -277,7 +277,7 @@ impl<'a> Inclusion<'a> {
         })
     }
 
-    /// Several alternatives take a part: a value that none reads decides it.
+    /// Several alternatives accept a part of the values. A value that none accepts proves a break.
     pub(super) fn cannot_tell(&mut self, both: Option<(Id, Id)>) {
         if let Some((written, read)) = both
             && let Some(value) = counterexample::refused(self.written, written, self.read, read)
@@ -297,13 +297,13 @@ impl<'a> Inclusion<'a> {
     }
 }
 
-/// What becomes of a value that several alternatives may take.
+/// The result of several alternatives.
 pub(super) enum Decided {
-    /// One takes all of it, with these warnings.
+    /// One accepts all values, with these warnings.
     Fits(Vec<FoundFinding>),
-    /// None does, for the reasons of the nearest.
+    /// None accepts them, for the reasons of the nearest one.
     Fails(Vec<FoundFinding>),
-    /// Several take some of it.
+    /// Several accept some of the values.
     Open,
 }
 
@@ -311,7 +311,7 @@ pub(super) fn fails(found: &[FoundFinding]) -> bool {
     found.iter().any(|found| found.finding.severity.fails())
 }
 
-/// Whether two kinds have values of the same JSON type.
+/// Tells whether two kinds have values of the same JSON type.
 fn related(one: &Kind, other: &Kind) -> bool {
     let class = |kind: &Kind| match kind {
         Kind::Bool => 1,
@@ -325,7 +325,7 @@ fn related(one: &Kind, other: &Kind) -> bool {
     class(one) == class(other)
 }
 
-/// What follows from what each of several alternatives found.
+/// Combines the findings of several alternatives.
 pub(super) fn decide(tried: Vec<Vec<FoundFinding>>) -> Decided {
     if let Some(place) = tried.iter().position(|found| !fails(found)) {
         let mut tried = tried;

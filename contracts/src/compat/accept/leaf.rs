@@ -1,4 +1,4 @@
-//! Booleans, numbers and texts.
+//! Compares booleans, numbers and texts.
 
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ impl<'a> Inclusion<'a> {
             Kind::Float { single: false } if *single => (Rule::FloatNarrowed, true),
             _ => return,
         };
-        // Straight from the text an f32 refuses what is beyond it; from a buffer it takes it as infinite.
+        // Straight from JSON, an `f32` refuses a number beyond its range. From a buffer, the number becomes infinite.
         let (severity, problem) = if too_large && !buffered {
             (
                 Severity::Break,
@@ -92,7 +92,7 @@ impl<'a> Inclusion<'a> {
     }
 }
 
-/// Whether the one value `value` is read.
+/// Tells whether the reader accepts this one value.
 pub(super) fn literal(value: &Value, reads: ResolvedShape<'_>) -> bool {
     match reads.kind {
         Kind::Any => true,

@@ -1,4 +1,4 @@
-//! Maps: entry by entry, and against structs.
+//! Compares maps with maps and with structs.
 
 use super::Inclusion;
 use super::enums::fails;
@@ -8,7 +8,7 @@ use crate::compat::rule::Rule;
 use crate::compat::shape::{Id, Integer, Keys, Kind, Rest, Shapes};
 
 impl<'a> Inclusion<'a> {
-    /// The entries of a map beside the written fields.
+    /// Checks the entries that a writer adds to its fields.
     pub(super) fn entries(
         &mut self,
         writes: &Flat<'a>,
@@ -19,7 +19,7 @@ impl<'a> Inclusion<'a> {
         let Rest::Entries { keys, value } = writes.rest else {
             return;
         };
-        // Any entry may have the name of a field that the reader knows.
+        // An entry may have the name of a field that the reader knows.
         for (name, field) in reads
             .fields
             .iter()
@@ -30,7 +30,7 @@ impl<'a> Inclusion<'a> {
                 let severity = if writes.fields.is_empty() {
                     Severity::Break
                 } else {
-                    // A flattened `Option` passes over what does not fit, and looks like any other field.
+                    // A flattened `Option` ignores entries that do not fit, and looks like any other field.
                     Severity::Unknown
                 };
                 let problem = format!(
@@ -132,7 +132,7 @@ impl<'a> Inclusion<'a> {
         self.report(Rule::TypeChanged, Severity::Break, false, None, problem);
     }
 
-    /// A written field's name as a key of the map that reads it.
+    /// Checks the name of a written field as a key of the reader's map.
     pub(super) fn key(&mut self, name: &str, keys: Keys) {
         let number = |integer: Integer| {
             let key = name.parse::<i128>();

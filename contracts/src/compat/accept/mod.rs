@@ -1,7 +1,7 @@
-//! Holds what one schema writes against what another reads: is every value of the first read by the second?
+//! Checks inclusion: whether a reader accepts every value of a writer.
 //!
-//! Recursive types are taken to fit while they are being compared; what was compared under that assumption and fitted is
-//! remembered only when the assumption was its own.
+//! The comparison assumes that a recursive type fits while it is being compared. It remembers a result only when the
+//! result does not depend on an assumption about an outer type.
 
 mod enums;
 mod leaf;
@@ -17,17 +17,18 @@ use super::finding::{Direction, Finding, Severity};
 use super::rule::Rule;
 use super::shape::{Enum, Id, Kind, Object, ResolvedShape, Rest, Shapes};
 
-/// What every event of the schema `writer` does to a reader of the schema `reader`: nothing when no finding comes back.
+/// Finds the events of the schema `writer` that a reader of the schema `reader` refuses. No finding means that it
+/// reads all of them.
 ///
-/// Both are JSON Schema 2020-12 as schemars writes it, the first for what is serialized and the second for what is
-/// deserialized. The writer is taken as closed: it writes only what it declares. The findings are worded as if the reader
-/// were the newer of the two; [`compare`](crate::compare) knows both contracts and says more.
+/// Both are JSON Schema 2020-12 as schemars writes it: `writer` for serialization, `reader` for deserialization. A
+/// writer writes only the fields that it declares. The findings assume that the reader is newer than the writer.
+/// [`compare`](crate::compare) takes both contracts and finds more.
 pub fn accepts(writer: &Value, reader: &Value) -> Vec<Finding> {
     let (written, read) = (Shapes::read(writer), Shapes::read(reader));
     check_inclusion(&written, &read, Direction::Backward, 0)
 }
 
-/// The same for shapes; `version` is the older of the two.
+/// Does the same for shapes. `version` is the older version of the two.
 pub(crate) fn check_inclusion(
     written: &Shapes,
     read: &Shapes,
@@ -50,36 +51,34 @@ pub(crate) fn check_inclusion(
     inclusion.found.into_iter().map(|found| found.finding).collect()
 }
 
-/// A written shape, a read one, and whether serde reads from a buffer there.
+/// A written shape, a read shape, and whether serde reads from a buffer.
 type Pair = (Id, Id, bool);
 
-/// A finding on its way.
 #[derive(Debug, Clone)]
 struct FoundFinding {
     finding: Finding,
-    /// Whether no value at all is read, so that no other alternative's values can help.
+    /// Whether the reader accepts no value at all, so that other alternatives cannot help.
     always: bool,
 }
 
-/// The comparison as far as it got.
 struct Inclusion<'a> {
     written: &'a Shapes,
     read: &'a Shapes,
     direction: Direction,
     version: u32,
     path: String,
-    /// Whether every value of the root has a value here.
+    /// Whether every value of the root has a value at this path.
     always: bool,
     found: Vec<FoundFinding>,
     open: Vec<Pair>,
-    /// The outermost open pair that was taken to fit.
+    /// The outermost open pair that was assumed to fit.
     lowest: usize,
     fine: HashSet<Pair>,
 }
 
 impl<'a> Inclusion<'a> {
-    /// Holds the values of one shape against those of another. `buffered` where serde looks at a value before it knows
-    /// its type, within untagged and internally tagged enums.
+    /// Compares two shapes. `buffered` says that serde reads from a buffer, as in untagged and internally tagged
+    /// enums.
     fn value(&mut self, written: Id, read: Id, buffered: bool) {
         let (writes, reads) = (self.written.resolve(written), self.read.resolve(read));
         if matches!(reads.kind, Kind::Any) || self.unclear(writes, reads) {
@@ -89,7 +88,7 @@ impl<'a> Inclusion<'a> {
         self.non_null(writes, reads, buffered);
     }
 
-    /// The same without `null`.
+    /// Compares two shapes without `null`.
     fn non_null(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, buffered: bool) {
         if matches!(writes.kind, Kind::Nothing) || matches!(reads.kind, Kind::Any) {
             return;
@@ -139,7 +138,7 @@ impl<'a> Inclusion<'a> {
         self.report(rule, Severity::Break, unit, Some((written, read)), problem);
     }
 
-    /// What cannot be decided fits only itself.
+    /// An undecidable schema fits only the same schema.
     fn unclear(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>) -> bool {
         match (writes.kind, reads.kind) {
             (Kind::Unclear(one), Kind::Unclear(other)) if one == other => true,
@@ -199,7 +198,7 @@ impl<'a> Inclusion<'a> {
             (Kind::Enum(written), _) => self.enum_as_plain(written, writes, reads, buffered),
             (Kind::Text { .. }, Kind::Enum(read)) => self.text_as_enum(read, both),
             (Kind::Object(written), Kind::Enum(read)) => self.object_as_enum(written, read, writes, reads),
-            // From a buffer serde takes an empty object for `()`.
+            // serde reads an empty object from a buffer as `()`.
             (Kind::Object(written), Kind::Nothing) if buffered && reads.nullable && written.is_empty() => {}
             (Kind::Object(written), Kind::Object(read)) => self.objects(written, read, both, buffered),
             (Kind::List(_), Kind::Tuple(_)) | (Kind::Any, _) => self.mismatch_partly(Rule::TypeChanged, both),
@@ -207,7 +206,7 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// Any value at all is read where each kind of JSON is.
+    /// A reader that accepts every JSON type accepts any value.
     fn anything(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, buffered: bool) {
         let found = self.attempt(|this| {
             for kind in &this.written.kinds_of_json {
@@ -230,7 +229,8 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// serde reads a struct from an array too, field by field in the order they were declared, which no schema keeps.
+    /// serde also reads a struct from an array, field by field in their order in the code. A schema does not keep the
+    /// order.
     fn sequence(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, read: &'a Object) {
         let both = Some((writes.id, reads.id));
         let is_struct = read.groups.is_empty() && !matches!(read.rest, Rest::Entries { .. });
@@ -268,7 +268,7 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// Runs `check` one step further down. `certain` when each value here has a value there.
+    /// Runs `check` one step deeper. `certain` says that every value here has a value there.
     fn within(&mut self, step: &str, certain: bool, check: impl FnOnce(&mut Self)) {
         let (length, always) = (self.path.len(), self.always);
         self.path.push_str(step);
@@ -278,7 +278,7 @@ impl<'a> Inclusion<'a> {
         self.always = always;
     }
 
-    /// What `check` finds, without keeping it.
+    /// Returns the findings of `check` without keeping them.
     fn attempt(&mut self, check: impl FnOnce(&mut Self)) -> Vec<FoundFinding> {
         let before = self.found.len();
         let always = mem::replace(&mut self.always, true);
@@ -287,7 +287,7 @@ impl<'a> Inclusion<'a> {
         self.found.split_off(before)
     }
 
-    /// The first rule when new consumers read, the second when old ones do.
+    /// Chooses the rule by direction.
     fn either(&self, backward: Rule, forward: Rule) -> Rule {
         match self.direction {
             Direction::Backward => backward,
@@ -295,12 +295,10 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// Whether it is the old side that reads.
     fn is_forward(&self) -> bool {
         self.direction == Direction::Forward
     }
 
-    /// Who reads, in words.
     fn readers(&self) -> &'static str {
         match self.direction {
             Direction::Backward => "new consumers",
@@ -308,7 +306,6 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// Who writes, in words.
     fn writers(&self) -> String {
         match (self.direction, self.version) {
             (Direction::Backward, 0) => "old events".to_owned(),
@@ -317,13 +314,13 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// No value of one is a value of the other.
+    /// The reader accepts no written value.
     fn mismatch(&mut self, rule: Rule, both: Option<(Id, Id)>) {
         let always = self.always;
         self.differ(rule, both, always);
     }
 
-    /// Some values of one are none of the other.
+    /// The reader refuses some written values.
     fn mismatch_partly(&mut self, rule: Rule, both: Option<(Id, Id)>) {
         self.differ(rule, both, false);
     }
@@ -345,7 +342,7 @@ impl<'a> Inclusion<'a> {
         self.report(rule, Severity::Break, always, both, problem);
     }
 
-    /// Keeps a finding at this place.
+    /// Adds a finding at the current path.
     fn report(
         &mut self,
         rule: Rule,

@@ -1,4 +1,4 @@
-//! Objects: fields are held against each other by name and alias, maps entry by entry, flattened enums one by one.
+//! Compares objects: fields by name and alias, maps by entry, and flattened enums one by one.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ impl<'a> Inclusion<'a> {
     fn flat(&mut self, writes: &Flat<'a>, reads: &Flat<'a>, both: Option<(Id, Id)>, buffered: bool) {
         match (writes.as_map(), reads.as_map()) {
             (Some(_), None) if reads.fields.values().any(|field| field.required) => {
-                // A map may be empty, so that no required field is in it.
+                // A map may be empty, so it may lack a required field.
                 return self.mismatch_partly(Rule::TypeChanged, both);
             }
             (None, Some(_)) if !writes.fields.is_empty() => {
@@ -64,7 +64,8 @@ impl<'a> Inclusion<'a> {
         self.entries(writes, reads, both, buffered);
     }
 
-    /// Holds each written field against the one that is read from its name; returns the written fields of each.
+    /// Compares each written field with the field that reads it. Returns the written names by the field that reads
+    /// them.
     pub(super) fn written_fields(
         &mut self,
         writes: &Flat<'a>,
@@ -121,7 +122,7 @@ impl<'a> Inclusion<'a> {
         if !(null && skipped) {
             return self.value(written.shape, read.shape, buffered);
         }
-        // Mostly it is null that is skipped; a flattened `Option` looks the same, and may hold one that is written.
+        // Usually the writer skips null only. A flattened `Option` looks the same, and may write it.
         let rule = self.either(Rule::BecameNonNull, Rule::BecameNullable);
         let problem = format!(
             "{} may skip null there or write it, {} refuse it",
@@ -196,7 +197,7 @@ impl<'a> Inclusion<'a> {
     }
 
     fn missing_field(&mut self, name: &'a str, field: &'a Field, writes: &Flat<'a>, reads: &Flat<'a>) {
-        // A map beside the fields may hold it, and may not.
+        // A map beside the fields may or may not have this entry.
         let certain = !matches!(writes.rest, Rest::Entries { .. });
         let shape = self.read.describe(field.shape);
         let written = self.written_under(name, field, writes, reads);
@@ -207,7 +208,7 @@ impl<'a> Inclusion<'a> {
                 self.either(Rule::FieldAddedRequired, Rule::FieldRemovedRequired),
             ),
         };
-        // A rename stands at the old name, whoever reads.
+        // In both directions, a rename is reported at the old name.
         let place = if self.is_forward() { name } else { place };
         let (who, by) = (self.readers(), self.writers());
         let problem = match written {
@@ -256,7 +257,7 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// The name under which the field `name` is written, if it looks renamed: a field of the same shape that nobody reads.
+    /// Returns the written name of a renamed field: a field of the same shape that the reader does not know.
     fn written_under(
         &mut self,
         name: &'a str,
@@ -273,7 +274,7 @@ impl<'a> Inclusion<'a> {
             .into_iter()
             .filter(|(_, written)| self.same(written.shape, field.shape));
         let written = nearest::to(name, alike.map(|(name, _)| *name))?;
-        // The nearest both ways, so that two fields never come from one.
+        // Require the nearest name in both directions, so that two fields never match the same one.
         let missing: Vec<&str> = reads
             .fields
             .iter()

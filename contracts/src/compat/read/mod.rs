@@ -1,4 +1,4 @@
-//! Reads a schema into its shapes.
+//! Reads a schema into shapes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,7 +11,6 @@ use crate::compat::shape::{Field, Group, Id, Integer, Keys, Kind, Node, Object, 
 use crate::compat::text;
 
 impl Shapes {
-    /// The shapes of a schema, whose references lead into itself.
     pub(crate) fn read(schema: &Value) -> Self {
         let mut reader = Reader {
             document: schema,
@@ -44,12 +43,11 @@ impl Shapes {
     }
 }
 
-/// What is read so far.
 pub(crate) struct Reader<'a> {
     pub(crate) document: &'a Value,
     nodes: Vec<Node>,
     references: HashMap<&'a str, Id>,
-    /// The flattened enums that are being read, by where their alternatives lie: one may hold itself.
+    /// The flattened enums that are being read, by the address of their alternatives. An enum may contain itself.
     groups: HashSet<*const Value>,
 }
 
@@ -63,7 +61,6 @@ impl<'a> Reader<'a> {
         Keywords::of(schema, self.document)
     }
 
-    /// The shape of `schema`.
     pub(crate) fn read(&mut self, schema: &'a Value) -> Id {
         if let Some(reference) = lone_reference(schema) {
             return self.reference(reference);
@@ -72,7 +69,7 @@ impl<'a> Reader<'a> {
         self.push(node)
     }
 
-    /// The shape that `name` leads to; it may be in the midst of being read.
+    /// Returns the shape of a reference. The shape may not be complete yet.
     fn reference(&mut self, name: &'a str) -> Id {
         if let Some(id) = self.references.get(name) {
             return *id;
@@ -108,7 +105,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A schema without `anyOf` and `oneOf`.
+    /// Reads a schema without `anyOf` and `oneOf`.
     fn plain(&mut self, keywords: &Keywords<'a>) -> Node {
         if let Some(literals) = &keywords.literals {
             return self.literals(literals, keywords);
@@ -144,7 +141,7 @@ impl<'a> Reader<'a> {
         self.typed(name, keywords).unwrap_or_else(|| Node::new(Kind::Any))
     }
 
-    /// The shape of one type; none for `null`.
+    /// Reads the shape of one JSON type; `None` for `null`.
     fn typed(&mut self, name: &str, keywords: &Keywords<'a>) -> Option<Node> {
         let mut node = match name {
             "boolean" => Node::new(Kind::Bool),
@@ -205,7 +202,7 @@ impl<'a> Reader<'a> {
             None => self.push(Node::new(Kind::Any)),
         };
         match (least, most) {
-            // An array of Rust, which serde reads at this length only.
+            // A Rust array: serde accepts this length only.
             (Some(least), Some(most)) if least == most => Node::new(Kind::Tuple(vec![item; most.min(1024)])),
             _ => Node {
                 constraints: keywords.constraints_of(&["minItems", "maxItems", "uniqueItems"]),
@@ -214,7 +211,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The object of these keywords, without the field `tag`.
+    /// Reads an object without the field `tag`.
     pub(crate) fn object(&mut self, keywords: &Keywords<'a>, tag: Option<&str>) -> Object {
         let mut fields = BTreeMap::new();
         for (name, schema) in &keywords.fields {
@@ -237,7 +234,7 @@ impl<'a> Reader<'a> {
             );
         }
         let groups = keywords.choices.iter().map(|choice| self.group(choice)).collect();
-        // The entries of a map whose keys are the variants of an enum stand as if they were fields.
+        // A map whose keys are the variants of an enum has one property per key.
         let entries = (keywords.facts.keys.is_some() && tag.is_none())
             .then(|| fields.values().next().map(|field| field.shape));
         if let (Some(Some(value)), Some(keys)) = (entries, keywords.facts.keys)
@@ -288,7 +285,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An enum whose fields lie in the object around it.
+    /// Reads an enum that is flattened into an object.
     fn group(&mut self, choice: &Choice<'a>) -> Group {
         let place = choice.alternatives.as_ptr();
         if !self.groups.insert(place) {
@@ -304,7 +301,7 @@ impl<'a> Reader<'a> {
             .filter(|schema| !is_empty(schema))
             .collect();
         let mut alternatives = Vec::new();
-        // Absent as a whole: the flattened field is an `Option`.
+        // A flattened `Option` is absent as a whole.
         if rest.len() < choice.alternatives.len() {
             alternatives.push(self.push(Node::new(Kind::Object(Object::default()))));
         }
@@ -357,7 +354,7 @@ const NUMBER: &[&str] = &[
     "multipleOf",
 ];
 
-/// The name in a schema that is a reference and nothing more.
+/// Returns the reference in a schema that is a reference only.
 fn lone_reference(schema: &Value) -> Option<&str> {
     let schema = schema.as_object()?;
     let silent = |keyword: &str| {
@@ -379,7 +376,7 @@ fn lone_reference(schema: &Value) -> Option<&str> {
         return None;
     }
     match schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
-        // How `RemoveRefSiblings` leaves a reference with a description.
+        // `RemoveRefSiblings` writes a reference with a description like this.
         Some([one]) if !schema.contains_key("$ref") => lone_reference(one),
         Some(_) => None,
         None => schema.get("$ref")?.as_str(),
@@ -402,7 +399,7 @@ fn integer(keywords: &Keywords<'_>) -> Node {
             ..Node::new(Kind::Integer(integer))
         };
     };
-    // `NonZeroU32` and `range(min = 1)` look the same; the first refuses zero, the second does not.
+    // `NonZeroU32` and `range(min = 1)` look the same. The first refuses zero, the second does not.
     let looks_nonzero = integer.min == 0 && least == Some(1) && most.is_none_or(|most| most >= integer.max);
     integer.nonzero = match keywords.facts.nonzero {
         None if looks_nonzero => None,
@@ -419,7 +416,7 @@ fn integer(keywords: &Keywords<'_>) -> Node {
     }
 }
 
-/// A bound as a whole number. Beyond 64 bits JSON numbers are read as floats here, so such a bound is the widest.
+/// Reads a bound. Numbers beyond 64 bits are floats here, so such a bound is the widest.
 fn whole(value: &Value) -> Option<i128> {
     if let Some(value) = value.as_i64() {
         return Some(value.into());

@@ -1,4 +1,4 @@
-//! Reads the alternatives of a schema as the variants of an enum, by the tags that serde gives them.
+//! Reads the alternatives of a schema as the variants of an enum, by the tags that serde writes.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +8,18 @@ use super::Reader;
 use crate::compat::keywords::{Choice, Facts, Keywords};
 use crate::compat::shape::{Enum, Field, Id, Kind, Node, Object, Tagging, UNWRITTEN, Variant};
 
-/// What one alternative looks like.
+/// The form of one alternative.
 enum Form<'a> {
-    /// `"Card"`, perhaps several of them.
+    /// One or more names, `"Card"`.
     Names(Vec<&'a str>),
-    /// `{"Card": …}` and nothing beside it.
+    /// An object with one key, `{"Card": …}`.
     Keyed(&'a str),
-    /// An object with constant texts, each of which may be the tag.
+    /// An object with constant texts. Each of them may be the tag.
     Tagged(BTreeSet<&'a str>),
     /// None of these.
     Plain,
 }
 
-/// An enum of texts.
 pub(crate) fn plain(names: &[&str], facts: &Facts<'_>) -> Enum {
     Enum {
         tagging: Tagging::External,
@@ -40,14 +39,13 @@ fn variant(name: &str, facts: &Facts<'_>) -> Variant {
     }
 }
 
-/// One alternative, looked at.
 struct Alternative<'a> {
     schema: &'a Value,
     keywords: Option<Keywords<'a>>,
     form: Form<'a>,
 }
 
-/// The node of several alternatives: an enum, a union, or a union of an enum and what is untagged beside it.
+/// Reads several alternatives: an enum, a union, or a union of an enum and untagged alternatives.
 pub(crate) fn read<'a>(reader: &mut Reader<'a>, schemas: &[&'a Value], choice: &Choice<'a>) -> Node {
     let alternatives: Vec<Alternative<'a>> = schemas
         .iter()
@@ -79,7 +77,7 @@ pub(crate) fn read<'a>(reader: &mut Reader<'a>, schemas: &[&'a Value], choice: &
 }
 
 fn classify<'a>(reader: &Reader<'a>, schema: &'a Value, choice: &Choice<'a>) -> Alternative<'a> {
-    // A reference alone is a type of its own, in a variant without a tag.
+    // An alternative that is only a reference is a type of its own, in an untagged variant.
     let keywords = match schema {
         Value::Object(schema) if !is_reference(schema) => Some(reader.keywords(schema)),
         _ => None,
@@ -133,7 +131,7 @@ fn form<'a>(keywords: &Keywords<'a>, choice: &Choice<'a>) -> Form<'a> {
     }
 }
 
-/// The constant text that all tagged alternatives have, each with another value.
+/// Finds the constant that all tagged alternatives have, with a different value in each.
 fn common_tag<'a>(alternatives: &[Alternative<'a>]) -> Option<&'a str> {
     let mut tagged = alternatives.iter().filter_map(|it| match &it.form {
         Form::Tagged(tags) => Some(tags.clone()),
@@ -258,7 +256,7 @@ fn with_tag(mut object: Object, tag: &str, name: Id) -> Object {
     object
 }
 
-/// The one field that some alternatives have beside the tag, and none has another.
+/// Finds the only field that some alternatives have beside the tag.
 fn content<'a>(tag: &str, alternatives: &[Alternative<'a>], choice: &Choice<'a>) -> Option<&'a str> {
     if choice.facts.tagging == Some("internal") {
         return None;
@@ -280,7 +278,7 @@ fn content<'a>(tag: &str, alternatives: &[Alternative<'a>], choice: &Choice<'a>)
     content
 }
 
-/// What a flattened enum with an `other` variant takes beside its known variants: any other text as the tag.
+/// Reads the unknown variants of a flattened enum with `other`: any other text as the tag.
 pub(crate) fn unknown<'a>(reader: &mut Reader<'a>, choice: &Choice<'a>) -> Option<Id> {
     let alternatives: Vec<_> = choice
         .alternatives
@@ -289,7 +287,7 @@ pub(crate) fn unknown<'a>(reader: &mut Reader<'a>, choice: &Choice<'a>) -> Optio
         .collect();
     let tag = common_tag(&alternatives)?;
     let names: Vec<_> = alternatives.iter().filter_map(|it| name_of(it, tag)).collect();
-    // The known names are refused, by a payload that no text has.
+    // A payload without values refuses the known names.
     let mut others = plain(&names, &choice.facts);
     let nothing = reader.push(Node::new(Kind::Nothing));
     for variant in &mut others.variants {
@@ -306,8 +304,8 @@ pub(crate) fn unknown<'a>(reader: &mut Reader<'a>, choice: &Choice<'a>) -> Optio
     Some(reader.push(Node::new(Kind::Object(object))))
 }
 
-/// What stands beside the tag of a variant that holds nothing: null at most, if the enum is adjacently tagged; but it may
-/// be internally tagged, with one field in its other variants, and pass over what it does not know.
+/// The content of a unit variant: at most null if the enum is adjacently tagged. But it may be internally tagged, with
+/// one field in each other variant, and ignore unknown fields.
 fn no_content(reader: &mut Reader<'_>, choice: &Choice<'_>) -> Field {
     let is_sure = choice.facts.tagging == Some("adjacent");
     let node = Node {

@@ -1,13 +1,13 @@
-//! Channels: one a routing key that is sent to, or a pattern that is received by.
+//! Channels of a document: one per routing key or pattern.
 
 use serde_json::{Map, Value, json};
 use tidings::EventDescriptor;
 
 use super::{AsyncApi, identifier, reference};
 
-/// Makes sure that there is a channel for a routing key or pattern, and that it has these messages; gives its name.
+/// Adds a channel with these messages for a routing key or pattern, and returns its name.
 ///
-/// The address of a key is the key as its author wrote it: `order.shipped.{region}` is what AsyncAPI calls an expression.
+/// The address of a routing key is the key in the attribute: `order.shipped.{region}` is an expression in AsyncAPI.
 pub(super) fn channel(document: &mut AsyncApi, address: &str, messages: &[String]) -> String {
     let name = name_of(address);
     let exchange = document.exchange.clone();
@@ -21,12 +21,12 @@ pub(super) fn channel(document: &mut AsyncApi, address: &str, messages: &[String
     name
 }
 
-/// Says where in the event the words of its key come from.
+/// Describes the fields in a routing key.
 pub(super) fn parameters(document: &mut AsyncApi, name: &str, event: &EventDescriptor, data: &Value) {
     let mut parameters = Map::new();
     for field in fields(event.routing_key()) {
         let mut parameter = json!({"description": format!("The field `{field}` of the event.")});
-        // A field that is renamed on the wire is not found, and its place not told.
+        // A field with another name on the wire is not found here, so it has no location.
         if data
             .get("properties")
             .is_some_and(|properties| properties.get(field).is_some())
@@ -54,7 +54,7 @@ fn empty(address: &str, exchange: &str) -> Value {
     })
 }
 
-/// A channel's name: its address, with words for what may not stand in a reference.
+/// Returns a channel's name: its address without characters that a reference cannot have.
 fn name_of(address: &str) -> String {
     let words: Vec<String> = address
         .split('.')
@@ -67,7 +67,6 @@ fn name_of(address: &str) -> String {
     words.join(".")
 }
 
-/// The fields in a routing key.
 fn fields(routing_key: &str) -> impl Iterator<Item = &str> {
     routing_key
         .split('.')

@@ -1,4 +1,4 @@
-//! Several services in one document.
+//! Merges the documents of several services.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::AsyncApi;
 
-/// Two services say different things of what must be the same.
+/// Two documents that cannot be merged, because they contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     services: (String, String),
@@ -15,7 +15,7 @@ pub struct Conflict {
 }
 
 impl Conflict {
-    /// What differs, one line each.
+    /// The contradictions, one per line.
     pub fn differences(&self) -> &[String] {
         &self.differences
     }
@@ -34,11 +34,11 @@ impl fmt::Display for Conflict {
 impl std::error::Error for Conflict {}
 
 impl AsyncApi {
-    /// This document and another one as one, under this one's title. Channels that both have hold the messages of both.
+    /// Merges two documents under the title of this one. A channel in both documents gets the messages of both.
     ///
     /// # Errors
-    /// With everything that the two say differently: an event that both write, but not the same; two services of one
-    /// name; two exchanges; a document of 3.0 and one of 3.1.
+    /// When the documents contradict each other: different messages of one event, two services of the same name,
+    /// different exchanges, or different versions of AsyncAPI.
     pub fn merge(mut self, other: Self) -> Result<Self, Conflict> {
         let mut differences = Vec::new();
         if self.exchange != other.exchange {
@@ -92,7 +92,7 @@ fn merge_channel(name: &str, known: &mut Value, mut other: Value, differences: &
         known.extend(other);
     }
     other["messages"] = known["messages"].clone();
-    // Who receives by a key does not know what its words are made of.
+    // A service that receives by a routing key does not know its parameters.
     for (one, another) in [(&mut *known, &mut other)] {
         if one.get("parameters").is_none()
             && let Some(parameters) = another.get("parameters")

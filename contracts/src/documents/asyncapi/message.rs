@@ -1,4 +1,4 @@
-//! Messages: an event in one version, from the side of its writer or of one of its readers.
+//! Messages of a document: one version of an event, seen by its writer or by one of its readers.
 
 use serde_json::{Map, Value, json};
 use tidings::EventDescriptor;
@@ -12,10 +12,10 @@ use crate::keyword;
 const HEADERS: &str = "headers";
 const WHERE_DEFINITIONS_ARE: &str = "#/$defs/";
 
-/// Adds the message of an event; gives its name, and the schema of its data.
+/// Adds the message of an event; returns its name and the schema of its data.
 ///
-/// All writers of an event write the same, so the message is the event's own. Each service reads what it reads: that
-/// message is the service's.
+/// All writers write the same event, so they share one message. Each service reads its own part of the event, so each
+/// reader has its own message.
 pub(super) fn message(document: &mut AsyncApi, event: &EventDescriptor, side: Side) -> (String, Value) {
     let contract = Contract::of(event);
     let own = format!("{}.v{}", contract.event_type, contract.version);
@@ -68,7 +68,7 @@ pub(super) fn message(document: &mut AsyncApi, event: &EventDescriptor, side: Si
     (name, root.unwrap_or_default())
 }
 
-/// Adds the message of whatever else a handler takes, beside the types that it names.
+/// Adds a message for the events that a handler takes without naming their types.
 pub(super) fn any_message(document: &mut AsyncApi, handler: &str, named: &[&str]) -> String {
     let name = identifier(&format!("{}.{handler}.other", document.service));
     let event_type = if named.is_empty() {
@@ -84,7 +84,7 @@ pub(super) fn any_message(document: &mut AsyncApi, handler: &str, named: &[&str]
     name
 }
 
-/// What every message has.
+/// Adds the members that every message has.
 fn finish(document: &mut AsyncApi, name: &str, mut message: Map<String, Value>, payload: Map<String, Value>) {
     document.schemas.insert(HEADERS.to_owned(), headers());
     message.insert("contentType".to_owned(), json!("application/json"));
@@ -103,7 +103,6 @@ fn finish(document: &mut AsyncApi, name: &str, mut message: Map<String, Value>, 
     document.messages.insert(name.to_owned(), Value::Object(message));
 }
 
-/// The headers that an event may have beside those of its publisher.
 fn headers() -> Value {
     json!({
         "type": "object",
@@ -115,13 +114,13 @@ fn headers() -> Value {
     })
 }
 
-/// A schema whose references lead to the document's own schemas, in the words of draft-07.
+/// Converts a schema to draft-07, and moves its references to the document's schemas.
 fn moved(mut schema: Value, message: &str) -> Value {
     keyword::walk(&mut schema, &mut |_, schema| {
         if let Some(Value::String(reference)) = schema.get_mut("$ref")
             && let Some(definition) = reference.strip_prefix(WHERE_DEFINITIONS_ARE)
         {
-            // A pointer's own escapes say nothing a name could keep.
+            // The name has no slashes, so undo the escapes of the pointer.
             let definition = definition.replace("~1", "/").replace("~0", "~");
             *reference = format!("#/components/schemas/{message}.{}", identifier(&definition));
         }
@@ -129,14 +128,14 @@ fn moved(mut schema: Value, message: &str) -> Value {
     draft7(schema)
 }
 
-/// Takes out of a schema what AsyncAPI's own has another word for.
+/// Removes what AsyncAPI expresses in another way.
 fn plain(schema: &mut Value) {
     if let Value::Object(schema) = schema {
         schema.remove("$schema");
     }
 }
 
-/// The examples of the contract, each in its envelope.
+/// The examples of the contract in their envelopes.
 fn examples(contract: &Contract) -> Vec<Value> {
     let id = "0193c5a8-7c10-7b41-8a55-0d1f6b7c9e21";
     let examples = contract.examples.iter();

@@ -1,4 +1,4 @@
-//! AsyncAPI: what a service sends and receives, as a document that other teams and their tools read
+//! AsyncAPI: a document of what a service sends and receives, for other teams and their tools
 //! (<https://www.asyncapi.com/docs/reference/specification/v3.0.0>).
 
 mod channel;
@@ -19,13 +19,12 @@ use crate::check::environment::{in_package, write_requested};
 use crate::contract::canonical;
 use crate::error::Result;
 
-/// The version of a document that says nothing of its own.
 const VERSION: &str = "1.0.0";
 
-/// Describes a service in AsyncAPI 3.0: what each handler receives, its queue, retries and dead letters, and the events
-/// that it returns as what the service sends.
+/// Describes a service in AsyncAPI 3.0: the events that each handler receives and sends, its queue, retries and dead
+/// letters.
 ///
-/// What else it publishes is not known of an app; [`AsyncApi::sending`] adds it.
+/// An app does not know which other events it publishes. [`AsyncApi::sending`] adds them.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
@@ -48,12 +47,12 @@ pub fn asyncapi(service: &Description) -> AsyncApi {
     document
 }
 
-/// An AsyncAPI document of one service, or of several.
+/// An AsyncAPI document of one service or several.
 ///
-/// Its `Display` is its text, that of [`to_json`](Self::to_json).
+/// Its `Display` is its JSON text, as from [`to_json`](Self::to_json).
 #[derive(Debug, Clone, PartialEq)]
 pub struct AsyncApi {
-    /// The service that is described; of a merged document, the first.
+    /// The described service; in a merged document, the first.
     service: String,
     exchange: String,
     specification: &'static str,
@@ -82,7 +81,7 @@ impl AsyncApi {
         }
     }
 
-    /// Adds events that the service publishes other than by returning them from a handler: `events![OrderCreated]`.
+    /// Adds events that the service publishes, but not as the result of a handler: `events![OrderCreated]`.
     pub fn sending(mut self, events: &[EventDescriptor]) -> Self {
         for event in events {
             operation::sent(&mut self, event, None);
@@ -90,36 +89,36 @@ impl AsyncApi {
         self
     }
 
-    /// The title; the service's name unless said otherwise.
+    /// Sets the title. The default is the name of the service.
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
         self
     }
 
-    /// The version of the document itself; `1.0.0` unless said otherwise.
+    /// Sets the version of the document. The default is `1.0.0`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
         self
     }
 
-    /// What the document is about, for people.
+    /// Sets a description of the document.
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self
     }
 
-    /// Writes AsyncAPI 3.1.0 instead of 3.0.0. Of what is written here nothing else differs between the two.
+    /// Writes AsyncAPI 3.1.0 instead of 3.0.0. The rest of the document is the same.
     pub fn v3_1(mut self) -> Self {
         self.specification = "3.1.0";
         self
     }
 
-    /// The document as JSON: the same for the same service, on any machine.
+    /// The document as JSON text. It is the same on every machine.
     pub fn to_json(&self) -> String {
         canonical::file(&self.members())
     }
 
-    /// Holds the document against a committed file of the package, and writes it when the test runs with `TIDINGS_CONTRACTS=write`.
+    /// Compares the document with a committed file of the package. `TIDINGS_CONTRACTS=write` writes the file.
     ///
     /// ```no_run
     /// # use tidings::App;
@@ -131,12 +130,12 @@ impl AsyncApi {
     /// ```
     ///
     /// # Errors
-    /// When the file holds another document, with the difference; and when it cannot be read or written.
+    /// When the file differs, with the diff, and when it cannot be read or written.
     pub fn check(&self, path: impl AsRef<Path>) -> Result<()> {
         committed::check(&in_package(path.as_ref()), &self.to_json(), write_requested()?)
     }
 
-    /// The document as a value.
+    /// The document as a JSON value.
     pub fn to_value(&self) -> Value {
         let members = self.members().into_iter();
         Value::Object(members.map(|(name, value)| (name.to_owned(), value)).collect())
@@ -167,7 +166,7 @@ impl fmt::Display for AsyncApi {
     }
 }
 
-/// A name as it may stand in the document, and behind a `/` in a reference: letters, digits, `.`, `-` and `_`.
+/// Replaces the characters that a name in a reference cannot have: only letters, digits, `.`, `-` and `_` stay.
 fn identifier(name: &str) -> String {
     name.chars()
         .map(|letter| {
@@ -184,7 +183,7 @@ fn reference(path: &str) -> Value {
     json!({ "$ref": format!("#/{path}") })
 }
 
-/// The first paragraph of a text, and the rest of it.
+/// Splits a text into a summary (its first paragraph) and a description (the rest).
 fn summary(text: Option<&str>, into: &mut Map<String, Value>) {
     let Some(text) = text else { return };
     let (first, rest) = text.split_once("\n\n").unwrap_or((text, ""));

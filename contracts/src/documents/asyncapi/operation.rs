@@ -1,4 +1,4 @@
-//! Operations: what a service does at a channel.
+//! Operations of a document: what a service does at a channel.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::message::{any_message, message};
 use super::{AsyncApi, identifier, reference, summary};
 use crate::documents::event_schema::Side;
 
-/// Adds what a handler receives: an operation a pattern.
+/// Adds one receive operation per pattern of a handler.
 pub(super) fn received(document: &mut AsyncApi, service: &Description, handler: &HandlerDescription) {
     let named: Vec<&str> = handler.takes.iter().map(EventDescriptor::event_type).collect();
     for pattern in &handler.patterns {
@@ -50,7 +50,7 @@ pub(super) fn received(document: &mut AsyncApi, service: &Description, handler: 
     }
 }
 
-/// Adds what a handler, or the service as a whole, sends.
+/// Adds a send operation of a handler, or of the service.
 pub(super) fn sent(document: &mut AsyncApi, event: &EventDescriptor, handler: Option<&str>) {
     let (message, data) = message(document, event, Side::Writer);
     let channel = channel(document, event.routing_key(), std::slice::from_ref(&message));
@@ -87,7 +87,7 @@ fn operation(action: &str, channel: &str, messages: &[String]) -> Map<String, Va
     operation
 }
 
-/// What AsyncAPI has no word for: the queue, what becomes of a delivery that fails, how much is handled at a time.
+/// Describes what AsyncAPI cannot: the queue, the retries, the dead letters and the concurrency.
 fn facts(service: &Description, handler: &HandlerDescription) -> Map<String, Value> {
     let described = &handler.handler;
     let mut facts = Map::new();
@@ -129,7 +129,7 @@ fn facts(service: &Description, handler: &HandlerDescription) -> Map<String, Val
     facts
 }
 
-/// `1s`, `5m`, `1h`, `50ms`.
+/// Formats a duration: `1s`, `5m`, `1h`, `50ms`.
 fn text_of(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {

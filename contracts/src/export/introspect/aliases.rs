@@ -1,4 +1,4 @@
-//! The other names of fields.
+//! Finds the aliases of fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,9 @@ use crate::export::introspect::explore::Explorer;
 use crate::export::introspect::walk::{Plan, Rename};
 use crate::keyword;
 
-/// Another name that a reader takes for a field.
+/// An alias of a field.
 #[derive(Debug)]
 pub(crate) struct Alias {
-    /// The pointer of the object's schema.
     object: String,
     field: String,
     name: String,
@@ -33,7 +32,7 @@ impl Alias {
     }
 }
 
-/// Finds them at every object that the explorer came by.
+/// Finds the aliases at every object that the explorer has seen.
 pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Vec<Alias> {
     let mut found = Vec::new();
     for (object, branches) in explorer.discovered.nodes.clone() {
@@ -41,7 +40,7 @@ pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Ve
         let Some(Value::Object(properties)) = properties else {
             continue;
         };
-        // The one property of a variant is the variant's name.
+        // The only property of a variant is the variant's name.
         let is_variant = explorer.variants.contains_key(&object) && !explorer.fields.contains_key(&object);
         let Some(first) = properties.keys().next().filter(|_| !is_variant) else {
             continue;
@@ -52,7 +51,8 @@ pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Ve
             branches: &branches,
         };
         let candidates = location.candidates(properties, likely);
-        // Fed beside the fields, what is none of them harms no one.
+        // When the type accepts all candidates as extra properties, it ignores them: none of them is a name of a
+        // field.
         if candidates.is_empty() || location.takes(first, &candidates, true) {
             continue;
         }
@@ -61,7 +61,7 @@ pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Ve
             if location.takes(first, &name, true) {
                 continue;
             }
-            // It is one too many; in the location of its own field it will do.
+            // The type refuses the name beside the field. It is an alias if the type accepts it instead of the field.
             if let Some(field) = properties
                 .keys()
                 .find(|field| location.takes(field, &name, false))
@@ -78,7 +78,7 @@ pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Ve
     found
 }
 
-/// An object's schema, and the way there.
+/// The schema of an object, and the branches that lead to it.
 struct AliasSearch<'e, 'a> {
     explorer: &'e mut Explorer<'a>,
     pointer: &'e str,
@@ -86,7 +86,7 @@ struct AliasSearch<'e, 'a> {
 }
 
 impl AliasSearch<'_, '_> {
-    /// The names to try: those that its type asks for or, when that cannot be observed, those that seem likely.
+    /// Returns the names to try: those that the type requests or, where serde buffers the object, likely ones.
     fn candidates(&self, properties: &Map<String, Value>, likely: &BTreeSet<String>) -> Vec<String> {
         let requested = self.explorer.fields.get(self.pointer);
         let mut names: BTreeSet<String> = if let Some(fields) = requested {
@@ -99,7 +99,7 @@ impl AliasSearch<'_, '_> {
         names.into_iter().collect()
     }
 
-    /// Whether the type takes what `field` holds under `names`, in its location or beside it.
+    /// Tells whether the type accepts the value of `field` under `names`, beside the field or instead of it.
     fn takes(&mut self, field: &str, names: &[String], beside: bool) -> bool {
         let plan = Plan {
             branches: self.branches.clone(),
@@ -114,7 +114,7 @@ impl AliasSearch<'_, '_> {
     }
 }
 
-/// A name as the conventions of other languages write it.
+/// Returns the spellings of a name in the conventions of other languages.
 fn spellings(name: &str) -> Vec<String> {
     let mut words: Vec<String> = vec![String::new()];
     let mut before_is_lower = false;

@@ -1,4 +1,4 @@
-//! Feeds a type every branch of its schema once, and keeps what is observed on the way.
+//! Runs a type through every branch of its schema.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,29 +11,28 @@ use crate::export::introspect::index::Index;
 use crate::export::introspect::key_type::KeyTypes;
 use crate::export::introspect::walk::{Discovered, Location, Plan, Walk};
 
-/// A type with its schema, and what is known of it so far.
+/// A type with its schema, and what the runs have shown so far.
 pub(crate) struct Explorer<'a> {
     index: &'a Index<'a>,
     pub(crate) discovered: Discovered,
-    /// The fields that a struct asks for, by the pointers of its schemas.
+    /// The names of fields that a struct requests, by the pointer of the struct's schema.
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
-    /// The variants that an enum asks for, likewise.
+    /// The names of variants that an enum requests, by the pointer of the enum's schema.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
-    /// What the maps ask their keys to be, likewise.
     pub(crate) keys: KeyTypes,
     probe: Probe,
-    /// What came of the plainest run by each set of branches.
+    /// Results of runs without text or rename, by their branches: whether the type accepted the event, and the
+    /// answers.
     plain: BTreeMap<BTreeMap<String, usize>, (bool, BTreeMap<String, bool>)>,
 }
 
-/// What came of one run.
 #[derive(Debug)]
 pub(crate) struct RunResult {
     pub(crate) result: Result<(), erased_serde::Error>,
     pub(crate) observed: Observations,
 }
 
-/// A schema of this size has not been met; it ends one that would go on for ever.
+/// Ends the exploration of a schema that has no end. Real schemas stay far below.
 const RUNS: usize = 4096;
 
 impl<'a> Explorer<'a> {
@@ -49,7 +48,6 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Takes every branch once.
     pub(crate) fn explore(&mut self) {
         let mut plans = vec![BTreeMap::new()];
         let mut queued = BTreeSet::new();
@@ -72,7 +70,7 @@ impl<'a> Explorer<'a> {
                     }));
                 }
             }
-            // What cannot be fed goes last the next time, so that its neighbours are observed.
+            // Feed a refused property last in the next run, so that the type still requests its neighbours.
             if let Some(refused) = outcome.observed.refused
                 && self.discovered.failed.insert(refused)
             {
@@ -81,7 +79,6 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Feeds the type once.
     pub(crate) fn run(&mut self, plan: &Plan) -> RunResult {
         let run = Run {
             walk: RefCell::new(Walk::new(self.index, plan, &mut self.discovered)),
@@ -100,8 +97,8 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Whether the type takes what `plan` feeds it; `requested` are the schemas whose own types can tell when the event as a
-    /// whole does not fit for other reasons.
+    /// Tells whether the type accepts what `plan` feeds it. When the event as a whole does not fit for other reasons,
+    /// the types at the schemas `requested` decide.
     pub(crate) fn takes(&mut self, plan: &Plan, requested: &[&str]) -> (bool, RunResult) {
         let (fits, answers) = self.plain(&plan.branches);
         let outcome = self.run(plan);
@@ -133,7 +130,7 @@ impl<'a> Explorer<'a> {
         self.index.node(pointer)
     }
 
-    /// The schema that a chain of references leads to.
+    /// Follows the references at `pointer`.
     pub(crate) fn resolved(&mut self, pointer: &str) -> Vec<String> {
         let plan = Plan::default();
         Walk::new(self.index, &plan, &mut Discovered::default()).schemas(pointer)

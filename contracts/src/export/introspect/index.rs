@@ -1,4 +1,4 @@
-//! The schemas within a schema, at hand by their pointers.
+//! Finds the schemas within a schema by their pointers.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::contract::pointer::escaped;
 
-/// Every schema within a schema, by its pointer. A walk asks for thousands of them.
+/// Every schema within a schema, by its pointer. A walk looks up thousands of them.
 #[derive(Debug)]
 pub(crate) struct Index<'a>(HashMap<String, &'a Map<String, Value>>);
 

@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 
-/// What the type of a map asks its keys to be.
+/// The type that a map requests for its keys.
 #[derive(Debug, Clone)]
 pub(crate) enum KeyType {
-    /// An integer, by the name of its type's format.
+    /// The format of the integer type.
     Integer(&'static str),
     Bool,
     Char,
-    /// A text; a type behind it may still refuse some.
+    /// A text. The Rust type may still refuse some texts.
     Text,
-    /// A unit variant, by one of these names.
+    /// A unit variant with one of these names.
     Variant(&'static [&'static str]),
 }
 
 /// The key type of each map, by the pointer of its schema.
 pub(crate) type KeyTypes = BTreeMap<String, KeyType>;
 
-/// The map whose entry lies at `pointer`.
+/// The pointer of the map that has an entry at `pointer`.
 pub(crate) fn map_of(pointer: &str) -> Option<&str> {
     let list = parent(pointer)?;
     pointer

@@ -1,4 +1,4 @@
-//! The keys of maps: JSON writes them all as texts, and a schema forgets of which type they were.
+//! Finds the types of map keys. JSON writes every key as a text, so the schema does not say them.
 
 use serde_json::{Map, Value, json};
 
@@ -9,18 +9,18 @@ use crate::export::introspect::walk::{Plan, Rename};
 use crate::export::sample;
 use crate::keyword;
 
-/// What is to be written of one map.
+/// What the contract says of the keys of one map.
 #[derive(Debug)]
 pub(crate) enum KeyFact {
-    /// Its keys fit this schema.
+    /// The keys fit this schema.
     Fit { map: String, schema: Value },
-    /// Its keys are variants, and these are other names of them.
+    /// The keys are variants, and these are their other names.
     Names { map: String, names: Vec<String> },
-    /// Its keys are variants, and it takes any.
+    /// The keys are variants, and the map accepts unknown ones.
     Any { map: String },
 }
 
-/// Finds them at every map that was fed directly: behind a buffer, serde does not say.
+/// Finds the key types of every map that serde does not buffer.
 pub(crate) fn find(explorer: &mut Explorer<'_>) -> Vec<KeyFact> {
     let requested = explorer.keys.clone();
     requested
@@ -38,7 +38,7 @@ fn one(explorer: &mut Explorer<'_>, map: String, requested: &KeyType) -> Option<
         KeyType::Text => {
             let mut formats = sample::FORMATS.iter();
             let format = formats.find(|(_, text)| takes(explorer, &map, text));
-            // One of no known format fits none but its like, which no schema can name.
+            // The text has a format that is not in the list. No schema can name it, so it fits nothing but itself.
             format.map_or(
                 json!({ "not": true }),
                 |(format, _)| json!({ "type": "string", "format": format }),
@@ -55,7 +55,6 @@ fn one(explorer: &mut Explorer<'_>, map: String, requested: &KeyType) -> Option<
     Some(KeyFact::Fit { map, schema })
 }
 
-/// Whether the map takes an entry under `name`.
 fn takes(explorer: &mut Explorer<'_>, map: &str, name: &str) -> bool {
     let Some(branches) = explorer.discovered.nodes.get(map).cloned() else {
         return false;
@@ -76,7 +75,7 @@ fn takes(explorer: &mut Explorer<'_>, map: &str, name: &str) -> bool {
     observed.keys.contains_key(map) && observed.answers.get(map) == Some(&true)
 }
 
-/// The pointer of what a map's entries hold.
+/// Returns the pointer of the schema of the map's entries.
 fn entry(map: &str, node: &Map<String, Value>) -> Option<String> {
     let first = |keyword: &str| {
         let name = node.get(keyword)?.as_object()?.keys().next()?;

@@ -1,8 +1,9 @@
-//! What a type reads beyond what its schema says: the other names of its fields and variants, and whether it takes any.
+//! Finds what a type accepts beyond its schema: aliases of fields and variants, unknown variants, and types of map
+//! keys.
 //!
-//! The type is fed events made from its schema, by a deserializer of ours. Serde hands it every nested type's own list of
-//! names, those of `#[serde(alias)]` among them. Where serde buffers a value first (in what is flattened, internally
-//! tagged or untagged), the list is not to be had; there, names that seem likely are tried.
+//! The type deserializes events made from its schema. Serde hands our deserializer the list of names that each nested
+//! type knows, aliases included. Where serde buffers a value first (flattened, internally tagged and untagged types),
+//! there is no such list. There the search tries likely names.
 
 mod aliases;
 mod deserializer;
@@ -21,7 +22,7 @@ use tidings::__private::Probe;
 use self::explore::Explorer;
 use self::index::Index;
 
-/// Adds to the schema of a reader what its type shows of itself; to that of the writer what is true of both.
+/// Adds the findings to the schema of the reader, and what holds for both sides to the schema of the writer.
 pub(crate) fn complete(writer: &mut Value, reader: &mut Value, probe: Probe, names: &BTreeSet<String>) {
     let schema = reader.clone();
     let index = Index::of(&schema);
@@ -30,7 +31,7 @@ pub(crate) fn complete(writer: &mut Value, reader: &mut Value, probe: Probe, nam
     let aliases = aliases::find(&mut explorer, names);
     let variants = variants::find(&mut explorer, names);
     let keys = keys::find(&mut explorer);
-    // The aliases first: variants of other names are copies of what is there by then.
+    // Aliases first: a variant under another name is a copy of its branch, and the copy needs the aliases.
     aliases.into_iter().for_each(|alias| alias.write(reader));
     variants.into_iter().for_each(|variant| variant.write(reader));
     keys.into_iter().for_each(|keys| keys.write(writer, reader));

@@ -1,4 +1,4 @@
-//! The other names of variants, and enums that take any.
+//! Finds the other names of variants, and enums that accept unknown variants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use crate::export::introspect::explore::{Explorer, RunResult};
 use crate::export::introspect::walk::{Alone, Plan, Rename, list};
 use crate::keyword;
 
-/// What a reader's enum takes beyond its schema.
+/// What the enum of a reader accepts beyond its schema.
 #[derive(Debug)]
 pub(crate) enum VariantFact {
-    /// Any variant at all, at the enum of a pointer.
+    /// Any variant. Holds the pointer of the enum.
     Other(String),
-    /// One more text, in the list of a pointer.
+    /// One more text. Holds the pointer of the list and the text.
     Text(String, String),
-    /// A branch once more by another name: the pointer of the list, the branch, and where its name stands.
+    /// A branch under another name. Holds the pointer of the list, the index of the branch, its form, and the name.
     Branch(String, usize, VariantForm, String),
 }
 
@@ -29,7 +29,7 @@ impl VariantFact {
                 }
             }
             Self::Text(at, text) => push(reader, &at, text.into()),
-            // The copy is made now: of the branch with all that was found out about it before.
+            // Copy the branch only now, so that the copy has everything that was added before.
             Self::Branch(list, branch, form, name) => {
                 match form.renamed(reader, &format!("{list}/{branch}"), &name) {
                     Some(copy) => push(reader, &list, copy),
@@ -48,21 +48,21 @@ fn push(reader: &mut Value, at: &str, value: Value) {
     }
 }
 
-/// No one names a variant so.
+/// No real variant has this name.
 const UNKNOWN: &str = "tidings-unknown-variant";
 
-/// Where the name of a variant stands in a branch.
+/// Where a branch holds the name of its variant.
 #[derive(Debug, Clone)]
 pub(crate) enum VariantForm {
-    /// It is the value: `"Cancelled"`, one of the texts at this pointer.
+    /// The value is the name, `"Cancelled"`: one of these texts.
     Texts(Vec<String>),
-    /// It is the one property, of this pointer.
+    /// The name of the only property is the name. Holds the property's pointer and the name.
     Property(String, String),
-    /// It is in the tag, of this pointer.
+    /// The tag holds the name. Holds the tag's pointer and the name.
     Tag(String, String),
 }
 
-/// Finds them at every enum that the explorer came by.
+/// Finds them at every enum that the explorer has seen.
 pub(crate) fn find(explorer: &mut Explorer<'_>, candidates: &BTreeSet<String>) -> Vec<VariantFact> {
     let mut found = Vec::new();
     for (at, branches) in explorer.discovered.nodes.clone() {
@@ -175,7 +175,7 @@ fn of_branches(
         branches.insert(list.clone(), branch);
         branches
     };
-    // Where the unknown name is fed: in the first tag, or in location of it all.
+    // Feed the unknown name in the first tag, or instead of the whole value.
     let location = match forms.first() {
         Some(VariantForm::Tag(tag, _)) => tag.clone(),
         Some(_) => at.to_owned(),
@@ -188,7 +188,7 @@ fn of_branches(
     };
     let unknown = fed(0, &location, UNKNOWN);
     let (takes_any, outcome) = explorer.takes(&unknown, &[at, &location]);
-    // Elsewhere than beside an internal tag, an `other` takes no payload.
+    // Only an internally tagged `other` variant accepts a payload, so try the name without one.
     let bare = Plan {
         alone: Some(Alone {
             property: location.clone(),
@@ -202,7 +202,7 @@ fn of_branches(
     }
     let known: Vec<String> = forms.iter().flat_map(VariantForm::names).collect();
     let mut names = unlisted_names(explorer, &outcome, &[at, &location], &known);
-    // Of an enum that is flattened serde says nothing: those that seem candidates are tried.
+    // serde does not list the variants of a flattened enum: try likely names.
     if names.is_empty() && forms.iter().all(|form| matches!(form, VariantForm::Property(..))) {
         names = candidates
             .iter()
@@ -237,7 +237,7 @@ fn of_branches(
     }
 }
 
-/// The names that an enum asks for and its schema lacks.
+/// Returns the names that the enum requests and its schema lacks.
 fn unlisted_names(
     explorer: &Explorer<'_>,
     outcome: &RunResult,
@@ -254,7 +254,7 @@ fn unlisted_names(
     names
 }
 
-/// The names in serde's own words: unknown variant `x`, expected `a` or `b`; expected one of `a`, `b`, `c`.
+/// Reads the names out of serde's message: unknown variant `x`, expected `a` or `b`; expected one of `a`, `b`, `c`.
 fn expected(refusal: &str) -> Vec<String> {
     let names = refusal
         .strip_prefix("unknown variant `")
@@ -272,7 +272,7 @@ impl VariantForm {
         }
     }
 
-    /// The branch at `at` under another name; none where it is a list of texts.
+    /// Copies the branch at `at` under another name; `None` when the branch is a list of texts.
     fn renamed(&self, reader: &Value, at: &str, name: &str) -> Option<Value> {
         let mut copy = reader.pointer(at)?.clone();
         match self {

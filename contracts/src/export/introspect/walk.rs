@@ -1,4 +1,4 @@
-//! A way through a schema: which branch is taken where, and what is fed in location of what.
+//! A walk through a schema: it takes one branch of each list, and chooses the value to feed at each location.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,51 +8,45 @@ use crate::contract::pointer::{escaped, percent_decoded};
 use crate::export::introspect::index::Index;
 use crate::export::sample;
 
-/// What one run does differently from the plainest one.
+/// How one run differs from the default run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
-    /// The branch to take at a list of branches, by the list's pointer.
+    /// The branch to take of a list, by the list's pointer.
     pub(crate) branches: BTreeMap<String, usize>,
-    /// The text to feed at the schema of a pointer.
+    /// The text to feed, with the pointer of its schema.
     pub(crate) text: Option<(String, String)>,
-    /// The name to feed the property of a pointer under.
     pub(crate) rename: Option<Rename>,
-    /// The one property to feed of those whose pointers begin alike.
     pub(crate) alone: Option<Alone>,
 }
 
-/// A property without its neighbours.
+/// Feeds one property without its neighbours.
 #[derive(Debug, Clone)]
 pub(crate) struct Alone {
-    /// The pointer of the property's schema.
     pub(crate) property: String,
-    /// How the pointers of its neighbours begin.
+    /// The prefix of the pointers of its neighbours.
     pub(crate) among: String,
 }
 
-/// A property under another name.
+/// Feeds a property under other names.
 #[derive(Debug, Clone)]
 pub(crate) struct Rename {
-    /// The pointer of the property's schema.
     pub(crate) property: String,
-    /// The other names, all of them.
     pub(crate) names: Vec<String>,
-    /// Whether it is fed under its own name as well.
+    /// Whether to feed it under its own name as well.
     pub(crate) beside: bool,
 }
 
-/// What is learned of a schema by going through it.
+/// What the walks have found in a schema.
 #[derive(Debug, Default)]
 pub(crate) struct Discovered {
-    /// The lists of branches with how many they have, and the branches that lead there.
+    /// The number of branches in each list, and the branches that lead to the list.
     pub(crate) lists: BTreeMap<String, (usize, BTreeMap<String, usize>)>,
-    /// The schemas of texts and objects that may be enums or structs, and the branches that lead there.
+    /// The branches that lead to each schema.
     pub(crate) nodes: BTreeMap<String, BTreeMap<String, usize>>,
-    /// The properties that could not be fed.
+    /// The properties that the type refused.
     pub(crate) failed: BTreeSet<String>,
 }
 
-/// A property to feed.
 #[derive(Debug, Clone)]
 pub(crate) struct Property {
     pub(crate) name: String,
@@ -60,7 +54,7 @@ pub(crate) struct Property {
     pub(crate) required: bool,
 }
 
-/// What is to be fed for a schema, its references followed and its branches chosen.
+/// The value to feed for a schema, with its references followed and its branches chosen.
 #[derive(Debug)]
 pub(crate) enum Input {
     Scalar(Value),
@@ -68,18 +62,17 @@ pub(crate) enum Input {
     Object(Vec<Property>),
 }
 
-/// A walk through one schema by one plan.
 pub(crate) struct Walk<'a> {
     index: &'a Index<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) discovered: &'a mut Discovered,
     /// The branches taken so far.
     taken: BTreeMap<String, usize>,
-    /// The definitions that are open, so that a recursive type comes to an end.
+    /// The definitions that the walk is in. They stop it at a recursive type.
     open: Vec<String>,
 }
 
-/// Where a walk stands: the pointer of a schema, and what the value is called.
+/// A location in a walk: the pointer of a schema, and the name of the value.
 #[derive(Debug, Clone)]
 pub(crate) struct Location {
     pub(crate) pointer: String,
@@ -101,17 +94,17 @@ impl<'a> Walk<'a> {
         self.index.node(pointer)
     }
 
-    /// How deep the walk is in definitions; to be given back to [`Walk::close`].
+    /// The number of open definitions, for [`Walk::close`].
     pub(crate) fn depth(&self) -> usize {
         self.open.len()
     }
 
-    /// Leaves the definitions that were entered since.
+    /// Leaves the definitions that the walk has entered since.
     pub(crate) fn close(&mut self, depth: usize) {
         self.open.truncate(depth);
     }
 
-    /// What `look` finds at a location, which is then as if nobody had been there.
+    /// Runs `look` and then restores the state of the walk.
     pub(crate) fn peek<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
         let (taken, depth) = (self.taken.clone(), self.depth());
         let found = look(self);
@@ -120,7 +113,8 @@ impl<'a> Walk<'a> {
         found
     }
 
-    /// The schemas that together say what `pointer` is: itself, what it refers to, and the branches taken.
+    /// Returns the pointers of all schemas that apply at `pointer`: its own, the referenced ones, and the chosen
+    /// branches.
     pub(crate) fn schemas(&mut self, pointer: &str) -> Vec<String> {
         let mut schemas = Vec::new();
         self.collect_schemas(pointer, &mut schemas);
@@ -138,7 +132,7 @@ impl<'a> Walk<'a> {
             .and_then(Value::as_str)
             .and_then(|it| it.strip_prefix('#'))
         {
-            // As in a URI: of a definition's name, whatever is no plain letter is escaped there.
+            // The reference is part of a URI, so special characters in a definition's name are escaped.
             let target = percent_decoded(target);
             self.open.push(target.clone());
             self.collect_schemas(&target, schemas);
@@ -170,7 +164,7 @@ impl<'a> Walk<'a> {
                 .or_else(|| branches.find(|branch| is_open(&branch)))
                 .map_or(0, |(at, _)| at)
         };
-        // A branch on the way may lead into itself: the plan counts the first time round.
+        // A branch may lead back to the same list. The plan counts for the first pass only.
         let planned = self.plan.branches.get(list).filter(|&&at| {
             !self.taken.contains_key(list) || branches.get(at).is_some_and(|it| !self.leads_back(it))
         });
@@ -179,7 +173,7 @@ impl<'a> Walk<'a> {
         chosen
     }
 
-    /// Whether a schema holds a reference to a definition that is open.
+    /// Tells whether the schema refers to an open definition.
     fn leads_back(&self, schema: &Value) -> bool {
         match schema {
             Value::Object(object) => {
@@ -194,7 +188,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What to feed at a location. What is entered stays open until [`Walk::close`].
+    /// Returns the input for a location. The definitions that it enters stay open until [`Walk::close`].
     pub(crate) fn input(&mut self, location: &Location) -> Input {
         let schemas = self.schemas(&location.pointer);
         let nodes: Vec<(&String, &Map<String, Value>)> = schemas
@@ -250,7 +244,8 @@ impl<'a> Walk<'a> {
         }
         let of_map = nodes.iter().find_map(|(part, node)| self.entry(part, node));
         properties.extend(of_map.filter(|entry| properties.iter().all(|known| known.name != entry.name)));
-        // A tag first, since serde can see what follows only then; what could not be fed last, so that the rest is.
+        // Tags first, because serde needs the tag before the rest. Refused properties last, so that the others are
+        // read.
         properties.sort_by_cached_key(|property| {
             let is_tag = self
                 .node(&property.pointer)
@@ -261,7 +256,7 @@ impl<'a> Walk<'a> {
                 property.name.clone(),
             )
         });
-        // Under another name it may be fed after all, as the key of a map is.
+        // A refused property may be accepted under another name, such as the key of a map.
         let renamed = self.plan.rename.as_ref().map(|rename| &rename.property);
         properties.retain(|property| {
             property.required
@@ -278,7 +273,6 @@ impl<'a> Walk<'a> {
         properties
     }
 
-    /// One entry of a map.
     fn entry(&self, part: &str, node: &Map<String, Value>) -> Option<Property> {
         let (name, pointer, schema) = match node.get("patternProperties").and_then(Value::as_object) {
             Some(patterns) if !patterns.is_empty() => {
@@ -316,7 +310,6 @@ impl<'a> Walk<'a> {
         items
     }
 
-    /// The whole value at a location.
     pub(crate) fn value(&mut self, location: &Location) -> Value {
         let depth = self.depth();
         let value = match self.input(location) {
@@ -347,7 +340,7 @@ impl Location {
         }
     }
 
-    /// Another schema of the same name.
+    /// Another schema for a value of the same name.
     pub(crate) fn at(&self, pointer: String) -> Self {
         Self {
             pointer,

@@ -1,4 +1,4 @@
-//! A variant of an enum, as it is fed.
+//! Feeds a variant of an enum.
 
 use serde::de::value::{Error as Refusal, StringDeserializer};
 use serde::de::{
@@ -8,7 +8,6 @@ use serde::de::{
 
 use super::LocationDeserializer;
 
-/// A variant by its name, with its payload where it has one.
 pub(crate) struct FedVariant<'r, 'a> {
     pub(crate) name: String,
     pub(crate) at: Option<LocationDeserializer<'r, 'a>>,
@@ -49,7 +48,7 @@ impl<'de> VariantAccess<'de> for FedPayload<'_, '_> {
     type Error = Refusal;
 
     fn unit_variant(self) -> Result<(), Refusal> {
-        // A unit variant of a flattened enum is written with a null.
+        // serde writes a unit variant of a flattened enum with null as its value.
         match self.0 {
             Some(at) => Deserialize::deserialize(at),
             None => Ok(()),

@@ -1,4 +1,5 @@
-//! The deserializer that watches: it feeds a type what its schema says, and hears for which names the type asks.
+//! A deserializer that observes a type: it feeds the type what its schema allows, and records the names that the type
+//! requests.
 
 mod enumeration;
 mod value;
@@ -16,28 +17,26 @@ use self::value::{KeyDeserializer, scalar};
 use crate::export::introspect::key_type::{self, KeyTypes};
 use crate::export::introspect::walk::{Input, Location, Property, Walk};
 
-/// What one run brought to light.
+/// What one run of the deserializer showed.
 #[derive(Debug, Default)]
 pub(crate) struct Observations {
-    /// The fields that a struct asks for, by the pointer where it was fed.
+    /// The names of fields that a struct requests, by the pointer of the struct's schema.
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
-    /// The variants that an enum asks for, likewise.
+    /// The names of variants that an enum requests, by the pointer of the enum's schema.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
-    /// What the maps ask their keys to be, likewise.
     pub(crate) keys: KeyTypes,
-    /// The schemas whose own types said yes or no to what they were fed, buffered values aside.
+    /// Whether the type at a schema accepted its input. Types behind a buffer of serde are not among them.
     pub(crate) answers: BTreeMap<String, bool>,
-    /// The innermost property that was refused.
+    /// The innermost property that the type refused.
     pub(crate) refused: Option<String>,
 }
 
-/// A run: the walk, and what is observed on it.
 pub(crate) struct Run<'a> {
     pub(crate) walk: RefCell<Walk<'a>>,
     pub(crate) observed: RefCell<Observations>,
 }
 
-/// A location in a run, as a deserializer.
+/// A deserializer for the value at one location.
 #[derive(Clone)]
 pub(crate) struct LocationDeserializer<'r, 'a> {
     pub(crate) run: &'r Run<'a>,
@@ -54,7 +53,7 @@ impl LocationDeserializer<'_, '_> {
         }
     }
 
-    /// Feeds `visitor` what `feed` makes of the input here.
+    /// Computes the input at this location, and lets `feed` give it to the visitor.
     fn feed<T>(&self, feed: impl FnOnce(Input) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let depth = self.run.walk.borrow().depth();
         if depth > DEEPEST {
@@ -66,7 +65,7 @@ impl LocationDeserializer<'_, '_> {
         result
     }
 
-    /// Remembers whether the type of this very location took what it was fed.
+    /// Records whether the type at this location accepted its input.
     fn answered<T>(&self, schemas: &[String], result: Result<T, Refusal>) -> Result<T, Refusal> {
         let mut observed = self.run.observed.borrow_mut();
         for part in schemas {
@@ -75,7 +74,6 @@ impl LocationDeserializer<'_, '_> {
         result
     }
 
-    /// The schemas that make up this location.
     fn schemas(&self) -> Vec<String> {
         let mut walk = self.run.walk.borrow_mut();
         walk.peek(|walk| walk.schemas(&self.location.pointer))
@@ -193,7 +191,7 @@ struct Members<'i, 'r, 'a> {
 }
 
 impl<'i, 'r, 'a> Members<'i, 'r, 'a> {
-    /// The properties under the names by which the plan has them fed.
+    /// Lists the properties under the names that the plan asks for.
     fn new(at: &'i LocationDeserializer<'r, 'a>, properties: Vec<Property>) -> Self {
         let mut members = Vec::with_capacity(properties.len());
         let plan = at.run.walk.borrow().plan;

@@ -1,4 +1,4 @@
-//! Values and names that are fed as they are.
+//! Deserializers for whole values and for keys.
 
 use std::cell::RefCell;
 
@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::export::introspect::key_type::KeyType;
 
-/// Feeds `visitor` a value.
 pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
     match value {
         Value::Null => visitor.visit_unit(),
@@ -20,7 +19,7 @@ pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V
             (None, Some(number)) => visitor.visit_i64(number),
             (None, None) => visitor.visit_f64(number.as_f64().unwrap_or_default()),
         },
-        // An example that stands in the schema.
+        // Comes from an example in the schema.
         Value::Array(items) => {
             visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(ValueDeserializer)))
         }
@@ -32,7 +31,6 @@ pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V
     }
 }
 
-/// A value that is fed as it is.
 struct ValueDeserializer(Value);
 
 impl IntoDeserializer<'_, Refusal> for ValueDeserializer {
@@ -82,10 +80,10 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
     }
 }
 
-/// The name of a member: of a struct a field, of a map whatever its keys are.
+/// The key of a member: the name of a field, or a key of a map in its own type.
 pub(crate) struct KeyDeserializer<'a> {
     pub(crate) name: String,
-    /// What it is requested to be; stays empty where a field is requested for.
+    /// The type that a map requests for the key; a struct requests none.
     pub(crate) requested: &'a RefCell<Option<KeyType>>,
 }
 
