@@ -76,7 +76,7 @@ impl fmt::Display for Error {
             ),
             Self::Drift(drift) => write!(f, "{drift}"),
             Self::Topology(findings) => {
-                f.write_str("the topology is not what was committed")?;
+                f.write_str("the topology differs from the committed one")?;
                 findings
                     .iter()
                     .try_for_each(|finding| write!(f, "\n  - {finding}"))

@@ -28,7 +28,7 @@ fn commit(folder: &PathBuf, events: &[EventDescriptor]) {
 
 /// The letter, and the rules of what it finds.
 fn letter(result: Result<(), Error>) -> (String, Vec<Rule>) {
-    let error = result.expect_err("the contracts do not hold");
+    let error = result.expect_err("the events differ from their contracts");
     let letter = error.to_string();
     assert_eq!(format!("{error:?}"), letter, "`unwrap` shows the letter");
     match error {
@@ -205,7 +205,7 @@ fn a_version_without_the_contract_before_it_is_a_finding() {
     let folder = folder("alone");
     let (text, rules) = letter(check(&folder, events![alone::OrderCreated]));
     assert_eq!(rules, [Rule::VersionRule], "{text}");
-    assert!(text.contains("the contract of version 1 is not there"), "{text}");
+    assert!(text.contains("the contract of version 1 is missing"), "{text}");
 }
 
 #[test]

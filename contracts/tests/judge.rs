@@ -215,7 +215,7 @@ fn a_waiver_of_nothing_is_a_finding() {
     assert_eq!(outcome.stale[0].why, Stale::Unused);
     assert_eq!(
         outcome.stale[0].to_string(),
-        "waiver  order.created  data.b: nothing of field-added-required is found that it covers; take it out of waivers.toml"
+        "waiver  order.created  data.b: no finding of field-added-required matches it; remove it from waivers.toml"
     );
 }
 
@@ -272,7 +272,7 @@ fn the_command_says_what_breaks_and_returns_one() {
         stdout(&output),
         "backward break  order.created  data.b: new consumers require it, events written as version 1 lack it; \
          make it Option<String> or #[serde(default)], or publish version 2 with upcast_from [field-added-required]\n\
-         backward break  order.created  version: version 1 is broken within itself, once; \
+         backward break  order.created  version: version 1 has 1 breaking change; \
          raise `version` to 2, keep order.created.v1.json, and add upcast_from [version-rule]\n\
          2 contracts: 2 breaks\n"
     );
@@ -284,7 +284,7 @@ fn the_command_returns_zero_when_everything_holds() {
     let output = command(&new, &["--against", old.to_str().unwrap(), "--level", "forward"]);
     assert_eq!(
         (output.status.code(), stdout(&output).as_str()),
-        (Some(0), "2 contracts: nothing to say\n")
+        (Some(0), "2 contracts: no findings\n")
     );
 }
 
@@ -298,10 +298,10 @@ fn the_command_returns_two_when_it_cannot_check() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(error.contains(says), "{error}");
     };
-    refused(&[], "nothing to hold it against");
+    refused(&[], "nothing to compare with");
     refused(
         &["--against", "no-such-branch-or-folder"],
-        "no folder, and no commit of git",
+        "neither a folder nor a git commit",
     );
     refused(&["--against", old, "--level", "sideways"], "no level `sideways`");
     refused(&["--against", old, "--format", "yaml"], "no format `yaml`");

@@ -85,12 +85,12 @@ fn unknown(contract: &Contract, event: &EventDescriptor) -> Finding {
                 event.rust_type(),
                 event.version()
             ),
-            format!("write a type of version {version}, and let it take over from this one with upcast_from"),
+            format!("write a type of version {version} with upcast_from this type"),
         )
     } else {
         (
             format!(
-                "it is published as version {version}, and `{}` is version {} and cannot be made from it",
+                "it is published as version {version}, and `{}` is version {} and has no upcast from it",
                 event.rust_type(),
                 event.version()
             ),

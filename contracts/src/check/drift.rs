@@ -79,15 +79,15 @@ impl Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failing = self.failing().count();
-        writeln!(f, "the contracts do not hold")?;
+        writeln!(f, "the events differ from their contracts")?;
         for finding in self.failing() {
             write_finding(f, finding)?;
         }
         if failing > 0 {
             writeln!(
                 f,
-                "\nWhat breaks someone is not written over their contract: undo it, go on as the finding says, or, when \
-                 everyone concerned agrees, waive it in {}",
+                "\nA contract with a breaking change is not written. Undo the change, or follow the hint of the finding, or, \
+                 when all its consumers agree, add a waiver to {}",
                 self.folder.join("waivers.toml").display()
             )?;
         }
@@ -106,11 +106,11 @@ impl fmt::Display for Drift {
         }
         if !self.changes.is_empty() {
             let what = if failing > 0 {
-                "The rest breaks"
+                "The other changes break"
             } else {
-                "This breaks"
+                "These changes break"
             };
-            writeln!(f, "\n{what} no one; run with {VARIABLE}=write to accept:\n")?;
+            writeln!(f, "\n{what} no consumer; run with {VARIABLE}=write to accept:\n")?;
             writeln!(f, "    {VARIABLE}=write cargo test")?;
         }
         Ok(())

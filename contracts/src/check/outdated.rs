@@ -37,7 +37,7 @@ impl fmt::Display for Outdated {
         let path = self.path.display();
         match &self.diff {
             None => write!(f, "there is no `{path}`")?,
-            Some(diff) => write!(f, "`{path}` is not what the code says:\n{diff}")?,
+            Some(diff) => write!(f, "`{path}` differs from what the code generates:\n{diff}")?,
         }
         write!(f, "\nrun with {VARIABLE}=write to accept, and review the file")
     }

@@ -185,8 +185,8 @@ fn no_upcast(event: &EventDescriptor, contract: &Contract) -> Finding {
         &contract.event_type,
         contract.version,
         format!(
-            "`{}` is version {} and cannot be made from version {}: events of it that are still on their way, or \
-             replayed, would be dead-lettered",
+            "`{}` is version {} and has no upcast from version {}: events of that version in queues and replays would be \
+             dead-lettered",
             event.rust_type(),
             event.version(),
             contract.version
@@ -203,11 +203,11 @@ fn no_contract(event: &EventDescriptor, version: u32) -> Finding {
         event.event_type(),
         version,
         format!(
-            "`version` was raised to {}, and the contract of version {version} is not there",
+            "`version` was raised to {}, and the contract of version {version} is missing",
             event.version()
         ),
         format!(
-            "take `{}.v{version}.json` from version control again, and name its type with upcast_from",
+            "restore `{}.v{version}.json` from version control, and name its type with upcast_from",
             event.event_type()
         ),
     )

@@ -20,7 +20,7 @@ pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, BoxError> {
             &format!("{reference}^{{commit}}"),
         ],
     )
-    .map_err(|_| format!("`{reference}` is no folder, and no commit of git"))?;
+    .map_err(|_| format!("`{reference}` is neither a folder nor a git commit"))?;
     let commit = commit.trim();
     // git runs in the folder and prints names relative to it.
     let names = git(path, &["ls-tree", "-z", "--name-only", commit])?;

@@ -9,15 +9,15 @@ use crate::documents::event_schema::Side;
 use crate::documents::schema_files::Draft;
 
 pub(super) const HELP: &str = "\
-Writes the schema of each whole event, envelope and data, for generators of types.
+Writes the schema of each whole event, envelope and data, for code generators.
 
 usage: tidings-contracts schemas FOLDER --out FOLDER [options]
 
-  FOLDER              the contracts, `contracts` mostly
-  --out FOLDER        where the schemas go: OrderCreatedV1.json
-  --side SIDE         writer: what is written, for those who read events; reader: what is accepted, for those who
-                      write them (writer)
-  --draft DRAFT       2020 or 7 (2020)
+  FOLDER              the contracts, usually `contracts`
+  --out FOLDER        the folder for the schemas: OrderCreatedV1.json
+  --side SIDE         writer: what the service writes, for readers of its events; reader: what it accepts, for
+                      writers of events (default: writer)
+  --draft DRAFT       2020 or 7 (default: 2020)
 ";
 
 #[derive(Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<SchemasArgs>
     }
     Ok(Some(SchemasArgs {
         folder: folder.ok_or("no folder; write `schemas contracts --out schemas`")?,
-        out: out.ok_or("nowhere to write to; write `--out FOLDER`")?,
+        out: out.ok_or("no output folder; write `--out FOLDER`")?,
         side,
         draft,
     }))

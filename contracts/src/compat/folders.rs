@@ -100,10 +100,10 @@ fn version(old: &Contract, new: &Folder, newest: &Contract, level: Level) -> Vec
             old: Some(old.version.to_string()),
             new: Some(newest.version.to_string()),
             problem: format!(
-                "consumers that know version {} only retry events of version {} and then dead-letter them",
+                "consumers of version {} retry events of version {} and then dead-letter them",
                 old.version, newest.version
             ),
-            hint: "let consumers know it first".to_owned(),
+            hint: "update the consumers first".to_owned(),
             ..finding(
                 old,
                 Rule::VersionRule,
@@ -118,13 +118,13 @@ fn version(old: &Contract, new: &Folder, newest: &Contract, level: Level) -> Vec
 
 fn broken(old: &Contract, direction: Direction, breaks: usize) -> Finding {
     let next = old.version + 1;
-    let times = if breaks == 1 {
-        "once".to_owned()
+    let changes = if breaks == 1 {
+        "1 breaking change".to_owned()
     } else {
-        format!("{breaks} times")
+        format!("{breaks} breaking changes")
     };
     Finding {
-        problem: format!("version {} is broken within itself, {times}", old.version),
+        problem: format!("version {} has {changes}", old.version),
         hint: format!(
             "raise `version` to {next}, keep {}, and add upcast_from",
             old.file_name()
@@ -142,7 +142,7 @@ fn lost(old: &Contract, newest: &Contract, level: Level) -> Vec<Finding> {
                 "version {} is gone, and the newest is {}",
                 old.version, newest.version
             ),
-            format!("go on from version {}: versions only rise", old.version),
+            format!("continue from version {}: versions only rise", old.version),
         )
     } else {
         (

@@ -63,12 +63,9 @@ impl std::fmt::Display for StaleWaiver {
         match self.why {
             Stale::Expired => write!(
                 f,
-                "the waiver of {rule} expired on {expires}; mend what it covers, or give it a later day"
+                "the waiver of {rule} expired on {expires}; fix what it covers, or set a later date"
             ),
-            Stale::Unused => write!(
-                f,
-                "nothing of {rule} is found that it covers; take it out of waivers.toml"
-            ),
+            Stale::Unused => write!(f, "no finding of {rule} matches it; remove it from waivers.toml"),
         }
     }
 }

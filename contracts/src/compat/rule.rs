@@ -98,9 +98,9 @@ rules! {
     /// An enum tells its variants apart in another way.
     TaggingChanged = "tagging-changed", "publish a new version with upcast_from";
     /// An untagged enum has one variant more.
-    UntaggedVariantAdded = "untagged-variant-added", "the first that fits is taken: put the new variant last, and let consumers know it first";
+    UntaggedVariantAdded = "untagged-variant-added", "serde takes the first variant that fits: put the new variant last, and update the consumers first";
     /// An untagged enum has its variants in another order.
-    UntaggedReordered = "untagged-reordered", "the first that fits is taken: an event may be read as another variant than before";
+    UntaggedReordered = "untagged-reordered", "serde takes the first variant that fits: an event may be read as a different variant";
     /// The file changed and nothing that counts.
     ShapeOnly = "shape-only", "";
     /// An event is gone.

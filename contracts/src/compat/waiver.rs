@@ -83,5 +83,5 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
         Day::Text(text) => text,
     };
     text.parse()
-        .map_err(|_| de::Error::custom(format!("`{text}` is no day; write `expires = 2026-12-31`")))
+        .map_err(|_| de::Error::custom(format!("`{text}` is not a date; write `expires = 2026-12-31`")))
 }

@@ -50,14 +50,14 @@ impl Contract {
 
     pub(crate) fn read(text: &str) -> std::result::Result<Self, String> {
         let Value::Object(mut file) = serde_json::from_str(text).map_err(|error| error.to_string())? else {
-            return Err("it is no JSON object".to_owned());
+            return Err("it is not a JSON object".to_owned());
         };
         let version = file.remove("version").as_ref().and_then(Value::as_u64);
         let mut contract = Self {
             event_type: text_of(&mut file, "type")?.ok_or("`type` is missing")?,
             version: version
                 .and_then(|version| u32::try_from(version).ok())
-                .ok_or("`version` is missing, or no number from 0 to 4294967295")?,
+                .ok_or("`version` is missing, or not a number from 0 to 4294967295")?,
             routing_key: text_of(&mut file, "routingKey")?.ok_or("`routingKey` is missing")?,
             description: text_of(&mut file, "description")?,
             deprecated: text_of(&mut file, "deprecated")?,
@@ -66,7 +66,7 @@ impl Contract {
             examples: match file.remove("examples") {
                 None => Vec::new(),
                 Some(Value::Array(examples)) => examples,
-                Some(_) => return Err("`examples` is no array".to_owned()),
+                Some(_) => return Err("`examples` is not an array".to_owned()),
             },
         };
         if let Some(facts) = file.remove("facts") {
@@ -93,7 +93,7 @@ fn text_of(file: &mut Map<String, Value>, name: &str) -> std::result::Result<Opt
     match file.remove(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("`{name}` is no text")),
+        Some(_) => Err(format!("`{name}` is not a text")),
     }
 }
 

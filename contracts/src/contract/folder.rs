@@ -43,7 +43,7 @@ impl Folder {
             let contract = Contract::read(&text).map_err(malformed)?;
             if contract.file_name() != name {
                 return Err(malformed(format!(
-                    "it holds `{}`, which belongs into `{}`",
+                    "it holds `{}`, whose file name is `{}`",
                     contract.event_type,
                     contract.file_name()
                 )));

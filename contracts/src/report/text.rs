@@ -36,7 +36,7 @@ pub(super) fn write(report: &Report<'_>) -> String {
         .map(|(count, what)| plural(count, what))
         .collect();
     let counts = if counts.is_empty() {
-        "nothing to say".to_owned()
+        "no findings".to_owned()
     } else {
         counts.join(", ")
     };

@@ -24,7 +24,7 @@ pub(super) fn compare(before: &Snapshot, now: &Snapshot, services: &[&Descriptio
                 rule: TopologyRule::ServiceVanished,
                 service: name.clone(),
                 name: name.clone(),
-                what: "it is not described any more, and its queues would fill unseen".to_owned(),
+                what: "it is not described any more, and its queues would fill up".to_owned(),
                 hint: "describe it here, or delete its queues on the broker and then its part of the file"
                     .to_owned(),
             }),
@@ -106,12 +106,9 @@ impl Comparison<'_> {
         let what = if is_retired {
             format!("it is retired, and stays bound by {}", listed(&missing))
         } else {
-            "no handler takes from it any more; it stays bound, and would fill unseen".to_owned()
+            "no handler takes from it any more; it stays bound, and would fill up".to_owned()
         };
-        let hint = format!(
-            "write {} on the app, or give it its handler back",
-            line(queue, &all)
-        );
+        let hint = format!("write {} on the app, or restore its handler", line(queue, &all));
         findings.push(self.finding(TopologyRule::QueueVanished, name, what, hint));
     }
 
@@ -131,7 +128,7 @@ impl Comparison<'_> {
                 listed(&missing)
             );
             let hint = format!(
-                "write {} on the app, or give it its handler back",
+                "write {} on the app, or restore its handler",
                 line(queue, &missing)
             );
             findings.push(self.finding(TopologyRule::PatternVanished, name, what, hint));

@@ -108,9 +108,9 @@ fn a_queue_that_vanishes_is_a_finding_until_it_is_retired() {
     let without = || App::new("payments").handlers(handlers![refund]);
     assert_eq!(
         committed.refused(&without()),
-        "the topology is not what was committed\n  - queue-vanished  `payments.take_payment`: no handler takes from it \
-         any more; it stays bound, and would fill unseen; write `.retired(\"take_payment\", [\"order.#\", \
-         \"order.created\"])` on the app, or give it its handler back"
+        "the topology differs from the committed one\n  - queue-vanished  `payments.take_payment`: no handler takes from it \
+         any more; it stays bound, and would fill up; write `.retired(\"take_payment\", [\"order.#\", \
+         \"order.created\"])` on the app, or restore its handler"
     );
     // The queue still fills by the patterns that the retired entry forgets.
     let refused = committed.refused(&without().retired("take_payment", ["order.created"]));
@@ -137,7 +137,7 @@ fn a_pattern_that_vanishes_is_a_finding_until_it_is_retired() {
     assert!(
         refused.ends_with(
             "pattern-vanished  `payments.take_payment`: no handler has \"order.#\" any more; the queue stays bound by \
-             it; write `.retired(\"take_payment\", [\"order.#\"])` on the app, or give it its handler back"
+             it; write `.retired(\"take_payment\", [\"order.#\"])` on the app, or restore its handler"
         ),
         "{refused}"
     );

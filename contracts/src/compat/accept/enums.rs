@@ -291,7 +291,7 @@ impl<'a> Inclusion<'a> {
             return self.report(Rule::TypeChanged, Severity::Break, false, both, problem);
         }
         let problem =
-            "several alternatives take a part of it, and it cannot be told whether together they take all"
+            "several alternatives accept some of its values, and the check cannot tell whether together they accept all"
                 .to_owned();
         self.report(Rule::Undecidable, Severity::Unknown, false, both, problem);
     }

@@ -68,7 +68,7 @@ impl<'a> Inclusion<'a> {
                 ),
                 None => (
                     Severity::Unknown,
-                    "the range begins at 1: a NonZero type refuses 0, a mere range does not".to_owned(),
+                    "the range begins at 1: a NonZero type refuses 0, a range does not".to_owned(),
                 ),
             };
             self.report(rule, severity, false, both, problem);
@@ -80,7 +80,7 @@ impl<'a> Inclusion<'a> {
             return;
         }
         if (written, read) == (None, Some("uri")) {
-            let problem = "a mere note that it is a URI is not enforced, the type `Url` is".to_owned();
+            let problem = "serde enforces the type `Url`, but not the format `uri` of a text".to_owned();
             let rule = self.either(Rule::FormatAdded, Rule::FormatRemoved);
             return self.report(rule, Severity::Unknown, false, both, problem);
         }

@@ -34,7 +34,7 @@ impl<'a> Inclusion<'a> {
                     Severity::Unknown
                 };
                 let problem = format!(
-                    "an entry of the map may be called `{name}`, and be none for {}",
+                    "an entry of the map may be called `{name}`, and {} refuse its value",
                     self.readers()
                 );
                 self.within(&format!(".{name}"), false, |this| {

@@ -143,7 +143,7 @@ impl<'a> Inclusion<'a> {
         match (writes.kind, reads.kind) {
             (Kind::Unclear(one), Kind::Unclear(other)) if one == other => true,
             (Kind::Unclear(_), _) | (_, Kind::Unclear(_)) => {
-                let problem = "a keyword of the schema says what cannot be decided here".to_owned();
+                let problem = "the check cannot decide a keyword of the schema".to_owned();
                 self.report(
                     Rule::Undecidable,
                     Severity::Unknown,

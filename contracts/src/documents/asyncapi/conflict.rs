@@ -62,7 +62,7 @@ impl AsyncApi {
         let services = (self.title.clone(), other.title);
         add(&mut self.operations, other.operations, |name| {
             differences.push(format!(
-                "operation `{name}` is another one in each; give each service a name of its own"
+                "operation `{name}` differs between the two; give each service its own name"
             ));
         });
         let mut messages = Vec::new();
@@ -74,7 +74,9 @@ impl AsyncApi {
         });
         messages.sort_unstable();
         differences.extend(messages.into_iter().map(|name| {
-            format!("`{name}` is another one in each; let both services use one Rust type for it, or raise its version")
+            format!(
+                "`{name}` differs between the two; use one Rust type in both services, or raise its version"
+            )
         }));
         if differences.is_empty() {
             Ok(self)
