@@ -43,6 +43,7 @@ fn letter(result: Result<(), Error>) -> (String, Vec<Rule>) {
 /// A module for each state of the code: the same event, before and after an edit.
 macro_rules! event {
     ($module:ident, $(#[$attribute:meta])* $name:ident { $($fields:tt)* }) => {
+        #[allow(deprecated)]
         mod $module {
             #[allow(unused_imports)]
             use super::*;

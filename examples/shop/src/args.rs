@@ -9,10 +9,9 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 
 use crate::client::Client;
-use crate::customer::Street;
+use crate::customer::Services;
 use crate::service::{Role, Setup};
 
-/// What `--help` prints.
 pub const HELP: &str = "\
 A shop of three services on one bus.
 
@@ -49,42 +48,42 @@ const OPTIONS: [&str; 9] = [
     "within",
 ];
 
-/// What to do.
+/// A parsed command line.
 #[derive(Debug)]
 pub enum Command {
     /// Print the help.
     Help,
-    /// Everything in one process.
+    /// Run everything in one process.
     Everything {
-        /// How many orders are placed.
+        /// The number of orders to place.
         orders: u32,
-        /// What the retry delays are divided by.
+        /// The divisor of all retry delays.
         speed_up: u32,
     },
-    /// One service.
+    /// Run one service.
     Service {
-        /// Which, and where its books are.
+        /// The service and its folder.
         setup: Setup,
-        /// Where it listens for HTTP.
+        /// The HTTP address.
         listen: SocketAddr,
-        /// What its retry delays are divided by.
+        /// The divisor of all retry delays.
         speed_up: u32,
     },
-    /// The customers of services that run elsewhere.
+    /// Place orders with services that run elsewhere.
     Customer {
-        /// Where the services are.
-        street: Street,
-        /// How many orders are placed.
+        /// The addresses of the services.
+        services: Services,
+        /// The number of orders to place.
         orders: u32,
-        /// How long all of it may take.
+        /// The time limit for the whole run.
         within: Duration,
     },
 }
 
-/// Reads the arguments after the command's own name.
+/// Parses the arguments after the name of the command.
 ///
 /// # Errors
-/// When one is unknown, lacks its value, has another that can be, or belongs to another role.
+/// When an argument is unknown, has no value or a bad one, or belongs to another role.
 pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command> {
     let mut options = Options::read(args)?;
     if options.help {
@@ -100,7 +99,7 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command> {
         Some("payments") => options.service(Role::Payments, 8082)?,
         Some("inventory") => options.service(Role::Inventory, 8083)?,
         Some("customer") => Command::Customer {
-            street: Street {
+            services: Services {
                 orders: Client::new(&options.take("url", "http://127.0.0.1:8081".to_owned())?)?,
                 payments: Client::new(&options.take("payments-url", "http://127.0.0.1:8082".to_owned())?)?,
                 inventory: Client::new(&options.take("inventory-url", "http://127.0.0.1:8083".to_owned())?)?,
@@ -117,14 +116,14 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command> {
     }
 }
 
-/// The options with their values, as they stand.
+/// The unparsed values of the options.
 struct Options {
     help: bool,
     values: BTreeMap<String, String>,
 }
 
 impl Options {
-    // --name value  --name=value  --help  -h
+    // Forms: `--name value`, `--name=value`, `--help`, `-h`.
     fn read(args: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut options = Self {
             help: false,

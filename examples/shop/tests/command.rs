@@ -1,4 +1,4 @@
-//! The command: what it prints, and how it exits.
+//! The command: its output and its exit codes.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};

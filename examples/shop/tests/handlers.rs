@@ -1,9 +1,9 @@
-//! A handler is a function: without a bus, it is called like one.
+//! Calls handlers as plain functions, without a bus.
 
 use shop::events::{OrderCancelled, OrderCreated, OrderEvent, PaymentEvent, PaymentSettled, StockEvent};
 use shop::gateway::{Charge, Gateway};
 use shop::inventory::{Shelf, ShelfError, keep_stock};
-use shop::ledger::Ledger;
+use shop::journal::Journal;
 use shop::orders::{OrderBook, OrderError, note_payment};
 use shop::payments::{PaymentError, take_payment};
 use tidings::{Event, State};
@@ -22,7 +22,7 @@ fn order(card: &str, quantity: u32) -> OrderCreated {
 
 #[tokio::test]
 async fn take_payment_charges_what_the_order_costs() {
-    let gateway = Gateway::new(Ledger::in_memory());
+    let gateway = Gateway::new(Journal::in_memory());
     let order = order("visa", 1);
     let payment = take_payment(Event::new(order.clone()), State(gateway.clone())).await;
     let Ok(PaymentEvent::Settled(PaymentSettled { cents: 2490, .. })) = payment else {
@@ -33,7 +33,7 @@ async fn take_payment_charges_what_the_order_costs() {
 
 #[tokio::test]
 async fn take_payment_fails_while_the_gateway_is_away() {
-    let gateway = Gateway::new(Ledger::in_memory());
+    let gateway = Gateway::new(Journal::in_memory());
     let order = Event::new(order("visa-flaky-1", 1));
     let first = take_payment(order.clone(), State(gateway.clone())).await;
     assert!(matches!(first, Err(PaymentError::Gateway(_))), "{first:?}");
@@ -43,14 +43,14 @@ async fn take_payment_fails_while_the_gateway_is_away() {
 
 #[tokio::test]
 async fn take_payment_knows_no_library_card() {
-    let gateway = Gateway::new(Ledger::in_memory());
+    let gateway = Gateway::new(Journal::in_memory());
     let answer = take_payment(Event::new(order("a library card", 1)), State(gateway)).await;
     assert!(matches!(answer, Err(PaymentError::Card(_))), "{answer:?}");
 }
 
 #[tokio::test]
 async fn keep_stock_sells_no_more_than_there_is_and_sells_again_what_comes_back() {
-    let shelf = Shelf::new(Ledger::in_memory());
+    let shelf = Shelf::new(Journal::in_memory());
     let (all, one) = (order("visa", 10_000), order("visa", 1));
     let reserve = async |order: &OrderCreated| {
         keep_stock(OrderEvent::Created(order.clone()), State(shelf.clone())).await
@@ -78,7 +78,7 @@ async fn keep_stock_sells_no_more_than_there_is_and_sells_again_what_comes_back(
 
 #[tokio::test]
 async fn note_payment_knows_only_orders_that_were_placed() {
-    let books = OrderBook::new(Ledger::in_memory());
+    let books = OrderBook::new(Journal::in_memory());
     let paid = PaymentSettled {
         order_id: Uuid::now_v7(),
         cents: 2490,

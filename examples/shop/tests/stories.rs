@@ -1,7 +1,7 @@
-//! The shop on a bus for tests: what happens to an order, from the request to the last event.
+//! The shop on a test bus: what happens to an order, from the request to the last event.
 //!
-//! A [`TestBus`] is a broker in memory that keeps what was published. Nothing here waits: `settled` returns when nothing
-//! is in flight any more, and jumps over every retry delay.
+//! A [`TestBus`] is an in-memory broker that keeps the published events. Nothing here waits: `settled` returns when
+//! nothing is in flight, and skips every retry delay.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use shop::events::{
 };
 use shop::gateway::{Charge, Gateway};
 use shop::inventory::{Reservation, Shelf};
-use shop::ledger::Ledger;
+use shop::journal::Journal;
 use shop::orders::{End, OrderBook};
 use shop::storefront::NewOrder;
 use shop::{inventory, orders, payments, storefront};
@@ -22,7 +22,7 @@ use tidings::{PublishOptions, Reason, RunningApp, assert_not_published, assert_p
 use tower::ServiceExt;
 use uuid::Uuid;
 
-/// The whole shop: its three services run as long as it is there.
+/// The shop: its three services run until it is dropped.
 struct Shop {
     bus: TestBus,
     books: OrderBook,
@@ -35,9 +35,9 @@ struct Shop {
 impl Shop {
     async fn open() -> Self {
         let bus = TestBus::new();
-        let books = OrderBook::new(Ledger::in_memory());
-        let gateway = Gateway::new(Ledger::in_memory());
-        let shelf = Shelf::new(Ledger::in_memory());
+        let books = OrderBook::new(Journal::in_memory());
+        let gateway = Gateway::new(Journal::in_memory());
+        let shelf = Shelf::new(Journal::in_memory());
         let apps = [
             orders::app(books.clone()).start(&bus).await.unwrap(),
             payments::app(gateway.clone()).start(&bus).await.unwrap(),
@@ -54,7 +54,7 @@ impl Shop {
         }
     }
 
-    /// Places an order for two kettles, waits until all has happened that follows from it, and gives its id.
+    /// Places an order for two kettles, waits until everything that follows is settled, and returns its id.
     async fn order_with(&self, card: &str) -> Uuid {
         let order_id = Uuid::now_v7();
         let response = self.post(&new_order(order_id, card), "cart-7").await;
@@ -63,7 +63,7 @@ impl Shop {
         order_id
     }
 
-    /// Sends the order to the router, with no socket between.
+    /// Sends the order to the router without a socket.
     async fn post(&self, order: &NewOrder, correlation_id: &str) -> Response<Body> {
         let request = Request::post("/orders")
             .header("content-type", "application/json")
@@ -97,7 +97,7 @@ fn new_order(order_id: Uuid, card: &str) -> NewOrder {
 }
 
 fn two_kettles() -> Reservation {
-    Reservation::Held {
+    Reservation::Reserved {
         item: "kettle".to_owned(),
         quantity: 2,
     }
@@ -245,7 +245,7 @@ async fn the_correlation_id_of_a_request_is_that_of_all_that_follows() {
         })
         .collect();
     stories.sort_unstable();
-    // Whether the stock was set aside before the order was cancelled is a matter of luck.
+    // The stock may or may not have been reserved before the order was cancelled.
     stories.retain(|(.., event)| *event != "stock.reserved");
     assert_eq!(
         stories,
@@ -270,7 +270,7 @@ async fn a_customer_who_asks_twice_has_ordered_once() {
     assert_eq!(shop.books.orders().unwrap().len(), 1);
     assert_eq!(shop.charge(order.order_id), Some(Charge::Taken(7800)));
     assert_eq!(shop.reservation(order.order_id), Some(two_kettles()));
-    // It is published twice, and both times it is the same fact.
+    // The event is published twice as the same fact.
     for ids in [
         shop.bus
             .published::<OrderCreated>()
@@ -310,7 +310,7 @@ async fn every_event_once_more_changes_nothing() {
 async fn a_cancellation_that_overtakes_its_order_leaves_no_stock_behind() {
     let shop = Shop::open().await;
     let payments = &shop.apps[1];
-    // Inventory stands still until payments has declined, and orders cancelled; then it sees both events at once.
+    // Inventory is paused until payments has declined and orders has cancelled. Then it receives both events at once.
     shop.apps[2].pause("keep_stock").unwrap();
     let id = shop.order_with("visa-declined").await;
     assert_eq!(shop.reservation(id), None);
@@ -325,9 +325,9 @@ async fn a_cancellation_that_overtakes_its_order_leaves_no_stock_behind() {
 #[tokio::test]
 async fn an_order_that_no_service_takes_is_not_accepted() {
     let shop = Shop::open().await;
-    // The storefront alone, on a bus where no one listens.
+    // The storefront alone, on a bus without other services.
     let alone = Shop {
-        front: storefront::router(OrderBook::new(Ledger::in_memory()), TestBus::new().bus()),
+        front: storefront::router(OrderBook::new(Journal::in_memory()), TestBus::new().bus()),
         ..shop
     };
     let response = alone.post(&new_order(Uuid::now_v7(), "visa"), "cart-7").await;

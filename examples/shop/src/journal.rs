@@ -1,4 +1,4 @@
-//! A ledger: what a service knows of each order, written down before it is acted upon.
+//! A journal: a service writes down what it knows of each order before it acts on it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -10,48 +10,48 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-/// The entries of a ledger, by order.
+/// The entries of a journal, by order.
 pub type Entries<E> = BTreeMap<Uuid, E>;
 
-/// One entry an order, in memory or in a file of JSON lines where the last line of an order counts.
+/// One entry per order, in memory or in a file of JSON lines. The last line of an order counts.
 ///
-/// The file outlives the process, and several instances of a service can share it. It is cheap to clone.
+/// The file outlives the process, and several instances of a service can share it. A clone is cheap.
 #[derive(Debug)]
-pub struct Ledger<E>(Arc<Mutex<Pages<E>>>);
+pub struct Journal<E>(Arc<Mutex<Pages<E>>>);
 
 #[derive(Debug)]
 struct Pages<E> {
     entries: Entries<E>,
     file: Option<File>,
-    /// How much of the file is in `entries`.
+    /// The number of bytes of the file that `entries` covers.
     read: u64,
 }
 
-impl<E: Clone + Serialize + DeserializeOwned> Ledger<E> {
-    /// A ledger that ends with the process.
+impl<E: Clone + Serialize + DeserializeOwned> Journal<E> {
+    /// Creates a journal that ends with the process.
     pub fn in_memory() -> Self {
         Self::of(None)
     }
 
-    /// The ledger in the file `name` of `folder`, or one in memory when there is no folder.
+    /// Opens the journal in the file `name` of `folder`, or creates one in memory when there is no folder.
     ///
     /// # Errors
-    /// When the file cannot be opened or holds something else.
+    /// When the file cannot be opened, or has other content.
     pub fn open(folder: Option<&Path>, name: &str) -> io::Result<Self> {
         let Some(folder) = folder else {
             return Ok(Self::in_memory());
         };
         std::fs::create_dir_all(folder)?;
         let path = folder.join(name).with_extension("jsonl");
-        let ledger = Self::of(Some(
+        let journal = Self::of(Some(
             OpenOptions::new()
                 .read(true)
                 .append(true)
                 .create(true)
                 .open(path)?,
         ));
-        ledger.entries()?;
-        Ok(ledger)
+        journal.entries()?;
+        Ok(journal)
     }
 
     fn of(file: Option<File>) -> Self {
@@ -70,10 +70,11 @@ impl<E: Clone + Serialize + DeserializeOwned> Ledger<E> {
         self.pages().locked(|pages| Ok(pages.entries.clone()))
     }
 
-    /// Lets `decide` look at all entries and write a new one for the order; no one else reads or writes meanwhile.
+    /// Calls `decide` with all entries, and writes the entry that it returns for the order. Nobody else reads or
+    /// writes meanwhile.
     ///
     /// # Errors
-    /// The error of `decide`, or of the file; then nothing is written.
+    /// The error of `decide` or of the file. Nothing is written then.
     pub fn write<F, X>(&self, order_id: Uuid, decide: F) -> Result<(), X>
     where
         F: FnOnce(&Entries<E>) -> Result<Option<E>, X>,
@@ -91,12 +92,12 @@ impl<E: Clone + Serialize + DeserializeOwned> Ledger<E> {
 }
 
 impl<E: Serialize + DeserializeOwned> Pages<E> {
-    /// Does `work` with what other processes wrote read, and with none of them writing.
+    /// Locks the file against other processes, reads what they wrote, and then does `work`.
     fn locked<T, X: From<io::Error>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, X>,
     ) -> Result<T, X> {
-        // The system gives the lock back when a process is killed, too.
+        // The operating system also releases the lock of a killed process.
         if let Some(file) = &self.file {
             file.lock()?;
         }
@@ -120,7 +121,7 @@ impl<E: Serialize + DeserializeOwned> Pages<E> {
             self.read += line.len() as u64;
             line.clear();
         }
-        // A line without an end is the last word of a process that was killed: it was never acted upon.
+        // A line without an end comes from a process that was killed before it could act on the line.
         if !line.is_empty() {
             file.set_len(self.read)?;
         }
@@ -131,7 +132,7 @@ impl<E: Serialize + DeserializeOwned> Pages<E> {
         if let Some(file) = &mut self.file {
             let mut line = serde_json::to_string(&(order_id, &entry))?;
             line.push('\n');
-            // Not synced: it has to outlive the process, and not the machine.
+            // No sync: the file must survive the process, not the machine.
             file.write_all(line.as_bytes())?;
             self.read += line.len() as u64;
         }
@@ -140,7 +141,7 @@ impl<E: Serialize + DeserializeOwned> Pages<E> {
     }
 }
 
-impl<E> Clone for Ledger<E> {
+impl<E> Clone for Journal<E> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
