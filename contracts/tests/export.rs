@@ -1,6 +1,7 @@
-//! What is written of each kind of Rust type: a reviewed file a shape.
+//! The contract of each kind of Rust type, as a reviewed snapshot.
 //!
-//! After a change, `INSTA_UPDATE=always cargo test -p tidings-contracts --test export` writes them anew: read the difference.
+//! After a change, `INSTA_UPDATE=always cargo test -p tidings-contracts --test export` writes the snapshots. Review
+//! the diff.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +11,7 @@ use tidings::{DomainEvent, EventDescriptor};
 use tidings_contracts::Contract;
 use uuid::Uuid;
 
-/// The contract of `E`, held against the reviewed file; and it is read again as it was written.
+/// Compares the contract of `E` with its snapshot, and checks that it is the same after writing and reading.
 fn is_as_reviewed<E: DomainEvent>(name: &str) -> Contract {
     let contract = Contract::of(&EventDescriptor::of::<E>());
     let text = contract.to_json();

@@ -1,4 +1,4 @@
-//! Folders of contracts held against each other: as a library does it, and as the command does.
+//! Comparisons of two folders of contracts, by the library and by the command.
 #![allow(missing_docs, reason = "a test")]
 
 use std::fs;
@@ -16,7 +16,7 @@ fn order(version: u32, fields: &[&str]) -> Contract {
     event("order.created", version, fields)
 }
 
-/// An event whose fields are all texts, and required.
+/// An event with required text fields.
 fn event(event_type: &str, version: u32, fields: &[&str]) -> Contract {
     let properties: serde_json::Map<String, Value> = fields
         .iter()
@@ -30,22 +30,23 @@ fn folder(contracts: impl IntoIterator<Item = Contract>) -> Folder {
     contracts.into_iter().collect()
 }
 
-/// Rule, version, direction and severity of whatever is not ok.
-fn told(findings: &[Finding]) -> Vec<(&str, u32, &str, &str)> {
-    let told = findings.iter().filter(|finding| finding.severity != Severity::Ok);
-    told.map(|finding| {
-        (
-            finding.rule.id(),
-            finding.version,
-            finding.direction.name(),
-            finding.severity.name(),
-        )
-    })
-    .collect()
+/// Rule, version, direction and severity of each finding that is not `ok`.
+fn summary(findings: &[Finding]) -> Vec<(&str, u32, &str, &str)> {
+    let summary = findings.iter().filter(|finding| finding.severity != Severity::Ok);
+    summary
+        .map(|finding| {
+            (
+                finding.rule.id(),
+                finding.version,
+                finding.direction.name(),
+                finding.severity.name(),
+            )
+        })
+        .collect()
 }
 
 #[test]
-fn a_folder_holds_against_itself() {
+fn a_folder_is_compatible_with_itself() {
     let contracts = folder([
         order(1, &["a"]),
         order(2, &["a", "b"]),
@@ -53,13 +54,13 @@ fn a_folder_holds_against_itself() {
     ]);
     let warning = ("version-rule", 1, "forward", "warning");
     assert_eq!(
-        told(&judge(&contracts, &contracts, Policy::level(Level::Backward))),
+        summary(&judge(&contracts, &contracts, Policy::level(Level::Backward))),
         []
     );
     assert!(
-        !told(&judge(&contracts, &contracts, Policy::default()))
+        !summary(&judge(&contracts, &contracts, Policy::default()))
             .iter()
-            .any(|told| told.3 != warning.3)
+            .any(|summary| summary.3 != warning.3)
     );
 }
 
@@ -71,7 +72,7 @@ fn a_break_inside_a_version_asks_for_the_next_one() {
         Policy::default(),
     );
     assert_eq!(
-        told(&findings),
+        summary(&findings),
         [
             ("field-added-required", 1, "backward", "break"),
             ("version-rule", 1, "backward", "break")
@@ -94,9 +95,9 @@ fn a_new_version_may_break_when_the_old_contract_stays() {
         &folder([order(1, &["a"]), order(2, &["b"])]),
         Policy::default(),
     );
-    assert_eq!(told(&raised), [("version-rule", 1, "forward", "warning")]);
+    assert_eq!(summary(&raised), [("version-rule", 1, "forward", "warning")]);
     let lost = judge(&old, &folder([order(2, &["b"])]), Policy::default());
-    assert_eq!(told(&lost), [("version-rule", 1, "backward", "break")]);
+    assert_eq!(summary(&lost), [("version-rule", 1, "backward", "break")]);
     assert_eq!(lost[0].hint, "keep order.created.v1.json, and add upcast_from");
 }
 
@@ -108,7 +109,7 @@ fn a_version_never_goes_down() {
         Policy::default(),
     );
     assert_eq!(
-        told(&findings),
+        summary(&findings),
         [
             ("version-rule", 2, "backward", "break"),
             ("version-rule", 2, "forward", "break")
@@ -117,7 +118,7 @@ fn a_version_never_goes_down() {
 }
 
 #[test]
-fn kept_versions_are_held_backward_and_the_latest_both_ways() {
+fn older_versions_are_checked_backward_and_the_latest_in_both_directions() {
     let old = folder([order(1, &["a"]), order(2, &["a"])]);
     let new = folder([order(1, &[]), order(2, &[])]);
     let broken: Vec<_> = judge(&old, &new, Policy::default())
@@ -125,7 +126,7 @@ fn kept_versions_are_held_backward_and_the_latest_both_ways() {
         .filter(Finding::is_break)
         .collect();
     assert_eq!(
-        told(&broken),
+        summary(&broken),
         [
             ("field-removed-required", 2, "forward", "break"),
             ("version-rule", 2, "forward", "break")
@@ -142,13 +143,13 @@ fn kept_versions_are_held_backward_and_the_latest_both_ways() {
 }
 
 #[test]
-fn an_event_that_is_gone_breaks_old_consumers_unless_it_was_deprecated() {
-    let gone = judge(&folder([order(1, &["a"])]), &Folder::default(), Policy::default());
-    assert_eq!(told(&gone), [("event-removed", 1, "forward", "break")]);
+fn a_removed_event_breaks_old_consumers_unless_it_was_deprecated() {
+    let findings = judge(&folder([order(1, &["a"])]), &Folder::default(), Policy::default());
+    assert_eq!(summary(&findings), [("event-removed", 1, "forward", "break")]);
     let mut deprecated = order(1, &["a"]);
     deprecated.deprecated = Some("use order.placed".to_owned());
-    let gone = judge(&folder([deprecated]), &Folder::default(), Policy::default());
-    assert_eq!(told(&gone), [("event-removed", 1, "forward", "warning")]);
+    let findings = judge(&folder([deprecated]), &Folder::default(), Policy::default());
+    assert_eq!(summary(&findings), [("event-removed", 1, "forward", "warning")]);
 }
 
 #[test]
@@ -157,7 +158,7 @@ fn an_event_with_another_name_is_one_finding_a_direction() {
     let new = folder([event("order.placed", 1, &["a"]), event("order.paid", 1, &["z"])]);
     let findings = judge(&old, &new, Policy::default());
     assert_eq!(
-        told(&findings),
+        summary(&findings),
         [
             ("event-type-changed", 1, "backward", "break"),
             ("event-type-changed", 1, "forward", "break")
@@ -175,7 +176,7 @@ reason = "billing reads it since 1.4"
 expires = 2026-12-31
 "#;
 
-/// A folder of this test's own, empty.
+/// Returns a new, empty folder for the test.
 fn scratch(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&path);
@@ -190,7 +191,7 @@ fn waivers(name: &str, text: &str) -> Result<Waivers, tidings_contracts::Error> 
 }
 
 #[test]
-fn a_waiver_takes_away_its_finding_until_its_day() {
+fn a_waiver_removes_its_finding_until_it_expires() {
     let waivers = waivers("waived", WAIVER).unwrap();
     let findings = judge(
         &folder([order(1, &["a"])]),
@@ -203,12 +204,12 @@ fn a_waiver_takes_away_its_finding_until_its_day() {
 
     let outcome = Outcome::new(findings, &waivers, date(2027, 1, 1));
     assert!(outcome.fails());
-    assert_eq!(told(&outcome.findings).len(), 2);
+    assert_eq!(summary(&outcome.findings).len(), 2);
     assert_eq!(outcome.stale[0].why, Stale::Expired);
 }
 
 #[test]
-fn a_waiver_of_nothing_is_a_finding() {
+fn an_unused_waiver_is_a_finding() {
     let waivers = waivers("unused", WAIVER).unwrap();
     let outcome = Outcome::new(Vec::new(), &waivers, date(2026, 11, 23));
     assert!(outcome.fails());
@@ -220,7 +221,7 @@ fn a_waiver_of_nothing_is_a_finding() {
 }
 
 #[test]
-fn a_waiver_needs_its_reason_its_day_and_a_rule() {
+fn a_waiver_needs_a_reason_a_date_and_a_rule() {
     let without = |name: &str, line: &str, instead: &str| {
         let text: String = WAIVER
             .lines()
@@ -264,7 +265,7 @@ fn broken(name: &str) -> (PathBuf, PathBuf) {
 }
 
 #[test]
-fn the_command_says_what_breaks_and_returns_one() {
+fn the_command_prints_what_breaks_and_exits_with_one() {
     let (old, new) = broken("command-text");
     let output = command(&new, &["--against", old.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -279,7 +280,7 @@ fn the_command_says_what_breaks_and_returns_one() {
 }
 
 #[test]
-fn the_command_returns_zero_when_everything_holds() {
+fn the_command_exits_with_zero_without_findings() {
     let (old, new) = broken("command-level");
     let output = command(&new, &["--against", old.to_str().unwrap(), "--level", "forward"]);
     assert_eq!(
@@ -289,7 +290,7 @@ fn the_command_returns_zero_when_everything_holds() {
 }
 
 #[test]
-fn the_command_returns_two_when_it_cannot_check() {
+fn the_command_exits_with_two_after_an_error() {
     let (old, new) = broken("command-usage");
     let old = old.to_str().unwrap();
     let refused = |arguments: &[&str], says: &str| {
@@ -350,7 +351,7 @@ fn github_marks_the_file_of_the_contract() {
 }
 
 #[test]
-fn a_commit_of_git_is_what_it_was() {
+fn the_command_compares_with_a_git_commit() {
     let path = scratch("command-git");
     let contracts = path.join("contracts");
     let git = |arguments: &[&str]| {
@@ -384,7 +385,7 @@ fn a_commit_of_git_is_what_it_was() {
 }
 
 #[test]
-fn a_thousand_contracts_of_fifty_fields_are_judged_in_seconds() {
+fn a_thousand_contracts_of_fifty_fields_are_compared_in_seconds() {
     let names: Vec<String> = (0..50).map(|field| format!("field_{field}")).collect();
     let fields: Vec<&str> = names.iter().map(String::as_str).collect();
     let contracts = |fields: &[&str]| {
@@ -396,7 +397,7 @@ fn a_thousand_contracts_of_fifty_fields_are_judged_in_seconds() {
     let findings = judge(&old, &new, Policy::default());
     let took = start.elapsed();
     println!("1,000 contracts of 50 fields: {took:?}");
-    // One finding for the field, one for its version, and a note that old consumers do without.
+    // One finding for the field, one for its version, and a note that old consumers ignore the field.
     assert_eq!(findings.len(), 3_000);
     assert!(
         took < Duration::from_mins(1),

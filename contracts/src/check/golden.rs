@@ -1,13 +1,12 @@
 //! Golden events: today's types, with their upcasters, must read the committed examples.
 
-use std::error::Error as _;
-
 use serde_json::Value;
 use tidings::{DecodeError, EventDescriptor};
 
 use crate::compat::finding::{Direction, Finding, Severity};
 use crate::compat::rule::Rule;
 use crate::contract::Contract;
+use crate::error::with_sources;
 
 /// Reads every example of `contract` as the current type of `event`.
 pub(crate) fn check_goldens(contract: &Contract, event: &EventDescriptor, findings: &mut Vec<Finding>) {
@@ -15,13 +14,7 @@ pub(crate) fn check_goldens(contract: &Contract, event: &EventDescriptor, findin
         let Err(error) = reads(event, contract.version, example) else {
             continue;
         };
-        let mut reason = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            reason.push_str(": ");
-            reason.push_str(&error.to_string());
-            source = error.source();
-        }
+        let reason = with_sources(&error);
         findings.push(Finding {
             rule: Rule::GoldenEvent,
             event_type: contract.event_type.clone(),

@@ -12,6 +12,7 @@ use crate::compat::folders::judge;
 use crate::compat::outcome::Outcome;
 use crate::compat::waiver::Waivers;
 use crate::contract::folder::Folder;
+use crate::error::with_sources;
 use crate::report::Report;
 
 /// The exit codes: no findings, findings, and an error.
@@ -39,13 +40,7 @@ pub fn main() -> ExitCode {
 type BoxError = Box<dyn std::error::Error>;
 
 fn refuse(error: &BoxError) -> ExitCode {
-    eprint!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        eprint!(": {cause}");
-        source = cause.source();
-    }
-    eprintln!();
+    eprintln!("error: {}", with_sources(error.as_ref()));
     ExitCode::from(CODES[2])
 }
 

@@ -139,7 +139,7 @@ fn lost(old: &Contract, newest: &Contract, level: Level) -> Vec<Finding> {
     let (problem, hint) = if newest.version < old.version {
         (
             format!(
-                "version {} is gone, and the newest is {}",
+                "version {} is missing, and the newest is {}",
                 old.version, newest.version
             ),
             format!("continue from version {}: versions only rise", old.version),

@@ -37,39 +37,39 @@ macro_rules! rules {
 }
 
 rules! {
-    /// A field was added that readers do without.
+    /// A field was added that readers do not require.
     FieldAddedOptional = "field-added-optional", "";
     /// A field was added that readers require.
     FieldAddedRequired = "field-added-required", "make it `Option` or #[serde(default)], or publish a new version with upcast_from";
     /// A field was removed that older readers require.
     FieldRemovedRequired = "field-removed-required", "keep writing it; make it optional everywhere first";
-    /// A field was removed that older readers did without.
+    /// A field was removed that older readers do not require.
     FieldRemovedOptional = "field-removed-optional", "";
     /// A field has another name.
     FieldRenamed = "field-renamed", "read the old name with #[serde(alias = \"…\")], and keep writing it until consumers moved";
-    /// Readers take one more name for a field.
+    /// Readers accept one more name for a field.
     AliasAdded = "alias-added", "";
-    /// Readers take one name less for a field.
+    /// Readers accept one name less for a field.
     AliasRemoved = "alias-removed", "keep the alias as long as events with that name may arrive";
     /// `T` became `Option<T>`.
     BecameNullable = "became-nullable", "let consumers read `Option` first, then write null";
     /// `Option<T>` became `T`.
     BecameNonNull = "became-non-null", "a default does not cover null; read it with deserialize_with, or publish a new version with upcast_from";
-    /// Readers do without a field that they required.
+    /// Readers do not require a field any more.
     BecameDefault = "became-default", "";
-    /// Readers require a field that they did without.
+    /// Readers require a field that was optional.
     BecameRequired = "became-required", "keep #[serde(default)]";
     /// Writers may leave a field out.
     WriterMaySkip = "writer-may-skip", "give readers #[serde(default)] first";
     /// An absent field stands for another value.
     DefaultChanged = "default-changed", "the meaning of events that lack it changes";
-    /// Readers refuse fields that they do not know.
+    /// Readers refuse unknown fields.
     UnknownDenied = "unknown-denied", "leave deny_unknown_fields out: it blocks every later addition";
-    /// Readers pass over fields that they do not know.
+    /// Readers ignore unknown fields.
     UnknownAllowed = "unknown-allowed", "";
-    /// An integer takes more values.
+    /// An integer has a wider range.
     IntWidened = "int-widened", "widen it in consumers first, or add a new field";
-    /// An integer takes fewer values.
+    /// An integer has a narrower range.
     IntNarrowed = "int-narrowed", "keep the wider type, or publish a new version with upcast_from";
     /// An integer became a float.
     IntToFloat = "int-to-float", "read a float in consumers first; beyond 2^53 digits are lost";
@@ -79,41 +79,41 @@ rules! {
     FloatNarrowed = "float-narrowed", "digits are lost; keep the wider type";
     /// A text must have a format.
     FormatAdded = "format-added", "keep the text and check it in the handler, or publish a new version with upcast_from";
-    /// A text need no longer have a format.
+    /// A text has no format any more.
     FormatRemoved = "format-removed", "let consumers read any text first";
     /// A text must have another format.
     FormatChanged = "format-changed", "add a new field, or publish a new version with upcast_from";
-    /// A value is of another kind.
+    /// A value has another type.
     TypeChanged = "type-changed", "add a new field, or publish a new version with upcast_from";
     /// A length, a range or a pattern is narrower.
     ConstraintTightened = "constraint-tightened", "serde does not enforce it; older events may not keep it";
     /// A length, a range or a pattern is wider.
     ConstraintLoosened = "constraint-loosened", "serde does not enforce it; older consumers may rely on it";
-    /// An enum has one variant more.
+    /// An enum has a new variant.
     VariantAdded = "variant-added", "give consumers a variant with #[serde(other)] first";
-    /// An enum has one variant less.
+    /// An enum has lost a variant.
     VariantRemoved = "variant-removed", "keep it and deprecate it";
-    /// What a variant carries came or went.
+    /// A variant has gained or lost its payload.
     VariantPayload = "variant-payload", "add a new variant, or publish a new version with upcast_from";
-    /// An enum tells its variants apart in another way.
+    /// An enum is tagged in another way.
     TaggingChanged = "tagging-changed", "publish a new version with upcast_from";
-    /// An untagged enum has one variant more.
+    /// An untagged enum has a new variant.
     UntaggedVariantAdded = "untagged-variant-added", "serde takes the first variant that fits: put the new variant last, and update the consumers first";
     /// An untagged enum has its variants in another order.
     UntaggedReordered = "untagged-reordered", "serde takes the first variant that fits: an event may be read as a different variant";
-    /// The file changed and nothing that counts.
+    /// The schema changed without any effect.
     ShapeOnly = "shape-only", "";
-    /// An event is gone.
+    /// An event was removed.
     EventRemoved = "event-removed", "deprecate it, with a date, and publish it until then";
     /// An event has another type or routing key.
     EventTypeChanged = "event-type-changed", "publish both for a while";
-    /// A version was broken, or left without a way to read it.
+    /// A version has a breaking change, or cannot be read any more.
     VersionRule = "version-rule", "raise `version`, keep the contract of the old one, and add upcast_from";
-    /// An event that was written once is no longer read.
+    /// An event of the past is no longer readable.
     GoldenEvent = "golden-event", "read it as it was, or publish a new version with upcast_from";
     /// An integer may be beyond 2^53.
     BigInteger = "big-integer", "JavaScript rounds it; write it as a text, or bound it with #[schemars(range(..))]";
-    /// A schema says what cannot be decided.
+    /// A schema has a keyword that the check cannot decide.
     Undecidable = "undecidable", "waive it with a reason and a date, or let schemars derive the schema";
 }
 

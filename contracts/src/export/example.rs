@@ -8,15 +8,15 @@ use crate::export::introspect::walk::{Discovered, Location, Plan, Walk};
 
 /// Returns the author's example, or one made from the schema; `None` when the type accepts neither.
 pub(crate) fn of(event: &EventDescriptor, writer: &Value) -> Option<Value> {
-    let probe = event.probe();
-    if let Some(example) = (probe.example)() {
+    let hooks = event.probe();
+    if let Some(example) = (hooks.example)() {
         return serde_json::from_str(&example.ok()?).ok();
     }
     let (plan, mut discovered) = (Plan::default(), Discovered::default());
     let index = Index::of(writer);
     let made_up = Walk::new(&index, &plan, &mut discovered).value(&Location::root());
     // The type reads the example and writes it again, so the contract holds what the type really writes.
-    let rewritten = (probe.rewrite)(event.version(), &made_up.to_string())
+    let rewritten = (hooks.rewrite)(event.version(), &made_up.to_string())
         .ok()?
         .ok()?;
     serde_json::from_str(&rewritten).ok()

@@ -117,11 +117,11 @@ impl Comparison<'_> {
             return;
         };
         let now = self.patterns_of(now);
-        let gone = self
+        let removed = self
             .patterns_of(before)
             .into_iter()
             .filter(|pattern| !now.contains(pattern));
-        let missing = self.unretired(name, gone.collect());
+        let missing = self.unretired(name, removed.collect());
         if !missing.is_empty() {
             let what = format!(
                 "no handler has {} any more; the queue stays bound by it",

@@ -5,17 +5,17 @@ use std::panic;
 use tidings_contract_truth::subject::{Family, Subject};
 use tidings_contracts::Contract;
 
-/// A type of a family, tried.
-pub(crate) struct Tried {
+/// A type of a family with its events and its contract.
+pub(crate) struct TestedType {
     pub(crate) source: &'static str,
     pub(crate) events: Vec<String>,
     pub(crate) contract: Contract,
     decode: fn(&str) -> Result<(), String>,
 }
 
-impl Tried {
-    /// All of a family. Each contract is made with the others at hand, as in a folder where all are kept, and read from
-    /// the text of its file: what the file does not hold, no verdict knows.
+impl TestedType {
+    /// Creates all types of a family. Each contract is exported with the others as older contracts, as in a folder
+    /// that keeps all of them. It is then read from the text of its file, so the findings rely on the file alone.
     pub(crate) fn all(family: &Family) -> Vec<Self> {
         let plain: Vec<Contract> = family
             .subjects
@@ -43,13 +43,12 @@ impl Tried {
         }
     }
 
-    /// Whether the type reads an event.
     pub(crate) fn reads(&self, event: &str) -> bool {
-        // serde_json 1.0.154 takes a key apart within its first character where a `bool` is asked for, and may panic.
+        // serde_json 1.0.154 splits a key within its first character when a `bool` is requested, and may panic.
         panic::catch_unwind(|| (self.decode)(event).is_ok()).unwrap_or(false)
     }
 
-    /// The first of the events that the type does not read, and what serde says.
+    /// Returns the first event that the type refuses, with serde's message.
     pub(crate) fn refuses<'a>(&self, events: &'a [String]) -> Option<(&'a str, String)> {
         events
             .iter()

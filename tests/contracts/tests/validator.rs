@@ -1,29 +1,29 @@
-//! A second opinion: a JSON Schema validator on the same events.
+//! Compares a JSON Schema validator with serde on the same events.
 
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::tried::Tried;
+use crate::tested_type::TestedType;
 
-/// What a validator that knows nothing of Rust says to the schemas of a family.
+/// What a validator without knowledge of Rust does with the schemas of a family.
 #[derive(Debug, Default)]
-pub(crate) struct SecondOpinion {
-    /// Events that the schema of their own writer refuses.
+pub(crate) struct ValidatorComparison {
+    /// Events that the schema of their writer refuses.
     pub(crate) unfit: Vec<String>,
-    /// Events that schema and serde agree on.
+    /// The number of events on which the schema and serde agree.
     pub(crate) agreed: usize,
     /// Events that only serde reads.
     pub(crate) schema_refuses: Vec<String>,
-    /// Events that only the schema takes.
+    /// Events that only the schema accepts.
     pub(crate) serde_refuses: Vec<String>,
 }
 
-impl SecondOpinion {
-    /// Adds what it says to the events of `writer`, read by each of `readers`.
-    pub(crate) fn hear(&mut self, family: &[Tried]) {
+impl ValidatorComparison {
+    /// Adds the events of each type of a family, read by each of its types.
+    pub(crate) fn add(&mut self, family: &[TestedType]) {
         let readers: Vec<Validator> = family
             .iter()
-            .map(|tried| validator(&tried.contract.reader))
+            .map(|types| validator(&types.contract.reader))
             .collect();
         for writer in family {
             let own = validator(&writer.contract.writer);
@@ -51,9 +51,9 @@ impl SecondOpinion {
     }
 }
 
-/// Whether the schema says more of the type than its samples keep to: an author's word, which serde does not ask for.
-fn promises(writer: &Tried) -> bool {
-    // Nor does schemars tell the tag from the entries of a map that is flattened beside it.
+/// Tells whether the schema is stricter than the samples: it has an author's constraint that serde does not enforce.
+fn promises(writer: &TestedType) -> bool {
+    // schemars also cannot tell the tag from the entries of a flattened map beside it.
     let tagged_map = ["tag = ", "#[serde(flatten)] more: BTreeMap<String, u32>"];
     tagged_map.iter().all(|word| writer.source.contains(word))
         || ["range(", "length(", "regex(", "email"]

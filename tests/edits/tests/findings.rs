@@ -1,7 +1,6 @@
-//! Each edit of the shop's events gives the verdict that stands above its patch: direction, severity, place, rule, and how
-//! to go on.
+//! Each edit of the shop's events gives the findings above its patch: direction, severity, place, rule and hint.
 //!
-//! The files are never written here. After a change of words on purpose, take the text that a failure shows.
+//! The tests never write the files. After an intended change of the texts, copy the findings from the failure.
 
 use std::fmt::Write as _;
 
@@ -9,7 +8,7 @@ use tidings::EventDescriptor;
 use tidings_contract_edits::{EDITS, Edit};
 use tidings_contracts::{Contract, Folder, Policy, judge};
 
-/// The contracts of these events and of the versions that they are upcast from.
+/// The contracts of these events, and of the versions that they upcast from.
 fn folder(events: &[EventDescriptor], kept: &Folder) -> Folder {
     let versions = events.iter().flat_map(EventDescriptor::versions);
     versions
@@ -17,44 +16,46 @@ fn folder(events: &[EventDescriptor], kept: &Folder) -> Folder {
         .collect()
 }
 
-fn verdict(edit: &Edit) -> String {
+fn findings(edit: &Edit) -> String {
     let old = folder(edit.old, &Folder::default());
     let new = folder(edit.new, &old);
     let findings = judge(&old, &new, Policy::default());
-    findings.iter().fold(String::new(), |mut letter, finding| {
+    findings.iter().fold(String::new(), |mut text, finding| {
         // Writing to a string cannot fail.
-        let _ = writeln!(letter, "{finding} [{}]", finding.rule);
-        letter
+        let _ = writeln!(text, "{finding} [{}]", finding.rule);
+        text
     })
 }
 
-/// What stands between the title and the patch.
+/// Returns the text between the title and the patch.
 fn expected(edit: &Edit) -> &str {
     let (above, _) = edit.patch.split_once("--- a/").expect("the build has applied it");
-    above.split_once("\n\n").map_or("", |(_, verdict)| verdict.trim())
+    above
+        .split_once("\n\n")
+        .map_or("", |(_, findings)| findings.trim())
 }
 
 #[test]
-fn each_edit_of_the_shop_means_what_stands_above_it() {
-    let mut letters = String::new();
+fn each_edit_of_the_shop_gives_the_findings_above_it() {
+    let mut differences = String::new();
     for edit in EDITS {
-        let verdict = verdict(edit);
-        if verdict.trim() != expected(edit) {
+        let findings = findings(edit);
+        if findings.trim() != expected(edit) {
             let (name, expected) = (edit.name, expected(edit));
             let _ = writeln!(
-                letters,
-                "patches/{name}.patch says\n{expected}\nand it is\n{verdict}"
+                differences,
+                "patches/{name}.patch says\n{expected}\nand it is\n{findings}"
             );
         }
     }
-    assert!(letters.is_empty(), "{letters}");
+    assert!(differences.is_empty(), "{differences}");
 }
 
 #[test]
-fn there_are_edits_enough() {
+fn there_are_at_least_fifty_edits() {
     assert!(
         EDITS.len() >= 50,
-        "some patches are gone: there are {}",
+        "patches are missing: there are {}",
         EDITS.len()
     );
 }

@@ -20,7 +20,7 @@ pub(crate) struct Explorer<'a> {
     /// The names of variants that an enum requests, by the pointer of the enum's schema.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
     pub(crate) keys: KeyTypes,
-    probe: Probe,
+    hooks: Probe,
     /// Results of runs without text or rename, by their branches: whether the type accepted the event, and the
     /// answers.
     plain: BTreeMap<BTreeMap<String, usize>, (bool, BTreeMap<String, bool>)>,
@@ -36,14 +36,14 @@ pub(crate) struct RunResult {
 const RUNS: usize = 4096;
 
 impl<'a> Explorer<'a> {
-    pub(crate) fn new(index: &'a Index<'a>, probe: Probe) -> Self {
+    pub(crate) fn new(index: &'a Index<'a>, hooks: Probe) -> Self {
         Self {
             index,
             discovered: Discovered::default(),
             fields: BTreeMap::new(),
             variants: BTreeMap::new(),
             keys: KeyTypes::new(),
-            probe,
+            hooks,
             plain: BTreeMap::new(),
         }
     }
@@ -89,7 +89,7 @@ impl<'a> Explorer<'a> {
             location: Location::root(),
         };
         let mut deserializer = <dyn erased_serde::Deserializer<'_>>::erase(at);
-        let result = (self.probe.watch)(&mut deserializer);
+        let result = (self.hooks.watch)(&mut deserializer);
         drop(deserializer);
         RunResult {
             result,

@@ -108,19 +108,19 @@ impl KeyFact {
                     .pointer_mut(&map)
                     .and_then(|node| node.get_mut("properties"));
                 if let Some(Value::Object(properties)) = properties
-                    && let Some(held) = properties.values().next().cloned()
+                    && let Some(value) = properties.values().next().cloned()
                 {
                     for name in names {
-                        properties.entry(name).or_insert_with(|| held.clone());
+                        properties.entry(name).or_insert_with(|| value.clone());
                     }
                 }
             }
             Self::Any { map } => {
                 if let Some(Value::Object(node)) = reader.pointer_mut(&map)
                     && let Some(Value::Object(properties)) = node.remove("properties")
-                    && let Some((_, held)) = properties.into_iter().next()
+                    && let Some((_, value)) = properties.into_iter().next()
                 {
-                    node.insert("additionalProperties".to_owned(), held);
+                    node.insert("additionalProperties".to_owned(), value);
                 }
             }
         }

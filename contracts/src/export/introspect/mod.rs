@@ -23,10 +23,10 @@ use self::explore::Explorer;
 use self::index::Index;
 
 /// Adds the findings to the schema of the reader, and what holds for both sides to the schema of the writer.
-pub(crate) fn complete(writer: &mut Value, reader: &mut Value, probe: Probe, names: &BTreeSet<String>) {
+pub(crate) fn complete(writer: &mut Value, reader: &mut Value, hooks: Probe, names: &BTreeSet<String>) {
     let schema = reader.clone();
     let index = Index::of(&schema);
-    let mut explorer = Explorer::new(&index, probe);
+    let mut explorer = Explorer::new(&index, hooks);
     explorer.explore();
     let aliases = aliases::find(&mut explorer, names);
     let variants = variants::find(&mut explorer, names);

@@ -12,9 +12,9 @@ use crate::keyword;
 /// What the enum of a reader accepts beyond its schema.
 #[derive(Debug)]
 pub(crate) enum VariantFact {
-    /// Any variant. Holds the pointer of the enum.
+    /// Any variant: the pointer of the enum.
     Other(String),
-    /// One more text. Holds the pointer of the list and the text.
+    /// One more text: the pointer of the list, and the text.
     Text(String, String),
     /// A branch under another name. Holds the pointer of the list, the index of the branch, its form, and the name.
     Branch(String, usize, VariantForm, String),
@@ -51,14 +51,14 @@ fn push(reader: &mut Value, at: &str, value: Value) {
 /// No real variant has this name.
 const UNKNOWN: &str = "tidings-unknown-variant";
 
-/// Where a branch holds the name of its variant.
+/// The place of the variant's name in a branch.
 #[derive(Debug, Clone)]
 pub(crate) enum VariantForm {
     /// The value is the name, `"Cancelled"`: one of these texts.
     Texts(Vec<String>),
-    /// The name of the only property is the name. Holds the property's pointer and the name.
+    /// The only property has the name: the property's pointer, and the name.
     Property(String, String),
-    /// The tag holds the name. Holds the tag's pointer and the name.
+    /// The tag has the name as its value: the tag's pointer, and the name.
     Tag(String, String),
 }
 
