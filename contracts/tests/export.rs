@@ -58,7 +58,7 @@ fn fields_with_their_docs_options_and_defaults() {
 
 #[allow(deprecated)] // What schemars' derive emits names the struct.
 #[test]
-fn what_is_deprecated_and_routed_by_its_fields() {
+fn deprecated_events_and_routing_keys_with_fields() {
     #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(type = "order.created", version = 3, routing_key = "order.created.{region}")]
     #[deprecated(note = "use order.placed")]
@@ -208,7 +208,7 @@ fn every_tagging_of_an_enum() {
 }
 
 #[test]
-fn an_enum_that_takes_any_variant() {
+fn an_enum_that_accepts_unknown_variants() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     enum Plain {
         New,
@@ -248,7 +248,7 @@ fn an_enum_that_takes_any_variant() {
 }
 
 #[test]
-fn what_is_flattened_lies_beside_the_rest() {
+fn flattened_fields_are_among_the_others() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Address {
         street: String,
@@ -321,7 +321,7 @@ enum Tree {
 }
 
 #[test]
-fn maps_say_of_which_type_their_keys_are() {
+fn maps_with_typed_keys() {
     #[derive(Serialize, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
     enum Colour {
         #[serde(alias = "Rouge")]
@@ -361,7 +361,7 @@ fn maps_say_of_which_type_their_keys_are() {
 }
 
 #[test]
-fn types_that_hold_themselves() {
+fn recursive_types() {
     is_as_reviewed::<CategoryMoved>("recursion");
 }
 

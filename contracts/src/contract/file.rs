@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_written_contract_is_read_unchanged() {
         let mut order = order();
         let read = Contract::from_json(&order.to_json()).unwrap();
         canonical::sort_sets(&mut order.writer);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schemas_in_the_file_hold_only_what_the_standard_defines() {
+    fn the_schemas_in_the_file_have_standard_keywords_only() {
         let file: Value = serde_json::from_str(&order().to_json()).unwrap();
         assert_eq!(file["writer"]["properties"]["a"], json!({"type": "string"}));
         assert_eq!(
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_someone_edited_says_so() {
+    fn an_edited_file_is_refused() {
         let edited = order().to_json().replace(
             "\"routingKey\": \"order.created\"",
             "\"routingKey\": \"order.placed\"",
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_blind_to_words_for_people() {
+    fn the_digest_ignores_titles_and_descriptions() {
         let (plain, mut documented) = (order(), order());
         documented.writer["title"] = json!("Order");
         documented.writer["properties"]["a"]["description"] = json!("When.");

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tuples_references_and_definitions_are_said_as_the_older_draft_does() {
+    fn tuples_references_and_definitions_are_converted() {
         let schema = json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",

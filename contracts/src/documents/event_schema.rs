@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_validator_knows_is_left_out() {
+    fn nonstandard_keywords_are_left_out() {
         let data = json!({"type": "object", "x-tidings-aliases": {"a": ["b"]},
             "properties": {"a": {"type": "integer", "format": "uint64"}}});
         let text = Contract::new("a.b", 1, data.clone(), data)

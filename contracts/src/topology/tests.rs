@@ -88,7 +88,7 @@ fn both() -> App {
 }
 
 #[test]
-fn what_is_new_is_a_difference_to_accept() {
+fn a_new_queue_is_a_difference_to_accept() {
     let committed = Committed::of(&App::new("payments").handlers(handlers![refund]));
     let error = check(&committed.path(), [&both().describe()], false).unwrap_err();
     assert!(matches!(error, Error::Outdated(_)), "{error}");
@@ -145,7 +145,7 @@ fn a_pattern_that_vanishes_is_a_finding_until_it_is_retired() {
 }
 
 #[test]
-fn an_argument_that_changes_is_a_finding_whose_way_out_works() {
+fn a_changed_argument_is_a_finding_with_a_hint_that_works() {
     let committed = Committed::of(&both());
     let single = App::new("payments").handlers(handlers![later::single, refund]);
     let refused = committed.refused(&single);
@@ -164,13 +164,13 @@ fn an_argument_that_changes_is_a_finding_whose_way_out_works() {
 }
 
 #[test]
-fn a_delay_that_nobody_needs_any_more_empties_itself() {
+fn an_unused_delay_queue_is_no_finding() {
     let committed = Committed::of(&App::new("payments").handlers(handlers![take_payment]));
     committed.accepts(&App::new("payments").handlers(handlers![later::hasty]));
 }
 
 #[test]
-fn a_service_that_is_described_no_longer_is_a_finding() {
+fn a_service_that_is_not_described_any_more_is_a_finding() {
     let committed = Committed::of(&both());
     let other = App::new("billing").handlers(handlers![refund]);
     let refused = committed.refused(&other);
@@ -179,7 +179,7 @@ fn a_service_that_is_described_no_longer_is_a_finding() {
 }
 
 #[test]
-fn a_file_that_is_no_topology_says_which_and_why() {
+fn a_malformed_topology_file_is_an_error_with_path_and_reason() {
     let committed = Committed::of(&both());
     fs::write(committed.path(), "{}").unwrap();
     let error = format!(

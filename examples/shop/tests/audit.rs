@@ -40,7 +40,7 @@ fn paid() -> (Vec<PlannedOrder>, Books) {
 }
 
 #[test]
-fn right_books_balance() {
+fn correct_books_balance() {
     let (planned, books) = paid();
     assert_eq!(books.faults(&planned), [""; 0]);
     assert!(books.open(&planned).is_empty());
@@ -67,7 +67,7 @@ fn a_wrong_charge_is_found() {
 }
 
 #[test]
-fn stock_that_was_never_set_aside_is_found() {
+fn a_missing_reservation_is_found() {
     let (planned, mut books) = paid();
     books.reservations.clear();
     let faults = books.faults(&planned);

@@ -29,7 +29,7 @@ fn contracts_hold() {
 }
 
 #[test]
-fn every_handler_reads_what_the_others_write() {
+fn every_handler_reads_the_events_of_the_others() {
     let services = [
         orders::app(OrderBook::new(Journal::in_memory())).describe(),
         payments::app(Gateway::new(Journal::in_memory())).describe(),

@@ -133,7 +133,7 @@ async fn a_declined_card_cancels_the_order_and_releases_its_stock() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_is_away_is_asked_again_and_charges_once() {
+async fn an_unavailable_gateway_is_asked_again_and_charges_once() {
     let shop = Shop::open().await;
     let id = shop.order_with("visa-flaky-2").await;
 
@@ -149,7 +149,7 @@ async fn a_gateway_that_is_away_is_asked_again_and_charges_once() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_stays_away_leaves_a_dead_letter_after_the_last_attempt() {
+async fn an_order_is_dead_lettered_after_the_last_attempt() {
     let shop = Shop::open().await;
     let id = shop.order_with("visa-flaky-100").await;
 
@@ -162,7 +162,7 @@ async fn a_gateway_that_stays_away_leaves_a_dead_letter_after_the_last_attempt()
 }
 
 #[tokio::test]
-async fn a_card_that_is_none_is_dead_lettered_at_once() {
+async fn an_order_with_an_unknown_card_is_dead_lettered_at_once() {
     let shop = Shop::open().await;
     let id = shop.order_with("a library card").await;
 
@@ -183,7 +183,7 @@ async fn a_card_that_is_none_is_dead_lettered_at_once() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_event_is_dead_lettered_by_each_that_cannot_read_it() {
+async fn an_unreadable_event_is_dead_lettered_by_each_handler() {
     let shop = Shop::open().await;
     let poison = br#"{"type":"order.created","data":{"order_id":"#;
     shop.bus.publish_raw("order.created", *poison).await;
@@ -199,7 +199,7 @@ async fn a_body_that_is_no_event_is_dead_lettered_by_each_that_cannot_read_it() 
 }
 
 #[tokio::test]
-async fn the_neighbours_of_a_poison_are_handled() {
+async fn events_beside_a_poison_message_are_handled() {
     let shop = Shop::open().await;
     shop.bus.publish_raw("order.created", "poison").await;
     let id = shop.order_with("visa").await;
@@ -207,7 +207,7 @@ async fn the_neighbours_of_a_poison_are_handled() {
 }
 
 #[tokio::test]
-async fn an_event_that_no_one_knows_is_ignored() {
+async fn an_unknown_event_is_ignored() {
     let shop = Shop::open().await;
     let exotic = r#"{"type":"order.exotic","data":{"spice":"saffron"}}"#;
     shop.bus.publish_raw("order.exotic", exotic).await;
@@ -222,7 +222,7 @@ async fn an_event_that_no_one_knows_is_ignored() {
 }
 
 #[tokio::test]
-async fn the_correlation_id_of_a_request_is_that_of_all_that_follows() {
+async fn all_events_of_a_request_have_its_correlation_id() {
     let shop = Shop::open().await;
     let order = new_order(Uuid::now_v7(), "visa-declined");
     let response = shop.post(&order, "cart-42").await;
@@ -259,7 +259,7 @@ async fn the_correlation_id_of_a_request_is_that_of_all_that_follows() {
 }
 
 #[tokio::test]
-async fn a_customer_who_asks_twice_has_ordered_once() {
+async fn a_repeated_request_places_one_order() {
     let shop = Shop::open().await;
     let order = new_order(Uuid::now_v7(), "visa");
     for _ in 0..2 {
@@ -288,7 +288,7 @@ async fn a_customer_who_asks_twice_has_ordered_once() {
 }
 
 #[tokio::test]
-async fn every_event_once_more_changes_nothing() {
+async fn a_redelivery_of_every_event_changes_nothing() {
     for card in ["visa", "visa-declined", "visa-flaky-1"] {
         let shop = Shop::open().await;
         let id = shop.order_with(card).await;
@@ -323,7 +323,7 @@ async fn a_cancellation_that_overtakes_its_order_leaves_no_stock_behind() {
 }
 
 #[tokio::test]
-async fn an_order_that_no_service_takes_is_not_accepted() {
+async fn an_order_without_a_receiving_service_is_not_accepted() {
     let shop = Shop::open().await;
     // The storefront alone, on a bus without other services.
     let alone = Shop {
@@ -335,7 +335,7 @@ async fn an_order_that_no_service_takes_is_not_accepted() {
 }
 
 #[tokio::test]
-async fn an_order_for_what_is_not_sold_never_becomes_an_event() {
+async fn an_order_for_an_unknown_item_is_not_published() {
     let shop = Shop::open().await;
     let mut order = new_order(Uuid::now_v7(), "visa");
     order.item = "unicorn".to_owned();

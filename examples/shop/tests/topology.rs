@@ -26,7 +26,7 @@ fn payments_has_on_the_broker_what_was_reviewed() {
 }
 
 #[test]
-fn nothing_vanishes_from_the_broker_unseen() {
+fn the_committed_topology_is_current() {
     let orders = orders::app(OrderBook::new(Journal::in_memory())).describe();
     let payments = payments::app(Gateway::new(Journal::in_memory())).describe();
     let inventory = inventory::app(Shelf::new(Journal::in_memory())).describe();

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_says_the_address_in_letters_that_a_reference_may_have() {
+    fn a_channel_name_is_its_address_without_reserved_characters() {
         assert_eq!(name_of("order.created"), "order.created");
         assert_eq!(name_of("order.*.#"), "order.any-word.any-words");
         assert_eq!(name_of("order.shipped.{region}"), "order.shipped.region");

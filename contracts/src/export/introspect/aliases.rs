@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_spelled_as_other_languages_do() {
+    fn a_name_has_the_spellings_of_other_languages() {
         let spellings = spellings("orderId");
         for name in [
             "order_id", "order-id", "orderid", "ORDER_ID", "OrderId", "orderId",
