@@ -12,28 +12,29 @@ use crate::client::Client;
 use crate::customer::Services;
 use crate::service::{Role, Setup};
 
+/// The text of `--help`.
 pub const HELP: &str = "\
 A shop of three services on one bus.
 
     cargo run -p shop
-        all of it in this process, on the broker of TIDINGS_URL, or in memory when that is not set
-        --orders N          how many orders are placed (36)
-        --speed-up N        what the retry delays are divided by (20)
+        runs everything in one process, on the broker of TIDINGS_URL, or in memory without it
+        --orders N          number of orders to place (36)
+        --speed-up N        divisor of all retry delays (20)
 
     cargo run -p shop -- --role orders|payments|inventory
-        one service until SIGTERM, on the broker of TIDINGS_URL
-        --data DIR          the folder of its books; without one they end with the process
-        --listen ADDR       where it answers GET /books, GET /health and, as orders, POST /orders
+        runs one service until SIGTERM, on the broker of TIDINGS_URL
+        --data DIR          folder of its books; without it, the books end with the process
+        --listen ADDR       address of GET /books, GET /health and, for orders, POST /orders
                             (127.0.0.1:8081, 8082 and 8083)
-        --speed-up N        what the retry delays are divided by (1)
+        --speed-up N        divisor of all retry delays (1)
 
     cargo run -p shop -- --role customer
-        places orders with services that run, and says by its exit code whether the books balance
-        --orders N          how many orders are placed (36)
-        --url URL           where orders listens (http://127.0.0.1:8081)
-        --payments-url URL  where payments does (http://127.0.0.1:8082)
-        --inventory-url URL where inventory does (http://127.0.0.1:8083)
-        --within SECONDS    how long all of it may take (60)
+        places orders with running services; the exit code tells whether the books balance
+        --orders N          number of orders to place (36)
+        --url URL           address of orders (http://127.0.0.1:8081)
+        --payments-url URL  address of payments (http://127.0.0.1:8082)
+        --inventory-url URL address of inventory (http://127.0.0.1:8083)
+        --within SECONDS    time limit for the whole run (60)
 ";
 
 const OPTIONS: [&str; 9] = [
@@ -145,7 +146,7 @@ impl Options {
                 .or_else(|| args.next())
                 .ok_or_else(|| anyhow!("`--{name}` needs a value; see --help"))?;
             if options.values.insert(name.to_owned(), value).is_some() {
-                bail!("`--{name}` stands there twice");
+                bail!("`--{name}` is given twice");
             }
         }
         Ok(options)

@@ -79,7 +79,7 @@ impl Client {
         if !status.is_success() {
             bail!("{what} gave {status}: {}", String::from_utf8_lossy(&body));
         }
-        serde_json::from_slice(&body).with_context(|| format!("{what} gave something else"))
+        serde_json::from_slice(&body).with_context(|| format!("cannot read the response of {what}"))
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<Response<Body>> {

@@ -43,7 +43,7 @@ pub struct Gateway {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// The gateway is unavailable. A later attempt may succeed.
-    #[error("the gateway is away")]
+    #[error("the gateway is unavailable")]
     Away,
     /// The gateway's books cannot be written.
     #[error("cannot write the gateway's books")]
@@ -115,7 +115,7 @@ pub enum Card {
 
 /// The card is unknown. No attempt can succeed.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no card; write visa, visa-declined or visa-flaky-2")]
+#[error("`{0}` is not a card; write visa, visa-declined or visa-flaky-2")]
 pub struct UnknownCard(String);
 
 impl FromStr for Card {

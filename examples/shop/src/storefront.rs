@@ -55,9 +55,9 @@ fn priced(order: NewOrder) -> Result<OrderCreated, (StatusCode, String)> {
     let (.., price) = CATALOGUE
         .iter()
         .find(|(item, ..)| *item == order.item)
-        .ok_or_else(|| refused(format!("no `{}` is sold here", order.item)))?;
+        .ok_or_else(|| refused(format!("there is no item `{}`", order.item)))?;
     if order.quantity == 0 {
-        return Err(refused("an order is for one at the least".to_owned()));
+        return Err(refused("the quantity must be at least one".to_owned()));
     }
     Ok(OrderCreated {
         order_id: order.order_id,

@@ -13,9 +13,9 @@ pub fn print(planned: &[PlannedOrder], books: &Books, timeline: &Timeline) {
         println!("{}", headline(plan, books));
         print_one(&plan.correlation_id, timeline);
     }
-    println!("Someone publishes an order that no one can read");
+    println!("A stray order that no service can read");
     print_one(strays::POISON, timeline);
-    println!("Someone publishes an event that no one knows");
+    println!("A stray event that no service knows");
     print_one(strays::EXOTIC, timeline);
 }
 
@@ -26,7 +26,7 @@ fn headline(plan: &PlannedOrder, books: &Books) -> String {
     let end = match books.end(order.order_id) {
         Some(End::Paid) => "paid",
         Some(End::Cancelled) => "cancelled",
-        None => "waits for someone to look at it",
+        None => "waits for an operator",
     };
     let (customer, quantity, item, card) = (&order.customer, order.quantity, &order.item, &order.card);
     format!("{customer} orders {quantity} {item} for {total} with {card}: {end}")

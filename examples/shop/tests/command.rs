@@ -35,7 +35,7 @@ fn a_wrong_argument_is_an_error_with_its_name() {
         (&["--oders", "3"][..], "there is no option `--oders`"),
         (&["--orders"], "`--orders` needs a value"),
         (&["--orders", "many"], "`--orders` cannot be `many`"),
-        (&["--orders", "1", "--orders=2"], "`--orders` stands there twice"),
+        (&["--orders", "1", "--orders=2"], "`--orders` is given twice"),
         (&["--role", "sales"], "there is no role `sales`"),
         (&["--data", "books"], "`--data` has no meaning without `--role`"),
         (

@@ -128,7 +128,7 @@ async fn a_declined_card_cancels_the_order_and_releases_its_stock() {
     assert_eq!(shop.reservation(id), Some(Reservation::Released));
     assert!(
         shop.bus.dead_letters().is_empty(),
-        "a declined card is an answer, and no failure"
+        "a declined card is an answer, not a failure"
     );
 }
 
@@ -144,7 +144,7 @@ async fn an_unavailable_gateway_is_asked_again_and_charges_once() {
     let waited = shop.bus.elapsed();
     assert!(
         waited >= Duration::from_secs(6),
-        "the rungs of 1 s and 5 s: {waited:?}"
+        "the retry delays of 1 s and 5 s: {waited:?}"
     );
 }
 
@@ -157,7 +157,10 @@ async fn an_order_is_dead_lettered_after_the_last_attempt() {
         panic!("{:#?}", shop.bus.dead_letters());
     };
     assert_eq!((letter.reason, letter.attempts), (Some(Reason::Failed), 8));
-    assert_eq!(letter.error, "cannot charge the order\nthe gateway is away");
+    assert_eq!(
+        letter.error,
+        "cannot charge the order\nthe gateway is unavailable"
+    );
     assert_eq!(shop.charge(id), None);
 }
 
@@ -172,12 +175,12 @@ async fn an_order_with_an_unknown_card_is_dead_lettered_at_once() {
     assert_eq!(letter.handler, "take_payment");
     assert_eq!((letter.reason, letter.attempts), (Some(Reason::Rejected), 1));
     assert!(
-        letter.error.contains("`a library card` is no card"),
+        letter.error.contains("`a library card` is not a card"),
         "{}",
         letter.error
     );
     let order: OrderCreated = letter.event().unwrap().decode().unwrap();
-    assert_eq!(order.order_id, id, "the letter keeps the event, to be sent again");
+    assert_eq!(order.order_id, id, "a dead letter keeps the event for a redrive");
     assert_eq!(shop.end(id), None);
     assert_eq!(shop.charge(id), None);
 }
