@@ -1,61 +1,60 @@
-//! What can go wrong with the files themselves, before anything is compared.
-
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use crate::check::Drift;
-use crate::committed::Outdated;
-use crate::topology::TopologyFinding;
+use crate::check::drift::Drift;
+use crate::check::environment::InvalidVariable;
+use crate::check::outdated::Outdated;
+use crate::topology::finding::TopologyFinding;
 
-/// The result of working on contract files.
+/// The result of work with contract files.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why contract files cannot be used, or do not hold.
+/// An error of contract files: a file is unusable, or its content differs from the code.
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder cannot be read.
     Read {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file or folder cannot be written.
     Write {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A text is no contract.
+    /// A text is not a contract.
     Malformed {
-        /// What is wrong with it.
+        /// What is wrong with the text.
         reason: String,
     },
-    /// A file of waivers says what none may say.
+    /// The file `waivers.toml` is not valid.
     MalformedWaivers {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
-    /// A file is no contract.
+    /// A file is not a contract.
     MalformedFile {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
-    /// `TIDINGS_CONTRACTS` holds what it cannot.
+    /// `TIDINGS_CONTRACTS` has a value other than `write`.
     Variable {
-        /// What it holds.
+        /// The value.
         value: String,
     },
-    /// The code and the contracts say different things.
+    /// The event types in the code differ from the contracts.
     Drift(Box<Drift>),
-    /// Something that a service had on the broker vanished or changed.
+    /// A part of the topology has vanished or changed.
     Topology(Vec<TopologyFinding>),
-    /// A committed document is another one by now.
+    /// A generated file is out of date.
     Outdated(Outdated),
 }
 
@@ -77,7 +76,7 @@ impl fmt::Display for Error {
             ),
             Self::Drift(drift) => write!(f, "{drift}"),
             Self::Topology(findings) => {
-                f.write_str("the topology is not what was committed")?;
+                f.write_str("the topology differs from the committed one")?;
                 findings
                     .iter()
                     .try_for_each(|finding| write!(f, "\n  - {finding}"))
@@ -96,15 +95,21 @@ impl std::error::Error for Error {
     }
 }
 
-// A test says `unwrap`, which shows this form: it must be as good as the other.
+impl From<InvalidVariable> for Error {
+    fn from(InvalidVariable(value): InvalidVariable) -> Self {
+        Self::Variable { value }
+    }
+}
+
+// `unwrap` in a test prints the `Debug` form.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        f.write_str(&with_sources(self))
     }
+}
+
+/// Returns the messages of an error and of its sources.
+pub(crate) fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

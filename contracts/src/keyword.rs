@@ -1,17 +1,20 @@
-//! The keywords of a schema: where schemas lie within a schema, and what of it a strict validator knows.
+//! Keywords of JSON Schema: which of them hold schemas, and which of them the standard defines.
 
 use serde_json::{Map, Value};
 
-/// On the schema of an object: the other names that the reader takes for a field, `{"customer": ["client"]}`.
+use crate::contract::pointer::escaped;
+
+/// Keyword of an object schema: the aliases that the reader accepts for each field, `{"customer": ["client"]}`.
 pub const ALIASES: &str = "x-tidings-aliases";
 
-/// On the schema of an enum: `true` when its reader takes any variant that it does not know.
+/// Keyword of an enum schema: `true` when the reader accepts unknown variants.
 pub const OTHER: &str = "x-tidings-other";
 
-/// On the schema of a map: what its keys are, before JSON makes texts of them, `{"type": "integer", "format": "uint8"}`.
+/// Keyword of a map schema: the type of its keys in Rust, `{"type": "integer", "format": "uint8"}`. JSON writes keys
+/// as texts.
 pub const KEYS: &str = "x-tidings-keys";
 
-/// What stands under a keyword.
+/// What a keyword holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
     /// One schema.
@@ -20,11 +23,11 @@ pub enum Holds {
     List,
     /// Schemas by name.
     Map,
-    /// No schema.
+    /// Data without a schema.
     Data,
 }
 
-/// What stands under `keyword` in a JSON Schema of 2020-12; `None` when it knows no such keyword.
+/// Returns what `keyword` holds in JSON Schema 2020-12; `None` when the standard does not define it.
 pub fn holds(keyword: &str) -> Option<Holds> {
     Some(match keyword {
         "items"
@@ -73,7 +76,7 @@ pub const FORMATS: &[&str] = &[
     "uuid",
 ];
 
-/// Hands `schema` and every schema within it to `visit`, outside first, each with its JSON pointer.
+/// Calls `visit` with `schema` and every schema within it, each with its JSON pointer. Outer schemas come first.
 pub fn walk(schema: &mut Value, visit: &mut impl FnMut(&str, &mut Map<String, Value>)) {
     walk_at(&mut String::new(), schema, visit);
 }
@@ -109,12 +112,11 @@ fn walk_at(at: &mut String, schema: &mut Value, visit: &mut impl FnMut(&str, &mu
     }
 }
 
-/// Goes one step down in a JSON pointer.
 fn push(pointer: &mut String, step: &str) {
     pointer.push('/');
-    // Most steps have nothing to escape, and there are many.
+    // Skip the allocations of escaping: most steps need none, and there are many.
     if step.contains(['~', '/']) {
-        pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        pointer.push_str(&escaped(step));
     } else {
         pointer.push_str(step);
     }

@@ -1,47 +1,44 @@
-//! The contracts of Tidings' events: JSON Schemas as files that a service commits, so that nobody breaks another team's
-//! service without a red test that says whom, where, and how to go on.
+//! Event contracts as committed JSON Schema files. A test fails before a change of an event breaks the service of
+//! another team.
 //!
-//! A [`Contract`] is what one file holds, `contracts/<type>.v<N>.json`: one event type in one version, with the schema of
-//! what its writer writes and of what its reader accepts. A [`Folder`] is what a service commits of them.
+//! A [`Contract`] is the content of one file, `contracts/<type>.v<N>.json`: one version of one event type, with the
+//! schema of what its writer writes and of what its reader accepts. A [`Folder`] holds the contracts of a service.
+//!
+//! [`check`] runs in a test of the service and compares its event types with the committed contracts. The findings
+//! name the consumers that break, the place in the event, and what to do.
 
 #![forbid(unsafe_code)]
 
-mod asyncapi;
-mod canonical;
 mod check;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
-mod committed;
+mod compat;
 mod contract;
-mod draft7;
+mod documents;
 mod error;
-mod event_schema;
-mod example;
 mod export;
-mod facts;
-mod folder;
 pub mod keyword;
-mod naming;
-mod normal;
-mod probe;
 #[cfg(feature = "cli")]
 mod report;
-mod sample;
-mod schemas;
 mod topology;
-mod verdict;
 
-pub use asyncapi::{AsyncApi, Conflict, asyncapi};
-pub use check::{Changed, Check, Drift, check};
-pub use committed::Outdated;
+pub use check::drift::{Changed, Drift};
+pub use check::outdated::Outdated;
+pub use check::{Check, check};
+pub use compat::accept::accepts;
+pub use compat::compare::{Level, compare};
+pub use compat::finding::{Direction, Finding, Severity};
+pub use compat::folders::{Policy, judge};
+pub use compat::outcome::{Outcome, Stale, StaleWaiver};
+pub use compat::rule::Rule;
+pub use compat::waiver::{Waiver, Waivers};
 pub use contract::Contract;
+pub use contract::folder::Folder;
+pub use documents::asyncapi::conflict::Conflict;
+pub use documents::asyncapi::{AsyncApi, asyncapi};
+pub use documents::event_schema::Side;
+pub use documents::schema_files::Draft;
 pub use error::{Error, Result};
-pub use event_schema::Side;
-pub use folder::Folder;
-pub use schemas::Draft;
-pub use topology::{TopologyFinding, TopologyRule, check_topology};
-pub use verdict::{
-    Direction, Finding, Level, Outcome, Policy, Rule, Severity, Stale, StaleWaiver, Waiver, Waivers, accepts,
-    compare, judge,
-};
+pub use topology::check_topology;
+pub use topology::finding::{TopologyFinding, TopologyRule};

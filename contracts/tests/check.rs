@@ -1,4 +1,4 @@
-//! The one line in a user's tests: what it says of each kind of change.
+//! The check in a service's tests: its report for each kind of change.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::{DomainEvent, EventDescriptor, events};
-use tidings_contracts::{Check, Contract, Error, Folder, Rule, check};
+use tidings_contracts::{Check, Contract, Error, Finding, Folder, Level, Policy, Rule, check, judge};
 
-/// An empty folder of the test's own.
+/// Returns a new, empty folder for the test.
 fn folder(test: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join("contracts")
@@ -17,7 +17,7 @@ fn folder(test: &str) -> PathBuf {
     folder
 }
 
-/// Commits the contracts of `events`.
+/// Writes the contracts of `events`.
 fn commit(folder: &PathBuf, events: &[EventDescriptor]) {
     Check::new(folder)
         .events(events)
@@ -26,23 +26,24 @@ fn commit(folder: &PathBuf, events: &[EventDescriptor]) {
         .expect("new contracts are written");
 }
 
-/// The letter, and the rules of what it finds.
-fn letter(result: Result<(), Error>) -> (String, Vec<Rule>) {
-    let error = result.expect_err("the contracts do not hold");
-    let letter = error.to_string();
-    assert_eq!(format!("{error:?}"), letter, "`unwrap` shows the letter");
+/// Returns the report and the rules of its failing findings.
+fn report(result: Result<(), Error>) -> (String, Vec<Rule>) {
+    let error = result.expect_err("the events differ from their contracts");
+    let report = error.to_string();
+    assert_eq!(format!("{error:?}"), report, "`unwrap` shows the report");
     match error {
         Error::Drift(drift) => {
             let failing = drift.findings.iter().filter(|finding| finding.severity.fails());
-            (letter, failing.map(|finding| finding.rule).collect())
+            (report, failing.map(|finding| finding.rule).collect())
         }
         other => panic!("{other}"),
     }
 }
 
-/// A module for each state of the code: the same event, before and after an edit.
+/// A module for one state of the code: the event before or after an edit.
 macro_rules! event {
     ($module:ident, $(#[$attribute:meta])* $name:ident { $($fields:tt)* }) => {
+        #[allow(deprecated)]
         mod $module {
             #[allow(unused_imports)]
             use super::*;
@@ -58,10 +59,10 @@ macro_rules! event {
 event!(first, OrderCreated { pub(crate) order_id: u32, pub(crate) customer: String });
 
 #[test]
-fn a_new_event_is_written_on_request_and_then_holds() {
+fn a_new_event_is_written_on_request_and_then_accepted() {
     let folder = folder("new_event");
     let events = events![first::OrderCreated];
-    let (text, rules) = letter(check(&folder, events));
+    let (text, rules) = report(check(&folder, events));
     assert!(rules.is_empty(), "{text}");
     assert!(
         text.contains("`order.created` version 1 has no contract yet"),
@@ -91,7 +92,7 @@ fn a_compatible_change_shows_its_difference_until_it_is_accepted() {
     let folder = folder("compatible");
     commit(&folder, events![first::OrderCreated]);
     let changed = events![documented::OrderCreated];
-    let (text, rules) = letter(check(&folder, changed));
+    let (text, rules) = report(check(&folder, changed));
     assert!(rules.is_empty(), "{text}");
     assert!(text.contains("+      \"note\": {"), "{text}");
     assert!(text.contains("TIDINGS_CONTRACTS=write"), "{text}");
@@ -110,13 +111,13 @@ event!(broken, OrderCreated {
 });
 
 #[test]
-fn a_break_says_whom_where_and_how_to_go_on_and_is_never_written() {
+fn a_break_names_consumers_place_and_hint_and_is_never_written() {
     let folder = folder("broken");
     commit(&folder, events![first::OrderCreated]);
     let before = fs::read_to_string(folder.join("order.created.v1.json")).unwrap();
     let changed = events![broken::OrderCreated];
     for write in [false, true] {
-        let (text, rules) = letter(Check::new(&folder).events(changed).write(write).run());
+        let (text, rules) = report(Check::new(&folder).events(changed).write(write).run());
         println!("{text}");
         assert_eq!(rules, [Rule::FieldAddedRequired], "{text}");
         assert!(
@@ -141,7 +142,7 @@ fn a_break_that_is_waived_is_written_until_the_waiver_expires() {
     commit(&folder, events![first::OrderCreated]);
     let changed = events![broken::OrderCreated];
     fs::write(folder.join("waivers.toml"), waiver("2020-01-01")).unwrap();
-    let (text, rules) = letter(check(&folder, changed));
+    let (text, rules) = report(check(&folder, changed));
     assert_eq!(rules, [Rule::FieldAddedRequired], "{text}");
     assert!(
         text.contains("the waiver of field-added-required expired on 2020-01-01"),
@@ -149,7 +150,7 @@ fn a_break_that_is_waived_is_written_until_the_waiver_expires() {
     );
 
     fs::write(folder.join("waivers.toml"), waiver("2999-01-01")).unwrap();
-    let (text, rules) = letter(check(&folder, changed));
+    let (text, rules) = report(check(&folder, changed));
     assert!(rules.is_empty(), "{text}");
     assert!(text.contains("+      \"currency\""), "{text}");
     commit(&folder, changed);
@@ -177,7 +178,7 @@ fn a_break_under_a_new_version_is_written_beside_the_old_contract() {
     let folder = folder("second");
     commit(&folder, events![first::OrderCreated]);
     let events = events![second::OrderCreated];
-    let (text, rules) = letter(check(&folder, events));
+    let (text, rules) = report(check(&folder, events));
     assert!(rules.is_empty(), "{text}");
     commit(&folder, events);
     check(&folder, events).unwrap();
@@ -203,16 +204,16 @@ event!(alone, #[event(version = 2)] OrderCreated {
 #[test]
 fn a_version_without_the_contract_before_it_is_a_finding() {
     let folder = folder("alone");
-    let (text, rules) = letter(check(&folder, events![alone::OrderCreated]));
+    let (text, rules) = report(check(&folder, events![alone::OrderCreated]));
     assert_eq!(rules, [Rule::VersionRule], "{text}");
-    assert!(text.contains("the contract of version 1 is not there"), "{text}");
+    assert!(text.contains("the contract of version 1 is missing"), "{text}");
 }
 
 #[test]
-fn a_version_that_nothing_makes_of_the_older_one_is_a_finding() {
+fn a_version_without_an_upcast_from_the_older_one_is_a_finding() {
     let folder = folder("no_upcast");
     commit(&folder, events![first::OrderCreated]);
-    let (text, rules) = letter(check(&folder, events![alone::OrderCreated]));
+    let (text, rules) = report(check(&folder, events![alone::OrderCreated]));
     assert!(rules.contains(&Rule::VersionRule), "{text}");
     assert!(text.contains("add upcast_from"), "{text}");
     assert!(rules.contains(&Rule::GoldenEvent), "{text}");
@@ -223,7 +224,7 @@ fn a_version_that_goes_back_is_a_finding() {
     let folder = folder("back");
     commit(&folder, events![second::OrderCreated]);
     fs::remove_file(folder.join("order.created.v1.json")).unwrap();
-    let (text, rules) = letter(check(&folder, events![first::OrderCreated]));
+    let (text, rules) = report(check(&folder, events![first::OrderCreated]));
     assert_eq!(rules, [Rule::VersionRule], "{text}");
     assert!(text.contains("version 2 has a contract"), "{text}");
 }
@@ -231,13 +232,13 @@ fn a_version_that_goes_back_is_a_finding() {
 event!(other, OrderCancelled { pub(crate) order_id: u32 });
 
 #[test]
-fn an_event_that_is_gone_is_a_finding() {
-    let folder = folder("gone");
+fn a_removed_event_is_a_finding() {
+    let folder = folder("removed");
     commit(&folder, events![first::OrderCreated, other::OrderCancelled]);
-    let (text, rules) = letter(check(&folder, events![other::OrderCancelled]));
+    let (text, rules) = report(check(&folder, events![other::OrderCancelled]));
     assert_eq!(rules, [Rule::EventRemoved], "{text}");
     assert!(
-        text.contains("no event in the list has the type `order.created`"),
+        text.contains("order.created  type: it is no longer published"),
         "{text}"
     );
 }
@@ -256,10 +257,73 @@ fn a_renamed_event_is_named_as_such() {
     ] {
         let folder = folder(test);
         commit(&folder, events![first::OrderCreated]);
-        let (text, rules) = letter(check(&folder, events));
+        let (text, rules) = report(check(&folder, events));
         assert_eq!(rules, [Rule::EventTypeChanged], "{text}");
-        assert!(text.contains("goes by the name `order.placed` now"), "{text}");
+        assert!(text.contains("it is now called `order.placed`"), "{text}");
         assert!(text.contains("#[event(type = \"order.created\")]"), "{text}");
+    }
+}
+
+event!(renamed_and_extended, #[event(type = "order.placed")] OrderCreated {
+    pub(crate) order_id: u32,
+    pub(crate) customer: String,
+    #[serde(default)]
+    pub(crate) note: Option<String>,
+});
+event!(deprecated, #[deprecated(note = "use order.placed")] #[event(type = "order.created")] OrderOpened {
+    pub(crate) order_id: u32,
+});
+
+#[test]
+fn the_check_and_the_command_agree_on_a_missing_event() {
+    #[allow(deprecated)]
+    let deprecated = events![deprecated::OrderOpened];
+    let removed = ("event-removed", "break");
+    let renamed = ("event-type-changed", "break");
+    for (test, old, new, expected) in [
+        (
+            "removed",
+            events![first::OrderCreated],
+            events![other::OrderCancelled],
+            removed,
+        ),
+        (
+            "type",
+            events![first::OrderCreated],
+            events![renamed_event::OrderCreated],
+            renamed,
+        ),
+        (
+            "struct",
+            events![first::OrderCreated],
+            events![renamed_type::OrderPlaced],
+            renamed,
+        ),
+        (
+            "extended",
+            events![first::OrderCreated],
+            events![renamed_and_extended::OrderCreated],
+            renamed,
+        ),
+        (
+            "deprecated",
+            deprecated,
+            events![other::OrderCancelled],
+            ("event-removed", "warning"),
+        ),
+    ] {
+        let folder = folder(&format!("missing_{test}"));
+        commit(&folder, old);
+        let kind = |finding: &Finding| (finding.rule.id(), finding.severity.name());
+        let of_check = match check(&folder, new) {
+            Err(Error::Drift(drift)) => drift.findings.iter().map(kind).collect::<Vec<_>>(),
+            other => panic!("{test}: {other:?}"),
+        };
+        let contracts = |events: &[EventDescriptor]| events.iter().map(Contract::of).collect::<Folder>();
+        let of_command = judge(&contracts(old), &contracts(new), Policy::level(Level::Forward));
+        let of_command: Vec<_> = of_command.iter().map(kind).collect();
+        assert_eq!(of_check, [expected], "{test}");
+        assert_eq!(of_command, [expected], "{test}");
     }
 }
 
@@ -287,10 +351,10 @@ mod picky {
 }
 
 #[test]
-fn an_event_that_was_written_once_and_is_no_longer_read_is_a_finding() {
+fn a_golden_event_that_is_no_longer_read_is_a_finding() {
     let folder = folder("golden");
     commit(&folder, events![first::OrderCreated]);
-    let (text, _) = letter(check(&folder, events![picky::OrderCreated]));
+    let (text, _) = report(check(&folder, events![picky::OrderCreated]));
     assert!(text.contains("examples[0]"), "{text}");
     assert!(
         text.contains("cannot decode `data.customer`: who is that"),
@@ -299,21 +363,21 @@ fn an_event_that_was_written_once_and_is_no_longer_read_is_a_finding() {
 }
 
 #[test]
-fn what_other_services_write_is_held_against_what_is_read() {
+fn events_of_other_services_must_be_readable() {
     let folder = folder("consumed");
     let theirs = Contract::of(&EventDescriptor::of::<first::OrderCreated>());
     Folder::write(folder.join("consumed"), &theirs).unwrap();
     check(&folder, events![first::OrderCreated]).unwrap();
     check(&folder, events![second::OrderCreated]).unwrap();
 
-    let (text, rules) = letter(check(&folder, events![broken::OrderCreated]));
+    let (text, rules) = report(check(&folder, events![broken::OrderCreated]));
     assert_eq!(rules, [Rule::FieldAddedRequired], "{text}");
-    let (text, rules) = letter(check(&folder, events![alone::OrderCreated]));
+    let (text, rules) = report(check(&folder, events![alone::OrderCreated]));
     assert_eq!(rules, [Rule::VersionRule], "{text}");
 
     let newer = Contract::of(&EventDescriptor::of::<second::OrderCreated>());
     Folder::write(folder.join("consumed"), &newer).unwrap();
-    let (text, rules) = letter(check(&folder, events![first::OrderCreated]));
+    let (text, rules) = report(check(&folder, events![first::OrderCreated]));
     assert_eq!(rules, [Rule::VersionRule], "{text}");
     assert!(text.contains("it is published as version 2"), "{text}");
 }
@@ -333,11 +397,11 @@ fn a_contract_that_someone_edited_is_refused() {
 }
 
 #[test]
-fn an_integer_beyond_what_javascript_knows_is_warned_of() {
+fn an_integer_beyond_2_to_the_53_gives_a_warning() {
     event!(big, OrderCreated { pub(crate) order_id: u64 });
     let folder = folder("big");
     let events = events![big::OrderCreated];
-    let (text, rules) = letter(check(&folder, events));
+    let (text, rules) = report(check(&folder, events));
     assert!(rules.is_empty(), "{text}");
     assert!(text.contains("data.order_id: it may be beyond 2^53"), "{text}");
     commit(&folder, events);

@@ -1,6 +1,7 @@
-//! What is written of each kind of Rust type: a reviewed file a shape.
+//! The contract of each kind of Rust type, as a reviewed snapshot.
 //!
-//! After a change, `INSTA_UPDATE=always cargo test -p tidings-contracts --test export` writes them anew: read the difference.
+//! After a change, `INSTA_UPDATE=always cargo test -p tidings-contracts --test export` writes the snapshots. Review
+//! the diff.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +11,7 @@ use tidings::{DomainEvent, EventDescriptor};
 use tidings_contracts::Contract;
 use uuid::Uuid;
 
-/// The contract of `E`, held against the reviewed file; and it is read again as it was written.
+/// Compares the contract of `E` with its snapshot, and checks that it is the same after writing and reading.
 fn is_as_reviewed<E: DomainEvent>(name: &str) -> Contract {
     let contract = Contract::of(&EventDescriptor::of::<E>());
     let text = contract.to_json();
@@ -57,7 +58,7 @@ fn fields_with_their_docs_options_and_defaults() {
 
 #[allow(deprecated)] // What schemars' derive emits names the struct.
 #[test]
-fn what_is_deprecated_and_routed_by_its_fields() {
+fn deprecated_events_and_routing_keys_with_fields() {
     #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(type = "order.created", version = 3, routing_key = "order.created.{region}")]
     #[deprecated(note = "use order.placed")]
@@ -207,7 +208,7 @@ fn every_tagging_of_an_enum() {
 }
 
 #[test]
-fn an_enum_that_takes_any_variant() {
+fn an_enum_that_accepts_unknown_variants() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     enum Plain {
         New,
@@ -247,7 +248,7 @@ fn an_enum_that_takes_any_variant() {
 }
 
 #[test]
-fn what_is_flattened_lies_beside_the_rest() {
+fn flattened_fields_are_among_the_others() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Address {
         street: String,
@@ -320,7 +321,7 @@ enum Tree {
 }
 
 #[test]
-fn maps_say_of_which_type_their_keys_are() {
+fn maps_with_typed_keys() {
     #[derive(Serialize, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
     enum Colour {
         #[serde(alias = "Rouge")]
@@ -360,7 +361,7 @@ fn maps_say_of_which_type_their_keys_are() {
 }
 
 #[test]
-fn types_that_hold_themselves() {
+fn recursive_types() {
     is_as_reviewed::<CategoryMoved>("recursion");
 }
 

@@ -1,4 +1,4 @@
-//! Every rule of the verdict, each shown by two Rust types and what schemars makes of them.
+//! Every rule, shown by two Rust types with the schemas of schemars.
 #![allow(
     dead_code,
     missing_docs,
@@ -35,8 +35,8 @@ fn contract<T: JsonSchema>() -> Contract {
     Contract::new("order.created", 1, writer::<T>(), reader::<T>())
 }
 
-/// What is found of the rule, backward and forward, and everything else that is no mere note.
-fn verdict(
+/// Returns the finding of the rule backward and forward, and all other findings that are not `ok`.
+fn findings_of(
     older: &Contract,
     newer: &Contract,
     rule: &str,
@@ -64,7 +64,7 @@ fn expect_contracts(
     backward: Severity,
     forward: Severity,
 ) {
-    let (found_backward, found_forward, others) = verdict(older, newer, rule);
+    let (found_backward, found_forward, others) = findings_of(older, newer, rule);
     let all = compare(older, newer, Level::Full);
     let text = all
         .iter()
@@ -112,7 +112,7 @@ const WARNING: Severity = Severity::Warning;
 const BREAK: Severity = Severity::Break;
 const UNKNOWN: Severity = Severity::Unknown;
 
-/// One test: its name, the two types, then rule, path, backward, forward.
+/// One test: its name, the two types, then rule, path, and the severity backward and forward.
 macro_rules! rules {
     ($($name:ident { $($old:item)+ } { $($new:item)+ } $rule:literal $path:literal $backward:ident $forward:ident)+) => {
         $(
@@ -340,7 +340,7 @@ rules! {
         "shape-only" "data" OK OK
 }
 
-/// What the two contracts find of each other when nothing is noted.
+/// Expects no findings in both directions.
 #[track_caller]
 fn expect_nothing<Old: JsonSchema, New: JsonSchema>() {
     assert_eq!(compare(&contract::<Old>(), &contract::<New>(), Level::Full), []);
@@ -370,7 +370,7 @@ fn flattened_or_not_is_the_same() {
     expect_nothing::<old::E, E>();
 }
 
-/// A contract whose reader's schema has one more keyword at `pointer`.
+/// A contract whose reader schema has one more keyword at `pointer`.
 fn with_fact<T: JsonSchema>(pointer: &str, keyword: &str, value: Value) -> Contract {
     let mut contract = contract::<T>();
     contract

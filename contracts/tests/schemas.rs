@@ -1,4 +1,4 @@
-//! The command that writes schemas for generators of types.
+//! The command that writes schemas for code generators.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,12 +20,12 @@ struct OrderCreated {
     place: (f64, f64),
 }
 
-/// A folder of the test's own, gone with it.
-struct Place(PathBuf);
+/// A folder that is deleted after the test.
+struct TempFolder(PathBuf);
 
-impl Place {
+impl TempFolder {
     fn new() -> Self {
-        let place = Self(std::env::temp_dir().join(format!("tidings-schemas-{}", Uuid::now_v7())));
+        let folder = Self(std::env::temp_dir().join(format!("tidings-schemas-{}", Uuid::now_v7())));
         Folder::write(place.0.join("contracts"), &contract()).unwrap();
         place
     }
@@ -40,7 +40,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -51,19 +51,19 @@ fn contract() -> Contract {
 }
 
 #[test]
-fn a_file_is_written_for_each_event_in_the_draft_and_from_the_side_that_is_asked_for() {
-    let place = Place::new();
-    let output = place.run(&["schemas", "contracts", "--out", "deep/written"]);
+fn a_file_is_written_for_each_event_in_the_requested_draft_and_side() {
+    let folder = TempFolder::new();
+    let output = folder.run(&["schemas", "contracts", "--out", "deep/written"]);
     assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).ends_with("OrderCreatedV2.json\n"));
-    let written = place.schema("deep/written/OrderCreatedV2.json");
+    let written = folder.schema("deep/written/OrderCreatedV2.json");
     assert_eq!(written, contract().event_schema(Side::Writer));
     assert_eq!(
         written["$defs"]["OrderCreated"]["required"],
         serde_json::json!(["order_id", "place"])
     );
 
-    let output = place.run(&[
+    let output = folder.run(&[
         "schemas",
         "contracts",
         "--out",
@@ -74,7 +74,7 @@ fn a_file_is_written_for_each_event_in_the_draft_and_from_the_side_that_is_asked
         "7",
     ]);
     assert!(output.status.success(), "{output:?}");
-    let read = place.schema("read/OrderCreatedV2.json");
+    let read = folder.schema("read/OrderCreatedV2.json");
     assert_eq!(read, contract().event_schema_draft7(Side::Reader));
     assert_eq!(read["$schema"], "http://json-schema.org/draft-07/schema#");
     assert_eq!(
@@ -84,8 +84,8 @@ fn a_file_is_written_for_each_event_in_the_draft_and_from_the_side_that_is_asked
 }
 
 #[test]
-fn what_is_wrong_is_said_with_what_to_write() {
-    let place = Place::new();
+fn a_wrong_argument_gives_an_error_with_a_hint() {
+    let folder = TempFolder::new();
     for (arguments, text) in [
         (&["schemas"][..], "write `schemas contracts --out schemas`"),
         (&["schemas", "contracts"], "write `--out FOLDER`"),
@@ -103,11 +103,11 @@ fn what_is_wrong_is_said_with_what_to_write() {
             "there are writer and reader",
         ),
     ] {
-        let output = place.run(arguments);
+        let output = folder.run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.contains(text), "{arguments:?}: {said}");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains(text), "{arguments:?}: {error}");
     }
-    let output = place.run(&["schemas", "--help"]);
+    let output = folder.run(&["schemas", "--help"]);
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("--draft"));
 }

@@ -1,4 +1,4 @@
-//! The places in which an edited type stands. `Event` is what is written and read.
+//! The contexts of an edited type. `Event` is the type that is written and read.
 
 // root
 type Event = Inner;

@@ -1,6 +1,6 @@
-//! Copies the shop's events once for each edit, before it and after it, as a module of its own.
+//! Generates a module with the shop's events before and after each edit.
 //!
-//! One crate, compiled once: a copy of the shop for each of half a hundred edits would take an hour.
+//! One crate compiles all of them. A copy of the shop for each of about fifty edits would take an hour.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use std::{env, fs};
 const EVENTS: &str = "../../examples/shop/src/events.rs";
 const PATCHES: &str = "patches";
 
-/// One edit: its name, the events before and after it.
+/// An edit: its name, and the events before and after it.
 struct Edit {
     name: String,
     patch: String,
@@ -84,7 +84,7 @@ fn apply(text: &str, patch: &str, name: &str) -> String {
         .unwrap_or_else(|error| panic!("`{name}` fits the shop's events no longer: {error}"))
 }
 
-/// The copies, each once: many edits begin with the shop as it is.
+/// The generated modules without duplicates: many edits start from the same events.
 struct Modules<'a> {
     out: &'a Path,
     code: String,
@@ -92,7 +92,7 @@ struct Modules<'a> {
 }
 
 impl Modules<'_> {
-    /// The module of these events: a path to its list of them.
+    /// Adds a module for these events, and returns the path of its list of events.
     fn add(&mut self, events: &str) -> String {
         if let Some(name) = self.names.get(events) {
             return format!("{name}::EVENTS");
@@ -114,7 +114,7 @@ impl Modules<'_> {
     }
 }
 
-/// The names of the structs that are events.
+/// Returns the names of the event structs.
 fn types(events: &str) -> impl Iterator<Item = &str> {
     events.split("#[event(").skip(1).filter_map(|rest| {
         let (_, after) = rest.split_once("pub struct ")?;

@@ -1,29 +1,30 @@
-//! The contracts of other services, held against what this one reads.
+//! Checks that this service can read the events of other services.
 
 use tidings::EventDescriptor;
 use tidings::describe::{Description, HandlerDescription};
 use tidings::topic;
 
-use crate::check::{golden, owned};
+use crate::check::golden::check_goldens;
+use crate::check::published::{unread, version_rule};
+use crate::compat::finding::Finding;
 use crate::contract::Contract;
-use crate::folder::Folder;
-use crate::verdict::Finding;
+use crate::contract::folder::Folder;
 
-/// Holds each contract against the event of its type.
-pub(crate) fn hold_events(events: &[&EventDescriptor], consumed: &Folder, findings: &mut Vec<Finding>) {
+/// Checks each contract against the event of its type.
+pub(crate) fn check_consumed(events: &[&EventDescriptor], consumed: &Folder, findings: &mut Vec<Finding>) {
     for event in events {
         for contract in consumed.versions(event.event_type()) {
-            findings.extend(read_by(contract, event, None));
+            findings.extend(check_readable(contract, event, None));
         }
     }
 }
 
-/// Holds each contract against what every handler declares whose patterns receive its events.
-pub(crate) fn hold_service(service: &Description, folders: [&Folder; 2], findings: &mut Vec<Finding>) {
+/// Checks the events that each handler takes against every contract whose routing key its patterns match.
+pub(crate) fn check_handlers(service: &Description, folders: [&Folder; 2], findings: &mut Vec<Finding>) {
     for handler in &service.handlers {
         for contract in folders.iter().flat_map(|folder| folder.iter()) {
             if receives(handler, contract) {
-                // A type that it does not declare, caught by a wildcard of its own, is passed over by the runtime.
+                // A wildcard pattern may also match events that the handler does not take. The runtime skips those.
                 let event = handler
                     .takes
                     .iter()
@@ -31,7 +32,7 @@ pub(crate) fn hold_service(service: &Description, folders: [&Folder; 2], finding
                 findings.extend(
                     event
                         .into_iter()
-                        .flat_map(|event| read_by(contract, event, Some(handler))),
+                        .flat_map(|event| check_readable(contract, event, Some(handler))),
                 );
             }
         }
@@ -51,18 +52,18 @@ fn receives(handler: &HandlerDescription, contract: &Contract) -> bool {
         .any(|pattern| topic::overlap(pattern, &keys))
 }
 
-/// What `event` does not read of what `contract` says that is written.
-fn read_by(
+/// Finds what `event` cannot read of the events that `contract` describes.
+fn check_readable(
     contract: &Contract,
     event: &EventDescriptor,
     handler: Option<&HandlerDescription>,
 ) -> Vec<Finding> {
     let mut findings = match event.versions().find(|known| known.version() == contract.version) {
-        Some(known) => owned::unread(contract, known),
+        Some(known) => unread(contract, known),
         None => vec![unknown(contract, event)],
     };
     if findings.iter().all(|finding| !finding.severity.fails()) {
-        golden::hold(contract, event, &mut findings);
+        check_goldens(contract, event, &mut findings);
     }
     if let Some(handler) = handler {
         for finding in &mut findings {
@@ -84,17 +85,17 @@ fn unknown(contract: &Contract, event: &EventDescriptor) -> Finding {
                 event.rust_type(),
                 event.version()
             ),
-            format!("write a type of version {version}, and let it take over from this one with upcast_from"),
+            format!("write a type of version {version} with upcast_from this type"),
         )
     } else {
         (
             format!(
-                "it is published as version {version}, and `{}` is version {} and cannot be made from it",
+                "it is published as version {version}, and `{}` is version {} and has no upcast from it",
                 event.rust_type(),
                 event.version()
             ),
             "add upcast_from to #[event(..)]".to_owned(),
         )
     };
-    owned::version_rule(event_type, *version, problem, hint)
+    version_rule(event_type, *version, problem, hint)
 }

@@ -1,36 +1,36 @@
-//! What a check found, as a letter: what breaks whom, what changed, and how to go on.
+//! The report of a check: what breaks consumers, what changed, and how to go on.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use similar::TextDiff;
-
-use crate::check::VARIABLE;
+use crate::check::environment::VARIABLE;
+use crate::check::outdated::unified_diff;
+use crate::compat::finding::Finding;
+use crate::compat::outcome::{Outcome, StaleWaiver};
+use crate::compat::waiver::Waivers;
 use crate::contract::Contract;
-use crate::verdict::{Finding, Outcome, StaleWaiver, Waivers};
 
-/// All that keeps a check from being `Ok`; its `Display` is a letter to whoever runs the tests.
+/// Why a check failed. Its `Display` is the report for the person who runs the tests.
 #[derive(Clone)]
 pub struct Drift {
-    /// The folder of the contracts.
     folder: PathBuf,
-    /// What breaks someone, cannot be decided, or is worth knowing.
+    /// Breaks, undecided changes and warnings.
     pub findings: Vec<Finding>,
-    /// What `TIDINGS_CONTRACTS=write` writes.
+    /// The contracts that `TIDINGS_CONTRACTS=write` writes.
     pub changes: Vec<Changed>,
-    /// What it would write if nothing failed.
-    pub(crate) held_back: Vec<Changed>,
-    /// Waivers that would have covered a finding, had they not expired.
+    /// Contracts that may not be written, because a finding fails.
+    pub(crate) blocked: Vec<Changed>,
+    /// Expired waivers that would cover a finding.
     expired: Vec<StaleWaiver>,
 }
 
-/// A contract that is not what its file says, though no one is broken by it.
+/// A contract that differs from its file without a break.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Changed {
-    /// The contract as it would be written.
+    /// The contract as the code has it.
     pub contract: Contract,
-    /// The text of its file; `None` when there is none yet.
+    /// The text of the committed file; `None` when there is no file yet.
     pub committed: Option<String>,
 }
 
@@ -40,38 +40,36 @@ impl Drift {
             folder,
             findings: Vec::new(),
             changes: Vec::new(),
-            held_back: Vec::new(),
+            blocked: Vec::new(),
             expired: Vec::new(),
         }
     }
 
-    /// Takes away what is waived, and lets go what it held back.
+    /// Removes waived findings, and allows the changes that they blocked.
     pub(crate) fn waive(&mut self, waivers: &Waivers) {
         let outcome = Outcome::today(std::mem::take(&mut self.findings), waivers);
         self.findings = outcome.findings;
-        // One of no use here may still serve where contracts are held against those of a branch.
+        // A waiver without a finding may still be needed for the comparison with another branch.
         let covers = |stale: &StaleWaiver| self.failing().any(|finding| stale.waiver.covers(finding));
         self.expired = outcome.stale.into_iter().filter(covers).collect();
         let failing: Vec<String> = self.failing().map(|finding| finding.event_type.clone()).collect();
-        let (held_back, free) = std::mem::take(&mut self.held_back)
+        let (blocked, free) = std::mem::take(&mut self.blocked)
             .into_iter()
             .partition(|change: &Changed| failing.contains(&change.contract.event_type));
-        self.held_back = held_back;
+        self.blocked = blocked;
         self.changes.extend(free);
     }
 
-    /// Whether there is nothing that fails.
     pub(crate) fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.failing().next().is_none()
     }
 
-    /// The findings that fail.
     fn failing(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.severity.fails())
     }
 
     fn file(&self, contract: &Contract) -> PathBuf {
-        // As someone in the package would name it.
+        // Show the path relative to the package.
         let folder = std::env::current_dir().ok();
         let folder = folder.and_then(|here| self.folder.strip_prefix(here).ok());
         folder.unwrap_or(&self.folder).join(contract.file_name())
@@ -81,15 +79,15 @@ impl Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failing = self.failing().count();
-        writeln!(f, "the contracts do not hold")?;
+        writeln!(f, "the events differ from their contracts")?;
         for finding in self.failing() {
             write_finding(f, finding)?;
         }
         if failing > 0 {
             writeln!(
                 f,
-                "\nWhat breaks someone is not written over their contract: undo it, go on as the finding says, or, when \
-                 everyone concerned agrees, waive it in {}",
+                "\nA contract with a breaking change is not written. Undo the change, or follow the hint of the finding, or, \
+                 when all its consumers agree, add a waiver to {}",
                 self.folder.join("waivers.toml").display()
             )?;
         }
@@ -108,11 +106,11 @@ impl fmt::Display for Drift {
         }
         if !self.changes.is_empty() {
             let what = if failing > 0 {
-                "The rest breaks"
+                "The other changes break"
             } else {
-                "This breaks"
+                "These changes break"
             };
-            writeln!(f, "\n{what} no one; run with {VARIABLE}=write to accept:\n")?;
+            writeln!(f, "\n{what} no consumer; run with {VARIABLE}=write to accept:\n")?;
             writeln!(f, "    {VARIABLE}=write cargo test")?;
         }
         Ok(())
@@ -142,18 +140,11 @@ fn write_change(f: &mut fmt::Formatter<'_>, file: &Path, change: &Changed) -> fm
         );
     };
     let now = change.contract.to_json();
-    let diff = TextDiff::from_lines(committed.as_str(), now.as_str());
-    writeln!(f, "\nchanged: {file}")?;
-    write!(
-        f,
-        "{}",
-        diff.unified_diff()
-            .context_radius(3)
-            .header("as committed", "as the code has it")
-    )
+    let diff = unified_diff(committed, &now, Some(("as committed", "as the code has it")));
+    write!(f, "\nchanged: {file}\n{diff}")
 }
 
-// `unwrap` in a test shows this form.
+// `unwrap` in a test prints the `Debug` form.
 impl fmt::Debug for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

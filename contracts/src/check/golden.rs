@@ -1,26 +1,20 @@
-//! Golden events: what was written once is read by today's types, upcasters included.
-
-use std::error::Error as _;
+//! Golden events: today's types, with their upcasters, must read the committed examples.
 
 use serde_json::Value;
 use tidings::{DecodeError, EventDescriptor};
 
+use crate::compat::finding::{Direction, Finding, Severity};
+use crate::compat::rule::Rule;
 use crate::contract::Contract;
-use crate::verdict::{Direction, Finding, Rule, Severity};
+use crate::error::with_sources;
 
-/// Reads every example of `contract` as `event`, today's type.
-pub(crate) fn hold(contract: &Contract, event: &EventDescriptor, findings: &mut Vec<Finding>) {
+/// Reads every example of `contract` as the current type of `event`.
+pub(crate) fn check_goldens(contract: &Contract, event: &EventDescriptor, findings: &mut Vec<Finding>) {
     for (at, example) in contract.examples.iter().enumerate() {
         let Err(error) = reads(event, contract.version, example) else {
             continue;
         };
-        let mut reason = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            reason.push_str(": ");
-            reason.push_str(&error.to_string());
-            source = error.source();
-        }
+        let reason = with_sources(&error);
         findings.push(Finding {
             rule: Rule::GoldenEvent,
             event_type: contract.event_type.clone(),
@@ -41,14 +35,13 @@ pub(crate) fn hold(contract: &Contract, event: &EventDescriptor, findings: &mut 
     }
 }
 
-/// Reads an event of version `version` as today's type.
+/// Reads an event of version `version` as the current type.
 pub(crate) fn reads(event: &EventDescriptor, version: u32, example: &Value) -> Result<(), DecodeError> {
-    (event.probe().rewrite)(version, &example.to_string()).map(drop)
+    (event.introspect().rewrite)(version, &example.to_string()).map(drop)
 }
 
-/// The examples of a contract that is written anew: its own, and those of the contract before it that have another shape,
-/// for they are events as they were written once.
-pub(crate) fn keep(contract: &mut Contract, committed: &Contract) {
+/// Keeps the examples of the committed contract that have another shape: such events were really written.
+pub(crate) fn keep_goldens(contract: &mut Contract, committed: &Contract) {
     for example in &committed.examples {
         let is_new = contract.examples.iter().all(|known| !alike(known, example));
         if is_new {
@@ -57,7 +50,7 @@ pub(crate) fn keep(contract: &mut Contract, committed: &Contract) {
     }
 }
 
-/// Whether two values differ in nothing but their texts, numbers and booleans.
+/// Tells whether two values differ only in their texts, numbers and booleans.
 fn alike(one: &Value, other: &Value) -> bool {
     use Value::{Array, Bool, Null, Number, Object, String};
     match (one, other) {

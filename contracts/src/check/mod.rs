@@ -1,10 +1,13 @@
-//! The one line in a user's tests: what the code says today, held against what was committed.
+//! The check in the tests of a service: its event types against its committed contracts.
 
+pub(crate) mod committed;
 mod consumed;
-mod drift;
+pub(crate) mod drift;
+pub(crate) mod environment;
 mod golden;
-mod owned;
+pub(crate) mod outdated;
 mod precision;
+mod published;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,15 +15,18 @@ use std::path::{Path, PathBuf};
 use tidings::EventDescriptor;
 use tidings::describe::Description;
 
+use self::consumed::{check_consumed, check_handlers};
+use self::drift::Drift;
+use self::environment::{in_package, write_requested};
+use self::published::check_published;
+use crate::compat::compare::Level;
+use crate::compat::waiver::Waivers;
+use crate::contract::folder::Folder;
 use crate::error::{Error, Result};
-use crate::folder::Folder;
-use crate::verdict::{Level, Waivers};
 
-pub use drift::{Changed, Drift};
-
-/// Holds the contracts in `folder` against the events that a service publishes.
+/// Compares the events that a service publishes with the contracts in `folder`.
 ///
-/// In a `#[test]` of its own:
+/// Call it in a `#[test]`:
 ///
 /// ```no_run
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, events};
@@ -31,27 +37,28 @@ pub use drift::{Changed, Drift};
 /// }
 /// ```
 ///
-/// The folder is the package's, next to its `Cargo.toml`, and holds one file an event version. The first run, with
-/// `TIDINGS_CONTRACTS=write` before `cargo test`, makes them; from then on they change only when someone says so:
+/// A relative `folder` starts at the package's `Cargo.toml`. It holds one file per version of an event. The first run,
+/// `TIDINGS_CONTRACTS=write cargo test`, writes them. Later runs find:
 ///
-/// - nothing changed: it is `Ok`;
-/// - a change that no one notices who reads or writes the event: the diff, and how to accept it;
-/// - a change that breaks someone: whom, where, and how to go on. It is never written over the contract that it breaks;
-/// - an event without a contract, or a contract without an event; a `version` raised while the older contract is not
-///   there, or while nothing upcasts what it describes; an event in a contract that today's type no longer reads.
+/// - a compatible change: the error shows the diff, and how to accept it;
+/// - a change that breaks consumers: the error says which consumers, where, and what to do. `TIDINGS_CONTRACTS=write` does
+///   not overwrite the contract;
+/// - an event without a contract, or a contract without an event that was not deprecated;
+/// - a raised `version` without the contract of the older version, or without an upcast from it;
+/// - an example in a contract that the current type cannot read any more.
 ///
-/// What `waivers.toml` in the folder covers (see [`Waiver`](crate::Waiver)) is taken as agreed upon, until its day.
+/// `waivers.toml` in the folder accepts findings until a date; see [`Waiver`](crate::Waiver).
 ///
-/// What lies under `consumed/` in the folder are contracts of other services, copied from them: each is held against the
-/// event of that type in the list, which must read all that its owner writes.
+/// The subfolder `consumed/` holds copies of other services' contracts. The event of the same type in the list must read
+/// everything that its owner writes.
 ///
 /// # Errors
-/// [`Error::Drift`] when one of these is so; it says all of it. Other errors are of files that cannot be read or written.
+/// [`Error::Drift`] with everything that the check finds. Other errors when a file cannot be read or written.
 pub fn check(folder: impl AsRef<Path>, events: &[EventDescriptor]) -> Result<()> {
     Check::new(folder).events(events).run()
 }
 
-/// A check with more to say than [`check`].
+/// A check with more options than [`check`].
 ///
 /// ```no_run
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, events};
@@ -62,7 +69,7 @@ pub fn check(folder: impl AsRef<Path>, events: &[EventDescriptor]) -> Result<()>
 /// # fn main() -> tidings_contracts::Result<()> {
 /// Check::new("contracts")
 ///     .events(events![OrderCreated])
-///     .service(&app().describe()) // what its handlers return is published, what they take is consumed
+///     .service(&app().describe()) // its handlers publish what they return, and consume what they take
 ///     .level(Level::Backward)
 ///     .run()
 /// # }
@@ -79,7 +86,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check of the contracts in `folder`; a relative path starts at the package's folder.
+    /// Creates a check of the contracts in `folder`. A relative path starts at the package's folder.
     pub fn new(folder: impl AsRef<Path>) -> Self {
         Self {
             folder: in_package(folder.as_ref()),
@@ -91,7 +98,7 @@ impl Check {
         }
     }
 
-    /// Adds events that the service publishes, or reads by a contract under `consumed/`.
+    /// Adds events that the service publishes, or that it reads by a contract in `consumed/`.
     pub fn events(mut self, events: &[EventDescriptor]) -> Self {
         for event in events {
             let name = (event.event_type(), event.version());
@@ -106,8 +113,8 @@ impl Check {
         self
     }
 
-    /// Adds a service as its app describes it: the events that its handlers return are published, and what they take is
-    /// held against every contract whose events their patterns receive.
+    /// Adds the description of a service: the events that its handlers return are published, and the events that they
+    /// take must read every contract whose events their patterns match.
     pub fn service(mut self, service: &Description) -> Self {
         for handler in &service.handlers {
             self = self.events(&handler.returns);
@@ -116,34 +123,34 @@ impl Check {
         self
     }
 
-    /// The folder of other services' contracts, when it is not `consumed` in the folder of its own.
+    /// Sets the folder of other services' contracts. The default is `consumed` in the folder of the contracts.
     pub fn consumed(mut self, folder: impl AsRef<Path>) -> Self {
         self.consumed = Some(in_package(folder.as_ref()));
         self
     }
 
-    /// Who must not be broken within one version: by default new consumers and old ones.
+    /// Sets the directions that must stay compatible within one version. The default is both.
     ///
-    /// Kept older versions must be read in any case, as long as the level says anything of new consumers.
+    /// Events of older versions must be readable at every level that includes new consumers.
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
         self
     }
 
-    /// Whether what may be written is written, whatever `TIDINGS_CONTRACTS` says.
+    /// Sets whether to write changed contracts. The default is the value of `TIDINGS_CONTRACTS`.
     pub fn write(mut self, write: bool) -> Self {
         self.write = Some(write);
         self
     }
 
-    /// Checks.
+    /// Runs the check.
     ///
     /// # Errors
     /// As for [`check`].
     pub fn run(self) -> Result<()> {
         let write = match self.write {
             Some(write) => write,
-            None => asked_to_write()?,
+            None => write_requested()?,
         };
         let committed = Folder::read(&self.folder)?;
         let consumed_path = self
@@ -160,17 +167,16 @@ impl Check {
             .published
             .iter()
             .partition(|event| read_only.contains(event.event_type()));
-        owned::hold(&published, &committed, self.level, &mut drift);
-        consumed::hold_events(&read, &consumed, &mut drift.findings);
+        check_published(&published, &committed, self.level, &mut drift);
+        check_consumed(&read, &consumed, &mut drift.findings);
         if let Some(service) = &self.service {
-            consumed::hold_service(service, [&consumed, &committed], &mut drift.findings);
+            check_handlers(service, [&consumed, &committed], &mut drift.findings);
         }
         drift.waive(&Waivers::read(&self.folder)?);
-        self.settle(drift, write)
+        self.finish(drift, write)
     }
 
-    /// Writes what may be written, and speaks of the rest.
-    fn settle(&self, mut drift: Drift, write: bool) -> Result<()> {
+    fn finish(&self, mut drift: Drift, write: bool) -> Result<()> {
         if write {
             for change in std::mem::take(&mut drift.changes) {
                 let path = Folder::write(&self.folder, &change.contract)?;
@@ -185,28 +191,5 @@ impl Check {
         } else {
             Err(Error::Drift(Box::new(drift)))
         }
-    }
-}
-
-/// The variable by which a person accepts what changed.
-pub(crate) const VARIABLE: &str = "TIDINGS_CONTRACTS";
-
-pub(crate) fn asked_to_write() -> Result<bool> {
-    match std::env::var(VARIABLE) {
-        Err(std::env::VarError::NotPresent) => Ok(false),
-        Ok(value) if value.is_empty() => Ok(false),
-        Ok(value) if value == "write" => Ok(true),
-        Ok(value) => Err(Error::Variable { value }),
-        Err(std::env::VarError::NotUnicode(value)) => Err(Error::Variable {
-            value: value.to_string_lossy().into_owned(),
-        }),
-    }
-}
-
-/// `cargo test` starts a test in its package and says where that is; other runners may do only the second.
-pub(crate) fn in_package(path: &Path) -> PathBuf {
-    match std::env::var_os("CARGO_MANIFEST_DIR") {
-        Some(package) => Path::new(&package).join(path),
-        None => path.to_owned(),
     }
 }

@@ -1,18 +1,19 @@
-//! Integers that a reader in JavaScript rounds.
+//! Warns about integers that JavaScript rounds.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::compat::finding::{Direction, Finding, Severity};
+use crate::compat::rule::Rule;
 use crate::contract::Contract;
 use crate::keyword;
-use crate::verdict::{Direction, Finding, Rule, Severity};
 
-/// The largest integer up to which a float of 64 bits knows every one.
+/// Up to 2^53 a 64-bit float represents every integer.
 const MOST: f64 = 9_007_199_254_740_992.0;
 
-/// Warns of each integer of the writer's that may be beyond 2^53, once a name.
-pub(crate) fn note(contract: &Contract, findings: &mut Vec<Finding>) {
+/// Warns of each integer field that may exceed 2^53, once per name.
+pub(crate) fn warn_of_big_integers(contract: &Contract, findings: &mut Vec<Finding>) {
     let mut names = BTreeSet::new();
     let mut writer = contract.writer.clone();
     keyword::walk(&mut writer, &mut |at, schema| {

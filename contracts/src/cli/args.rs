@@ -1,43 +1,39 @@
-//! The arguments of the command.
-
 use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
 
+use crate::compat::compare::Level;
+use crate::compat::folders::Policy;
 use crate::report::Format;
-use crate::{Level, Policy};
 
-/// What `--help` says.
 pub(super) const HELP: &str = "\
-Holds contracts against those they were.
+Compares contracts with an earlier state of them.
 
 usage: tidings-contracts check FOLDER --against FOLDER|REF [options]
 
-  FOLDER              the contracts as they are, `contracts` mostly; its waivers.toml applies
-  --against FOLDER    the contracts as they were
-  --against REF       the same folder in a commit of git: a branch, a tag, HEAD
-  --level LEVEL       none, backward, forward or full (full against the latest version of an event,
-                      backward against the older ones that are kept)
-  --latest            against the latest version of each event only
-  --format FORMAT     text, json, junit or github (text)
-  --verbose           tell changes that break nobody, too
-  --help              this
+  FOLDER              the current contracts, usually `contracts`; its waivers.toml applies
+  --against FOLDER    the earlier contracts
+  --against REF       the same folder in a git commit: a branch, a tag, HEAD
+  --level LEVEL       none, backward, forward or full (default: full for the latest version of an event,
+                      backward for its older versions)
+  --latest            compare the latest version of each event only
+  --format FORMAT     text, json, junit or github (default: text)
+  --verbose           show compatible changes too
+  --help              show this help
 
-`tidings-contracts schemas --help` tells of the other command, for types in other languages.
+`tidings-contracts schemas --help` describes the other command, which writes schemas for other languages.
 
-exit code: 0 when everything holds, 1 when something was found, 2 when it could not be checked
+exit code: 0 without failing findings, 1 with failing findings, 2 after an error
 ";
 
-/// What is asked for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Command {
     Help,
-    Check(Check),
+    Check(CheckArgs),
 }
 
-/// `check` and its options.
 #[derive(Debug, PartialEq)]
-pub(super) struct Check {
+pub(super) struct CheckArgs {
     pub(super) folder: PathBuf,
     pub(super) against: Against,
     pub(super) policy: Policy,
@@ -45,7 +41,7 @@ pub(super) struct Check {
     pub(super) verbose: bool,
 }
 
-/// What the contracts are held against.
+/// What to compare the contracts with.
 #[derive(Debug, PartialEq)]
 pub(super) enum Against {
     Folder(PathBuf),
@@ -75,14 +71,14 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Er
         None => return Err("no command; write `check FOLDER --against FOLDER|REF`".into()),
     }
     let folder = folder.ok_or("no folder; write `check contracts --against main`")?;
-    let against = against.ok_or("nothing to hold it against; write `--against FOLDER` or `--against REF`")?;
+    let against = against.ok_or("nothing to compare with; write `--against FOLDER` or `--against REF`")?;
     let against = if Path::new(&against).is_dir() {
         Against::Folder(against.into())
     } else {
         Against::Ref(against.string()?)
     };
     let policy = if latest { policy.latest_only() } else { policy };
-    Ok(Command::Check(Check {
+    Ok(Command::Check(CheckArgs {
         folder,
         against,
         policy,

@@ -1,14 +1,15 @@
-//! The contracts of a commit, which git shows.
+//! Reads contracts from a git commit.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use super::Error;
-use crate::{Contract, Folder};
+use super::BoxError;
+use crate::contract::Contract;
+use crate::contract::folder::Folder;
 
-/// The folder `path` as it is in the commit `reference`; empty where the commit has none.
-pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, Error> {
+/// Reads the folder `path` as of the commit `reference`; empty when the commit has no such folder.
+pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, BoxError> {
     let commit = git(
         path,
         &[
@@ -19,9 +20,9 @@ pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, Error> {
             &format!("{reference}^{{commit}}"),
         ],
     )
-    .map_err(|_| format!("`{reference}` is no folder, and no commit of git"))?;
+    .map_err(|_| format!("`{reference}` is neither a folder nor a git commit"))?;
     let commit = commit.trim();
-    // Names come relative to the folder, in which git runs.
+    // git runs in the folder and prints names relative to it.
     let names = git(path, &["ls-tree", "-z", "--name-only", commit])?;
     let mut folder = Folder::default();
     for name in names.split('\0').filter(|name| Folder::is_contract(name)) {
@@ -33,7 +34,7 @@ pub(super) fn folder(path: &Path, reference: &str) -> Result<Folder, Error> {
     Ok(folder)
 }
 
-fn git<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Result<String, Error> {
+fn git<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Result<String, BoxError> {
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)

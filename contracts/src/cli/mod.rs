@@ -1,4 +1,4 @@
-//! The command line: `tidings-contracts check DIR --against DIR|REF`.
+//! The command `tidings-contracts`.
 
 mod args;
 mod git;
@@ -7,11 +7,15 @@ mod schemas;
 use std::path::Path;
 use std::process::ExitCode;
 
-use self::args::{Against, Check, Command};
+use self::args::{Against, CheckArgs, Command};
+use crate::compat::folders::judge;
+use crate::compat::outcome::Outcome;
+use crate::compat::waiver::Waivers;
+use crate::contract::folder::Folder;
+use crate::error::with_sources;
 use crate::report::Report;
-use crate::{Folder, Outcome, Waivers, judge};
 
-/// What the command returns: everything holds; something was found; it could not be checked.
+/// The exit codes: no findings, findings, and an error.
 const CODES: [u8; 3] = [0, 1, 2];
 
 /// Runs the command with the arguments of this process.
@@ -33,16 +37,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-type Error = Box<dyn std::error::Error>;
+type BoxError = Box<dyn std::error::Error>;
 
-fn refuse(error: &Error) -> ExitCode {
-    eprint!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        eprint!(": {cause}");
-        source = cause.source();
-    }
-    eprintln!();
+fn refuse(error: &BoxError) -> ExitCode {
+    eprintln!("error: {}", with_sources(error.as_ref()));
     ExitCode::from(CODES[2])
 }
 
@@ -58,7 +56,7 @@ fn write_schemas(arguments: lexopt::Parser) -> ExitCode {
     done.map_or_else(|error| refuse(&error), |()| ExitCode::from(CODES[0]))
 }
 
-fn run(check: &Check) -> Result<Outcome, Error> {
+fn run(check: &CheckArgs) -> Result<Outcome, BoxError> {
     let new = folder(&check.folder)?;
     let old = match &check.against {
         Against::Folder(path) => folder(path)?,
@@ -80,7 +78,7 @@ fn run(check: &Check) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
-fn folder(path: &Path) -> Result<Folder, Error> {
+fn folder(path: &Path) -> Result<Folder, BoxError> {
     if !path.is_dir() {
         return Err(format!("there is no folder `{}`", path.display()).into());
     }

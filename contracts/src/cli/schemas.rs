@@ -1,35 +1,35 @@
-//! `tidings-contracts schemas FOLDER --out FOLDER`: what the generators of other languages' types read.
+//! The command `tidings-contracts schemas FOLDER --out FOLDER`: writes schemas for code generators.
 
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
-use crate::{Draft, Folder, Side};
+use crate::contract::folder::Folder;
+use crate::documents::event_schema::Side;
+use crate::documents::schema_files::Draft;
 
-/// What `schemas --help` says.
 pub(super) const HELP: &str = "\
-Writes the schema of each whole event, envelope and data, for generators of types.
+Writes the schema of each whole event, envelope and data, for code generators.
 
 usage: tidings-contracts schemas FOLDER --out FOLDER [options]
 
-  FOLDER              the contracts, `contracts` mostly
-  --out FOLDER        where the schemas go: OrderCreatedV1.json
-  --side SIDE         writer: what is written, for those who read events; reader: what is accepted, for those who
-                      write them (writer)
-  --draft DRAFT       2020 or 7 (2020)
+  FOLDER              the contracts, usually `contracts`
+  --out FOLDER        the folder for the schemas: OrderCreatedV1.json
+  --side SIDE         writer: what the service writes, for readers of its events; reader: what it accepts, for
+                      writers of events (default: writer)
+  --draft DRAFT       2020 or 7 (default: 2020)
 ";
 
-/// What is asked for.
 #[derive(Debug, PartialEq)]
-pub(super) struct Schemas {
+pub(super) struct SchemasArgs {
     folder: PathBuf,
     out: PathBuf,
     side: Side,
     draft: Draft,
 }
 
-/// Reads what follows `schemas`; `None` asks for help.
-pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<Schemas>, lexopt::Error> {
+/// Parses the arguments after `schemas`; `None` is a request for help.
+pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<SchemasArgs>, lexopt::Error> {
     let (mut folder, mut out, mut side, mut draft) = (None, None, Side::Writer, Draft::Draft2020);
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -41,16 +41,16 @@ pub(super) fn parse(mut arguments: lexopt::Parser) -> Result<Option<Schemas>, le
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Some(Schemas {
+    Ok(Some(SchemasArgs {
         folder: folder.ok_or("no folder; write `schemas contracts --out schemas`")?,
-        out: out.ok_or("nowhere to write to; write `--out FOLDER`")?,
+        out: out.ok_or("no output folder; write `--out FOLDER`")?,
         side,
         draft,
     }))
 }
 
-/// Writes the schemas, and says which.
-pub(super) fn run(schemas: &Schemas) -> Result<(), super::Error> {
+/// Writes the schemas, and prints their paths.
+pub(super) fn run(schemas: &SchemasArgs) -> Result<(), super::BoxError> {
     let folder = super::folder(&schemas.folder)?;
     if folder.is_empty() {
         return Err(format!("there are no contracts in `{}`", schemas.folder.display()).into());

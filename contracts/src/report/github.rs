@@ -1,9 +1,9 @@
-//! For GitHub: one annotation a finding, at the file of its contract.
+//! Writes annotations for GitHub, one per finding, at the contract's file.
 
 use std::fmt::Write as _;
 
 use super::Report;
-use crate::Severity;
+use crate::compat::finding::Severity;
 
 pub(super) fn write(report: &Report<'_>) -> String {
     let mut text = String::new();
@@ -35,12 +35,12 @@ fn annotate(text: &mut String, level: &str, file: &str, title: &str, message: &s
     );
 }
 
-/// What may not stand in a command's message.
+/// Escapes the message of a workflow command.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// What may not stand in a command's property.
+/// Escapes a property of a workflow command.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,13 +1,13 @@
-//! For a program.
+//! Writes a report as JSON.
 
 use serde_json::{Value, json};
 
 use super::Report;
-use crate::{Finding, Severity};
+use crate::compat::finding::{Finding, Severity};
 
 pub(super) fn write(report: &Report<'_>) -> String {
     let outcome = report.outcome;
-    let told = |finding: &&Finding| report.verbose || finding.severity != Severity::Ok;
+    let shown = |finding: &&Finding| report.verbose || finding.severity != Severity::Ok;
     let waived = outcome.waived.iter().map(|(waived, waiver)| {
         let mut waived = finding(waived);
         waived["reason"] = json!(waiver.reason);
@@ -26,7 +26,7 @@ pub(super) fn write(report: &Report<'_>) -> String {
     let report = json!({
         "ok": !outcome.fails(),
         "checked": report.checked.len(),
-        "findings": outcome.findings.iter().filter(told).map(finding).collect::<Vec<_>>(),
+        "findings": outcome.findings.iter().filter(shown).map(finding).collect::<Vec<_>>(),
         "waived": waived.collect::<Vec<_>>(),
         "staleWaivers": stale.collect::<Vec<_>>(),
     });

@@ -1,10 +1,10 @@
-//! For a CI server: each contract is a test, each finding a failure of it.
+//! Writes a report as `JUnit` XML: each contract is a test, and each finding is a failure.
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::Report;
-use crate::Finding;
+use crate::compat::finding::Finding;
 
 pub(super) fn write(report: &Report<'_>) -> String {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);

@@ -1,4 +1,4 @@
-//! An outcome, written for whoever reads it: a person, a program, a CI server, a pull request.
+//! Reports of an outcome in several formats.
 
 mod github;
 mod json;
@@ -7,20 +7,17 @@ mod text;
 
 use std::str::FromStr;
 
-use crate::Outcome;
+use crate::compat::outcome::Outcome;
 
-/// For whom an outcome is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub(crate) enum Format {
-    /// A person at a terminal.
     #[default]
     Text,
-    /// A program.
     Json,
-    /// A CI server: the XML of `JUnit`.
+    /// `JUnit` XML for CI servers.
     Junit,
-    /// GitHub: annotations of a workflow.
+    /// Annotations of a GitHub workflow.
     Github,
 }
 
@@ -40,20 +37,19 @@ impl FromStr for Format {
     }
 }
 
-/// What surrounds an outcome.
+/// An outcome, and what a report needs beside it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report<'a> {
     pub(crate) outcome: &'a Outcome,
-    /// The folder of the contracts, as its user wrote it.
+    /// The folder of the contracts, as the user wrote it.
     pub(crate) folder: &'a str,
-    /// The types and versions that were held against others.
+    /// The types and versions that were compared.
     pub(crate) checked: &'a [(String, u32)],
-    /// Whether changes that break nobody are told too.
+    /// Whether to show compatible changes too.
     pub(crate) verbose: bool,
 }
 
 impl Report<'_> {
-    /// The text of it.
     pub(crate) fn write(&self, format: Format) -> String {
         match format {
             Format::Text => text::write(self),
@@ -63,7 +59,6 @@ impl Report<'_> {
         }
     }
 
-    /// The file of one version's contract.
     fn file(&self, event_type: &str, version: u32) -> String {
         format!(
             "{}/{event_type}.v{version}.json",

@@ -1,15 +1,15 @@
-//! For a person.
+//! Writes a report for a terminal.
 
 use std::fmt::Write as _;
 
 use super::Report;
-use crate::Severity;
+use crate::compat::finding::Severity;
 
 pub(super) fn write(report: &Report<'_>) -> String {
     let outcome = report.outcome;
     let mut text = String::new();
-    let told = |severity| report.verbose || severity != Severity::Ok;
-    for finding in outcome.findings.iter().filter(|finding| told(finding.severity)) {
+    let shown = |severity| report.verbose || severity != Severity::Ok;
+    for finding in outcome.findings.iter().filter(|finding| shown(finding.severity)) {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{finding} [{}]", finding.rule);
     }
@@ -36,7 +36,7 @@ pub(super) fn write(report: &Report<'_>) -> String {
         .map(|(count, what)| plural(count, what))
         .collect();
     let counts = if counts.is_empty() {
-        "nothing to say".to_owned()
+        "no findings".to_owned()
     } else {
         counts.join(", ")
     };

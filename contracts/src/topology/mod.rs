@@ -1,30 +1,29 @@
-//! The topology as a contract: what a service has on a broker, committed as `topology.json`.
+//! The topology as a contract: the exchanges, queues and bindings of a service, committed as `topology.json`.
 //!
-//! A queue that no handler has any more stays on the broker, bound, and fills unseen. A queue that is there with another
-//! argument lets no instance start. Both show here first, before anything is deployed.
+//! A queue without a handler stays bound on the broker and fills up. A queue with a changed argument prevents every
+//! instance from starting. The check finds both before a deployment.
 
-mod finding;
+mod compare;
+pub(crate) mod finding;
 mod snapshot;
 
 use std::path::Path;
 
 use tidings::describe::Description;
 
-pub use self::finding::{TopologyFinding, TopologyRule};
 use self::snapshot::Snapshot;
-use crate::check::{asked_to_write, in_package};
-use crate::committed;
+use crate::check::committed;
+use crate::check::environment::{in_package, write_requested};
 use crate::error::{Error, Result};
 
-/// The file of a folder of contracts that holds the topology.
 const FILE: &str = "topology.json";
 
-/// Holds what services have on a broker against `topology.json` in `folder`.
+/// Compares the topology of services with `topology.json` in `folder`.
 ///
-/// The folder is the package's, as for [`check`](crate::check).
+/// A relative folder starts at the package's folder, as for [`check`](crate::check).
 ///
-/// What is new is a difference: it is shown, and written when the test runs with `TIDINGS_CONTRACTS=write`. What vanishes
-/// or changes is a finding, and is written only once it is named in `App::retired`: the finding has the line.
+/// New parts are a difference: the error shows it, and `TIDINGS_CONTRACTS=write` writes it. A part that vanishes or
+/// changes is a finding. It is written only after `App::retired` names it; the finding has the line to add.
 ///
 /// ```no_run
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
@@ -39,8 +38,8 @@ const FILE: &str = "topology.json";
 /// ```
 ///
 /// # Errors
-/// [`Error::Topology`] with all that vanished or changed, [`Error::Outdated`] when only something is new,
-/// and others when the file cannot be used.
+/// [`Error::Topology`] with everything that vanished or changed, [`Error::Outdated`] when the file only lacks new parts,
+/// and other errors when the file cannot be used.
 pub fn check_topology<'a>(
     folder: impl AsRef<Path>,
     services: impl IntoIterator<Item = &'a Description>,
@@ -48,7 +47,7 @@ pub fn check_topology<'a>(
     check(
         &in_package(folder.as_ref()).join(FILE),
         services,
-        asked_to_write()?,
+        write_requested()?,
     )
 }
 
@@ -62,7 +61,7 @@ fn check<'a>(
     let text = committed::read(path)?;
     if let Some(text) = &text {
         let before = Snapshot::read(path, text)?;
-        let findings = finding::compare(&before, &now, &services);
+        let findings = compare::compare(&before, &now, &services);
         if !findings.is_empty() {
             return Err(Error::Topology(findings));
         }

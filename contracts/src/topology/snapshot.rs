@@ -1,4 +1,4 @@
-//! What `topology.json` holds: exchanges, queues and bindings by name, and nothing of how they came about.
+//! The content of `topology.json`: exchanges, queues and bindings by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tidings::describe::Description;
 
-use crate::canonical;
+use crate::contract::canonical;
 use crate::error::{Error, Result};
 
 /// The topology of several services.
@@ -23,14 +23,12 @@ pub(super) struct Service {
     pub(super) queues: BTreeMap<String, Queue>,
 }
 
-/// A queue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Queue {
     pub(super) arguments: BTreeMap<String, Value>,
     pub(super) bindings: BTreeSet<Binding>,
 }
 
-/// What a queue is bound by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Binding {
     pub(super) exchange: String,
@@ -47,10 +45,10 @@ impl Snapshot {
         }
     }
 
-    /// Reads the text of a file.
+    /// Reads the text of the file.
     ///
     /// # Errors
-    /// When it is no topology.
+    /// When the text is not a topology.
     pub(super) fn read(path: &Path, text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|error| Error::MalformedFile {
             path: path.to_owned(),
@@ -58,7 +56,7 @@ impl Snapshot {
         })
     }
 
-    /// The text of its file: the same for the same topology, on any machine.
+    /// The text of the file. It is the same on every machine.
     pub(super) fn to_json(&self) -> String {
         canonical::file(&[("services", json!(self.services))])
     }

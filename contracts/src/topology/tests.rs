@@ -23,15 +23,15 @@ async fn refund(_: OrderCreated) {}
 mod later {
     use super::{OrderCreated, event_handler};
 
-    /// It has lost a pattern.
+    /// The handler has lost a pattern.
     #[event_handler("order.created", name = "take_payment")]
     pub(super) async fn narrower(_: OrderCreated) {}
 
-    /// It has another argument.
+    /// The queue has another argument.
     #[event_handler("order.created", "order.#", name = "take_payment", single_active)]
     pub(super) async fn single(_: OrderCreated) {}
 
-    /// As the finding says: another queue.
+    /// The handler has another queue, as the finding says.
     #[event_handler(
         "order.created",
         name = "take_payment",
@@ -40,12 +40,12 @@ mod later {
     )]
     pub(super) async fn moved(_: OrderCreated) {}
 
-    /// Other delays.
+    /// The delays have changed.
     #[event_handler("order.created", "order.#", name = "take_payment", retry(rungs = "1s"))]
     pub(super) async fn hasty(_: OrderCreated) {}
 }
 
-/// A `topology.json` of the test's own, gone with it.
+/// A `topology.json` in a folder that is deleted after the test.
 struct Committed(PathBuf);
 
 impl Committed {
@@ -59,7 +59,7 @@ impl Committed {
         self.0.join("topology.json")
     }
 
-    /// What is said of an app, also when it is to be written.
+    /// Returns the error for an app. Write mode must give the same error.
     fn refused(&self, app: &App) -> String {
         let before = fs::read_to_string(self.path()).unwrap();
         let error = check(&self.path(), [&app.describe()], true).unwrap_err();
@@ -88,7 +88,7 @@ fn both() -> App {
 }
 
 #[test]
-fn what_is_new_is_a_difference_to_accept() {
+fn a_new_queue_is_a_difference_to_accept() {
     let committed = Committed::of(&App::new("payments").handlers(handlers![refund]));
     let error = check(&committed.path(), [&both().describe()], false).unwrap_err();
     assert!(matches!(error, Error::Outdated(_)), "{error}");
@@ -108,11 +108,11 @@ fn a_queue_that_vanishes_is_a_finding_until_it_is_retired() {
     let without = || App::new("payments").handlers(handlers![refund]);
     assert_eq!(
         committed.refused(&without()),
-        "the topology is not what was committed\n  - queue-vanished  `payments.take_payment`: no handler takes from it \
-         any more; it stays bound, and would fill unseen; write `.retired(\"take_payment\", [\"order.#\", \
-         \"order.created\"])` on the app, or give it its handler back"
+        "the topology differs from the committed one\n  - queue-vanished  `payments.take_payment`: no handler takes from it \
+         any more; it stays bound, and would fill up; write `.retired(\"take_payment\", [\"order.#\", \
+         \"order.created\"])` on the app, or restore its handler"
     );
-    // The patterns that are forgotten are the ones by which it fills.
+    // The queue still fills by the patterns that the retired entry forgets.
     let refused = committed.refused(&without().retired("take_payment", ["order.created"]));
     assert!(
         refused.contains("it is retired, and stays bound by \"order.#\""),
@@ -125,7 +125,7 @@ fn a_queue_that_vanishes_is_a_finding_until_it_is_retired() {
             .unwrap()
             .contains("take_payment")
     );
-    // Once the queue is deleted the line may go.
+    // The line may go once the queue is deleted.
     committed.accepts(&without());
 }
 
@@ -137,7 +137,7 @@ fn a_pattern_that_vanishes_is_a_finding_until_it_is_retired() {
     assert!(
         refused.ends_with(
             "pattern-vanished  `payments.take_payment`: no handler has \"order.#\" any more; the queue stays bound by \
-             it; write `.retired(\"take_payment\", [\"order.#\"])` on the app, or give it its handler back"
+             it; write `.retired(\"take_payment\", [\"order.#\"])` on the app, or restore its handler"
         ),
         "{refused}"
     );
@@ -145,7 +145,7 @@ fn a_pattern_that_vanishes_is_a_finding_until_it_is_retired() {
 }
 
 #[test]
-fn an_argument_that_changes_is_a_finding_whose_way_out_works() {
+fn a_changed_argument_is_a_finding_with_a_hint_that_works() {
     let committed = Committed::of(&both());
     let single = App::new("payments").handlers(handlers![later::single, refund]);
     let refused = committed.refused(&single);
@@ -164,13 +164,13 @@ fn an_argument_that_changes_is_a_finding_whose_way_out_works() {
 }
 
 #[test]
-fn a_delay_that_nobody_needs_any_more_empties_itself() {
+fn an_unused_delay_queue_is_no_finding() {
     let committed = Committed::of(&App::new("payments").handlers(handlers![take_payment]));
     committed.accepts(&App::new("payments").handlers(handlers![later::hasty]));
 }
 
 #[test]
-fn a_service_that_is_described_no_longer_is_a_finding() {
+fn a_service_that_is_not_described_any_more_is_a_finding() {
     let committed = Committed::of(&both());
     let other = App::new("billing").handlers(handlers![refund]);
     let refused = committed.refused(&other);
@@ -179,7 +179,7 @@ fn a_service_that_is_described_no_longer_is_a_finding() {
 }
 
 #[test]
-fn a_file_that_is_no_topology_says_which_and_why() {
+fn a_malformed_topology_file_is_an_error_with_path_and_reason() {
     let committed = Committed::of(&both());
     fs::write(committed.path(), "{}").unwrap();
     let error = format!(

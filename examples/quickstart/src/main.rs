@@ -1,5 +1,5 @@
-//! `cargo run -p quickstart` places an order and takes its payment, on the in-memory broker.
-//! With `TIDINGS_URL=amqp://…` it does the same on RabbitMQ.
+//! `cargo run -p quickstart` places an order and takes its payment on the in-memory broker. `TIDINGS_URL=amqp://…
+//! cargo run -p quickstart` does the same on RabbitMQ.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -9,32 +9,32 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 
 use crate::client::Client;
-use crate::customer::Street;
+use crate::customer::Services;
 use crate::service::{Role, Setup};
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub const HELP: &str = "\
 A shop of three services on one bus.
 
     cargo run -p shop
-        all of it in this process, on the broker of TIDINGS_URL, or in memory when that is not set
-        --orders N          how many orders are placed (36)
-        --speed-up N        what the retry delays are divided by (20)
+        runs everything in one process, on the broker of TIDINGS_URL, or in memory without it
+        --orders N          number of orders to place (36)
+        --speed-up N        divisor of all retry delays (20)
 
     cargo run -p shop -- --role orders|payments|inventory
-        one service until SIGTERM, on the broker of TIDINGS_URL
-        --data DIR          the folder of its books; without one they end with the process
-        --listen ADDR       where it answers GET /books, GET /health and, as orders, POST /orders
+        runs one service until SIGTERM, on the broker of TIDINGS_URL
+        --data DIR          folder of its books; without it, the books end with the process
+        --listen ADDR       address of GET /books, GET /health and, for orders, POST /orders
                             (127.0.0.1:8081, 8082 and 8083)
-        --speed-up N        what the retry delays are divided by (1)
+        --speed-up N        divisor of all retry delays (1)
 
     cargo run -p shop -- --role customer
-        places orders with services that run, and says by its exit code whether the books balance
-        --orders N          how many orders are placed (36)
-        --url URL           where orders listens (http://127.0.0.1:8081)
-        --payments-url URL  where payments does (http://127.0.0.1:8082)
-        --inventory-url URL where inventory does (http://127.0.0.1:8083)
-        --within SECONDS    how long all of it may take (60)
+        places orders with running services; the exit code tells whether the books balance
+        --orders N          number of orders to place (36)
+        --url URL           address of orders (http://127.0.0.1:8081)
+        --payments-url URL  address of payments (http://127.0.0.1:8082)
+        --inventory-url URL address of inventory (http://127.0.0.1:8083)
+        --within SECONDS    time limit for the whole run (60)
 ";
 
 const OPTIONS: [&str; 9] = [
@@ -49,42 +49,42 @@ const OPTIONS: [&str; 9] = [
     "within",
 ];
 
-/// What to do.
+/// A parsed command line.
 #[derive(Debug)]
 pub enum Command {
     /// Print the help.
     Help,
-    /// Everything in one process.
+    /// Run everything in one process.
     Everything {
-        /// How many orders are placed.
+        /// The number of orders to place.
         orders: u32,
-        /// What the retry delays are divided by.
+        /// The divisor of all retry delays.
         speed_up: u32,
     },
-    /// One service.
+    /// Run one service.
     Service {
-        /// Which, and where its books are.
+        /// The service and its folder.
         setup: Setup,
-        /// Where it listens for HTTP.
+        /// The HTTP address.
         listen: SocketAddr,
-        /// What its retry delays are divided by.
+        /// The divisor of all retry delays.
         speed_up: u32,
     },
-    /// The customers of services that run elsewhere.
+    /// Place orders with services that run elsewhere.
     Customer {
-        /// Where the services are.
-        street: Street,
-        /// How many orders are placed.
+        /// The addresses of the services.
+        services: Services,
+        /// The number of orders to place.
         orders: u32,
-        /// How long all of it may take.
+        /// The time limit for the whole run.
         within: Duration,
     },
 }
 
-/// Reads the arguments after the command's own name.
+/// Parses the arguments after the name of the command.
 ///
 /// # Errors
-/// When one is unknown, lacks its value, has another that can be, or belongs to another role.
+/// When an argument is unknown, has no value or a bad one, or belongs to another role.
 pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command> {
     let mut options = Options::read(args)?;
     if options.help {
@@ -100,7 +100,7 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command> {
         Some("payments") => options.service(Role::Payments, 8082)?,
         Some("inventory") => options.service(Role::Inventory, 8083)?,
         Some("customer") => Command::Customer {
-            street: Street {
+            services: Services {
                 orders: Client::new(&options.take("url", "http://127.0.0.1:8081".to_owned())?)?,
                 payments: Client::new(&options.take("payments-url", "http://127.0.0.1:8082".to_owned())?)?,
                 inventory: Client::new(&options.take("inventory-url", "http://127.0.0.1:8083".to_owned())?)?,
@@ -117,14 +117,14 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command> {
     }
 }
 
-/// The options with their values, as they stand.
+/// The unparsed values of the options.
 struct Options {
     help: bool,
     values: BTreeMap<String, String>,
 }
 
 impl Options {
-    // --name value  --name=value  --help  -h
+    // Forms: `--name value`, `--name=value`, `--help`, `-h`.
     fn read(args: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut options = Self {
             help: false,
@@ -146,7 +146,7 @@ impl Options {
                 .or_else(|| args.next())
                 .ok_or_else(|| anyhow!("`--{name}` needs a value; see --help"))?;
             if options.values.insert(name.to_owned(), value).is_some() {
-                bail!("`--{name}` stands there twice");
+                bail!("`--{name}` is given twice");
             }
         }
         Ok(options)

@@ -1,64 +1,64 @@
-//! The audit: whether the books of the three services say the same.
+//! The audit: compares the books of the three services.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use uuid::Uuid;
 
-use crate::basket::{Fate, Wish};
+use crate::basket::{Expected, PlannedOrder};
 use crate::gateway::Charge;
 use crate::inventory::{self, Reservation};
-use crate::ledger::Entries;
+use crate::journal::Entries;
 use crate::orders::{End, Order, Payment, Stock};
 
 /// The books of the three services.
 #[derive(Debug, Clone)]
 pub struct Books {
-    /// Those of orders.
+    /// The books of orders.
     pub orders: Entries<Order>,
-    /// Those of payments.
+    /// The books of payments.
     pub charges: Entries<Charge>,
-    /// Those of inventory.
+    /// The books of inventory.
     pub reservations: Entries<Reservation>,
 }
 
 impl Books {
-    /// The money that was taken.
+    /// The money that customers have paid.
     pub fn cents(&self) -> u64 {
         self.charges.values().map(|charge| charge.cents()).sum()
     }
 
-    /// What is left for sale.
+    /// The stock that is left, by item.
     pub fn stock(&self) -> BTreeMap<&'static str, u32> {
         inventory::stock(&self.reservations)
     }
 
-    /// How an order ended, if it has.
+    /// The end of an order, if it has ended.
     pub fn end(&self, order_id: Uuid) -> Option<End> {
         self.orders.get(&order_id)?.end()
     }
 
-    /// The orders that have not come to their end.
-    pub fn open<'a>(&self, wishes: &'a [Wish]) -> Vec<&'a Wish> {
-        let open = wishes.iter().filter(|wish| !self.is_over(wish));
+    /// The orders that have not ended yet.
+    pub fn open<'a>(&self, planned: &'a [PlannedOrder]) -> Vec<&'a PlannedOrder> {
+        let open = planned.iter().filter(|plan| !self.is_over(plan));
         open.collect()
     }
 
-    fn is_over(&self, wish: &Wish) -> bool {
-        let order_id = wish.order.order_id;
-        match wish.fate {
-            // It goes no further, so all there is to wait for is that it came this far.
-            Fate::Stuck => self
+    fn is_over(&self, plan: &PlannedOrder) -> bool {
+        let order_id = plan.order.order_id;
+        match plan.expected {
+            // A stuck order goes no further than this.
+            Expected::Stuck => self
                 .orders
                 .get(&order_id)
                 .is_some_and(|order| order.stock == Stock::Reserved),
-            Fate::Paid | Fate::Cancelled => self.end(order_id).is_some(),
+            Expected::Paid | Expected::Cancelled => self.end(order_id).is_some(),
         }
     }
 
-    /// Everything that does not balance.
-    pub fn faults(&self, wishes: &[Wish]) -> Vec<String> {
-        let mut faults: Vec<String> = wishes.iter().flat_map(|wish| self.faults_of(wish)).collect();
+    /// Every contradiction in the books.
+    pub fn faults(&self, planned: &[PlannedOrder]) -> Vec<String> {
+        let mut faults: Vec<String> = planned.iter().flat_map(|plan| self.faults_of(plan)).collect();
         for (order_id, charge) in &self.charges {
             let due = self.orders.get(order_id).map(|order| order.placed.total_cents);
             if charge.cents() != 0 && due != Some(charge.cents()) {
@@ -77,25 +77,25 @@ impl Books {
         faults
     }
 
-    fn faults_of(&self, wish: &Wish) -> Vec<String> {
-        let (order_id, name) = (wish.order.order_id, &wish.correlation_id);
+    fn faults_of(&self, plan: &PlannedOrder) -> Vec<String> {
+        let (order_id, name) = (plan.order.order_id, &plan.correlation_id);
         let Some(order) = self.orders.get(&order_id) else {
             return vec![format!("{name}: the order is lost")];
         };
-        let held = Reservation::Held {
+        let reserved = Reservation::Reserved {
             item: order.placed.item.clone(),
             quantity: order.placed.quantity,
         };
         let due = Charge::Taken(order.placed.total_cents);
-        let (payment, stock, charge, reservation) = match wish.fate {
-            Fate::Paid => (Payment::Settled, Stock::Reserved, Some(due), held),
-            Fate::Cancelled => (
+        let (payment, stock, charge, reservation) = match plan.expected {
+            Expected::Paid => (Payment::Settled, Stock::Reserved, Some(due), reserved),
+            Expected::Cancelled => (
                 Payment::Failed,
                 Stock::Released,
                 Some(Charge::Declined),
                 Reservation::Released,
             ),
-            Fate::Stuck => (Payment::Open, Stock::Reserved, None, held),
+            Expected::Stuck => (Payment::Open, Stock::Reserved, None, reserved),
         };
         let faults = [
             fault(name, "payment in orders", &order.payment, &payment),

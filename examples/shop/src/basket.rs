@@ -1,4 +1,4 @@
-//! The basket: the orders that a run places, and what is to become of each.
+//! The basket: the orders that a run places, and the expected outcome of each.
 
 use uuid::Uuid;
 
@@ -9,38 +9,39 @@ const CUSTOMERS: [&str; 5] = ["Ada", "Grace", "Alan", "Edsger", "Barbara"];
 
 /// An order to place.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct PlannedOrder {
     /// The order.
     pub order: NewOrder,
-    /// What its request is known by, and all that follows from it.
+    /// The correlation id of its request, and of every event that follows.
     pub correlation_id: String,
-    /// What is to become of it.
-    pub fate: Fate,
+    /// The expected outcome.
+    pub expected: Expected,
 }
 
-/// What is to become of an order.
+/// The expected outcome of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It is paid and set aside.
+pub enum Expected {
+    /// It is paid, and its stock is reserved.
     Paid,
-    /// Its card is declined, so it is cancelled, and its stock released.
+    /// The bank declines its card. It is cancelled, and its stock is released.
     Cancelled,
-    /// Its card is none: payments rejects it, and it waits, set aside and unpaid, for someone to look at the dead letter.
+    /// Its card is unknown, so payments rejects it. The order stays unpaid with reserved stock until someone handles
+    /// the dead letter.
     Stuck,
 }
 
-/// So many orders: most of them plain, the rest one of each trouble in turn.
-pub fn fill(orders: u32) -> Vec<Wish> {
-    (1..=orders).map(wish).collect()
+/// Plans `orders` orders: most succeed, and the others meet each kind of trouble in turn.
+pub fn fill(orders: u32) -> Vec<PlannedOrder> {
+    (1..=orders).map(plan).collect()
 }
 
-fn wish(number: u32) -> Wish {
-    let (card, fate) = match number % 18 {
-        3 | 12 => ("visa-declined", Fate::Cancelled),
-        5 => ("visa-flaky-1", Fate::Paid),
-        8 => ("visa-flaky-2", Fate::Paid),
-        15 => ("a library card", Fate::Stuck),
-        _ => ("visa", Fate::Paid),
+fn plan(number: u32) -> PlannedOrder {
+    let (card, expected) = match number % 18 {
+        3 | 12 => ("visa-declined", Expected::Cancelled),
+        5 => ("visa-flaky-1", Expected::Paid),
+        8 => ("visa-flaky-2", Expected::Paid),
+        15 => ("a library card", Expected::Stuck),
+        _ => ("visa", Expected::Paid),
     };
     let at = |length: usize| number as usize % length;
     let order = NewOrder {
@@ -50,9 +51,9 @@ fn wish(number: u32) -> Wish {
         quantity: 1 + number % 3,
         card: card.to_owned(),
     };
-    Wish {
+    PlannedOrder {
         correlation_id: format!("cart-{number:02}"),
         order,
-        fate,
+        expected,
     }
 }

@@ -1,4 +1,4 @@
-//! A client for HTTP, as small as it can be: one connection a request.
+//! A minimal HTTP client. It opens one connection per request.
 
 use anyhow::{Context, Result, bail};
 use axum::body::{Body, to_bytes};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
-/// The most that is read of an answer.
+/// The size limit of a response body.
 const MOST: usize = 256 * 1024 * 1024;
 
 /// A server at `http://host:port`.
@@ -20,10 +20,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// The server at this URL.
+    /// Creates a client for the server at `url`.
     ///
     /// # Errors
-    /// When it is no URL of HTTP.
+    /// When `url` is not an HTTP URL.
     pub fn new(url: &str) -> Result<Self> {
         let uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
         let Some(authority) = uri.authority().filter(|_| uri.scheme_str() == Some("http")) else {
@@ -36,10 +36,10 @@ impl Client {
         })
     }
 
-    /// What is at `path`.
+    /// Gets the JSON at `path`.
     ///
     /// # Errors
-    /// When there is no answer, or not a good one.
+    /// When there is no response, or its status is not a success.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let request = self.request(Method::GET, path).body(Body::empty())?;
         self.send(request).await
@@ -48,7 +48,7 @@ impl Client {
     /// Posts `body` to `path` under a correlation id.
     ///
     /// # Errors
-    /// When there is no answer, or not a good one.
+    /// When there is no response, or its status is not a success.
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -79,13 +79,13 @@ impl Client {
         if !status.is_success() {
             bail!("{what} gave {status}: {}", String::from_utf8_lossy(&body));
         }
-        serde_json::from_slice(&body).with_context(|| format!("{what} gave something else"))
+        serde_json::from_slice(&body).with_context(|| format!("cannot read the response of {what}"))
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<Response<Body>> {
         let stream = TcpStream::connect(&self.authority).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // It ends with the sender and the response's body.
+        // The task ends with the sender and the response's body.
         tokio::spawn(connection);
         Ok(sender.send_request(request).await?.map(Body::new))
     }

@@ -1,4 +1,4 @@
-//! The customers: they place orders, and look into the books afterwards.
+//! The customers: they place orders and read the books afterwards.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use anyhow::{Context, Result, bail};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::audit::Books;
-use crate::basket::{self, Wish};
+use crate::basket::{self, PlannedOrder};
 use crate::client::Client;
 use crate::events::OrderCreated;
 use crate::summary::{self, Counts};
 
-/// How long to wait before a service that gave no answer is asked again.
+/// The pause before the next request to a service that has not answered.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Where the three services are.
+/// The clients of the three services.
 #[derive(Debug)]
-pub struct Street {
+pub struct Services {
     /// Orders.
     pub orders: Client,
     /// Payments.
@@ -25,53 +25,53 @@ pub struct Street {
     pub inventory: Client,
 }
 
-/// Places so many orders with services that run elsewhere, waits for the end of each, and says whether the books
-/// balance. Services may come and go meanwhile, as long as all of it is done `within` that time.
+/// Places orders with services that run elsewhere, waits for the end of each, and tells whether the books balance. A
+/// service may stop and start meanwhile.
 ///
 /// # Errors
-/// When it is not.
-pub async fn run(street: &Street, orders: u32, within: Duration) -> Result<bool> {
+/// When the run takes longer than `within`.
+pub async fn run(services: &Services, orders: u32, within: Duration) -> Result<bool> {
     let deadline = Instant::now() + within;
-    // An event reaches the queues that are there: no order before each service has declared its own.
-    retried(deadline, async || street.counts().await).await?;
-    let before = retried(deadline, async || street.books().await).await?;
-    let wishes = basket::fill(orders);
-    place_all(&street.orders, &wishes, deadline).await?;
+    // RabbitMQ drops an event without a queue for it, so place no order before each service has declared its queues.
+    retried(deadline, async || services.counts().await).await?;
+    let before = retried(deadline, async || services.books().await).await?;
+    let planned = basket::fill(orders);
+    place_all(&services.orders, &planned, deadline).await?;
 
-    let after = settled(street, &wishes, deadline).await?;
-    let counts = retried(deadline, async || street.counts().await).await?;
+    let after = settled(services, &planned, deadline).await?;
+    let counts = retried(deadline, async || services.counts().await).await?;
     println!("{orders} orders were placed. Since the services started:\n");
     println!("{}", summary::counts(&counts));
     println!("{}", summary::totals(&before, &after));
-    Ok(summary::verdict(&after.faults(&wishes)))
+    Ok(summary::print_result(&after.faults(&planned)))
 }
 
-/// Places orders one after the other. Who gets no answer asks again: the order's id makes it the same order.
+/// Places orders one after the other. A request without an answer is repeated; the order's id makes it the same order.
 ///
 /// # Errors
 /// When an order is not accepted before the deadline.
-pub async fn place_all(orders: &Client, wishes: &[Wish], deadline: Instant) -> Result<()> {
-    for wish in wishes {
+pub async fn place_all(orders: &Client, planned: &[PlannedOrder], deadline: Instant) -> Result<()> {
+    for plan in planned {
         let place = async || -> Result<OrderCreated> {
-            orders.post("/orders", &wish.correlation_id, &wish.order).await
+            orders.post("/orders", &plan.correlation_id, &plan.order).await
         };
         retried(deadline, place)
             .await
-            .with_context(|| format!("cannot place order {}", wish.correlation_id))?;
+            .with_context(|| format!("cannot place order {}", plan.correlation_id))?;
     }
     Ok(())
 }
 
-/// Waits until every order has come to its end, and gives the books of then.
-async fn settled(street: &Street, wishes: &[Wish], deadline: Instant) -> Result<Books> {
+/// Waits until every order has ended, and returns the books.
+async fn settled(services: &Services, planned: &[PlannedOrder], deadline: Instant) -> Result<Books> {
     let look = async || {
-        let books = street.books().await?;
-        match books.open(wishes).as_slice() {
+        let books = services.books().await?;
+        match books.open(planned).as_slice() {
             [] => Ok(books),
             [first, ..] => bail!(
                 "{} of {} orders are open, {} the first of them",
-                books.open(wishes).len(),
-                wishes.len(),
+                books.open(planned).len(),
+                planned.len(),
                 first.correlation_id
             ),
         }
@@ -79,7 +79,7 @@ async fn settled(street: &Street, wishes: &[Wish], deadline: Instant) -> Result<
     retried(deadline, look).await
 }
 
-/// Tries until it succeeds; at the deadline the last error is the answer.
+/// Repeats `attempt` until it succeeds. At the deadline it returns the last error.
 async fn retried<T>(deadline: Instant, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     loop {
         let error = match timeout_at(deadline, attempt()).await {
@@ -95,7 +95,7 @@ async fn retried<T>(deadline: Instant, mut attempt: impl AsyncFnMut() -> Result<
     }
 }
 
-impl Street {
+impl Services {
     async fn books(&self) -> Result<Books> {
         Ok(Books {
             orders: self.orders.get("/books").await?,

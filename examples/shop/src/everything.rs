@@ -1,4 +1,4 @@
-//! Everything in one process: the three services, their customers, and what goes wrong between them.
+//! Runs everything in one process: the three services, their customers, and some faults.
 
 use std::time::Duration;
 
@@ -8,21 +8,20 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, interval, sleep_until};
 
 use crate::audit::Books;
-use crate::basket::{self, Fate, Wish};
+use crate::basket::{self, Expected, PlannedOrder};
 use crate::client::Client;
 use crate::customer;
 use crate::gateway::Gateway;
 use crate::inventory::Shelf;
-use crate::ledger::Ledger;
+use crate::journal::Journal;
 use crate::orders::OrderBook;
 use crate::summary::{self, Counts};
 use crate::timeline::{Moment, Timeline};
 use crate::{inventory, orders, payments, storefront, stories, strays};
 
-/// How long the orders may take to come to their ends.
+/// The time limit for all orders.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// The three services, running.
 struct Shop {
     books: OrderBook,
     gateway: Gateway,
@@ -31,36 +30,36 @@ struct Shop {
     timeline: Timeline,
 }
 
-/// Places so many orders, prints the story of each, and says whether the books balance.
+/// Places orders, prints the story of each, and tells whether the books balance.
 ///
 /// # Errors
-/// When there is no broker, or no order can be placed.
+/// When there is no broker, or an order cannot be placed.
 pub async fn run(orders: u32, speed_up: u32) -> Result<bool> {
     let deadline = Instant::now() + DEADLINE;
     let bus = Bus::builder().speed_up(speed_up).from_env_or("memory:").await?;
     let shop = Shop::open(&bus).await?;
     let before = shop.audit()?;
-    let wishes = basket::fill(orders);
+    let planned = basket::fill(orders);
 
-    let street = Client::new(&shop.serve().await?)?;
+    let storefront = Client::new(&shop.serve().await?)?;
     strays::publish(&bus).await?;
-    customer::place_all(&street, &wishes, deadline).await?;
+    customer::place_all(&storefront, &planned, deadline).await?;
 
-    let unsettled = shop.settled(&wishes, deadline).await?;
+    let unsettled = shop.settled(&planned, deadline).await?;
 
     let after = shop.audit()?;
-    stories::tell(&wishes, &after, &shop.timeline);
+    stories::print(&planned, &after, &shop.timeline);
     println!(
         "{}",
-        summary::published(wishes.len(), strays::COUNT, &shop.timeline)
+        summary::published(planned.len(), strays::COUNT, &shop.timeline)
     );
     println!("{}", summary::counts(&shop.counts()));
     println!("{}", summary::totals(&before, &after));
     let faults = unsettled
         .into_iter()
-        .chain(after.faults(&wishes))
-        .chain(shop.stray_faults(&wishes));
-    let balance = summary::verdict(&faults.collect::<Vec<_>>());
+        .chain(after.faults(&planned))
+        .chain(shop.stray_faults(&planned));
+    let balance = summary::print_result(&faults.collect::<Vec<_>>());
     shop.close().await?;
     bus.close().await;
     Ok(balance)
@@ -77,9 +76,9 @@ where
 
 impl Shop {
     async fn open(bus: &Bus) -> Result<Self> {
-        let books = OrderBook::new(Ledger::in_memory());
-        let gateway = Gateway::new(Ledger::in_memory());
-        let shelf = Shelf::new(Ledger::in_memory());
+        let books = OrderBook::new(Journal::in_memory());
+        let gateway = Gateway::new(Journal::in_memory());
+        let shelf = Shelf::new(Journal::in_memory());
         let timeline = Timeline::start();
         let apps = [
             start(&timeline, orders::app(books.clone()), bus).await?,
@@ -95,7 +94,7 @@ impl Shop {
         })
     }
 
-    /// Opens the storefront on a port of the system's choice, and gives its URL.
+    /// Serves the storefront on a free port, and returns its URL.
     async fn serve(&self) -> Result<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -118,19 +117,19 @@ impl Shop {
             .collect()
     }
 
-    /// Waits until every order has come to its end, and every delivery to its own; what has not by the deadline is a
-    /// fault.
-    async fn settled(&self, wishes: &[Wish], deadline: Instant) -> Result<Option<String>> {
-        // There is no signal for "nothing is in flight": the counts are all that a service knows.
-        let mut looks = interval(Duration::from_millis(5));
+    /// Waits until every order has ended and every delivery is settled. Returns a fault when the deadline passes
+    /// first.
+    async fn settled(&self, planned: &[PlannedOrder], deadline: Instant) -> Result<Option<String>> {
+        // Poll the counts: no signal says that nothing is in flight.
+        let mut ticks = interval(Duration::from_millis(5));
         loop {
             let books = self.audit()?;
-            let (open, outstanding) = (books.open(wishes).len(), self.outstanding(wishes));
+            let (open, outstanding) = (books.open(planned).len(), self.outstanding(planned));
             if open == 0 && outstanding == 0 {
                 return Ok(None);
             }
             tokio::select! {
-                _ = looks.tick() => {}
+                _ = ticks.tick() => {}
                 () = sleep_until(deadline) => {
                     let fault = format!("{open} orders are open, and {outstanding} deliveries on their way");
                     return Ok(Some(fault));
@@ -139,20 +138,20 @@ impl Shop {
         }
     }
 
-    /// How many deliveries are still on their way. Two services take each order, and the poison with them; one takes
-    /// the exotic event, and one whatever a handler publishes.
-    fn outstanding(&self, wishes: &[Wish]) -> u64 {
-        // Asked in this order: a handler that ends in between adds what it published, and never takes away.
+    /// The number of deliveries that are not settled yet. Two services receive each order and the poison. One service
+    /// receives the exotic event, and one receives each event from a handler.
+    fn outstanding(&self, planned: &[PlannedOrder]) -> u64 {
+        // Read the settled count first. A handler that ends in between can then only add expected deliveries.
         let settled: u64 = self
             .counts()
             .into_iter()
             .map(|(_, counts)| counts.settled())
             .sum();
-        let expected = 2 * wishes.len() + 2 + 1 + self.timeline.published();
+        let expected = 2 * planned.len() + 2 + 1 + self.timeline.published();
         (expected as u64).saturating_sub(settled)
     }
 
-    /// Lets the handlers finish what they are at.
+    /// Lets the running handlers finish.
     async fn close(self) -> Result<()> {
         for app in &self.apps {
             app.shutdown().await?;
@@ -160,11 +159,11 @@ impl Shop {
         Ok(())
     }
 
-    /// What did not become of the strays, and of the orders that no one can charge, as it should.
-    fn stray_faults(&self, wishes: &[Wish]) -> Vec<String> {
-        let stuck = wishes.iter().filter(|wish| wish.fate == Fate::Stuck);
+    /// Checks that the strays and the stuck orders were dead-lettered or ignored as expected.
+    fn stray_faults(&self, planned: &[PlannedOrder]) -> Vec<String> {
+        let stuck = planned.iter().filter(|plan| plan.expected == Expected::Stuck);
         let wanted = [(strays::POISON, 2), (strays::EXOTIC, 0)].into_iter();
-        let wanted = wanted.chain(stuck.map(|wish| (wish.correlation_id.as_str(), 1)));
+        let wanted = wanted.chain(stuck.map(|plan| (plan.correlation_id.as_str(), 1)));
         let faults = wanted.filter_map(|(correlation_id, wanted)| {
             let story = self.timeline.story(correlation_id);
             let found = story

@@ -1,4 +1,4 @@
-//! The payment gateway: another company's, so it is sometimes away, and it charges an order once however often it
+//! The payment gateway of another company. It is sometimes unavailable, and it charges an order once, however often it
 //! is asked.
 
 use std::collections::HashMap;
@@ -9,20 +9,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ledger::{Entries, Ledger};
+use crate::journal::{Entries, Journal};
 
-/// What the gateway said to a charge.
+/// The gateway's answer to a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Charge {
-    /// So many cents are ours.
+    /// The gateway took this many cents.
     Taken(u64),
-    /// The bank said no.
+    /// The bank declined the card.
     Declined,
 }
 
 impl Charge {
-    /// How many cents it brought.
+    /// The charged cents.
     pub fn cents(self) -> u64 {
         match self {
             Self::Taken(cents) => cents,
@@ -31,38 +31,39 @@ impl Charge {
     }
 }
 
-/// A pretended gateway, whose mood depends on the card.
+/// A simulated gateway. The card decides how it behaves.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    charges: Ledger<Charge>,
-    /// How often it was asked for each order.
+    charges: Journal<Charge>,
+    /// The number of attempts for each order.
     asked: Arc<Mutex<HashMap<Uuid, u32>>>,
 }
 
-/// Why there is no answer.
+/// Why the gateway has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// It may answer later.
-    #[error("the gateway is away")]
+    /// The gateway is unavailable. A later attempt may succeed.
+    #[error("the gateway is unavailable")]
     Away,
-    /// Its books cannot be written.
+    /// The gateway's books cannot be written.
     #[error("cannot write the gateway's books")]
     Books(#[from] io::Error),
 }
 
 impl Gateway {
-    /// A gateway with these books.
-    pub fn new(charges: Ledger<Charge>) -> Self {
+    /// Creates a gateway with these books.
+    pub fn new(charges: Journal<Charge>) -> Self {
         Self {
             charges,
             asked: Arc::default(),
         }
     }
 
-    /// Charges a card once for an order: the order's id is the key by which a repetition gets the same answer.
+    /// Charges a card once for an order. The order's id is the idempotency key: a repeated charge gets the same
+    /// answer.
     ///
     /// # Errors
-    /// When the gateway is away.
+    /// When the gateway is unavailable.
     pub async fn charge(&self, order_id: Uuid, card: Card, cents: u64) -> Result<Charge, GatewayError> {
         if let Card::Flaky(failures) = card
             && self.ask(order_id) <= failures
@@ -79,15 +80,15 @@ impl Gateway {
         Ok(answer)
     }
 
-    /// What was charged so far.
+    /// All charges.
     ///
     /// # Errors
-    /// When its books cannot be read.
+    /// When the books cannot be read.
     pub fn charges(&self) -> io::Result<Entries<Charge>> {
         self.charges.entries()
     }
 
-    /// How often a charge of this order was tried with a card that needs several tries.
+    /// The number of attempts to charge this order with a flaky card.
     pub fn tries(&self, order_id: Uuid) -> u32 {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.get(&order_id).copied().unwrap_or_default()
@@ -101,26 +102,26 @@ impl Gateway {
     }
 }
 
-/// A card as the gateway knows it.
+/// A card, as the gateway knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Card {
-    /// Charged at once.
+    /// The first attempt succeeds.
     Good,
-    /// Declined at once.
+    /// The bank declines it.
     Declined,
-    /// The gateway is away so many times before it answers.
+    /// The gateway is unavailable for this many attempts.
     Flaky(u32),
 }
 
-/// A card that no gateway takes, however often it is asked.
+/// The card is unknown. No attempt can succeed.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no card; write visa, visa-declined or visa-flaky-2")]
+#[error("`{0}` is not a card; write visa, visa-declined or visa-flaky-2")]
 pub struct UnknownCard(String);
 
 impl FromStr for Card {
     type Err = UnknownCard;
 
-    // visa  visa-declined  visa-flaky-2
+    // Forms: `visa`, `visa-declined`, `visa-flaky-2`.
     fn from_str(text: &str) -> Result<Self, UnknownCard> {
         match text {
             "visa" => Ok(Self::Good),

@@ -1,4 +1,4 @@
-//! Inventory: sets aside what was ordered, and puts it back when the order is cancelled.
+//! Inventory: reserves the stock of orders, and releases the stock of cancelled orders.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,9 +8,9 @@ use tidings::{App, State, event_handler, handlers};
 use uuid::Uuid;
 
 use crate::events::{OrderCreated, OrderEvent, StockEvent, StockReleased, StockReserved};
-use crate::ledger::{Entries, Ledger};
+use crate::journal::{Entries, Journal};
 
-/// What the shop sells: the item, how many there are at first, and its price in cents.
+/// The items of the shop, with their initial stock and their price in cents.
 pub const CATALOGUE: [(&str, u32, u64); 4] = [
     ("teapot", 10_000, 24_90),
     ("kettle", 10_000, 39_00),
@@ -18,41 +18,41 @@ pub const CATALOGUE: [(&str, u32, u64); 4] = [
     ("tea", 20_000, 11_20),
 ];
 
-/// The service.
+/// Creates the service.
 pub fn app(shelf: Shelf) -> App<Shelf> {
     App::new("inventory").state(shelf).handlers(handlers![keep_stock])
 }
 
-/// What is set aside for an order.
+/// The reservation of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reservation {
-    /// So many of the item wait for the customer.
-    Held {
+    /// This quantity of the item is reserved.
+    Reserved {
         /// The item.
         item: String,
-        /// How many.
+        /// The quantity.
         quantity: u32,
     },
-    /// Nothing any more, and never again.
+    /// The stock was released, and is never reserved again.
     Released,
 }
 
-/// The shelf: the stock, less what is set aside.
+/// The shelf: the stock without the reservations.
 #[derive(Debug, Clone)]
-pub struct Shelf(Ledger<Reservation>);
+pub struct Shelf(Journal<Reservation>);
 
-/// Why nothing is set aside.
+/// Why no stock is reserved.
 #[derive(Debug, thiserror::Error)]
 pub enum ShelfError {
-    /// Too little is left. A cancelled order may change that, so a later attempt may help.
+    /// The stock is too low. A cancelled order may change that, so a later attempt may succeed.
     #[error("{left} of {item} are left, and {quantity} were ordered")]
     SoldOut {
         /// The item.
         item: String,
-        /// How many are left.
+        /// The quantity in stock.
         left: u32,
-        /// How many were ordered.
+        /// The ordered quantity.
         quantity: u32,
     },
     /// The books cannot be written.
@@ -78,16 +78,16 @@ pub async fn keep_stock(
 }
 
 impl Shelf {
-    /// A shelf with these books.
-    pub fn new(reservations: Ledger<Reservation>) -> Self {
+    /// Creates a shelf with these books.
+    pub fn new(reservations: Journal<Reservation>) -> Self {
         Self(reservations)
     }
 
-    /// Sets aside what was ordered, once. `None` when the order was cancelled before: the two events may overtake each
-    /// other.
+    /// Reserves the stock of an order, once. Returns `None` when the order was cancelled before: the two events may
+    /// overtake each other.
     ///
     /// # Errors
-    /// When too little is left.
+    /// When the stock is too low.
     pub fn reserve(&self, order: &OrderCreated) -> Result<Option<StockReserved>, ShelfError> {
         let OrderCreated {
             order_id,
@@ -107,7 +107,7 @@ impl Shelf {
                 return Err(ShelfError::SoldOut { item, left, quantity });
             }
             let (item, quantity) = (item.clone(), *quantity);
-            Ok(Some(Reservation::Held { item, quantity }))
+            Ok(Some(Reservation::Reserved { item, quantity }))
         })?;
         let (order_id, item, quantity) = (*order_id, item.clone(), *quantity);
         Ok((!released).then_some(StockReserved {
@@ -117,7 +117,7 @@ impl Shelf {
         }))
     }
 
-    /// Puts back what was set aside for the order, once, and sees to it that nothing will be.
+    /// Releases the stock of an order, once, and prevents a later reservation.
     ///
     /// # Errors
     /// When the books cannot be written.
@@ -129,7 +129,7 @@ impl Shelf {
         Ok(StockReleased { order_id })
     }
 
-    /// What is set aside, by order.
+    /// The reservations, by order.
     ///
     /// # Errors
     /// When the books cannot be read.
@@ -138,7 +138,7 @@ impl Shelf {
     }
 }
 
-/// What is left of every item beside these reservations.
+/// The stock that these reservations leave, by item.
 pub fn stock(reservations: &Entries<Reservation>) -> BTreeMap<&'static str, u32> {
     let items = CATALOGUE.iter().map(|(item, ..)| *item);
     items.map(|item| (item, left_of(item, reservations))).collect()
@@ -149,9 +149,12 @@ fn left_of(item: &str, reservations: &Entries<Reservation>) -> u32 {
         .iter()
         .find(|(known, ..)| *known == item)
         .map_or(0, |(_, first, _)| *first);
-    let held = reservations.values().map(|reservation| match reservation {
-        Reservation::Held { item: held, quantity } if held == item => *quantity,
+    let reserved = reservations.values().map(|reservation| match reservation {
+        Reservation::Reserved {
+            item: reserved,
+            quantity,
+        } if reserved == item => *quantity,
         _ => 0,
     });
-    first.saturating_sub(held.sum())
+    first.saturating_sub(reserved.sum())
 }

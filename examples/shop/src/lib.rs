@@ -1,4 +1,4 @@
-//! A shop of three services that know each other only by their events.
+//! A shop of three services that know each other by their events only.
 //!
 //! ```text
 //! POST /orders ─ orders ─ order.created ─┬─ inventory ─ stock.reserved ───┬─ orders: the order is paid and reserved
@@ -6,8 +6,9 @@
 //!                                                     └ payment.failed ─── orders ─ order.cancelled ─ inventory ─ stock.released
 //! ```
 //!
-//! Every handler may run twice for one event, for delivery is at least once, and two events may overtake each other.
-//! So each one writes to its service's [`ledger`] under the order's id, and answers a repetition with the same event.
+//! Delivery is at least once, so every handler may run twice for one event, and two events may overtake each other. So
+//! each handler writes to the [`journal`] of its service under the order's id, and answers a repeated event with the
+//! same event.
 
 pub mod args;
 pub mod audit;
@@ -18,7 +19,7 @@ pub mod events;
 pub mod everything;
 pub mod gateway;
 pub mod inventory;
-pub mod ledger;
+pub mod journal;
 pub mod money;
 pub mod orders;
 pub mod payments;

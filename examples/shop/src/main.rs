@@ -1,5 +1,6 @@
-//! `cargo run -p shop` runs three services and their customers in one process, on the in-memory broker;
-//! `TIDINGS_URL=amqp://… cargo run -p shop` does it on RabbitMQ. `cargo run -p shop -- --help` says what else there is.
+//! `cargo run -p shop` runs three services and their customers in one process, on the in-memory broker.
+//! `TIDINGS_URL=amqp://… cargo run -p shop` does the same on RabbitMQ. `cargo run -p shop -- --help` lists the other
+//! commands.
 
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Does it, and says whether the books balance, where there are any to look at.
+/// Runs the command, and tells whether the books balance, if it reads them.
 async fn run(command: Command) -> Result<bool> {
     match command {
         Command::Help => print!("{}", args::HELP),
@@ -37,10 +38,10 @@ async fn run(command: Command) -> Result<bool> {
             speed_up,
         } => service::run(setup, listen, speed_up).await?,
         Command::Customer {
-            street,
+            services,
             orders,
             within,
-        } => return customer::run(&street, orders, within).await,
+        } => return customer::run(&services, orders, within).await,
     }
     Ok(true)
 }

@@ -1,8 +1,8 @@
-//! Money, as people read it.
+//! Formats money.
 
 use std::fmt;
 
-/// So many cents.
+/// An amount in cents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cents(pub u64);
 

@@ -1,4 +1,4 @@
-//! Orders: takes orders in, and follows each to its end.
+//! Orders: accepts orders, and follows each to its end.
 
 use std::io;
 
@@ -7,62 +7,62 @@ use tidings::{App, State, event_handler, handlers};
 use uuid::Uuid;
 
 use crate::events::{OrderCancelled, OrderCreated, PaymentEvent, StockEvent};
-use crate::ledger::{Entries, Ledger};
+use crate::journal::{Entries, Journal};
 
-/// The service. Its other half is the [`storefront`](crate::storefront).
+/// Creates the service. Its HTTP side is the [`storefront`](crate::storefront).
 pub fn app(books: OrderBook) -> App<OrderBook> {
     App::new("orders")
         .state(books)
         .handlers(handlers![note_payment, note_stock])
 }
 
-/// An order, and how far it is.
+/// An order and its progress.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
-    /// What was ordered.
+    /// The placed order.
     pub placed: OrderCreated,
-    /// What is known of its payment.
+    /// The state of the payment.
     pub payment: Payment,
-    /// What is known of its stock.
+    /// The state of the stock.
     pub stock: Stock,
 }
 
-/// What orders knows of a payment.
+/// The state of a payment, as orders knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Payment {
-    /// Nothing.
+    /// Unknown yet.
     Open,
-    /// The money is there.
+    /// The customer has paid.
     Settled,
-    /// It will never be.
+    /// The payment has failed for good.
     Failed,
 }
 
-/// What orders knows of the stock.
-// The order of the variants is that of time: an event that was overtaken by a later one changes nothing.
+/// The state of the stock, as orders knows it.
+// The variants are in the order of time: an event that arrives after a later one changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stock {
-    /// Nothing.
+    /// Unknown yet.
     Open,
-    /// It is set aside.
+    /// The stock is reserved.
     Reserved,
-    /// It is for sale again.
+    /// The stock is released.
     Released,
 }
 
-/// How an order ended.
+/// The end of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It is paid and set aside.
+    /// The order is paid, and its stock is reserved.
     Paid,
-    /// It was given up, and its stock is for sale again.
+    /// The order is cancelled, and its stock is released.
     Cancelled,
 }
 
 impl Order {
-    /// How it ended, if it has.
+    /// The end of the order, if it has ended.
     pub fn end(&self) -> Option<End> {
         match (self.payment, self.stock) {
             (Payment::Settled, Stock::Reserved) => Some(End::Paid),
@@ -72,14 +72,14 @@ impl Order {
     }
 }
 
-/// All orders.
+/// The books of orders.
 #[derive(Debug, Clone)]
-pub struct OrderBook(Ledger<Order>);
+pub struct OrderBook(Journal<Order>);
 
-/// Why an order cannot be followed.
+/// Why an event cannot be applied to its order.
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
-    /// Someone speaks of an order that was never placed here.
+    /// The order was never placed here.
     #[error("cannot follow the order")]
     Unknown(#[from] UnknownOrder),
     /// The books cannot be written.
@@ -87,7 +87,7 @@ pub enum OrderError {
     Books(#[from] io::Error),
 }
 
-/// The id of no order.
+/// An order id without an order.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no order {0}")]
 pub struct UnknownOrder(Uuid);
@@ -128,12 +128,12 @@ pub async fn note_stock(event: StockEvent, State(books): State<OrderBook>) -> Re
 }
 
 impl OrderBook {
-    /// These books.
-    pub fn new(orders: Ledger<Order>) -> Self {
+    /// Creates the books on a journal.
+    pub fn new(orders: Journal<Order>) -> Self {
         Self(orders)
     }
 
-    /// Takes an order in, once, and gives it as it was placed the first time.
+    /// Accepts an order, once. A repeated call returns the order as it was placed first.
     ///
     /// # Errors
     /// When the books cannot be written.

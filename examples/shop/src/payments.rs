@@ -1,11 +1,11 @@
-//! Payments: takes the money for each order.
+//! Payments: charges each order.
 
 use tidings::{App, Event, State, event_handler, handlers};
 
 use crate::events::{OrderCreated, PaymentEvent, PaymentFailed, PaymentSettled};
 use crate::gateway::{Card, Charge, Gateway, GatewayError, UnknownCard};
 
-/// The service. The gateway is all the state it has.
+/// Creates the service. The gateway is its only state.
 pub fn app(gateway: Gateway) -> App<Gateway> {
     App::new("payments")
         .state(gateway)
@@ -13,13 +13,14 @@ pub fn app(gateway: Gateway) -> App<Gateway> {
 }
 
 /// Why an order is not charged yet.
-// Not `transparent`: `reject_on` looks through the sources, and a transparent error leaves itself out of them.
+// This error is not `transparent`: `reject_on` walks the sources, and a transparent error would hide the gateway's own
+// error.
 #[derive(Debug, thiserror::Error)]
 pub enum PaymentError {
-    /// The gateway gave no answer: a later attempt may get one.
+    /// The gateway is unavailable. A later attempt may succeed.
     #[error("cannot charge the order")]
     Gateway(#[from] GatewayError),
-    /// The card is none: no attempt can help.
+    /// The card is unknown. No attempt can succeed.
     #[error("cannot read the card")]
     Card(#[from] UnknownCard),
 }

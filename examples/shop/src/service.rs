@@ -1,4 +1,4 @@
-//! One service in a process of its own, until SIGTERM.
+//! Runs one service in a process of its own until SIGTERM.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,12 +15,12 @@ use tokio::net::TcpListener;
 
 use crate::gateway::Gateway;
 use crate::inventory::Shelf;
-use crate::ledger::{Entries, Ledger};
+use crate::journal::{Entries, Journal};
 use crate::orders::OrderBook;
 use crate::summary::Counts;
 use crate::{inventory, orders, payments, storefront};
 
-/// Which of the three.
+/// The three services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Orders, with the storefront.
@@ -31,19 +31,19 @@ pub enum Role {
     Inventory,
 }
 
-/// How a service is set up.
+/// The setup of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
-    /// Which it is.
+    /// The service to run.
     pub role: Role,
-    /// The folder of its books. Without one they end with the process, and orders in flight with them.
+    /// The folder of its books. Without a folder, the books and the orders in flight end with the process.
     pub data: Option<PathBuf>,
 }
 
 /// Runs a service until SIGTERM or ctrl-c, on the broker of `TIDINGS_URL`.
 ///
 /// # Errors
-/// When its address is taken, there is no broker, or its books cannot be opened.
+/// When the address is in use, there is no broker, or the books cannot be opened.
 pub async fn run(setup: Setup, listen: SocketAddr, speed_up: u32) -> Result<()> {
     let listener = TcpListener::bind(listen)
         .await
@@ -54,34 +54,34 @@ pub async fn run(setup: Setup, listen: SocketAddr, speed_up: u32) -> Result<()> 
     Ok(())
 }
 
-/// Runs a service on a bus until SIGTERM or ctrl-c. Several can run side by side in one process.
+/// Runs a service on a bus until SIGTERM or ctrl-c. Several can run in one process.
 ///
 /// # Errors
-/// When its books cannot be opened, or its queues not declared.
+/// When the books cannot be opened, or the queues cannot be declared.
 pub async fn run_on(bus: &Bus, setup: Setup, listener: TcpListener) -> Result<()> {
     let Setup { role, data } = setup;
     let data = data.as_deref();
     match role {
         Role::Orders => {
-            let books = OrderBook::new(Ledger::open(data, "orders")?);
+            let books = OrderBook::new(Journal::open(data, "orders")?);
             let app = orders::app(books.clone()).start(bus).await?;
             let front = storefront::router(books.clone(), app.bus().clone());
             serve(app, listener, front.merge(window(move || books.orders()))).await
         }
         Role::Payments => {
-            let gateway = Gateway::new(Ledger::open(data, "payments")?);
+            let gateway = Gateway::new(Journal::open(data, "payments")?);
             let app = payments::app(gateway.clone()).start(bus).await?;
             serve(app, listener, window(move || gateway.charges())).await
         }
         Role::Inventory => {
-            let shelf = Shelf::new(Ledger::open(data, "inventory")?);
+            let shelf = Shelf::new(Journal::open(data, "inventory")?);
             let app = inventory::app(shelf.clone()).start(bus).await?;
             serve(app, listener, window(move || shelf.reservations())).await
         }
     }
 }
 
-/// Answers requests until a signal has ended the app.
+/// Serves HTTP until a signal has ended the app.
 async fn serve(app: RunningApp, listener: TcpListener, router: Router) -> Result<()> {
     let app = Arc::new(app);
     let watched = Arc::clone(&app);
@@ -91,7 +91,7 @@ async fn serve(app: RunningApp, listener: TcpListener, router: Router) -> Result
         axum::serve(listener, router).await
     };
     tokio::select! {
-        // First it listens for signals, and then says that it is there.
+        // Listen for signals before the server answers its first request.
         biased;
         ended = app.until_signal() => ended?,
         served = serve => served?,
@@ -111,7 +111,7 @@ fn state(app: &RunningApp) -> (StatusCode, Json<Counts>) {
     (status, Json(Counts::from(&health)))
 }
 
-/// `GET /books`: all that the service has written down.
+/// `GET /books`: all entries of the service's journal.
 fn window<E, F>(entries: F) -> Router
 where
     E: Serialize + Send + 'static,

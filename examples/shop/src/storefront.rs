@@ -1,4 +1,4 @@
-//! The storefront: where customers place orders over HTTP.
+//! The storefront: customers place orders over HTTP.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,26 +13,26 @@ use crate::events::OrderCreated;
 use crate::inventory::CATALOGUE;
 use crate::orders::OrderBook;
 
-/// What a customer sends to `POST /orders`.
+/// The body of `POST /orders`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewOrder {
-    /// The customer's own id for it: who got no answer sends it again under the same one.
+    /// The customer's own id of the order. A repeated request has the same id.
     pub order_id: Uuid,
-    /// Who pays.
+    /// The customer.
     pub customer: String,
-    /// What is bought.
+    /// The item.
     pub item: String,
-    /// How many of it.
+    /// The quantity.
     pub quantity: u32,
     /// The card to charge.
     pub card: String,
 }
 
-/// `POST /orders`.
+/// The route `POST /orders`.
 pub fn router(books: OrderBook, bus: Bus) -> Router {
     Router::new()
         .route("/orders", post(place_order))
-        // What is published while a request is answered carries its `x-correlation-id`, through all services.
+        // Events that are published during a request carry its `x-correlation-id` through all services.
         .layer(CorrelationLayer::new())
         .with_state((books, bus))
 }
@@ -42,8 +42,8 @@ async fn place_order(
     Json(order): Json<NewOrder>,
 ) -> Result<(StatusCode, Json<OrderCreated>), (StatusCode, String)> {
     let order = books.place(priced(order)?).map_err(unavailable)?;
-    // Written first and published second: a crash in between leaves a customer without an answer, who asks again.
-    // The order's id is the event's too, so that both times it is the same fact. Mandatory, since an order that
+    // Write first, publish second: after a crash in between, the customer has no answer and repeats the request. The
+    // order's id is also the event's id, so a repeated event is the same fact. The event is mandatory: an order that
     // reaches no service must not be answered with "accepted".
     let once = PublishOptions::new().id(order.order_id.to_string()).mandatory();
     bus.publish_with(&order, once).await.map_err(unavailable)?;
@@ -55,9 +55,9 @@ fn priced(order: NewOrder) -> Result<OrderCreated, (StatusCode, String)> {
     let (.., price) = CATALOGUE
         .iter()
         .find(|(item, ..)| *item == order.item)
-        .ok_or_else(|| refused(format!("no `{}` is sold here", order.item)))?;
+        .ok_or_else(|| refused(format!("there is no item `{}`", order.item)))?;
     if order.quantity == 0 {
-        return Err(refused("an order is for one at the least".to_owned()));
+        return Err(refused("the quantity must be at least one".to_owned()));
     }
     Ok(OrderCreated {
         order_id: order.order_id,

@@ -1,20 +1,20 @@
-//! Strays: what finds its way onto every bus that several teams share.
+//! Strays: events that a bus of several teams receives by mistake.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::{Bus, Context, DomainEvent};
 use uuid::Uuid;
 
-/// The correlation id of the poison.
+/// The correlation id of the poison message.
 pub const POISON: &str = "stray-poison";
 /// The correlation id of the unknown event.
 pub const EXOTIC: &str = "stray-exotic";
 
-/// How many there are.
+/// The number of strays.
 pub const COUNT: usize = 2;
 
-/// An order as some script of long ago writes it: under the right name, and of the wrong shape. No handler can read
-/// it, however often it tries.
+/// An order from an old script: the right event type with the wrong data. No handler can read it, however often it
+/// tries.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "order.created", aggregate_id = id)]
 struct PoisonedOrder {
@@ -22,7 +22,7 @@ struct PoisonedOrder {
     dish: String,
 }
 
-/// A new event, which orders publishes one day and the other services have not heard of.
+/// A new event of orders that the other services do not know yet.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "order.exotic", aggregate_id = order_id)]
 struct OrderExotic {
@@ -30,10 +30,10 @@ struct OrderExotic {
     spice: String,
 }
 
-/// Lets both of them loose.
+/// Publishes both strays.
 ///
 /// # Errors
-/// When the broker does not take them.
+/// When the broker does not accept them.
 pub async fn publish(bus: &Bus) -> anyhow::Result<()> {
     let poison = PoisonedOrder {
         id: 7,

@@ -1,4 +1,4 @@
-//! The summary: what a run came to.
+//! The summary of a run.
 
 use std::fmt::Write as _;
 
@@ -10,26 +10,26 @@ use crate::inventory::CATALOGUE;
 use crate::money::Cents;
 use crate::timeline::Timeline;
 
-/// What became of the deliveries of a service since it started.
+/// The counts of a service's deliveries since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Handled.
+    /// Deliveries that a handler has handled.
     pub handled: u64,
-    /// Put off to another attempt.
+    /// Attempts that were followed by a retry.
     pub retried: u64,
-    /// Of a type that the service does not know.
+    /// Deliveries of an event type that the service does not know.
     pub ignored: u64,
-    /// Given up.
+    /// Deliveries that were dead-lettered.
     pub dead_lettered: u64,
 }
 
 impl Counts {
-    /// How many deliveries have come to their end.
+    /// The number of settled deliveries.
     pub fn settled(self) -> u64 {
         self.handled + self.ignored + self.dead_lettered
     }
 
-    /// Those of both.
+    /// Adds two counts.
     pub fn and(self, other: Self) -> Self {
         Self {
             handled: self.handled + other.handled,
@@ -52,7 +52,7 @@ impl From<&Health> for Counts {
     }
 }
 
-/// How many events were published, and by whom.
+/// The number of published events, by publisher.
 pub fn published(orders: usize, strays: usize, timeline: &Timeline) -> String {
     let (answers, elapsed) = (timeline.published(), timeline.elapsed().as_secs_f64());
     let all = orders + strays + answers;
@@ -61,7 +61,7 @@ pub fn published(orders: usize, strays: usize, timeline: &Timeline) -> String {
     )
 }
 
-/// The counts of each service and of all together, as a table.
+/// A table of the counts of each service and of all together.
 pub fn counts(services: &[(&str, Counts)]) -> String {
     let all = services
         .iter()
@@ -82,7 +82,7 @@ pub fn counts(services: &[(&str, Counts)]) -> String {
     text
 }
 
-/// Money and stock before and after, as a table.
+/// A table of money and stock before and after.
 pub fn totals(before: &Books, after: &Books) -> String {
     let mut text = "                 before       after\n".to_owned();
     let (money, money_after) = (Cents(before.cents()), Cents(after.cents()));
@@ -98,8 +98,8 @@ pub fn totals(before: &Books, after: &Books) -> String {
     text
 }
 
-/// Prints what does not balance, or that all does, and says which.
-pub fn verdict(faults: &[String]) -> bool {
+/// Prints the faults, if any, and returns whether the books balance.
+pub fn print_result(faults: &[String]) -> bool {
     if faults.is_empty() {
         println!("The books balance.");
         return true;

@@ -1,4 +1,4 @@
-//! The timeline: every attempt of every handler, as a middleware sees it.
+//! The timeline: a middleware that records every attempt of every handler.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tidings::{App, Delivery, Outcome};
 
-/// What happened in the services that it is put around. It is cheap to clone.
+/// The record of all attempts. A clone is cheap.
 #[derive(Debug, Clone)]
 pub struct Timeline {
     start: Instant,
@@ -17,7 +17,7 @@ pub struct Timeline {
 #[derive(Debug, Clone)]
 pub struct Moment {
     at: Duration,
-    /// Service and handler: `payments.take_payment`.
+    /// The queue, named for its service and handler: `payments.take_payment`.
     queue: String,
     event: String,
     attempt: u32,
@@ -32,7 +32,7 @@ struct Failure {
 }
 
 impl Timeline {
-    /// A timeline that starts now.
+    /// Starts a timeline.
     pub fn start() -> Self {
         Self {
             start: Instant::now(),
@@ -40,7 +40,7 @@ impl Timeline {
         }
     }
 
-    /// Puts it around the handlers of an app.
+    /// Wraps the handlers of an app.
     pub fn around<S: Send + Sync + 'static>(&self, app: App<S>) -> App<S> {
         let timeline = self.clone();
         app.around(move |delivery, next| {
@@ -53,7 +53,7 @@ impl Timeline {
         })
     }
 
-    /// What happened under a correlation id, in order.
+    /// The attempts under a correlation id, in order.
     pub fn story(&self, correlation_id: &str) -> Vec<Moment> {
         let moments = self.moments();
         let story = moments
@@ -62,14 +62,14 @@ impl Timeline {
         story.cloned().collect()
     }
 
-    /// How many events the handlers published.
+    /// The number of events that handlers have published.
     pub fn published(&self) -> usize {
         let moments = self.moments();
         let published = moments.iter().flat_map(|moment| &moment.result);
         published.map(Vec::len).sum()
     }
 
-    /// How long it has gone on.
+    /// The time since the start.
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
@@ -98,7 +98,7 @@ impl Timeline {
 }
 
 impl Moment {
-    /// Whether it was given up.
+    /// Whether the delivery was dead-lettered.
     pub fn is_dead_letter(&self) -> bool {
         self.result.as_ref().is_err_and(|failure| failure.is_final)
     }

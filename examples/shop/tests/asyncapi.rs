@@ -1,10 +1,10 @@
-//! What the shop sends and receives, as its document for other teams says it. `TIDINGS_CONTRACTS=write` before the test
-//! writes it anew.
+//! Compares the shop's AsyncAPI document with the committed file. `TIDINGS_CONTRACTS=write` before the test writes the
+//! file.
 
 use shop::events::OrderCreated;
 use shop::gateway::Gateway;
 use shop::inventory::{self, Shelf};
-use shop::ledger::Ledger;
+use shop::journal::Journal;
 use shop::orders::{self, OrderBook};
 use shop::payments;
 use tidings::events;
@@ -12,9 +12,9 @@ use tidings_contracts::asyncapi;
 
 #[test]
 fn the_document_of_the_shop_is_current() {
-    let orders = orders::app(OrderBook::new(Ledger::in_memory()));
-    let payments = payments::app(Gateway::new(Ledger::in_memory()));
-    let inventory = inventory::app(Shelf::new(Ledger::in_memory()));
+    let orders = orders::app(OrderBook::new(Journal::in_memory()));
+    let payments = payments::app(Gateway::new(Journal::in_memory()));
+    let inventory = inventory::app(Shelf::new(Journal::in_memory()));
     asyncapi(&orders.describe())
         .sending(events![OrderCreated]) // by the storefront
         .merge(asyncapi(&payments.describe()))

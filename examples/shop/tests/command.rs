@@ -1,4 +1,4 @@
-//! The command: what it prints, and how it exits.
+//! The command: its output and its exit codes.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
@@ -14,7 +14,7 @@ fn run(args: &[&str]) -> Output {
 }
 
 #[test]
-fn everything_in_one_process_tells_each_story_and_balances() {
+fn one_process_prints_each_story_and_balances() {
     let output = run(&[]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
@@ -30,12 +30,12 @@ fn everything_in_one_process_tells_each_story_and_balances() {
 }
 
 #[test]
-fn arguments_that_mean_nothing_are_named() {
+fn a_wrong_argument_is_an_error_with_its_name() {
     for (args, said) in [
         (&["--oders", "3"][..], "there is no option `--oders`"),
         (&["--orders"], "`--orders` needs a value"),
         (&["--orders", "many"], "`--orders` cannot be `many`"),
-        (&["--orders", "1", "--orders=2"], "`--orders` stands there twice"),
+        (&["--orders", "1", "--orders=2"], "`--orders` is given twice"),
         (&["--role", "sales"], "there is no role `sales`"),
         (&["--data", "books"], "`--data` has no meaning without `--role`"),
         (
@@ -75,7 +75,7 @@ fn a_service_never_runs_on_the_in_memory_broker_by_accident() {
 
 #[cfg(unix)]
 #[test]
-fn each_service_runs_until_sigterm_and_ends_well() {
+fn each_service_runs_until_sigterm_and_exits_with_success() {
     for role in ["orders", "payments", "inventory"] {
         let mut service = shop()
             .args(["--role", role, "--listen", "127.0.0.1:0"])

@@ -1,12 +1,12 @@
-//! What the services promise each other, as files under `contracts/`: a change that breaks one of them is a red test that
-//! says whom, where, and how to go on. `TIDINGS_CONTRACTS=write` before the command accepts what breaks no one.
+//! Checks the services' contracts under `contracts/`. The error of a breaking change names the consumers, the place
+//! and what to do. `TIDINGS_CONTRACTS=write` before the test accepts compatible changes.
 
 use shop::events::{
     OrderCancelled, OrderCreated, PaymentFailed, PaymentSettled, StockReleased, StockReserved,
 };
 use shop::gateway::Gateway;
 use shop::inventory::{self, Shelf};
-use shop::ledger::Ledger;
+use shop::journal::Journal;
 use shop::orders::{self, OrderBook};
 use shop::payments;
 use tidings::events;
@@ -29,11 +29,11 @@ fn contracts_hold() {
 }
 
 #[test]
-fn every_handler_reads_what_the_others_write() {
+fn every_handler_reads_the_events_of_the_others() {
     let services = [
-        orders::app(OrderBook::new(Ledger::in_memory())).describe(),
-        payments::app(Gateway::new(Ledger::in_memory())).describe(),
-        inventory::app(Shelf::new(Ledger::in_memory())).describe(),
+        orders::app(OrderBook::new(Journal::in_memory())).describe(),
+        payments::app(Gateway::new(Journal::in_memory())).describe(),
+        inventory::app(Shelf::new(Journal::in_memory())).describe(),
     ];
     let all = events![
         OrderCreated,

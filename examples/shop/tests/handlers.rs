@@ -1,9 +1,9 @@
-//! A handler is a function: without a bus, it is called like one.
+//! Calls handlers as plain functions, without a bus.
 
 use shop::events::{OrderCancelled, OrderCreated, OrderEvent, PaymentEvent, PaymentSettled, StockEvent};
 use shop::gateway::{Charge, Gateway};
 use shop::inventory::{Shelf, ShelfError, keep_stock};
-use shop::ledger::Ledger;
+use shop::journal::Journal;
 use shop::orders::{OrderBook, OrderError, note_payment};
 use shop::payments::{PaymentError, take_payment};
 use tidings::{Event, State};
@@ -21,8 +21,8 @@ fn order(card: &str, quantity: u32) -> OrderCreated {
 }
 
 #[tokio::test]
-async fn take_payment_charges_what_the_order_costs() {
-    let gateway = Gateway::new(Ledger::in_memory());
+async fn take_payment_charges_the_total_of_the_order() {
+    let gateway = Gateway::new(Journal::in_memory());
     let order = order("visa", 1);
     let payment = take_payment(Event::new(order.clone()), State(gateway.clone())).await;
     let Ok(PaymentEvent::Settled(PaymentSettled { cents: 2490, .. })) = payment else {
@@ -32,8 +32,8 @@ async fn take_payment_charges_what_the_order_costs() {
 }
 
 #[tokio::test]
-async fn take_payment_fails_while_the_gateway_is_away() {
-    let gateway = Gateway::new(Ledger::in_memory());
+async fn take_payment_fails_while_the_gateway_is_unavailable() {
+    let gateway = Gateway::new(Journal::in_memory());
     let order = Event::new(order("visa-flaky-1", 1));
     let first = take_payment(order.clone(), State(gateway.clone())).await;
     assert!(matches!(first, Err(PaymentError::Gateway(_))), "{first:?}");
@@ -42,15 +42,15 @@ async fn take_payment_fails_while_the_gateway_is_away() {
 }
 
 #[tokio::test]
-async fn take_payment_knows_no_library_card() {
-    let gateway = Gateway::new(Ledger::in_memory());
+async fn take_payment_rejects_an_unknown_card() {
+    let gateway = Gateway::new(Journal::in_memory());
     let answer = take_payment(Event::new(order("a library card", 1)), State(gateway)).await;
     assert!(matches!(answer, Err(PaymentError::Card(_))), "{answer:?}");
 }
 
 #[tokio::test]
-async fn keep_stock_sells_no_more_than_there_is_and_sells_again_what_comes_back() {
-    let shelf = Shelf::new(Ledger::in_memory());
+async fn keep_stock_reserves_only_what_is_left_and_reserves_released_stock_again() {
+    let shelf = Shelf::new(Journal::in_memory());
     let (all, one) = (order("visa", 10_000), order("visa", 1));
     let reserve = async |order: &OrderCreated| {
         keep_stock(OrderEvent::Created(order.clone()), State(shelf.clone())).await
@@ -77,8 +77,8 @@ async fn keep_stock_sells_no_more_than_there_is_and_sells_again_what_comes_back(
 }
 
 #[tokio::test]
-async fn note_payment_knows_only_orders_that_were_placed() {
-    let books = OrderBook::new(Ledger::in_memory());
+async fn note_payment_rejects_unknown_orders() {
+    let books = OrderBook::new(Journal::in_memory());
     let paid = PaymentSettled {
         order_id: Uuid::now_v7(),
         cents: 2490,

@@ -1,4 +1,4 @@
-//! The shop as an operator runs it: three processes on RabbitMQ, and one of them killed in the middle.
+//! Runs the shop as an operator does: three processes on RabbitMQ, one of them killed in the middle.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long anything may take. Far more than it does: a busy machine must not fail a test.
+/// The deadline of each wait. It is long, so that a busy machine does not fail a test.
 const DEADLINE: Duration = Duration::from_mins(2);
 const ORDERS: usize = 400;
 
-/// A process of the shop. It is killed with the value that stands for it.
+/// A process of the shop. Dropping it kills the process.
 struct Process(Child);
 
 impl Process {
@@ -20,7 +20,7 @@ impl Process {
         Self(command.spawn().unwrap())
     }
 
-    /// One of the services, its books in `folder`.
+    /// Starts a service with its books in `folder`.
     fn service(url: &str, role: &str, folder: &Path, listen: SocketAddr) -> Self {
         let (folder, listen) = (folder.to_str().unwrap(), listen.to_string());
         let args = ["--role", role, "--data", folder, "--listen", &listen];
@@ -32,7 +32,7 @@ impl Process {
         self.0.wait().unwrap();
     }
 
-    /// Waits until it has ended by itself: whether well, and what it said.
+    /// Waits for the end of the process. Returns whether it succeeded, and its output.
     fn end(mut self) -> (bool, String) {
         let started = Instant::now();
         loop {
@@ -54,7 +54,7 @@ impl Drop for Process {
     }
 }
 
-/// A folder of its own, which goes with the test.
+/// A folder that is deleted after the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -64,7 +64,7 @@ impl Folder {
         Self(folder)
     }
 
-    /// How many lines payments has written.
+    /// The number of lines in the books of payments.
     fn charges(&self) -> usize {
         let file = self.0.join("payments.jsonl");
         std::fs::read_to_string(file).map_or(0, |text| text.lines().count())
@@ -77,9 +77,9 @@ impl Drop for Folder {
     }
 }
 
-/// Ports that are free now.
+/// Three free ports.
 fn ports() -> [SocketAddr; 3] {
-    // All at once, so that they are three.
+    // All listeners are open at the same time, so the ports differ.
     let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap())
 }

@@ -1,4 +1,4 @@
-//! The services as they run alone: their books in files, their customers on the other side of HTTP.
+//! Runs each service alone, with its books in files and its customers on HTTP.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shop::client::Client;
-use shop::customer::{self, Street};
-use shop::ledger::Ledger;
+use shop::customer::{self, Services};
+use shop::journal::Journal;
 use shop::service::{self, Role, Setup};
 use shop::summary::Counts;
 use tidings::Bus;
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// A folder of its own, which goes with the test.
+/// A folder that is deleted after the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -23,7 +23,7 @@ impl Folder {
         Self(std::env::temp_dir().join(format!("tidings-shop-{}", Uuid::now_v7())))
     }
 
-    /// How many lines a service has written.
+    /// The number of lines in a service's books.
     fn lines(&self, name: &str) -> usize {
         let file = self.0.join(name).with_extension("jsonl");
         std::fs::read_to_string(file).map_or(0, |text| text.lines().count())
@@ -36,46 +36,46 @@ impl Drop for Folder {
     }
 }
 
-fn put(ledger: &Ledger<u32>, order_id: Uuid, entry: u32) {
-    ledger
+fn put(journal: &Journal<u32>, order_id: Uuid, entry: u32) {
+    journal
         .write(order_id, |_| Ok::<_, io::Error>(Some(entry)))
         .unwrap();
 }
 
 #[test]
-fn a_ledger_outlives_its_process_and_its_last_word_counts() {
+fn a_journal_outlives_its_process_and_its_last_entry_counts() {
     let folder = Folder::new();
     let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
-    let ledger = Ledger::open(Some(&folder.0), "books").unwrap();
-    put(&ledger, one, 1);
-    put(&ledger, other, 2);
-    put(&ledger, one, 3);
-    drop(ledger);
+    let journal = Journal::open(Some(&folder.0), "books").unwrap();
+    put(&journal, one, 1);
+    put(&journal, other, 2);
+    put(&journal, one, 3);
+    drop(journal);
 
-    let again: Ledger<u32> = Ledger::open(Some(&folder.0), "books").unwrap();
+    let again: Journal<u32> = Journal::open(Some(&folder.0), "books").unwrap();
     assert_eq!(again.entries().unwrap(), [(one, 3), (other, 2)].into());
 }
 
 #[test]
-fn two_instances_share_a_ledger() {
+fn two_instances_share_a_journal() {
     let folder = Folder::new();
     let order_id = Uuid::now_v7();
-    let instance = || Ledger::<u32>::open(Some(&folder.0), "books").unwrap();
+    let instance = || Journal::<u32>::open(Some(&folder.0), "books").unwrap();
     let instances = [instance(), instance()];
     std::thread::scope(|scope| {
-        for ledger in &instances {
+        for journal in &instances {
             scope.spawn(|| {
                 for _ in 0..200 {
-                    let next = |entries: &shop::ledger::Entries<u32>| {
+                    let next = |entries: &shop::journal::Entries<u32>| {
                         Ok::<_, io::Error>(Some(entries.get(&order_id).copied().unwrap_or(0) + 1))
                     };
-                    ledger.write(order_id, next).unwrap();
+                    journal.write(order_id, next).unwrap();
                 }
             });
         }
     });
-    for ledger in instances {
-        assert_eq!(ledger.entries().unwrap()[&order_id], 400);
+    for journal in instances {
+        assert_eq!(journal.entries().unwrap()[&order_id], 400);
     }
 }
 
@@ -83,20 +83,20 @@ fn two_instances_share_a_ledger() {
 fn a_line_that_a_killed_process_left_unfinished_was_never_written() {
     let folder = Folder::new();
     let order_id = Uuid::now_v7();
-    let ledger = Ledger::open(Some(&folder.0), "books").unwrap();
-    put(&ledger, order_id, 1);
+    let journal = Journal::open(Some(&folder.0), "books").unwrap();
+    put(&journal, order_id, 1);
     let file = folder.0.join("books.jsonl");
     let mut file = OpenOptions::new().append(true).open(file).unwrap();
-    // "é" cut in two: what is left need not even be text.
+    // Half of an "é": the rest of a line need not even be valid text.
     file.write_all(b"[\"0193\xc3").unwrap();
 
-    assert_eq!(ledger.entries().unwrap(), [(order_id, 1)].into());
-    put(&ledger, order_id, 2);
-    let again: Ledger<u32> = Ledger::open(Some(&folder.0), "books").unwrap();
+    assert_eq!(journal.entries().unwrap(), [(order_id, 1)].into());
+    put(&journal, order_id, 2);
+    let again: Journal<u32> = Journal::open(Some(&folder.0), "books").unwrap();
     assert_eq!(again.entries().unwrap(), [(order_id, 2)].into());
 }
 
-/// A service on a port of its own. Aborting it is its kill -9: nothing of it is drained.
+/// Starts a service on a port of its own. Aborting the task stands for kill -9: the service drains nothing.
 fn start(bus: &Bus, role: Role, folder: &Folder, listener: TcpListener) -> JoinHandle<()> {
     let data = Some(folder.0.clone());
     let bus = bus.clone();
@@ -127,16 +127,16 @@ async fn the_books_balance_when_each_service_is_killed_in_the_middle_and_started
         let address = listener.local_addr().unwrap();
         (role, name, address, start(&bus, role, &folder, listener))
     });
-    let street = Street {
+    let services = Services {
         orders: front,
         payments: till,
         inventory: store,
     };
 
-    let customers = customer::run(&street, 300, Duration::from_secs(30));
+    let customers = customer::run(&services, 300, Duration::from_secs(30));
     let accidents = async {
         for (role, name, address, service) in running {
-            // Killed as soon as there is something to lose, and in the middle of something.
+            // Kill it while it has work in flight.
             let lines = folder.lines(name);
             while folder.lines(name) < lines + 20 {
                 tokio::task::yield_now().await;
@@ -163,15 +163,15 @@ async fn two_instances_of_a_service_share_its_work() {
         start(&bus, Role::Payments, &folder, second),
     ];
     let _inventory = start(&bus, Role::Inventory, &folder, inventory);
-    // It answers once it has subscribed.
+    // The service answers once it has subscribed.
     let _: Counts = second_till.get("/health").await.unwrap();
-    let street = Street {
+    let services = Services {
         orders: front,
         payments: till.clone(),
         inventory: store,
     };
     assert!(
-        customer::run(&street, 100, Duration::from_secs(30))
+        customer::run(&services, 100, Duration::from_secs(30))
             .await
             .unwrap()
     );

@@ -1,7 +1,7 @@
-//! The shop on a bus for tests: what happens to an order, from the request to the last event.
+//! The shop on a test bus: what happens to an order, from the request to the last event.
 //!
-//! A [`TestBus`] is a broker in memory that keeps what was published. Nothing here waits: `settled` returns when nothing
-//! is in flight any more, and jumps over every retry delay.
+//! A [`TestBus`] is an in-memory broker that keeps the published events. Nothing here waits: `settled` returns when
+//! nothing is in flight, and skips every retry delay.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use shop::events::{
 };
 use shop::gateway::{Charge, Gateway};
 use shop::inventory::{Reservation, Shelf};
-use shop::ledger::Ledger;
+use shop::journal::Journal;
 use shop::orders::{End, OrderBook};
 use shop::storefront::NewOrder;
 use shop::{inventory, orders, payments, storefront};
@@ -22,7 +22,7 @@ use tidings::{PublishOptions, Reason, RunningApp, assert_not_published, assert_p
 use tower::ServiceExt;
 use uuid::Uuid;
 
-/// The whole shop: its three services run as long as it is there.
+/// The shop: its three services run until it is dropped.
 struct Shop {
     bus: TestBus,
     books: OrderBook,
@@ -35,9 +35,9 @@ struct Shop {
 impl Shop {
     async fn open() -> Self {
         let bus = TestBus::new();
-        let books = OrderBook::new(Ledger::in_memory());
-        let gateway = Gateway::new(Ledger::in_memory());
-        let shelf = Shelf::new(Ledger::in_memory());
+        let books = OrderBook::new(Journal::in_memory());
+        let gateway = Gateway::new(Journal::in_memory());
+        let shelf = Shelf::new(Journal::in_memory());
         let apps = [
             orders::app(books.clone()).start(&bus).await.unwrap(),
             payments::app(gateway.clone()).start(&bus).await.unwrap(),
@@ -54,7 +54,7 @@ impl Shop {
         }
     }
 
-    /// Places an order for two kettles, waits until all has happened that follows from it, and gives its id.
+    /// Places an order for two kettles, waits until everything that follows is settled, and returns its id.
     async fn order_with(&self, card: &str) -> Uuid {
         let order_id = Uuid::now_v7();
         let response = self.post(&new_order(order_id, card), "cart-7").await;
@@ -63,7 +63,7 @@ impl Shop {
         order_id
     }
 
-    /// Sends the order to the router, with no socket between.
+    /// Sends the order to the router without a socket.
     async fn post(&self, order: &NewOrder, correlation_id: &str) -> Response<Body> {
         let request = Request::post("/orders")
             .header("content-type", "application/json")
@@ -97,7 +97,7 @@ fn new_order(order_id: Uuid, card: &str) -> NewOrder {
 }
 
 fn two_kettles() -> Reservation {
-    Reservation::Held {
+    Reservation::Reserved {
         item: "kettle".to_owned(),
         quantity: 2,
     }
@@ -128,12 +128,12 @@ async fn a_declined_card_cancels_the_order_and_releases_its_stock() {
     assert_eq!(shop.reservation(id), Some(Reservation::Released));
     assert!(
         shop.bus.dead_letters().is_empty(),
-        "a declined card is an answer, and no failure"
+        "a declined card is an answer, not a failure"
     );
 }
 
 #[tokio::test]
-async fn a_gateway_that_is_away_is_asked_again_and_charges_once() {
+async fn an_unavailable_gateway_is_asked_again_and_charges_once() {
     let shop = Shop::open().await;
     let id = shop.order_with("visa-flaky-2").await;
 
@@ -144,12 +144,12 @@ async fn a_gateway_that_is_away_is_asked_again_and_charges_once() {
     let waited = shop.bus.elapsed();
     assert!(
         waited >= Duration::from_secs(6),
-        "the rungs of 1 s and 5 s: {waited:?}"
+        "the retry delays of 1 s and 5 s: {waited:?}"
     );
 }
 
 #[tokio::test]
-async fn a_gateway_that_stays_away_leaves_a_dead_letter_after_the_last_attempt() {
+async fn an_order_is_dead_lettered_after_the_last_attempt() {
     let shop = Shop::open().await;
     let id = shop.order_with("visa-flaky-100").await;
 
@@ -157,12 +157,15 @@ async fn a_gateway_that_stays_away_leaves_a_dead_letter_after_the_last_attempt()
         panic!("{:#?}", shop.bus.dead_letters());
     };
     assert_eq!((letter.reason, letter.attempts), (Some(Reason::Failed), 8));
-    assert_eq!(letter.error, "cannot charge the order\nthe gateway is away");
+    assert_eq!(
+        letter.error,
+        "cannot charge the order\nthe gateway is unavailable"
+    );
     assert_eq!(shop.charge(id), None);
 }
 
 #[tokio::test]
-async fn a_card_that_is_none_is_dead_lettered_at_once() {
+async fn an_order_with_an_unknown_card_is_dead_lettered_at_once() {
     let shop = Shop::open().await;
     let id = shop.order_with("a library card").await;
 
@@ -172,18 +175,18 @@ async fn a_card_that_is_none_is_dead_lettered_at_once() {
     assert_eq!(letter.handler, "take_payment");
     assert_eq!((letter.reason, letter.attempts), (Some(Reason::Rejected), 1));
     assert!(
-        letter.error.contains("`a library card` is no card"),
+        letter.error.contains("`a library card` is not a card"),
         "{}",
         letter.error
     );
     let order: OrderCreated = letter.event().unwrap().decode().unwrap();
-    assert_eq!(order.order_id, id, "the letter keeps the event, to be sent again");
+    assert_eq!(order.order_id, id, "a dead letter keeps the event for a redrive");
     assert_eq!(shop.end(id), None);
     assert_eq!(shop.charge(id), None);
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_event_is_dead_lettered_by_each_that_cannot_read_it() {
+async fn an_unreadable_event_is_dead_lettered_by_each_handler() {
     let shop = Shop::open().await;
     let poison = br#"{"type":"order.created","data":{"order_id":"#;
     shop.bus.publish_raw("order.created", *poison).await;
@@ -199,7 +202,7 @@ async fn a_body_that_is_no_event_is_dead_lettered_by_each_that_cannot_read_it() 
 }
 
 #[tokio::test]
-async fn the_neighbours_of_a_poison_are_handled() {
+async fn events_beside_a_poison_message_are_handled() {
     let shop = Shop::open().await;
     shop.bus.publish_raw("order.created", "poison").await;
     let id = shop.order_with("visa").await;
@@ -207,7 +210,7 @@ async fn the_neighbours_of_a_poison_are_handled() {
 }
 
 #[tokio::test]
-async fn an_event_that_no_one_knows_is_ignored() {
+async fn an_unknown_event_is_ignored() {
     let shop = Shop::open().await;
     let exotic = r#"{"type":"order.exotic","data":{"spice":"saffron"}}"#;
     shop.bus.publish_raw("order.exotic", exotic).await;
@@ -222,7 +225,7 @@ async fn an_event_that_no_one_knows_is_ignored() {
 }
 
 #[tokio::test]
-async fn the_correlation_id_of_a_request_is_that_of_all_that_follows() {
+async fn all_events_of_a_request_have_its_correlation_id() {
     let shop = Shop::open().await;
     let order = new_order(Uuid::now_v7(), "visa-declined");
     let response = shop.post(&order, "cart-42").await;
@@ -245,7 +248,7 @@ async fn the_correlation_id_of_a_request_is_that_of_all_that_follows() {
         })
         .collect();
     stories.sort_unstable();
-    // Whether the stock was set aside before the order was cancelled is a matter of luck.
+    // The stock may or may not have been reserved before the order was cancelled.
     stories.retain(|(.., event)| *event != "stock.reserved");
     assert_eq!(
         stories,
@@ -259,7 +262,7 @@ async fn the_correlation_id_of_a_request_is_that_of_all_that_follows() {
 }
 
 #[tokio::test]
-async fn a_customer_who_asks_twice_has_ordered_once() {
+async fn a_repeated_request_places_one_order() {
     let shop = Shop::open().await;
     let order = new_order(Uuid::now_v7(), "visa");
     for _ in 0..2 {
@@ -270,7 +273,7 @@ async fn a_customer_who_asks_twice_has_ordered_once() {
     assert_eq!(shop.books.orders().unwrap().len(), 1);
     assert_eq!(shop.charge(order.order_id), Some(Charge::Taken(7800)));
     assert_eq!(shop.reservation(order.order_id), Some(two_kettles()));
-    // It is published twice, and both times it is the same fact.
+    // The event is published twice as the same fact.
     for ids in [
         shop.bus
             .published::<OrderCreated>()
@@ -288,7 +291,7 @@ async fn a_customer_who_asks_twice_has_ordered_once() {
 }
 
 #[tokio::test]
-async fn every_event_once_more_changes_nothing() {
+async fn a_redelivery_of_every_event_changes_nothing() {
     for card in ["visa", "visa-declined", "visa-flaky-1"] {
         let shop = Shop::open().await;
         let id = shop.order_with(card).await;
@@ -310,7 +313,7 @@ async fn every_event_once_more_changes_nothing() {
 async fn a_cancellation_that_overtakes_its_order_leaves_no_stock_behind() {
     let shop = Shop::open().await;
     let payments = &shop.apps[1];
-    // Inventory stands still until payments has declined, and orders cancelled; then it sees both events at once.
+    // Inventory is paused until payments has declined and orders has cancelled. Then it receives both events at once.
     shop.apps[2].pause("keep_stock").unwrap();
     let id = shop.order_with("visa-declined").await;
     assert_eq!(shop.reservation(id), None);
@@ -323,11 +326,11 @@ async fn a_cancellation_that_overtakes_its_order_leaves_no_stock_behind() {
 }
 
 #[tokio::test]
-async fn an_order_that_no_service_takes_is_not_accepted() {
+async fn an_order_without_a_receiving_service_is_not_accepted() {
     let shop = Shop::open().await;
-    // The storefront alone, on a bus where no one listens.
+    // The storefront alone, on a bus without other services.
     let alone = Shop {
-        front: storefront::router(OrderBook::new(Ledger::in_memory()), TestBus::new().bus()),
+        front: storefront::router(OrderBook::new(Journal::in_memory()), TestBus::new().bus()),
         ..shop
     };
     let response = alone.post(&new_order(Uuid::now_v7(), "visa"), "cart-7").await;
@@ -335,7 +338,7 @@ async fn an_order_that_no_service_takes_is_not_accepted() {
 }
 
 #[tokio::test]
-async fn an_order_for_what_is_not_sold_never_becomes_an_event() {
+async fn an_order_for_an_unknown_item_is_not_published() {
     let shop = Shop::open().await;
     let mut order = new_order(Uuid::now_v7(), "visa");
     order.item = "unicorn".to_owned();

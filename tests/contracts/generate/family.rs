@@ -1,4 +1,4 @@
-//! A family: one theme in one context, as types that compile.
+//! A family: one theme in one context, as Rust types.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,14 +10,13 @@ use syn::{File, Ident, Item, parse_quote};
 use crate::sample;
 use crate::theme::Theme;
 
-/// The types of one theme in one context.
 pub(crate) struct Family {
     theme: String,
     context: String,
     sources: Vec<String>,
 }
 
-/// The families of a theme.
+/// Returns the families of a theme.
 pub(crate) fn of(theme: &Theme, contexts: &BTreeMap<String, String>) -> Vec<Family> {
     let family = |name: &String| {
         let context = contexts.get(name).unwrap_or_else(|| {
@@ -39,7 +38,7 @@ pub(crate) fn of(theme: &Theme, contexts: &BTreeMap<String, String>) -> Vec<Fami
     theme.contexts.iter().map(family).collect()
 }
 
-/// A version in its context, as a reader of a failure wants to see it.
+/// Returns the source of a version in its context, for the report of a failure.
 fn source(version: &str, context: &str) -> String {
     if !context.contains("FIELDS") {
         return format!("{version}\n{context}");
@@ -59,7 +58,7 @@ fn source(version: &str, context: &str) -> String {
     .to_owned()
 }
 
-/// Where the brace closes that stands open before `text`.
+/// Finds the brace that closes the one before `text`.
 fn closing(text: &str) -> usize {
     let mut open = 1;
     text.char_indices()
@@ -74,7 +73,7 @@ fn closing(text: &str) -> usize {
         .unwrap_or_else(|| panic!("a brace stays open in {text}"))
 }
 
-/// The modules with the types, and the function that lists them.
+/// Emits the modules with the types, and the function that lists them.
 pub(crate) fn emit(families: &[Family]) -> String {
     let mut code = String::new();
     let mut list = String::new();
@@ -103,7 +102,7 @@ pub(crate) fn emit(families: &[Family]) -> String {
     format!("{code}\n/// Every family.\npub fn families() -> Vec<Family> {{ vec![{list}] }}\n")
 }
 
-/// The types with their derives and samples.
+/// Emits the types with their derives and samples.
 fn types(source: &str) -> String {
     let file: File = syn::parse_str(source).unwrap_or_else(|cause| panic!("cannot parse: {cause}\n{source}"));
     let by_hand: Vec<(String, String)> = file.items.iter().filter_map(by_hand).collect();
@@ -129,14 +128,14 @@ fn types(source: &str) -> String {
     items.map(|item| item.to_string()).collect::<Vec<_>>().join("\n")
 }
 
-/// The trait and the type of an `impl` that a theme writes out.
+/// Returns the trait and the type of an `impl` in a theme.
 fn by_hand(item: &Item) -> Option<(String, String)> {
     let Item::Impl(item) = item else { return None };
     let name = &item.trait_.as_ref()?.0.segments.last()?.ident;
     Some((name.to_string(), item.self_ty.to_token_stream().to_string()))
 }
 
-/// Every derive that a type needs, less the traits that it has by hand.
+/// Returns the derives of a type without the traits that the theme implements.
 fn derives(name: &Ident, by_hand: &[(String, String)]) -> TokenStream {
     let derived = ["Clone", "Serialize", "Deserialize", "JsonSchema"]
         .into_iter()

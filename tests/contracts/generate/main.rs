@@ -1,7 +1,7 @@
-//! Writes the types: every theme (a file of edits of one idea) in every context that its first line names.
+//! Generates the types: every theme (a file with edits of one idea) in every context that its first line names.
 //!
-//! A theme is Rust, one version of the type `Inner` a paragraph; a context is Rust around `Inner`, with `Event` as the
-//! type that is written and read. Where a context holds `FIELDS`, those of the struct `Inner` stand in that place.
+//! Each paragraph of a theme is one version of the type `Inner`. A context is Rust code around `Inner`; its type
+//! `Event` is written and read. `FIELDS` in a context stands for the fields of the struct `Inner`.
 
 mod family;
 mod sample;

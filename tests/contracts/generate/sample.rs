@@ -1,16 +1,15 @@
-//! Emits `impl Sample`: the combinations that `plans` chooses, of the samples of each field.
+//! Emits `impl Sample`: combinations of the samples of each field, as `plans` chooses them.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{Fields, GenericParam, Generics, Ident, ItemEnum, ItemStruct, parse_quote};
 
-/// For a struct.
 pub(crate) fn of_struct(item: &ItemStruct) -> TokenStream {
     let values = values(&quote!(Self), &item.fields);
     implement(&item.ident, &item.generics, &values)
 }
 
-/// For an enum: all samples of each variant.
+/// An enum has all samples of each of its variants.
 pub(crate) fn of_enum(item: &ItemEnum) -> TokenStream {
     let variants = item.variants.iter().map(|variant| {
         let name = &variant.ident;
@@ -39,7 +38,7 @@ fn implement(name: &Ident, generics: &Generics, values: &TokenStream) -> TokenSt
     }
 }
 
-/// Pushes the values of one struct or variant.
+/// Emits code that pushes the values of one struct or variant.
 fn values(path: &TokenStream, fields: &Fields) -> TokenStream {
     let lists: Vec<Ident> = (0..fields.len())
         .map(|index| format_ident!("list{index}"))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Some versions of the type `Inner`, each an edit of the others, and the contexts in which they are tried.
+/// Versions of the type `Inner`, each an edit of the others, and the contexts for them.
 pub(crate) struct Theme {
     pub(crate) name: String,
     pub(crate) contexts: Vec<String>,
@@ -10,7 +10,7 @@ pub(crate) struct Theme {
 }
 
 impl Theme {
-    /// The first line is `// in: <context>, <context>`; then a version a paragraph.
+    /// Reads a theme. Its first line is `// in: <context>, <context>`, and each paragraph is a version.
     pub(crate) fn read(name: &str, text: &str) -> Self {
         let (first, rest) = text.split_once('\n').unwrap_or_default();
         let contexts = first.strip_prefix("// in: ").unwrap_or_else(|| {
@@ -27,7 +27,7 @@ impl Theme {
     }
 }
 
-/// The contexts by name: the first line of each paragraph is `// <name>`.
+/// Reads the contexts by name. The first line of each paragraph is `// <name>`.
 pub(crate) fn contexts(text: &str) -> BTreeMap<String, String> {
     paragraphs(text)
         .into_iter()

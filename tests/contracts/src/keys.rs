@@ -1,4 +1,4 @@
-//! Objects that name a key twice: a flattened map writes them when it holds the name of a field beside it.
+//! Finds objects with a repeated key. A flattened map with the name of a neighbour field writes them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,12 +6,12 @@ use std::fmt;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, de};
 
-/// Whether some object of the event names a key twice.
+/// Tells whether an object of the event repeats a key.
 pub(crate) fn repeat(event: &str) -> bool {
     Once::deserialize(&mut serde_json::Deserializer::from_str(event)).is_err()
 }
 
-/// JSON in which no key repeats.
+/// JSON without repeated keys.
 struct Once;
 
 impl<'de> Deserialize<'de> for Once {

@@ -1,10 +1,11 @@
-//! The verdicts of `tidings-contracts`, held against the truth: serde, compiled by rustc.
+//! Tests the findings of `tidings-contracts` against serde itself.
 //!
-//! The build writes about a thousand types in a hundred families of edits (`generate/`, from `contexts.rs` and
-//! `themes/`). Within a family each type writes its events ([`sample`]), each other one decodes them, and the verdict on
-//! the contracts of the two must say the same: `tests/`.
+//! The build generates about a thousand types in a hundred families of edits (`generate/`, from `contexts.rs` and
+//! `themes/`). Within a family, each type writes its events ([`sample`]) and every other type decodes them. The
+//! findings on the two contracts must agree with what serde does: see `tests/`.
 //!
-//! The types are here and the verdicts there, so that an edit of `tidings-contracts` builds no type anew.
+//! The types are in this crate and the comparison in its tests, so that an edit of `tidings-contracts` does not
+//! recompile the types.
 
 mod keys;
 pub mod sample;
@@ -13,7 +14,7 @@ pub mod subject;
 #[cfg(not(test))]
 pub use generated::families;
 
-/// What the generated types see.
+/// The imports of the generated types.
 #[cfg(not(test))]
 mod prelude {
     pub(crate) use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -28,8 +29,8 @@ mod prelude {
     pub(crate) use crate::sample::{Key, Sample, plans};
 }
 
-// Nobody reads this code; what it is made from is read. Without them in the library's own tests, of which there are none,
-// clippy looks at the types once.
+// Generated code is not linted. The library has no tests of its own, so the types are left out there and clippy checks
+// them once.
 #[cfg(not(test))]
 #[allow(warnings, clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
 mod generated {

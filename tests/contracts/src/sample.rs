@@ -1,8 +1,8 @@
-//! Values to write as events: each type names a few of its own, the odd ones among them.
+//! Sample values to write as events. Each type has a few, unusual ones among them.
 //!
-//! A break that nothing shows counts as a bug of the verdict, so what a type can hold must be here in kind: both ends of
-//! an integer, a fraction, the absent, the empty, each variant, the names that a struct in its place would look for.
-//! Not here: floats that JSON cannot write (`serde_json` writes them as null, and no type reads that back).
+//! A finding that no sample confirms counts as a bug. So the samples must cover what a type can hold: both ends of an
+//! integer, a fraction, absent and empty values, each variant, and the names that a struct would look for. Floats that
+//! JSON cannot write are left out: `serde_json` writes them as null, and no float type reads null.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -12,17 +12,17 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// How many levels of collections and boxes are filled: what is recursive ends there.
+/// The depth to which collections and boxes are filled. It ends recursive types.
 pub const DEPTH: usize = 5;
 
-/// A type that knows some of its values.
+/// A type with sample values.
 pub trait Sample: Clone {
-    /// The values, the most ordinary first; none where what they hold is deeper than `depth`.
+    /// Returns the values, the most ordinary first. Empty when a value would be deeper than `depth`.
     fn samples(depth: usize) -> Vec<Self>;
 }
 
-/// Which sample of each field goes into which value: the first of all, then each field's others in turn, then the last of
-/// all. Not every combination: a field is read by itself.
+/// Chooses which sample of each field goes into which value: the first of all, then each field's others in turn, then
+/// the last of all. serde reads each field by itself, so not every combination is needed.
 #[must_use]
 pub fn plans(counts: &[usize]) -> Vec<Vec<usize>> {
     if counts.contains(&0) {
@@ -43,7 +43,7 @@ pub fn plans(counts: &[usize]) -> Vec<Vec<usize>> {
     plans
 }
 
-/// Names that maps have among their keys: the fields and tags of the themes, for which a struct may ask.
+/// Keys of the sample maps: among them are the fields and tags of the themes, which a struct may request.
 const KEYS: &[&str] = &[
     "key", "", "id", "note", "kind", "body", "Held", "value", "7", "Red", "true", "k",
 ];
@@ -100,9 +100,9 @@ fn keyed(key: &str, value: Value) -> serde_json::Map<String, Value> {
     [(key.to_owned(), value)].into_iter().collect()
 }
 
-/// What a map can be keyed by.
+/// A type of map keys.
 pub trait Key: Sample {
-    /// Keys, the most ordinary first.
+    /// Returns the keys, the most ordinary first.
     fn keys(depth: usize) -> Vec<Self> {
         Self::samples(depth)
     }
@@ -127,7 +127,7 @@ impl Key for char {}
 impl Key for Uuid {}
 impl Key for NaiveDate {}
 
-/// The lists that a collection of `T` may hold: each sample alone, none, all.
+/// Returns sample lists of `T`: each sample alone, none, and all.
 fn lists<T: Sample>(depth: usize) -> Vec<Vec<T>> {
     let Some(depth) = depth.checked_sub(1) else {
         return vec![Vec::new()];
@@ -187,12 +187,12 @@ impl<T: Sample> Sample for Option<T> {
 
 impl<T: Sample> Sample for Box<T> {
     fn samples(depth: usize) -> Vec<Self> {
-        let held = depth.checked_sub(1).map(T::samples).unwrap_or_default();
-        held.into_iter().map(Self::new).collect()
+        let values = depth.checked_sub(1).map(T::samples).unwrap_or_default();
+        values.into_iter().map(Self::new).collect()
     }
 }
 
-/// The entries that a map may hold: each value alone, each key alone, none, one under every key.
+/// Returns sample entries of a map: each value alone, each key alone, none, and one under every key.
 fn entries<K: Key, V: Sample>(depth: usize) -> Vec<Vec<(K, V)>> {
     let values = depth.checked_sub(1).map(V::samples).unwrap_or_default();
     let keys = K::keys(depth);
@@ -215,7 +215,7 @@ impl<K: Key + Ord, V: Sample> Sample for BTreeMap<K, V> {
 #[expect(clippy::implicit_hasher, reason = "no theme has another")]
 impl<K: Key + Eq + Hash, V: Sample> Sample for HashMap<K, V> {
     fn samples(depth: usize) -> Vec<Self> {
-        // One entry at most: the order of more is not the same twice.
+        // At most one entry: the order of more is random.
         let mut maps = entries(depth);
         maps.retain(|entries| entries.len() < 2);
         maps.into_iter().map(Self::from_iter).collect()

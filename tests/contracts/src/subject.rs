@@ -1,4 +1,4 @@
-//! A type under test: what it writes, what it reads, and the descriptor from which its contract is made.
+//! A type under test: what it writes, what it reads, and the descriptor for its contract.
 
 use std::borrow::Cow;
 
@@ -10,32 +10,32 @@ use tidings::{DomainEvent, EventDescriptor, RoutingKeyError};
 use crate::keys;
 use crate::sample::{DEPTH, Sample};
 
-/// One version of a type, with what serde makes of it.
+/// One version of a type.
 #[derive(Debug)]
 pub struct Subject {
-    /// The type as it was written.
+    /// The source of the type.
     pub source: &'static str,
-    /// Events of the type, each once.
+    /// Returns the events of the type without duplicates.
     pub events: fn() -> Vec<String>,
-    /// Whether the type reads an event, or what serde says.
+    /// Decodes an event as the type; the error is serde's message.
     pub decode: fn(&str) -> Result<(), String>,
-    /// The type as an event.
+    /// The descriptor of the type as an event.
     pub event: EventDescriptor,
 }
 
 impl Subject {
-    /// Of a type.
+    /// Creates the subject of a type.
     pub const fn of<T: Subjected>(source: &'static str) -> Self {
         Self {
             source,
             events: events::<T>,
             decode: decode::<T>,
-            event: EventDescriptor::of::<Held<T>>(),
+            event: EventDescriptor::of::<AsEvent<T>>(),
         }
     }
 }
 
-/// What a type must be to be tried.
+/// The traits that a type under test needs.
 pub trait Subjected: Sample + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
 
 impl<T: Sample + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> Subjected for T {}
@@ -43,16 +43,16 @@ impl<T: Sample + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
 /// The types of one theme in one context.
 #[derive(Debug)]
 pub struct Family {
-    /// The idea that the edits are about.
+    /// The idea of the edits.
     pub theme: &'static str,
-    /// Where the edited type stands.
+    /// The context of the edited type.
     pub context: &'static str,
-    /// Its versions; each is an edit of each other.
+    /// The versions. Each is an edit of every other.
     pub subjects: Vec<Subject>,
 }
 
 impl Family {
-    /// A family of these subjects.
+    /// Creates a family of these subjects.
     pub const fn new(theme: &'static str, context: &'static str, subjects: Vec<Subject>) -> Self {
         Self {
             theme,
@@ -65,8 +65,8 @@ impl Family {
 fn events<T: Subjected>() -> Vec<String> {
     let mut events: Vec<String> = Vec::new();
     for sample in T::samples(DEPTH) {
-        // What serde cannot write as JSON is no event, nor what other services would read in two ways.
-        if let Ok(event) = serde_json::to_string(&Held(sample))
+        // Leave out values that serde cannot write as JSON, and events that other services would read in two ways.
+        if let Ok(event) = serde_json::to_string(&AsEvent(sample))
             && !keys::repeat(&event)
             && !events.contains(&event)
         {
@@ -77,22 +77,22 @@ fn events<T: Subjected>() -> Vec<String> {
 }
 
 fn decode<T: Subjected>(event: &str) -> Result<(), String> {
-    let held = serde_json::from_str::<Held<T>>(event);
-    held.map(drop).map_err(|cause| cause.to_string())
+    let event = serde_json::from_str::<AsEvent<T>>(event);
+    event.map(drop).map_err(|cause| cause.to_string())
 }
 
-/// Any type as an event: the derive takes structs alone, and a thousand expansions of it would show nothing here.
+/// Makes any type an event. The derive accepts structs only, and a thousand expansions of it would show nothing here.
 ///
-/// It hides from the type who serializes and deserializes it, so that rustc compiles each type for one of either.
-struct Held<T>(T);
+/// It erases the serializer and the deserializer, so that rustc compiles each type only once for each.
+struct AsEvent<T>(T);
 
-impl<T: Serialize> Serialize for Held<T> {
+impl<T: Serialize> Serialize for AsEvent<T> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         erased_serde::serialize(&self.0, to)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Held<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for AsEvent<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let mut from = <dyn erased_serde::Deserializer<'_>>::erase(from);
         erased_serde::deserialize(&mut from)
@@ -101,7 +101,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Held<T> {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Held<T> {
+impl<T: JsonSchema> JsonSchema for AsEvent<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
     }
@@ -119,11 +119,11 @@ impl<T: JsonSchema> JsonSchema for Held<T> {
     }
 }
 
-impl<T: Subjected> DomainEvent for Held<T> {
-    const TYPE: &'static str = "type.tried";
+impl<T: Subjected> DomainEvent for AsEvent<T> {
+    const TYPE: &'static str = "type.tested";
     const VERSION: u32 = 1;
-    const ROUTING_KEY: &'static str = "type.tried";
-    const KEY_PATTERN: &'static str = "type.tried";
+    const ROUTING_KEY: &'static str = "type.tested";
+    const KEY_PATTERN: &'static str = "type.tested";
     const DESCRIPTION: Option<&'static str> = None;
     const DEPRECATED: Option<&'static str> = None;
     const RUST_TYPE: &'static str = "Event";

@@ -1,9 +1,9 @@
-//! Every verdict within every family, and a table of the families.
+//! Compares all findings with serde in every family, and prints a table of the families.
 
 mod pair;
-mod second;
 mod table;
-mod tried;
+mod tested_type;
+mod validator;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -11,66 +11,66 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use pair::{Agreement, Pair};
-use second::SecondOpinion;
 use table::Table;
+use tested_type::TestedType;
 use tidings_contract_truth::subject::Family;
-use tried::Tried;
+use validator::ValidatorComparison;
 
-/// How many letters are printed: the first to go by. The file has them all.
-const LETTERS: usize = 20;
+/// The number of reports to print. The file has all of them.
+const REPORTS: usize = 20;
 
-static FAMILIES: LazyLock<Vec<(Family, Vec<Tried>)>> = LazyLock::new(|| {
+static FAMILIES: LazyLock<Vec<(Family, Vec<TestedType>)>> = LazyLock::new(|| {
     let families = tidings_contract_truth::families().into_iter();
-    let tried = families.map(|family| {
-        let tried = Tried::all(&family);
-        (family, tried)
+    let types = families.map(|family| {
+        let types = TestedType::all(&family);
+        (family, types)
     });
-    tried.collect()
+    types.collect()
 });
 
 #[test]
-fn every_verdict_is_what_serde_does() {
+fn every_finding_agrees_with_serde() {
     let mut table = Table::default();
-    let mut letters = Vec::new();
-    for (family, tried) in FAMILIES.iter() {
-        for writer in tried {
-            for reader in tried.iter().filter(|reader| !std::ptr::eq(*reader, writer)) {
-                let pair = Pair::try_on(writer, reader);
+    let mut reports = Vec::new();
+    for (family, types) in FAMILIES.iter() {
+        for writer in types {
+            for reader in types.iter().filter(|reader| !std::ptr::eq(*reader, writer)) {
+                let pair = Pair::new(writer, reader);
                 let agreement = pair.agreement();
                 table.count(family, agreement);
                 if agreement == Agreement::Wrong {
-                    letters.push(pair.letter(family));
+                    reports.push(pair.report(family));
                 }
             }
         }
     }
-    // Past what a test harness keeps back: the table is what this is run for. Who closed the stream wants none.
+    // Standard error is not captured by the test harness. A closed stream is no failure.
     let _ = writeln!(io::stderr(), "\n{table}");
-    print_some("verdicts", &letters);
+    print_some("disagreements", &reports);
     assert!(
         table.types_and_pairs_suffice(),
         "fewer types than the table is meant to have"
     );
     assert!(
-        letters.is_empty(),
-        "{} verdicts are wrong; the first of them are above",
-        letters.len()
+        reports.is_empty(),
+        "{} findings are wrong; the first of them are above",
+        reports.len()
     );
     assert!(table.unknown_share() < 0.02, "too many pairs are undecided");
 }
 
 #[test]
 fn every_event_fits_the_schema_of_its_writer() {
-    let mut opinion = SecondOpinion::default();
-    for (_, tried) in FAMILIES.iter() {
-        opinion.hear(tried);
+    let mut comparison = ValidatorComparison::default();
+    for (_, types) in FAMILIES.iter() {
+        comparison.add(types);
     }
-    let SecondOpinion {
+    let ValidatorComparison {
         unfit,
         agreed,
         schema_refuses,
         serde_refuses,
-    } = opinion;
+    } = comparison;
     println!(
         "a validator and serde agree on {agreed} readings; serde alone reads {}, the validator alone takes {}",
         schema_refuses.len(),
@@ -86,12 +86,12 @@ fn every_event_fits_the_schema_of_its_writer() {
     );
 }
 
-/// Prints the first letters, and says where the others are.
-fn print_some(name: &str, letters: &[String]) {
-    for letter in letters.iter().take(LETTERS) {
-        println!("{letter}");
+/// Prints the first reports, and the path of the file with all of them.
+fn print_some(name: &str, reports: &[String]) {
+    for report in reports.iter().take(REPORTS) {
+        println!("{report}");
     }
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.txt"));
-    fs::write(&file, letters.join("\n")).expect("the letters are written");
-    println!("all {}: {}", letters.len(), file.display());
+    fs::write(&file, reports.join("\n")).expect("the reports are written");
+    println!("all {}: {}", reports.len(), file.display());
 }

@@ -1,78 +1,79 @@
-//! A writer and a reader: the verdict on them, and the truth.
+//! A writer and a reader: their findings, and what serde does.
 
 use std::fmt::Write as _;
 
 use tidings_contract_truth::subject::Family;
 use tidings_contracts::{Contract, Finding, Level, Rule, Severity, compare};
 
-use crate::tried::Tried;
+use crate::tested_type::TestedType;
 
-/// Whether the verdict is the truth.
+/// Whether the findings agree with serde.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Agreement {
-    /// Ok, and every event is read; or a break, and an event shows it.
+    /// No break, and serde reads every event; or a break, and serde refuses an event.
     Agreed,
-    /// The engine does not decide.
+    /// The check does not decide.
     Unknown,
-    /// Ok, and an event is not read; or a break that no event shows.
+    /// No break, and serde refuses an event; or a break, and serde reads every event.
     Wrong,
 }
 
-/// The events of one type, given to another.
+/// The events of one type, read by another.
 pub(crate) struct Pair<'a> {
-    writer: &'a Tried,
-    reader: &'a Tried,
-    /// With the writer as the older contract, and as the newer one.
-    ways: [Vec<Finding>; 2],
+    writer: &'a TestedType,
+    reader: &'a TestedType,
+    /// The findings with the writer as the older contract, and as the newer one.
+    findings: [Vec<Finding>; 2],
     refused: Option<(&'a str, String)>,
 }
 
 impl<'a> Pair<'a> {
-    pub(crate) fn try_on(writer: &'a Tried, reader: &'a Tried) -> Self {
+    pub(crate) fn new(writer: &'a TestedType, reader: &'a TestedType) -> Self {
         Self {
             writer,
             reader,
-            ways: both_ways(&writer.contract, &reader.contract),
+            findings: both_ways(&writer.contract, &reader.contract),
             refused: reader.refuses(&writer.events),
         }
     }
 
     pub(crate) fn agreement(&self) -> Agreement {
-        let ways = self.ways.each_ref().map(|findings| match worst(findings) {
+        let findings = self.findings.each_ref().map(|findings| match worst(findings) {
             Severity::Unknown => Agreement::Unknown,
             severity if severity.fails() == self.refused.is_some() => Agreement::Agreed,
             _ => Agreement::Wrong,
         });
-        ways[0].max(ways[1])
+        findings[0].max(findings[1])
     }
 
-    /// What someone needs who looks for the fault.
-    pub(crate) fn letter(&self, family: &Family) -> String {
+    /// Returns a report of a disagreement.
+    pub(crate) fn report(&self, family: &Family) -> String {
         let Self { writer, reader, .. } = self;
-        let mut letter = format!(
+        let mut report = format!(
             "--- {} in {}\nwritten by\n{}\nread by\n{}\n",
             family.theme, family.context, writer.source, reader.source
         );
         // Writing to a string cannot fail.
-        for (way, findings) in ["older", "newer"].iter().zip(&self.ways) {
+        for (way, findings) in ["older", "newer"].iter().zip(&self.findings) {
             let _ = writeln!(
-                letter,
-                "verdict with the writer as the {way}: {}",
+                report,
+                "findings with the writer as the {way}: {}",
                 worst(findings)
             );
             for finding in findings {
-                let _ = writeln!(letter, "  {finding} [{}]", finding.rule);
+                let _ = writeln!(report, "  {finding} [{}]", finding.rule);
             }
         }
         let _ = match &self.refused {
-            Some((event, cause)) => writeln!(letter, "serde: {cause}\n  {event}"),
-            None => writeln!(letter, "serde: reads all {} events", writer.events.len()),
+            Some((event, cause)) => writeln!(report, "serde: {cause}\n  {event}"),
+            None => writeln!(report, "serde: reads all {} events", writer.events.len()),
         };
-        letter
+        report
     }
 }
 
-/// New consumers read what the writer wrote before, and old ones what it writes now: one truth, two verdicts.
+/// Compares in both directions: new consumers read old events, and old consumers read new events. serde does the same
+/// in both.
 fn both_ways(writer: &Contract, reader: &Contract) -> [Vec<Finding>; 2] {
     [
         compare(writer, reader, Level::Backward),
@@ -80,7 +81,7 @@ fn both_ways(writer: &Contract, reader: &Contract) -> [Vec<Finding>; 2] {
     ]
 }
 
-/// Less what is no matter of this writer's events: an alias is kept for those of writers before it.
+/// Returns the worst severity. A removed alias is left out: it concerns events of earlier writers.
 fn worst(findings: &[Finding]) -> Severity {
     let findings = findings
         .iter()

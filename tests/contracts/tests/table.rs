@@ -6,7 +6,7 @@ use tidings_contract_truth::subject::Family;
 
 use crate::pair::Agreement;
 
-/// A row, or their sum.
+/// The counts of one row or of all rows.
 #[derive(Debug, Default, Clone, Copy)]
 struct Counts {
     agreed: usize,
@@ -28,7 +28,7 @@ impl Counts {
     }
 }
 
-/// Every family's counts, in the order in which they were tried.
+/// The counts of every family, in the order of the tests.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<(String, usize, Counts)>,
@@ -47,7 +47,8 @@ impl Table {
         self.all.add(agreement);
     }
 
-    /// About a thousand types in a hundred families, nine thousand pairs: a theme that went missing must not go unseen.
+    /// Tells whether the table has about a thousand types in a hundred families with nine thousand pairs, so that a
+    /// lost theme fails the test.
     pub(crate) fn types_and_pairs_suffice(&self) -> bool {
         let types: usize = self.rows.iter().map(|(_, types, _)| types).sum();
         types >= 1_000 && self.rows.len() >= 100 && self.all.pairs() >= 9_000

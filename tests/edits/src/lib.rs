@@ -1,16 +1,16 @@
-//! Edits of the shop's events, as someone may make them who knows of no consumer.
+//! Edits of the shop's events, as a developer makes them without thinking of consumers.
 //!
-//! `patches/<name>.patch` is the edit, with what it means to consumers above it; `patches/<name>.before.patch`, where there
-//! is one, prepares the shop for it. The build makes a module of each.
+//! `patches/<name>.patch` is an edit with the expected findings above it. `patches/<name>.before.patch`, if it exists,
+//! prepares the shop's events for the edit. The build makes a module of each state.
 
 use tidings::EventDescriptor;
 
-/// One edit of the shop's events.
+/// An edit of the shop's events.
 #[derive(Debug)]
 pub struct Edit {
-    /// The name of its file.
+    /// The name of the patch file.
     pub name: &'static str,
-    /// The text of its file.
+    /// The text of the patch file.
     pub patch: &'static str,
     /// The events before it.
     pub old: &'static [EventDescriptor],
