@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use crate::event::decode::DecodeError;
 use crate::event::payload::Unpublishable;
-use crate::handler::error::{HandlerError, Verdict};
+use crate::handler::error::{BoxError, HandlerError, Verdict};
 use crate::handler::extract::Rejection;
 use crate::handler::failure::Failure;
 use crate::handler::returns::Returned;
 use crate::message::reason::Reason;
 use crate::retry::{rung_after, rung_at_least};
 use crate::wire::malformed::Malformed;
-
-pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What happened to a delivery.
 #[derive(Debug)]

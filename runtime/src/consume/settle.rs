@@ -14,6 +14,7 @@ use crate::bus::unconfirmed::Unconfirmed;
 use crate::context::Context;
 use crate::error::PublishFault;
 use crate::handler::delivery::Delivery;
+use crate::handler::error::BoxError;
 use crate::handler::returns::Returned;
 use crate::message::Message;
 use crate::message::reason::Reason;
@@ -28,7 +29,7 @@ use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, repub
 
 use super::bound_handler::{BoundHandler, HandlerCounts};
 use super::handler_call::panic_text;
-use super::outcome::{self, AttemptLimits, BoxError, Outcome, Settlement};
+use super::outcome::{self, AttemptLimits, Outcome, Settlement};
 use super::session_context::SessionContext;
 
 /// The wait after a failed publish, doubled up to the maximum.

@@ -5,9 +5,8 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 
-use crate::handler::delivery::Delivery;
-
-type BoxError = Box<dyn StdError + Send + Sync>;
+use super::delivery::Delivery;
+use super::error::BoxError;
 
 /// A type that a handler can take as a parameter after its event.
 ///
