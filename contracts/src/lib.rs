@@ -4,7 +4,7 @@
 //! A [`Contract`] is the content of one file, `contracts/<type>.v<N>.json`: one version of one event type, with the
 //! schema of what its writer writes and of what its reader accepts. A [`Folder`] holds the contracts of a service.
 //!
-//! [`check`] runs in a test of the service and compares its event types with the committed contracts. The findings
+//! [`check()`] runs in a test of the service and compares its event types with the committed contracts. The findings
 //! name the consumers that break, the place in the event, and what to do.
 
 #![forbid(unsafe_code)]

@@ -26,8 +26,8 @@ struct TempFolder(PathBuf);
 impl TempFolder {
     fn new() -> Self {
         let folder = Self(std::env::temp_dir().join(format!("tidings-schemas-{}", Uuid::now_v7())));
-        Folder::write(place.0.join("contracts"), &contract()).unwrap();
-        place
+        Folder::write(folder.0.join("contracts"), &contract()).unwrap();
+        folder
     }
 
     fn run(&self, arguments: &[&str]) -> Output {

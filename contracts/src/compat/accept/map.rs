@@ -150,7 +150,7 @@ impl<'a> Inclusion<'a> {
             },
         };
         if !fits {
-            self.bad_keys(&format!("`{name}` is none"));
+            self.bad_keys(&format!("`{name}` is not one"));
         }
     }
 }

@@ -100,13 +100,13 @@ impl AliasSearch<'_, '_> {
     }
 
     /// Tells whether the type accepts the value of `field` under `names`, beside the field or instead of it.
-    fn takes(&mut self, field: &str, names: &[String], beside: bool) -> bool {
+    fn takes(&mut self, field: &str, names: &[String], keep_original: bool) -> bool {
         let plan = Plan {
             branches: self.branches.clone(),
             rename: Some(Rename {
                 property: format!("{}/properties/{}", self.pointer, escaped(field)),
                 names: names.to_vec(),
-                beside,
+                keep_original,
             }),
             ..Plan::default()
         };

@@ -67,7 +67,7 @@ fn takes(explorer: &mut Explorer<'_>, map: &str, name: &str) -> bool {
         rename: Some(Rename {
             property,
             names: vec![name.to_owned()],
-            beside: false,
+            keep_original: false,
         }),
         ..Plan::default()
     };

@@ -220,7 +220,7 @@ fn of_branches(
                     rename: Some(Rename {
                         property: property.clone(),
                         names: vec![name.clone()],
-                        beside: false,
+                        keep_original: false,
                     }),
                     ..Plan::default()
                 },

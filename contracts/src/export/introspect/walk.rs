@@ -33,7 +33,7 @@ pub(crate) struct Rename {
     pub(crate) property: String,
     pub(crate) names: Vec<String>,
     /// Whether to feed it under its own name as well.
-    pub(crate) beside: bool,
+    pub(crate) keep_original: bool,
 }
 
 /// What the walks have found in a schema.

@@ -203,7 +203,7 @@ impl<'i, 'r, 'a> Members<'i, 'r, 'a> {
                 .filter(|rename| rename.property == property.pointer)
             {
                 Some(rename) => {
-                    if rename.beside {
+                    if rename.keep_original {
                         members.push((property.name, location.clone()));
                     }
                     members.extend(rename.names.iter().map(|name| (name.clone(), location.clone())));
