@@ -103,10 +103,24 @@ impl ForeignTwin {
         let home = package.join("../target/bench").join(name);
         fs::create_dir_all(&home).map_err(|error| format!("cannot create {}: {error}", home.display()))?;
         let home = home.canonicalize().unwrap_or(home);
-        match &self.build {
+        let prepared = match &self.build {
             Build::Recipe(recipe) => recipe.prepare(&source, &home),
             Build::Cargo => build_with_cargo(&source, home),
-        }
+        };
+        prepared.map_err(|error| {
+            // The full output is on stderr. A row of the page has room for its ends.
+            eprintln!("{error}");
+            summary(&error)
+        })
+    }
+}
+
+/// Returns the first and the last line of a text.
+fn summary(text: &str) -> String {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    match (lines.next(), lines.next_back()) {
+        (Some(first), Some(last)) => format!("{first}: {last}"),
+        (first, _) => first.unwrap_or_default().to_owned(),
     }
 }
 
