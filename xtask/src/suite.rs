@@ -47,6 +47,11 @@ const ONLY_NAMED: &[&str] = &["faults"];
 /// commands with different packages build the dependencies and the runtime several times.
 const SHARED: &str = "--workspace --all-features";
 
+/// A binary of the shared build. Only with a test among its targets does cargo enable the features of dev-dependencies.
+fn runs(binary: &'static str) -> Step {
+    Step::runs(&format!("{SHARED} --test dependencies"), binary)
+}
+
 /// Tests of the shared build.
 fn tests(targets: &str) -> Step {
     Step::tests(&format!("{SHARED} {targets}"))
@@ -73,13 +78,7 @@ const SUITES: &[Suite] = &[
         brokers: &[Kind::None],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
-        steps: Steps::Fixed(|| {
-            vec![
-                api_docs(),
-                Step::runs(SHARED, "tidings-api"),
-                tests("--test dependencies"),
-            ]
-        }),
+        steps: Steps::Fixed(|| vec![api_docs(), runs("tidings-api"), tests("--test dependencies")]),
     },
     Suite {
         name: "features",
@@ -190,7 +189,7 @@ const SUITES: &[Suite] = &[
                     "--test asyncapi --test audit --test command --test contracts --test handlers --test services \
                      --test stories --test topology",
                 ),
-                Step::runs(SHARED, "shop"),
+                runs("shop"),
             ]
         }),
     },
@@ -208,7 +207,7 @@ const SUITES: &[Suite] = &[
         brokers: &[Kind::Memory],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
-        steps: Steps::Fixed(|| vec![Step::runs(SHARED, "quickstart")]),
+        steps: Steps::Fixed(|| vec![runs("quickstart")]),
     },
     Suite {
         name: "docs",
@@ -524,6 +523,31 @@ mod tests {
             }
         }
         assert!(found > 30, "{found}");
+    }
+
+    #[test]
+    fn the_workflow_runs_every_suite() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let workflow = fs::read_to_string(root.join(".github/workflows/ci.yml")).unwrap();
+        let lines: Vec<&str> = workflow
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("args: "))
+            .collect();
+        for suite in SUITES.iter().filter(|suite| !ONLY_NAMED.contains(&suite.name)) {
+            let jobs = lines
+                .iter()
+                .filter(|line| line.split(' ').any(|arg| arg == suite.name))
+                .count();
+            let brokers: usize = suite
+                .brokers
+                .iter()
+                .map(|kind| if *kind == Kind::RabbitMq { 2 } else { 1 })
+                .sum();
+            assert_eq!(jobs, brokers, "{}", suite.name);
+        }
+        for line in lines {
+            select(&line.split(' ').collect::<Vec<_>>()).unwrap();
+        }
     }
 
     #[test]
