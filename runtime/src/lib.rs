@@ -3,7 +3,8 @@
 #![cfg_attr(not(feature = "runtime"), allow(dead_code))]
 
 mod app;
-#[cfg(feature = "rabbitmq")]
+#[cfg(feature = "runtime")]
+#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // The loops of `consume` do not use it yet.
 mod backoff;
 #[cfg(feature = "runtime")]
 #[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone needs of it.

@@ -143,7 +143,7 @@ impl Connector {
                 Ok(live) => return Ok(live),
                 Err(faults) => faults,
             };
-            let wait = backoff.wait();
+            let wait = backoff.next_wait();
             // One that cannot last as long as this one did would end with less to tell.
             let next = Instant::now() + wait + began.elapsed();
             if faults.iter().any(|(_, fault)| fault.is_final()) || next >= deadline {

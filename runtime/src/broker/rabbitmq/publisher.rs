@@ -143,7 +143,7 @@ impl PublisherTask {
             self.channel_lost(&fault);
             let repaired = fault.is_missing().then(|| self.ask_for_repair());
             // Without it a channel that is closed as soon as it opens would be opened again and again.
-            let pause = tokio::time::sleep(backoff.wait());
+            let pause = tokio::time::sleep(backoff.next_wait());
             let pause = async {
                 pause.await;
                 // An exchange that is there before its bindings are takes events for nobody.

@@ -100,7 +100,7 @@ impl<L: Numbered + Clone> Reconnector<L> {
         match &self.state {
             ConnectionState::Up(live) => NextAction::Watch(live.clone()),
             ConnectionState::Down(_) => NextAction::Dial {
-                after: self.backoff.wait().max(LASTING.saturating_sub(since)),
+                after: self.backoff.next_wait().max(LASTING.saturating_sub(since)),
                 number: self.number + 1,
             },
             ConnectionState::Closed => NextAction::End,
