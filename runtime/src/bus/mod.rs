@@ -326,7 +326,7 @@ impl Bus {
                 connected: true,
                 reason: Some(format!("the broker takes no publishes: {why}")),
             },
-            BrokerState::Troubled(why) => BusHealth {
+            BrokerState::TopologyMissing(why) => BusHealth {
                 connected: true,
                 reason: Some(why),
             },
@@ -430,7 +430,7 @@ impl Bus {
             trace.as_ref(),
             self.limits(),
         )?;
-        if self.broker().hands_out_its_own() {
+        if self.broker().delivers_published_message() {
             message.body.look();
         }
         Ok(message)

@@ -191,7 +191,7 @@ impl Model for Settling {
     }
 
     /// All that is finished is acknowledged, and all that was returned is back: whether the shift has ended or goes on.
-    fn end(&self) -> Result<(), String> {
+    fn check_final(&self) -> Result<(), String> {
         match self.unsettled.first() {
             None => Ok(()),
             Some(tag) => Err(format!("{tag} is finished and never settled")),
@@ -229,8 +229,8 @@ impl Model for InProgress {
         self.0.take(step)
     }
 
-    fn end(&self) -> Result<(), String> {
-        self.0.end()
+    fn check_final(&self) -> Result<(), String> {
+        self.0.check_final()
     }
 
     fn key(&self) -> impl Hash {
