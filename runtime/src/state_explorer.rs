@@ -1,83 +1,88 @@
-//! Goes through every state that a small world can come to, breadth first, so that what is found is the shortest way there.
+//! Visits every state that a small model can reach. The search is breadth first, so the path to a failure is the
+//! shortest one.
 //!
-//! A world is the machine under test with a stand-in for all that acts on it: the broker, the network, callers, time. Its
-//! steps are everything that could happen next. A world that holds what cannot be copied, a channel's end or a future, is
-//! made anew and led the same way.
+//! A model is the code under test together with fakes for everything that acts on it: the broker, the network, callers
+//! and time. Its steps are all events that can happen next. A model that holds something which cannot be copied, such as
+//! one end of a channel or a future, is built again from its start and led along the same path.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A machine and its surroundings.
 pub(crate) trait Model: Sized {
     type Step: Clone + Debug;
 
-    /// Everything that may happen next. Where nothing may, the world is at its end.
+    /// Every event that can happen next. A state without steps is a final state.
     fn steps(&self) -> Vec<Self::Step>;
 
-    /// Lets it happen.
+    /// Executes one step.
     ///
     /// # Errors
-    /// With the promise that it breaks.
+    /// With the invariant that the step breaks.
     fn take(&mut self, step: &Self::Step) -> Result<(), String>;
 
-    /// What must hold at the end.
+    /// Checks what must be true in a final state.
     ///
     /// # Errors
-    /// With the promise that is broken.
-    fn end(&self) -> Result<(), String>;
+    /// With the invariant that is broken.
+    fn check_final(&self) -> Result<(), String>;
 
-    /// All that matters to what may still happen and to what is promised: two worlds with the same key are one.
+    /// Identifies the state: two states with equal keys count as one. The key must contain everything that later steps
+    /// and checks depend on.
     fn key(&self) -> impl Hash;
 
-    /// The same again, where it can be copied.
+    /// A copy, for a model that can be copied.
     fn copy(&self) -> Option<Self> {
         None
     }
 }
 
-/// How far it went.
+/// The size of a search.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Explored {
     pub(crate) states: usize,
     pub(crate) steps: usize,
-    pub(crate) ends: usize,
-    /// The most steps that it takes to come to a state.
+    pub(crate) final_states: usize,
+    /// The largest number of steps that a state needs.
     pub(crate) depth: usize,
 }
 
-/// Goes through every state that a world comes to from its start.
+/// Visits every state that the model can reach from its start.
 ///
 /// # Errors
-/// With the first broken promise, and the shortest way to it.
-pub(crate) fn explore<W: Model>(start: impl Fn() -> W) -> Result<Explored, String> {
-    // The step that leads to each state, and from which.
-    let mut reached: Vec<Option<(usize, W::Step)>> = vec![None];
+/// With the first broken invariant, and the shortest path to it.
+pub(crate) fn explore<M: Model>(start: impl Fn() -> M) -> Result<Explored, String> {
+    // For each state, the state before it and the step between them.
+    let mut reached: Vec<Option<(usize, M::Step)>> = vec![None];
     let mut known = HashSet::from([hash(&start().key())]);
-    let mut ahead = VecDeque::from([(0, start())]);
+    let mut pending = VecDeque::from([(0, start())]);
     let mut explored = Explored {
         states: 0,
         steps: 0,
-        ends: 0,
+        final_states: 0,
         depth: 0,
     };
-    while let Some((at, world)) = ahead.pop_front() {
-        let way = way_to(&reached, at);
-        let steps = world.steps();
+    while let Some((at, model)) = pending.pop_front() {
+        let path = path_to(&reached, at);
+        let steps = model.steps();
         explored.states += 1;
-        explored.depth = explored.depth.max(way.len());
+        explored.depth = explored.depth.max(path.len());
         if steps.is_empty() {
-            explored.ends += 1;
-            world.end().map_err(|broken| told(&broken, &way))?;
+            explored.final_states += 1;
+            model.check_final().map_err(|broken| with_path(&broken, &path))?;
         }
-        let copies: Vec<W> = steps.iter().skip(1).map(|_| copy(&world, &start, &way)).collect();
-        for (step, mut world) in steps.into_iter().zip(copies.into_iter().chain([world])) {
+        let copies: Vec<M> = steps
+            .iter()
+            .skip(1)
+            .map(|_| copy(&model, &start, &path))
+            .collect();
+        for (step, mut model) in steps.into_iter().zip(copies.into_iter().chain([model])) {
             explored.steps += 1;
-            if let Err(broken) = world.take(&step) {
-                return Err(told(&broken, &[way.as_slice(), &[step]].concat()));
+            if let Err(broken) = model.take(&step) {
+                return Err(with_path(&broken, &[path.as_slice(), &[step]].concat()));
             }
-            if known.insert(hash(&world.key())) {
-                ahead.push_back((reached.len(), world));
+            if known.insert(hash(&model.key())) {
+                pending.push_back((reached.len(), model));
                 reached.push(Some((at, step)));
             }
         }
@@ -85,35 +90,36 @@ pub(crate) fn explore<W: Model>(start: impl Fn() -> W) -> Result<Explored, Strin
     Ok(explored)
 }
 
-fn copy<W: Model>(world: &W, start: impl Fn() -> W, way: &[W::Step]) -> W {
-    world.copy().unwrap_or_else(|| {
-        let mut again = start();
-        way.iter()
-            .for_each(|step| again.take(step).expect("it went well before"));
-        again
+fn copy<M: Model>(model: &M, start: impl Fn() -> M, path: &[M::Step]) -> M {
+    model.copy().unwrap_or_else(|| {
+        let mut copy = start();
+        path.iter()
+            .for_each(|step| copy.take(step).expect("the path succeeded before"));
+        copy
     })
 }
 
-/// Explores, and fails with the way to what is broken. Says how far it went when it went further than `at_least` states.
+/// Explores the model and panics with the path to the first broken invariant. It also panics if the model has fewer
+/// states than `at_least`.
 #[track_caller]
-pub(crate) fn exhaust<W: Model>(at_least: usize, start: impl Fn() -> W) -> Explored {
+pub(crate) fn exhaust<M: Model>(at_least: usize, start: impl Fn() -> M) -> Explored {
     let explored = explore(start).unwrap_or_else(|broken| panic!("{broken}"));
     println!("{explored:?}");
     assert!(
         explored.states >= at_least,
-        "the world has become small: {explored:?}"
+        "the model has too few states: {explored:?}"
     );
     explored
 }
 
-fn way_to<S: Clone>(reached: &[Option<(usize, S)>], mut at: usize) -> Vec<S> {
-    let mut way = Vec::new();
+fn path_to<S: Clone>(reached: &[Option<(usize, S)>], mut at: usize) -> Vec<S> {
+    let mut path = Vec::new();
     while let Some((before, step)) = &reached[at] {
-        way.push(step.clone());
+        path.push(step.clone());
         at = *before;
     }
-    way.reverse();
-    way
+    path.reverse();
+    path
 }
 
 fn hash(key: &impl Hash) -> u64 {
@@ -122,9 +128,9 @@ fn hash(key: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-fn told<S: Debug>(broken: &str, way: &[S]) -> String {
-    let way: Vec<String> = way.iter().map(|step| format!("  {step:?}")).collect();
-    format!("{broken}, after\n{}", way.join("\n"))
+fn with_path<S: Debug>(broken: &str, path: &[S]) -> String {
+    let path: Vec<String> = path.iter().map(|step| format!("  {step:?}")).collect();
+    format!("{broken}, after\n{}", path.join("\n"))
 }
 
 #[cfg(test)]
@@ -150,16 +156,16 @@ mod tests {
         fn take(&mut self, by: &u8) -> Result<(), String> {
             self.count += by;
             if self.count == 3 {
-                return Err("it is 3".to_owned());
+                return Err("the count is 3".to_owned());
             }
             Ok(())
         }
 
-        fn end(&self) -> Result<(), String> {
+        fn check_final(&self) -> Result<(), String> {
             if self.count == 2 {
                 Ok(())
             } else {
-                Err("it is not 2".to_owned())
+                Err("the count is not 2".to_owned())
             }
         }
 
@@ -169,25 +175,25 @@ mod tests {
     }
 
     #[test]
-    fn it_finds_the_shortest_way_to_what_is_broken() {
+    fn the_shortest_path_to_a_broken_step_is_reported() {
         let broken = explore(|| Counter { count: 0, most: 9 }).unwrap_err();
-        assert_eq!(broken, "it is 3, after\n  1\n  2");
+        assert_eq!(broken, "the count is 3, after\n  1\n  2");
     }
 
     #[test]
-    fn it_sees_what_is_wrong_at_the_end_alone() {
+    fn a_broken_final_state_is_reported() {
         let broken = explore(|| Counter { count: 0, most: 1 }).unwrap_err();
-        assert_eq!(broken, "it is not 2, after\n  1");
+        assert_eq!(broken, "the count is not 2, after\n  1");
     }
 
     #[test]
-    fn it_comes_to_each_state_once() {
+    fn each_state_is_visited_once() {
         let Explored {
             states,
             steps,
-            ends,
+            final_states,
             depth,
         } = explore(|| Counter { count: 0, most: 2 }).unwrap();
-        assert_eq!((states, steps, ends, depth), (3, 3, 1, 1));
+        assert_eq!((states, steps, final_states, depth), (3, 3, 1, 1));
     }
 }

@@ -1,8 +1,8 @@
-//! The seam between the runtime and its brokers: what the bus and the consumers ask of one, and nothing more.
+//! The interface between the runtime and a broker.
 //!
-//! Two brokers stand behind it, the in-memory one and RabbitMQ, and one conformance suite holds both to it.
+//! The in-memory broker and RabbitMQ implement the interface, and both pass the same conformance suite.
 
-#[allow(dead_code)] // The faults it can pretend are for tests.
+#[allow(dead_code)] // Only tests inject faults.
 pub(crate) mod memory;
 #[cfg(feature = "rabbitmq")]
 pub(crate) mod rabbitmq;
@@ -22,79 +22,74 @@ use crate::topology::{BindingPlan, Plan};
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A broker.
 pub(crate) trait Broker: Send + Sync + 'static {
-    /// Declares the exchanges, queues and bindings of `plan`. Declaring what is there already changes nothing; a queue
-    /// or exchange that is there with other arguments is an error that names both values.
+    /// Declares the exchanges, queues and bindings of `plan`. Existing ones stay as they are. A queue or exchange that
+    /// exists with other arguments is an error that names both values.
     fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Finds out whether the exchanges and queues of `plan` are there, and makes nothing. One that is missing, or that
-    /// has other arguments, is an error; bindings cannot be looked for.
+    /// Checks that the exchanges and queues of `plan` exist, and creates nothing. A missing one, or one with other
+    /// arguments, is an error. AMQP has no way to check a binding.
     fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Undoes a binding. One that is not there, or whose queue or exchange is not, is undone already.
+    /// Removes a binding. It is no error if the binding, its queue or its exchange does not exist.
     fn unbind<'a>(&'a self, binding: &'a BindingPlan) -> BoxFuture<'a, Result<(), String>>;
 
-    /// Whether there is a queue of this name.
     fn has_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, String>>;
 
-    /// How long a queue that was just declared is not to be trusted with a message.
+    /// How long after its declaration a queue can still lose confirmed messages.
     fn fresh_for(&self) -> Duration;
 
-    /// Whether what is published to it is what it hands out, the very message: who makes one looks at its body then, and
-    /// not each of its readers.
-    fn hands_out_its_own(&self) -> bool {
+    /// Whether the broker delivers the published [`Message`] itself instead of a copy from the wire. The publisher then
+    /// checks the body once, and the consumers do not check it again.
+    fn delivers_published_message(&self) -> bool {
         false
     }
 
-    /// Takes a message to publish. It answers through the message's [`Confirm`], and only once it has the message in
-    /// every queue that it routes to.
+    /// Publishes a message. The broker resolves the message's [`Confirm`] when every queue that the message is routed to
+    /// has the message.
     fn send(&self, publish: Publish);
 
-    /// Takes messages to publish, in their order.
+    /// Publishes messages in their order.
     fn send_all(&self, publishes: Vec<Publish>) {
         publishes.into_iter().for_each(|publish| self.send(publish));
     }
 
-    /// Starts to take deliveries from a queue.
     fn subscribe(&self, subscribe: Subscribe) -> BoxFuture<'_, Result<Box<dyn Subscription>, Error>>;
 
-    /// The clock that delays run on.
+    /// The clock that retry delays use.
     fn clock(&self) -> &Clock;
 
-    /// Whether it can be reached, and why not.
     fn state(&self) -> BrokerState;
 
-    /// Lets go of the broker: what was sent is confirmed or refused before.
+    /// Closes the broker after every message that was sent is confirmed or refused.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-/// A message on its way to the broker.
 #[derive(Debug)]
 pub(crate) struct Publish {
     pub(crate) message: Arc<Message>,
-    /// Whether a message that no queue takes is refused.
+    /// Whether a message that is routed to no queue is refused.
     pub(crate) mandatory: bool,
-    /// Whether a delivery is being handled that is not settled before this is confirmed. A broker that holds back
-    /// publishes for want of room takes this one all the same: the room it waits for may be that delivery's.
+    /// Whether an unsettled delivery waits for this publish. A broker that delays publishes while its queues are full
+    /// accepts this one at once: only that delivery may free the space.
     pub(crate) while_handling: bool,
     pub(crate) confirm: Confirm,
 }
 
-/// Which deliveries to take, and how many at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Subscribe {
     pub(crate) queue: QueueSource,
-    /// How many deliveries the broker hands out before one is settled.
+    /// The largest number of unsettled deliveries.
     pub(crate) prefetch: u16,
-    /// The consumer's name, for people who look at the broker.
+    /// The consumer tag, which operators see at the broker.
     pub(crate) consumer: String,
-    /// What is handed out alone as long as it stands first in the queue: of several that are in hand when the process
-    /// ends, each looks like the one that ended it. A broker whose messages do not outlive the process need not.
+    /// Messages that are delivered alone while they are at the head of the queue. If the process crashes with several
+    /// unsettled deliveries, each of them could be the cause. A broker that loses its messages with the process can
+    /// ignore this.
     pub(crate) suspects: Option<Suspects>,
 }
 
-/// Which deliveries may end the process.
+/// Decides whether a delivery may be the cause of a crash.
 #[derive(Clone)]
 pub(crate) struct Suspects(pub(crate) Arc<dyn Fn(&Incoming) -> bool + Send + Sync>);
 
@@ -104,78 +99,76 @@ impl fmt::Debug for Suspects {
     }
 }
 
-/// Where deliveries come from.
 #[derive(Debug, Clone)]
 pub(crate) enum QueueSource {
-    /// A queue of the plan.
     Named(Arc<str>),
-    /// A server-named, exclusive, classic queue that lives as long as the subscription, bound to `exchange` by each
-    /// pattern.
-    Ephemeral { exchange: String, patterns: Vec<String> },
+    /// A server-named, exclusive, classic queue that is bound to `exchange` by each pattern. The queue is deleted with
+    /// its subscription.
+    Ephemeral {
+        exchange: String,
+        patterns: Vec<String>,
+    },
 }
 
-/// Deliveries from one queue. Dropping it closes its channel: what was not settled returns to the queue, in its old
-/// place, and counts as a failed delivery.
+/// Deliveries from one queue. Dropping a subscription closes its channel. The unsettled deliveries then return to their
+/// old place in the queue, and each counts as a failed delivery.
 pub(crate) trait Subscription: Send {
     /// The name of the queue.
     fn queue(&self) -> &str;
 
-    /// The next delivery. `None` is the end: the broker cancelled it (the queue is gone) or the connection is lost.
+    /// The next delivery. `None` means that the broker cancelled the consumer (the queue was deleted), or that the
+    /// connection is lost.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>>;
 
-    /// Acknowledges the delivery `tag`, or with `multiple` every unsettled one up to it.
+    /// Acks the delivery `tag`, or with `multiple` every unsettled delivery up to `tag`.
     fn ack(&mut self, tag: u64, multiple: bool);
 
-    /// How long an acknowledgement of several waits after the last. Each costs a broker that is elsewhere, and the way to it,
-    /// as much as a delivery does.
+    /// The shortest time between two acks with `multiple`. On a remote broker an ack costs as much as a delivery.
     fn ack_spacing(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Returns the delivery `tag` to its old place in the queue, for another consumer.
+    /// Returns the delivery `tag` to its old place in the queue.
     fn requeue(&mut self, tag: u64);
 
-    /// Writes what was settled so far. Pending while the broker does not take it.
+    /// Writes the queued acks and requeues. Pending until the connection has written them.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Takes no further deliveries; those handed out stay to be settled. Deliveries already under way may still come,
-    /// and after them nothing: it is not an end, which would mean that they can no longer be settled.
+    /// Cancels the consumer. Deliveries already sent by the broker may still arrive, and all can still be settled.
+    /// After the last of them [`poll_next`](Self::poll_next) is pending, because `None` would mean a lost channel.
     fn cancel(&mut self);
 
-    /// Ends it. Ready once the broker has heard of it, and has back what is unsettled.
+    /// Closes the channel. Ready when the broker has the unsettled deliveries back.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Whether it was cancelled, and all that was under way then has come.
+    /// Whether the consumer is cancelled and every delivery sent before has arrived.
     fn is_drained(&self) -> bool;
 
-    /// Says that `count` of the unsettled deliveries wait for the clock alone: nobody works on them, and nobody will
-    /// before the clock moves. A broker with a virtual clock has settled when there is nothing else.
+    /// Sets how many unsettled deliveries wait only for the clock. A broker with a virtual clock is idle when no other
+    /// deliveries are left.
     fn set_waiting(&mut self, count: usize);
 }
 
-/// One message as a queue hands it out.
+/// A message as the broker delivers it.
 #[derive(Debug, Clone)]
 pub(crate) struct Incoming {
-    /// Its number in the subscription, rising from 1.
+    /// The delivery tag: the number of the delivery in its subscription, from 1.
     pub(crate) tag: u64,
     pub(crate) message: Arc<Message>,
-    /// Whether it was handed out before.
     pub(crate) redelivered: bool,
-    /// How often it came back without being settled (`x-delivery-count`).
+    /// How often the message returned to its queue unsettled (`x-delivery-count`).
     pub(crate) delivery_count: u32,
-    /// Whether nothing else of its queue is in the subscription's hands.
+    /// Whether the subscription has no other unsettled delivery.
     pub(crate) alone: bool,
 }
 
-/// How a broker is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BrokerState {
-    /// Connected.
     Up,
-    /// Connected, and taking no publishes for the reason it gave.
+    /// Connected, but the broker accepts no publishes; holds the broker's reason.
     Blocked(String),
-    /// Connected, and something that was declared is not there and cannot be made again.
-    Troubled(String),
-    /// Not connected.
+    /// Connected, but a declared queue or exchange is missing and cannot be declared again.
+    TopologyMissing(String),
+    /// Not connected; holds the reason.
     Down(String),
 }

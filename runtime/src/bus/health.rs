@@ -24,7 +24,7 @@ impl From<BrokerState> for BusHealth {
         let (connected, reason) = match state {
             BrokerState::Up => (true, None),
             BrokerState::Blocked(why) => (true, Some(format!("the broker takes no publishes: {why}"))),
-            BrokerState::Troubled(why) => (true, Some(why)),
+            BrokerState::TopologyMissing(why) => (true, Some(why)),
             BrokerState::Down(why) => (false, Some(why)),
         };
         Self { connected, reason }

@@ -175,7 +175,7 @@ impl Bus {
             trace.as_ref(),
             self.limits(),
         )?;
-        if self.broker().hands_out_its_own() {
+        if self.broker().delivers_published_message() {
             message.body.detect_text();
         }
         Ok(message)

@@ -184,7 +184,7 @@ impl Consumer {
     async fn rest(&mut self) {
         tokio::select! {
             _ = self.desired.changed() => {}
-            () = tokio::time::sleep(self.backoff.wait()) => {}
+            () = tokio::time::sleep(self.backoff.next_wait()) => {}
         }
     }
 }

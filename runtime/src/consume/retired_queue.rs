@@ -89,7 +89,7 @@ impl RetiredQueue {
             );
             tokio::select! {
                 () = stopped(&mut self.stopping) => return,
-                () = tokio::time::sleep(backoff.wait()) => {}
+                () = tokio::time::sleep(backoff.next_wait()) => {}
             }
         }
     }
@@ -177,7 +177,7 @@ async fn move_one(service: &Service, queue: &Arc<str>, incoming: Incoming) -> Op
                 "declare of the orphans queue failed"
             );
         }
-        tokio::time::sleep(backoff.wait()).await;
+        tokio::time::sleep(backoff.next_wait()).await;
     }
 }
 

@@ -265,7 +265,7 @@ impl Settler {
                 Some(error) => self.set_trouble("cannot publish the events that it returned", &error),
             }
             unsent = failed;
-            tokio::time::sleep(backoff.wait()).await;
+            tokio::time::sleep(backoff.next_wait()).await;
         }
     }
 
@@ -355,7 +355,7 @@ impl Settler {
                     }
                 }
             }
-            tokio::time::sleep(backoff.wait()).await;
+            tokio::time::sleep(backoff.next_wait()).await;
         }
         // The next consumer of the delivery reports trouble of its own.
         self.handler.set_trouble(None);

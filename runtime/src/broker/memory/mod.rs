@@ -139,7 +139,7 @@ impl Broker for MemoryBroker {
         self.fresh_for
     }
 
-    fn hands_out_its_own(&self) -> bool {
+    fn delivers_published_message(&self) -> bool {
         true
     }
 

@@ -1,4 +1,4 @@
-//! What a subscription tells the broker of its deliveries: acknowledgements and returns, many written in one go.
+//! Writes the acks and requeues of a subscription in batches.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,19 +9,15 @@ use futures_util::stream::FuturesUnordered;
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 
-/// A frame that is being written.
-pub(super) type Write<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
+pub(super) type FrameWrite<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
 
-/// What is to be written and what is being written.
-///
-/// The library puts a frame into its queue at the first poll and then waits until it has left. Polled one by one, each
-/// would wake the thread that writes; polled together, all wake it once.
+/// lapin queues a frame at the first poll of its future, and then waits until the frame is written. Frames awaited one by
+/// one would each wake lapin's I/O thread; frames polled together wake it once.
 pub(super) struct AckWriter<E = lapin::Error> {
     queued: Vec<AckFrame>,
-    writes: FuturesUnordered<Write<E>>,
+    writes: FuturesUnordered<FrameWrite<E>>,
 }
 
-/// What is told of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AckFrame {
     Ack { tag: u64, multiple: bool },
@@ -46,17 +42,17 @@ impl<E> AckWriter<E> {
         self.queued.push(AckFrame::Requeue { tag });
     }
 
-    /// Writes all that is queued. `Err` with how many were lost: the channel is gone, and the broker hands those
-    /// deliveries out again.
+    /// Writes the queued frames. `Err` contains the number of lost frames: the channel is closed, and the broker delivers
+    /// those messages again.
     pub(super) fn poll_flush(
         &mut self,
-        mut write: impl FnMut(AckFrame) -> Write<E>,
+        mut write: impl FnMut(AckFrame) -> FrameWrite<E>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), usize>> {
         let mut lost = 0;
-        for settle in self.queued.drain(..) {
-            let mut write = write(settle);
-            // In their order: an acknowledgement of several must not overtake the return of one of them.
+        for frame in self.queued.drain(..) {
+            let mut write = write(frame);
+            // The first polls keep the order: an ack with `multiple` must not overtake the requeue of an earlier delivery.
             match write.as_mut().poll(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => lost += 1,
@@ -66,7 +62,7 @@ impl<E> AckWriter<E> {
         loop {
             match self.writes.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(()))) => {}
-                // Unlike the library's `Acker`, which says `Ok(false)`, its channel says an error when it is gone.
+                // lapin's `Acker` returns `Ok(false)` when the channel is closed; its channel returns an error.
                 Poll::Ready(Some(Err(_))) => lost += 1,
                 Poll::Ready(None) if lost == 0 => return Poll::Ready(Ok(())),
                 Poll::Ready(None) => return Poll::Ready(Err(lost)),
@@ -78,8 +74,7 @@ impl<E> AckWriter<E> {
 }
 
 impl AckFrame {
-    /// Writes it to `channel`.
-    pub(super) fn write(self, channel: Channel) -> Write<lapin::Error> {
+    pub(super) fn write(self, channel: Channel) -> FrameWrite<lapin::Error> {
         match self {
             Self::Ack { tag, multiple } => {
                 Box::pin(async move { channel.basic_ack(tag, BasicAckOptions { multiple }).await })
@@ -103,38 +98,40 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of a frame that is written.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum Fate {
-        /// It leaves at once.
-        Leaves,
-        /// It leaves later.
-        Waits,
-        /// The channel is gone.
-        Fails,
-        /// The channel goes while it waits.
-        WaitsAndFails,
+    enum WriteOutcome {
+        Written,
+        WrittenLater,
+        /// The channel is closed.
+        Failed,
+        /// The channel closes while the frame waits.
+        FailedLater,
     }
 
-    const FATES: [Fate; 4] = [Fate::Leaves, Fate::Waits, Fate::Fails, Fate::WaitsAndFails];
+    const OUTCOMES: [WriteOutcome; 4] = [
+        WriteOutcome::Written,
+        WriteOutcome::WrittenLater,
+        WriteOutcome::Failed,
+        WriteOutcome::FailedLater,
+    ];
 
     fn ack(tag: u64, multiple: bool) -> AckFrame {
         AckFrame::Ack { tag, multiple }
     }
 
-    fn write(settle: AckFrame, fate: Fate, written: &Arc<Mutex<Vec<AckFrame>>>) -> Write<()> {
+    fn write(frame: AckFrame, outcome: WriteOutcome, written: &Arc<Mutex<Vec<AckFrame>>>) -> FrameWrite<()> {
         let (written, mut polls) = (Arc::clone(written), 0);
         Box::pin(poll_fn(move |cx| {
             if polls == 0 {
-                written.lock().unwrap().push(settle);
+                written.lock().unwrap().push(frame);
             }
             polls += 1;
-            match fate {
-                Fate::Leaves => Poll::Ready(Ok(())),
-                Fate::Fails => Poll::Ready(Err(())),
-                Fate::Waits if polls > 2 => Poll::Ready(Ok(())),
-                Fate::WaitsAndFails if polls > 2 => Poll::Ready(Err(())),
-                Fate::Waits | Fate::WaitsAndFails => {
+            match outcome {
+                WriteOutcome::Written => Poll::Ready(Ok(())),
+                WriteOutcome::Failed => Poll::Ready(Err(())),
+                WriteOutcome::WrittenLater if polls > 2 => Poll::Ready(Ok(())),
+                WriteOutcome::FailedLater if polls > 2 => Poll::Ready(Err(())),
+                WriteOutcome::WrittenLater | WriteOutcome::FailedLater => {
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }
@@ -142,22 +139,20 @@ mod tests {
         }))
     }
 
-    /// Flushes, and gives what was written in its order, and how much was lost.
-    fn flush(settles: &[AckFrame], fates: &[Fate]) -> (Vec<AckFrame>, Result<(), usize>) {
-        let mut settlement = AckWriter::<()>::default();
-        for settle in settles {
-            match *settle {
-                AckFrame::Ack { tag, multiple } => settlement.ack(tag, multiple),
-                AckFrame::Requeue { tag } => settlement.requeue(tag),
+    /// Flushes the frames, and returns them in the order of their writes with the result of the flush.
+    fn flush(frames: &[AckFrame], outcomes: &[WriteOutcome]) -> (Vec<AckFrame>, Result<(), usize>) {
+        let mut writer = AckWriter::<()>::default();
+        for frame in frames {
+            match *frame {
+                AckFrame::Ack { tag, multiple } => writer.ack(tag, multiple),
+                AckFrame::Requeue { tag } => writer.requeue(tag),
             }
         }
-        let (mut fates, written) = (fates.iter(), Arc::default());
+        let (mut outcomes, written) = (outcomes.iter(), Arc::default());
         let flushed = loop {
-            let write = |settle| write(settle, *fates.next().expect("a fate each"), &written);
-            // What waits wakes itself, and the set rests after some of that.
-            if let Poll::Ready(flushed) =
-                settlement.poll_flush(write, &mut Context::from_waker(Waker::noop()))
-            {
+            let write = |frame| write(frame, *outcomes.next().expect("one outcome per frame"), &written);
+            // A pending write wakes itself; `FuturesUnordered` yields after some of these wake-ups.
+            if let Poll::Ready(flushed) = writer.poll_flush(write, &mut Context::from_waker(Waker::noop())) {
                 break flushed;
             }
         };
@@ -166,25 +161,29 @@ mod tests {
     }
 
     #[test]
-    fn whatever_becomes_of_the_writes_they_begin_in_their_order_and_what_is_lost_is_told() {
-        let settles = [
+    fn writes_start_in_order_and_lost_frames_are_counted_for_every_outcome() {
+        let frames = [
             AckFrame::Requeue { tag: 2 },
             ack(3, true),
             ack(5, false),
             AckFrame::Requeue { tag: 4 },
         ];
-        for way in 0..FATES.len().pow(4) {
-            let fates: Vec<Fate> = (0..4)
-                .map(|at| FATES[way / FATES.len().pow(at) % FATES.len()])
+        for combination in 0..OUTCOMES.len().pow(4) {
+            let outcomes: Vec<WriteOutcome> = (0..4)
+                .map(|at| OUTCOMES[combination / OUTCOMES.len().pow(at) % OUTCOMES.len()])
                 .collect();
-            let (written, flushed) = flush(&settles, &fates);
-            assert_eq!(written, settles, "{fates:?}");
-            let fails = |fate: &&Fate| matches!(fate, Fate::Fails | Fate::WaitsAndFails);
-            let lost = fates.iter().filter(fails).count();
+            let (written, flushed) = flush(&frames, &outcomes);
+            assert_eq!(written, frames, "{outcomes:?}");
+            let fails =
+                |outcome: &&WriteOutcome| matches!(outcome, WriteOutcome::Failed | WriteOutcome::FailedLater);
+            let lost = outcomes.iter().filter(fails).count();
             match flushed {
-                Ok(()) => assert_eq!(lost, 0, "{fates:?}"),
-                // What still waits on a channel that is gone is lost as well.
-                Err(told) => assert!(lost > 0 && told >= lost && told <= 4, "{told} of {fates:?}"),
+                Ok(()) => assert_eq!(lost, 0, "{outcomes:?}"),
+                // Frames that still wait on a closed channel are lost too.
+                Err(counted) => assert!(
+                    lost > 0 && counted >= lost && counted <= 4,
+                    "{counted} of {outcomes:?}"
+                ),
             }
         }
     }

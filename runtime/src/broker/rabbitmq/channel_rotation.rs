@@ -1,37 +1,36 @@
-//! When the publisher moves to another channel after the broker refused a publish.
+//! When the publisher task opens a new channel after the broker nacked a publish.
 //!
-//! RabbitMQ keeps in each channel how it finds a quorum queue, and whether that has room. Both go stale: on 3.10 a
-//! channel that first published right after a queue's leader was lost refuses for as long as the dead node is away, the
-//! queue itself being well; and a queue that loses its limit with the policy that said to refuse never tells the
-//! channels it had refused before. A new channel asks anew. So after a refusal the publisher moves to another one, at
-//! once at first, and then ever more seldom: most refusals are the queue's own, and no channel changes that.
+//! RabbitMQ caches in each channel where the leader of a quorum queue is, and whether the queue has room. Both can be
+//! stale. On 3.10, a channel that first published directly after a queue lost its leader nacks until the dead node is
+//! back, although the queue is healthy. When a policy that limits a queue is removed, the channels that nacked before are
+//! not updated. A new channel has no such cache. So the publisher opens one after a nack: at once the first time, then at
+//! growing intervals, because most nacks are caused by the queue and not by the channel.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long after a move the next one may follow.
-const FIRST: Duration = Duration::from_secs(2);
+/// The shortest time between two rotations. It doubles with each rotation, without jitter: no other client is affected.
+const FIRST_INTERVAL: Duration = Duration::from_secs(2);
 
-const LAST: Duration = Duration::from_mins(1);
+const LONGEST_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How long what is under way on the old channel is waited for: what is cut off there would be sent again.
-const DRAINING: Duration = Duration::from_secs(2);
+/// How long the old channel waits for its confirms. Publishes without a confirm are sent again on the new channel.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// When to move to another channel.
 #[derive(Debug)]
 pub(super) struct ChannelRotation {
-    wait: Duration,
-    /// Not to move before.
+    interval: Duration,
+    /// When the next rotation is allowed.
     next: Option<Instant>,
-    /// To move as soon as nothing is under way, if that is before.
+    /// While the old channel drains: when to stop waiting for its confirms.
     draining: Option<Instant>,
 }
 
 impl Default for ChannelRotation {
     fn default() -> Self {
         Self {
-            wait: FIRST,
+            interval: FIRST_INTERVAL,
             next: None,
             draining: None,
         }
@@ -39,28 +38,27 @@ impl Default for ChannelRotation {
 }
 
 impl ChannelRotation {
-    /// Looks at whether the broker refused anything on this channel.
-    pub(super) fn look(&mut self, has_refused: bool, now: Instant) {
+    /// Decides whether to rotate. `has_nacks` is whether the broker nacked a publish on this channel.
+    pub(super) fn update(&mut self, has_nacks: bool, now: Instant) {
         if self.draining.is_some_and(|until| now >= until) {
             self.draining = None;
         }
-        let may_move = self.next.is_none_or(|next| now >= next);
-        if has_refused && may_move {
-            self.next = Some(now + self.wait);
-            self.wait = (self.wait * 2).min(LAST);
-            self.draining = Some(now + DRAINING);
-        } else if !has_refused && may_move {
+        let is_allowed = self.next.is_none_or(|next| now >= next);
+        if has_nacks && is_allowed {
+            self.next = Some(now + self.interval);
+            self.interval = (self.interval * 2).min(LONGEST_INTERVAL);
+            self.draining = Some(now + DRAIN_TIMEOUT);
+        } else if !has_nacks && is_allowed {
             *self = Self::default();
         }
     }
 
-    /// Whether nothing more is to be written on this channel: it is left once nothing is under way.
-    pub(super) fn is_leaving(&self) -> bool {
+    /// Whether the publisher task must not write to this channel, and leaves it when all its publishes are confirmed.
+    pub(super) fn is_draining(&self) -> bool {
         self.draining.is_some()
     }
 
-    /// There is another channel.
-    pub(super) fn moved(&mut self) {
+    pub(super) fn channel_opened(&mut self) {
         self.draining = None;
     }
 }
@@ -69,43 +67,43 @@ impl ChannelRotation {
 mod tests {
     use super::*;
 
-    /// When a channel is left in which seconds something is refused, looked at once a second.
-    fn moves(seconds: u64, refuses: impl Fn(u64) -> bool) -> Vec<u64> {
-        let (mut refusals, start) = (ChannelRotation::default(), Instant::now());
+    /// The seconds in which a channel is left, with one update each second.
+    fn rotations(seconds: u64, has_nacks: impl Fn(u64) -> bool) -> Vec<u64> {
+        let (mut rotation, start) = (ChannelRotation::default(), Instant::now());
         (0..seconds)
             .filter(|&second| {
-                refusals.look(refuses(second), start + Duration::from_secs(second));
-                let leaves = refusals.is_leaving();
-                refusals.moved();
-                leaves
+                rotation.update(has_nacks(second), start + Duration::from_secs(second));
+                let is_draining = rotation.is_draining();
+                rotation.channel_opened();
+                is_draining
             })
             .collect()
     }
 
     #[tokio::test]
-    async fn a_channel_that_refuses_nothing_is_kept() {
-        assert!(moves(100, |_| false).is_empty());
+    async fn a_channel_without_nacks_is_kept() {
+        assert!(rotations(100, |_| false).is_empty());
     }
 
     #[tokio::test]
-    async fn one_that_refuses_is_left_at_once_and_then_ever_more_seldom() {
-        assert_eq!(moves(200, |_| true), [0, 2, 6, 14, 30, 62, 122, 182]);
+    async fn a_channel_with_nacks_is_left_at_once_and_later_ones_at_growing_intervals() {
+        assert_eq!(rotations(200, |_| true), [0, 2, 6, 14, 30, 62, 122, 182]);
     }
 
     #[tokio::test]
-    async fn after_a_while_without_refusals_it_is_at_once_again() {
-        assert_eq!(moves(30, |second| second == 1 || second == 20), [1, 20]);
+    async fn the_interval_starts_again_after_a_time_without_nacks() {
+        assert_eq!(rotations(30, |second| second == 1 || second == 20), [1, 20]);
     }
 
     #[tokio::test]
-    async fn what_is_under_way_for_long_keeps_its_channel() {
-        let (mut refusals, now) = (ChannelRotation::default(), Instant::now());
-        refusals.look(true, now);
-        assert!(refusals.is_leaving());
-        refusals.look(true, now + DRAINING / 2);
-        assert!(refusals.is_leaving());
-        // The next move is due as well by then, and it tries again.
-        refusals.look(false, now + DRAINING);
-        assert!(!refusals.is_leaving());
+    async fn a_channel_that_does_not_drain_in_time_is_kept() {
+        let (mut rotation, now) = (ChannelRotation::default(), Instant::now());
+        rotation.update(true, now);
+        assert!(rotation.is_draining());
+        rotation.update(true, now + DRAIN_TIMEOUT / 2);
+        assert!(rotation.is_draining());
+        // The next rotation is allowed by then, and starts again.
+        rotation.update(false, now + DRAIN_TIMEOUT);
+        assert!(!rotation.is_draining());
     }
 }

@@ -1,67 +1,63 @@
-//! Which publishes are under way, and what became of each: the book behind the confirms.
+//! Tracks the publishes in flight on one channel, and decides what happened to each.
 //!
-//! The broker returns a mandatory message that no queue takes, and then confirms it. The client library keeps the
-//! returned messages in a line and hands the first one out with whichever confirm comes next, so a return arrives with
-//! a confirm of its own or of another publish, and both may be seen in any order. What holds is this:
+//! The broker returns a mandatory message that no queue accepts, and then confirms it. lapin queues the returned messages
+//! and delivers the first of them with the next confirm of the channel. So a return can come with the confirm of another
+//! publish, and we can process both in any order. The tracker relies on three facts:
 //!
-//! - A publish's return joins the line before its confirm comes, and each confirm takes one from the line if there is
-//!   one. So when a confirm takes none, the line was empty, and the publish's own return, if there was one, went with a
-//!   confirm that came before.
-//! - A confirm that takes the return of another publish says nothing of its own: that one may still stand in the line.
-//!   There are never more in the line than returned publishes without a confirm, so once every mandatory publish that
-//!   was under way has its confirm, the line has moved past it.
-//! - Confirms are seen soon after they came, but not in their order. A *mark* that is put behind those which came so far
-//!   says when all of them have been seen.
+//! - The return of a publish enters lapin's queue before the confirm of that publish arrives, and each confirm takes one
+//!   return from the queue. So a confirm without a return means that the queue was empty. If this publish was returned,
+//!   an earlier confirm took its return.
+//! - A confirm that takes the return of another publish does not show whether its own publish was returned: that return
+//!   may still be queued. The queue never has more returns than there are returned publishes without a confirm. So the
+//!   return has left the queue when every mandatory publish that was in flight then is confirmed.
+//! - Confirms are not processed in the order of their arrival. A *barrier* behind the confirms that have arrived shows
+//!   when all of them have been processed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::bus::refusal::Refusal;
 
-/// How many of the last that left stand in a row. A publish that is confirmed long after those behind it, for its queue
-/// has no majority, say, is not to keep their places.
-const ROW: usize = if cfg!(test) { 2 } else { 4096 };
+/// How many of the last publishes are stored in the deque `recent`. A publish whose confirm is very late, for example
+/// because its queue has no majority, moves to the map `older` so that the deque stays short.
+const RECENT: usize = if cfg!(test) { 2 } else { 4096 };
 
-/// The publishes of one channel that are under way.
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct ConfirmTracker<T> {
     next: u64,
-    /// Those that left last, in a row; `None` where one is decided.
-    row: VecDeque<Option<Entry<T>>>,
-    /// Those from before the row that are undecided.
-    stragglers: BTreeMap<u64, Entry<T>>,
+    /// The last publishes in order. `None` is a publish that is decided.
+    recent: VecDeque<Option<InFlightEntry<T>>>,
+    older: BTreeMap<u64, InFlightEntry<T>>,
     undecided: usize,
-    /// The mandatory publishes that have no confirm yet.
-    unconfirmed: BTreeSet<u64>,
-    /// The confirmed ones that wait.
-    parked: Vec<u64>,
-    next_mark: u64,
-    settled: Vec<(T, Result<(), Refusal>)>,
+    unconfirmed_mandatory: BTreeSet<u64>,
+    /// The publishes that are confirmed but not decided.
+    waiting: Vec<u64>,
+    next_barrier: u64,
+    decided: Vec<(T, Result<(), Refusal>)>,
 }
 
 #[cfg_attr(test, derive(Clone))]
-struct Entry<T> {
+struct InFlightEntry<T> {
     publish: T,
     returned: bool,
-    stage: PublishStage,
+    state: PublishState,
 }
 
-/// A publish under way, for a test: how many numbers ago it left, its own, whether it was returned, its stage.
+/// A publish for the key of a model: its age in numbers, its own key, whether it was returned, and its state.
 #[cfg(test)]
-pub(super) type Shape<K> = (u64, K, bool, (u8, u64));
+pub(super) type EntryShape<K> = (u64, K, bool, (u8, u64));
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PublishStage {
-    /// Sent, and no more is known.
+enum PublishState {
     Sent,
-    /// Confirmed, with the return of another: waits for the confirms of the mandatory publishes below this number.
-    Behind(u64),
-    /// Confirmed: waits for a mark to be put.
-    Unmarked,
-    /// Confirmed: waits for this mark to be seen.
-    Marked(u64),
+    /// Confirmed together with the return of another publish. Waits until all mandatory publishes below this number are
+    /// confirmed.
+    AfterConfirms(u64),
+    /// Confirmed. Waits for the next barrier to be created.
+    NeedsBarrier,
+    /// Confirmed. Waits until this barrier is reached.
+    AfterBarrier(u64),
 }
 
-/// What the broker said of a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConfirmResult {
     Ack,
@@ -72,169 +68,169 @@ impl<T> Default for ConfirmTracker<T> {
     fn default() -> Self {
         Self {
             next: 1,
-            row: VecDeque::new(),
-            stragglers: BTreeMap::new(),
+            recent: VecDeque::new(),
+            older: BTreeMap::new(),
             undecided: 0,
-            unconfirmed: BTreeSet::new(),
-            parked: Vec::new(),
-            next_mark: 0,
-            settled: Vec::new(),
+            unconfirmed_mandatory: BTreeSet::new(),
+            waiting: Vec::new(),
+            next_barrier: 0,
+            decided: Vec::new(),
         }
     }
 }
 
 impl<T> ConfirmTracker<T> {
-    /// The number that the next publish has.
     pub(super) fn next_number(&self) -> u64 {
         self.next
     }
 
-    /// A publish leaves, under the next number.
+    /// Tracks a publish under the next number.
     pub(super) fn sent(&mut self, publish: T, mandatory: bool) {
         if mandatory {
-            self.unconfirmed.insert(self.next);
+            self.unconfirmed_mandatory.insert(self.next);
         }
-        let entry = Entry {
+        let entry = InFlightEntry {
             publish,
             returned: false,
-            stage: PublishStage::Sent,
+            state: PublishState::Sent,
         };
-        if self.row.len() >= ROW {
-            let first = self.row.pop_front().flatten();
-            let number = self.next - self.row.len() as u64 - 1;
-            self.stragglers.extend(first.map(|entry| (number, entry)));
+        if self.recent.len() >= RECENT {
+            let first = self.recent.pop_front().flatten();
+            let number = self.next - self.recent.len() as u64 - 1;
+            self.older.extend(first.map(|entry| (number, entry)));
         }
-        self.row.push_back(Some(entry));
+        self.recent.push_back(Some(entry));
         self.undecided += 1;
         self.next += 1;
     }
 
-    /// Where the publish stands in the row; `None` when it left before all of those.
-    fn place(&self, number: u64) -> Option<usize> {
+    /// The index of the publish in `recent`. `None` if the publish is older.
+    fn index(&self, number: u64) -> Option<usize> {
         let behind = usize::try_from(self.next.checked_sub(number)?).ok()?;
-        self.row.len().checked_sub(behind)
+        self.recent.len().checked_sub(behind)
     }
 
-    fn entry(&mut self, number: u64) -> Option<&mut Entry<T>> {
-        match self.place(number) {
-            Some(place) => self.row.get_mut(place)?.as_mut(),
-            None => self.stragglers.get_mut(&number),
+    fn entry(&mut self, number: u64) -> Option<&mut InFlightEntry<T>> {
+        match self.index(number) {
+            Some(index) => self.recent.get_mut(index)?.as_mut(),
+            None => self.older.get_mut(&number),
         }
     }
 
-    fn take(&mut self, number: u64) -> Option<Entry<T>> {
-        let Some(place) = self.place(number) else {
-            return self.stragglers.remove(&number);
+    fn take(&mut self, number: u64) -> Option<InFlightEntry<T>> {
+        let Some(index) = self.index(number) else {
+            return self.older.remove(&number);
         };
-        let entry = self.row.get_mut(place)?.take();
-        while let Some(None) = self.row.front() {
-            self.row.pop_front();
+        let entry = self.recent.get_mut(index)?.take();
+        while let Some(None) = self.recent.front() {
+            self.recent.pop_front();
         }
         entry
     }
 
-    /// The broker confirmed or refused the publish `number`; with its word came the return of the publish `carried`.
-    pub(super) fn answered(&mut self, number: u64, word: ConfirmResult, carried: Option<u64>) {
-        if let Some(carried) = carried {
-            self.returned(carried);
+    /// Records the confirm of the publish `number`. lapin delivered the return of the publish `returned` with it.
+    pub(super) fn confirmed(&mut self, number: u64, result: ConfirmResult, returned: Option<u64>) {
+        if let Some(returned) = returned {
+            self.returned(returned);
         }
-        let was_mandatory = self.unconfirmed.remove(&number);
+        let was_mandatory = self.unconfirmed_mandatory.remove(&number);
         let next = self.next;
         let Some(entry) = self.entry(number) else {
             return;
         };
-        match word {
-            ConfirmResult::Nack => self.settle(number, Err(Refusal::Nacked)),
-            ConfirmResult::Ack if !was_mandatory => self.settle(number, Ok(())),
-            ConfirmResult::Ack if entry.returned => self.settle(number, Err(Refusal::Unroutable)),
+        match result {
+            ConfirmResult::Nack => self.decide(number, Err(Refusal::Nacked)),
+            ConfirmResult::Ack if !was_mandatory => self.decide(number, Ok(())),
+            ConfirmResult::Ack if entry.returned => self.decide(number, Err(Refusal::Unroutable)),
             ConfirmResult::Ack => {
-                entry.stage = match carried {
-                    Some(_) => PublishStage::Behind(next),
-                    None => PublishStage::Unmarked,
+                entry.state = match returned {
+                    Some(_) => PublishState::AfterConfirms(next),
+                    None => PublishState::NeedsBarrier,
                 };
-                self.parked.push(number);
+                self.waiting.push(number);
             }
         }
         if was_mandatory {
-            self.release_behind();
+            self.advance_waiting();
         }
     }
 
-    /// A return of the publish came, with its confirm or another's.
+    /// Records the return of a publish, which can come before or after its confirm.
     fn returned(&mut self, number: u64) {
         if let Some(entry) = self.entry(number) {
             entry.returned = true;
-            if entry.stage != PublishStage::Sent {
-                self.settle(number, Err(Refusal::Unroutable));
+            if entry.state != PublishState::Sent {
+                self.decide(number, Err(Refusal::Unroutable));
             }
         }
     }
 
-    /// Those whose wait for others' confirms is over wait for a mark from now on.
-    fn release_behind(&mut self) {
-        let first = self.unconfirmed.first().copied().unwrap_or(u64::MAX);
-        self.each_parked(|stage| {
-            if matches!(stage, PublishStage::Behind(below) if *below <= first) {
-                *stage = PublishStage::Unmarked;
+    /// Moves publishes whose earlier mandatory publishes are all confirmed to the next state.
+    fn advance_waiting(&mut self) {
+        let first = self.unconfirmed_mandatory.first().copied().unwrap_or(u64::MAX);
+        self.each_waiting(|state| {
+            if matches!(state, PublishState::AfterConfirms(below) if *below <= first) {
+                *state = PublishState::NeedsBarrier;
             }
         });
     }
 
-    /// The mark to put behind all confirms that came so far, when a publish waits for one.
-    pub(super) fn mark(&mut self) -> Option<u64> {
-        let mark = self.next_mark;
+    /// A new barrier to put behind the confirms that have arrived, if a publish needs one.
+    pub(super) fn new_barrier(&mut self) -> Option<u64> {
+        let barrier = self.next_barrier;
         let mut needed = false;
-        self.each_parked(|stage| {
-            if *stage == PublishStage::Unmarked {
-                *stage = PublishStage::Marked(mark);
+        self.each_waiting(|state| {
+            if *state == PublishState::NeedsBarrier {
+                *state = PublishState::AfterBarrier(barrier);
                 needed = true;
             }
         });
-        self.next_mark += u64::from(needed);
-        needed.then_some(mark)
+        self.next_barrier += u64::from(needed);
+        needed.then_some(barrier)
     }
 
-    /// The mark was seen, and with it every confirm that came before it was put.
-    pub(super) fn marked(&mut self, mark: u64) {
-        for number in std::mem::take(&mut self.parked) {
-            match self.entry(number).map(|entry| entry.stage) {
-                Some(PublishStage::Marked(its)) if its == mark => self.settle(number, Ok(())),
-                Some(_) => self.parked.push(number),
+    /// Decides the publishes that wait for this barrier: every confirm from before the barrier has been processed.
+    pub(super) fn barrier_reached(&mut self, barrier: u64) {
+        for number in std::mem::take(&mut self.waiting) {
+            match self.entry(number).map(|entry| entry.state) {
+                Some(PublishState::AfterBarrier(awaited)) if awaited == barrier => {
+                    self.decide(number, Ok(()));
+                }
+                Some(_) => self.waiting.push(number),
                 None => {}
             }
         }
     }
 
-    fn each_parked(&mut self, mut change: impl FnMut(&mut PublishStage)) {
-        let mut parked = std::mem::take(&mut self.parked);
-        parked.retain(|number| {
+    fn each_waiting(&mut self, mut change: impl FnMut(&mut PublishState)) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|number| {
             let entry = self.entry(*number);
-            entry.map(|entry| change(&mut entry.stage)).is_some()
+            entry.map(|entry| change(&mut entry.state)).is_some()
         });
-        self.parked = parked;
+        self.waiting = waiting;
     }
 
-    fn settle(&mut self, number: u64, result: Result<(), Refusal>) {
+    fn decide(&mut self, number: u64, result: Result<(), Refusal>) {
         if let Some(entry) = self.take(number) {
-            self.settled.push((entry.publish, result));
+            self.decided.push((entry.publish, result));
             self.undecided -= 1;
         }
     }
 
-    /// What is decided.
-    pub(super) fn settled(&mut self) -> std::vec::Drain<'_, (T, Result<(), Refusal>)> {
-        self.settled.drain(..)
+    pub(super) fn drain_decided(&mut self) -> std::vec::Drain<'_, (T, Result<(), Refusal>)> {
+        self.decided.drain(..)
     }
 
-    /// The channel is gone: all that is undecided, in the order it was sent. Of a confirmed mandatory publish among
-    /// them it will never be known whether it was returned.
-    pub(super) fn lost(&mut self) -> Vec<T> {
-        self.unconfirmed.clear();
-        self.parked.clear();
+    /// Returns all undecided publishes in their order. For a confirmed mandatory publish among them, nobody can know
+    /// whether it was returned.
+    pub(super) fn channel_lost(&mut self) -> Vec<T> {
+        self.unconfirmed_mandatory.clear();
+        self.waiting.clear();
         self.undecided = 0;
-        let stragglers = std::mem::take(&mut self.stragglers).into_values();
-        let row = std::mem::take(&mut self.row).into_iter().flatten();
-        stragglers.chain(row).map(|entry| entry.publish).collect()
+        let older = std::mem::take(&mut self.older).into_values();
+        let recent = std::mem::take(&mut self.recent).into_iter().flatten();
+        older.chain(recent).map(|entry| entry.publish).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -245,32 +241,32 @@ impl<T> ConfirmTracker<T> {
         self.undecided
     }
 
-    /// All that tells it from another ledger, but for how many publishes and marks there have been.
+    /// A key of the tracker for models. Numbers are relative, so the count of earlier publishes does not matter.
     #[cfg(test)]
-    pub(super) fn shape<K>(&self, of: impl Fn(&T) -> K) -> (Vec<Shape<K>>, Vec<(K, bool)>) {
-        let entry = |(behind, entry): (u64, &Entry<T>)| {
-            let stage = match entry.stage {
-                PublishStage::Sent => (0, 0),
-                PublishStage::Behind(below) => (1, self.next - below),
-                PublishStage::Unmarked => (2, 0),
-                PublishStage::Marked(mark) => (3, self.next_mark - mark),
+    pub(super) fn key<K>(&self, of: impl Fn(&T) -> K) -> (Vec<EntryShape<K>>, Vec<(K, bool)>) {
+        let entry = |(behind, entry): (u64, &InFlightEntry<T>)| {
+            let state = match entry.state {
+                PublishState::Sent => (0, 0),
+                PublishState::AfterConfirms(below) => (1, self.next - below),
+                PublishState::NeedsBarrier => (2, 0),
+                PublishState::AfterBarrier(barrier) => (3, self.next_barrier - barrier),
             };
-            (behind, of(&entry.publish), entry.returned, stage)
+            (behind, of(&entry.publish), entry.returned, state)
         };
-        let settled = self
-            .settled
+        let decided = self
+            .decided
             .iter()
             .map(|(publish, result)| (of(publish), result.is_ok()));
-        let stragglers = self.stragglers.iter();
-        let stragglers = stragglers.map(|(number, entry)| (self.next - number, entry));
-        let row = (1..=self.row.len() as u64).rev().zip(&self.row);
-        let row = row.filter_map(|(behind, entry)| Some((behind, entry.as_ref()?)));
-        (stragglers.chain(row).map(entry).collect(), settled.collect())
+        let older = self.older.iter();
+        let older = older.map(|(number, entry)| (self.next - number, entry));
+        let recent = (1..=self.recent.len() as u64).rev().zip(&self.recent);
+        let recent = recent.filter_map(|(behind, entry)| Some((behind, entry.as_ref()?)));
+        (older.chain(recent).map(entry).collect(), decided.collect())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        let row = self.row.iter().flatten();
-        self.stragglers.values().chain(row).map(|entry| &entry.publish)
+        let recent = self.recent.iter().flatten();
+        self.older.values().chain(recent).map(|entry| &entry.publish)
     }
 }
 
@@ -282,128 +278,129 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of a publish at the broker.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum Fate {
-        Taken,
-        /// Confirmed, and returned first when it is mandatory.
+    enum BrokerAnswer {
+        Acked,
+        /// Acked, and returned before that if the publish is mandatory.
         Unroutable,
-        Refused,
+        Nacked,
     }
 
-    /// The broker and the client library, as far as confirms and returns go: every order of events that they may
-    /// produce, as a choice at each step.
+    /// The confirms and returns of the broker and of lapin. Each step is one event that can come next.
     #[derive(Clone)]
-    struct Model {
-        ledger: ConfirmTracker<u64>,
-        publishes: Vec<(Fate, bool)>,
-        /// Mandatory and unroutable, not returned yet.
+    struct ConfirmModel {
+        tracker: ConfirmTracker<u64>,
+        publishes: Vec<(BrokerAnswer, bool)>,
+        /// Mandatory and unroutable publishes that the broker has not returned yet.
         to_return: BTreeSet<u64>,
-        to_answer: BTreeSet<u64>,
-        /// The library's line of returned messages.
-        line: VecDeque<u64>,
-        /// Answered by the broker and not seen by the publisher, with the return that came along.
-        unseen: Vec<(u64, ConfirmResult, Option<u64>)>,
-        /// Marks, each with the answers that stand before it.
-        marks: Vec<(u64, BTreeSet<u64>)>,
-        verdicts: Vec<(u64, Result<(), Refusal>)>,
+        to_confirm: BTreeSet<u64>,
+        /// lapin's queue of returned messages.
+        returns: VecDeque<u64>,
+        /// Confirms that the publisher task has not processed, each with the return that lapin delivered with it.
+        unprocessed: Vec<(u64, ConfirmResult, Option<u64>)>,
+        /// Barriers, each with the confirms before it.
+        barriers: Vec<(u64, BTreeSet<u64>)>,
+        results: Vec<(u64, Result<(), Refusal>)>,
     }
 
     #[derive(Debug, Clone, Copy)]
-    enum Step {
+    enum ConfirmStep {
         Return(u64),
-        Answer(u64),
-        See(usize),
-        SeeMark(usize),
+        Confirm(u64),
+        Process(usize),
+        ReachBarrier(usize),
     }
 
-    impl Model {
-        fn new(publishes: &[(Fate, bool)]) -> Self {
-            let mut ledger = ConfirmTracker::default();
+    impl ConfirmModel {
+        fn new(publishes: &[(BrokerAnswer, bool)]) -> Self {
+            let mut tracker = ConfirmTracker::default();
             let mut to_return = BTreeSet::new();
-            for (number, &(fate, mandatory)) in (1..).zip(publishes) {
-                assert_eq!(ledger.next_number(), number);
-                ledger.sent(number, mandatory);
-                if mandatory && fate == Fate::Unroutable {
+            for (number, &(answer, mandatory)) in (1..).zip(publishes) {
+                assert_eq!(tracker.next_number(), number);
+                tracker.sent(number, mandatory);
+                if mandatory && answer == BrokerAnswer::Unroutable {
                     to_return.insert(number);
                 }
             }
             Self {
-                ledger,
+                tracker,
                 publishes: publishes.to_vec(),
-                to_answer: (1..=publishes.len() as u64).collect(),
+                to_confirm: (1..=publishes.len() as u64).collect(),
                 to_return,
-                line: VecDeque::new(),
-                unseen: Vec::new(),
-                marks: Vec::new(),
-                verdicts: Vec::new(),
+                returns: VecDeque::new(),
+                unprocessed: Vec::new(),
+                barriers: Vec::new(),
+                results: Vec::new(),
             }
         }
 
-        fn steps(&self) -> Vec<Step> {
-            let mut steps: Vec<Step> = self
+        fn steps(&self) -> Vec<ConfirmStep> {
+            let mut steps: Vec<ConfirmStep> = self
                 .to_return
                 .iter()
-                .map(|&number| Step::Return(number))
+                .map(|&number| ConfirmStep::Return(number))
                 .collect();
-            let answerable = self.to_answer.difference(&self.to_return);
-            steps.extend(answerable.map(|&number| Step::Answer(number)));
-            steps.extend((0..self.unseen.len()).map(Step::See));
+            let confirmable = self.to_confirm.difference(&self.to_return);
+            steps.extend(confirmable.map(|&number| ConfirmStep::Confirm(number)));
+            steps.extend((0..self.unprocessed.len()).map(ConfirmStep::Process));
             let is_due = |(at, (_, before)): (usize, &(u64, BTreeSet<u64>))| {
-                let seen = self.unseen.iter().all(|(number, ..)| !before.contains(number));
-                seen.then_some(Step::SeeMark(at))
+                let processed = self
+                    .unprocessed
+                    .iter()
+                    .all(|(number, ..)| !before.contains(number));
+                processed.then_some(ConfirmStep::ReachBarrier(at))
             };
-            steps.extend(self.marks.iter().enumerate().filter_map(is_due));
+            steps.extend(self.barriers.iter().enumerate().filter_map(is_due));
             steps
         }
 
-        fn take(&mut self, step: Step) {
+        fn take(&mut self, step: ConfirmStep) {
             match step {
-                Step::Return(number) => {
+                ConfirmStep::Return(number) => {
                     self.to_return.remove(&number);
-                    self.line.push_back(number);
+                    self.returns.push_back(number);
                 }
-                Step::Answer(number) => {
-                    self.to_answer.remove(&number);
-                    let (fate, _) = self.publishes[usize::try_from(number).unwrap() - 1];
-                    let word = if fate == Fate::Refused {
+                ConfirmStep::Confirm(number) => {
+                    self.to_confirm.remove(&number);
+                    let (answer, _) = self.publishes[usize::try_from(number).unwrap() - 1];
+                    let result = if answer == BrokerAnswer::Nacked {
                         ConfirmResult::Nack
                     } else {
                         ConfirmResult::Ack
                     };
-                    self.unseen.push((number, word, self.line.pop_front()));
+                    self.unprocessed.push((number, result, self.returns.pop_front()));
                 }
-                Step::See(at) => {
-                    let (number, word, carried) = self.unseen.remove(at);
-                    self.ledger.answered(number, word, carried);
-                    if let Some(mark) = self.ledger.mark() {
-                        let before = self.unseen.iter().map(|(number, ..)| *number).collect();
-                        self.marks.push((mark, before));
+                ConfirmStep::Process(at) => {
+                    let (number, result, returned) = self.unprocessed.remove(at);
+                    self.tracker.confirmed(number, result, returned);
+                    if let Some(barrier) = self.tracker.new_barrier() {
+                        let before = self.unprocessed.iter().map(|(number, ..)| *number).collect();
+                        self.barriers.push((barrier, before));
                     }
                 }
-                Step::SeeMark(at) => {
-                    let (mark, _) = self.marks.remove(at);
-                    self.ledger.marked(mark);
+                ConfirmStep::ReachBarrier(at) => {
+                    let (barrier, _) = self.barriers.remove(at);
+                    self.tracker.barrier_reached(barrier);
                 }
             }
-            self.verdicts.extend(self.ledger.settled());
+            self.results.extend(self.tracker.drain_decided());
         }
 
         fn check(mut self) {
-            assert!(self.ledger.is_empty(), "everything is decided at the end");
-            self.verdicts.sort_by_key(|(number, _)| *number);
-            let wanted = (1..).zip(&self.publishes).map(|(number, (fate, mandatory))| {
-                let verdict = match fate {
-                    Fate::Refused => Err(Refusal::Nacked),
-                    Fate::Unroutable if *mandatory => Err(Refusal::Unroutable),
-                    Fate::Unroutable | Fate::Taken => Ok(()),
+            assert!(self.tracker.is_empty(), "a publish is undecided at the end");
+            self.results.sort_by_key(|(number, _)| *number);
+            let wanted = (1..).zip(&self.publishes).map(|(number, (answer, mandatory))| {
+                let result = match answer {
+                    BrokerAnswer::Nacked => Err(Refusal::Nacked),
+                    BrokerAnswer::Unroutable if *mandatory => Err(Refusal::Unroutable),
+                    BrokerAnswer::Unroutable | BrokerAnswer::Acked => Ok(()),
                 };
-                (number, verdict)
+                (number, result)
             });
-            assert_eq!(self.verdicts, wanted.collect::<Vec<_>>());
+            assert_eq!(self.results, wanted.collect::<Vec<_>>());
         }
 
-        /// Goes through every order of events there is; says how many.
+        /// Tries every order of events, and returns how many there are.
         fn exhaust(self) -> usize {
             let steps = self.steps();
             if steps.is_empty() {
@@ -419,19 +416,23 @@ mod tests {
         }
     }
 
-    const FATES: [Fate; 3] = [Fate::Taken, Fate::Unroutable, Fate::Refused];
+    const ANSWERS: [BrokerAnswer; 3] = [
+        BrokerAnswer::Acked,
+        BrokerAnswer::Unroutable,
+        BrokerAnswer::Nacked,
+    ];
 
     #[test]
-    fn three_publishes_get_their_own_answers_in_every_order_of_events() {
-        let kinds: Vec<(Fate, bool)> = FATES
+    fn three_publishes_get_their_own_results_in_every_order_of_events() {
+        let kinds: Vec<(BrokerAnswer, bool)> = ANSWERS
             .iter()
-            .flat_map(|&fate| [(fate, true), (fate, false)])
+            .flat_map(|&answer| [(answer, true), (answer, false)])
             .collect();
         let mut orders = 0;
         for &first in &kinds {
             for &second in &kinds {
                 for &third in &kinds {
-                    orders += Model::new(&[first, second, third]).exhaust();
+                    orders += ConfirmModel::new(&[first, second, third]).exhaust();
                 }
             }
         }
@@ -441,52 +442,52 @@ mod tests {
 
     proptest! {
         #[test]
-        fn many_publishes_get_their_own_answers(
-            publishes in proptest::collection::vec((proptest::sample::select(&FATES[..]), any::<bool>()), 1..30),
+        fn many_publishes_get_their_own_results(
+            publishes in proptest::collection::vec((proptest::sample::select(&ANSWERS[..]), any::<bool>()), 1..30),
             choices in proptest::collection::vec(any::<proptest::sample::Index>(), 200),
         ) {
-            let mut world = Model::new(&publishes);
+            let mut model = ConfirmModel::new(&publishes);
             for choice in choices {
-                let steps = world.steps();
+                let steps = model.steps();
                 if steps.is_empty() {
                     break;
                 }
-                world.take(steps[choice.index(steps.len())]);
+                model.take(steps[choice.index(steps.len())]);
             }
-            while let Some(&step) = world.steps().first() {
-                world.take(step);
+            while let Some(&step) = model.steps().first() {
+                model.take(step);
             }
-            world.check();
+            model.check();
         }
     }
 
     #[test]
-    fn a_lost_channel_gives_back_what_is_undecided_in_order() {
-        let mut ledger = ConfirmTracker::default();
+    fn a_lost_channel_returns_undecided_publishes_in_order() {
+        let mut tracker = ConfirmTracker::default();
         for publish in ["a", "b", "c", "d"] {
-            ledger.sent(publish, publish == "c");
+            tracker.sent(publish, publish == "c");
         }
-        ledger.answered(2, ConfirmResult::Ack, None);
-        // Confirmed, but it may have been returned: the return would have come with another's confirm.
-        ledger.answered(3, ConfirmResult::Ack, Some(99));
-        assert_eq!(ledger.settled().collect::<Vec<_>>(), [("b", Ok(()))]);
-        assert_eq!(ledger.lost(), ["a", "c", "d"]);
-        assert!(ledger.is_empty());
-        ledger.sent("a", false);
-        ledger.answered(ledger.next_number() - 1, ConfirmResult::Nack, None);
+        tracker.confirmed(2, ConfirmResult::Ack, None);
+        // Confirmed, but a return of it may still have come with another confirm.
+        tracker.confirmed(3, ConfirmResult::Ack, Some(99));
+        assert_eq!(tracker.drain_decided().collect::<Vec<_>>(), [("b", Ok(()))]);
+        assert_eq!(tracker.channel_lost(), ["a", "c", "d"]);
+        assert!(tracker.is_empty());
+        tracker.sent("a", false);
+        tracker.confirmed(tracker.next_number() - 1, ConfirmResult::Nack, None);
         assert_eq!(
-            ledger.settled().collect::<Vec<_>>(),
+            tracker.drain_decided().collect::<Vec<_>>(),
             [("a", Err(Refusal::Nacked))]
         );
     }
 
     #[test]
-    fn a_word_about_a_publish_that_is_not_under_way_changes_nothing() {
-        let mut ledger = ConfirmTracker::default();
-        ledger.sent("a", false);
-        ledger.lost();
-        ledger.answered(1, ConfirmResult::Ack, Some(1));
-        ledger.marked(7);
-        assert_eq!(ledger.settled().count(), 0);
+    fn a_confirm_of_an_unknown_publish_changes_nothing() {
+        let mut tracker = ConfirmTracker::default();
+        tracker.sent("a", false);
+        tracker.channel_lost();
+        tracker.confirmed(1, ConfirmResult::Ack, Some(1));
+        tracker.barrier_reached(7);
+        assert_eq!(tracker.drain_decided().count(), 0);
     }
 }

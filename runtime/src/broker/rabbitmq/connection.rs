@@ -1,11 +1,11 @@
-//! A connection that is kept alive: a supervisor connects, watches, and connects again for as long as it is wanted.
+//! A supervised connection: a task opens it, watches it, and opens it again until the owner closes it.
 //!
-//! The client library can recover by itself, and must not: it doubles bindings at each recovery, gives up after 16
-//! tries, and leaves what is under way hanging. Here a lost connection is gone with all that was on it; who needs
-//! another waits for it, and builds its channels anew.
+//! We do not use the recovery of lapin. It doubles the bindings at each recovery, stops after 16 tries, and leaves
+//! unconfirmed publishes pending. Here a lost connection ends with everything that was on it. Its users wait for the next
+//! connection and open their channels again.
 //!
-//! A connection belongs to the tokio runtime it was made on: the library binds its tasks to that runtime, and ends them
-//! with it. A bus must not be shared between two runtimes, such as those of two `#[tokio::test]`s.
+//! A connection belongs to the tokio runtime that opened it: lapin runs its tasks on that runtime. So a bus must not be
+//! shared between two runtimes, such as those of two `#[tokio::test]`s.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,39 +18,42 @@ use lapin::{AsyncTcpStream, Connection, ConnectionProperties, Event};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::connect_error::reasons;
 use super::connection_state::{ActionResult, ConnectionState, NextAction, Numbered, Reconnector};
 use super::error::RabbitError;
-use super::refusal;
-use super::socket::{Making, Socket};
-use super::tls::Secure;
+use super::socket::{Connecting, Socket};
+use super::tls::TlsConnector;
 use super::url::Server;
 use crate::backoff::Backoff;
 use crate::bus::config::TlsFiles;
 use crate::telemetry;
 
-/// Between two tries to make the first connection.
+/// The waits between two tries to open the first connection.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LAST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How often a connection is looked at that says nothing.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the supervisor checks the status of a connection that sends no event.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a connection may take to close in good order before it is cut.
-const CLOSING: Duration = Duration::from_secs(5);
+/// How long [`SupervisedConnection::live`] waits for a connection.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connection that is kept alive.
+/// How long an orderly close may take before the supervisor cuts the socket.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) type LiveState = ConnectionState<LiveConnection>;
+
 pub(super) struct SupervisedConnection {
-    state: watch::Receiver<ConnectionState>,
+    state: watch::Receiver<LiveState>,
     stop: watch::Sender<bool>,
 }
 
-/// A connection, for as long as it lives.
 #[derive(Clone)]
 pub(super) struct LiveConnection {
     pub(super) connection: Arc<Connection>,
-    /// Which of the link's connections it is.
+    /// The supervisor numbers its connections from 1.
     pub(super) number: u64,
-    /// Why the broker takes no publishes on it, if it takes none.
+    /// The broker's reason, while the broker blocks publishes on this connection.
     pub(super) blocked: Option<Arc<str>>,
     socket: Arc<Socket>,
 }
@@ -61,30 +64,30 @@ impl Numbered for LiveConnection {
     }
 }
 
-/// Where to connect, and as what.
 pub(super) struct Connector {
     pub(super) servers: Vec<Server>,
-    /// What a TLS connection needs, where there is one to be made.
-    pub(super) secure: Option<Secure>,
-    /// Where that is read from.
-    pub(super) tls: TlsFiles,
-    /// The service and the purpose, for people who look at the broker.
-    pub(super) name: String,
+    /// Present if a server has an `amqps` URL.
+    pub(super) tls: Option<TlsConnector>,
+    /// The files that `tls` is read from.
+    pub(super) tls_files: TlsFiles,
+    /// The service and the purpose are the connection name, which operators see at the broker.
+    pub(super) service: String,
     pub(super) purpose: &'static str,
     pub(super) timeout: Duration,
 }
 
 impl SupervisedConnection {
-    /// Connects, and keeps connected from then on.
+    /// Opens the first connection and starts the supervisor.
     ///
     /// # Errors
-    /// With the reason of each server when none has let us in within the time, and at once when one will not.
-    pub(super) async fn open(dialler: Connector) -> Result<Self, Vec<(Server, RabbitError)>> {
-        let live = dialler.dial_first().await?;
+    /// With the error of each server, if no server accepts the connection within the timeout. A final error, such as a
+    /// wrong password, is returned at once.
+    pub(super) async fn open(connector: Connector) -> Result<Self, Vec<(Server, RabbitError)>> {
+        let live = connector.dial_first().await?;
         let (state, states) = watch::channel(ConnectionState::Up(live.clone()));
         let (stop, stops) = watch::channel(false);
         let supervisor = Supervisor {
-            dialler,
+            connector,
             state,
             stops,
         };
@@ -92,19 +95,22 @@ impl SupervisedConnection {
         Ok(Self { state: states, stop })
     }
 
-    pub(super) fn states(&self) -> watch::Receiver<ConnectionState> {
+    pub(super) fn states(&self) -> watch::Receiver<LiveState> {
         self.state.clone()
     }
 
-    pub(super) fn state(&self) -> ConnectionState {
+    pub(super) fn state(&self) -> LiveState {
         self.state.borrow().clone()
     }
 
-    /// The connection, once there is one; `Err` with why there is none after `patience`.
-    pub(super) async fn live(&self, patience: Duration) -> Result<LiveConnection, RabbitError> {
+    /// Waits a short time for a connection.
+    ///
+    /// # Errors
+    /// With the reason why there is no connection.
+    pub(super) async fn live(&self) -> Result<LiveConnection, RabbitError> {
         let mut states = self.states();
         let up = states.wait_for(|state| !matches!(state, ConnectionState::Down(_)));
-        match tokio::time::timeout(patience, up).await {
+        match tokio::time::timeout(CONNECTION_TIMEOUT, up).await {
             Ok(Ok(state)) => match &*state {
                 ConnectionState::Up(live) => Ok(live.clone()),
                 ConnectionState::Down(_) | ConnectionState::Closed => {
@@ -121,11 +127,11 @@ impl SupervisedConnection {
         }
     }
 
-    /// Closes the connection, and makes no other.
+    /// Closes the connection and ends the supervisor.
     pub(super) async fn close(&self) {
         self.stop.send_replace(true);
         let mut states = self.states();
-        // An error says that the supervisor is gone, and with it the connection.
+        // An error means that the supervisor has ended, and so has the connection.
         let _ = states
             .wait_for(|state| matches!(state, ConnectionState::Closed))
             .await;
@@ -133,42 +139,42 @@ impl SupervisedConnection {
 }
 
 impl Connector {
-    /// Goes through the servers until one lets us in or the time is up.
+    /// Tries the servers in turn until one accepts the connection or the timeout passes.
     async fn dial_first(&self) -> Result<LiveConnection, Vec<(Server, RabbitError)>> {
         let deadline = Instant::now() + self.timeout;
-        let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
             let began = Instant::now();
-            let faults = match self.dial_all(deadline, 1).await {
+            let errors = match self.dial_all(deadline, 1).await {
                 Ok(live) => return Ok(live),
-                Err(faults) => faults,
+                Err(errors) => errors,
             };
-            let wait = backoff.wait();
-            // One that cannot last as long as this one did would end with less to tell.
-            let next = Instant::now() + wait + began.elapsed();
-            if faults.iter().any(|(_, fault)| fault.is_final()) || next >= deadline {
-                return Err(faults);
+            let wait = backoff.next_wait();
+            // A try that the deadline cuts short would only replace these errors by a timeout.
+            let next_end = Instant::now() + wait + began.elapsed();
+            if errors.iter().any(|(_, error)| error.is_final()) || next_end >= deadline {
+                return Err(errors);
             }
             tokio::time::sleep(wait).await;
         }
     }
 
-    /// Tries each server once, in turn; each gets its share of the time.
+    /// Tries each server once. The servers share the remaining time equally.
     async fn dial_all(
         &self,
         deadline: Instant,
         number: u64,
     ) -> Result<LiveConnection, Vec<(Server, RabbitError)>> {
-        let mut faults = Vec::new();
+        let mut errors = Vec::new();
         for (at, server) in self.servers.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
             let servers_left = u32::try_from(self.servers.len() - at).unwrap_or(u32::MAX);
             match self.dial(server, left / servers_left, number).await {
                 Ok(live) => return Ok(live),
-                Err(fault) => faults.push((server.clone(), fault)),
+                Err(error) => errors.push((server.clone(), error)),
             }
         }
-        Err(faults)
+        Err(errors)
     }
 
     async fn dial(
@@ -178,30 +184,30 @@ impl Connector {
         number: u64,
     ) -> Result<LiveConnection, RabbitError> {
         let no_tls = || RabbitError::new("TLS is not set up");
-        let secure = server.is_tls().then(|| self.secure.clone().ok_or_else(no_tls));
-        let secure = secure.transpose()?;
+        let tls = server.is_tls().then(|| self.tls.clone().ok_or_else(no_tls));
+        let tls = tls.transpose()?;
         let runtime = lapin::runtime::default_runtime()?;
-        let making = Making::default();
-        // The library's thread would wait for the peer's next word for ever.
-        let _cut = making.guard();
-        let opened = making.clone();
+        let connecting = Connecting::default();
+        // lapin has no timeout for the handshake: its thread would wait forever for a silent peer.
+        let _cut = connecting.cut_on_drop();
+        let opened = connecting.clone();
         let connect = Connection::connector(
             server.uri.clone(),
             runtime,
             async move |uri, runtime| {
                 let mut plain = uri.clone();
                 plain.scheme = AMQPScheme::AMQP;
-                // The library waits for a silent peer as long as the system does, minutes, in a thread of its own.
+                // Without this timeout a thread of lapin waits for a silent peer for minutes, as long as the system does.
                 let no_tls = OwnedTLSConfig::default();
-                let connecting = plain.connect_with_config_async(no_tls.as_ref(), &runtime);
-                let stream = within(timeout, connecting).await?;
+                let open_socket = plain.connect_with_config_async(no_tls.as_ref(), &runtime);
+                let stream = within(timeout, open_socket).await?;
                 if let AsyncTcpStream::Plain(stream) = &stream {
                     opened.set(Socket::of(stream.get_ref()));
                 }
-                let Some(secure) = &secure else {
+                let Some(tls) = &tls else {
                     return Ok(stream);
                 };
-                Ok(within(timeout, secure.handshake(stream, &uri.authority.host)).await?)
+                Ok(within(timeout, tls.handshake(stream, &uri.authority.host)).await?)
             },
             self.properties(),
         );
@@ -210,30 +216,32 @@ impl Connector {
                 connection: Arc::new(connection),
                 number,
                 blocked: None,
-                socket: Arc::new(making.keep()),
+                socket: Arc::new(connecting.take()),
             }),
             Ok(Err(error)) => Err(RabbitError::from(error)),
-            Err(_) => Err(RabbitError::new(format!("it did not answer within {timeout:?}"))),
+            Err(_) => Err(RabbitError::new(format!(
+                "the broker did not answer within {timeout:?}"
+            ))),
         }
     }
 
-    /// Reads the files for TLS again: certificates are renewed while a service runs.
-    async fn renew(&mut self) {
-        if self.secure.is_none() {
+    /// Reads the TLS files again, because certificates are renewed while a service runs.
+    async fn reload_tls(&mut self) {
+        if self.tls.is_none() {
             return;
         }
-        let files = self.tls.clone();
-        match tokio::task::spawn_blocking(move || Secure::load(&files)).await {
-            Ok(Ok(secure)) => self.secure = Some(secure),
-            Ok(Err(error)) => tracing::warn!("what was read for TLS before is kept: {error}"),
-            // The runtime is ending.
+        let files = self.tls_files.clone();
+        match tokio::task::spawn_blocking(move || TlsConnector::load(&files)).await {
+            Ok(Ok(tls)) => self.tls = Some(tls),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot reload TLS files; using the previous ones"),
+            // The runtime is shutting down.
             Err(_) => {}
         }
     }
 
     fn properties(&self) -> ConnectionProperties {
         ConnectionProperties::default()
-            .with_connection_name(format!("{} {}", self.name, self.purpose).into())
+            .with_connection_name(format!("{} {}", self.service, self.purpose).into())
             .with_client_property("product".into(), "tidings".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
     }
@@ -247,59 +255,61 @@ async fn within<T>(
     tokio::time::timeout(timeout, work).await.map_err(timed_out)?
 }
 
-/// The task that keeps a link.
+/// The task that executes the actions of a [`Reconnector`].
 struct Supervisor {
-    dialler: Connector,
-    state: watch::Sender<ConnectionState>,
+    connector: Connector,
+    state: watch::Sender<LiveState>,
     stops: watch::Receiver<bool>,
 }
 
 impl Supervisor {
     async fn run(mut self, live: LiveConnection) {
-        let purpose = self.dialler.purpose;
+        let purpose = self.connector.purpose;
         tracing::info!(purpose, "connected");
-        let mut course = Reconnector::from(live);
-        let mut since = Instant::now();
+        let mut reconnector = Reconnector::new(live);
+        let mut connected_at = Instant::now();
         loop {
-            let came = match course.duty(since.elapsed()) {
+            let result = match reconnector.next_action(connected_at.elapsed()) {
                 NextAction::Watch(live) => self.watch(&live).await,
                 NextAction::Dial { after, number } => self.dial(after, number).await,
                 NextAction::End => break,
             };
-            match &came {
+            match &result {
                 ActionResult::Lost(why) => telemetry::connection_lost(purpose, why),
-                ActionResult::In(_) => {
-                    since = Instant::now();
-                    tracing::info!(purpose, "connected again");
+                ActionResult::Connected(_) => {
+                    connected_at = Instant::now();
+                    tracing::info!(purpose, "reconnected");
                 }
-                ActionResult::Refused(why) => tracing::warn!(purpose, "cannot connect: {why}"),
+                ActionResult::Refused(error) => tracing::warn!(purpose, %error, "cannot connect"),
                 ActionResult::Stopped => {}
             }
-            self.state.send_replace(course.take(came));
+            self.state.send_replace(reconnector.apply(result));
         }
     }
 
-    /// Watches a connection until it is lost or no longer wanted, and leaves nothing of it.
-    async fn watch(&self, live: &LiveConnection) -> ActionResult {
-        // The one listener of this connection: several would take each other's events.
+    /// Watches a connection until it is lost or the supervisor is stopped, then closes the connection.
+    async fn watch(&self, live: &LiveConnection) -> ActionResult<LiveConnection> {
+        // A connection has one listener only: several listeners compete for its events.
         let mut events = pin!(live.connection.events_listener());
         let mut why = None;
         let mut stops = self.stops.clone();
         if live.connection.status().blocked() {
-            self.set_blocked(Some("it was blocked from the start".into()));
+            self.set_blocked(Some(
+                "the broker blocked the connection when it was opened".into(),
+            ));
         }
         while live.connection.status().connected() {
             tokio::select! {
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(reason)) => self.set_blocked(Some(reason.into())),
                     Some(Event::ConnectionUnblocked) => self.set_blocked(None),
-                    // Of a channel or of the connection itself: the status tells.
+                    // The error is about a channel or about the connection; the status shows which.
                     Some(Event::Error(error)) => why = Some(RabbitError::from(error).to_string()),
                     Some(_) => {}
                     None => break,
                 },
-                // An event that came before we listened is lost.
-                () = tokio::time::sleep(LOOK) => {}
+                // The listener misses events from before it was created, so the loop checks the status too.
+                () = tokio::time::sleep(CHECK_INTERVAL) => {}
                 () = stopped(&mut stops) => {
                     close(live).await;
                     return ActionResult::Stopped;
@@ -310,29 +320,30 @@ impl Supervisor {
         ActionResult::Lost(why.unwrap_or_else(|| "the connection is lost".to_owned()))
     }
 
-    /// Waits, and tries each server once.
-    async fn dial(&mut self, after: Duration, number: u64) -> ActionResult {
-        let caller = &mut self.dialler;
+    /// Waits, then tries each server once.
+    async fn dial(&mut self, after: Duration, number: u64) -> ActionResult<LiveConnection> {
+        let connector = &mut self.connector;
         let dialling = async {
             tokio::time::sleep(after).await;
-            caller.renew().await;
-            let deadline = Instant::now() + caller.timeout;
-            caller.dial_all(deadline, number).await
+            connector.reload_tls().await;
+            let deadline = Instant::now() + connector.timeout;
+            connector.dial_all(deadline, number).await
         };
         tokio::select! {
             result = dialling => match result {
-                Ok(live) => ActionResult::In(live),
-                Err(faults) => ActionResult::Refused(reasons(&faults)),
+                Ok(live) => ActionResult::Connected(live),
+                Err(errors) => ActionResult::Refused(reasons(&errors)),
             },
             () = stopped(&mut self.stops) => ActionResult::Stopped,
         }
     }
 
     fn set_blocked(&self, reason: Option<Arc<str>>) {
+        let purpose = self.connector.purpose;
         if let Some(reason) = &reason {
-            tracing::warn!(%reason, "the broker takes no publishes");
+            tracing::warn!(purpose, %reason, "connection blocked by the broker");
         } else {
-            tracing::info!("the broker takes publishes again");
+            tracing::info!(purpose, "connection unblocked by the broker");
         }
         self.state.send_modify(|state| {
             if let ConnectionState::Up(live) = state {
@@ -343,23 +354,14 @@ impl Supervisor {
 }
 
 async fn stopped(stops: &mut watch::Receiver<bool>) {
-    // An error says that the link is gone, which is the same.
+    // An error means that the owner was dropped, which stops the supervisor too.
     let _ = stops.wait_for(|stop| *stop).await;
 }
 
-/// Closes a connection in good order, or cuts it: one that the broker has blocked writes nothing, its farewell neither.
+/// Closes a connection in order, or cuts it after a timeout: on a blocked connection lapin does not write the close.
 async fn close(live: &LiveConnection) {
     let closing = live.connection.close(200, "OK".into());
-    if tokio::time::timeout(CLOSING, closing).await.is_err() {
+    if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
         live.socket.cut();
     }
-}
-
-/// Every server with its reason.
-pub(super) fn reasons(faults: &[(Server, RabbitError)]) -> String {
-    let each: Vec<String> = faults
-        .iter()
-        .map(|(server, fault)| refusal(server, fault))
-        .collect();
-    each.join("; ")
 }

@@ -1,7 +1,7 @@
-//! What the broker says when it refuses: its words, read.
+//! The errors of the broker and of the client library.
 //!
-//! It answers with a number and a sentence. The number says what kind of fault it is; which thing it is about, and what
-//! would be right, stands in the sentence alone. The forms are those of RabbitMQ 3.10 to 4.3.
+//! RabbitMQ answers with a code and a text. The code is the kind of error. Only the text names the queue or exchange and
+//! the argument that differs. This file parses the texts of RabbitMQ 3.10 to 4.3.
 
 use std::fmt;
 
@@ -17,59 +17,58 @@ const CONNECTION_FORCED: u16 = 320;
 const NOT_ALLOWED: u16 = 530;
 const INTERNAL_ERROR: u16 = 541;
 
-/// Why the broker closed a channel or a connection, or why there is none.
+/// Why a channel or a connection was closed, or could not be opened.
 #[derive(Debug, Clone)]
 pub(super) struct RabbitError {
     code: Option<u16>,
     text: String,
-    /// Whether the two ends cannot talk: they do not agree on TLS, or the other speaks no AMQP.
-    deaf: bool,
+    /// Whether the TLS handshake failed, or the peer does not speak AMQP.
+    incompatible: bool,
 }
 
-/// A fault of one thing on the broker.
+/// The queue or exchange that an error is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DeclaredKind<'a> {
+pub(super) struct BrokerObject<'a> {
     /// `queue` or `exchange`.
     pub(super) kind: &'a str,
     pub(super) name: &'a str,
 }
 
 impl RabbitError {
-    /// A fault that no broker told us.
+    /// An error that does not come from the broker.
     pub(super) fn new(text: impl Into<String>) -> Self {
         Self {
             code: None,
             text: text.into(),
-            deaf: false,
+            incompatible: false,
         }
     }
 
-    /// A fault in the broker's words.
     #[cfg(test)]
-    pub(super) fn said(code: u16, text: &str) -> Self {
+    pub(super) fn from_broker(code: u16, text: &str) -> Self {
         Self {
             code: Some(code),
             text: text.to_owned(),
-            deaf: false,
+            incompatible: false,
         }
     }
 
-    /// Whether trying again later may help. Where it cannot, someone has to change something first.
+    /// Whether a retry cannot help: someone has to change a setting first.
     pub(super) fn is_final(&self) -> bool {
-        self.deaf || matches!(self.code, Some(ACCESS_REFUSED | NOT_ALLOWED))
+        self.incompatible || matches!(self.code, Some(ACCESS_REFUSED | NOT_ALLOWED))
     }
 
-    pub(super) fn is_deaf(&self) -> bool {
-        self.deaf
+    pub(super) fn is_incompatible(&self) -> bool {
+        self.incompatible
     }
 
-    /// Whether the other end hung up without a word.
+    /// Whether the peer closed the connection without an error.
     pub(super) fn is_hang_up(&self) -> bool {
         self.code.is_none()
             && self.text == std::io::Error::from(std::io::ErrorKind::ConnectionAborted).to_string()
     }
 
-    pub(super) fn is_missing(&self) -> bool {
+    pub(super) fn is_not_found(&self) -> bool {
         self.code == Some(NOT_FOUND)
     }
 
@@ -77,33 +76,32 @@ impl RabbitError {
         self.code == Some(ACCESS_REFUSED)
     }
 
-    /// Whether it is about something that was sent, and not about the way there or the broker as a whole: sending the
-    /// same again would bring the same answer.
-    pub(super) fn blames_what_was_sent(&self) -> bool {
+    /// Whether the broker refused something that we sent. Sending the same again would fail again.
+    pub(super) fn is_about_a_frame(&self) -> bool {
         self.code
             .is_some_and(|code| !matches!(code, CONNECTION_FORCED | INTERNAL_ERROR))
     }
 
-    /// The exchange or queue that it is about.
+    /// The exchange or queue that the text names.
     // NOT_FOUND - no exchange 'x' in vhost '/'
     // ACCESS_REFUSED - access to queue 'x' in vhost '/' refused for user 'u'
     // ACCESS_REFUSED - write access to exchange 'x' in vhost '/' refused for user 'u'
     // ACCESS_REFUSED - access to topic 'k' in exchange 'x' in vhost '/' refused for user 'u'
-    pub(super) fn thing(&self) -> Option<DeclaredKind<'_>> {
+    pub(super) fn object(&self) -> Option<BrokerObject<'_>> {
         ["exchange", "queue"].into_iter().find_map(|kind| {
             let start = format!("{kind} '");
             let at = self.text.find(&start)? + start.len();
             let rest = &self.text[at..];
-            // A name may hold a quote; what ends it is the text that follows.
+            // A name can contain a quote, so the text after the name marks its end.
             let end = rest.find("' in vhost").or_else(|| rest.find('\''))?;
-            Some(DeclaredKind {
+            Some(BrokerObject {
                 kind,
                 name: &rest[..end],
             })
         })
     }
 
-    /// What stands differently on the broker.
+    /// The argument that differs from the declared one.
     // inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '1' but current is '2'
     // inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received none but current is the value '2' of type 'long'
     // inequivalent arg 'type' for exchange 'e' in vhost '/': received 'topic' but current is 'direct'
@@ -123,7 +121,7 @@ impl RabbitError {
     }
 }
 
-/// A value as the broker writes it: `'1'`, `none`, `the value '1' of type 'signedint'`.
+/// Parses a value as the broker writes it: `'1'`, `none`, `the value '1' of type 'signedint'`.
 fn value(text: &str) -> String {
     let text = text.trim().strip_prefix("the value ").unwrap_or(text.trim());
     let text = text.split_once("' of type ").map_or(text, |(value, _)| value);
@@ -136,19 +134,18 @@ impl From<&Error> for RabbitError {
             ErrorKind::ProtocolError(error) => Self {
                 code: Some(error.get_id()),
                 text: error.get_message().as_str().to_owned(),
-                deaf: false,
+                incompatible: false,
             },
-            // Said of TLS alone: a certificate, an alert, or what is no TLS at all.
-            ErrorKind::IOError(error) if tls::is_at_odds(error) => Self {
+            ErrorKind::IOError(error) if tls::is_tls_error(error) => Self {
                 code: None,
-                text: tls::explained(&error.to_string()),
-                deaf: true,
+                text: tls::with_advice(&error.to_string()),
+                incompatible: true,
             },
-            // A port for TLS answers with an alert.
+            // A TLS port answers plain AMQP with a TLS alert.
             ErrorKind::ParsingError(_) => Self {
                 code: None,
-                text: "what answers speaks no AMQP; if this port is for TLS, write amqps://".to_owned(),
-                deaf: true,
+                text: "the peer does not speak AMQP; if this port is for TLS, write amqps://".to_owned(),
+                incompatible: true,
             },
             ErrorKind::IOError(error) => Self::new(error.to_string()),
             _ => Self::new(error.to_string()),
@@ -175,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drift_is_read_in_every_form_that_brokers_write() {
+    fn a_drift_is_parsed_in_every_form_that_rabbitmq_writes() {
         for (text, argument, wanted, found) in [
             (
                 "PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'pay.delay.1s' in vhost '/': received \
@@ -206,7 +203,7 @@ mod tests {
                 "direct",
             ),
         ] {
-            let drift = RabbitError::said(406, text).drift().unwrap();
+            let drift = RabbitError::from_broker(406, text).drift().unwrap();
             assert_eq!(
                 (
                     drift.argument.as_str(),
@@ -217,17 +214,17 @@ mod tests {
             );
         }
         assert_eq!(
-            RabbitError::said(406, "PRECONDITION_FAILED - unknown delivery tag 7").drift(),
+            RabbitError::from_broker(406, "PRECONDITION_FAILED - unknown delivery tag 7").drift(),
             None
         );
         assert_eq!(
-            RabbitError::said(404, "inequivalent arg 'a' for b: received c but current is d").drift(),
+            RabbitError::from_broker(404, "inequivalent arg 'a' for b: received c but current is d").drift(),
             None
         );
     }
 
     #[test]
-    fn the_thing_it_is_about_is_read() {
+    fn the_queue_or_exchange_of_an_error_is_parsed() {
         for (text, kind, name) in [
             (
                 "NOT_FOUND - no exchange 'domain_events' in vhost '/'",
@@ -252,13 +249,13 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                RabbitError::said(403, text).thing(),
-                Some(DeclaredKind { kind, name }),
+                RabbitError::from_broker(403, text).object(),
+                Some(BrokerObject { kind, name }),
                 "{text}"
             );
         }
         assert_eq!(
-            RabbitError::said(320, "CONNECTION_FORCED - shutdown").thing(),
+            RabbitError::from_broker(320, "CONNECTION_FORCED - shutdown").object(),
             None
         );
     }

@@ -1,4 +1,4 @@
-//! The publishes under way on one channel, each a future that ends with what is seen of it.
+//! The publishes in flight on one channel. Each is a future that resolves to one event.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -13,49 +13,49 @@ use super::error::RabbitError;
 use super::properties;
 use super::publish_queue::PublishQueue;
 
-/// How much is seen to at one go.
+/// How many events are processed at once.
 const BATCH: usize = 64;
 
-/// What is seen of a publish under way.
 pub(super) enum InFlightEvent {
-    /// The broker's word for the publish of this number, and the number of the return that came along.
-    PendingConfirm(u64, ConfirmResult, Option<u64>),
-    Mark(u64),
-    /// The channel is gone, and takes all that was under way on it along.
+    /// The number of a publish, its confirm, and the number of the publish whose return lapin delivered with the confirm.
+    Confirmed(u64, ConfirmResult, Option<u64>),
+    /// Every event from before this barrier has been processed.
+    Barrier(u64),
+    /// The channel is closed. It takes all publishes in flight with it.
     Lost(RabbitError),
 }
 
 type Writing<'a> = Pin<Box<dyn Future<Output = lapin::Result<PublisherConfirm>> + Send + 'a>>;
 
-/// A publish under way, or a mark among them.
+/// A publish in flight, or a barrier between publishes.
 pub(super) struct InFlightPublish<'a> {
     number: u64,
-    stage: InFlightStage<'a>,
+    state: InFlightState<'a>,
 }
 
-enum InFlightStage<'a> {
-    /// The library's future: two kilobytes, let go of as soon as the message is written.
+enum InFlightState<'a> {
+    /// lapin's future has two kilobytes, so it is dropped as soon as the message is written.
     Writing(Writing<'a>),
     Written(PublisherConfirm),
-    InFlightEvent(Option<InFlightEvent>),
+    Done(Option<InFlightEvent>),
 }
 
 impl<'a> InFlightPublish<'a> {
-    /// The publish of this number, which sets out when it is first polled.
+    /// The first poll writes the message.
     pub(super) fn new(
         number: u64,
         writing: impl Future<Output = lapin::Result<PublisherConfirm>> + Send + 'a,
     ) -> Self {
         Self {
             number,
-            stage: InFlightStage::Writing(Box::pin(writing)),
+            state: InFlightState::Writing(Box::pin(writing)),
         }
     }
 
-    fn ended(seen: InFlightEvent) -> Self {
+    fn done(event: InFlightEvent) -> Self {
         Self {
             number: 0,
-            stage: InFlightStage::InFlightEvent(Some(seen)),
+            state: InFlightState::Done(Some(event)),
         }
     }
 }
@@ -66,96 +66,96 @@ impl Future for InFlightPublish<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<InFlightEvent> {
         loop {
             let number = self.number;
-            match &mut self.stage {
-                InFlightStage::Writing(writing) => match ready!(writing.as_mut().poll(cx)) {
-                    Ok(confirm) => self.stage = InFlightStage::Written(confirm),
+            match &mut self.state {
+                InFlightState::Writing(writing) => match ready!(writing.as_mut().poll(cx)) {
+                    Ok(confirm) => self.state = InFlightState::Written(confirm),
                     Err(error) => return Poll::Ready(InFlightEvent::Lost(RabbitError::from(error))),
                 },
-                InFlightStage::Written(confirm) => {
+                InFlightState::Written(confirm) => {
                     return Pin::new(confirm)
                         .poll(cx)
-                        .map(|confirmed| heard(number, confirmed));
+                        .map(|confirmed| confirm_event(number, confirmed));
                 }
-                InFlightStage::InFlightEvent(seen) => {
-                    return seen.take().map_or(Poll::Pending, Poll::Ready);
+                InFlightState::Done(event) => {
+                    return event.take().map_or(Poll::Pending, Poll::Ready);
                 }
             }
         }
     }
 }
 
-/// What the broker said of a publish.
-fn heard(number: u64, confirmed: lapin::Result<Confirmation>) -> InFlightEvent {
-    let (word, returned) = match confirmed {
+fn confirm_event(number: u64, confirmed: lapin::Result<Confirmation>) -> InFlightEvent {
+    let (result, returned) = match confirmed {
         Ok(Confirmation::Ack(returned)) => (ConfirmResult::Ack, returned),
         Ok(Confirmation::Nack(returned)) => (ConfirmResult::Nack, returned),
         Ok(Confirmation::NotRequested) => {
-            debug_assert!(false, "the channel confirms");
-            return InFlightEvent::Lost(RabbitError::new("the channel does not confirm"));
+            debug_assert!(false, "the channel is in confirm mode");
+            return InFlightEvent::Lost(RabbitError::new("the channel is not in confirm mode"));
         }
         Err(error) => return InFlightEvent::Lost(RabbitError::from(error)),
     };
-    let carried = returned.and_then(|message| properties::publish_number(&message.properties));
-    InFlightEvent::PendingConfirm(number, word, carried)
+    let returned_number = returned.and_then(|message| properties::publish_number(&message.properties));
+    InFlightEvent::Confirmed(number, result, returned_number)
 }
 
-/// The publishes under way on one channel.
 #[derive(Default)]
 pub(super) struct InFlight<'a>(FuturesUnordered<InFlightPublish<'a>>);
 
 impl<'a> InFlight<'a> {
-    /// A publish sets out.
-    pub(super) async fn set_out(&mut self, mut way: InFlightPublish<'a>) {
-        // The first poll puts the message into the library's line, so they leave in this order; the thread that writes
-        // is woken once for all that are polled before this task rests.
-        let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut way).poll(cx))).await;
+    pub(super) async fn start(&mut self, mut publish: InFlightPublish<'a>) {
+        // The first poll queues the message in lapin, so messages keep their order. lapin's I/O thread is woken once for
+        // all messages that are queued before this task yields.
+        let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut publish).poll(cx))).await;
         self.0.push(match first {
-            Poll::Pending => way,
-            // The library's thread can be done before this one has looked. The answer takes the same way as every
-            // other: seen here alone, it would be told to the caller only with the next one, which may never come.
-            Poll::Ready(seen) => InFlightPublish::ended(seen),
+            Poll::Pending => publish,
+            // The confirm can arrive before the first poll returns. It is queued like every other event: processed here,
+            // it would reach the caller only with the next event, which may never come.
+            Poll::Ready(event) => InFlightPublish::done(event),
         });
     }
 
-    /// What is seen next; never ends while nothing is under way.
+    /// The next event. Pending forever while nothing is in flight.
     pub(super) async fn next(&mut self) -> InFlightEvent {
         match self.0.next().await {
-            Some(seen) => seen,
+            Some(event) => event,
             None => std::future::pending().await,
         }
     }
 
-    /// Sees to `seen` and to all else that is there to be seen, and tells the callers.
+    /// Processes `event` and all other events that are ready, and answers the callers.
     ///
     /// # Errors
-    /// With the channel's end.
-    pub(super) fn see_all(
+    /// When the channel is lost.
+    pub(super) fn process_all(
         &mut self,
-        seen: InFlightEvent,
-        outbox: &mut PublishQueue,
+        event: InFlightEvent,
+        queue: &mut PublishQueue,
     ) -> Result<(), RabbitError> {
-        see(seen, outbox)?;
+        process(event, queue)?;
         for _ in 0..BATCH {
             match self.0.next().now_or_never() {
-                Some(Some(seen)) => see(seen, outbox)?,
+                Some(Some(event)) => process(event, queue)?,
                 _ => break,
             }
         }
-        if let Some(mark) = outbox.mark() {
-            // What was woken before is handed out before: the set keeps those that are ready in a line.
-            self.0.push(InFlightPublish::ended(InFlightEvent::Mark(mark)));
+        if let Some(barrier) = queue.new_barrier() {
+            // `FuturesUnordered` returns ready futures in the order of their wake-ups, so earlier events come first.
+            self.0
+                .push(InFlightPublish::done(InFlightEvent::Barrier(barrier)));
         }
-        outbox.tell();
+        queue.answer_callers();
         Ok(())
     }
 }
 
-fn see(seen: InFlightEvent, outbox: &mut PublishQueue) -> Result<(), RabbitError> {
-    match seen {
-        InFlightEvent::Mark(mark) => outbox.marked(mark),
-        InFlightEvent::PendingConfirm(number, word, carried) => outbox.answered(number, word, carried),
-        // The first of many, and all say the same.
-        InFlightEvent::Lost(fault) => return Err(fault),
+fn process(event: InFlightEvent, queue: &mut PublishQueue) -> Result<(), RabbitError> {
+    match event {
+        InFlightEvent::Barrier(barrier) => queue.barrier_reached(barrier),
+        InFlightEvent::Confirmed(number, result, returned_number) => {
+            queue.confirmed(number, result, returned_number);
+        }
+        // Every other publish of the channel has the same error.
+        InFlightEvent::Lost(error) => return Err(error),
     }
     Ok(())
 }
@@ -171,38 +171,42 @@ mod tests {
     use crate::bus::refusal::Refusal;
     use crate::message::Message;
 
-    fn leave(outbox: &mut PublishQueue, mandatory: bool) -> (u64, PendingConfirm) {
+    fn send(queue: &mut PublishQueue, mandatory: bool) -> (u64, PendingConfirm) {
         let (confirm, answer) = confirm(None);
-        outbox.take(Publish {
+        queue.push(Publish {
             message: Arc::new(Message::default()),
             mandatory,
             while_handling: false,
             confirm,
         });
-        let (publish, number) = (outbox.next(false).expect("it may leave"), outbox.next_number());
-        outbox.sent(publish);
+        let (publish, number) = (
+            queue.pop(false).expect("a message can be sent"),
+            queue.next_number(),
+        );
+        queue.sent(publish);
         (number, answer)
     }
 
-    /// Sees to all that there is to be seen now, as the publisher's task does before it rests.
-    fn see_what_is_there(ways: &mut InFlight, outbox: &mut PublishQueue) {
-        while let Some(seen) = ways.next().now_or_never() {
-            ways.see_all(seen, outbox).expect("the channel lives");
+    /// Processes all events that are ready, as the publisher task does.
+    fn process_ready(in_flight: &mut InFlight, queue: &mut PublishQueue) {
+        while let Some(event) = in_flight.next().now_or_never() {
+            in_flight.process_all(event, queue).expect("the channel is open");
         }
     }
 
     #[tokio::test]
-    async fn a_publish_that_is_answered_before_anyone_looks_is_told_though_nothing_follows() {
+    async fn a_publish_that_is_confirmed_at_once_is_answered_without_a_later_event() {
         for mandatory in [false, true] {
-            let (mut ways, mut outbox) = (InFlight::default(), PublishQueue::default());
-            let (number, answer) = leave(&mut outbox, mandatory);
-            ways.set_out(InFlightPublish::ended(InFlightEvent::PendingConfirm(
-                number,
-                ConfirmResult::Ack,
-                None,
-            )))
-            .await;
-            see_what_is_there(&mut ways, &mut outbox);
+            let (mut in_flight, mut queue) = (InFlight::default(), PublishQueue::default());
+            let (number, answer) = send(&mut queue, mandatory);
+            in_flight
+                .start(InFlightPublish::done(InFlightEvent::Confirmed(
+                    number,
+                    ConfirmResult::Ack,
+                    None,
+                )))
+                .await;
+            process_ready(&mut in_flight, &mut queue);
             assert_eq!(
                 answer.now_or_never(),
                 Some(Some(Ok(()))),
@@ -212,41 +216,46 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_channel_that_is_lost_before_anyone_looks_takes_all_that_is_under_way_along() {
-        let (mut ways, mut outbox) = (InFlight::default(), PublishQueue::default());
-        let (_, waiting) = leave(&mut outbox, false);
-        ways.set_out(InFlightPublish::new(1, pending())).await;
-        let (_, lost) = leave(&mut outbox, false);
-        ways.set_out(InFlightPublish::ended(InFlightEvent::Lost(RabbitError::new(
-            "cut",
-        ))))
-        .await;
-        let seen = ways.next().now_or_never().expect("it is there to be seen");
-        let fault = ways.see_all(seen, &mut outbox).expect_err("it is lost");
-        assert_eq!(outbox.channel_lost(&fault), (2, 2));
+    async fn a_channel_that_is_lost_at_once_loses_every_publish_in_flight() {
+        let (mut in_flight, mut queue) = (InFlight::default(), PublishQueue::default());
+        let (_, waiting) = send(&mut queue, false);
+        in_flight.start(InFlightPublish::new(1, pending())).await;
+        let (_, lost) = send(&mut queue, false);
+        in_flight
+            .start(InFlightPublish::done(InFlightEvent::Lost(RabbitError::new(
+                "cut",
+            ))))
+            .await;
+        let event = in_flight.next().now_or_never().expect("the event is ready");
+        let error = in_flight
+            .process_all(event, &mut queue)
+            .expect_err("the channel is lost");
+        assert_eq!(queue.channel_lost(&error), (2, 2));
         assert!(waiting.now_or_never().is_none() && lost.now_or_never().is_none());
     }
 
     #[tokio::test]
-    async fn a_confirm_that_stands_behind_anothers_return_does_not_overtake_it() {
-        let (mut ways, mut outbox) = (InFlight::default(), PublishQueue::default());
-        let (first, returned) = leave(&mut outbox, true);
-        let (second, taken) = leave(&mut outbox, true);
-        // The second one's confirm comes first, and takes the return of the first along.
-        ways.set_out(InFlightPublish::ended(InFlightEvent::PendingConfirm(
-            second,
-            ConfirmResult::Ack,
-            Some(first),
-        )))
-        .await;
-        ways.set_out(InFlightPublish::ended(InFlightEvent::PendingConfirm(
-            first,
-            ConfirmResult::Ack,
-            None,
-        )))
-        .await;
-        see_what_is_there(&mut ways, &mut outbox);
+    async fn a_confirm_waits_for_a_return_that_came_with_another_confirm() {
+        let (mut in_flight, mut queue) = (InFlight::default(), PublishQueue::default());
+        let (first, returned) = send(&mut queue, true);
+        let (second, routed) = send(&mut queue, true);
+        // The confirm of the second publish comes first, with the return of the first.
+        in_flight
+            .start(InFlightPublish::done(InFlightEvent::Confirmed(
+                second,
+                ConfirmResult::Ack,
+                Some(first),
+            )))
+            .await;
+        in_flight
+            .start(InFlightPublish::done(InFlightEvent::Confirmed(
+                first,
+                ConfirmResult::Ack,
+                None,
+            )))
+            .await;
+        process_ready(&mut in_flight, &mut queue);
         assert_eq!(returned.now_or_never(), Some(Some(Err(Refusal::Unroutable))));
-        assert_eq!(taken.now_or_never(), Some(Some(Ok(()))));
+        assert_eq!(routed.now_or_never(), Some(Some(Ok(()))));
     }
 }

@@ -1,8 +1,7 @@
-//! Where the last delivery was published to: mostly the next one was published to the same.
+//! Shares the exchange and the routing key of consecutive deliveries, which are often the same.
 
 use std::sync::Arc;
 
-/// The exchange and the routing key of the last delivery, for the next one to share.
 #[derive(Debug, Default)]
 pub(super) struct LastAddress {
     exchange: Arc<str>,
@@ -10,19 +9,16 @@ pub(super) struct LastAddress {
 }
 
 impl LastAddress {
-    /// The exchange of the next delivery.
     pub(super) fn exchange(&mut self, name: &str) -> Arc<str> {
-        next(&mut self.exchange, name)
+        shared(&mut self.exchange, name)
     }
 
-    /// The routing key of the next delivery.
     pub(super) fn routing_key(&mut self, key: &str) -> Arc<str> {
-        next(&mut self.routing_key, key)
+        shared(&mut self.routing_key, key)
     }
 }
 
-/// The last text, once it is this one.
-fn next(last: &mut Arc<str>, text: &str) -> Arc<str> {
+fn shared(last: &mut Arc<str>, text: &str) -> Arc<str> {
     if **last != *text {
         *last = text.into();
     }
@@ -34,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deliveries_with_the_same_address_share_it() {
+    fn deliveries_with_the_same_address_share_its_text() {
         let mut last = LastAddress::default();
         let exchange = last.exchange("domain_events");
         let key = last.routing_key("order.created");
@@ -44,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_with_another_address_has_its_own() {
+    fn a_delivery_with_another_address_has_its_own_text() {
         let mut last = LastAddress::default();
         let keys = ["order.created", "order.cancelled", "", "order.created", ""];
         let exchanges = ["", "billing.return", "domain_events", "", ""];

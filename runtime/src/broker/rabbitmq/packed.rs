@@ -1,4 +1,4 @@
-//! A message as the client library takes and gives it, for the benchmarks.
+//! A message converted for lapin, for the benchmarks.
 
 use std::cell::RefCell;
 
@@ -9,10 +9,10 @@ use super::last_address::LastAddress;
 use super::properties::{from_amqp, short, to_amqp};
 use crate::message::Message;
 
-/// The broker's own.
+/// RabbitMQ's default.
 const FRAME_MAX: u32 = 131_072;
 
-/// What of a message is made for the library; its body goes as it is.
+/// Everything of a message that is converted for lapin. The body needs no conversion.
 #[derive(Debug)]
 pub struct Packed {
     exchange: ShortString,
@@ -24,14 +24,14 @@ pub struct Packed {
 impl Packed {
     pub(crate) fn new(message: &Message) -> Self {
         Self {
-            exchange: short("exchange", &message.exchange).expect("it is short"),
-            routing_key: short("routing key", &message.routing_key).expect("it is short"),
-            properties: to_amqp(message, None, FRAME_MAX).expect("it fits into a frame"),
+            exchange: short("exchange", &message.exchange).expect("at most 255 bytes"),
+            routing_key: short("routing key", &message.routing_key).expect("at most 255 bytes"),
+            properties: to_amqp(message, None, FRAME_MAX).expect("the headers fit into a frame"),
             last_address: RefCell::default(),
         }
     }
 
-    /// The message of a delivery, of several with the same address. What the library hands over by value is copied first.
+    /// Converts a delivery of this message. Consecutive deliveries share their address.
     pub(crate) fn message(&self, body: Vec<u8>) -> Message {
         let mut last = self.last_address.borrow_mut();
         let exchange = last.exchange(self.exchange.as_str());

@@ -1,22 +1,26 @@
-//! A message as the client library has it, and as we have it.
+//! Converts messages between lapin's types and ours.
 
 use std::sync::Arc;
 
 use lapin::BasicProperties;
+use lapin::message::Delivery;
 use lapin::types::{AMQPValue, DecimalValue, FieldTable, ShortString};
 
+use super::error::RabbitError;
+use super::last_address::LastAddress;
+use crate::broker::Incoming;
 use crate::message::headers::{HeaderValue, Headers};
 use crate::message::properties::BorrowedProperties;
 use crate::message::{Content, Message};
 
-/// The number of a mandatory publish, by which the broker's return of it is told from those of others. The event's id
-/// would not do: an event that is published twice is two publishes with one id. Readers do not get to see it, and a
-/// republish does not copy it.
+/// The header with the number of a mandatory publish. It identifies the publish when the broker returns the message. The
+/// event id cannot do that, because one event can be published twice. Handlers do not see the header, and a republish
+/// does not copy it.
 pub(super) const PUBLISH_NUMBER: &str = "tidings-publish";
 
 const PERSISTENT: u8 = 2;
 
-/// Why a message cannot be written.
+/// Why a message cannot be written as AMQP frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TooLong(String);
 
@@ -26,22 +30,27 @@ impl std::fmt::Display for TooLong {
     }
 }
 
-/// A text of up to 255 bytes. The library's own conversion panics on a longer one.
+/// Converts a text of up to 255 bytes. lapin's own conversion panics on a longer text.
 pub(super) fn short(what: &str, text: &str) -> Result<ShortString, TooLong> {
     ShortString::try_new(text).map_err(|_| TooLong(format!("its {what} is longer than 255 bytes")))
 }
 
-/// The properties and headers to publish `message` with; `number` for a mandatory one.
+/// Converts the name of a queue or an exchange, a binding pattern or a consumer tag.
+pub(super) fn name(text: &str) -> Result<ShortString, RabbitError> {
+    short("name", text).map_err(|too_long| RabbitError::new(too_long.to_string()))
+}
+
+/// Converts the properties and headers of `message`. A mandatory publish has a `number`.
 ///
 /// # Errors
-/// When one is too long, or all together do not fit into a frame of `frame_max` bytes. Both are found out before; here
-/// they only must never reach the connection, which everybody would lose by it.
+/// When a text is too long, or the headers do not fit into a frame of `frame_max` bytes. The bus checks both earlier. The
+/// check here protects the connection, which the broker closes for such a frame.
 pub(super) fn to_amqp(
     message: &Message,
     number: Option<u64>,
     frame_max: u32,
 ) -> Result<BasicProperties, TooLong> {
-    // A frame's own bytes, the fixed part of a content header, and up to 255 for each property.
+    // The frame's own bytes, the fixed part of a content header, and up to 255 bytes for each property.
     const REST: usize = 8 + 14 + 13 * 256;
     if message.headers.wire_size() + REST > usize::try_from(frame_max).unwrap_or(usize::MAX) {
         return Err(TooLong("its headers do not fit into a frame".to_owned()));
@@ -96,14 +105,41 @@ pub(super) fn to_amqp(
     Ok(to)
 }
 
-/// The number of a publish that came back.
+/// The number of a publish that the broker returned.
 pub(super) fn publish_number(properties: &BasicProperties) -> Option<u64> {
     let headers = properties.headers().as_ref()?;
     let number = headers.inner().get(PUBLISH_NUMBER)?.as_long_long_int()?;
     Some(number.cast_unsigned())
 }
 
-/// The message of a delivery.
+/// Converts a delivery.
+pub(super) fn incoming(delivery: Delivery, last_address: &mut LastAddress) -> Incoming {
+    let Delivery {
+        delivery_tag,
+        exchange,
+        routing_key,
+        redelivered,
+        properties,
+        data,
+        ..
+    } = delivery;
+    let exchange = last_address.exchange(exchange.as_str());
+    let routing_key = last_address.routing_key(routing_key.as_str());
+    let message = from_amqp(exchange, routing_key, &properties, data);
+    Incoming {
+        tag: delivery_tag,
+        // On the first delivery the header can only come from the publisher.
+        delivery_count: if redelivered {
+            delivery_count(&message.headers)
+        } else {
+            0
+        },
+        message: Arc::new(message),
+        redelivered,
+        alone: false,
+    }
+}
+
 pub(super) fn from_amqp(
     exchange: Arc<str>,
     routing_key: Arc<str>,
@@ -136,8 +172,8 @@ pub(super) fn from_amqp(
     }
 }
 
-/// How often the broker took the message back, by whatever type of number it says so.
-pub(super) fn delivery_count(headers: &Headers) -> u32 {
+/// How often the message returned to its queue. Broker versions use different integer types.
+fn delivery_count(headers: &Headers) -> u32 {
     headers
         .get("x-delivery-count")
         .and_then(HeaderValue::as_i64)
@@ -153,7 +189,7 @@ fn to_table(headers: &Headers) -> Result<FieldTable, TooLong> {
 }
 
 fn from_table(table: &FieldTable) -> Headers {
-    // The library keeps a table sorted by name, each name once.
+    // lapin's table is sorted by name and has each name once.
     let entries = table
         .inner()
         .iter()
@@ -257,7 +293,7 @@ mod tests {
         })
     }
 
-    // Sorted, as the library keeps them.
+    // Sorted like lapin's table.
     fn any_headers(value: impl Strategy<Value = HeaderValue>) -> impl Strategy<Value = Headers> {
         proptest::collection::btree_map("[a-z-]{1,12}", value, 0..5)
             .prop_map(|map| map.into_iter().collect::<Headers>())
@@ -265,13 +301,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_type_of_header_comes_back_as_it_was(headers in any_headers(any_value())) {
+        fn every_header_type_survives_the_conversion(headers in any_headers(any_value())) {
             prop_assert_eq!(from_table(&to_table(&headers).unwrap()), headers);
         }
     }
 
     #[test]
-    fn every_property_comes_back_as_it_was() {
+    fn every_property_survives_the_conversion() {
         let message = Message {
             exchange: "e".into(),
             routing_key: "k".into(),
@@ -296,11 +332,11 @@ mod tests {
         let properties = to_amqp(&message, Some(u64::MAX), 131_072).unwrap();
         assert_eq!(publish_number(&properties), Some(u64::MAX));
         let back = from_amqp("e".into(), "k".into(), &properties, vec![1]);
-        assert_eq!(back, message, "and its number does not show");
+        assert_eq!(back, message, "the publish number is removed");
     }
 
     #[test]
-    fn what_does_not_fit_never_reaches_the_connection() {
+    fn a_message_that_does_not_fit_into_a_frame_is_refused() {
         let long = |properties| Message {
             properties: CompactProperties::from(properties),
             ..Message::default()

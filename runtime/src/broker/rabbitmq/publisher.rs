@@ -1,10 +1,10 @@
-//! The publisher: one task owns the confirm channel, and everybody else sends to it.
+//! The publisher: one task owns the confirm channel, and everybody else sends commands to it.
 //!
-//! It is the one owner because the client library matches confirms to publishes by their order: published from two tasks
-//! on one channel, a refused message is reported as taken. It takes what is in its inbox, writes up to [`BATCH`] at one
-//! go, and never waits for one write or one confirm alone.
+//! lapin matches confirms to publishes by their command. If two tasks publish on one channel, a nacked message can be
+//! reported as confirmed. So one task publishes. It writes up to [`BATCH`] messages at once, and never waits for a single
+//! write or a single confirm.
 //!
-//! What becomes of each message is the outbox's to decide; here is only what has to do with time and the network.
+//! [`PublishQueue`] decides what happens to each message. This file contains what needs time or the network.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,47 +17,49 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::channel_rotation::ChannelRotation;
-use super::connection::LiveConnection;
+use super::connection::{LiveConnection, LiveState};
 use super::connection_state::{ConnectionChange, ConnectionState};
 use super::error::RabbitError;
 use super::in_flight::{InFlight, InFlightPublish};
 use super::properties::{self, TooLong, short};
 use super::publish_queue::PublishQueue;
-use super::topology_watch::Missing;
+use super::topology_watch::CheckRequest;
 use crate::backoff::Backoff;
 use crate::broker::Publish;
 use crate::bus::refusal::Refusal;
 use crate::message::Message;
 use crate::telemetry;
 
-/// How many messages are written in one go.
+/// How many messages are written at once.
 const BATCH: usize = 64;
 
-/// How often what nobody waits for any more is let go.
-const SWEEP: Duration = Duration::from_secs(1);
+/// How often abandoned publishes are removed and the channel is checked.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long opening a channel may take.
-const OPENING: Duration = Duration::from_secs(10);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long nothing is published at most while an exchange that is gone is declared again.
-const REPAIRING: Duration = Duration::from_secs(5);
+/// How long the publisher waits for a missing exchange to be declared again.
+const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The way to the publisher.
+/// The waits before a new channel is opened.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 pub(super) struct Publisher {
-    inbox: mpsc::UnboundedSender<PublisherCommand>,
+    commands: mpsc::UnboundedSender<PublisherCommand>,
 }
 
 #[derive(Debug)]
 enum PublisherCommand {
     Publish(Publish),
     PublishAll(Vec<Publish>),
-    /// Take nothing more; answer when all is confirmed or refused.
+    /// Accept no more messages. Answered when every message is confirmed or refused.
     Close(oneshot::Sender<()>),
 }
 
 impl PublisherCommand {
-    /// The bus is closed.
+    /// Answers the command of a closed publisher.
     fn refuse(self) {
         let refuse = |publish: Publish| publish.confirm.finish(Err(Refusal::Closed));
         match self {
@@ -69,61 +71,65 @@ impl PublisherCommand {
 }
 
 impl Publisher {
-    /// Starts the task; it tells `missing` when an exchange is not there.
-    pub(super) fn start(states: watch::Receiver<ConnectionState>, missing: Missing) -> Self {
-        let (inbox, orders) = mpsc::unbounded_channel();
-        let desk = PublisherTask {
-            orders,
+    /// Starts the publisher task. The task sends to `topology_checks` when an exchange does not exist.
+    pub(super) fn start(
+        states: watch::Receiver<LiveState>,
+        topology_checks: mpsc::UnboundedSender<CheckRequest>,
+    ) -> Self {
+        let (sender, commands) = mpsc::unbounded_channel();
+        let task = PublisherTask {
+            commands,
             states,
-            missing,
-            outbox: PublishQueue::default(),
+            topology_checks,
+            queue: PublishQueue::default(),
             closing: None,
-            hung_up: false,
-            next_sweep: Instant::now() + SWEEP,
-            refusals: ChannelRotation::default(),
+            is_abandoned: false,
+            next_sweep: Instant::now() + SWEEP_INTERVAL,
+            rotation: ChannelRotation::default(),
         };
-        tokio::spawn(desk.run());
-        Self { inbox }
+        tokio::spawn(task.run());
+        Self { commands: sender }
     }
 
-    /// Takes a message. The inbox has no bound of its own: the bus's window and the consumers' prefetch are the bound.
+    /// Publishes a message. The command queue needs no limit: the bus's window and the consumers' prefetch limit it.
     pub(super) fn send(&self, publish: Publish) {
-        if let Err(mpsc::error::SendError(order)) = self.inbox.send(PublisherCommand::Publish(publish)) {
-            order.refuse();
-        }
+        self.command(PublisherCommand::Publish(publish));
     }
 
-    /// Takes messages, in their order.
+    /// Publishes messages in their command.
     pub(super) fn send_all(&self, publishes: Vec<Publish>) {
-        if let Err(mpsc::error::SendError(order)) = self.inbox.send(PublisherCommand::PublishAll(publishes)) {
-            order.refuse();
+        self.command(PublisherCommand::PublishAll(publishes));
+    }
+
+    fn command(&self, command: PublisherCommand) {
+        if let Err(mpsc::error::SendError(command)) = self.commands.send(command) {
+            command.refuse();
         }
     }
 
-    /// Waits until all that was sent is confirmed or refused, and takes nothing more.
+    /// Accepts no more messages, and waits until every message is confirmed or refused.
     pub(super) async fn close(&self) {
         let (closed, all_closed) = oneshot::channel();
-        if self.inbox.send(PublisherCommand::Close(closed)).is_ok() {
+        if self.commands.send(PublisherCommand::Close(closed)).is_ok() {
             let _ = all_closed.await;
         }
     }
 }
 
-/// The publisher's task.
 struct PublisherTask {
-    orders: mpsc::UnboundedReceiver<PublisherCommand>,
-    states: watch::Receiver<ConnectionState>,
-    missing: Missing,
-    outbox: PublishQueue,
-    /// Who is to hear that all is flushed.
+    commands: mpsc::UnboundedReceiver<PublisherCommand>,
+    states: watch::Receiver<LiveState>,
+    topology_checks: mpsc::UnboundedSender<CheckRequest>,
+    queue: PublishQueue,
+    /// Answers `close` when the queue is flushed.
     closing: Option<oneshot::Sender<()>>,
-    /// Whether every sender is gone: the inbox says so again and again.
-    hung_up: bool,
+    /// Whether every sender is dropped. The receiver is always ready then, so the loops stop polling it.
+    is_abandoned: bool,
     next_sweep: Instant,
-    refusals: ChannelRotation,
+    rotation: ChannelRotation,
 }
 
-/// Why a channel is left.
+/// Why the task leaves a channel.
 enum ChannelEnd {
     Lost(RabbitError),
     Closed,
@@ -131,24 +137,24 @@ enum ChannelEnd {
 
 impl PublisherTask {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         while let Some(live) = self.wait_for_connection().await {
-            let fault = match open_channel(&live).await {
-                Ok(channel) => match self.work(&channel, &live, &mut backoff).await {
+            let error = match open_channel(&live).await {
+                Ok(channel) => match self.publish_on(&channel, &live, &mut backoff).await {
                     ChannelEnd::Closed => break,
-                    ChannelEnd::Lost(fault) => fault,
+                    ChannelEnd::Lost(error) => error,
                 },
-                Err(fault) => fault,
+                Err(error) => error,
             };
-            self.channel_lost(&fault);
-            let repaired = fault.is_missing().then(|| self.ask_for_repair());
-            // Without it a channel that is closed as soon as it opens would be opened again and again.
-            let pause = tokio::time::sleep(backoff.wait());
+            self.channel_lost(&error);
+            let checked = error.is_not_found().then(|| self.request_topology_check());
+            // The broker may close every new channel at once, so the task waits before it opens the next one.
+            let wait = tokio::time::sleep(backoff.next_wait());
             let pause = async {
-                pause.await;
-                // An exchange that is there before its bindings are takes events for nobody.
-                if let Some(repaired) = repaired {
-                    let _ = tokio::time::timeout(REPAIRING, repaired).await;
+                wait.await;
+                // Events are lost if they are published after the exchange is declared and before its bindings are.
+                if let Some(checked) = checked {
+                    let _ = tokio::time::timeout(TOPOLOGY_TIMEOUT, checked).await;
                 }
             };
             self.idle_until(Box::pin(pause)).await;
@@ -156,22 +162,22 @@ impl PublisherTask {
         self.refuse_all();
     }
 
-    /// Does what has to be done while there is no channel, until `done`.
+    /// Processes commands without a channel until `done` is ready. `None` if the bus closes and there is no connection.
     async fn idle_until<T>(&mut self, mut done: impl Future<Output = T> + Unpin) -> Option<T> {
         loop {
-            if self.outbox.is_closing() && !matches!(*self.states.borrow(), ConnectionState::Up(_)) {
+            if self.queue.is_closing() && !matches!(*self.states.borrow(), ConnectionState::Up(_)) {
                 return None;
             }
             let sweep = self.next_sweep;
             tokio::select! {
                 done = &mut done => return Some(done),
-                order = self.orders.recv(), if !self.hung_up => self.take(order),
+                command = self.commands.recv(), if !self.is_abandoned => self.process(command),
                 () = tokio::time::sleep_until(sweep) => self.sweep(),
             }
         }
     }
 
-    /// The connection, once there is one. `None` when there will be none, or when the bus closes and there is none now.
+    /// Waits for a connection. `None` if the connection is closed for good, or if the bus closes while it is down.
     async fn wait_for_connection(&mut self) -> Option<LiveConnection> {
         let mut states = self.states.clone();
         let up = async move {
@@ -187,50 +193,57 @@ impl PublisherTask {
         self.idle_until(Box::pin(up)).await.flatten()
     }
 
-    /// Publishes on one channel until it ends.
-    async fn work(&mut self, channel: &Channel, live: &LiveConnection, backoff: &mut Backoff) -> ChannelEnd {
-        self.refusals.moved();
-        let mut ways = InFlight::default();
+    /// Publishes on one channel until the channel ends.
+    async fn publish_on(
+        &mut self,
+        channel: &Channel,
+        live: &LiveConnection,
+        backoff: &mut Backoff,
+    ) -> ChannelEnd {
+        self.rotation.channel_opened();
+        let mut in_flight = InFlight::default();
         let mut states = self.states.clone();
-        let mut inbox = Vec::with_capacity(BATCH);
+        let mut batch = Vec::with_capacity(BATCH);
         loop {
-            if !self.refusals.is_leaving() {
-                self.write(channel, live, &mut ways).await;
-            } else if self.outbox.is_at_rest() {
-                return ChannelEnd::Lost(RabbitError::new("it refused what another may take"));
+            if !self.rotation.is_draining() {
+                self.write(channel, live, &mut in_flight).await;
+            } else if self.queue.is_none_in_flight() {
+                return ChannelEnd::Lost(RabbitError::new(
+                    "the broker nacked publishes that it may accept on another channel",
+                ));
             }
-            if self.outbox.is_closing() && self.outbox.is_flushed() && self.orders.is_empty() {
+            if self.queue.is_closing() && self.queue.is_flushed() && self.commands.is_empty() {
                 return ChannelEnd::Closed;
             }
             let sweep = self.next_sweep;
-            let may_write = !self.refusals.is_leaving() && self.outbox.may_leave(self.is_blocked());
+            let can_write = !self.rotation.is_draining() && self.queue.can_send(self.is_blocked());
             tokio::select! {
                 biased;
-                seen = ways.next() => {
+                event = in_flight.next() => {
                     backoff.reset();
-                    if let Err(fault) = ways.see_all(seen, &mut self.outbox) {
-                        return ChannelEnd::Lost(fault);
+                    if let Err(error) = in_flight.process_all(event, &mut self.queue) {
+                        return ChannelEnd::Lost(error);
                     }
                 }
-                taken = self.orders.recv_many(&mut inbox, BATCH), if !self.hung_up => {
-                    if taken == 0 {
-                        self.take(None);
+                received = self.commands.recv_many(&mut batch, BATCH), if !self.is_abandoned => {
+                    if received == 0 {
+                        self.process(None);
                     }
-                    inbox.drain(..).for_each(|order| self.take(Some(order)));
+                    batch.drain(..).for_each(|command| self.process(Some(command)));
                 }
-                // What came as one order may be more than is written in one go. The library's thread has its turn.
-                () = tokio::task::yield_now(), if may_write => {}
-                changed = states.changed() => match changed.map(|()| states.borrow().news(live.number)) {
-                    Ok(ConnectionChange::Same) => {}
+                // One command can contain more than one batch. The yield lets lapin's I/O task run between batches.
+                () = tokio::task::yield_now(), if can_write => {}
+                changed = states.changed() => match changed.map(|()| states.borrow().change_for(live.number)) {
+                    Ok(ConnectionChange::Unchanged) => {}
                     Ok(ConnectionChange::Lost(why)) => return ChannelEnd::Lost(RabbitError::new(why)),
                     Ok(ConnectionChange::Closed) | Err(_) => return ChannelEnd::Closed,
                 },
                 () = tokio::time::sleep_until(sweep) => {
                     self.sweep();
-                    if self.outbox.is_forgotten() {
+                    if self.queue.has_too_many_abandoned() {
                         return ChannelEnd::Lost(RabbitError::new("too many publishes were never confirmed"));
                     }
-                    self.refusals.look(self.outbox.has_refused(), Instant::now());
+                    self.rotation.update(self.queue.has_nacks(), Instant::now());
                     if !channel.status().connected() {
                         return ChannelEnd::Lost(RabbitError::new("the channel is closed"));
                     }
@@ -239,21 +252,21 @@ impl PublisherTask {
         }
     }
 
-    /// Writes what waits, as far as it may leave now.
-    async fn write<'a>(&mut self, channel: &'a Channel, live: &LiveConnection, ways: &mut InFlight<'a>) {
+    /// Writes one batch of the messages that may be sent now.
+    async fn write<'a>(&mut self, channel: &'a Channel, live: &LiveConnection, in_flight: &mut InFlight<'a>) {
         let frame_max = live.connection.configuration().frame_max();
         for _ in 0..BATCH {
             let is_blocked = self.is_blocked();
-            let Some(publish) = self.outbox.next(is_blocked) else {
+            let Some(publish) = self.queue.pop(is_blocked) else {
                 break;
             };
-            let number = self.outbox.next_number();
-            let returns_as = publish.mandatory.then_some(number);
-            match AmqpPublish::new(&publish.message, returns_as, frame_max) {
+            let number = self.queue.next_number();
+            let publish_number = publish.mandatory.then_some(number);
+            match AmqpPublish::new(&publish.message, publish_number, frame_max) {
                 Ok(message) => {
-                    let way = InFlightPublish::new(number, message.publish(channel, publish.mandatory));
-                    self.outbox.sent(publish);
-                    ways.set_out(way).await;
+                    let sending = InFlightPublish::new(number, message.publish(channel, publish.mandatory));
+                    self.queue.sent(publish);
+                    in_flight.start(sending).await;
                 }
                 Err(too_long) => {
                     let refusal = Refusal::Unacceptable(too_long.to_string());
@@ -263,52 +276,50 @@ impl PublisherTask {
         }
     }
 
-    fn channel_lost(&mut self, fault: &RabbitError) {
-        let (unconfirmed, resent) = self.outbox.channel_lost(fault);
+    fn channel_lost(&mut self, error: &RabbitError) {
+        let (unconfirmed, resent) = self.queue.channel_lost(error);
         if unconfirmed == 0 {
             return;
         }
-        tracing::warn!(unconfirmed, "the publish channel was lost: {fault}");
+        tracing::warn!(unconfirmed, %error, "publish channel lost");
         if resent > 0 {
             telemetry::resent(resent);
             self.sweep();
         }
     }
 
-    /// The answer is there when all is declared again.
-    fn ask_for_repair(&self) -> oneshot::Receiver<()> {
-        let (repaired, answer) = oneshot::channel();
-        // Nobody is there when the bus is gone.
-        let _ = self.missing.send(repaired);
-        answer
+    /// Requests that the topology is declared again. The receiver is ready when that is done.
+    fn request_topology_check(&self) -> oneshot::Receiver<()> {
+        let (request, checked) = oneshot::channel();
+        // An error means that the bus was dropped.
+        let _ = self.topology_checks.send(request);
+        checked
     }
 
-    fn take(&mut self, order: Option<PublisherCommand>) {
-        match order {
-            Some(PublisherCommand::Publish(publish)) => self.outbox.take(publish),
+    fn process(&mut self, command: Option<PublisherCommand>) {
+        match command {
+            Some(PublisherCommand::Publish(publish)) => self.queue.push(publish),
             Some(PublisherCommand::PublishAll(publishes)) => {
-                publishes
-                    .into_iter()
-                    .for_each(|publish| self.outbox.take(publish));
+                publishes.into_iter().for_each(|publish| self.queue.push(publish));
             }
             Some(PublisherCommand::Close(closed)) => {
-                self.outbox.close();
+                self.queue.close();
                 self.closing = Some(closed);
             }
-            // Every bus is gone, and nobody waits for what is left.
+            // Every bus was dropped, so nobody waits for the rest.
             None => {
-                self.hung_up = true;
-                self.outbox.close();
+                self.is_abandoned = true;
+                self.queue.close();
             }
         }
     }
 
-    /// Lets go of what waits here and nobody waits for.
+    /// Removes queued messages that their callers abandoned.
     fn sweep(&mut self) {
-        self.next_sweep = Instant::now() + SWEEP;
-        let dropped = self.outbox.sweep();
+        self.next_sweep = Instant::now() + SWEEP_INTERVAL;
+        let dropped = self.queue.sweep();
         if dropped > 0 {
-            tracing::debug!(dropped, "nobody waits for these publishes");
+            tracing::debug!(dropped, "abandoned publishes removed");
         }
     }
 
@@ -316,13 +327,13 @@ impl PublisherTask {
         matches!(&*self.states.borrow(), ConnectionState::Up(live) if live.blocked.is_some())
     }
 
-    /// The end: what has not left is refused, and of what has left nobody will hear more.
+    /// Refuses every message that was not sent. Messages in flight stay without an answer.
     fn refuse_all(mut self) {
-        self.orders.close();
-        while let Ok(order) = self.orders.try_recv() {
-            order.refuse();
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            command.refuse();
         }
-        self.outbox.refuse_all();
+        self.queue.refuse_all();
         if let Some(closed) = self.closing {
             let _ = closed.send(());
         }
@@ -335,11 +346,11 @@ async fn open_channel(live: &LiveConnection) -> Result<Channel, RabbitError> {
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         Ok(channel)
     };
-    let opened = tokio::time::timeout(OPENING, opening).await;
-    opened.map_err(|_| RabbitError::new("the broker opens no channel"))?
+    let opened = tokio::time::timeout(OPEN_TIMEOUT, opening).await;
+    opened.map_err(|_| RabbitError::new("the broker did not open a channel in time"))?
 }
 
-/// A message as the library takes it.
+/// A message converted for lapin.
 struct AmqpPublish {
     message: Arc<Message>,
     exchange: lapin::types::ShortString,

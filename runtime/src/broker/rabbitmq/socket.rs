@@ -1,12 +1,12 @@
-//! A connection's socket, to cut it from outside.
+//! Cuts the socket of a connection.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A second hold of the socket that the client library reads and writes.
+/// A second handle to the socket that lapin reads and writes.
 ///
-/// The library has no way to give a connection up: one whose peer has gone silent in the handshake, or which the broker
-/// has blocked, keeps its thread for ever. Once its socket is cut it reads an end, and goes.
+/// lapin cannot abandon a connection. If the peer is silent in the handshake, or if the broker blocks the connection, its
+/// thread runs forever. Cutting the socket ends the thread.
 #[derive(Debug, Default)]
 pub(super) struct Socket(Option<TcpStream>);
 
@@ -21,38 +21,37 @@ impl Socket {
         Self(stream.as_socket().try_clone_to_owned().map(TcpStream::from).ok())
     }
 
-    /// Ends the connection both ways, now.
     pub(super) fn cut(&self) {
         if let Some(stream) = &self.0 {
-            // It may be gone already, which is what is wanted.
+            // An error means that the socket is closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
 
-/// The socket of a connection in the making. Unless it is kept, it is cut when the attempt is dropped: by a deadline, or
-/// because nobody waits for it any more.
+/// The socket of a connection that is being opened. The guard cuts the socket when a timeout or a cancelled caller drops
+/// the attempt, unless [`take`](Self::take) was called before.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Making(Arc<Mutex<Socket>>);
+pub(super) struct Connecting(Arc<Mutex<Socket>>);
 
-impl Making {
+impl Connecting {
     pub(super) fn set(&self, socket: Socket) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = socket;
     }
 
-    pub(super) fn keep(&self) -> Socket {
+    pub(super) fn take(&self) -> Socket {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn guard(&self) -> CutOnDrop<'_> {
+    pub(super) fn cut_on_drop(&self) -> CutOnDrop<'_> {
         CutOnDrop(self)
     }
 }
 
-pub(super) struct CutOnDrop<'a>(&'a Making);
+pub(super) struct CutOnDrop<'a>(&'a Connecting);
 
 impl Drop for CutOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.keep().cut();
+        self.0.take().cut();
     }
 }

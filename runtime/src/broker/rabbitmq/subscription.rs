@@ -1,16 +1,11 @@
-//! A subscription: one channel of its own, with its deliveries and what they are settled with.
+//! A subscription to one queue, on a channel of its own.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::message::Delivery;
 use lapin::options::{
-    BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
-    QueueDeleteOptions,
+    BasicCancelOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
@@ -18,75 +13,71 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::ack_writer::{AckFrame, AckWriter};
-use super::connection::LiveConnection;
-use super::connection_state::{ConnectionChange, ConnectionState};
+use super::connection::{LiveConnection, LiveState};
+use super::connection_state::ConnectionChange;
 use super::error::RabbitError;
 use super::last_address::LastAddress;
-use super::properties::{self, short};
-use super::suspect_reader::{ReadResult, SuspectReader};
-use crate::broker::{Incoming, QueueSource, Subscribe, Subscription};
+use super::properties::{incoming, name};
+use super::suspect_reader::{ReadResult, SuspectReader, consume};
+use crate::broker::{BoxFuture, Incoming, QueueSource, Subscribe, Subscription};
 use crate::telemetry;
 
 /// How long a channel may take to open or to close.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a channel is looked at after its consumer was cancelled: nothing tells of its end then.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the status of a channel is checked while it has no consumer: no event reports its end then.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long an acknowledgement of several waits after the last: some hundred deliveries of a swift handler, and less than
-/// anyone waits for who looks at the queue.
+/// The shortest time between two acks with `multiple`. A fast handler settles some hundred deliveries in this time.
 const ACK_SPACING: Duration = Duration::from_millis(1);
 
-/// A subscription.
 pub(super) struct RabbitSubscription {
     queue: String,
-    /// Whether the queue is to go with the subscription.
-    is_own: bool,
+    /// Whether the queue is deleted with the subscription.
+    is_ephemeral: bool,
     channel: Channel,
-    /// Handed out before all else.
+    /// A message from before the consumer was started.
     first: Option<Incoming>,
-    /// There while it takes one by one, and consumes not yet.
-    foremost: Option<SuspectReader>,
-    /// Tells meanwhile that the channel is gone.
-    watch: Option<Boxed>,
+    /// Present until the subscription consumes.
+    suspect_reader: Option<SuspectReader>,
+    /// Ready when the channel is closed. Present with `suspect_reader`, because a consumer reports the end itself.
+    channel_closed: Option<BoxFuture<'static, ()>>,
     deliveries: Option<Consumer>,
     last_address: LastAddress,
-    settlement: AckWriter,
-    stage: SubscriptionStage,
-    closing: Option<Boxed>,
+    acks: AckWriter,
+    state: SubscriptionState,
+    closing: Option<BoxFuture<'static, ()>>,
     runtime: Handle,
-    states: watch::Receiver<ConnectionState>,
+    states: watch::Receiver<LiveState>,
     connection: u64,
 }
 
-type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-enum SubscriptionStage {
+enum SubscriptionState {
     Open,
-    /// Cancelled by us: what was under way may still come, and no end, until the channel is gone.
+    /// We cancelled the consumer. Deliveries already sent may still arrive.
     Cancelled {
-        cancelling: Option<Boxed>,
-        gone: Boxed,
-        /// Whether the deliveries have ended: none is under way any more.
-        has_ended: bool,
+        cancelling: Option<BoxFuture<'static, ()>>,
+        channel_closed: BoxFuture<'static, ()>,
+        /// Whether the last delivery has arrived.
+        is_drained: bool,
     },
     Lost,
 }
 
-/// Opens a channel and takes deliveries on it.
+/// Opens a channel and starts a consumer on it.
 ///
 /// # Errors
 /// When the broker refuses, or does not answer in time.
 pub(super) async fn subscribe(
     live: &LiveConnection,
-    states: watch::Receiver<ConnectionState>,
+    states: watch::Receiver<LiveState>,
     subscribe: &Subscribe,
 ) -> Result<RabbitSubscription, RabbitError> {
     let opening = async {
         match open(live, states.clone(), subscribe).await {
-            // A queue with a single active consumer can only be consumed, and it may have one without our knowledge.
-            Err(fault) if subscribe.suspects.is_some() => {
-                tracing::debug!("cannot look at the foremost message: {fault}");
+            // `basic.get` fails on a queue with a single active consumer, which someone else may have declared.
+            Err(error) if subscribe.suspects.is_some() => {
+                tracing::debug!(%error, "cannot read suspects one by one");
                 let subscribe = Subscribe {
                     suspects: None,
                     ..subscribe.clone()
@@ -96,109 +87,72 @@ pub(super) async fn subscribe(
             opened => opened,
         }
     };
-    let opened = tokio::time::timeout(PATIENCE, opening).await;
+    let opened = tokio::time::timeout(CHANNEL_TIMEOUT, opening).await;
     opened.map_err(|_| RabbitError::new("the broker does not answer"))?
 }
 
 async fn open(
     live: &LiveConnection,
-    states: watch::Receiver<ConnectionState>,
+    states: watch::Receiver<LiveState>,
     subscribe: &Subscribe,
 ) -> Result<RabbitSubscription, RabbitError> {
     let channel = live.connection.create_channel().await?;
-    let (queue, is_own) = match &subscribe.queue {
+    let (queue, is_ephemeral) = match &subscribe.queue {
         QueueSource::Named(name) => (name.to_string(), false),
         QueueSource::Ephemeral { exchange, patterns } => {
-            (own_queue(&channel, exchange, patterns).await?, true)
+            (declare_ephemeral(&channel, exchange, patterns).await?, true)
         }
     };
-    // Before it consumes: the library keeps what comes in a line without a bound. A prefetch of 0 would be no bound.
+    // The prefetch must be set before the consumer starts and must not be 0: lapin queues deliveries without a limit.
     channel
         .basic_qos(subscribe.prefetch.max(1), BasicQosOptions::default())
         .await?;
     let consumer = name(&subscribe.consumer).unwrap_or_default();
-    let (mut first, mut foremost, mut deliveries) = (None, None, None);
+    let (mut first, mut suspect_reader, mut deliveries) = (None, None, None);
     match &subscribe.suspects {
         None => deliveries = Some(consume(&channel, name(&queue)?, consumer).await?),
         Some(suspects) => {
-            let mut taken = SuspectReader::of(&channel, name(&queue)?, consumer, suspects.clone());
-            match taken.find().await? {
-                ReadResult::Suspect(suspect) => (first, foremost) = (Some(suspect), Some(taken)),
-                ReadResult::Rest(innocent, rest) => (first, deliveries) = (innocent, Some(rest)),
+            let mut reader = SuspectReader::new(&channel, name(&queue)?, consumer, suspects.clone());
+            match reader.read().await? {
+                ReadResult::Suspect(suspect) => (first, suspect_reader) = (Some(suspect), Some(reader)),
+                ReadResult::Consuming(message, consumer) => (first, deliveries) = (message, Some(consumer)),
             }
         }
     }
     let mut subscription = RabbitSubscription {
         queue,
-        is_own,
+        is_ephemeral,
         channel,
         first,
-        foremost,
-        watch: None,
+        suspect_reader,
+        channel_closed: None,
         deliveries,
         last_address: LastAddress::default(),
-        settlement: AckWriter::default(),
-        stage: SubscriptionStage::Open,
+        acks: AckWriter::default(),
+        state: SubscriptionState::Open,
         closing: None,
         runtime: Handle::current(),
         states,
         connection: live.number,
     };
-    subscription.watch = subscription.foremost.is_some().then(|| subscription.gone());
+    if subscription.suspect_reader.is_some() {
+        subscription.channel_closed = Some(subscription.channel_closed());
+    }
     Ok(subscription)
 }
 
-pub(super) async fn consume(
+/// Declares and binds a server-named, exclusive queue.
+async fn declare_ephemeral(
     channel: &Channel,
-    queue: ShortString,
-    consumer: ShortString,
-) -> Result<Consumer, lapin::Error> {
-    let options = BasicConsumeOptions::default();
-    channel
-        .basic_consume(queue, consumer, options, FieldTable::default())
-        .await
-}
-
-/// A message that the broker handed out after the one to `last_address`.
-pub(super) fn incoming(delivery: Delivery, last_address: &mut LastAddress) -> Incoming {
-    let Delivery {
-        delivery_tag,
-        exchange,
-        routing_key,
-        redelivered,
-        properties,
-        data,
-        ..
-    } = delivery;
-    let exchange = last_address.exchange(exchange.as_str());
-    let routing_key = last_address.routing_key(routing_key.as_str());
-    let message = properties::from_amqp(exchange, routing_key, &properties, data);
-    Incoming {
-        tag: delivery_tag,
-        // On the first time the header is the publisher's own, if there is one.
-        delivery_count: if redelivered {
-            properties::delivery_count(&message.headers)
-        } else {
-            0
-        },
-        message: Arc::new(message),
-        redelivered,
-        alone: false,
-    }
-}
-
-fn name(text: &str) -> Result<ShortString, RabbitError> {
-    short("name", text).map_err(|too_long| RabbitError::new(too_long.to_string()))
-}
-
-/// A server-named, exclusive queue, bound by each pattern.
-async fn own_queue(channel: &Channel, exchange: &str, patterns: &[String]) -> Result<String, RabbitError> {
+    exchange: &str,
+    patterns: &[String],
+) -> Result<String, RabbitError> {
     let options = QueueDeclareOptions {
         exclusive: true,
         ..QueueDeclareOptions::default()
     };
     let mut arguments = FieldTable::default();
-    // A virtual host may make quorum queues by default, and those are neither exclusive nor named by the server.
+    // A virtual host can have quorum queues as default. A quorum queue cannot be exclusive or server-named.
     arguments.insert(
         ShortString::try_new("x-queue-type").unwrap_or_default(),
         AMQPValue::LongString("classic".into()),
@@ -221,39 +175,45 @@ async fn own_queue(channel: &Channel, exchange: &str, patterns: &[String]) -> Re
 }
 
 impl RabbitSubscription {
-    /// The next of those that are taken one by one, once the last is settled and the broker has heard of that.
-    fn poll_foremost(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        if self.foremost.as_ref().is_some_and(SuspectReader::is_settled) {
+    /// Reads the next suspect after the last one is settled and its ack is written.
+    fn poll_suspect(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        if self
+            .suspect_reader
+            .as_ref()
+            .is_some_and(SuspectReader::is_settled)
+        {
             ready!(self.poll_flush(cx));
         }
-        let Some(foremost) = &mut self.foremost else {
+        let Some(reader) = &mut self.suspect_reader else {
             return Poll::Pending;
         };
-        match ready!(foremost.poll(cx)) {
+        match ready!(reader.poll(cx)) {
             Ok(ReadResult::Suspect(suspect)) => Poll::Ready(Some(suspect)),
-            Ok(ReadResult::Rest(innocent, rest)) => {
-                self.foremost = None;
-                self.deliveries = Some(rest);
-                match innocent {
-                    Some(innocent) => Poll::Ready(Some(innocent)),
+            Ok(ReadResult::Consuming(message, consumer)) => {
+                self.suspect_reader = None;
+                self.deliveries = Some(consumer);
+                match message {
+                    Some(message) => Poll::Ready(Some(message)),
                     None => self.poll_next(cx),
                 }
             }
             Err(_) => {
-                self.stage = SubscriptionStage::Lost;
+                self.state = SubscriptionState::Lost;
                 Poll::Ready(None)
             }
         }
     }
 
-    /// Ends when the channel is gone.
-    fn gone(&self) -> Boxed {
+    /// Ready when the channel is closed.
+    fn channel_closed(&self) -> BoxFuture<'static, ()> {
         let (mut states, connection, channel) = (self.states.clone(), self.connection, self.channel.clone());
         Box::pin(async move {
             while channel.status().connected() {
-                let is_other = |state: &ConnectionState| state.news(connection) != ConnectionChange::Same;
-                // At the time we look again.
-                if let Ok(_other) = tokio::time::timeout(LOOK, states.wait_for(is_other)).await {
+                let is_changed =
+                    |state: &LiveState| state.change_for(connection) != ConnectionChange::Unchanged;
+                // After the timeout the loop checks the channel again.
+                if let Ok(_changed) = tokio::time::timeout(CHECK_INTERVAL, states.wait_for(is_changed)).await
+                {
                     return;
                 }
             }
@@ -270,28 +230,32 @@ impl Subscription for RabbitSubscription {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(first));
         }
-        match &mut self.stage {
-            SubscriptionStage::Lost => return Poll::Ready(None),
-            SubscriptionStage::Cancelled { cancelling, gone, .. } => {
-                if gone.as_mut().poll(cx).is_ready() {
-                    self.stage = SubscriptionStage::Lost;
+        match &mut self.state {
+            SubscriptionState::Lost => return Poll::Ready(None),
+            SubscriptionState::Cancelled {
+                cancelling,
+                channel_closed,
+                ..
+            } => {
+                if channel_closed.as_mut().poll(cx).is_ready() {
+                    self.state = SubscriptionState::Lost;
                     return Poll::Ready(None);
                 }
-                // Nothing here waits for the answer; what is flushed does.
+                // Deliveries do not wait for the broker's answer to the cancel. Acks do, in `poll_flush`.
                 let _ = poll_cancelling(cancelling, cx);
             }
-            SubscriptionStage::Open if self.foremost.is_some() => {
+            SubscriptionState::Open if self.suspect_reader.is_some() => {
                 if self
-                    .watch
+                    .channel_closed
                     .as_mut()
-                    .is_some_and(|gone| gone.as_mut().poll(cx).is_ready())
+                    .is_some_and(|closed| closed.as_mut().poll(cx).is_ready())
                 {
-                    self.stage = SubscriptionStage::Lost;
+                    self.state = SubscriptionState::Lost;
                     return Poll::Ready(None);
                 }
-                return self.poll_foremost(cx);
+                return self.poll_suspect(cx);
             }
-            SubscriptionStage::Open => {}
+            SubscriptionState::Open => {}
         }
         let Some(deliveries) = &mut self.deliveries else {
             return Poll::Pending;
@@ -299,23 +263,23 @@ impl Subscription for RabbitSubscription {
         match deliveries.poll_next_unpin(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(incoming(delivery, &mut self.last_address))),
-            // The first error is the last word: after it the stream may never end.
+            // After an error the stream may never end, so the first error ends the subscription.
             Poll::Ready(end) => {
-                if let (None, SubscriptionStage::Cancelled { has_ended, .. }) = (end, &mut self.stage) {
-                    // The end that follows our own cancel. Should the channel be gone as well, `gone` sees it.
-                    *has_ended = true;
+                if let (None, SubscriptionState::Cancelled { is_drained, .. }) = (end, &mut self.state) {
+                    // This end follows our own cancel. `channel_closed` reports a closed channel.
+                    *is_drained = true;
                     return Poll::Pending;
                 }
-                self.stage = SubscriptionStage::Lost;
+                self.state = SubscriptionState::Lost;
                 Poll::Ready(None)
             }
         }
     }
 
     fn ack(&mut self, tag: u64, multiple: bool) {
-        self.settlement.ack(tag, multiple);
-        if let Some(foremost) = &mut self.foremost {
-            foremost.settled(tag, multiple);
+        self.acks.ack(tag, multiple);
+        if let Some(reader) = &mut self.suspect_reader {
+            reader.settled(tag, multiple);
         }
     }
 
@@ -324,50 +288,50 @@ impl Subscription for RabbitSubscription {
     }
 
     fn requeue(&mut self, tag: u64) {
-        self.settlement.requeue(tag);
-        if let Some(foremost) = &mut self.foremost {
-            foremost.settled(tag, false);
+        self.acks.requeue(tag);
+        if let Some(reader) = &mut self.suspect_reader {
+            reader.settled(tag, false);
         }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // What is returned before the broker knows that nobody takes here any more comes back to this very consumer, to
-        // be returned again: up to 4.2 each time counts, and a handful makes an innocent look like a crash loop.
-        if let SubscriptionStage::Cancelled { cancelling, .. } = &mut self.stage {
+        // Requeue only after the broker has cancelled the consumer. Before that, the broker would deliver the message to
+        // this consumer again. Up to 4.2 each requeue counts, so the message would soon look like the cause of a crash.
+        if let SubscriptionState::Cancelled { cancelling, .. } = &mut self.state {
             ready!(poll_cancelling(cancelling, cx));
         }
         let channel = &self.channel;
-        let write = |settle: AckFrame| settle.write(channel.clone());
-        self.settlement.poll_flush(write, cx).map(|written| {
+        let write = |frame: AckFrame| frame.write(channel.clone());
+        self.acks.poll_flush(write, cx).map(|written| {
             if let Err(lost) = written {
-                // The broker hands those deliveries out again. The stream of deliveries says that the channel is gone.
+                // The broker delivers those messages again. The stream of deliveries reports the closed channel.
                 telemetry::stale_acks(&self.queue, lost);
             }
         })
     }
 
     fn cancel(&mut self) {
-        if !matches!(self.stage, SubscriptionStage::Open) {
+        if !matches!(self.state, SubscriptionState::Open) {
             return;
         }
-        let (foremost, channel) = (self.foremost.take(), self.channel.clone());
+        let (reader, channel) = (self.suspect_reader.take(), self.channel.clone());
         let consumer = self.deliveries.as_ref().map(Consumer::tag);
-        let has_ended = consumer.is_none();
-        let cancelling: Boxed = Box::pin(async move {
-            if let Some(foremost) = foremost {
-                foremost.abandon().await;
+        let is_drained = consumer.is_none();
+        let cancelling: BoxFuture<'static, ()> = Box::pin(async move {
+            if let Some(reader) = reader {
+                reader.abandon().await;
             }
             if let Some(consumer) = consumer {
-                // An error says that the channel is gone, and the consumer with it.
+                // An error means that the channel is closed, which cancels the consumer too.
                 let _ = channel
                     .basic_cancel(consumer, BasicCancelOptions::default())
                     .await;
             }
         });
-        self.stage = SubscriptionStage::Cancelled {
+        self.state = SubscriptionState::Cancelled {
             cancelling: Some(cancelling),
-            gone: self.gone(),
-            has_ended,
+            channel_closed: self.channel_closed(),
+            is_drained,
         };
     }
 
@@ -376,7 +340,7 @@ impl Subscription for RabbitSubscription {
         let closing = self.closing.get_or_insert_with(|| {
             let channel = channel.clone();
             Box::pin(async move {
-                // An error says that it is gone already.
+                // An error means that the channel is closed already.
                 let _ = channel.close(200, "OK".into()).await;
             })
         });
@@ -384,14 +348,14 @@ impl Subscription for RabbitSubscription {
     }
 
     fn is_drained(&self) -> bool {
-        matches!(self.stage, SubscriptionStage::Cancelled { has_ended: true, .. })
+        matches!(self.state, SubscriptionState::Cancelled { is_drained: true, .. })
     }
 
     fn set_waiting(&mut self, _: usize) {}
 }
 
-/// Ready once the broker has answered, and ever after.
-fn poll_cancelling(cancelling: &mut Option<Boxed>, cx: &mut Context<'_>) -> Poll<()> {
+/// Ready after the broker has answered the cancel.
+fn poll_cancelling(cancelling: &mut Option<BoxFuture<'static, ()>>, cx: &mut Context<'_>) -> Poll<()> {
     if let Some(waiting) = cancelling {
         ready!(waiting.as_mut().poll(cx));
         *cancelling = None;
@@ -401,16 +365,20 @@ fn poll_cancelling(cancelling: &mut Option<Boxed>, cx: &mut Context<'_>) -> Poll
 
 impl Drop for RabbitSubscription {
     fn drop(&mut self) {
-        let (channel, queue) = (self.channel.clone(), self.is_own.then(|| self.queue.clone()));
+        let (channel, queue) = (
+            self.channel.clone(),
+            self.is_ephemeral.then(|| self.queue.clone()),
+        );
         if !channel.status().connected() {
             return;
         }
-        // Nobody waits for it; what the broker does not hear of within the time it learns from the lost connection.
-        self.runtime.spawn(tokio::time::timeout(PATIENCE, async move {
-            if let Some(queue) = queue.and_then(|queue| ShortString::try_new(queue).ok()) {
-                let _ = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
-            }
-            let _ = channel.close(200, "OK".into()).await;
-        }));
+        // After the timeout the broker closes the channel and deletes the queue when the connection ends.
+        self.runtime
+            .spawn(tokio::time::timeout(CHANNEL_TIMEOUT, async move {
+                if let Some(queue) = queue.and_then(|queue| ShortString::try_new(queue).ok()) {
+                    let _ = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
+                }
+                let _ = channel.close(200, "OK".into()).await;
+            }));
     }
 }

@@ -1,33 +1,32 @@
-//! The foremost messages of a queue, taken one by one as long as each may end its process.
+//! Reads the messages at the head of a queue one by one, while each may be the cause of a crash.
 //!
-//! A quorum queue hands out first what came back to it. Of a whole window that came back because its process ended, any
-//! one may have ended it; taken alone, only the one that did looks more suspect the next time. So a subscription begins
-//! with `basic.get`, which takes one message and leaves nothing under way, and consumes once the foremost message is no
-//! suspect, or there is none.
+//! A quorum queue delivers returned messages first. When a process crashes with many unsettled deliveries, each of them
+//! could be the cause. If they are delivered one by one, only the delivery count of the real cause grows at the next
+//! crash. So a subscription starts with `basic.get`, which takes exactly one message. It starts to consume as soon as the
+//! message at the head is not a suspect, or the queue is empty.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use lapin::options::{BasicGetOptions, BasicNackOptions};
-use lapin::types::ShortString;
+use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicNackOptions};
+use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 
 use super::last_address::LastAddress;
-use super::subscription::{consume, incoming};
+use super::properties::incoming;
 use crate::broker::{Incoming, Suspects};
 
 type Reading = Pin<Box<dyn Future<Output = Result<ReadResult, lapin::Error>> + Send>>;
 
-/// What stands first in a queue.
+/// The head of a queue.
 pub(super) enum ReadResult {
-    /// One that may end the process; nothing else was taken.
+    /// A message that may be the cause of a crash. The subscription has no other delivery.
     Suspect(Incoming),
-    /// One that may not, or none, and from now on the others come as well.
-    Rest(Option<Incoming>, Consumer),
+    /// A message that is not a suspect, if the queue is not empty, and the consumer of all following messages.
+    Consuming(Option<Incoming>, Consumer),
 }
 
-/// The way to the foremost message.
 pub(super) struct SuspectReader {
     channel: Channel,
     queue: ShortString,
@@ -37,14 +36,14 @@ pub(super) struct SuspectReader {
 }
 
 enum ReadStep {
-    /// This one was handed out, and is not settled.
-    InHand(u64),
+    /// The delivery with this tag is not settled yet.
+    Unsettled(u64),
     Settled,
     Reading(Reading),
 }
 
 impl SuspectReader {
-    pub(super) fn of(
+    pub(super) fn new(
         channel: &Channel,
         queue: ShortString,
         consumer: ShortString,
@@ -59,71 +58,85 @@ impl SuspectReader {
         }
     }
 
-    /// Waits for what stands first; for the start, when nothing is in hand.
-    pub(super) async fn find(&mut self) -> Result<ReadResult, lapin::Error> {
+    /// Reads the first message.
+    pub(super) async fn read(&mut self) -> Result<ReadResult, lapin::Error> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
-    /// What stands first. Pending while the last one is in hand.
+    /// Reads the next message. Pending while the last one is unsettled.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReadResult, lapin::Error>> {
         if matches!(self.step, ReadStep::Settled) {
-            self.step = ReadStep::Reading(self.look());
+            self.step = ReadStep::Reading(self.get());
         }
-        let ReadStep::Reading(looking) = &mut self.step else {
+        let ReadStep::Reading(reading) = &mut self.step else {
             return Poll::Pending;
         };
-        let found = ready!(looking.as_mut().poll(cx));
-        self.step = match &found {
-            Ok(ReadResult::Suspect(suspect)) => ReadStep::InHand(suspect.tag),
+        let result = ready!(reading.as_mut().poll(cx));
+        self.step = match &result {
+            Ok(ReadResult::Suspect(suspect)) => ReadStep::Unsettled(suspect.tag),
             _ => ReadStep::Settled,
         };
-        Poll::Ready(found)
+        Poll::Ready(result)
     }
 
-    /// Whether the next one may be taken, once the broker has heard of the last.
+    /// Whether the next message may be read once the broker has the ack of the last one.
     pub(super) fn is_settled(&self) -> bool {
         matches!(self.step, ReadStep::Settled)
     }
 
-    /// The delivery `tag`, or with `multiple` all up to it, is settled.
+    /// Records that the delivery `tag`, or with `multiple` every delivery up to `tag`, is settled.
     pub(super) fn settled(&mut self, tag: u64, multiple: bool) {
-        if let ReadStep::InHand(in_hand) = self.step
-            && (in_hand == tag || (multiple && in_hand < tag))
+        if let ReadStep::Unsettled(unsettled) = self.step
+            && (unsettled == tag || (multiple && unsettled < tag))
         {
             self.step = ReadStep::Settled;
         }
     }
 
-    fn look(&self) -> Reading {
+    fn get(&self) -> Reading {
         let (channel, suspects) = (self.channel.clone(), self.suspects.clone());
         let (queue, consumer) = (self.queue.clone(), self.consumer.clone());
         Box::pin(async move {
             let got = channel
                 .basic_get(queue.clone(), BasicGetOptions::default())
                 .await?;
-            // Few are taken one by one: it is not worth it to keep the last address for the next of them.
+            // Suspects are rare, so the last address is not kept between them.
             let mut last_address = LastAddress::default();
             match got.map(|got| incoming(got.delivery, &mut last_address)) {
                 Some(first) if (suspects.0)(&first) => {
                     Ok(ReadResult::Suspect(Incoming { alone: true, ..first }))
                 }
-                first => Ok(ReadResult::Rest(first, consume(&channel, queue, consumer).await?)),
+                first => Ok(ReadResult::Consuming(
+                    first,
+                    consume(&channel, queue, consumer).await?,
+                )),
             }
         })
     }
 
-    /// Takes nothing more, and returns what was about to be taken. Its consumer, if there is one by then, ends with the channel.
+    /// Stops reading and requeues a message that is being read. A consumer started meanwhile ends with the channel.
     pub(super) async fn abandon(self) {
-        let ReadStep::Reading(looking) = self.step else {
+        let ReadStep::Reading(reading) = self.step else {
             return;
         };
-        if let Ok(ReadResult::Suspect(taken) | ReadResult::Rest(Some(taken), _)) = looking.await {
+        if let Ok(ReadResult::Suspect(read) | ReadResult::Consuming(Some(read), _)) = reading.await {
             let options = BasicNackOptions {
                 requeue: true,
                 ..BasicNackOptions::default()
             };
-            // An error says that the channel is gone, and so has returned it.
-            let _ = self.channel.basic_nack(taken.tag, options).await;
+            // An error means that the channel is closed, which requeues the message too.
+            let _ = self.channel.basic_nack(read.tag, options).await;
         }
     }
+}
+
+pub(super) async fn consume(
+    channel: &Channel,
+    queue: ShortString,
+    consumer: ShortString,
+) -> Result<Consumer, lapin::Error> {
+    let options = BasicConsumeOptions::default();
+    channel
+        .basic_consume(queue, consumer, options, FieldTable::default())
+        .await
 }

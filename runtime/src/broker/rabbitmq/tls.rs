@@ -1,6 +1,6 @@
-//! TLS: what an `amqps://` URL needs.
+//! TLS for `amqps://` URLs.
 //!
-//! What is said about it names files, and never what is in them.
+//! An error names a file and never quotes its content.
 
 use std::io;
 
@@ -17,29 +17,29 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use crate::bus::config::TlsFiles;
 use crate::error::ConfigError;
 
-/// The certificates to trust and to show, as read from their files.
+/// The certificate authorities to trust and the client certificate, as read from their files.
 #[cfg(feature = "rustls")]
 #[derive(Clone)]
-pub(super) struct Secure(lapin::tcp::RustlsConnector);
+pub(super) struct TlsConnector(lapin::tcp::RustlsConnector);
 
-/// The certificates to trust and to show, as read from their files.
+/// The certificate authorities to trust and the client certificate, as read from their files.
 #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
 #[derive(Clone)]
-pub(super) struct Secure(lapin::tcp::OwnedTLSConfig);
+pub(super) struct TlsConnector(lapin::tcp::OwnedTLSConfig);
 
-/// There is no TLS in this build.
+/// Cannot exist: this build has no TLS.
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 #[derive(Clone)]
-pub(super) enum Secure {}
+pub(super) enum TlsConnector {}
 
 #[cfg(feature = "rustls")]
-impl Secure {
+impl TlsConnector {
     /// # Errors
-    /// When a file cannot be read or does not hold what it should.
+    /// When a file cannot be read, or is not a valid certificate or key.
     pub(super) fn load(files: &TlsFiles) -> Result<Self, ConfigError> {
         use lapin::tcp::RustlsConnectorConfig;
 
-        // Not the library's own way there: that fails where the system has no certificates, file or no file.
+        // lapin's own constructor fails if the system has no certificates, even if a CA file is given.
         let system = RustlsConnectorConfig::new_with_native_certs();
         let roots = match &files.ca {
             Some(path) => system
@@ -70,7 +70,7 @@ impl Secure {
     }
 
     /// # Errors
-    /// `InvalidData` where the two do not agree, which trying again does not change.
+    /// `InvalidData` when the two ends do not agree, which a retry cannot change.
     pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
         stream: AsyncTcpStream<S>,
@@ -81,9 +81,9 @@ impl Secure {
 }
 
 #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
-impl Secure {
+impl TlsConnector {
     /// # Errors
-    /// When a file cannot be read or does not hold what it should.
+    /// When a file cannot be read, or is not a valid certificate or key.
     pub(super) fn load(files: &TlsFiles) -> Result<Self, ConfigError> {
         use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 
@@ -105,7 +105,7 @@ impl Secure {
     }
 
     /// # Errors
-    /// `InvalidData` where the two do not agree, which trying again does not change.
+    /// `InvalidData` when the two ends do not agree, which a retry cannot change.
     pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
         stream: AsyncTcpStream<S>,
@@ -113,8 +113,8 @@ impl Secure {
     ) -> io::Result<AsyncTcpStream<S>> {
         let secured = stream.into_tls(host, self.0.as_ref()).await;
         secured.map_err(|error| {
-            // All is `Other` there; what the network did has an error of the system's below.
-            if error.kind() == io::ErrorKind::Other && !stems_from_the_network(&error) {
+            // native-tls reports every error as `Other`. A network error has an I/O error among its sources.
+            if error.kind() == io::ErrorKind::Other && !is_network_error(&error) {
                 io::Error::new(io::ErrorKind::InvalidData, error)
             } else {
                 error
@@ -124,7 +124,7 @@ impl Secure {
 }
 
 #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
-fn stems_from_the_network(error: &io::Error) -> bool {
+fn is_network_error(error: &io::Error) -> bool {
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
         if cause.is::<io::Error>() {
@@ -136,9 +136,9 @@ fn stems_from_the_network(error: &io::Error) -> bool {
 }
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-impl Secure {
+impl TlsConnector {
     /// # Errors
-    /// Always: the client library would send the password in clear text to the port for TLS.
+    /// Always. Without TLS, lapin would send the password in clear text to the TLS port.
     pub(super) fn load(_: &TlsFiles) -> Result<Self, ConfigError> {
         Err(ConfigError::new(
             "this build has no TLS, so an `amqps://` URL cannot be reached; add the feature `rustls` or `native-tls` of \
@@ -151,15 +151,14 @@ impl Secure {
     }
 }
 
-/// Whether there is a certificate that can say who connects.
-pub(super) fn shows_a_certificate(files: &TlsFiles) -> bool {
+pub(super) fn has_client_certificate(files: &TlsFiles) -> bool {
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    let shows = files.identity.is_some();
+    let has_certificate = files.identity.is_some();
     #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
     let TlsFiles {} = files;
     #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-    let shows = false;
-    shows
+    let has_certificate = false;
+    has_certificate
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -170,7 +169,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
-        // The reader's own words may repeat a line of the file.
+        // The parser's error may quote a line of the file.
         _ => Err(not_pem(path, CERTIFICATE)),
     }
 }
@@ -191,15 +190,15 @@ fn not_pem(path: &Path, wanted: &str) -> ConfigError {
     ConfigError::new(format!("cannot use `{}`: it holds no {wanted}", path.display()))
 }
 
-/// Whether an error says that the two ends do not agree on TLS.
-pub(super) fn is_at_odds(error: &io::Error) -> bool {
-    // The broker's word on our certificate comes after the handshake, where OpenSSL's errors have no kind.
+/// Whether the two ends do not agree on TLS.
+pub(super) fn is_tls_error(error: &io::Error) -> bool {
+    // The broker rejects our certificate after the handshake. OpenSSL's errors have no kind there.
     error.kind() == io::ErrorKind::InvalidData || error.to_string().contains("SSL alert number")
 }
 
-/// What TLS says when it fails, and what to do about it where we know.
-pub(super) fn explained(text: &str) -> String {
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+/// The error text, with advice if the cause is known.
+pub(super) fn with_advice(text: &str) -> String {
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let advice = if says(&["UnknownIssuer", "local issuer", "self-signed", "self signed"]) {
         "; name the authority that it comes from by `tls_ca_file`"
     } else if says(&["CertificateRequired", "certificate required"]) {
@@ -217,9 +216,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alert_is_final_whichever_library_tells_it_and_a_lost_connection_is_not() {
+    fn a_tls_alert_is_a_tls_error_with_every_library_and_a_lost_connection_is_not() {
         let openssl = "error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:SSL alert number 116";
-        for (error, at_odds) in [
+        for (error, expected) in [
             (
                 io::Error::new(
                     io::ErrorKind::InvalidData,
@@ -231,9 +230,9 @@ mod tests {
             (io::Error::from(io::ErrorKind::UnexpectedEof), false),
             (io::Error::from(io::ErrorKind::ConnectionReset), false),
         ] {
-            assert_eq!(is_at_odds(&error), at_odds, "{error}");
-            let advised = explained(&error.to_string()).contains("`tls_client_identity`");
-            assert_eq!(advised, at_odds, "{error}");
+            assert_eq!(is_tls_error(&error), expected, "{error}");
+            let advised = with_advice(&error.to_string()).contains("`tls_client_identity`");
+            assert_eq!(advised, expected, "{error}");
         }
     }
 }

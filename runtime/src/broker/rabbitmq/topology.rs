@@ -1,42 +1,43 @@
-//! Declaring: a plan's exchanges, queues and bindings, written together and answered one by one.
+//! Declares the exchanges, queues and bindings of a plan.
 //!
-//! The broker closes the channel at the first thing it refuses, and ignores what was written after it; so what follows a
-//! refusal is written again, on a new channel, and all faults are told at once.
+//! The declarations are pipelined on one channel. The broker closes the channel at the first declaration that it refuses
+//! and ignores the rest. The rest is then declared on a new channel, so that one error reports every refusal.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
-use super::connection::LiveConnection;
-use super::error::{DeclaredKind, RabbitError};
-use super::properties::short;
-use crate::app::describe::Permissions;
-use crate::error::{DeclareError, Drift};
+use super::connection::{LiveConnection, SupervisedConnection};
+use super::declare_error::{all_errors, declare_error, nothing_declared};
+use super::error::{BrokerObject, RabbitError};
+use super::properties::name;
+use crate::error::DeclareError;
 use crate::topology::{self, Argument, BindingPlan, ExchangePlan, Plan, QueuePlan};
 
-/// How many faults are looked for before the rest is left alone.
-const MOST_FAULTS: usize = 20;
+/// After this many errors the rest of the plan is not declared.
+const MAX_ERRORS: usize = 20;
 
-/// How many declarations are written at a time.
-const AT_A_TIME: usize = 128;
+/// How many declarations are pipelined.
+const CHUNK: usize = 128;
 
-/// What is done about the things of a plan.
+/// How long the declaration of a plan may take.
+const DECLARE_TIMEOUT: Duration = Duration::from_mins(2);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// They are made where they are not there.
+pub(super) enum DeclareMode {
+    /// Create what does not exist.
     Declare,
-    /// They are looked for, by name alone: the broker compares nothing.
-    TopologyCheck,
+    /// Check that everything exists, by a passive declaration. The broker does not compare arguments then.
+    Check,
 }
 
-/// One thing of a plan.
 #[derive(Debug, Clone, Copy)]
 enum DeclareStep<'a> {
     Exchange(&'a ExchangePlan),
@@ -46,30 +47,55 @@ enum DeclareStep<'a> {
 
 type Declaring = Pin<Box<dyn Future<Output = Result<(), RabbitError>> + Send>>;
 
-/// Declares a plan, or looks for what it has.
+/// Declares a plan on the current connection.
 ///
 /// # Errors
+/// With everything that the broker refused, or when there is no connection or no answer in time.
+pub(super) async fn declare_on(
+    connection: &SupervisedConnection,
+    plan: &Plan,
+    mode: DeclareMode,
+) -> Result<(), DeclareError> {
+    let live = connection
+        .live()
+        .await
+        .map_err(|error| nothing_declared(plan, error))?;
+    tokio::time::timeout(DECLARE_TIMEOUT, declare(&live, plan, mode))
+        .await
+        .unwrap_or_else(|_| {
+            let error = RabbitError::new("the broker does not answer");
+            Err(nothing_declared(plan, error))
+        })
+}
+
+/// # Errors
 /// With everything that the broker refused.
-pub(super) async fn declare(live: &LiveConnection, plan: &Plan, mode: Mode) -> Result<(), DeclareError> {
-    let mut faults = Vec::new();
+pub(super) async fn declare(
+    live: &LiveConnection,
+    plan: &Plan,
+    mode: DeclareMode,
+) -> Result<(), DeclareError> {
+    let mut errors = Vec::new();
     let steps = steps(plan, mode);
     let mut rest = steps.as_slice();
-    while let Some((done, fault)) = first_fault(live, rest, mode).await {
-        faults.push(declare_error(rest[done], fault, live, plan));
+    while let Some((done, error)) = first_error(live, rest, mode).await {
+        let step = rest[done];
+        let denied = error.object().map(|object| step.denied_permission(&object));
+        errors.push(declare_error(step.kind(), step.name(), error, denied, live, plan));
         rest = &rest[done + 1..];
-        if faults.len() >= MOST_FAULTS || !live.connection.status().connected() {
+        if errors.len() >= MAX_ERRORS || !live.connection.status().connected() {
             break;
         }
     }
-    told(faults)
+    all_errors(errors)
 }
 
-/// The steps of a plan, in their order. A binding needs both its ends; and it comes right behind its queue, for as soon as
-/// that is there someone may take from it and believe that all is well again.
-fn steps(plan: &Plan, mode: Mode) -> Vec<DeclareStep<'_>> {
+/// The steps of a plan in order. A binding needs its exchange and its queue. It comes directly after its queue, because a
+/// consumer that finds the queue assumes that the queue is bound.
+fn steps(plan: &Plan, mode: DeclareMode) -> Vec<DeclareStep<'_>> {
     let mut bindings: BTreeMap<&str, Vec<DeclareStep<'_>>> = BTreeMap::new();
-    // There is no way to look for a binding.
-    for binding in plan.bindings.iter().filter(|_| mode == Mode::Declare) {
+    // AMQP has no way to check a binding.
+    for binding in plan.bindings.iter().filter(|_| mode == DeclareMode::Declare) {
         let of_queue = bindings.entry(&binding.queue).or_default();
         of_queue.push(DeclareStep::Binding(binding));
     }
@@ -78,16 +104,16 @@ fn steps(plan: &Plan, mode: Mode) -> Vec<DeclareStep<'_>> {
         steps.push(DeclareStep::Queue(queue));
         steps.extend(bindings.remove(queue.name.as_str()).into_iter().flatten());
     }
-    // Those of queues that are there already.
+    // Bindings of queues that the plan does not declare.
     steps.extend(bindings.into_values().flatten());
     steps
 }
 
-/// The first step that fails, and why.
-async fn first_fault(
+/// The index of the first step that fails, with its error.
+async fn first_error(
     live: &LiveConnection,
     steps: &[DeclareStep<'_>],
-    mode: Mode,
+    mode: DeclareMode,
 ) -> Option<(usize, RabbitError)> {
     if steps.is_empty() {
         return None;
@@ -96,30 +122,30 @@ async fn first_fault(
         Ok(channel) => channel,
         Err(error) => return Some((0, error.into())),
     };
-    for (chunk, steps) in steps.chunks(AT_A_TIME).enumerate() {
+    for (chunk, steps) in steps.chunks(CHUNK).enumerate() {
         let declarations = steps
             .iter()
             .map(|step| step.declare(channel.clone(), mode))
             .collect();
         let results = all_in_order(declarations).await;
-        // What comes after it failed as well, for want of a channel.
-        if let Some((at, Err(fault))) = results
+        // The steps after the first error failed too, because the channel was closed.
+        if let Some((at, Err(error))) = results
             .into_iter()
             .enumerate()
             .find(|(_, result)| result.is_err())
         {
-            return Some((chunk * AT_A_TIME + at, fault));
+            return Some((chunk * CHUNK + at, error));
         }
     }
-    // Left open it would stay for as long as the connection.
+    // lapin does not close a channel that is dropped.
     let _ = channel.close(200, "OK".into()).await;
     None
 }
 
-/// Undoes a binding. The broker says yes to one that is not there as well (tried on 3.10.8 and 4.3.6).
+/// Removes a binding. The broker accepts a binding that does not exist (tried on 3.10.8 and 4.3.6).
 ///
 /// # Errors
-/// When the broker refuses it.
+/// When the broker refuses.
 pub(super) async fn unbind(live: &LiveConnection, binding: &BindingPlan) -> Result<(), RabbitError> {
     let channel = live.connection.create_channel().await?;
     let (queue, exchange, pattern) = (
@@ -134,10 +160,8 @@ pub(super) async fn unbind(live: &LiveConnection, binding: &BindingPlan) -> Resu
     Ok(())
 }
 
-/// Whether there is a queue of this name.
-///
 /// # Errors
-/// When the broker does not say.
+/// When the connection is lost or the broker refuses access.
 pub(super) async fn has_queue(live: &LiveConnection, queue: &str) -> Result<bool, RabbitError> {
     let channel = live.connection.create_channel().await?;
     let options = QueueDeclareOptions {
@@ -154,13 +178,13 @@ pub(super) async fn has_queue(live: &LiveConnection, queue: &str) -> Result<bool
             let _ = channel.close(200, "OK".into()).await;
             Ok(true)
         }
-        // The broker has closed the channel with its answer.
-        Err(fault) if fault.is_missing() => Ok(false),
-        Err(fault) => Err(fault),
+        // The broker closes the channel when the queue does not exist.
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
-/// Runs all together, each written after the one before it.
+/// Runs the declarations concurrently. The first poll of each writes its frame, so the frames keep their order.
 async fn all_in_order(mut declarations: Vec<Declaring>) -> Vec<Result<(), RabbitError>> {
     let mut results: Vec<Option<Result<(), RabbitError>>> = Vec::with_capacity(declarations.len());
     for declaring in &mut declarations {
@@ -191,7 +215,7 @@ impl DeclareStep<'_> {
         }
     }
 
-    fn thing(&self) -> &'static str {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Exchange(_) => "exchange",
             Self::Queue(_) => "queue",
@@ -199,8 +223,8 @@ impl DeclareStep<'_> {
         }
     }
 
-    fn declare(&self, channel: Channel, mode: Mode) -> Declaring {
-        let passive = mode == Mode::TopologyCheck;
+    fn declare(&self, channel: Channel, mode: DeclareMode) -> Declaring {
+        let passive = mode == DeclareMode::Check;
         match *self {
             Self::Exchange(plan) => {
                 let (name, kind) = (name(&plan.name), kind(plan.kind));
@@ -241,21 +265,17 @@ impl DeclareStep<'_> {
         }
     }
 
-    /// The permission whose lack the broker complains of.
-    fn permission(&self, of: &DeclaredKind<'_>) -> &'static str {
+    /// The permission that the user needs on `object` for this step.
+    fn denied_permission(&self, object: &BrokerObject<'_>) -> &'static str {
         match self {
-            // Dead letters are written to their exchange, what cannot be routed to the alternate one.
-            Self::Queue(_) if of.kind == "exchange" => "write",
-            Self::Exchange(exchange) if of.name != exchange.name => "write",
+            // A queue writes to its dead-letter exchange, and an exchange to its alternate exchange.
+            Self::Queue(_) if object.kind == "exchange" => "write",
+            Self::Exchange(exchange) if object.name != exchange.name => "write",
             Self::Exchange(_) | Self::Queue(_) => "configure",
-            Self::Binding(_) if of.kind == "exchange" => "read",
+            Self::Binding(_) if object.kind == "exchange" => "read",
             Self::Binding(_) => "write",
         }
     }
-}
-
-fn name(text: &str) -> Result<ShortString, RabbitError> {
-    short("name", text).map_err(|too_long| RabbitError::new(too_long.to_string()))
 }
 
 fn text(text: &str) -> AMQPValue {
@@ -275,111 +295,6 @@ fn kind(kind: topology::ExchangeKind) -> ExchangeKind {
         topology::ExchangeKind::Topic => ExchangeKind::Topic,
         topology::ExchangeKind::Direct => ExchangeKind::Direct,
         topology::ExchangeKind::Fanout => ExchangeKind::Fanout,
-    }
-}
-
-/// Whether it is for a permission alone that nothing could be declared.
-pub(super) fn is_for_want_of_permission(error: &DeclareError) -> bool {
-    let source = &error.source;
-    match source.downcast_ref::<Several>() {
-        Some(several) => {
-            several.first.is::<Forbidden>() && several.others.iter().all(is_for_want_of_permission)
-        }
-        None => source.is::<Forbidden>(),
-    }
-}
-
-/// The text of a refusal for want of a permission.
-#[derive(Debug)]
-struct Forbidden(String);
-
-impl fmt::Display for Forbidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Forbidden {}
-
-fn declare_error(
-    step: DeclareStep<'_>,
-    fault: RabbitError,
-    live: &LiveConnection,
-    plan: &Plan,
-) -> DeclareError {
-    let source: Box<dyn std::error::Error + Send + Sync> = match (fault.drift(), fault.thing()) {
-        (Some(drift), _) => Box::new(drift),
-        (None, Some(thing)) if fault.is_forbidden() => {
-            Box::new(Forbidden(grant(&fault, step.permission(&thing), live, plan)))
-        }
-        (None, _) => Box::new(fault),
-    };
-    DeclareError {
-        thing: step.thing(),
-        name: step.name().to_owned(),
-        source,
-    }
-}
-
-/// What to grant.
-fn grant(fault: &RabbitError, permission: &str, live: &LiveConnection, plan: &Plan) -> String {
-    let status = live.connection.status();
-    let patterns = match (plan.exchanges.first(), plan.queues.first()) {
-        // A service's name holds no dot.
-        (Some(exchange), Some(queue)) => {
-            let service = queue.name.split('.').next().unwrap_or_default();
-            Permissions::of(service, &exchange.name, false).configure
-        }
-        (Some(exchange), None) => format!("^{}$", exchange.name.replace('.', "\\.")),
-        (None, _) => String::new(),
-    };
-    format!(
-        "{fault}; its user lacks the `{permission}` permission; grant it by rabbitmqctl set_permissions -p '{}' '{}' \
-         '{patterns}' '{patterns}' '{patterns}', or see `Declare::Verify` and `Declare::Off`",
-        status.vhost(),
-        status.username(),
-    )
-}
-
-/// One error of all faults: the first, and the others behind its cause.
-fn told(mut faults: Vec<DeclareError>) -> Result<(), DeclareError> {
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let mut first = faults.remove(0);
-    if !faults.is_empty() {
-        first.source = Box::new(Several {
-            first: first.source,
-            others: faults,
-        });
-    }
-    Err(first)
-}
-
-/// The cause of the first fault, and all others.
-#[derive(Debug)]
-struct Several {
-    first: Box<dyn std::error::Error + Send + Sync>,
-    others: Vec<DeclareError>,
-}
-
-impl fmt::Display for Several {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.first.fmt(f)?;
-        for other in &self.others {
-            let cause = std::error::Error::source(other)
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            write!(f, "\n  - {other}: {cause}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Several {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // The text has it already; a program that looks for the drift finds it here.
-        self.first.downcast_ref::<Drift>().map(|drift| drift as _)
     }
 }
 
@@ -404,7 +319,7 @@ mod tests {
         }
     }
 
-    fn names(plan: &Plan, mode: Mode) -> Vec<String> {
+    fn names(plan: &Plan, mode: DeclareMode) -> Vec<String> {
         let steps = steps(plan, mode);
         steps.iter().map(|step| step.name().to_owned()).collect()
     }
@@ -413,12 +328,12 @@ mod tests {
     fn a_queue_is_bound_before_any_other_is_declared() {
         let plan = plan(&["a", "b", "c"], &["c", "a", "there", "a"]);
         let declared = ["domain_events", "a", "to.a", "to.a", "b", "c", "to.c", "to.there"];
-        assert_eq!(names(&plan, Mode::Declare), declared);
+        assert_eq!(names(&plan, DeclareMode::Declare), declared);
     }
 
     #[test]
-    fn bindings_are_not_looked_for() {
+    fn bindings_are_not_checked() {
         let plan = plan(&["a", "b"], &["a", "b"]);
-        assert_eq!(names(&plan, Mode::TopologyCheck), ["domain_events", "a", "b"]);
+        assert_eq!(names(&plan, DeclareMode::Check), ["domain_events", "a", "b"]);
     }
 }

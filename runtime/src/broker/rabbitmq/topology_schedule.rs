@@ -1,49 +1,46 @@
-//! When the declared topology is checked next, and how much of it.
+//! The schedule for re-checking the declared topology.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How much is looked at.
+/// How much of the topology is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TopologyCheck {
-    /// Exchanges and bindings. Without them events go by unheard, and declaring what is there costs the broker next to
-    /// nothing.
+    /// Exchanges and bindings. A missing one loses events, and declaring them again costs the broker almost nothing.
     Routes,
-    /// The queues as well. Of each the broker asks its leader how much is in it, which a busy one tells late.
+    /// Queues too. The broker asks the leader of each queue for its depth, and the leader of a busy queue answers late.
     All,
 }
 
-/// How often something is looked at.
 struct CheckInterval {
-    /// How long it is from one look to the next, unless a look takes long.
-    least: Duration,
-    /// The part of the time that looks may take: one in so many, as long as that is not too seldom.
-    share: u32,
-    /// How long it is at most from one look to the next, however long a look takes: so long may it be gone unseen.
-    most: Duration,
+    shortest: Duration,
+    /// The interval is this many times the duration of the last check, so that checks do not load a busy broker.
+    multiple: u32,
+    /// A missing exchange or queue is unnoticed for at most this long.
+    longest: Duration,
 }
 
 const ROUTES: CheckInterval = CheckInterval {
-    least: Duration::from_secs(5),
-    share: 10,
-    most: Duration::from_secs(10),
+    shortest: Duration::from_secs(5),
+    multiple: 10,
+    longest: Duration::from_secs(10),
 };
 
 const ALL: CheckInterval = CheckInterval {
-    least: Duration::from_secs(5),
-    share: 50,
-    most: Duration::from_secs(30),
+    shortest: Duration::from_secs(5),
+    multiple: 50,
+    longest: Duration::from_secs(30),
 };
 
 impl CheckInterval {
-    /// How long it is to the next look after one that took so long.
-    fn rest_after(&self, took: Duration) -> Duration {
-        (took * self.share).clamp(self.least, self.most)
+    /// The time from the end of a check to the next one.
+    fn after(&self, duration: Duration) -> Duration {
+        (duration * self.multiple).clamp(self.shortest, self.longest)
     }
 }
 
-/// The next look of each kind.
+/// When the next check of each kind is due.
 #[derive(Debug)]
 pub(super) struct TopologySchedule {
     routes: Instant,
@@ -51,15 +48,13 @@ pub(super) struct TopologySchedule {
 }
 
 impl TopologySchedule {
-    /// The first are due some time after `now`.
-    pub(super) fn after(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
-            routes: now + ROUTES.least,
-            all: now + ALL.least,
+            routes: now + ROUTES.shortest,
+            all: now + ALL.shortest,
         }
     }
 
-    /// When the next is due, and which.
     pub(super) fn next(&self) -> (Instant, TopologyCheck) {
         if self.all <= self.routes {
             (self.all, TopologyCheck::All)
@@ -68,12 +63,12 @@ impl TopologySchedule {
         }
     }
 
-    /// It was looked from `began` to `ended`.
-    pub(super) fn looked(&mut self, look: TopologyCheck, began: Instant, ended: Instant) {
-        let took = ended - began;
-        self.routes = ended + ROUTES.rest_after(took);
-        if look == TopologyCheck::All {
-            self.all = ended + ALL.rest_after(took);
+    /// Schedules the next checks after a check from `began` to `ended`.
+    pub(super) fn checked(&mut self, check: TopologyCheck, began: Instant, ended: Instant) {
+        let duration = ended - began;
+        self.routes = ended + ROUTES.after(duration);
+        if check == TopologyCheck::All {
+            self.all = ended + ALL.after(duration);
         }
     }
 }
@@ -87,32 +82,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_at_all_that_took_long_is_followed_by_another_within_half_a_minute() {
+    async fn a_slow_full_check_is_repeated_within_half_a_minute() {
         let now = Instant::now();
-        let rests = [0, 100, 200, 10_000].map(|millis| {
-            let mut looks = TopologySchedule::after(now);
-            looks.looked(TopologyCheck::All, now - Duration::from_millis(millis), now);
-            seconds(now, looks.all)
+        let intervals = [0, 100, 200, 10_000].map(|millis| {
+            let mut schedule = TopologySchedule::new(now);
+            schedule.checked(TopologyCheck::All, now - Duration::from_millis(millis), now);
+            seconds(now, schedule.all)
         });
-        // A network that swallowed the look's questions for ten seconds, say, says nothing of how much work it is.
-        assert_eq!(rests, [5, 5, 10, 30]);
+        // Ten seconds may be a network fault, so they do not postpone the next check without limit.
+        assert_eq!(intervals, [5, 5, 10, 30]);
     }
 
     #[tokio::test]
-    async fn bindings_are_looked_at_every_ten_seconds_however_long_the_queues_take() {
+    async fn bindings_are_checked_every_ten_seconds_while_queue_checks_are_slow() {
         let mut now = Instant::now();
-        let mut looks = TopologySchedule::after(now);
-        let mut seen = Vec::new();
-        while seen.iter().filter(|look| **look == TopologyCheck::All).count() < 2 {
-            let (due, look) = looks.next();
+        let mut schedule = TopologySchedule::new(now);
+        let mut checks = Vec::new();
+        while checks
+            .iter()
+            .filter(|check| **check == TopologyCheck::All)
+            .count()
+            < 2
+        {
+            let (due, check) = schedule.next();
             assert!(seconds(now, due) <= 10, "{:?}", due - now);
-            // A busy broker: its queues are slow, the rest is not.
-            let took = Duration::from_millis(if look == TopologyCheck::All { 900 } else { 50 });
-            now = due + took;
-            looks.looked(look, due, now);
-            seen.push(look);
+            // On a busy broker only the queues are slow.
+            let duration = Duration::from_millis(if check == TopologyCheck::All { 900 } else { 50 });
+            now = due + duration;
+            schedule.checked(check, due, now);
+            checks.push(check);
         }
-        assert_eq!(seen.first(), Some(&TopologyCheck::All));
-        assert!(seen.len() > 3, "{seen:?}");
+        assert_eq!(checks.first(), Some(&TopologyCheck::All));
+        assert!(checks.len() > 3, "{checks:?}");
     }
 }

@@ -1,9 +1,9 @@
-//! What was declared stays declared, whoever deletes it.
+//! Declares the topology again at intervals, so that deleted exchanges, queues and bindings come back.
 //!
-//! The broker says nothing to those who consume when an exchange is deleted, and with it every binding of their queues:
-//! they stay subscribed and hear nothing more. Nor does it tell anyone that a queue is gone which nobody consumes, such
-//! as that of a retry delay. So all is declared again from time to time, which changes nothing that is there: exchanges
-//! and bindings often, for what is published meanwhile is gone; queues as often as a busy broker bears it.
+//! RabbitMQ does not tell a consumer that an exchange was deleted. The bindings of its queue are gone then: the consumer
+//! stays subscribed and receives nothing. RabbitMQ does not report a deleted queue without consumers either, such as a
+//! delay queue. Declaring what exists changes nothing. Exchanges and bindings are declared often, because events
+//! published without them are lost; queues are declared as often as a busy broker can bear.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,189 +12,198 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::RabbitShared;
-use super::connection::LiveConnection;
+use super::connection::{LiveConnection, LiveState, SupervisedConnection};
 use super::connection_state::ConnectionState;
-use super::topology::{self, Mode};
+use super::declare_error::is_missing_permission;
+use super::topology::{self, DeclareMode};
 use super::topology_schedule::{TopologyCheck, TopologySchedule};
 use crate::error::DeclareError;
 use crate::topology::{BindingPlan, Plan};
 use crate::wire::error_text::chain;
 
-/// How long it is at least between two repairs.
-const BETWEEN_REPAIRS: Duration = Duration::from_millis(100);
+/// The shortest time between two checks.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Asks for a repair at once. What is sent is dropped when it is done.
-pub(super) type Missing = mpsc::UnboundedSender<oneshot::Sender<()>>;
+/// Requests a check now. The watch drops the request when the check is done.
+pub(super) type CheckRequest = oneshot::Sender<()>;
 
-/// What is to be there, and whether it is.
 #[derive(Debug, Default)]
 pub(super) struct TopologyWatch(Mutex<WatchedTopology>);
 
 #[derive(Debug, Default)]
 struct WatchedTopology {
-    /// What we make.
+    /// What the watch declares again.
     declared: Plan,
-    /// What we look for alone.
+    /// What the watch only checks.
     expected: Plan,
-    /// The bindings of queues that go with their connection, by the queue: the number of that, and they.
-    own: BTreeMap<String, (u64, Vec<BindingPlan>)>,
-    trouble: Option<String>,
+    /// For each ephemeral queue, the number of its connection and its bindings.
+    ephemeral: BTreeMap<String, (u64, Vec<BindingPlan>)>,
+    /// Why the topology is incomplete.
+    problem: Option<String>,
 }
 
 impl TopologyWatch {
-    /// These are to be there from now on; we make what is missing.
-    pub(super) fn declared(&self, plan: Plan) {
-        self.kept().declared.merge(plan);
+    /// Declares this plan again from now on.
+    pub(super) fn add_declared(&self, plan: Plan) {
+        self.lock().declared.merge(plan);
     }
 
-    /// These are to be there from now on; another makes them.
-    pub(super) fn expected(&self, plan: Plan) {
-        self.kept().expected.merge(plan);
+    /// Checks this plan from now on. Someone else declares it.
+    pub(super) fn add_expected(&self, plan: Plan) {
+        self.lock().expected.merge(plan);
     }
 
-    /// A queue that goes with this connection, or before, is to be bound like this.
-    pub(super) fn own(&self, connection: u64, queue: &str, exchange: &str, patterns: &[String]) {
+    /// Binds this queue again for as long as its connection lives.
+    pub(super) fn add_ephemeral(&self, connection: u64, queue: &str, exchange: &str, patterns: &[String]) {
         let bindings = patterns.iter().map(|pattern| BindingPlan {
             exchange: exchange.to_owned(),
             queue: queue.to_owned(),
             pattern: pattern.clone(),
         });
-        let own = (connection, bindings.collect());
-        self.kept().own.insert(queue.to_owned(), own);
+        let watched = (connection, bindings.collect());
+        self.lock().ephemeral.insert(queue.to_owned(), watched);
     }
 
-    /// What is not as it is to be, and cannot be made so.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.kept().trouble.clone()
+    /// Why the topology is incomplete, if the last check could not restore it.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.lock().problem.clone()
     }
 
-    fn set_trouble(&self, trouble: Option<String>) {
-        let mut kept = self.kept();
-        if let Some(trouble) = trouble
+    fn set_problem(&self, problem: Option<String>) {
+        let mut watched = self.lock();
+        if let Some(error) = problem
             .as_deref()
-            .filter(|it| kept.trouble.as_deref() != Some(it))
+            .filter(|it| watched.problem.as_deref() != Some(it))
         {
-            tracing::warn!("what was declared is not there any more: {trouble}");
+            tracing::warn!(error, "declared topology is missing");
         }
-        kept.trouble = trouble;
+        watched.problem = problem;
     }
 
-    fn kept(&self) -> MutexGuard<'_, WatchedTopology> {
+    fn lock(&self) -> MutexGuard<'_, WatchedTopology> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Looks after what was declared: when a publish finds its exchange gone, when the connection is a new one, from time to
-/// time.
-pub(super) async fn keep_up(
-    shared: Arc<RabbitShared>,
-    mut missing: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
-) {
-    let mut states = shared.consuming.states();
-    let mut seen = number(&states.borrow());
-    let mut looks = TopologySchedule::after(Instant::now());
-    loop {
-        let mut waiting = Vec::new();
-        let (due, mut look) = looks.next();
-        tokio::select! {
-            asked = missing.recv() => match asked {
-                Some(asked) => waiting.push(asked),
-                None => return,
-            },
-            new = states.wait_for(|state| number(state) > seen) => match new {
-                Ok(state) => (seen, look) = (number(&state), TopologyCheck::All),
-                Err(_) => return,
-            },
-            () = tokio::time::sleep_until(due) => {}
+/// The task that checks the topology on request, after each reconnect, and by schedule.
+pub(super) struct TopologyWatcher {
+    pub(super) watch: Arc<TopologyWatch>,
+    pub(super) connection: Arc<SupervisedConnection>,
+    pub(super) requests: mpsc::UnboundedReceiver<CheckRequest>,
+}
+
+impl TopologyWatcher {
+    pub(super) async fn run(mut self) {
+        let mut states = self.connection.states();
+        let mut checked_connection = number(&states.borrow());
+        let mut schedule = TopologySchedule::new(Instant::now());
+        loop {
+            let mut waiting = Vec::new();
+            let (due, mut check) = schedule.next();
+            tokio::select! {
+                request = self.requests.recv() => match request {
+                    Some(request) => waiting.push(request),
+                    None => return,
+                },
+                new = states.wait_for(|state| number(state) > checked_connection) => match new {
+                    Ok(state) => (checked_connection, check) = (number(&state), TopologyCheck::All),
+                    Err(_) => return,
+                },
+                () = tokio::time::sleep_until(due) => {}
+            }
+            while let Ok(request) = self.requests.try_recv() {
+                waiting.push(request);
+            }
+            if !waiting.is_empty() {
+                check = TopologyCheck::All;
+            }
+            let began = Instant::now();
+            let done = self.check(check).await;
+            schedule.checked(done, began, Instant::now());
+            drop(waiting);
+            tokio::time::sleep(CHECK_INTERVAL).await;
         }
-        while let Ok(asked) = missing.try_recv() {
-            waiting.push(asked);
+    }
+
+    /// Declares what is missing, and returns how much was checked in the end.
+    async fn check(&self, check: TopologyCheck) -> TopologyCheck {
+        let Ok(live) = self.connection.live().await else {
+            // Health reports the missing connection already.
+            return check;
+        };
+        let check = match check {
+            TopologyCheck::Routes if self.declare_routes().await => TopologyCheck::Routes,
+            // A binding can fail because its queue is missing, so a failed check of the routes checks the queues too.
+            TopologyCheck::Routes | TopologyCheck::All => {
+                self.declare_all(&live).await;
+                TopologyCheck::All
+            }
+        };
+        if self.is_current(&live) {
+            self.bind_ephemeral(&live).await;
         }
-        if !waiting.is_empty() {
-            look = TopologyCheck::All;
+        check
+    }
+
+    /// Declares exchanges and bindings. `false` means that everything has to be checked: the declaration failed, or the
+    /// last check found a problem.
+    async fn declare_routes(&self) -> bool {
+        let routes = {
+            let watched = self.watch.lock();
+            watched.problem.is_none().then(|| watched.declared.routes())
+        };
+        match routes {
+            Some(routes) => self.declare(&routes, DeclareMode::Declare).await.is_ok(),
+            None => false,
         }
-        let began = Instant::now();
-        let look = repair(&shared, look).await;
-        looks.looked(look, began, Instant::now());
-        drop(waiting);
-        tokio::time::sleep(BETWEEN_REPAIRS).await;
+    }
+
+    async fn declare_all(&self, live: &LiveConnection) {
+        let (declared, expected) = {
+            let watched = self.watch.lock();
+            (watched.declared.clone(), watched.expected.clone())
+        };
+        let result = async {
+            self.declare(&declared, DeclareMode::Declare).await?;
+            self.declare(&expected, DeclareMode::Check).await
+        };
+        // Without the permission to declare, the watch cannot know what exists. The operator chose that.
+        let problem = result.await.err().filter(|error| !is_missing_permission(error));
+        // A lost connection fails the check but does not change the topology.
+        if self.is_current(live) {
+            self.watch.set_problem(problem.map(|error| chain(&error)));
+        }
+    }
+
+    async fn bind_ephemeral(&self, live: &LiveConnection) {
+        let ephemeral = self.watch.lock().ephemeral.clone();
+        for (queue, (connection, bindings)) in ephemeral {
+            let plan = Plan {
+                bindings,
+                ..Plan::default()
+            };
+            let exists = connection == live.number
+                && topology::declare(live, &plan, DeclareMode::Declare).await.is_ok();
+            if !exists {
+                // The queue was deleted with its subscription; its consumer declares a new one.
+                self.watch.lock().ephemeral.remove(&queue);
+            }
+        }
+    }
+
+    async fn declare(&self, plan: &Plan, mode: DeclareMode) -> Result<(), DeclareError> {
+        topology::declare_on(&self.connection, plan, mode).await
+    }
+
+    fn is_current(&self, live: &LiveConnection) -> bool {
+        number(&self.connection.state()) == Some(live.number)
     }
 }
 
-/// Which of its connections a link has; none while it has none.
-fn number(state: &ConnectionState) -> Option<u64> {
+/// The number of the connection, if there is one now.
+fn number(state: &LiveState) -> Option<u64> {
     match state {
         ConnectionState::Up(live) => Some(live.number),
         ConnectionState::Down(_) | ConnectionState::Closed => None,
-    }
-}
-
-/// Makes what is missing, and says what was looked at in the end.
-async fn repair(shared: &RabbitShared, look: TopologyCheck) -> TopologyCheck {
-    let Ok(live) = shared.live().await else {
-        // Health says so already.
-        return look;
-    };
-    let look = match look {
-        TopologyCheck::Routes if routes_are_there(shared).await => TopologyCheck::Routes,
-        // Something is missing that they need: a queue, say.
-        TopologyCheck::Routes | TopologyCheck::All => {
-            repair_all(shared, &live).await;
-            TopologyCheck::All
-        }
-    };
-    if number(&shared.consuming.state()) == Some(live.number) {
-        bind_own(shared, &live).await;
-    }
-    look
-}
-
-/// Whether exchanges and bindings are there, or again. Of what is in trouble all is to be looked at.
-async fn routes_are_there(shared: &RabbitShared) -> bool {
-    let routes = {
-        let kept = shared.upkeep.kept();
-        kept.trouble.is_none().then(|| kept.declared.routes())
-    };
-    match routes {
-        Some(routes) => shared.declare(&routes, Mode::Declare).await.is_ok(),
-        None => false,
-    }
-}
-
-async fn repair_all(shared: &RabbitShared, live: &LiveConnection) {
-    let (declared, expected) = {
-        let kept = shared.upkeep.kept();
-        (kept.declared.clone(), kept.expected.clone())
-    };
-    let all_there = async {
-        shared.declare(&declared, Mode::Declare).await?;
-        shared.declare(&expected, Mode::TopologyCheck).await
-    };
-    let trouble = all_there.await.err().filter(is_trouble);
-    // What fails for want of a connection says nothing of what is there.
-    if number(&shared.consuming.state()) == Some(live.number) {
-        shared.upkeep.set_trouble(trouble.map(|error| chain(&error)));
-    }
-}
-
-/// Without the permission to declare there is no telling what is there, and who runs the broker wants it so.
-fn is_trouble(error: &DeclareError) -> bool {
-    !topology::is_for_want_of_permission(error)
-}
-
-async fn bind_own(shared: &RabbitShared, live: &LiveConnection) {
-    let own = shared.upkeep.kept().own.clone();
-    for (queue, (connection, bindings)) in own {
-        let plan = Plan {
-            bindings,
-            ..Plan::default()
-        };
-        let is_there =
-            connection == live.number && topology::declare(live, &plan, Mode::Declare).await.is_ok();
-        if !is_there {
-            // It has gone with its subscription, whose consumer makes another.
-            shared.upkeep.kept().own.remove(&queue);
-        }
     }
 }

@@ -1,9 +1,9 @@
-//! Where the brokers are: from `TIDINGS_URL` to what the client connects to.
+//! Parses the URLs of the brokers.
 //!
 //! Accepted forms:
-//! - `amqp://user:password@host:5672/vhost?heartbeat=30`: all but the scheme and the host may be left out.
-//! - `amqps://…`, with the features for TLS.
-//! - several of those with commas between, tried in turn; a comma in a password is written `%2C`.
+//! - `amqp://user:password@host:5672/vhost?heartbeat=30`. Only the scheme and the host are required.
+//! - `amqps://…`, with a TLS feature.
+//! - A list of URLs, separated by commas and tried in turn. Write a comma in a password as `%2C`.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use crate::bus::url::redacted;
 use crate::error::ConfigError;
 
-/// What is asked for unless the URL says otherwise: a dead peer is noticed after twice this many seconds.
+/// The default heartbeat in seconds. A dead peer is noticed after twice this time.
 const HEARTBEAT: u16 = 10;
 
-/// One broker. Its `Debug` and `Display` hold no password.
+/// One broker. Its `Debug` and `Display` texts contain no password.
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) uri: AMQPUri,
@@ -28,8 +28,8 @@ impl Server {
         self.uri.scheme == AMQPScheme::AMQPS
     }
 
-    /// Who connects is whom the client's certificate names, unless the URL holds a password or says otherwise.
-    pub(super) fn by_certificate(&mut self) {
+    /// Authenticates by the client certificate, unless the URL contains a password or an `auth_mechanism`.
+    pub(super) fn use_certificate(&mut self) {
         if self.is_tls() && !self.has_password {
             self.uri
                 .query
@@ -52,19 +52,19 @@ impl Server {
 
     fn parse(url: &str) -> Result<Self, ConfigError> {
         let shown = redacted(url);
-        // The parser's own words may repeat the URL, password and all.
+        // The parser's error may quote the URL with its password.
         let mut uri: AMQPUri = url
             .parse()
             .map_err(|_: String| ConfigError::new(not_a_url(&shown)))?;
         if let Some(host) = ip6_host(&shown) {
-            // The parser takes an IPv6 address for no host, and `localhost` for none.
+            // The parser does not support IPv6 addresses and falls back to `localhost`.
             host.clone_into(&mut uri.authority.host);
         }
         if uri.authority.host.is_empty() {
             return Err(ConfigError::new(not_a_url(&shown)));
         }
         if uri.vhost.is_empty() {
-            // `amqp://host/` is the virtual host without a name to the letter, and no one has one.
+            // `amqp://host/` names a virtual host with an empty name, which no broker has.
             uri.vhost.push('/');
         }
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
@@ -84,10 +84,10 @@ fn has_password(url: &str) -> bool {
     user.is_some_and(|user| user.contains(':'))
 }
 
-/// Every broker that `url` names.
+/// Parses a list of URLs.
 ///
 /// # Errors
-/// When one of them is no URL; the text holds no password.
+/// When a URL is invalid. The error text contains no password.
 pub(super) fn servers(url: &str) -> Result<Vec<Server>, ConfigError> {
     url.split(',')
         .map(str::trim)
@@ -107,7 +107,6 @@ fn not_a_url(shown: &str) -> String {
     )
 }
 
-/// The host between `[` and `]`.
 fn ip6_host(shown: &str) -> Option<&str> {
     let (_, rest) = shown.split_once("://[")?;
     rest.split_once(']').map(|(host, _)| host)
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_has_its_default() {
+    fn omitted_components_have_defaults() {
         let uri = one("amqp://host");
         assert_eq!(
             (
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_url_says_stands() {
+    fn components_of_the_url_are_kept() {
         let uri = one("amqp://us%40er:pa%2Css@host:1234/my%2Fhost?heartbeat=60");
         assert_eq!(uri.authority.userinfo.username, "us@er");
         assert_eq!(uri.authority.userinfo.password, "pa,ss");
@@ -161,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_either_kind_is_a_host() {
+    fn ipv4_and_ipv6_addresses_are_hosts() {
         assert_eq!(one("amqp://127.0.0.1:1/v").authority.host, "127.0.0.1");
         let uri = one("amqp://user:secret@[::1]:5673/v");
         assert_eq!((uri.authority.host.as_str(), uri.authority.port), ("::1", 5673));
     }
 
     #[test]
-    fn a_certificate_says_who_connects_unless_the_url_does() {
+    fn a_client_certificate_authenticates_unless_the_url_has_credentials() {
         for (url, by_certificate) in [
             ("amqps://host", true),
             ("amqps://[::1]:5671/v", true),
@@ -179,13 +178,13 @@ mod tests {
             ("amqp://host", false),
         ] {
             let mut server = servers(url).unwrap().remove(0);
-            server.by_certificate();
+            server.use_certificate();
             assert_eq!(server.is_by_certificate(), by_certificate, "{url}");
         }
     }
 
     #[test]
-    fn several_keep_their_order() {
+    fn servers_keep_their_order() {
         let all = servers("amqp://a, amqps://b:1/v,amqp://c").unwrap();
         let hosts: Vec<_> = all
             .iter()
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_shows() {
+    fn no_text_contains_a_password() {
         for url in [
             "amqp://user:secret@host/v",
             "amqp://user:secret@host:port/v",

@@ -193,7 +193,7 @@ impl Model for SessionModel {
     }
 
     /// Every finished delivery is acknowledged and every returned one is back, whether or not the session has ended.
-    fn end(&self) -> Result<(), String> {
+    fn check_final(&self) -> Result<(), String> {
         match self.unsettled.first() {
             None => Ok(()),
             Some(tag) => Err(format!("{tag} is finished and never settled")),
@@ -231,8 +231,8 @@ impl Model for InProgress {
         self.0.take(step)
     }
 
-    fn end(&self) -> Result<(), String> {
-        self.0.end()
+    fn check_final(&self) -> Result<(), String> {
+        self.0.check_final()
     }
 
     fn key(&self) -> impl Hash {

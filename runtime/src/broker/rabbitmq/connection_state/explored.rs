@@ -1,45 +1,44 @@
-//! Every order in which a link's connection is lost, refused, made again and given up, with someone who works on it.
+//! Every order in which a supervised connection is lost, refused, opened again and closed, with one user of it.
 
 use std::hash::Hash;
 use std::time::Duration;
 
 use super::{
-    ActionResult, ConnectionChange, ConnectionState, FIRST_WAIT, LAST_WAIT, LASTING, NextAction, Numbered,
-    Reconnector,
+    ActionResult, CONNECTION_INTERVAL, ConnectionChange, ConnectionState, FIRST_WAIT, LONGEST_WAIT,
+    NextAction, Numbered, Reconnector,
 };
 use crate::state_explorer::{Model, exhaust};
 
-/// A connection, by its number alone.
+/// A connection that has only its number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Line(u64);
+struct FakeConnection(u64);
 
-impl Numbered for Line {
+impl Numbered for FakeConnection {
     fn number(&self) -> u64 {
         self.0
     }
 }
 
-/// Someone who works on the link's connections: the publisher, or a subscription and its successors.
+/// A user of the connections: the publisher, or a subscription and its successors.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Worker {
-    Waits,
-    Works(u64),
-    Gone,
+enum ConnectionUser {
+    Waiting,
+    Using(u64),
+    Ended,
 }
 
-/// A link, the network under it, and one who works on it.
+/// The state machine with its supervisor, the network and one user.
 #[derive(Clone)]
-struct Linked {
-    course: Reconnector<Line>,
-    duty: NextAction<Line>,
-    /// What the worker can see. It holds the last state alone.
-    shown: ConnectionState<Line>,
-    worker: Worker,
-    /// The connection that really is there.
+struct ConnectionModel {
+    reconnector: Reconnector<FakeConnection>,
+    action: NextAction<FakeConnection>,
+    /// What the user can see: only the latest state.
+    published: ConnectionState<FakeConnection>,
+    user: ConnectionUser,
+    /// The connection that exists on the network.
     alive: Option<u64>,
-    /// How long the next wait is at the most.
-    most: Duration,
-    /// Whether the last connection was made less than `LASTING` ago.
+    longest_wait: Duration,
+    /// Whether the last connection was opened less than `CONNECTION_INTERVAL` ago.
     is_young: bool,
     losses: u8,
     refusals: u8,
@@ -47,33 +46,33 @@ struct Linked {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
-    /// The network fails, and nobody has noticed.
+enum ConnectionStep {
+    /// The network fails, and the supervisor has not noticed yet.
     Cut,
     /// The supervisor notices.
     Notice,
-    LetIn,
+    Connect,
     Refuse,
-    /// The last connection was made a while ago.
+    /// `CONNECTION_INTERVAL` passes.
     Age,
-    /// The link is not wanted any more.
-    Unwant,
+    /// The owner closes the connection.
+    Close,
     /// The supervisor sees that.
     Stop,
-    /// The worker looks at the state.
-    TopologyCheck,
+    /// The user reads the state.
+    ReadState,
 }
 
-impl Linked {
+impl ConnectionModel {
     fn new() -> Self {
-        let mut course = Reconnector::from(Line(1));
+        let mut reconnector = Reconnector::new(FakeConnection(1));
         Self {
-            duty: course.duty(Duration::ZERO),
-            course,
-            shown: ConnectionState::Up(Line(1)),
-            worker: Worker::Waits,
+            action: reconnector.next_action(Duration::ZERO),
+            reconnector,
+            published: ConnectionState::Up(FakeConnection(1)),
+            user: ConnectionUser::Waiting,
             alive: Some(1),
-            most: FIRST_WAIT,
+            longest_wait: FIRST_WAIT,
             is_young: true,
             losses: 0,
             refusals: 0,
@@ -81,147 +80,155 @@ impl Linked {
         }
     }
 
-    fn came(&mut self, came: ActionResult<Line>) -> Result<(), String> {
-        self.most = match &came {
-            ActionResult::Refused(_) => (self.most * 2).min(LAST_WAIT),
+    fn apply(&mut self, result: ActionResult<FakeConnection>) -> Result<(), String> {
+        self.longest_wait = match &result {
+            ActionResult::Refused(_) => (self.longest_wait * 2).min(LONGEST_WAIT),
             _ => FIRST_WAIT,
         };
-        self.shown = self.course.take(came);
-        let (since, least) = if self.is_young {
-            (Duration::ZERO, LASTING)
+        self.published = self.reconnector.apply(result);
+        let (age, least) = if self.is_young {
+            (Duration::ZERO, CONNECTION_INTERVAL)
         } else {
-            (LASTING, Duration::ZERO)
+            (CONNECTION_INTERVAL, Duration::ZERO)
         };
-        self.duty = self.course.duty(since);
-        match &self.duty {
+        self.action = self.reconnector.next_action(age);
+        match &self.action {
             NextAction::Dial { after, .. } if *after < least => {
                 Err(format!("the next connection follows the last after {after:?}"))
             }
-            NextAction::Dial { after, .. } if *after > self.most.max(least) || *after < self.most / 2 => {
-                Err(format!("it waits {after:?}, not about {:?}", self.most))
+            NextAction::Dial { after, .. }
+                if *after > self.longest_wait.max(least) || *after < self.longest_wait / 2 =>
+            {
+                Err(format!(
+                    "the supervisor waits {after:?} instead of about {:?}",
+                    self.longest_wait
+                ))
             }
-            NextAction::Watch(line) if Some(line.0) != self.alive && self.alive.is_some() => {
-                Err(format!("it watches {line:?}, and {:?} is there", self.alive))
+            NextAction::Watch(watched) if Some(watched.0) != self.alive && self.alive.is_some() => {
+                Err(format!(
+                    "the supervisor watches {watched:?}, but {:?} is alive",
+                    self.alive
+                ))
             }
             _ => Ok(()),
         }
     }
 
-    fn look(&mut self) -> Worker {
-        match (&self.worker, &self.shown) {
-            (Worker::Waits, ConnectionState::Up(line)) => Worker::Works(line.0),
-            (Worker::Waits, ConnectionState::Closed) => Worker::Gone,
-            (Worker::Works(number), shown) => match shown.news(*number) {
-                ConnectionChange::Same => Worker::Works(*number),
-                ConnectionChange::Lost(_) => Worker::Waits,
-                ConnectionChange::Closed => Worker::Gone,
+    fn next_user(&self) -> ConnectionUser {
+        match (&self.user, &self.published) {
+            (ConnectionUser::Waiting, ConnectionState::Up(live)) => ConnectionUser::Using(live.0),
+            (ConnectionUser::Waiting, ConnectionState::Closed) => ConnectionUser::Ended,
+            (ConnectionUser::Using(number), published) => match published.change_for(*number) {
+                ConnectionChange::Unchanged => ConnectionUser::Using(*number),
+                ConnectionChange::Lost(_) => ConnectionUser::Waiting,
+                ConnectionChange::Closed => ConnectionUser::Ended,
             },
-            (worker, _) => worker.clone(),
+            (user, _) => user.clone(),
         }
     }
 }
 
-impl Model for Linked {
-    type Step = Step;
+impl Model for ConnectionModel {
+    type Step = ConnectionStep;
 
-    fn steps(&self) -> Vec<Step> {
+    fn steps(&self) -> Vec<ConnectionStep> {
         let mut steps = Vec::new();
         if self.is_wanted {
-            steps.push(Step::Unwant);
+            steps.push(ConnectionStep::Close);
         }
         if self.alive.is_some() && self.losses < 3 {
-            steps.push(Step::Cut);
+            steps.push(ConnectionStep::Cut);
         }
         if self.is_young {
-            steps.push(Step::Age);
+            steps.push(ConnectionStep::Age);
         }
-        match &self.duty {
-            NextAction::Watch(_) if self.alive.is_none() => steps.push(Step::Notice),
+        match &self.action {
+            NextAction::Watch(_) if self.alive.is_none() => steps.push(ConnectionStep::Notice),
             NextAction::Dial { .. } => {
-                steps.push(Step::LetIn);
+                steps.push(ConnectionStep::Connect);
                 if self.refusals < 9 {
-                    steps.push(Step::Refuse);
+                    steps.push(ConnectionStep::Refuse);
                 }
             }
             NextAction::Watch(_) | NextAction::End => {}
         }
-        if !self.is_wanted && self.duty != NextAction::End {
-            steps.push(Step::Stop);
+        if !self.is_wanted && self.action != NextAction::End {
+            steps.push(ConnectionStep::Stop);
         }
-        if self.clone().look() != self.worker {
-            steps.push(Step::TopologyCheck);
+        if self.next_user() != self.user {
+            steps.push(ConnectionStep::ReadState);
         }
         steps
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), String> {
+    fn take(&mut self, step: &ConnectionStep) -> Result<(), String> {
         match step {
-            Step::Cut => {
+            ConnectionStep::Cut => {
                 self.alive = None;
                 self.losses += 1;
                 Ok(())
             }
-            Step::Age => {
+            ConnectionStep::Age => {
                 self.is_young = false;
                 Ok(())
             }
-            Step::Unwant => {
+            ConnectionStep::Close => {
                 self.is_wanted = false;
                 Ok(())
             }
-            Step::Notice => self.came(ActionResult::Lost("cut".to_owned())),
-            Step::Refuse => {
+            ConnectionStep::Notice => self.apply(ActionResult::Lost("cut".to_owned())),
+            ConnectionStep::Refuse => {
                 self.refusals += 1;
-                // So long it had waited.
+                // The supervisor waited for `CONNECTION_INTERVAL` before it dialled.
                 self.is_young = false;
-                self.came(ActionResult::Refused("no".to_owned()))
+                self.apply(ActionResult::Refused("no".to_owned()))
             }
-            Step::LetIn => {
-                let NextAction::Dial { number, .. } = self.duty else {
-                    return Err("it let itself in".to_owned());
+            ConnectionStep::Connect => {
+                let NextAction::Dial { number, .. } = self.action else {
+                    return Err("a connection was opened without a dial".to_owned());
                 };
                 if number != u64::from(self.losses) + 1 {
                     return Err(format!(
-                        "connection {number} follows {} that were lost",
+                        "connection {number} follows {} lost connections",
                         self.losses
                     ));
                 }
                 self.alive = Some(number);
                 self.is_young = true;
-                self.came(ActionResult::In(Line(number)))
+                self.apply(ActionResult::Connected(FakeConnection(number)))
             }
-            Step::Stop => {
+            ConnectionStep::Stop => {
                 self.alive = None;
-                self.came(ActionResult::Stopped)
+                self.apply(ActionResult::Stopped)
             }
-            Step::TopologyCheck => {
-                self.worker = self.look();
+            ConnectionStep::ReadState => {
+                self.user = self.next_user();
                 Ok(())
             }
         }
     }
 
-    fn end(&self) -> Result<(), String> {
+    fn check_final(&self) -> Result<(), String> {
         if !self.is_wanted {
-            let all_gone = self.shown == ConnectionState::Closed && self.worker == Worker::Gone;
-            return all_gone
+            let all_ended = self.published == ConnectionState::Closed && self.user == ConnectionUser::Ended;
+            return all_ended
                 .then_some(())
-                .ok_or_else(|| format!("{:?} is left of a link that is closed", self.worker));
+                .ok_or_else(|| format!("the connection is closed, but its user is {:?}", self.user));
         }
-        match (&self.worker, self.alive) {
-            (Worker::Works(number), Some(alive)) if *number == alive => Ok(()),
-            (worker, alive) => Err(format!("the worker {worker:?}, and {alive:?} is there")),
+        match (&self.user, self.alive) {
+            (ConnectionUser::Using(number), Some(alive)) if *number == alive => Ok(()),
+            (user, alive) => Err(format!("the user is {user:?}, but {alive:?} is alive")),
         }
     }
 
     fn key(&self) -> impl Hash {
-        let shown = match &self.shown {
-            ConnectionState::Up(line) => Some(line.0),
+        let published = match &self.published {
+            ConnectionState::Up(live) => Some(live.0),
             ConnectionState::Down(_) => None,
             ConnectionState::Closed => Some(u64::MAX),
         };
         let counts = (self.losses, self.refusals, self.is_wanted, self.is_young);
-        (shown, &self.worker, self.alive, self.most, counts)
+        (published, &self.user, self.alive, self.longest_wait, counts)
     }
 
     fn copy(&self) -> Option<Self> {
@@ -229,25 +236,25 @@ impl Model for Linked {
     }
 }
 
-/// A link that nobody gives up.
+/// A connection that nobody closes.
 #[derive(Clone)]
-struct Wanted(Linked);
+struct OpenConnectionModel(ConnectionModel);
 
-impl Model for Wanted {
-    type Step = Step;
+impl Model for OpenConnectionModel {
+    type Step = ConnectionStep;
 
-    fn steps(&self) -> Vec<Step> {
+    fn steps(&self) -> Vec<ConnectionStep> {
         let mut steps = self.0.steps();
-        steps.retain(|step| !matches!(step, Step::Unwant));
+        steps.retain(|step| !matches!(step, ConnectionStep::Close));
         steps
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), String> {
+    fn take(&mut self, step: &ConnectionStep) -> Result<(), String> {
         self.0.take(step)
     }
 
-    fn end(&self) -> Result<(), String> {
-        self.0.end()
+    fn check_final(&self) -> Result<(), String> {
+        self.0.check_final()
     }
 
     fn key(&self) -> impl Hash {
@@ -260,11 +267,11 @@ impl Model for Wanted {
 }
 
 #[test]
-fn a_link_comes_back_with_its_worker_from_every_loss() {
-    exhaust(200, || Wanted(Linked::new()));
+fn a_connection_and_its_user_recover_from_every_loss() {
+    exhaust(200, || OpenConnectionModel(ConnectionModel::new()));
 }
 
 #[test]
-fn a_link_that_is_given_up_ends_with_its_worker_wherever_it_stands() {
-    exhaust(500, Linked::new);
+fn a_closed_connection_ends_with_its_user_in_every_state() {
+    exhaust(500, ConnectionModel::new);
 }

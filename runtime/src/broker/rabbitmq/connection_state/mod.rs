@@ -1,49 +1,46 @@
-//! The course of a link: up, down and up again, for as long as it is wanted.
+//! The state machine of a supervised connection: up, down, up again, and closed at the end.
 //!
-//! It decides and does nothing, so that every order of events can be tried without a broker: the supervisor does what it
-//! says and tells it what came of that.
+//! The state machine does no I/O, so a test can try every order of events without a broker. The supervisor executes each
+//! [`NextAction`] and reports its [`ActionResult`].
 
 use std::time::Duration;
 
-use super::connection::LiveConnection;
 use crate::backoff::Backoff;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LAST_WAIT: Duration = Duration::from_secs(15);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-/// At most one connection is made in this time: one that is lost at once would be made again and again.
-const LASTING: Duration = Duration::from_secs(1);
+/// The shortest time between two connections. It limits the rate for a broker that drops each connection at once.
+const CONNECTION_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How a link is, as all who work on it see it. They may miss a state, but never the last one.
+/// What the users of a connection see. They can miss a state, but not the latest one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ConnectionState<L = LiveConnection> {
-    Up(L),
+pub(super) enum ConnectionState<C> {
+    Up(C),
     Down(String),
     Closed,
 }
 
-/// A connection that knows which of its link's connections it is.
+/// A connection that has a number. A supervisor numbers its connections from 1.
 pub(super) trait Numbered {
     fn number(&self) -> u64;
 }
 
-/// What a link's state means to those who work on one of its connections.
+/// What happened to one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ConnectionChange {
-    /// It lives.
-    Same,
-    /// It is gone, for this reason.
+    Unchanged,
     Lost(String),
-    /// It is gone, and there will be no other.
+    /// The connection is closed, and no other will follow.
     Closed,
 }
 
-impl<L: Numbered> ConnectionState<L> {
-    /// What it means to those who work on the connection `number`.
-    pub(super) fn news(&self, number: u64) -> ConnectionChange {
+impl<C: Numbered> ConnectionState<C> {
+    /// What this state means to a user of the connection `number`.
+    pub(super) fn change_for(&self, number: u64) -> ConnectionChange {
         match self {
-            Self::Up(live) if live.number() == number => ConnectionChange::Same,
-            // The state between was missed.
+            Self::Up(live) if live.number() == number => ConnectionChange::Unchanged,
+            // The user missed the state `Down` between the two connections.
             Self::Up(_) => ConnectionChange::Lost("the connection was lost".to_owned()),
             Self::Down(why) => ConnectionChange::Lost(why.clone()),
             Self::Closed => ConnectionChange::Closed,
@@ -51,68 +48,67 @@ impl<L: Numbered> ConnectionState<L> {
     }
 }
 
-/// What the supervisor is to do next.
+/// What the supervisor does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NextAction<L = LiveConnection> {
-    /// Watch this connection until it is lost or no longer wanted.
-    Watch(L),
-    /// Wait so long, then try to make the connection of this number, unless it is no longer wanted.
-    Dial { after: Duration, number: u64 },
-    /// End: the link is closed.
+pub(super) enum NextAction<C> {
+    /// Watch this connection until it is lost, or until the supervisor is stopped.
+    Watch(C),
+    /// Wait, then open the connection `number`, unless the supervisor is stopped.
+    Dial {
+        after: Duration,
+        number: u64,
+    },
     End,
 }
 
-/// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ActionResult<L = LiveConnection> {
+pub(super) enum ActionResult<C> {
     /// The connection was lost, for this reason.
     Lost(String),
-    /// A server let us in.
-    In(L),
-    /// None did, for these reasons.
+    Connected(C),
+    /// No server accepted the connection, for these reasons.
     Refused(String),
-    /// The link is not wanted any more.
     Stopped,
 }
 
-/// The course of one link.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Reconnector<L = LiveConnection> {
-    state: ConnectionState<L>,
-    /// Of the connection there is, or was last.
+pub(super) struct Reconnector<C> {
+    state: ConnectionState<C>,
+    /// The number of the current connection, or of the last one.
     number: u64,
     backoff: Backoff,
 }
 
-impl<L: Numbered + Clone> Reconnector<L> {
-    /// From the first connection on.
-    pub(super) fn from(live: L) -> Self {
+impl<C: Numbered + Clone> Reconnector<C> {
+    pub(super) fn new(first: C) -> Self {
         Self {
-            number: live.number(),
-            state: ConnectionState::Up(live),
-            backoff: Backoff::new(FIRST_WAIT, LAST_WAIT),
+            number: first.number(),
+            state: ConnectionState::Up(first),
+            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
         }
     }
 
-    /// What to do next, so long after the last connection was made.
-    pub(super) fn duty(&mut self, since: Duration) -> NextAction<L> {
+    /// The next action. `age` is the time since the last connection was opened.
+    pub(super) fn next_action(&mut self, age: Duration) -> NextAction<C> {
         match &self.state {
             ConnectionState::Up(live) => NextAction::Watch(live.clone()),
             ConnectionState::Down(_) => NextAction::Dial {
-                after: self.backoff.wait().max(LASTING.saturating_sub(since)),
+                after: self
+                    .backoff
+                    .next_wait()
+                    .max(CONNECTION_INTERVAL.saturating_sub(age)),
                 number: self.number + 1,
             },
             ConnectionState::Closed => NextAction::End,
         }
     }
 
-    /// Takes what came of it, and says how the link is from now on.
-    pub(super) fn take(&mut self, came: ActionResult<L>) -> ConnectionState<L> {
-        self.state = match came {
-            ActionResult::In(live) => {
+    /// Applies the result of an action and returns the new state.
+    pub(super) fn apply(&mut self, result: ActionResult<C>) -> ConnectionState<C> {
+        self.state = match result {
+            ActionResult::Connected(live) => {
                 self.number = live.number();
-                // The next loss begins with a short wait again.
                 self.backoff.reset();
                 ConnectionState::Up(live)
             }

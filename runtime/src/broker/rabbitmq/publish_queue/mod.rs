@@ -1,9 +1,9 @@
-//! The outbox: every message that the publisher holds, and what is to become of each.
+//! Every message that the publisher task has, and what happens to each.
 //!
-//! A message is in one of three places: in `waiting`, and then it has not left, or is to leave again; in the ledger,
-//! under way; or answered. A lost channel moves all that was under way back to the front of `waiting`, in order.
+//! A message is in one of three places: in `waiting` until it is sent, in the confirm tracker while it is in flight, or
+//! answered. When a channel is lost, all messages in flight return to the front of `waiting` in their order.
 //!
-//! No channel and no clock is in here, so that every order of events can be tried without a broker.
+//! This file uses no channel and no clock, so a test can try every order of events without a broker.
 
 use std::collections::VecDeque;
 
@@ -13,24 +13,24 @@ use crate::broker::Publish;
 use crate::bus::refusal::Refusal;
 use crate::message::Message;
 
-/// How many publishes without a confirm, and without anyone who waits for it, a channel may have. The library keeps
-/// something for each until the channel ends; so it ends.
-const MOST_FORGOTTEN: usize = 10_000;
+/// How many unconfirmed publishes that their callers abandoned a channel may have. lapin frees their memory only when the
+/// channel ends, so the publisher task leaves a channel with more.
+const MAX_ABANDONED: usize = 10_000;
 
-/// Every message that the publisher holds.
 #[derive(Default)]
 pub(super) struct PublishQueue {
     waiting: VecDeque<Publish>,
-    ledger: ConfirmTracker<Publish>,
-    /// How many of those that wait leave alone, each once the one before is confirmed: one of them cost a channel.
+    tracker: ConfirmTracker<Publish>,
+    /// How many waiting messages are sent one by one, each after the confirm of the one before. The broker closed a
+    /// channel because of one of them.
     one_by_one: usize,
     closing: bool,
-    has_refused: bool,
+    has_nacks: bool,
 }
 
 impl PublishQueue {
-    /// Takes a message, unless it takes nothing more.
-    pub(super) fn take(&mut self, publish: Publish) {
+    /// Adds a message, or refuses it if the queue is closing.
+    pub(super) fn push(&mut self, publish: Publish) {
         if self.closing {
             publish.confirm.finish(Err(Refusal::Closed));
         } else {
@@ -38,7 +38,7 @@ impl PublishQueue {
         }
     }
 
-    /// Takes nothing more from now on.
+    /// Accepts no more messages.
     pub(super) fn close(&mut self) {
         self.closing = true;
     }
@@ -47,11 +47,11 @@ impl PublishQueue {
         self.closing
     }
 
-    /// The next message that may leave now. From here on its caller cannot be told that it never left.
-    pub(super) fn next(&mut self, is_blocked: bool) -> Option<Publish> {
-        // What is given to the library while the broker blocks has left as far as we can tell; what waits here has
-        // not, and its caller can be told so.
-        while self.may_leave(is_blocked) {
+    /// The next message to send. From now on its caller cannot be told that the message was never sent.
+    pub(super) fn pop(&mut self, is_blocked: bool) -> Option<Publish> {
+        // While the broker blocks the connection, messages wait here and not in lapin: a caller that gives up can then be
+        // told that its message was never sent.
+        while self.can_send(is_blocked) {
             let publish = self.waiting.pop_front()?;
             self.one_by_one = self.one_by_one.saturating_sub(1);
             if publish.confirm.take() {
@@ -61,92 +61,90 @@ impl PublishQueue {
         None
     }
 
-    /// Whether a message that waits may leave now.
-    pub(super) fn may_leave(&self, is_blocked: bool) -> bool {
-        !is_blocked && !self.waiting.is_empty() && (self.one_by_one == 0 || self.ledger.is_empty())
+    /// Whether a waiting message can be sent now.
+    pub(super) fn can_send(&self, is_blocked: bool) -> bool {
+        !is_blocked && !self.waiting.is_empty() && (self.one_by_one == 0 || self.tracker.is_empty())
     }
 
-    /// The number that the next message leaves under.
+    /// The number of the next message that is sent.
     pub(super) fn next_number(&self) -> u64 {
-        self.ledger.next_number()
+        self.tracker.next_number()
     }
 
-    /// Whether the broker has refused any message on this channel.
-    pub(super) fn has_refused(&self) -> bool {
-        self.has_refused
+    /// Whether the broker nacked a message on this channel.
+    pub(super) fn has_nacks(&self) -> bool {
+        self.has_nacks
     }
 
-    /// Whether no message is under way.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.ledger.is_empty()
+    pub(super) fn is_none_in_flight(&self) -> bool {
+        self.tracker.is_empty()
     }
 
-    /// A message leaves, under the next number.
+    /// Tracks a message that is being sent under the next number.
     pub(super) fn sent(&mut self, publish: Publish) {
         let mandatory = publish.mandatory;
-        self.ledger.sent(publish, mandatory);
+        self.tracker.sent(publish, mandatory);
     }
 
-    /// The broker said its word about the publish `number`; with it came the return of the publish `carried`.
-    pub(super) fn answered(&mut self, number: u64, word: ConfirmResult, carried: Option<u64>) {
-        self.has_refused |= word == ConfirmResult::Nack;
-        self.ledger.answered(number, word, carried);
+    /// Records the confirm of the publish `number`. lapin delivered the return of the publish `returned` with it.
+    pub(super) fn confirmed(&mut self, number: u64, result: ConfirmResult, returned: Option<u64>) {
+        self.has_nacks |= result == ConfirmResult::Nack;
+        self.tracker.confirmed(number, result, returned);
     }
 
-    /// The mark to put behind all answers that came so far, when a publish waits for one.
-    pub(super) fn mark(&mut self) -> Option<u64> {
-        self.ledger.mark()
+    /// A new barrier to put behind the events that have arrived, if a publish needs one.
+    pub(super) fn new_barrier(&mut self) -> Option<u64> {
+        self.tracker.new_barrier()
     }
 
-    /// The mark was seen.
-    pub(super) fn marked(&mut self, mark: u64) {
-        self.ledger.marked(mark);
+    pub(super) fn barrier_reached(&mut self, barrier: u64) {
+        self.tracker.barrier_reached(barrier);
     }
 
-    /// Tells every caller whose message is decided.
-    pub(super) fn tell(&mut self) {
-        for (publish, result) in self.ledger.settled() {
+    /// Answers every caller whose publish is decided.
+    pub(super) fn answer_callers(&mut self) {
+        for (publish, result) in self.tracker.drain_decided() {
             publish.confirm.finish(result);
         }
     }
 
-    /// The channel is gone. Everything under way comes back to be sent again, but for what the broker closed the channel
-    /// for. Says how many were under way, and how many of them leave again.
-    pub(super) fn channel_lost(&mut self, fault: &RabbitError) -> (usize, usize) {
-        self.tell();
-        self.has_refused = false;
-        let under_way = self.ledger.lost();
-        let unconfirmed = under_way.len();
-        let (blamed, again): (Vec<Publish>, Vec<Publish>) = under_way
+    /// Handles a lost channel. All publishes in flight are sent again, except those that the broker closed the channel
+    /// for. Returns how many were in flight, and how many are sent again.
+    pub(super) fn channel_lost(&mut self, error: &RabbitError) -> (usize, usize) {
+        self.answer_callers();
+        self.has_nacks = false;
+        let in_flight = self.tracker.channel_lost();
+        let unconfirmed = in_flight.len();
+        let (refused, resent): (Vec<Publish>, Vec<Publish>) = in_flight
             .into_iter()
-            .partition(|publish| is_blamed(fault, &publish.message));
-        let (alone, refused) = (blamed.len() == 1, !blamed.is_empty());
-        for publish in blamed {
-            // With several it may have been the last of them, and those before may have arrived.
-            if !alone {
+            .partition(|publish| is_to_refused_exchange(error, &publish.message));
+        let (is_only, has_refused) = (refused.len() == 1, !refused.is_empty());
+        for publish in refused {
+            // Of several, the broker may have refused only the last one and delivered those before.
+            if !is_only {
                 publish.confirm.lost();
             }
-            publish.confirm.finish(Err(refusal(fault)));
+            publish.confirm.finish(Err(refusal(error)));
         }
-        if !refused && fault.blames_what_was_sent() {
-            if let [_] = again.as_slice() {
-                again
+        if !has_refused && error.is_about_a_frame() {
+            if let [_] = resent.as_slice() {
+                resent
                     .into_iter()
-                    .for_each(|publish| publish.confirm.finish(Err(refusal(fault))));
+                    .for_each(|publish| publish.confirm.finish(Err(refusal(error))));
                 return (unconfirmed, 0);
             }
-            // One of them is to blame and it does not say which: alone, each is found out.
-            self.one_by_one = again.len();
+            // The error does not name the message that the broker refused, so all are sent again one by one.
+            self.one_by_one = resent.len();
         }
-        let resent = again.len();
-        for publish in again.into_iter().rev() {
+        let resent_count = resent.len();
+        for publish in resent.into_iter().rev() {
             publish.confirm.lost();
             self.waiting.push_front(publish);
         }
-        (unconfirmed, resent)
+        (unconfirmed, resent_count)
     }
 
-    /// Lets go of what waits and nobody waits for; says how many.
+    /// Removes waiting messages that their callers abandoned, and returns how many.
     pub(super) fn sweep(&mut self) -> usize {
         let before = self.waiting.len();
         self.waiting.retain(|publish| publish.confirm.is_awaited());
@@ -154,19 +152,19 @@ impl PublishQueue {
         before - self.waiting.len()
     }
 
-    /// Whether nothing is left that anyone waits for: a broker that is blocked may never confirm the rest.
+    /// Whether no caller waits for an answer. A blocked broker may never confirm the other messages.
     pub(super) fn is_flushed(&self) -> bool {
-        self.waiting.is_empty() && !self.ledger.iter().any(|publish| publish.confirm.is_awaited())
+        self.waiting.is_empty() && !self.tracker.iter().any(|publish| publish.confirm.is_awaited())
     }
 
-    /// Whether the channel is to end for all the publishes on it that nobody waits for.
-    pub(super) fn is_forgotten(&self) -> bool {
-        let len = self.ledger.len();
-        len > MOST_FORGOTTEN
-            && self.ledger.iter().filter(|it| !it.confirm.is_awaited()).count() > MOST_FORGOTTEN
+    /// Whether the channel has more than [`MAX_ABANDONED`] unconfirmed publishes that their callers abandoned.
+    pub(super) fn has_too_many_abandoned(&self) -> bool {
+        let len = self.tracker.len();
+        len > MAX_ABANDONED
+            && self.tracker.iter().filter(|it| !it.confirm.is_awaited()).count() > MAX_ABANDONED
     }
 
-    /// The end: what has not left is refused, and of what has left nobody will hear more.
+    /// Refuses the waiting messages. Messages in flight stay without an answer.
     pub(super) fn refuse_all(self) {
         for publish in self.waiting {
             publish.confirm.finish(Err(Refusal::Closed));
@@ -174,26 +172,26 @@ impl PublishQueue {
     }
 }
 
-/// Whether the broker closed the channel for the exchange that the message is addressed to.
-fn is_blamed(fault: &RabbitError, message: &Message) -> bool {
-    (fault.is_missing() || fault.is_forbidden())
-        && fault
-            .thing()
-            .is_some_and(|thing| thing.kind == "exchange" && thing.name == &*message.exchange)
+/// Whether the broker closed the channel because the message's exchange does not exist or is forbidden.
+fn is_to_refused_exchange(error: &RabbitError, message: &Message) -> bool {
+    (error.is_not_found() || error.is_forbidden())
+        && error
+            .object()
+            .is_some_and(|object| object.kind == "exchange" && object.name == &*message.exchange)
 }
 
-fn refusal(fault: &RabbitError) -> Refusal {
-    if fault.is_missing() {
+fn refusal(error: &RabbitError) -> Refusal {
+    if error.is_not_found() {
         return Refusal::NoExchange;
     }
-    match fault.thing() {
-        Some(thing) if fault.is_forbidden() => Refusal::Forbidden(format!(
-            "{fault}; grant its user the `write` permission on exchange `{}`",
-            thing.name
+    match error.object() {
+        Some(object) if error.is_forbidden() => Refusal::Forbidden(format!(
+            "{error}; grant its user the `write` permission on exchange `{}`",
+            object.name
         )),
-        _ if fault.is_forbidden() => Refusal::Forbidden(fault.to_string()),
-        // Larger than the broker takes, say.
-        _ => Refusal::Unacceptable(fault.to_string()),
+        _ if error.is_forbidden() => Refusal::Forbidden(error.to_string()),
+        // For example, the message is larger than the broker accepts.
+        _ => Refusal::Unacceptable(error.to_string()),
     }
 }
 

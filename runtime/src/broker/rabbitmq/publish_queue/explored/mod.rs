@@ -1,18 +1,17 @@
-//! Every order in which publishes come, leave, are answered, lost and given up, held against a broker that keeps count.
+//! Every order in which publishes are queued, sent, confirmed, lost and abandoned, checked against a broker that counts.
 //!
-//! The outbox, its ledger and both ends of each confirm are the real ones; the driver, the broker and the callers are
-//! stand-ins. What the client library does to returns and confirms is tried in the ledger's own tests: here a confirm
-//! is seen when it comes.
+//! The queue, its confirm tracker and both ends of each confirm are real. The publisher task, the broker and the callers
+//! are fakes. How lapin reorders returns and confirms is covered by the tests of the confirm tracker.
 
 mod model;
 
-use self::model::{Kind, Publishing, Room};
+use self::model::{FaultBudget, PublishKind, PublishModel};
 use crate::state_explorer::exhaust;
 
-const QUIET: Room = Room {
+const NO_FAULTS: FaultBudget = FaultBudget {
     cuts: 0,
     nacks: 0,
-    give_ups: 0,
+    abandons: 0,
     blocks: 0,
     closes: false,
     window: 3,
@@ -20,111 +19,143 @@ const QUIET: Room = Room {
 
 #[test]
 fn every_caller_gets_the_answer_to_its_own_event_through_two_cuts() {
-    let room = Room {
+    let faults = FaultBudget {
         cuts: 2,
         nacks: 1,
-        ..QUIET
+        ..NO_FAULTS
     };
     for kinds in [
-        [Kind::Plain, Kind::Mandatory, Kind::Plain],
-        [Kind::Mandatory, Kind::Plain, Kind::Mandatory],
-        [Kind::Mandatory, Kind::Mandatory, Kind::Plain],
+        [PublishKind::Plain, PublishKind::Mandatory, PublishKind::Plain],
+        [PublishKind::Mandatory, PublishKind::Plain, PublishKind::Mandatory],
+        [PublishKind::Mandatory, PublishKind::Mandatory, PublishKind::Plain],
     ] {
-        exhaust(1_000, || Publishing::new(&kinds, room));
+        exhaust(1_000, || PublishModel::new(&kinds, faults));
     }
 }
 
 #[test]
-fn a_caller_who_gave_up_is_told_the_truth_and_nothing_leaves_behind_its_back() {
-    let room = Room {
+fn a_caller_that_abandons_a_publish_gets_a_true_answer() {
+    let faults = FaultBudget {
         cuts: 2,
-        give_ups: 2,
+        abandons: 2,
         blocks: 1,
-        ..QUIET
-    };
-    exhaust(1_000, || Publishing::new(&[Kind::Plain, Kind::Mandatory], room));
-    let room = Room {
-        cuts: 1,
-        give_ups: 2,
-        ..QUIET
+        ..NO_FAULTS
     };
     exhaust(1_000, || {
-        Publishing::new(&[Kind::Plain, Kind::Plain, Kind::Mandatory], room)
+        PublishModel::new(&[PublishKind::Plain, PublishKind::Mandatory], faults)
+    });
+    let faults = FaultBudget {
+        cuts: 1,
+        abandons: 2,
+        ..NO_FAULTS
+    };
+    exhaust(1_000, || {
+        PublishModel::new(
+            &[PublishKind::Plain, PublishKind::Plain, PublishKind::Mandatory],
+            faults,
+        )
     });
 }
 
 #[test]
-fn a_message_that_costs_the_channel_is_found_out_and_takes_no_other_with_it() {
-    let room = Room {
+fn a_message_that_closes_the_channel_is_refused_and_no_other_is() {
+    let faults = FaultBudget {
         cuts: 2,
         nacks: 1,
-        ..QUIET
+        ..NO_FAULTS
     };
     for kinds in [
-        [Kind::Poison, Kind::Plain, Kind::Plain],
-        [Kind::Plain, Kind::Poison, Kind::Plain],
-        [Kind::Plain, Kind::Plain, Kind::Poison],
-        [Kind::Poison, Kind::Plain, Kind::Poison],
+        [PublishKind::ClosesChannel, PublishKind::Plain, PublishKind::Plain],
+        [PublishKind::Plain, PublishKind::ClosesChannel, PublishKind::Plain],
+        [PublishKind::Plain, PublishKind::Plain, PublishKind::ClosesChannel],
+        [
+            PublishKind::ClosesChannel,
+            PublishKind::Plain,
+            PublishKind::ClosesChannel,
+        ],
     ] {
-        exhaust(500, || Publishing::new(&kinds, room));
+        exhaust(500, || PublishModel::new(&kinds, faults));
     }
 }
 
 #[test]
-fn an_exchange_that_goes_away_is_told_to_those_who_publish_to_it() {
-    let room = Room {
+fn a_missing_exchange_is_reported_to_those_who_publish_to_it() {
+    let faults = FaultBudget {
         cuts: 1,
-        give_ups: 1,
-        ..QUIET
+        abandons: 1,
+        ..NO_FAULTS
     };
     for kinds in [
-        [Kind::ToGoing, Kind::Plain, Kind::ToGoing],
-        [Kind::ToGoing, Kind::ToGoing, Kind::Poison],
+        [
+            PublishKind::ToMissingExchange,
+            PublishKind::Plain,
+            PublishKind::ToMissingExchange,
+        ],
+        [
+            PublishKind::ToMissingExchange,
+            PublishKind::ToMissingExchange,
+            PublishKind::ClosesChannel,
+        ],
     ] {
-        exhaust(1_000, || Publishing::new(&kinds, room));
+        exhaust(1_000, || PublishModel::new(&kinds, faults));
     }
 }
 
 #[test]
-fn a_bus_that_closes_answers_everyone_and_the_window_bounds_what_it_holds() {
-    let room = Room {
+fn a_closing_bus_answers_every_caller_and_the_window_limits_the_queue() {
+    let faults = FaultBudget {
         cuts: 1,
-        give_ups: 2,
+        abandons: 2,
         blocks: 1,
         closes: true,
         window: 2,
-        ..QUIET
+        ..NO_FAULTS
     };
     exhaust(1_000, || {
-        Publishing::new(&[Kind::Plain, Kind::Mandatory, Kind::Plain], room)
+        PublishModel::new(
+            &[PublishKind::Plain, PublishKind::Mandatory, PublishKind::Plain],
+            faults,
+        )
     });
 }
 
 #[test]
-fn those_published_together_get_an_answer_each_and_give_back_a_place_each() {
-    let room = Room {
+fn each_publish_of_a_batch_gets_its_own_answer_and_frees_its_place() {
+    let faults = FaultBudget {
         cuts: 1,
         nacks: 1,
-        give_ups: 1,
-        ..QUIET
+        abandons: 1,
+        ..NO_FAULTS
     };
-    for lots in [
-        [&[Kind::Plain, Kind::Plain][..], &[Kind::Mandatory]],
-        [&[Kind::Plain], &[Kind::Plain, Kind::Plain]],
-        [&[Kind::Plain, Kind::Poison], &[Kind::Plain]],
-        [&[Kind::ToGoing, Kind::Plain], &[Kind::Plain]],
+    for batches in [
+        [
+            &[PublishKind::Plain, PublishKind::Plain][..],
+            &[PublishKind::Mandatory],
+        ],
+        [&[PublishKind::Plain], &[PublishKind::Plain, PublishKind::Plain]],
+        [
+            &[PublishKind::Plain, PublishKind::ClosesChannel],
+            &[PublishKind::Plain],
+        ],
+        [
+            &[PublishKind::ToMissingExchange, PublishKind::Plain],
+            &[PublishKind::Plain],
+        ],
     ] {
-        exhaust(500, || Publishing::in_lots(&lots, room));
+        exhaust(500, || PublishModel::in_batches(&batches, faults));
     }
-    let room = Room {
+    let faults = FaultBudget {
         cuts: 1,
-        give_ups: 1,
+        abandons: 1,
         blocks: 1,
         closes: true,
         window: 2,
-        ..QUIET
+        ..NO_FAULTS
     };
     exhaust(500, || {
-        Publishing::in_lots(&[&[Kind::Plain, Kind::Plain], &[Kind::Plain]], room)
+        PublishModel::in_batches(
+            &[&[PublishKind::Plain, PublishKind::Plain], &[PublishKind::Plain]],
+            faults,
+        )
     });
 }

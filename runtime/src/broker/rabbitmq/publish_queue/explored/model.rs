@@ -1,4 +1,4 @@
-//! An outbox with its callers, its driver, the network and the broker.
+//! The publish queue with its callers, the publisher task, the network and the broker.
 
 use std::collections::VecDeque;
 use std::hash::Hash;
@@ -20,308 +20,316 @@ use crate::error::PublishFault;
 use crate::message::Message;
 use crate::state_explorer::Model;
 
-/// What is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum PublishKind {
     Plain,
-    /// No queue may take it, and then its caller wants to know.
+    /// May be unroutable, and its caller must be told then.
     Mandatory,
-    /// The broker closes the channel for it, and does not say for which.
-    Poison,
-    /// To an exchange that may be gone.
-    ToGoing,
+    /// The broker closes the channel, and its error does not name the message.
+    ClosesChannel,
+    /// To an exchange that may not exist.
+    ToMissingExchange,
 }
 
-/// How much may go wrong.
+/// How many faults of each kind may happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Room {
+pub(super) struct FaultBudget {
     pub(super) cuts: u8,
     pub(super) nacks: u8,
-    pub(super) give_ups: u8,
+    pub(super) abandons: u8,
     pub(super) blocks: u8,
     pub(super) closes: bool,
     pub(super) window: usize,
 }
 
-/// What the broker did with a message when it last came.
+/// What the broker did with a message when it was last sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Fate {
     Unknown,
-    Taken,
+    Delivered,
     Returned,
-    Refused,
-    /// It closed the channel.
+    Nacked,
+    /// The broker closed the channel.
     Fatal,
 }
 
-/// What a caller was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Told {
+enum CallerAnswer {
     Yes,
     No { maybe_delivered: bool },
 }
 
 struct Caller {
-    kind: Kind,
-    /// Which of the lots it is of, and where in it.
-    lot: (usize, usize),
-    came: bool,
-    told: Option<Told>,
-    /// The channel it was last sent on.
+    kind: PublishKind,
+    /// The batch of the publish, and its index in the batch.
+    batch: (usize, usize),
+    is_published: bool,
+    answer: Option<CallerAnswer>,
+    /// The channel of the last send.
     sent_on: Option<u8>,
     fate: Fate,
-    /// Whether the publisher saw the broker's word about that.
-    heard: bool,
-    /// Whether the broker took it, this time or before.
-    ever_taken: bool,
+    /// Whether the publisher task processed the confirm of the last send.
+    is_processed: bool,
+    /// Whether the broker delivered the message, at the last send or before.
+    ever_delivered: bool,
 }
 
-/// A message on the way to the broker, or its word on the way back.
+/// A message on its way to the broker, or its confirm on the way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct InFlightPublish {
+struct SentPublish {
     number: u64,
     caller: usize,
 }
 
-/// The world.
-pub(super) struct Publishing {
-    outbox: Option<PublishQueue>,
+pub(super) struct PublishModel {
+    queue: Option<PublishQueue>,
     callers: Vec<Caller>,
-    /// The answers of those that come together, while they are waited for.
-    lots: Vec<Option<PendingConfirms>>,
+    /// The answers of each batch, while its caller waits.
+    batches: Vec<Option<PendingConfirms>>,
     window: Arc<Semaphore>,
-    room: Room,
-    /// Which channel is open, and how many there have been.
+    faults: FaultBudget,
+    /// The number of the open channel, and how many channels there have been.
     channel: Option<u8>,
     channels: u8,
     is_blocked: bool,
-    /// Why the broker has closed the channel, before the publisher knows.
-    fault: Option<(u16, &'static str)>,
-    /// Written, and not read by the broker.
-    written: VecDeque<InFlightPublish>,
-    /// Answered by the broker, and not seen by the publisher.
-    words: Vec<(InFlightPublish, bool)>,
-    /// The library's line of returned messages.
-    line: VecDeque<u64>,
-    marks: Vec<u64>,
-    /// Whether the publisher has seen something and not yet told its callers.
-    midway: bool,
+    /// Why the broker closed the channel, until the publisher task knows.
+    close_reason: Option<(u16, &'static str)>,
+    /// Messages that the broker has not read yet.
+    written: VecDeque<SentPublish>,
+    /// Confirms that the publisher task has not processed yet.
+    confirms: Vec<(SentPublish, bool)>,
+    /// lapin's queue of returned messages.
+    returns: VecDeque<u64>,
+    barriers: Vec<u64>,
+    /// Whether the publisher task has processed events and not answered its callers yet.
+    has_unanswered: bool,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Step {
-    /// The next lot is published.
-    Come,
-    /// The driver writes one message.
-    Leave,
-    /// The broker reads the first message that was written, and takes it.
-    Take,
+pub(super) enum PublishStep {
+    /// A caller publishes the next batch.
+    PublishBatch,
+    /// The publisher task writes one message.
+    Write,
+    /// The broker reads the first written message and acks it.
+    Ack,
     Return,
-    Refuse,
-    /// It closes the channel for it.
+    Nack,
+    /// The broker reads the first written message and closes the channel.
     CloseChannel,
-    /// The publisher sees one of the broker's words.
-    See(usize),
-    SeeMark(usize),
-    /// The publisher has seen to all that was there, and tells its callers.
-    Tell,
-    /// The channel is lost on the way.
+    /// The publisher task processes one confirm.
+    ProcessConfirm(usize),
+    ReachBarrier(usize),
+    /// The publisher task has processed all events, and answers its callers.
+    AnswerCallers,
+    /// The network fails.
     Cut,
-    /// The publisher sees that the broker has closed the channel.
-    SeeFault,
-    /// A channel is opened.
-    Open,
-    /// A lot's time is up.
-    GiveUp(usize),
+    /// The publisher task notices that the broker closed the channel.
+    NoticeClosed,
+    OpenChannel,
+    /// The deadline of a batch passes.
+    Abandon(usize),
     Sweep,
     Block,
     Unblock,
-    /// The bus is closed.
-    Close,
-    /// The publisher ends.
-    End,
+    CloseBus,
+    EndPublisher,
 }
 
-impl Publishing {
-    /// Each comes alone.
-    pub(super) fn new(kinds: &[Kind], room: Room) -> Self {
-        Self::in_lots(&kinds.iter().map(std::slice::from_ref).collect::<Vec<_>>(), room)
+impl PublishModel {
+    /// Every publish is a batch of its own.
+    pub(super) fn new(kinds: &[PublishKind], faults: FaultBudget) -> Self {
+        Self::in_batches(
+            &kinds.iter().map(std::slice::from_ref).collect::<Vec<_>>(),
+            faults,
+        )
     }
 
-    /// Those of a lot come together, and are answered together.
-    pub(super) fn in_lots(lots: &[&[Kind]], room: Room) -> Self {
-        let caller = |kind: Kind, lot: (usize, usize)| Caller {
+    /// The publishes of a batch are queued together and answered together.
+    pub(super) fn in_batches(batches: &[&[PublishKind]], faults: FaultBudget) -> Self {
+        let caller = |kind: PublishKind, batch: (usize, usize)| Caller {
             kind,
-            lot,
-            came: false,
-            told: None,
+            batch,
+            is_published: false,
+            answer: None,
             sent_on: None,
             fate: Fate::Unknown,
-            heard: false,
-            ever_taken: false,
+            is_processed: false,
+            ever_delivered: false,
         };
-        let in_lot = |(lot, kinds): (usize, &&[Kind])| {
+        let in_batch = |(batch, kinds): (usize, &&[PublishKind])| {
             let kinds = kinds.iter().enumerate();
             kinds
-                .map(|(at, kind)| caller(*kind, (lot, at)))
+                .map(|(at, kind)| caller(*kind, (batch, at)))
                 .collect::<Vec<_>>()
         };
-        let callers = lots.iter().enumerate().flat_map(in_lot);
+        let callers = batches.iter().enumerate().flat_map(in_batch);
         Self {
-            outbox: Some(PublishQueue::default()),
+            queue: Some(PublishQueue::default()),
             callers: callers.collect(),
-            lots: lots.iter().map(|_| None).collect(),
-            window: Arc::new(Semaphore::new(room.window)),
-            room,
+            batches: batches.iter().map(|_| None).collect(),
+            window: Arc::new(Semaphore::new(faults.window)),
+            faults,
             channel: Some(1),
             channels: 1,
             is_blocked: false,
-            fault: None,
+            close_reason: None,
             written: VecDeque::new(),
-            words: Vec::new(),
-            line: VecDeque::new(),
-            marks: Vec::new(),
-            midway: false,
+            confirms: Vec::new(),
+            returns: VecDeque::new(),
+            barriers: Vec::new(),
+            has_unanswered: false,
         }
     }
 
-    /// The lot that comes next, and how many it is.
-    fn next_lot(&self) -> Option<(usize, usize)> {
-        let (lot, _) = self.callers.iter().find(|caller| !caller.came)?.lot;
-        Some((lot, self.callers.iter().filter(|it| it.lot.0 == lot).count()))
+    /// The next batch, and its size.
+    fn next_batch(&self) -> Option<(usize, usize)> {
+        let (batch, _) = self.callers.iter().find(|caller| !caller.is_published)?.batch;
+        Some((
+            batch,
+            self.callers.iter().filter(|it| it.batch.0 == batch).count(),
+        ))
     }
 
-    fn come(&mut self) {
-        let Some((lot, count)) = self.next_lot() else {
+    fn publish_batch(&mut self) {
+        let Some((batch, count)) = self.next_batch() else {
             return;
         };
         let places = u32::try_from(count).unwrap_or(u32::MAX);
         let places = Arc::clone(&self.window).try_acquire_many_owned(places).ok();
         let (confirms, answers) = confirm_group(count, places);
-        self.lots[lot] = Some(answers);
+        self.batches[batch] = Some(answers);
         let callers = self.callers.iter_mut().enumerate();
-        let callers = callers.filter(|(_, caller)| caller.lot.0 == lot);
+        let callers = callers.filter(|(_, caller)| caller.batch.0 == batch);
         for ((id, caller), confirm) in callers.zip(confirms) {
-            caller.came = true;
+            caller.is_published = true;
             let mut message = Message::default();
             message
                 .properties
                 .change(|it| it.message_id = Some(id.to_string()));
-            if caller.kind == Kind::ToGoing {
-                message.exchange = "going".into();
+            if caller.kind == PublishKind::ToMissingExchange {
+                message.exchange = "missing".into();
             }
             let publish = Publish {
                 message: Arc::new(message),
-                mandatory: caller.kind == Kind::Mandatory,
+                mandatory: caller.kind == PublishKind::Mandatory,
                 while_handling: false,
                 confirm,
             };
-            match &mut self.outbox {
-                Some(outbox) => outbox.take(publish),
+            match &mut self.queue {
+                Some(queue) => queue.push(publish),
                 None => publish.confirm.finish(Err(Refusal::Closed)),
             }
         }
     }
 
-    fn leave(&mut self) -> Result<(), String> {
-        let (Some(outbox), Some(channel)) = (&mut self.outbox, self.channel) else {
-            return Err("it left without a channel".to_owned());
+    fn write(&mut self) -> Result<(), String> {
+        let (Some(queue), Some(channel)) = (&mut self.queue, self.channel) else {
+            return Err("a message was written without a channel".to_owned());
         };
-        let Some(publish) = outbox.next(self.is_blocked) else {
+        let Some(publish) = queue.pop(self.is_blocked) else {
             return Ok(());
         };
         let at = id(&publish);
-        let number = outbox.next_number();
-        outbox.sent(publish);
-        let behind = self
+        let number = queue.next_number();
+        queue.sent(publish);
+        let is_out_of_order = self
             .callers
             .iter()
             .skip(at + 1)
             .any(|later| later.sent_on == Some(channel));
         let caller = &mut self.callers[at];
-        match caller.told {
-            Some(Told::Yes) => return Err(format!("{at} left again after its caller was told yes")),
-            Some(Told::No {
+        match caller.answer {
+            Some(CallerAnswer::Yes) => {
+                return Err(format!(
+                    "{at} was sent again after its caller was told that it was delivered"
+                ));
+            }
+            Some(CallerAnswer::No {
                 maybe_delivered: false,
-            }) => return Err(format!("{at} left after its caller was told that it never would")),
+            }) => {
+                return Err(format!(
+                    "{at} was sent after its caller was told that it never was"
+                ));
+            }
             _ => {}
         }
         if caller.sent_on == Some(channel) {
-            return Err(format!("{at} left twice on one channel"));
+            return Err(format!("{at} was sent twice on one channel"));
         }
-        if behind {
-            return Err(format!("{at} left behind one that came after it"));
+        if is_out_of_order {
+            return Err(format!("{at} was sent after a later one"));
         }
-        (caller.sent_on, caller.fate, caller.heard) = (Some(channel), Fate::Unknown, false);
-        self.written.push_back(InFlightPublish { number, caller: at });
+        (caller.sent_on, caller.fate, caller.is_processed) = (Some(channel), Fate::Unknown, false);
+        self.written.push_back(SentPublish { number, caller: at });
         Ok(())
     }
 
     /// The broker reads the next message.
     fn read(&mut self, fate: Fate) -> Result<(), String> {
-        let way = self.written.pop_front().ok_or("nothing was written")?;
-        let caller = &mut self.callers[way.caller];
+        let sent = self.written.pop_front().ok_or("nothing was written")?;
+        let caller = &mut self.callers[sent.caller];
         caller.fate = fate;
         match fate {
-            Fate::Taken => {
-                caller.ever_taken = true;
-                self.words.push((way, true));
-                check_truth(way.caller, caller)?;
+            Fate::Delivered => {
+                caller.ever_delivered = true;
+                self.confirms.push((sent, true));
+                check_truth(sent.caller, caller)?;
             }
             Fate::Returned => {
-                self.line.push_back(way.number);
-                self.words.push((way, true));
+                self.returns.push_back(sent.number);
+                self.confirms.push((sent, true));
             }
-            Fate::Refused => self.words.push((way, false)),
-            Fate::Fatal if caller.kind == Kind::ToGoing => {
-                self.fault = Some((404, "NOT_FOUND - no exchange 'going' in vhost '/'"));
+            Fate::Nacked => self.confirms.push((sent, false)),
+            Fate::Fatal if caller.kind == PublishKind::ToMissingExchange => {
+                self.close_reason = Some((404, "NOT_FOUND - no exchange 'missing' in vhost '/'"));
             }
-            Fate::Fatal | Fate::Unknown => self.fault = Some((406, "PRECONDITION_FAILED - bad")),
+            Fate::Fatal | Fate::Unknown => self.close_reason = Some((406, "PRECONDITION_FAILED - bad")),
         }
         Ok(())
     }
 
-    fn lose(&mut self, fault: &RabbitError) {
+    fn lose(&mut self, error: &RabbitError) {
         self.channel = None;
-        self.fault = None;
+        self.close_reason = None;
         self.is_blocked = false;
-        self.midway = false;
+        self.has_unanswered = false;
         self.written.clear();
-        self.words.clear();
-        self.line.clear();
-        self.marks.clear();
-        if let Some(outbox) = &mut self.outbox {
-            outbox.channel_lost(fault);
-            outbox.sweep();
+        self.confirms.clear();
+        self.returns.clear();
+        self.barriers.clear();
+        if let Some(queue) = &mut self.queue {
+            queue.channel_lost(error);
+            queue.sweep();
         }
     }
 
-    /// Every caller looks for its answers.
-    fn hear(&mut self) -> Result<(), String> {
-        for lot in 0..self.lots.len() {
-            let Some(answers) = &mut self.lots[lot] else {
+    /// Every caller polls its answers.
+    fn poll_callers(&mut self) -> Result<(), String> {
+        for batch in 0..self.batches.len() {
+            let Some(answers) = &mut self.batches[batch] else {
                 continue;
             };
             let mut context = Context::from_waker(Waker::noop());
             if Pin::new(answers).poll(&mut context).is_ready() {
-                self.tell(lot)?;
+                self.answer_batch(batch)?;
             }
         }
         Ok(())
     }
 
-    /// The caller of a lot waits no longer.
-    fn tell(&mut self, lot: usize) -> Result<(), String> {
-        let is_closing = self.outbox.as_ref().is_none_or(PublishQueue::is_closing);
-        let Some(answers) = self.lots[lot].take() else {
+    /// Checks and records the answers of a batch, whose caller stops waiting.
+    fn answer_batch(&mut self, batch: usize) -> Result<(), String> {
+        let is_closing = self.queue.as_ref().is_none_or(PublishQueue::is_closing);
+        let Some(answers) = self.batches[batch].take() else {
             return Ok(());
         };
         let is_decided = answers.are_decided();
         let callers = self.callers.iter_mut().enumerate();
         let results: Vec<_> = callers
-            .filter(|(_, caller)| caller.lot.0 == lot)
+            .filter(|(_, caller)| caller.batch.0 == batch)
             .map(|(id, caller)| {
-                let (_, at) = caller.lot;
+                let (_, at) = caller.batch;
                 let is_answered = is_decided || answers.result(at).is_some();
                 (
                     id,
@@ -336,64 +344,68 @@ impl Publishing {
             if is_answered {
                 check_answer(id, caller, &result, is_closing)?;
             }
-            tell(id, caller, &result)?;
+            record_answer(id, caller, &result)?;
         }
         Ok(())
     }
 
     fn is_ended(&self) -> bool {
-        self.outbox.is_none()
+        self.queue.is_none()
     }
 }
 
 fn id(publish: &Publish) -> usize {
     let id = publish.message.properties.message_id().unwrap_or_default();
-    id.parse().expect("the id that it came with")
+    id.parse().expect("the id is a number")
 }
 
-fn tell(at: usize, caller: &mut Caller, result: &Result<(), Unconfirmed>) -> Result<(), String> {
-    let told = match result {
-        Ok(()) => Told::Yes,
-        Err(unsent) => Told::No {
+fn record_answer(at: usize, caller: &mut Caller, result: &Result<(), Unconfirmed>) -> Result<(), String> {
+    let answer = match result {
+        Ok(()) => CallerAnswer::Yes,
+        Err(unsent) => CallerAnswer::No {
             maybe_delivered: unsent.maybe_delivered,
         },
     };
-    if caller.told.replace(told).is_some() {
+    if caller.answer.replace(answer).is_some() {
         return Err(format!("{at} was answered twice"));
     }
     check_truth(at, caller)
 }
 
 fn check_truth(at: usize, caller: &Caller) -> Result<(), String> {
-    let never = Some(Told::No {
+    let never = Some(CallerAnswer::No {
         maybe_delivered: false,
     });
-    if caller.told == never && caller.ever_taken {
-        return Err(format!(
-            "{at} was told that it was surely not delivered, and it was"
-        ));
+    if caller.answer == never && caller.ever_delivered {
+        return Err(format!("{at} was told that it was not delivered, but it was"));
     }
     Ok(())
 }
 
-/// Whether the answer is what the broker said of this very message when it was last sent.
+/// Checks that the answer is what the broker did with the message at the last send.
 fn check_answer(
     at: usize,
     caller: &Caller,
     result: &Result<(), Unconfirmed>,
     is_closing: bool,
 ) -> Result<(), String> {
-    let (fate, heard) = (caller.fate, caller.heard);
+    let (fate, is_processed) = (caller.fate, caller.is_processed);
     let is_true = match result {
-        Ok(()) => heard && (fate == Fate::Taken || fate == Fate::Returned && caller.kind != Kind::Mandatory),
+        Ok(()) => {
+            is_processed
+                && (fate == Fate::Delivered
+                    || fate == Fate::Returned && caller.kind != PublishKind::Mandatory)
+        }
         Err(unsent) => match &unsent.fault {
-            PublishFault::Unroutable => heard && fate == Fate::Returned && caller.kind == Kind::Mandatory,
-            PublishFault::Refused(why) if why.contains("exchange does not exist") => {
-                caller.kind == Kind::ToGoing
+            PublishFault::Unroutable => {
+                is_processed && fate == Fate::Returned && caller.kind == PublishKind::Mandatory
             }
-            PublishFault::Unpublishable(_) => caller.kind == Kind::Poison,
-            PublishFault::Refused(_) => heard && fate == Fate::Refused,
-            // Also what a caller is told whose message was let go.
+            PublishFault::Refused(why) if why.contains("exchange does not exist") => {
+                caller.kind == PublishKind::ToMissingExchange
+            }
+            PublishFault::Unpublishable(_) => caller.kind == PublishKind::ClosesChannel,
+            PublishFault::Refused(_) => is_processed && fate == Fate::Nacked,
+            // The answer of a message that was dropped, too.
             PublishFault::Closed => is_closing,
             _ => false,
         },
@@ -402,178 +414,185 @@ fn check_answer(
         return Ok(());
     }
     Err(format!(
-        "{at} was told {result:?}; the broker: {fate:?}, heard: {heard}"
+        "{at} was told {result:?}, but the broker did {fate:?} (processed: {is_processed})"
     ))
 }
 
-impl Model for Publishing {
-    type Step = Step;
+impl Model for PublishModel {
+    type Step = PublishStep;
 
-    fn steps(&self) -> Vec<Step> {
+    fn steps(&self) -> Vec<PublishStep> {
         let mut steps = Vec::new();
         if self
-            .next_lot()
+            .next_batch()
             .is_some_and(|(_, count)| self.window.available_permits() >= count)
         {
-            steps.push(Step::Come);
+            steps.push(PublishStep::PublishBatch);
         }
-        if self.room.give_ups > 0 {
-            let waiting = self.lots.iter().enumerate().filter(|(_, lot)| lot.is_some());
-            steps.extend(waiting.map(|(lot, _)| Step::GiveUp(lot)));
+        if self.faults.abandons > 0 {
+            let waiting = self
+                .batches
+                .iter()
+                .enumerate()
+                .filter(|(_, batch)| batch.is_some());
+            steps.extend(waiting.map(|(batch, _)| PublishStep::Abandon(batch)));
         }
-        let Some(outbox) = &self.outbox else {
+        let Some(queue) = &self.queue else {
             return steps;
         };
-        if self.room.closes && !outbox.is_closing() {
-            steps.push(Step::Close);
+        if self.faults.closes && !queue.is_closing() {
+            steps.push(PublishStep::CloseBus);
         }
-        if outbox.waiting.iter().any(|publish| !publish.confirm.is_awaited()) {
-            steps.push(Step::Sweep);
+        if queue.waiting.iter().any(|publish| !publish.confirm.is_awaited()) {
+            steps.push(PublishStep::Sweep);
         }
         if self.channel.is_none() {
-            steps.push(if outbox.is_closing() {
-                Step::End
+            steps.push(if queue.is_closing() {
+                PublishStep::EndPublisher
             } else {
-                Step::Open
+                PublishStep::OpenChannel
             });
             return steps;
         }
-        steps.extend((0..self.words.len()).map(Step::See));
-        steps.extend((0..self.marks.len()).map(Step::SeeMark));
-        if self.room.cuts > 0 {
-            steps.push(Step::Cut);
+        steps.extend((0..self.confirms.len()).map(PublishStep::ProcessConfirm));
+        steps.extend((0..self.barriers.len()).map(PublishStep::ReachBarrier));
+        if self.faults.cuts > 0 {
+            steps.push(PublishStep::Cut);
         }
-        match (&self.fault, self.written.front()) {
-            (Some(_), _) => steps.push(Step::SeeFault),
-            (None, Some(way)) => steps.extend(match self.callers[way.caller].kind {
-                Kind::Plain => vec![Step::Take],
-                Kind::Mandatory => vec![Step::Take, Step::Return],
-                Kind::Poison => vec![Step::CloseChannel],
-                Kind::ToGoing => vec![Step::Take, Step::CloseChannel],
+        match (&self.close_reason, self.written.front()) {
+            (Some(_), _) => steps.push(PublishStep::NoticeClosed),
+            (None, Some(sent)) => steps.extend(match self.callers[sent.caller].kind {
+                PublishKind::Plain => vec![PublishStep::Ack],
+                PublishKind::Mandatory => vec![PublishStep::Ack, PublishStep::Return],
+                PublishKind::ClosesChannel => vec![PublishStep::CloseChannel],
+                PublishKind::ToMissingExchange => vec![PublishStep::Ack, PublishStep::CloseChannel],
             }),
             (None, None) => {}
         }
-        if self.fault.is_none() && self.room.nacks > 0 && !self.written.is_empty() {
-            steps.push(Step::Refuse);
+        if self.close_reason.is_none() && self.faults.nacks > 0 && !self.written.is_empty() {
+            steps.push(PublishStep::Nack);
         }
-        if self.midway {
-            steps.push(Step::Tell);
+        if self.has_unanswered {
+            steps.push(PublishStep::AnswerCallers);
             return steps;
         }
-        if outbox.is_closing() && outbox.is_flushed() {
-            steps.push(Step::End);
+        if queue.is_closing() && queue.is_flushed() {
+            steps.push(PublishStep::EndPublisher);
         }
         if self.is_blocked {
-            steps.push(Step::Unblock);
+            steps.push(PublishStep::Unblock);
         } else {
-            if self.room.blocks > 0 {
-                steps.push(Step::Block);
+            if self.faults.blocks > 0 {
+                steps.push(PublishStep::Block);
             }
-            if !outbox.waiting.is_empty() && (outbox.one_by_one == 0 || outbox.ledger.is_empty()) {
-                steps.push(Step::Leave);
+            if !queue.waiting.is_empty() && (queue.one_by_one == 0 || queue.tracker.is_empty()) {
+                steps.push(PublishStep::Write);
             }
         }
         steps
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), String> {
+    fn take(&mut self, step: &PublishStep) -> Result<(), String> {
         match *step {
-            Step::Come => self.come(),
-            Step::Leave => self.leave()?,
-            Step::Take => self.read(Fate::Taken)?,
-            Step::Return => self.read(Fate::Returned)?,
-            Step::Refuse => {
-                self.room.nacks -= 1;
-                self.read(Fate::Refused)?;
+            PublishStep::PublishBatch => self.publish_batch(),
+            PublishStep::Write => self.write()?,
+            PublishStep::Ack => self.read(Fate::Delivered)?,
+            PublishStep::Return => self.read(Fate::Returned)?,
+            PublishStep::Nack => {
+                self.faults.nacks -= 1;
+                self.read(Fate::Nacked)?;
             }
-            Step::CloseChannel => self.read(Fate::Fatal)?,
-            Step::See(at) => {
-                let (way, taken) = self.words.remove(at);
-                // It is heard of this sending, for words of other channels never come.
-                self.callers[way.caller].heard = true;
-                let word = if taken {
+            PublishStep::CloseChannel => self.read(Fate::Fatal)?,
+            PublishStep::ProcessConfirm(at) => {
+                let (sent, acked) = self.confirms.remove(at);
+                // Confirms of earlier channels never arrive, so this one is about the last send.
+                self.callers[sent.caller].is_processed = true;
+                let result = if acked {
                     ConfirmResult::Ack
                 } else {
                     ConfirmResult::Nack
                 };
-                let carried = self.line.pop_front();
-                if let Some(outbox) = &mut self.outbox {
-                    outbox.answered(way.number, word, carried);
+                let returned = self.returns.pop_front();
+                if let Some(queue) = &mut self.queue {
+                    queue.confirmed(sent.number, result, returned);
                 }
-                self.midway = true;
+                self.has_unanswered = true;
             }
-            Step::SeeMark(at) => {
-                let mark = self.marks.remove(at);
-                if let Some(outbox) = &mut self.outbox {
-                    outbox.marked(mark);
+            PublishStep::ReachBarrier(at) => {
+                let barrier = self.barriers.remove(at);
+                if let Some(queue) = &mut self.queue {
+                    queue.barrier_reached(barrier);
                 }
-                self.midway = true;
+                self.has_unanswered = true;
             }
-            Step::Tell => {
-                if let Some(outbox) = &mut self.outbox {
-                    self.marks.extend(outbox.mark());
-                    outbox.tell();
+            PublishStep::AnswerCallers => {
+                if let Some(queue) = &mut self.queue {
+                    self.barriers.extend(queue.new_barrier());
+                    queue.answer_callers();
                 }
-                self.midway = false;
+                self.has_unanswered = false;
             }
-            Step::Cut => {
-                self.room.cuts -= 1;
+            PublishStep::Cut => {
+                self.faults.cuts -= 1;
                 self.lose(&RabbitError::new("cut"));
             }
-            Step::SeeFault => {
-                let (code, text) = self.fault.ok_or("no fault")?;
-                self.lose(&RabbitError::said(code, text));
+            PublishStep::NoticeClosed => {
+                let (code, text) = self.close_reason.ok_or("no close reason")?;
+                self.lose(&RabbitError::from_broker(code, text));
             }
-            Step::Open => {
+            PublishStep::OpenChannel => {
                 self.channels += 1;
                 self.channel = Some(self.channels);
                 if self.channels > 10 {
-                    return Err("channels are opened again and again".to_owned());
+                    return Err("channels are opened in a loop".to_owned());
                 }
             }
-            Step::GiveUp(lot) => {
-                self.room.give_ups -= 1;
-                self.tell(lot)?;
+            PublishStep::Abandon(batch) => {
+                self.faults.abandons -= 1;
+                self.answer_batch(batch)?;
             }
-            Step::Sweep => {
-                if let Some(outbox) = &mut self.outbox {
-                    outbox.sweep();
+            PublishStep::Sweep => {
+                if let Some(queue) = &mut self.queue {
+                    queue.sweep();
                 }
             }
-            Step::Block => {
-                self.room.blocks -= 1;
+            PublishStep::Block => {
+                self.faults.blocks -= 1;
                 self.is_blocked = true;
             }
-            Step::Unblock => self.is_blocked = false,
-            Step::Close => {
-                if let Some(outbox) = &mut self.outbox {
-                    outbox.close();
+            PublishStep::Unblock => self.is_blocked = false,
+            PublishStep::CloseBus => {
+                if let Some(queue) = &mut self.queue {
+                    queue.close();
                 }
             }
-            Step::End => {
-                let outbox = self.outbox.take();
-                // The channel goes with it, and all that is on the way.
-                self.lose(&RabbitError::new("the end"));
-                outbox.into_iter().for_each(PublishQueue::refuse_all);
+            PublishStep::EndPublisher => {
+                let queue = self.queue.take();
+                // The channel ends with the publisher task.
+                self.lose(&RabbitError::new("the publisher ended"));
+                queue.into_iter().for_each(PublishQueue::refuse_all);
             }
         }
-        let held = self
-            .outbox
+        let queued = self
+            .queue
             .as_ref()
-            .map_or(0, |it| it.waiting.len() + it.ledger.len());
-        if held > self.room.window {
-            return Err(format!("{held} are held, in a window of {}", self.room.window));
+            .map_or(0, |it| it.waiting.len() + it.tracker.len());
+        if queued > self.faults.window {
+            return Err(format!(
+                "{queued} messages are queued in a window of {}",
+                self.faults.window
+            ));
         }
-        self.hear()
+        self.poll_callers()
     }
 
-    fn end(&self) -> Result<(), String> {
-        if let Some(at) = self.callers.iter().position(|caller| caller.told.is_none()) {
+    fn check_final(&self) -> Result<(), String> {
+        if let Some(at) = self.callers.iter().position(|caller| caller.answer.is_none()) {
             return Err(format!("{at} was never answered"));
         }
-        match &self.outbox {
-            Some(outbox) if !outbox.waiting.is_empty() || !outbox.ledger.is_empty() => {
-                Err("what is answered is still held".to_owned())
+        match &self.queue {
+            Some(queue) if !queue.waiting.is_empty() || !queue.tracker.is_empty() => {
+                Err("an answered message is still queued".to_owned())
             }
             _ => Ok(()),
         }
@@ -581,14 +600,14 @@ impl Model for Publishing {
 
     fn key(&self) -> impl Hash {
         let of = |publish: &Publish| (id(publish), publish.confirm.flags(), publish.confirm.is_awaited());
-        let (next, outbox) = match &self.outbox {
+        let (next, queue) = match &self.queue {
             None => (0, None),
-            Some(outbox) => {
-                let waiting: Vec<_> = outbox.waiting.iter().map(of).collect();
-                let ledger = outbox.ledger.shape(of);
+            Some(queue) => {
+                let waiting: Vec<_> = queue.waiting.iter().map(of).collect();
+                let tracker = queue.tracker.key(of);
                 (
-                    outbox.next_number(),
-                    Some((waiting, ledger, outbox.one_by_one, outbox.is_closing())),
+                    queue.next_number(),
+                    Some((waiting, tracker, queue.one_by_one, queue.is_closing())),
                 )
             }
         };
@@ -597,24 +616,41 @@ impl Model for Publishing {
             .iter()
             .map(|it| {
                 let sent = it.sent_on.map(|channel| self.channels - channel);
-                let (lot, at) = it.lot;
-                // A word that its lot still waits with.
-                let word = self.lots[lot]
+                let (batch, at) = it.batch;
+                // A result that the rest of the batch still waits for.
+                let result = self.batches[batch]
                     .as_ref()
                     .map(|it| (it.result(at).is_some(), it.was_lost(at)));
-                (it.came, it.told, sent, it.fate, it.heard, it.ever_taken, word)
+                (
+                    it.is_published,
+                    it.answer,
+                    sent,
+                    it.fate,
+                    it.is_processed,
+                    it.ever_delivered,
+                    result,
+                )
             })
             .collect();
-        let ago = |way: &InFlightPublish| (next - way.number, way.caller);
-        let written: Vec<_> = self.written.iter().map(ago).collect();
-        let words: Vec<_> = self.words.iter().map(|(way, taken)| (ago(way), *taken)).collect();
-        let line: Vec<_> = self.line.iter().map(|number| next - number).collect();
-        let last_mark = self.marks.last().copied().unwrap_or(0);
-        let marks: Vec<_> = self.marks.iter().map(|mark| last_mark - mark).collect();
-        let network = (self.channel.is_some(), self.channels, self.is_blocked, self.fault);
+        let age = |sent: &SentPublish| (next - sent.number, sent.caller);
+        let written: Vec<_> = self.written.iter().map(age).collect();
+        let confirms: Vec<_> = self
+            .confirms
+            .iter()
+            .map(|(sent, acked)| (age(sent), *acked))
+            .collect();
+        let returns: Vec<_> = self.returns.iter().map(|number| next - number).collect();
+        let last_mark = self.barriers.last().copied().unwrap_or(0);
+        let barriers: Vec<_> = self.barriers.iter().map(|barrier| last_mark - barrier).collect();
+        let network = (
+            self.channel.is_some(),
+            self.channels,
+            self.is_blocked,
+            self.close_reason,
+        );
         (
-            (outbox, callers, network, self.room, self.midway),
-            (written, words, line, marks, self.is_ended()),
+            (queue, callers, network, self.faults, self.has_unanswered),
+            (written, confirms, returns, barriers, self.is_ended()),
         )
     }
 }
