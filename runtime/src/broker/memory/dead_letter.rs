@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::after::After;
+use super::deferred::After;
 use super::queue::Entry;
 use super::state::MemoryState;
 use crate::message::Message;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::after::After;
+use super::deferred::After;
 use super::queue::Queue;
 use super::state::{MemoryState, Phase};
 use crate::error::{DeclareError, Error};

@@ -1,7 +1,7 @@
 //! Faults on request: what a test does to a broker that does not fail by itself.
 
 use super::MemoryBroker;
-use super::after::After;
+use super::deferred::After;
 use super::state::{MemoryState, Phase};
 use crate::bus::refusal::Refusal;
 

@@ -3,10 +3,10 @@
 //! It serves tests and examples. Nothing is kept beyond the process, and everything happens under one lock at once:
 //! a message that is confirmed is in its queues, and one that a consumer has room for is handed to it already.
 
-mod after;
 mod capacity;
 mod dead_letter;
 mod declare;
+mod deferred;
 mod exchange;
 mod faults;
 mod inspect;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::after::After;
 use super::dead_letter::Reason;
+use super::deferred::After;
 use super::queue::{Entry, Queue};
 use super::state::MemoryState;
 use super::subscription::Consumer;

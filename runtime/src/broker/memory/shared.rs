@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::after::After;
+use super::deferred::After;
 use super::state::MemoryState;
 use crate::clock::{Awake, Clock};
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::after::After;
 use super::capacity::{self, Capacity};
+use super::deferred::After;
 use super::exchange::{self, Exchanges};
 use super::queue::Queue;
 use super::slab::Slab;

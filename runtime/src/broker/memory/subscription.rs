@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::after::After;
+use super::deferred::After;
 use super::queue::Entry;
 use super::shared::MemoryShared;
 use crate::broker::{Incoming, Subscription};

@@ -2,11 +2,12 @@
 
 mod bounds;
 mod dead_letters;
-mod declaring;
+mod declarations;
 mod delays;
 mod faults;
+mod inspection;
 mod invariants;
-mod looking_in;
+
 mod routing;
 mod subscriptions;
 
