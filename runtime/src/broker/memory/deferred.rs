@@ -1,4 +1,5 @@
-//! What is left to do once the broker's lock is free: wakers and answers run other people's code.
+//! Effects that wait until the broker's lock is free: wakers and confirms run code of other modules, which may call the
+//! broker again.
 
 use std::task::Waker;
 
@@ -6,43 +7,38 @@ use crate::bus::confirm::Confirm;
 use crate::bus::refusal::Refusal;
 use crate::clock::Sleep;
 
-/// Collected under the lock, run after it.
+/// Collected while the lock is held, and run after it is released.
 #[derive(Debug, Default)]
-pub(super) struct After {
+pub(super) struct DeferredEffects {
     wakers: Vec<Waker>,
-    answers: Vec<(Confirm, Result<(), Refusal>)>,
-    // Dropped and no more: a confirm gives back its place in a window, a sleep tells its clock.
-    confirms: Vec<Confirm>,
-    sleeps: Vec<Sleep>,
+    results: Vec<(Confirm, Result<(), Refusal>)>,
+    // These run code in their `Drop`: a confirm frees its place in the publish window, a sleep notifies its clock.
+    dropped_confirms: Vec<Confirm>,
+    dropped_sleeps: Vec<Sleep>,
 }
 
-impl After {
-    /// Wakes who waits, if someone does.
+impl DeferredEffects {
     pub(super) fn wake(&mut self, waker: &mut Option<Waker>) {
         self.wakers.extend(waker.take());
     }
 
-    /// Answers a publish.
-    pub(super) fn answer(&mut self, confirm: Confirm, result: Result<(), Refusal>) {
-        self.answers.push((confirm, result));
+    pub(super) fn finish(&mut self, confirm: Confirm, result: Result<(), Refusal>) {
+        self.results.push((confirm, result));
     }
 
-    /// Lets go of a publish that its caller gave up.
-    pub(super) fn forget(&mut self, confirm: Confirm) {
-        self.confirms.push(confirm);
+    pub(super) fn drop_confirm(&mut self, confirm: Confirm) {
+        self.dropped_confirms.push(confirm);
     }
 
-    /// Stops a sleep.
-    pub(super) fn stop(&mut self, sleep: Option<Sleep>) {
-        self.sleeps.extend(sleep);
+    pub(super) fn drop_sleep(&mut self, sleep: Option<Sleep>) {
+        self.dropped_sleeps.extend(sleep);
     }
 
-    /// Does it all.
     pub(super) fn run(self) {
-        for (confirm, result) in self.answers {
+        for (confirm, result) in self.results {
             confirm.finish(result);
         }
         self.wakers.into_iter().for_each(Waker::wake);
-        drop((self.confirms, self.sleeps));
+        drop((self.dropped_confirms, self.dropped_sleeps));
     }
 }
