@@ -1,8 +1,8 @@
-//! The clock that delays run on: the system's, or in tests one that moves only when it is told to.
+//! The clock for all delays: the system clock, or in tests a virtual clock that advances only on request.
 //!
-//! Tokio's own paused clock does not serve: it jumps while another thread still works (a 30 s timeout around a call
-//! to one fired every time), and it panics on a multi-thread runtime. The virtual clock counts whom it woke, and
-//! whoever moves it waits until all of them have done their work.
+//! The paused clock of tokio does not work here. It panics on a multi-thread runtime. It also advances while another
+//! thread still works, so that a timeout of 30 s around work on another thread fired every time. The virtual clock
+//! counts the sleepers that it woke, so that a test can wait for their work before it advances the clock again.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -20,28 +20,24 @@ use crate::message::timestamp::Timestamp;
 // Where `elapsed` counts from; only differences matter.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// A clock.
 #[derive(Debug, Clone)]
 pub(crate) enum Clock {
-    /// The system's.
     Real,
-    /// One that moves only when it is told to.
     Virtual(Arc<VirtualClock>),
 }
 
 impl Clock {
-    /// The system's clock.
     pub(crate) fn real() -> Self {
         LazyLock::force(&START);
         Self::Real
     }
 
-    /// A clock of its own that moves only by [`advance_to_next`](Self::advance_to_next).
+    /// A new virtual clock, which advances only in [`advance_to_next`](Self::advance_to_next).
     pub(crate) fn virtual_time() -> Self {
         Self::Virtual(Arc::default())
     }
 
-    /// The time of day: the system's, plus what a virtual clock skipped.
+    /// The wall-clock time. A virtual clock adds the time that it skipped.
     pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::Real => Timestamp::now(),
@@ -49,7 +45,7 @@ impl Clock {
         }
     }
 
-    /// A time that never goes back. A virtual clock's moves by jumps alone.
+    /// The monotonic time. On a virtual clock this is the skipped time.
     pub(crate) fn elapsed(&self) -> Duration {
         match self {
             Self::Real => START.elapsed(),
@@ -60,19 +56,19 @@ impl Clock {
     /// Waits until `delay` has passed, counted from this call and not from the first poll.
     pub(crate) fn sleep(&self, delay: Duration) -> Sleep {
         Sleep(match self {
-            Self::Real => Timer::Real {
+            Self::Real => SleepTimer::Real {
                 delay,
                 since: Instant::now(),
                 sleep: None,
             },
-            Self::Virtual(clock) => Timer::Virtual {
+            Self::Virtual(clock) => SleepTimer::Virtual {
                 key: clock.start(delay),
                 clock: Some(Arc::clone(clock)),
             },
         })
     }
 
-    /// Keeps a virtual clock where it is until the guard is dropped, for one who is at work without having slept.
+    /// Stops a virtual clock until the guard is dropped, for a task that works without a [`Sleep`] before.
     pub(crate) fn hold(&self) -> Awake {
         match self {
             Self::Real => Awake(None),
@@ -83,8 +79,8 @@ impl Clock {
         }
     }
 
-    /// Jumps to the next time that someone waits for and wakes all who wait for it. `false`: no one waits, or the
-    /// clock is the system's, which nobody moves.
+    /// Advances to the next time that a sleeper waits for, and wakes its sleepers. Returns `false` when there is no
+    /// sleeper, and always on the system clock.
     pub(crate) fn advance_to_next(&self) -> bool {
         match self {
             Self::Real => false,
@@ -92,7 +88,7 @@ impl Clock {
         }
     }
 
-    /// How many sleepers were woken and have not dropped their [`Awake`] yet. Always 0 on the system's clock.
+    /// The number of woken sleepers that have not dropped their [`Awake`] yet. Always 0 on the system clock.
     pub(crate) fn pending(&self) -> usize {
         match self {
             Self::Real => 0,
@@ -100,7 +96,7 @@ impl Clock {
         }
     }
 
-    /// What is notified when [`pending`](Self::pending) may have changed.
+    /// The signal that a change of [`pending`](Self::pending) notifies.
     pub(crate) fn signal(&self) -> Arc<Notify> {
         match self {
             Self::Real => Arc::default(),
@@ -109,21 +105,20 @@ impl Clock {
     }
 }
 
-/// A clock that moves only when it is told to.
 #[derive(Debug, Default)]
 pub(crate) struct VirtualClock {
     timers: Mutex<Timers>,
     signal: Arc<Notify>,
 }
 
-/// When a timer is due, and its number among those due at that time.
+/// The due time of a timer, and a number that makes the key unique.
 type TimerKey = (Duration, u64);
 
 #[derive(Debug, Default)]
 struct Timers {
     skipped: Duration,
     started: u64,
-    // The timers that have not fired. One that is no longer here has.
+    // The timers that have not fired. A timer that is missing here has fired.
     waiting: BTreeMap<TimerKey, Option<Waker>>,
     pending: usize,
 }
@@ -160,7 +155,7 @@ impl VirtualClock {
         true
     }
 
-    /// `true` once the timer has fired; until then its waker is kept.
+    /// Returns whether the timer has fired. If not, stores the waker.
     fn has_fired(&self, key: TimerKey, waker: &Waker) -> bool {
         match self.timers().waiting.get_mut(&key) {
             Some(known) => {
@@ -176,32 +171,32 @@ impl VirtualClock {
     fn stop(&self, key: TimerKey) {
         let waiting = self.timers().waiting.remove(&key);
         if waiting.is_none() {
-            self.settle_one();
+            self.work_done();
         }
     }
 
-    fn settle_one(&self) {
+    fn work_done(&self) {
         self.timers().pending -= 1;
         self.signal.notify_waiters();
     }
 }
 
-/// Ends when its time has come. Dropping it frees its timer.
+/// A future that completes when its delay has passed. `Drop` removes its timer.
 #[derive(Debug)]
 #[must_use = "a sleep does nothing until it is awaited"]
-pub(crate) struct Sleep(Timer);
+pub(crate) struct Sleep(SleepTimer);
 
 #[derive(Debug)]
-enum Timer {
+enum SleepTimer {
     Real {
         delay: Duration,
         since: Instant,
-        // Made at the first poll: only there is a runtime sure to be around.
+        // Created at the first poll, because the caller of `Clock::sleep` may be outside of a tokio runtime.
         sleep: Option<Pin<Box<tokio::time::Sleep>>>,
     },
     Virtual {
         key: TimerKey,
-        // None once the sleeper was told.
+        // `None` after the future completed.
         clock: Option<Arc<VirtualClock>>,
     },
 }
@@ -211,15 +206,15 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Awake> {
         match &mut self.0 {
-            Timer::Real { delay, since, sleep } => sleep
+            SleepTimer::Real { delay, since, sleep } => sleep
                 .get_or_insert_with(|| Box::pin(sleep_until(*since, *delay)))
                 .as_mut()
                 .poll(cx)
                 .map(|()| Awake(None)),
-            Timer::Virtual { key, clock } => {
+            SleepTimer::Virtual { key, clock } => {
                 let fired = clock
                     .as_ref()
-                    .expect("a sleep is not polled after its end")
+                    .expect("a sleep is not polled after it completed")
                     .has_fired(*key, cx.waker());
                 if fired {
                     Poll::Ready(Awake(clock.take()))
@@ -234,14 +229,14 @@ impl Future for Sleep {
 fn sleep_until(since: Instant, delay: Duration) -> tokio::time::Sleep {
     match since.checked_add(delay) {
         Some(due) => tokio::time::sleep_until(due),
-        // Beyond what an `Instant` can hold: tokio's own far future.
+        // The due time does not fit into an `Instant`. Tokio replaces `Duration::MAX` by a time far in the future.
         None => tokio::time::sleep(Duration::MAX),
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Timer::Virtual {
+        if let SleepTimer::Virtual {
             key,
             clock: Some(clock),
         } = &self.0
@@ -251,16 +246,15 @@ impl Drop for Sleep {
     }
 }
 
-/// Held by a sleeper that was woken, for as long as it works on what it waited for: a virtual clock is not moved on
-/// before it is dropped.
+/// A guard of a woken sleeper. While it exists, the sleeper counts as working, and tests do not advance a virtual clock.
 #[derive(Debug)]
-#[must_use = "hold it until the work that was waited for is done"]
+#[must_use = "keep the guard until the work after the sleep is done"]
 pub(crate) struct Awake(Option<Arc<VirtualClock>>);
 
 impl Drop for Awake {
     fn drop(&mut self) {
         if let Some(clock) = &self.0 {
-            clock.settle_one();
+            clock.work_done();
         }
     }
 }
@@ -281,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_virtual_clock_stands_still_until_it_is_moved() {
+    fn a_virtual_clock_advances_only_on_request() {
         let clock = Clock::virtual_time();
         let mut sleep = clock.sleep(SECOND);
         assert!(poll(&mut sleep).is_pending());
@@ -293,11 +287,11 @@ mod tests {
         assert_eq!(clock.elapsed(), SECOND);
         assert!(clock.now().since(before) >= SECOND);
         assert!(poll(&mut sleep).is_ready());
-        assert!(!clock.advance_to_next(), "no one waits any more");
+        assert!(!clock.advance_to_next(), "no sleeper is left");
     }
 
     #[test]
-    fn everyone_who_waits_for_one_time_is_woken_at_once() {
+    fn all_sleepers_with_the_same_due_time_are_woken_together() {
         let clock = Clock::virtual_time();
         let (mut a, mut b, mut late) = (clock.sleep(SECOND), clock.sleep(SECOND), clock.sleep(2 * SECOND));
         assert!(clock.advance_to_next());
@@ -306,23 +300,23 @@ mod tests {
     }
 
     #[test]
-    fn a_sleeper_is_pending_from_its_time_until_its_work_is_done() {
+    fn a_sleeper_is_pending_from_its_due_time_until_its_work_is_done() {
         let clock = Clock::virtual_time();
         let mut sleep = clock.sleep(SECOND);
         assert_eq!(clock.pending(), 0);
         clock.advance_to_next();
-        assert_eq!(clock.pending(), 1, "fired and not yet polled");
+        assert_eq!(clock.pending(), 1, "fired but not polled yet");
         let Poll::Ready(awake) = poll(&mut sleep) else {
-            panic!("its time has come")
+            panic!("the sleep is complete")
         };
         drop(sleep);
-        assert_eq!(clock.pending(), 1, "polled, and at work");
+        assert_eq!(clock.pending(), 1, "polled, and still working");
         drop(awake);
         assert_eq!(clock.pending(), 0);
     }
 
     #[test]
-    fn a_sleep_dropped_before_or_after_its_time_leaves_nothing_behind() {
+    fn a_dropped_sleep_leaves_no_timer_and_nothing_pending() {
         let clock = Clock::virtual_time();
         drop(clock.sleep(SECOND));
         assert!(!clock.advance_to_next());
@@ -333,16 +327,16 @@ mod tests {
     }
 
     #[test]
-    fn whoever_holds_the_clock_is_pending_without_having_slept() {
+    fn hold_counts_as_pending_without_a_sleep() {
         let clock = Clock::virtual_time();
-        let held = clock.hold();
+        let guard = clock.hold();
         assert_eq!(clock.pending(), 1);
-        drop(held);
+        drop(guard);
         assert_eq!(clock.pending(), 0);
     }
 
     #[test]
-    fn no_delay_at_all_is_over_at_once() {
+    fn a_sleep_without_delay_completes_at_once() {
         let clock = Clock::virtual_time();
         let mut sleep = clock.sleep(Duration::ZERO);
         assert_eq!(clock.pending(), 1);
@@ -351,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_work_is_signalled() {
+    async fn the_signal_is_notified_when_work_is_done() {
         let clock = Clock::virtual_time();
         let sleep = clock.sleep(SECOND);
         clock.advance_to_next();
@@ -362,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_clock_sleeps_with_tokio_and_cannot_be_moved() {
+    fn the_system_clock_sleeps_with_tokio_and_cannot_be_advanced() {
         let clock = Clock::real();
         let sleep = clock.sleep(Duration::from_millis(1));
         assert!(!clock.advance_to_next());

@@ -1,11 +1,12 @@
-//! The door of the fuzz targets (`fuzz/`): messages of any kind, read and sent on. It is there for them alone.
+//! Entry points for the fuzz targets in `fuzz/`: they read and republish arbitrary messages.
 
 use crate::message::headers::Headers;
 use crate::message::properties::Properties;
 use crate::message::{Content, Message};
 use crate::wire::invariants;
 
-/// The names by which a message comes back through the service's own exchange, or straight into the queue.
+/// The exchange and routing key of a new event, of a message that returns through the return exchange, of a message
+/// that was sent directly to the queue, and of a message without an address.
 pub const ADDRESSES: [(&str, &str); 4] = [
     ("domain_events", "order.created"),
     (invariants::RETURN, invariants::QUEUE),
@@ -13,7 +14,7 @@ pub const ADDRESSES: [(&str, &str); 4] = [
     ("", ""),
 ];
 
-/// A message as a broker hands it out.
+/// A message as a broker delivers it.
 #[derive(Debug)]
 pub struct Raw {
     /// The exchange and the routing key.
@@ -38,18 +39,18 @@ impl Raw {
         }
     }
 
-    /// Reads it.
+    /// Reads the message.
     ///
     /// # Panics
-    /// When what must hold of every message does not.
+    /// When an invariant of reading or republishing does not hold.
     pub fn read(self) {
         invariants::check_read(&self.message());
     }
 
-    /// Reads it, and sends it on after an attempt that failed with `error`.
+    /// Reads the message, and republishes it after an attempt that failed with `error`.
     ///
     /// # Panics
-    /// When what must hold of every message does not.
+    /// When an invariant of reading or republishing does not hold.
     pub fn send_on(self, error: &str, attempt: u32, max_header_bytes: usize) {
         let message = self.message();
         invariants::check_read(&message);

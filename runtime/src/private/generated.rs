@@ -1,4 +1,4 @@
-//! What generated code reaches into. Nothing here is for people, and none of it is stable.
+//! Items that generated code uses. They are not public API and may change in any release.
 
 pub use crate::event::derive::wrong_type;
 pub use crate::event::derive::{AggregateId, EventVisitor, KnownEvent, OtherEvent, UpcastFrom};
@@ -21,7 +21,7 @@ pub use crate::handler::stub::Stub;
 pub use crate::message::routing_key::{KeyWord, RoutingKeyBuilder, RoutingKeyError};
 
 pub mod proofs {
-    //! The proofs of constants.
+    //! Functions that the macros call in constants, to prove rules at compile time.
     pub use crate::handler::proofs::{
         Fault, count_events, event_faults, handler_faults, pattern_meets, patterns_cover, patterns_follow,
         upcast, variant_is_alone,

@@ -1,4 +1,4 @@
-//! Doors that are public for our own code alone: what macros generate, the benchmarks, the fuzz targets.
+//! Modules that are public only for the project's own code: generated code, benchmarks and fuzz targets.
 
 #[cfg(feature = "__bench")]
 pub mod benchmarks;

@@ -1,4 +1,4 @@
-//! The assertions, and what they say when they fail.
+//! The assertion macros and their failure messages.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use crate::event::{AnyEvent, DomainEvent};
 
 use super::TestBus;
 
-/// Asserts that an event was published that matches the pattern, and the guard when there is one.
+/// Asserts that the bus published an event that matches the pattern and the optional guard.
 ///
-/// The event's type follows from the pattern. When none matches, the message lists what was published instead, the
-/// nearest first.
+/// The pattern determines the event type. When no event matches, the panic message lists the published events, with the
+/// most similar event types first, and the dead letters.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::DomainEvent;
@@ -41,7 +41,9 @@ macro_rules! assert_published {
     };
 }
 
-/// Asserts that no event was published that matches the pattern, and the guard when there is one.
+/// Asserts that the bus published no event that matches the pattern and the optional guard.
+///
+/// The panic message shows the first event that matches.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::DomainEvent;
@@ -83,7 +85,10 @@ pub fn __assert_published<T: DomainEvent>(bus: &TestBus, matches: impl Fn(&T) ->
     } else {
         text.push_str("; published, the nearest first:");
     }
-    others.iter().take(10).for_each(|event| line(&mut text, event));
+    others
+        .iter()
+        .take(10)
+        .for_each(|event| write_line(&mut text, event));
     if others.len() > 10 {
         let _ = write!(text, "\n  and {} more", others.len() - 10);
     }
@@ -111,17 +116,17 @@ pub fn __assert_not_published<T: DomainEvent>(bus: &TestBus, matches: impl Fn(&T
         let published = bus.published_events();
         let event = published.iter().find(|other| other.metadata().id == event.id());
         let mut text = format!("a `{}` was published that matches `{pattern}`:", T::TYPE);
-        event.into_iter().for_each(|event| line(&mut text, event));
+        event.into_iter().for_each(|event| write_line(&mut text, event));
         panic!("{text}");
     }
 }
 
-fn line(text: &mut String, event: &AnyEvent) {
+fn write_line(text: &mut String, event: &AnyEvent) {
     let json: String = event.json().chars().take(300).collect();
     let _ = write!(text, "\n  {} {json}", event.event_type());
 }
 
-/// How far an event is from the type that was looked for: the same type, then as many common words as possible.
+/// Sorts events by similarity to the wanted type: the same type first, then the types with the most words in common.
 fn distance(event: &AnyEvent, wanted: &str) -> usize {
     if event.event_type() == wanted {
         return 0;

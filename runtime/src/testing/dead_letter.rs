@@ -1,4 +1,4 @@
-//! A dead letter as a test sees it.
+//! The dead letters that [`TestBus`](super::TestBus) returns.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use crate::message::timestamp::Timestamp;
 use crate::wire::limits::Limits;
 use crate::wire::{names, origin, read};
 
-/// A delivery that was given up on, with what was kept of it.
+/// A message in a dead-letter queue.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// The handler that gave up; empty when the broker did.
+    /// The name of the handler that failed. Empty when the broker dead-lettered the message.
     pub handler: String,
-    /// The queue it came from.
+    /// The queue that the message was consumed from. Empty when the broker dead-lettered the message.
     pub queue: String,
-    /// Why; absent when the broker gave up on it.
+    /// Why the message was dead-lettered. `None` when the broker dead-lettered it.
     pub reason: Option<Reason>,
-    /// What went wrong, its causes each on a line of its own.
+    /// The error of the last attempt, with one line for each cause.
     pub error: String,
-    /// How many attempts there were.
+    /// The number of attempts.
     pub attempts: u32,
-    /// The routing key that it was published under at first.
+    /// The routing key of the original publish.
     pub routing_key: String,
-    /// Its headers.
+    /// The headers of the message.
     pub headers: Headers,
-    /// Its body as it came.
+    /// The body of the message, unchanged.
     pub body: Vec<u8>,
     event: Option<AnyEvent>,
 }
@@ -42,7 +42,7 @@ impl DeadLetter {
             .get(names::ATTEMPTS)
             .and_then(crate::HeaderValue::as_i64)
             .unwrap_or(0);
-        // Its own key and exchange are the dead letters'; those it was published under stand in its headers.
+        // The message's own exchange and key are those of the dead-letter queue. The headers have the original ones.
         let origin = origin::origin(message, &message.exchange, "", Timestamp::now());
         Self {
             handler: text(names::HANDLER),
@@ -59,7 +59,7 @@ impl DeadLetter {
         }
     }
 
-    /// The event; `None` when it is not one.
+    /// Returns the event in this message. `None` when the message is not an event.
     pub fn event(&self) -> Option<&AnyEvent> {
         self.event.as_ref()
     }

@@ -1,14 +1,14 @@
-//! Testing without a broker: a bus that keeps what was published, and a clock that jumps over every delay.
+//! Tests without RabbitMQ: a bus in memory that records published events, and a virtual clock that skips delays.
 
 mod assert;
 mod dead_letter;
-mod outside;
+mod memory_server;
 mod settle;
 
 pub use assert::{__assert_not_published, __assert_published};
 pub use dead_letter::DeadLetter;
 #[doc(hidden)]
-pub use outside::{MemoryServer, QueuedMessage};
+pub use memory_server::{MemoryServer, QueuedMessage};
 pub use settle::NotSettled;
 
 use std::ops::Deref;
@@ -29,10 +29,10 @@ use crate::message::timestamp::Timestamp;
 use crate::topology::Names;
 use crate::wire::{origin, read};
 
-/// A bus for tests: the in-memory broker, which keeps what was published, with a clock of its own that moves only in
-/// [`settled`](Self::settled). A retry after five minutes takes no time.
+/// A bus for tests, on an in-memory broker that records every published event.
 ///
-/// It dereferences to [`Bus`], so a test publishes on it, and starts apps on it, as the service does.
+/// The bus has a virtual clock, which advances only in [`settled`](Self::settled). A retry after five minutes takes no
+/// real time. `TestBus` dereferences to [`Bus`], so a test publishes events and starts apps as a service does.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
@@ -64,23 +64,23 @@ pub struct TestBus {
     ignored: Ignored,
 }
 
-/// An event that a handler's wildcard caught and its type did not declare.
+/// An event that matched the wildcard pattern of a handler, although no handler declares its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IgnoredEvent {
-    /// The handler.
+    /// The name of the handler.
     pub handler: &'static str,
     /// The routing key of the event.
     pub routing_key: String,
 }
 
 impl TestBus {
-    /// A bus of its own.
+    /// Creates a bus with default settings and an empty broker.
     pub fn new() -> Self {
         Self::with(Bus::builder())
     }
 
-    /// A bus of its own with other settings.
+    /// Creates a bus with the settings of `builder` and an empty broker.
     pub fn with(builder: BusBuilder) -> Self {
         let memory = Arc::new(MemoryBroker::builder(Clock::virtual_time()).recording().build());
         let ignored: Ignored = Arc::new(Mutex::default());
@@ -93,10 +93,11 @@ impl TestBus {
         }
     }
 
-    /// The events of type `T` that were published so far, in order, by whomever.
+    /// Returns the events of type `T` published so far, in publish order. They include the events that handlers
+    /// publish.
     ///
     /// # Panics
-    /// When an event under `T`'s type does not decode as `T`.
+    /// When an event with the type of `T` cannot be decoded as `T`.
     #[track_caller]
     pub fn published<T: DomainEvent>(&self) -> Vec<Event<T>> {
         let mut events = Vec::new();
@@ -113,7 +114,7 @@ impl TestBus {
         events
     }
 
-    /// Every event that was published so far, in order, by whomever. What is no event is left out.
+    /// Returns every event published so far, in publish order. Messages that are not events are left out.
     pub fn published_events(&self) -> Vec<AnyEvent> {
         self.memory
             .recorded()
@@ -122,7 +123,7 @@ impl TestBus {
             .collect()
     }
 
-    /// What the services gave up on, in the order of their queues.
+    /// Returns the messages in all dead-letter queues, sorted by queue name.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         let queues = self.memory.queue_names();
         let dead = queues.iter().filter(|name| Names::is_dead_letters(name));
@@ -131,8 +132,8 @@ impl TestBus {
             .collect()
     }
 
-    /// The events that were acknowledged without a handler: a wildcard caught their key, and no handler declares their
-    /// type.
+    /// Returns the events that were acknowledged without a call of a handler: their routing key matched a wildcard
+    /// pattern, but no handler declares their type.
     pub fn ignored(&self) -> Vec<IgnoredEvent> {
         let ignored = self.ignored.lock().unwrap_or_else(PoisonError::into_inner);
         let entries = ignored.iter().map(|(handler, routing_key)| IgnoredEvent {
@@ -142,19 +143,19 @@ impl TestBus {
         entries.collect()
     }
 
-    /// Publishes a body as it stands, with no properties at all, as a service in another language does.
+    /// Publishes `body` unchanged and without properties, as a foreign client might do.
     ///
     /// # Panics
-    /// When the broker refuses it.
+    /// When the broker refuses the message.
     pub async fn publish_raw(&self, routing_key: &str, body: impl Into<Vec<u8>>) {
         self.publish_message(routing_key, Headers::new(), Properties::default(), body.into())
             .await;
     }
 
-    /// Publishes a body with headers and properties.
+    /// Publishes `body` unchanged with these headers and properties.
     ///
     /// # Panics
-    /// When the broker refuses it.
+    /// When the broker refuses the message.
     pub async fn publish_message(
         &self,
         routing_key: &str,
@@ -178,16 +179,16 @@ impl TestBus {
         });
         answer
             .await
-            .expect("the broker answers")
-            .expect("the broker takes it");
+            .expect("the broker confirms or refuses the message")
+            .expect("the broker accepts the message");
     }
 
-    /// How far the bus's own clock has jumped: the delays that were waited for, without the waiting.
+    /// Returns how far the virtual clock has advanced: the total of the delays that were skipped.
     pub fn elapsed(&self) -> Duration {
         self.memory.clock().elapsed()
     }
 
-    /// The bus, to hand to code that wants one.
+    /// Returns a clone of the bus, for code that takes a [`Bus`] by value.
     pub fn bus(&self) -> Bus {
         self.bus.clone()
     }

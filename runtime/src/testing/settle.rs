@@ -1,4 +1,4 @@
-//! Waiting until nothing moves any more.
+//! Waits until no work is left on a test bus.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,21 +10,21 @@ use crate::broker::Broker;
 
 use super::TestBus;
 
-/// How many deliveries a test may set off before it looks like a ping-pong.
+/// A test with more deliveries probably has two handlers that trigger each other forever.
 const BUDGET: u64 = 10_000;
-/// How long they may take, by the system's clock.
+/// Real time, not the virtual clock.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A bus that did not come to rest.
+/// The error of [`TestBus::settled_within`]: the bus still had work when the limit was reached.
 #[derive(Debug)]
 pub struct NotSettled {
-    why: String,
+    reason: String,
     busiest: Vec<(String, usize)>,
 }
 
 impl fmt::Display for NotSettled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not settled: {}", self.why)?;
+        write!(f, "not settled: {}", self.reason)?;
         if !self.busiest.is_empty() {
             f.write_str("; published most:")?;
         }
@@ -37,21 +37,21 @@ impl fmt::Display for NotSettled {
 impl std::error::Error for NotSettled {}
 
 impl TestBus {
-    /// Waits until nothing is in flight, jumping to each delayed retry in turn.
+    /// Waits until no delivery and no delayed retry is left. The virtual clock skips each delay.
     ///
     /// # Panics
-    /// When that takes more than 10,000 deliveries (two handlers that answer each other for ever) or more than ten
-    /// seconds (a handler that waits for something that does not come).
+    /// When this takes more than 10,000 deliveries, for example because two handlers trigger each other forever. Also
+    /// when it takes more than 10 seconds of real time, for example because a handler never returns.
     pub async fn settled(&self) {
         if let Err(error) = self.settled_within(BUDGET, DEADLINE).await {
             panic!("{error}");
         }
     }
 
-    /// Waits until nothing is in flight, with a budget and a deadline of one's own.
+    /// Waits as [`settled`](Self::settled) does, with other limits.
     ///
     /// # Errors
-    /// When it takes more than `budget` deliveries, or more than `deadline` by the system's clock.
+    /// When this takes more than `budget` deliveries, or more than `deadline` of real time.
     pub async fn settled_within(&self, budget: u64, deadline: Duration) -> Result<(), NotSettled> {
         let end = Instant::now() + deadline;
         let first = self.memory.deliveries();
@@ -74,7 +74,7 @@ impl TestBus {
         }
     }
 
-    fn not_settled(&self, why: String) -> NotSettled {
+    fn not_settled(&self, reason: String) -> NotSettled {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for event in self.published_events() {
             *counts.entry(event.event_type().to_owned()).or_default() += 1;
@@ -82,6 +82,6 @@ impl TestBus {
         let mut busiest: Vec<(String, usize)> = counts.into_iter().collect();
         busiest.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         busiest.truncate(3);
-        NotSettled { why, busiest }
+        NotSettled { reason, busiest }
     }
 }

@@ -1,9 +1,9 @@
-//! How much the broker holds, and how much it may.
+//! The limits on the messages and bytes in all queues together.
 
 use crate::message::Message;
 
-/// Bounds on what is held over all queues, ready and unsettled. A message in two queues counts twice, though its
-/// bytes are shared: a bound that errs does so on the safe side.
+/// Counts ready and unsettled messages of all queues. A message in two queues counts twice although the queues share
+/// its bytes, so the broker never uses more memory than the limit.
 #[derive(Debug)]
 pub(super) struct Capacity {
     max_messages: usize,
@@ -13,7 +13,6 @@ pub(super) struct Capacity {
 }
 
 impl Capacity {
-    /// Nothing held yet.
     pub(super) fn new(max_messages: usize, max_bytes: usize) -> Self {
         Self {
             max_messages,
@@ -23,38 +22,36 @@ impl Capacity {
         }
     }
 
-    /// Whether there is no room for one more. Asked before a message is taken, so that one larger than all the room
-    /// there is does not wait for ever.
+    /// Whether publishes have to wait. The size of the next message does not matter: a message larger than the limit
+    /// would otherwise wait forever.
     pub(super) fn is_full(&self) -> bool {
         self.messages >= self.max_messages || self.bytes >= self.max_bytes
     }
 
-    /// A queue took a message of this size.
-    pub(super) fn hold(&mut self, size: usize) {
+    /// Counts one message that a queue accepted.
+    pub(super) fn reserve(&mut self, size: usize) {
         self.messages += 1;
         self.bytes += size;
     }
 
-    /// A queue let go of one.
+    /// Undoes [`reserve`](Self::reserve) for one message that left its queue.
     pub(super) fn release(&mut self, size: usize) {
         self.messages -= 1;
         self.bytes -= size;
     }
 
-    /// How many messages are held.
     pub(super) fn messages(&self) -> usize {
         self.messages
     }
 
-    /// How many bytes they take.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-/// About how many bytes a message takes, its bookkeeping included.
+/// The approximate memory use of a message in bytes.
 pub(super) fn size(message: &Message) -> usize {
-    const BOOKKEEPING: usize = 512;
-    BOOKKEEPING + message.body.len() + message.headers.wire_size() + message.routing_key.len()
+    const OVERHEAD: usize = 512;
+    OVERHEAD + message.body.len() + message.headers.wire_size() + message.routing_key.len()
 }

@@ -1,27 +1,27 @@
-//! Dead letters: what a queue gives up on goes where its arguments say, and tells where it has been.
+//! Dead-lettering by the broker, with the `x-death` headers that RabbitMQ writes.
 
 use std::mem;
 use std::sync::Arc;
 
-use super::after::After;
-use super::queue::Entry;
+use super::deferred::DeferredEffects;
+use super::queue::QueueEntry;
 use super::state::MemoryState;
 use crate::message::Message;
 use crate::message::headers::{HeaderValue, Headers};
 use crate::message::properties::BorrowedProperties;
 use crate::message::timestamp::Timestamp;
 
-/// Why a queue gave a message up.
+/// Why a queue dead-letters a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// It came back too often without being settled.
+pub(super) enum DeathReason {
+    /// More failed deliveries than the delivery limit.
     DeliveryLimit,
-    /// Its time was over.
+    /// The message expired.
     Expired,
 }
 
-impl Reason {
-    /// RabbitMQ's word for it.
+impl DeathReason {
+    /// The value in RabbitMQ's headers.
     fn as_str(self) -> &'static str {
         match self {
             Self::DeliveryLimit => "delivery_limit",
@@ -31,66 +31,75 @@ impl Reason {
 }
 
 impl MemoryState {
-    /// Expires all that is due now.
-    pub(super) fn expire(&mut self, after: &mut After) {
+    /// Expires every message that is due now.
+    pub(super) fn expire(&mut self, effects: &mut DeferredEffects) {
         let now = self.clock.elapsed();
-        while let Some(&(due, id)) = self.due.first()
+        while let Some(&(due, id)) = self.due_queues.first()
             && due <= now
         {
             while let Some(entry) = self.queues[id].pop_expired(now) {
-                self.dead_letter(id, entry, Reason::Expired, after);
+                self.dead_letter(id, entry, DeathReason::Expired, effects);
             }
-            self.retry_stuck(id, after);
-            self.watch(id);
+            self.retry_unroutable(id, effects);
+            self.schedule_expiry(id);
         }
-        self.take_up_parked(after);
+        self.resume_publishes(effects);
     }
 
-    fn retry_stuck(&mut self, id: usize, after: &mut After) {
+    fn retry_unroutable(&mut self, id: usize, effects: &mut DeferredEffects) {
         let now = self.clock.elapsed();
         let queue = &mut self.queues[id];
         if queue.retry_at.is_some_and(|at| at <= now) {
             queue.retry_at = None;
-            for (entry, reason) in mem::take(&mut queue.stuck) {
-                self.dead_letter(id, entry, reason, after);
+            for (entry, reason) in mem::take(&mut queue.unroutable) {
+                self.dead_letter(id, entry, reason, effects);
             }
         }
     }
 
-    /// Gives a message up: it goes to the queue's dead letters. Where no queue takes them it stays, at least once
-    /// being the strategy, and is lost otherwise.
-    pub(super) fn dead_letter(&mut self, id: usize, entry: Entry, reason: Reason, after: &mut After) {
+    /// Sends a message to the dead letter exchange of its queue. When no queue accepts the message there, the queue
+    /// keeps it under the strategy at-least-once. Under the other strategy the message is lost.
+    pub(super) fn dead_letter(
+        &mut self,
+        id: usize,
+        entry: QueueEntry,
+        reason: DeathReason,
+        effects: &mut DeferredEffects,
+    ) {
         let queue = &self.queues[id];
-        let Some(rule) = queue.rules.dead_letter.clone() else {
+        let Some(target) = queue.options.dead_letter.clone() else {
             self.capacity.release(entry.size);
             return;
         };
         let name = Arc::clone(&queue.name);
-        let key = rule.routing_key.as_deref().unwrap_or(&entry.message.routing_key);
-        let mut targets = Vec::new();
-        self.route(&rule.exchange, key, &[], &mut targets);
-        if targets.is_empty() && rule.at_least_once {
+        let key = target
+            .routing_key
+            .as_deref()
+            .unwrap_or(&entry.message.routing_key);
+        let mut queues = Vec::new();
+        self.route(&target.exchange, key, &[], &mut queues);
+        if queues.is_empty() && target.at_least_once {
             let now = self.clock.elapsed();
-            self.queues[id].keep(entry, reason, now);
+            self.queues[id].keep_unroutable(entry, reason, now);
             return;
         }
-        // RabbitMQ ends circles that no consumer is part of: they would turn for ever.
-        targets.retain(|target| !died_in(&entry.message, &self.queues[*target].name));
+        // As RabbitMQ does, drop the message when it returns to a queue that dead-lettered it. It would circulate
+        // forever.
+        queues.retain(|queue| !was_dead_lettered_by(&entry.message, &self.queues[*queue].name));
         self.capacity.release(entry.size);
-        if !targets.is_empty() {
+        if !queues.is_empty() {
             let mut message = Arc::unwrap_or_clone(entry.message);
-            note_death(&mut message, &name, reason, self.clock.now());
-            message.exchange = rule.exchange.as_str().into();
-            if let Some(key) = &rule.routing_key {
+            record_death(&mut message, &name, reason, self.clock.now());
+            message.exchange = target.exchange.as_str().into();
+            if let Some(key) = &target.routing_key {
                 message.routing_key = key.as_str().into();
             }
-            self.enqueue(&Arc::new(message), &targets, after);
+            self.enqueue(&Arc::new(message), &queues, effects);
         }
     }
 }
 
-/// Whether the message was given up by this queue before.
-fn died_in(message: &Message, queue: &str) -> bool {
+fn was_dead_lettered_by(message: &Message, queue: &str) -> bool {
     deaths(&message.headers)
         .iter()
         .any(|death| matches!(death, HeaderValue::Table(death) if death.text("queue") == Some(queue)))
@@ -103,8 +112,8 @@ fn deaths(headers: &Headers) -> &[HeaderValue] {
     }
 }
 
-/// Writes into the headers what RabbitMQ writes there (<https://www.rabbitmq.com/docs/dlx#effects>).
-fn note_death(message: &mut Message, queue: &str, reason: Reason, now: Timestamp) {
+/// Writes the headers of RabbitMQ (<https://www.rabbitmq.com/docs/dlx#effects>).
+fn record_death(message: &mut Message, queue: &str, reason: DeathReason, now: Timestamp) {
     let mut deaths = match message.headers.remove("x-death") {
         Some(HeaderValue::List(deaths)) => deaths,
         _ => Vec::new(),
@@ -114,24 +123,24 @@ fn note_death(message: &mut Message, queue: &str, reason: Reason, now: Timestamp
             if death.text("queue") == Some(queue) && death.text("reason") == Some(reason.as_str()))
     };
     let death = match deaths.iter().position(is_same) {
-        Some(at) => counted_again(deaths.remove(at)),
+        Some(at) => with_count_incremented(deaths.remove(at)),
         None => HeaderValue::Table(death(message, queue, reason, now)),
     };
     deaths.insert(0, death);
     message.headers.set("x-death", HeaderValue::List(deaths));
-    for (when, overwrite) in [("first", false), ("last", true)] {
-        for (what, value) in [
+    for (occurrence, overwrite) in [("first", false), ("last", true)] {
+        for (field, value) in [
             ("queue", queue),
             ("reason", reason.as_str()),
             ("exchange", &message.exchange),
         ] {
-            let name = format!("x-{when}-death-{what}");
+            let name = format!("x-{occurrence}-death-{field}");
             if overwrite || message.headers.get(&name).is_none() {
                 message.headers.set(name, value);
             }
         }
     }
-    // It has done what it was for; kept, it would delete the dead letter.
+    // Without this removal, the dead letter would expire too.
     let without = BorrowedProperties {
         expiration: None,
         ..message.properties.borrowed()
@@ -139,7 +148,7 @@ fn note_death(message: &mut Message, queue: &str, reason: Reason, now: Timestamp
     message.properties = without.into();
 }
 
-fn counted_again(mut death: HeaderValue) -> HeaderValue {
+fn with_count_incremented(mut death: HeaderValue) -> HeaderValue {
     if let HeaderValue::Table(death) = &mut death {
         let count = death.get("count").and_then(HeaderValue::as_i64).unwrap_or(0);
         death.set("count", count + 1);
@@ -147,7 +156,7 @@ fn counted_again(mut death: HeaderValue) -> HeaderValue {
     death
 }
 
-fn death(message: &Message, queue: &str, reason: Reason, now: Timestamp) -> Headers {
+fn death(message: &Message, queue: &str, reason: DeathReason, now: Timestamp) -> Headers {
     let mut death = Headers::new();
     death.set("count", 1_i64);
     death.set("reason", reason.as_str());

@@ -1,21 +1,21 @@
-//! Declaring: exchanges, queues and bindings, as they are planned.
+//! Declares and verifies exchanges, queues and bindings.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::after::After;
+use super::deferred::DeferredEffects;
 use super::queue::Queue;
-use super::state::{MemoryState, Phase};
+use super::state::{Availability, MemoryState};
 use crate::error::{DeclareError, Error};
 use crate::topology::{BindingPlan, Plan, QueuePlan};
 
-/// How often a dead letter that no queue takes is tried again, as RabbitMQ's worker does it.
-const TRY_AGAIN: Duration = Duration::from_mins(3);
+/// How often RabbitMQ routes dead letters again that no queue accepted.
+const UNROUTABLE_RETRY_INTERVAL: Duration = Duration::from_mins(3);
 
 impl MemoryState {
-    /// Declares what is not there yet.
-    pub(super) fn declare(&mut self, plan: &Plan, after: &mut After) -> Result<(), Error> {
-        self.check_reachable(plan)?;
+    /// Declares the parts of `plan` that do not exist yet.
+    pub(super) fn declare(&mut self, plan: &Plan, effects: &mut DeferredEffects) -> Result<(), Error> {
+        self.check_available_for(plan)?;
         let mut is_new = false;
         for exchange in &plan.exchanges {
             is_new |= self.exchanges.declare(exchange)?;
@@ -27,15 +27,15 @@ impl MemoryState {
             is_new |= self.declare_binding(binding)?;
         }
         if is_new {
-            self.try_stuck_again();
+            self.schedule_unroutable_retry();
         }
-        self.take_up_parked(after);
+        self.resume_publishes(effects);
         Ok(())
     }
 
-    /// Finds out whether exchanges and queues are there as planned.
+    /// Checks that the exchanges and queues of `plan` exist with the planned arguments.
     pub(super) fn verify(&self, plan: &Plan) -> Result<(), DeclareError> {
-        self.check_reachable(plan)?;
+        self.check_available_for(plan)?;
         let missing = |thing, name: &str| DeclareError {
             thing,
             name: name.to_owned(),
@@ -54,17 +54,16 @@ impl MemoryState {
         Ok(())
     }
 
-    /// Whether anything can be asked of the broker now.
-    pub(super) fn reachable(&self) -> Result<(), &'static str> {
-        match self.phase {
-            Phase::Up => Ok(()),
-            Phase::Down => Err("the broker is away"),
-            Phase::Closed => Err("the bus is closed"),
+    pub(super) fn check_available(&self) -> Result<(), &'static str> {
+        match self.availability {
+            Availability::Up => Ok(()),
+            Availability::Down => Err("the broker is unreachable"),
+            Availability::Closed => Err("the bus is closed"),
         }
     }
 
-    fn check_reachable(&self, plan: &Plan) -> Result<(), DeclareError> {
-        let Err(why) = self.reachable() else {
+    fn check_available_for(&self, plan: &Plan) -> Result<(), DeclareError> {
+        let Err(why) = self.check_available() else {
             return Ok(());
         };
         let (thing, name) = match plan {
@@ -85,13 +84,13 @@ impl MemoryState {
         }
         let name: Arc<str> = plan.name.as_str().into();
         let queue = Queue::new(Arc::clone(&name), plan.arguments.clone());
-        self.names.insert(name, self.queues.insert(queue));
+        self.queue_ids.insert(name, self.queues.insert(queue));
         Ok(true)
     }
 
-    /// Whether the queue is there; an error when it has other arguments.
+    /// Returns whether the queue exists. It is an error when the queue has other arguments.
     fn verify_queue(&self, plan: &QueuePlan) -> Result<bool, DeclareError> {
-        let Some(&id) = self.names.get(plan.name.as_str()) else {
+        let Some(&id) = self.queue_ids.get(plan.name.as_str()) else {
             return Ok(false);
         };
         match self.queues[id].drift(&plan.arguments) {
@@ -105,8 +104,8 @@ impl MemoryState {
     }
 
     fn declare_binding(&mut self, plan: &BindingPlan) -> Result<bool, DeclareError> {
-        let bound = match self.names.get(plan.queue.as_str()) {
-            Some(&queue) if !self.unbindable.remove(&plan.queue) => {
+        let bound = match self.queue_ids.get(plan.queue.as_str()) {
+            Some(&queue) if !self.refused_bindings.remove(&plan.queue) => {
                 self.bind(&plan.exchange, queue, &plan.pattern)
             }
             _ => Err(format!("queue `{}` does not exist", plan.queue)),
@@ -118,7 +117,7 @@ impl MemoryState {
         })
     }
 
-    /// Binds a queue. `Ok(false)`: it is bound so already.
+    /// Binds a queue. Returns `Ok(false)` when the binding exists already.
     pub(super) fn bind(&mut self, exchange: &str, queue: usize, pattern: &str) -> Result<bool, String> {
         let is_new = self.exchanges.bind(exchange, pattern, queue)?;
         if is_new {
@@ -128,34 +127,36 @@ impl MemoryState {
         Ok(is_new)
     }
 
-    /// Undoes a binding, if there is one.
+    /// Removes a binding if it exists.
     pub(super) fn unbind(&mut self, binding: &BindingPlan) -> Result<(), String> {
-        self.reachable()?;
-        let Some(&queue) = self.names.get(binding.queue.as_str()) else {
+        self.check_available()?;
+        let Some(&queue) = self.queue_ids.get(binding.queue.as_str()) else {
             return Ok(());
         };
         let bindings = &mut self.queues[queue].bindings;
-        let is_it = |known: &(String, String)| known.0 == binding.exchange && known.1 == binding.pattern;
-        if let Some(at) = bindings.iter().position(is_it) {
+        let is_same = |known: &(String, String)| known.0 == binding.exchange && known.1 == binding.pattern;
+        if let Some(at) = bindings.iter().position(is_same) {
             bindings.remove(at);
             self.exchanges.unbind(&binding.exchange, &binding.pattern, queue);
         }
         Ok(())
     }
 
-    /// Lets the dead letters that no queue took be tried once more, at the time RabbitMQ would. Not before something
-    /// new was declared: until then it cannot come out differently, and a virtual clock would never come to rest.
-    fn try_stuck_again(&mut self) {
+    /// Schedules the next routing of unroutable dead letters, at the time when RabbitMQ would route them. Call this
+    /// only after a new declaration: without one the result is the same, and a virtual clock would always have one more
+    /// timer to wait for.
+    fn schedule_unroutable_retry(&mut self) {
         let now = self.clock.elapsed();
         for id in self.queues.ids() {
             let queue = &mut self.queues[id];
-            if queue.stuck.is_empty() || queue.retry_at.is_some() {
+            if queue.unroutable.is_empty() || queue.retry_at.is_some() {
                 continue;
             }
-            let waited = now.saturating_sub(queue.stuck_since);
-            let rounds = u32::try_from(waited.as_nanos() / TRY_AGAIN.as_nanos()).unwrap_or(u32::MAX - 1);
-            queue.retry_at = Some(queue.stuck_since + TRY_AGAIN * (rounds + 1));
-            self.watch(id);
+            let waited = now.saturating_sub(queue.unroutable_since);
+            let rounds = u32::try_from(waited.as_nanos() / UNROUTABLE_RETRY_INTERVAL.as_nanos())
+                .unwrap_or(u32::MAX - 1);
+            queue.retry_at = Some(queue.unroutable_since + UNROUTABLE_RETRY_INTERVAL * (rounds + 1));
+            self.schedule_expiry(id);
         }
     }
 }

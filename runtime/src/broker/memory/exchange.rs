@@ -1,4 +1,4 @@
-//! Exchanges: from a message's address to the queues that take it.
+//! Exchanges, and the routing of a message to queues.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use crate::message::headers::{HeaderValue, Headers};
 use crate::message::topic;
 use crate::topology::{ExchangeKind, ExchangePlan};
 
-/// What a drift says where one side has no value at all.
+/// The text of a drift for an argument that is not set.
 pub(super) const NONE: &str = "none";
 
-/// Every exchange but the default one, which is no more than the names of the queues.
+/// All exchanges except the default one, which routes by queue name.
 #[derive(Debug, Default)]
 pub(super) struct Exchanges(HashMap<String, Exchange>);
 
@@ -28,12 +28,12 @@ struct Exchange {
 enum Bindings {
     Topic(Trie<usize>),
     Direct(HashMap<String, Vec<usize>>),
-    // The keys are not looked at, yet each binding is one to be removed again.
+    // Routing ignores the key, but `unbind` needs it: the same queue may be bound with several keys.
     Fanout(Vec<(String, usize)>),
 }
 
 impl Exchanges {
-    /// Declares an exchange. `Ok(false)`: it is there already, as it is wanted.
+    /// Declares an exchange. Returns `Ok(false)` when it exists already as planned.
     pub(super) fn declare(&mut self, plan: &ExchangePlan) -> Result<bool, DeclareError> {
         let is_new = !self.verify(plan)?;
         if is_new {
@@ -42,7 +42,7 @@ impl Exchanges {
         Ok(is_new)
     }
 
-    /// Whether the exchange is there; an error when it is another than planned.
+    /// Returns whether the exchange exists. It is an error when the exchange differs from the plan.
     pub(super) fn verify(&self, plan: &ExchangePlan) -> Result<bool, DeclareError> {
         let Some(known) = self.0.get(&plan.name) else {
             return Ok(false);
@@ -56,47 +56,45 @@ impl Exchanges {
         })
     }
 
-    /// Binds the queue `queue`. `Ok(false)`: it is bound so already.
+    /// Binds a queue. Returns `Ok(false)` when the binding exists already.
     pub(super) fn bind(&mut self, exchange: &str, pattern: &str, queue: usize) -> Result<bool, String> {
         let Some(exchange) = self.0.get_mut(exchange) else {
             return Err(format!("exchange `{exchange}` does not exist"));
         };
-        check(exchange.kind, pattern)?;
+        check_binding(exchange.kind, pattern)?;
         Ok(exchange.bindings.insert(pattern, queue))
     }
 
-    /// Undoes [`bind`](Self::bind).
     pub(super) fn unbind(&mut self, exchange: &str, pattern: &str, queue: usize) {
         if let Some(exchange) = self.0.get_mut(exchange) {
             exchange.bindings.remove(pattern, queue);
         }
     }
 
-    /// Whether there is a topic exchange of this name.
     pub(super) fn is_topic(&self, name: &str) -> bool {
         self.0
             .get(name)
             .is_some_and(|exchange| exchange.kind == ExchangeKind::Topic)
     }
 
-    /// Fills the empty `found` with the queues that take what is published to `exchange` under `key`, or else those
-    /// that its alternate exchange finds. `false`: there is no such exchange.
+    /// Fills the empty `found` with the queues for a message with `key` and `copy_keys`. When there are none, the
+    /// alternate exchange routes the message. Returns `false` when `exchange` does not exist.
     pub(super) fn route(
         &mut self,
         exchange: &str,
         key: &str,
-        more: &[String],
+        copy_keys: &[String],
         found: &mut Vec<usize>,
     ) -> bool {
         let Some(first) = self.0.get_mut(exchange) else {
             return false;
         };
-        let mut alternate = first.find(key, more, found);
-        // Two exchanges may be each other's alternate: no way is longer than there are exchanges.
+        let mut alternate = first.find(key, copy_keys, found);
+        // The loop has a limit because two exchanges may be each other's alternate.
         for _ in 0..self.0.len() {
             let next = alternate.take().and_then(|name| self.0.get_mut(&name));
             match next {
-                Some(exchange) if found.is_empty() => alternate = exchange.find(key, more, found),
+                Some(exchange) if found.is_empty() => alternate = exchange.find(key, copy_keys, found),
                 _ => break,
             }
         }
@@ -106,8 +104,8 @@ impl Exchanges {
     }
 }
 
-/// What RabbitMQ refuses to bind.
-fn check(kind: ExchangeKind, pattern: &str) -> Result<(), String> {
+/// Rejects the patterns that RabbitMQ rejects.
+fn check_binding(kind: ExchangeKind, pattern: &str) -> Result<(), String> {
     if pattern.len() > topic::MAX_BYTES {
         return Err(format!("`{pattern}` is longer than {} bytes", topic::MAX_BYTES));
     }
@@ -119,14 +117,14 @@ fn check(kind: ExchangeKind, pattern: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The further keys that a message asks to be routed by, next to its own
-/// (<https://www.rabbitmq.com/docs/sender-selected>). `BCC` is taken out of the message.
-pub(super) fn copies(message: &mut Arc<Message>) -> Vec<String> {
+/// Returns the additional routing keys in the headers `CC` and `BCC`, and removes the header `BCC`
+/// (<https://www.rabbitmq.com/docs/sender-selected>).
+pub(super) fn take_copy_keys(message: &mut Arc<Message>) -> Vec<String> {
     if message.headers.is_empty() {
         return Vec::new();
     }
-    let mut keys = texts(&message.headers, "CC");
-    let blind = texts(&message.headers, "BCC");
+    let mut keys = text_list(&message.headers, "CC");
+    let blind = text_list(&message.headers, "BCC");
     if !blind.is_empty() {
         Arc::make_mut(message).headers.remove("BCC");
         keys.extend(blind);
@@ -134,7 +132,7 @@ pub(super) fn copies(message: &mut Arc<Message>) -> Vec<String> {
     keys
 }
 
-fn texts(headers: &Headers, name: &str) -> Vec<String> {
+fn text_list(headers: &Headers, name: &str) -> Vec<String> {
     let Some(HeaderValue::List(values)) = headers.get(name) else {
         return Vec::new();
     };
@@ -173,10 +171,10 @@ impl Exchange {
         })
     }
 
-    /// Adds the queues of all keys to `found`. When there are none, gives the exchange to ask next.
-    fn find(&mut self, key: &str, more: &[String], found: &mut Vec<usize>) -> Option<String> {
+    /// Adds the queues of all keys to `found`. When there are none, returns the alternate exchange.
+    fn find(&mut self, key: &str, copy_keys: &[String], found: &mut Vec<usize>) -> Option<String> {
         self.bindings.find(key, found);
-        for key in more {
+        for key in copy_keys {
             self.bindings.find(key, found);
         }
         if found.is_empty() {

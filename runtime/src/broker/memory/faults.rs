@@ -1,54 +1,55 @@
-//! Faults on request: what a test does to a broker that does not fail by itself.
+//! Fault injection for tests.
 
 use super::MemoryBroker;
-use super::after::After;
-use super::state::{MemoryState, Phase};
+use super::deferred::DeferredEffects;
+use super::state::{Availability, MemoryState};
 use crate::bus::refusal::Refusal;
 
 impl MemoryBroker {
-    /// Refuses the next `count` publishes to `exchange`.
     pub(crate) fn refuse_next(&self, exchange: &str, count: usize, refusal: Refusal) {
         self.shared.with(|state, _| {
-            state.refusals.insert(exchange.to_owned(), (count, refusal));
+            state
+                .injected_refusals
+                .insert(exchange.to_owned(), (count, refusal));
         });
     }
 
-    /// Refuses the next binding of a queue, as RabbitMQ does when the queue is deleted between its declaration and that.
+    /// Refuses the next binding of a queue, as RabbitMQ does when the queue was deleted after its declaration.
     pub(crate) fn refuse_next_binding(&self, queue: &str) {
         self.shared.with(|state, _| {
-            state.unbindable.insert(queue.to_owned());
+            state.refused_bindings.insert(queue.to_owned());
         });
     }
 
-    /// Goes away, as a broker whose connection is lost: subscriptions end, publishes wait until it is back. What it
-    /// holds it keeps, and delays run on.
+    /// Simulates a lost connection. Subscriptions end, and publishes wait until [`come_back`](Self::come_back). The
+    /// queues keep their messages, and delays continue.
     pub(crate) fn go_down(&self) {
-        self.shared.with(|state, after| {
-            if state.phase == Phase::Up {
-                state.phase = Phase::Down;
-                state.end_all(after);
+        self.shared.with(|state, effects| {
+            if state.availability == Availability::Up {
+                state.availability = Availability::Down;
+                state.end_all_subscriptions(effects);
             }
         });
     }
 
-    /// Comes back, and takes what was published meanwhile.
+    /// Ends [`go_down`](Self::go_down) and accepts the publishes that waited.
     pub(crate) fn come_back(&self) {
-        self.shared.with(|state, after| {
-            if state.phase == Phase::Down {
-                state.phase = Phase::Up;
-                state.take_up_after_absence(after);
+        self.shared.with(|state, effects| {
+            if state.availability == Availability::Down {
+                state.availability = Availability::Up;
+                state.resume_after_outage(effects);
             }
         });
     }
 }
 
 impl MemoryState {
-    /// Refuses a publish if a test wants it so.
-    pub(super) fn refuse(&mut self, exchange: &str) -> Result<(), Refusal> {
-        if self.refusals.is_empty() {
+    /// Returns the refusal that a test injected for the next publish to `exchange`.
+    pub(super) fn injected_refusal(&mut self, exchange: &str) -> Result<(), Refusal> {
+        if self.injected_refusals.is_empty() {
             return Ok(());
         }
-        match self.refusals.get_mut(exchange) {
+        match self.injected_refusals.get_mut(exchange) {
             Some((left, refusal)) if *left > 0 => {
                 *left -= 1;
                 Err(refusal.clone())
@@ -57,14 +58,14 @@ impl MemoryState {
         }
     }
 
-    /// Ends every subscription.
-    pub(super) fn end_all(&mut self, after: &mut After) {
-        // Off their queues first: what one returns must not be handed to the next that is about to end.
+    pub(super) fn end_all_subscriptions(&mut self, effects: &mut DeferredEffects) {
+        // Remove all consumers from their queues first. Otherwise a message that one consumer returns would go to
+        // another consumer that is about to end.
         for id in self.queues.ids() {
             self.queues[id].consumers.clear();
         }
         for id in self.consumers.ids() {
-            self.end_consumer(id, after);
+            self.end_consumer(id, effects);
         }
     }
 }

@@ -1,12 +1,12 @@
-//! The in-memory broker: what RabbitMQ would have done, as far as the topology of a service uses it.
+//! The in-memory broker for tests and examples. It behaves as RabbitMQ does for the topology that a service uses.
 //!
-//! It serves tests and examples. Nothing is kept beyond the process, and everything happens under one lock at once:
-//! a message that is confirmed is in its queues, and one that a consumer has room for is handed to it already.
+//! Messages live only as long as the process. Each call completes under one lock: when a publish is confirmed, the
+//! message is in its queues, and every consumer with free prefetch has its delivery.
 
-mod after;
 mod capacity;
 mod dead_letter;
 mod declare;
+mod deferred;
 mod exchange;
 mod faults;
 mod inspect;
@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use self::capacity::Capacity;
 use self::shared::MemoryShared;
-use self::state::{MemoryState, Phase};
+use self::state::{Availability, MemoryState};
 use self::subscription::MemorySubscription;
 use crate::broker::{BoxFuture, Broker, BrokerState, Publish, Subscribe, Subscription};
 use crate::bus::refusal::Refusal;
@@ -33,16 +33,14 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::topology::{BindingPlan, Plan};
 
-/// The in-memory broker.
 #[derive(Debug)]
 pub(crate) struct MemoryBroker {
     shared: Arc<MemoryShared>,
     fresh_for: Duration,
 }
 
-/// How an in-memory broker is to be.
 #[derive(Debug, Clone)]
-#[must_use = "it makes a broker by `build`"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub(crate) struct MemoryBrokerBuilder {
     clock: Clock,
     max_messages: usize,
@@ -52,12 +50,11 @@ pub(crate) struct MemoryBrokerBuilder {
 }
 
 impl MemoryBroker {
-    /// A broker whose delays run on `clock`. It needs no runtime before the first delay.
+    /// A broker with the default limits, whose delays run on `clock`. It needs no tokio runtime before the first delay.
     pub(crate) fn new(clock: Clock) -> Self {
         Self::builder(clock).build()
     }
 
-    /// One with limits of its own, or with a recording.
     pub(crate) fn builder(clock: Clock) -> MemoryBrokerBuilder {
         MemoryBrokerBuilder {
             clock,
@@ -70,32 +67,31 @@ impl MemoryBroker {
 }
 
 impl MemoryBrokerBuilder {
-    /// How many messages all queues hold together before publishers wait.
+    /// Sets the number of messages in all queues together from which on publishes wait.
     pub(crate) fn max_messages(mut self, messages: usize) -> Self {
         self.max_messages = messages;
         self
     }
 
-    /// How many bytes they hold.
+    /// Sets the number of bytes in all queues together from which on publishes wait.
     pub(crate) fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// Keeps every message that is published to a topic exchange, for [`MemoryBroker::recorded`].
+    /// Records every message that is published to a topic exchange, for [`MemoryBroker::recorded`].
     pub(crate) fn recording(mut self) -> Self {
         self.recording = true;
         self
     }
 
-    /// Has its users believe that a queue is not to be trusted for so long after it was declared, as `RabbitMQ` has them.
+    /// Sets [`Broker::fresh_for`], to test how the runtime treats a queue that RabbitMQ has only just declared.
     #[cfg(feature = "testing")]
     pub(crate) fn fresh_for(mut self, time: Duration) -> Self {
         self.fresh_for = time;
         self
     }
 
-    /// The broker.
     pub(crate) fn build(self) -> MemoryBroker {
         let capacity = Capacity::new(self.max_messages, self.max_bytes);
         let state = MemoryState::new(self.clock.clone(), capacity, self.recording);
@@ -107,16 +103,16 @@ impl MemoryBrokerBuilder {
 }
 
 impl MemoryBroker {
-    /// Declares `plan` at once, on a broker that has nothing yet.
+    /// Declares `plan` on a new broker, where nothing can conflict with it.
     pub(crate) fn declare_first(&self, plan: &Plan) {
-        let declared = self.shared.with(|state, after| state.declare(plan, after));
-        debug_assert!(declared.is_ok(), "a new broker has nothing that could differ");
+        let declared = self.shared.with(|state, effects| state.declare(plan, effects));
+        debug_assert!(declared.is_ok(), "a new broker has no conflicting declaration");
     }
 }
 
 impl Broker for MemoryBroker {
     fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move { self.shared.with(|state, after| state.declare(plan, after)) })
+        Box::pin(async move { self.shared.with(|state, effects| state.declare(plan, effects)) })
     }
 
     fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
@@ -130,8 +126,8 @@ impl Broker for MemoryBroker {
     fn has_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, String>> {
         Box::pin(async move {
             let state = self.shared.lock();
-            state.reachable()?;
-            Ok(state.names.contains_key(name))
+            state.check_available()?;
+            Ok(state.queue_ids.contains_key(name))
         })
     }
 
@@ -144,14 +140,14 @@ impl Broker for MemoryBroker {
     }
 
     fn send(&self, publish: Publish) {
-        self.shared.with(|state, after| state.publish(publish, after));
+        self.shared.with(|state, effects| state.publish(publish, effects));
     }
 
     fn subscribe(&self, subscribe: Subscribe) -> BoxFuture<'_, Result<Box<dyn Subscription>, Error>> {
         Box::pin(async move {
             let (id, queue) = self
                 .shared
-                .with(|state, after| state.subscribe(subscribe, after))?;
+                .with(|state, effects| state.subscribe(subscribe, effects))?;
             let subscription = MemorySubscription::new(Arc::clone(&self.shared), id, queue);
             Ok(Box::new(subscription) as Box<dyn Subscription>)
         })
@@ -163,24 +159,24 @@ impl Broker for MemoryBroker {
 
     fn state(&self) -> BrokerState {
         let state = self.shared.lock();
-        match state.phase {
-            Phase::Up if state.capacity.is_full() => {
+        match state.availability {
+            Availability::Up if state.capacity.is_full() => {
                 BrokerState::Blocked(format!("it is full: {} messages", state.capacity.messages()))
             }
-            Phase::Up => BrokerState::Up,
-            Phase::Down => BrokerState::Down("it is away".to_owned()),
-            Phase::Closed => BrokerState::Down("it was closed".to_owned()),
+            Availability::Up => BrokerState::Up,
+            Availability::Down => BrokerState::Down("it is unreachable".to_owned()),
+            Availability::Closed => BrokerState::Down("it was closed".to_owned()),
         }
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.shared.with(|state, after| {
-                state.phase = Phase::Closed;
-                for publish in std::mem::take(&mut state.parked) {
-                    after.answer(publish.confirm, Err(Refusal::Closed));
+            self.shared.with(|state, effects| {
+                state.availability = Availability::Closed;
+                for publish in std::mem::take(&mut state.pending) {
+                    effects.finish(publish.confirm, Err(Refusal::Closed));
                 }
-                state.end_all(after);
+                state.end_all_subscriptions(effects);
             });
         })
     }

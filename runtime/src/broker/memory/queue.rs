@@ -1,82 +1,79 @@
-//! A queue: what waits in it, in which order, and by which rules.
+//! A queue, its options and its messages.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dead_letter::Reason;
+use super::dead_letter::DeathReason;
 use super::exchange::NONE;
 use super::slab::Slab;
-use super::subscription::Consumer;
+use super::subscription::MemoryConsumer;
 use crate::error::Drift;
 use crate::message::Message;
 use crate::topology::Argument;
 
-/// A queue.
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) name: Arc<str>,
     arguments: BTreeMap<&'static str, Argument>,
-    pub(super) rules: Rules,
-    /// Whether it belongs to one subscription and goes with it.
+    pub(super) options: QueueOptions,
+    /// Whether the queue belongs to one subscription and is deleted with it.
     pub(super) exclusive: bool,
-    /// What waits for a consumer, by position. While there is anything, no consumer has room in its window: what can
-    /// be handed out is handed out at once.
-    pub(super) ready: VecDeque<Entry>,
-    /// How many were handed out and not settled.
+    /// Messages that wait for a consumer, by position. While one waits, no consumer has free prefetch.
+    pub(super) ready: VecDeque<QueueEntry>,
+    /// The number of messages that were delivered and not settled.
     pub(super) unsettled: usize,
-    /// Dead letters that no queue takes.
-    pub(super) stuck: Vec<(Entry, Reason)>,
-    /// When the first of them got stuck, and when they are tried again.
-    pub(super) stuck_since: Duration,
+    /// Dead letters that no queue accepts.
+    pub(super) unroutable: Vec<(QueueEntry, DeathReason)>,
+    /// When the first of `unroutable` was added, and when the broker routes them again.
+    pub(super) unroutable_since: Duration,
     pub(super) retry_at: Option<Duration>,
-    /// Who takes from it. The first is the active one where there is a single one.
+    /// The ids of the consumers. With a single active consumer, the first one is active.
     pub(super) consumers: VecDeque<usize>,
-    /// The exchanges and patterns it is bound by.
+    /// The exchange and pattern of each binding.
     pub(super) bindings: Vec<(String, String)>,
-    /// For which time it is among the queues that wait for the clock.
-    pub(super) watched: Option<Duration>,
-    taken: u64,
+    /// The time of this queue in `MemoryState::due_queues`.
+    pub(super) scheduled_at: Option<Duration>,
+    last_position: u64,
 }
 
-/// One message in one queue.
+/// A message in one queue. A message in two queues has two entries.
 #[derive(Debug)]
-pub(super) struct Entry {
-    /// Its place among all that the queue ever took.
+pub(super) struct QueueEntry {
+    /// The order of arrival in this queue.
     position: u64,
     pub(super) message: Arc<Message>,
     pub(super) size: usize,
-    /// How often a subscription ended without settling it.
+    /// How often a subscription ended without settling the message.
     pub(super) delivery_count: u32,
     pub(super) redelivered: bool,
-    /// When it expires, once it is at the head.
+    /// When the message expires. As on RabbitMQ, it expires only at the head of the queue.
     pub(super) expires: Option<Duration>,
 }
 
-/// What a queue's arguments say.
+/// The queue arguments (`x-…`) that this broker supports.
 #[derive(Debug, Default)]
-pub(super) struct Rules {
-    pub(super) dead_letter: Option<Arc<DeadLetterRule>>,
+pub(super) struct QueueOptions {
+    pub(super) dead_letter: Option<Arc<DeadLetterTarget>>,
     pub(super) delivery_limit: Option<u32>,
     pub(super) ttl: Option<Duration>,
     pub(super) single_active: bool,
 }
 
-/// Where dead letters go.
 #[derive(Debug)]
-pub(super) struct DeadLetterRule {
+pub(super) struct DeadLetterTarget {
     pub(super) exchange: String,
-    /// The key in place of the message's own.
+    /// Replaces the routing key of the message.
     pub(super) routing_key: Option<String>,
-    /// Whether a dead letter that no queue takes is kept. Otherwise it is lost.
+    /// Whether the queue keeps a dead letter that no other queue accepts. Otherwise the message is lost.
     pub(super) at_least_once: bool,
 }
 
-/// What RabbitMQ 4 sets on a quorum queue that names no limit of its own.
+/// The limit of RabbitMQ 4 for a quorum queue without `x-delivery-limit`.
 const DEFAULT_DELIVERY_LIMIT: u32 = 20;
 
-impl Rules {
-    fn of(arguments: &BTreeMap<&'static str, Argument>) -> Self {
+impl QueueOptions {
+    fn from_arguments(arguments: &BTreeMap<&'static str, Argument>) -> Self {
         let text = |name: &str| match arguments.get(name) {
             Some(Argument::Text(text)) => Some(text.as_str()),
             _ => None,
@@ -88,14 +85,14 @@ impl Rules {
         let is_quorum = text("x-queue-type") == Some("quorum");
         Self {
             dead_letter: text("x-dead-letter-exchange").map(|exchange| {
-                Arc::new(DeadLetterRule {
+                Arc::new(DeadLetterTarget {
                     exchange: exchange.to_owned(),
                     routing_key: text("x-dead-letter-routing-key").map(str::to_owned),
                     at_least_once: text("x-dead-letter-strategy") == Some("at-least-once"),
                 })
             }),
             delivery_limit: match number("x-delivery-limit") {
-                // A negative one is none at all.
+                // A negative limit means no limit.
                 Some(limit) => u32::try_from(limit).ok(),
                 None => is_quorum.then_some(DEFAULT_DELIVERY_LIMIT),
             },
@@ -106,22 +103,21 @@ impl Rules {
 }
 
 impl Queue {
-    /// An empty queue.
     pub(super) fn new(name: Arc<str>, arguments: BTreeMap<&'static str, Argument>) -> Self {
         Self {
             name,
-            rules: Rules::of(&arguments),
+            options: QueueOptions::from_arguments(&arguments),
             arguments,
             exclusive: false,
             ready: VecDeque::new(),
             unsettled: 0,
-            stuck: Vec::new(),
-            stuck_since: Duration::ZERO,
+            unroutable: Vec::new(),
+            unroutable_since: Duration::ZERO,
             retry_at: None,
             consumers: VecDeque::new(),
             bindings: Vec::new(),
-            watched: None,
-            taken: 0,
+            scheduled_at: None,
+            last_position: 0,
         }
     }
 
@@ -145,14 +141,14 @@ impl Queue {
         })
     }
 
-    /// Puts a message at the end. It expires after the queue's time or its own, whichever is shorter.
+    /// Appends a message. The shorter of the queue's TTL and the message's expiration applies.
     pub(super) fn push(&mut self, message: Arc<Message>, size: usize, now: impl FnOnce() -> Duration) {
         let own = message.properties.expiration();
         let own = own.and_then(|millis| Some(Duration::from_millis(millis.parse().ok()?)));
-        let ttl = [self.rules.ttl, own].into_iter().flatten().min();
-        self.taken += 1;
-        self.ready.push_back(Entry {
-            position: self.taken,
+        let ttl = [self.options.ttl, own].into_iter().flatten().min();
+        self.last_position += 1;
+        self.ready.push_back(QueueEntry {
+            position: self.last_position,
             message,
             size,
             delivery_count: 0,
@@ -161,8 +157,8 @@ impl Queue {
         });
     }
 
-    /// Puts a message that was handed out back in its place.
-    pub(super) fn put_back(&mut self, mut entry: Entry) {
+    /// Returns a delivered message to its original position.
+    pub(super) fn put_back(&mut self, mut entry: QueueEntry) {
         entry.redelivered = true;
         let at = self
             .ready
@@ -170,30 +166,28 @@ impl Queue {
         self.ready.insert(at, entry);
     }
 
-    /// Takes the head if its time is over.
-    pub(super) fn pop_expired(&mut self, now: Duration) -> Option<Entry> {
+    /// Removes the head if it has expired.
+    pub(super) fn pop_expired(&mut self, now: Duration) -> Option<QueueEntry> {
         self.ready
             .pop_front_if(|head| head.expires.is_some_and(|at| at <= now))
     }
 
-    /// Whether a message that came back this often is a dead letter.
     pub(super) fn is_over_limit(&self, delivery_count: u32) -> bool {
-        self.rules
+        self.options
             .delivery_limit
             .is_some_and(|limit| delivery_count > limit)
     }
 
-    /// Keeps a dead letter that no queue takes.
-    pub(super) fn keep(&mut self, entry: Entry, reason: Reason, now: Duration) {
-        if self.stuck.is_empty() {
-            self.stuck_since = now;
+    pub(super) fn keep_unroutable(&mut self, entry: QueueEntry, reason: DeathReason, now: Duration) {
+        if self.unroutable.is_empty() {
+            self.unroutable_since = now;
         }
-        self.stuck.push((entry, reason));
+        self.unroutable.push((entry, reason));
     }
 
-    /// The consumer that gets the next message: each in turn, those without room passed over.
-    pub(super) fn next_consumer(&mut self, all: &Slab<Consumer>) -> Option<usize> {
-        if self.rules.single_active {
+    /// Selects the consumer of the next message, round robin among the consumers with free prefetch.
+    pub(super) fn next_consumer(&mut self, all: &Slab<MemoryConsumer>) -> Option<usize> {
+        if self.options.single_active {
             return self.consumers.front().copied().filter(|id| all[*id].has_room());
         }
         let at = self.consumers.iter().position(|id| all[*id].has_room())?;
@@ -201,20 +195,19 @@ impl Queue {
         self.consumers.back().copied()
     }
 
-    /// When the queue has something to do next.
+    /// The earliest expiry or retry of this queue.
     pub(super) fn next_due(&self) -> Option<Duration> {
         let head = self.ready.front().and_then(|head| head.expires);
         [head, self.retry_at].into_iter().flatten().min()
     }
 
-    /// How many messages it holds, handed out or not.
+    /// The number of messages, ready or unsettled.
     pub(super) fn len(&self) -> usize {
-        self.ready.len() + self.unsettled + self.stuck.len()
+        self.ready.len() + self.unsettled + self.unroutable.len()
     }
 }
 
-impl Entry {
-    /// The order in which entries of one queue came.
+impl QueueEntry {
     pub(super) fn position(&self) -> u64 {
         self.position
     }

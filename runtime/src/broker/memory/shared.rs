@@ -1,4 +1,4 @@
-//! The state behind its lock, and the one background task that expires messages.
+//! The state behind its lock, and the background task that expires messages.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::after::After;
+use super::deferred::DeferredEffects;
 use super::state::MemoryState;
 use crate::clock::{Awake, Clock};
 
-/// What the broker and its subscriptions share.
+/// State that the broker shares with its subscriptions.
 #[derive(Debug)]
 pub(super) struct MemoryShared {
     state: Mutex<MemoryState>,
@@ -20,45 +20,47 @@ pub(super) struct MemoryShared {
 }
 
 impl MemoryShared {
-    /// A broker in this state.
     pub(super) fn new(state: MemoryState, clock: Clock) -> Self {
         Self {
             state: Mutex::new(state),
-            // A virtual clock's own signal: whether the broker is busy changes with it, too.
+            // The broker uses the signal of its virtual clock, because `is_busy` depends on the clock as well.
             changed: clock.signal(),
             clock,
         }
     }
 
-    /// The state, to look at.
+    /// Locks the state for reading. Changes go through [`with`](Self::with).
     pub(super) fn lock(&self) -> MutexGuard<'_, MemoryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state; what follows from it for others is done once the lock is free.
-    pub(super) fn with<R>(self: &Arc<Self>, change: impl FnOnce(&mut MemoryState, &mut After) -> R) -> R {
-        let mut after = After::default();
+    /// Changes the state under the lock, then runs the deferred effects without the lock.
+    pub(super) fn with<R>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut MemoryState, &mut DeferredEffects) -> R,
+    ) -> R {
+        let mut effects = DeferredEffects::default();
         let mut state = self.lock();
-        let result = change(&mut state, &mut after);
-        state.set_timer(&mut after);
+        let result = change(&mut state, &mut effects);
+        state.set_timer(&mut effects);
         if state.timer.lacks_task() {
             self.spawn(&mut state);
         }
         drop(state);
-        after.run();
+        effects.run();
         self.changed.notify_waiters();
         result
     }
 
     fn spawn(self: &Arc<Self>, state: &mut MemoryState) {
-        // Outside of a runtime there is no one to expire anything; the next call from inside one makes up for it.
+        // Outside of a tokio runtime nothing expires. The next call from inside a runtime starts the task.
         if let Ok(runtime) = Handle::try_current() {
-            state.timer.task = Some(runtime.spawn(run(Arc::downgrade(self))));
+            state.timer.task = Some(runtime.spawn(run_expiry(Arc::downgrade(self))));
         }
     }
 
     fn poll_expire(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Awake> {
-        self.with(|state, after| state.poll_expire(cx, after))
+        self.with(|state, effects| state.poll_expire(cx, effects))
     }
 }
 
@@ -70,8 +72,8 @@ impl Drop for MemoryShared {
     }
 }
 
-/// Expires what is due, for as long as the broker lives.
-async fn run(shared: Weak<MemoryShared>) {
+/// Expires messages until the broker is dropped.
+async fn run_expiry(shared: Weak<MemoryShared>) {
     let next = || {
         poll_fn(|cx| match shared.upgrade() {
             Some(shared) => shared.poll_expire(cx).map(Some),

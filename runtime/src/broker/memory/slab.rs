@@ -1,50 +1,47 @@
-//! Things by number: found in one step, their numbers given out again once they are gone.
+//! A collection with constant-time access by id. It reuses the ids of removed values.
 
 use std::ops::{Index, IndexMut};
 
-/// Things by number. Whoever removes one sees to it that no one keeps its number.
+/// The caller must not use an id after it removes the value: a later value may get the same id.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    places: Vec<Option<T>>,
+    slots: Vec<Option<T>>,
     free: Vec<usize>,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
         Self {
-            places: Vec::new(),
+            slots: Vec::new(),
             free: Vec::new(),
         }
     }
 }
 
 impl<T> Slab<T> {
-    /// Takes `thing` in and gives its number.
-    pub(super) fn insert(&mut self, thing: T) -> usize {
+    /// Adds `value` and returns its id.
+    pub(super) fn insert(&mut self, value: T) -> usize {
         if let Some(id) = self.free.pop() {
-            self.places[id] = Some(thing);
+            self.slots[id] = Some(value);
             return id;
         }
-        self.places.push(Some(thing));
-        self.places.len() - 1
+        self.slots.push(Some(value));
+        self.slots.len() - 1
     }
 
-    /// Removes the thing of this number.
     pub(super) fn remove(&mut self, id: usize) -> Option<T> {
-        let thing = self.places.get_mut(id)?.take()?;
+        let value = self.slots.get_mut(id)?.take()?;
         self.free.push(id);
-        Some(thing)
+        Some(value)
     }
 
-    /// Every thing with its number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        self.places
+        self.slots
             .iter()
             .enumerate()
-            .filter_map(|(id, place)| Some((id, place.as_ref()?)))
+            .filter_map(|(id, slot)| Some((id, slot.as_ref()?)))
     }
 
-    /// The numbers that are in use.
     pub(super) fn ids(&self) -> Vec<usize> {
         self.iter().map(|(id, _)| id).collect()
     }
@@ -54,17 +51,17 @@ impl<T> Index<usize> for Slab<T> {
     type Output = T;
 
     fn index(&self, id: usize) -> &T {
-        self.places[id]
+        self.slots[id]
             .as_ref()
-            .expect("a number is kept only as long as its thing")
+            .expect("no id is used after its value was removed")
     }
 }
 
 impl<T> IndexMut<usize> for Slab<T> {
     fn index_mut(&mut self, id: usize) -> &mut T {
-        self.places[id]
+        self.slots[id]
             .as_mut()
-            .expect("a number is kept only as long as its thing")
+            .expect("no id is used after its value was removed")
     }
 }
 
@@ -73,7 +70,7 @@ mod tests {
     use super::Slab;
 
     #[test]
-    fn a_number_is_given_out_again_once_its_thing_is_gone() {
+    fn the_id_of_a_removed_value_is_used_again() {
         let mut slab = Slab::default();
         let (a, b) = (slab.insert("a"), slab.insert("b"));
         assert_eq!(slab.remove(a), Some("a"));

@@ -1,4 +1,4 @@
-//! The broker's whole state, and the way of a message into its queues.
+//! The broker's state, and how a publish reaches its queues.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::future::Future;
@@ -10,157 +10,154 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::after::After;
 use super::capacity::{self, Capacity};
+use super::deferred::DeferredEffects;
 use super::exchange::{self, Exchanges};
 use super::queue::Queue;
 use super::slab::Slab;
-use super::subscription::Consumer;
+use super::subscription::MemoryConsumer;
 use crate::broker::Publish;
 use crate::bus::refusal::Refusal;
 use crate::clock::{Awake, Clock, Sleep};
 use crate::message::Message;
 
-/// All that the broker knows.
 #[derive(Debug)]
 pub(super) struct MemoryState {
     pub(super) clock: Clock,
-    pub(super) phase: Phase,
+    pub(super) availability: Availability,
     pub(super) exchanges: Exchanges,
     pub(super) queues: Slab<Queue>,
-    pub(super) names: HashMap<Arc<str>, usize>,
-    pub(super) consumers: Slab<Consumer>,
+    pub(super) queue_ids: HashMap<Arc<str>, usize>,
+    pub(super) consumers: Slab<MemoryConsumer>,
     pub(super) capacity: Capacity,
-    /// Publishes that wait for room, or for the broker to come back, in the order they came.
-    pub(super) parked: VecDeque<Publish>,
-    /// What was published to topic exchanges, if anyone wants to know.
+    /// Publishes that wait for free capacity or for the end of an outage, in publish order.
+    pub(super) pending: VecDeque<Publish>,
+    /// Messages published to topic exchanges. `None` when recording is off.
     pub(super) recording: Option<Vec<Arc<Message>>>,
-    /// How many of the next publishes to an exchange are refused, and why.
-    pub(super) refusals: HashMap<String, (usize, Refusal)>,
-    /// The queues whose next binding is refused.
-    pub(super) unbindable: HashSet<String>,
-    /// How many deliveries were handed out.
+    /// Faults that a test injected: for each exchange, how many of the next publishes are refused, and with what error.
+    pub(super) injected_refusals: HashMap<String, (usize, Refusal)>,
+    /// Faults that a test injected: queues whose next binding is refused.
+    pub(super) refused_bindings: HashSet<String>,
     pub(super) deliveries: u64,
-    /// The queues that wait for the clock.
-    pub(super) due: BTreeSet<(Duration, usize)>,
-    pub(super) timer: Timer,
-    // Kept between publishes for its memory.
+    /// The next expiry or retry of each queue that has one.
+    pub(super) due_queues: BTreeSet<(Duration, usize)>,
+    pub(super) timer: ExpiryTimer,
+    // A buffer that publishes reuse, to avoid an allocation for each publish.
     targets: Vec<usize>,
 }
 
-/// Whether the broker can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum Availability {
     Up,
     Down,
     Closed,
 }
 
-/// The one timer, set to the first of the times that queues wait for.
+/// The timer for the earliest entry of `due_queues`.
 #[derive(Debug, Default)]
-pub(super) struct Timer {
+pub(super) struct ExpiryTimer {
     due: Option<Duration>,
     sleep: Option<Sleep>,
     waker: Option<Waker>,
     pub(super) task: Option<JoinHandle<()>>,
 }
 
-impl Timer {
-    /// Whether there is something to wait for and no one to do so. A task ends with its runtime, which the broker may
-    /// outlive.
+impl ExpiryTimer {
+    /// Whether the timer is set but no task waits for it. The task ends with its tokio runtime, and the broker may
+    /// outlive that runtime.
     pub(super) fn lacks_task(&self) -> bool {
         self.sleep.is_some() && self.task.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 
 impl MemoryState {
-    /// An empty broker.
     pub(super) fn new(clock: Clock, capacity: Capacity, recording: bool) -> Self {
         Self {
             clock,
-            phase: Phase::Up,
+            availability: Availability::Up,
             exchanges: Exchanges::default(),
             queues: Slab::default(),
-            names: HashMap::new(),
+            queue_ids: HashMap::new(),
             consumers: Slab::default(),
             capacity,
-            parked: VecDeque::new(),
+            pending: VecDeque::new(),
             recording: recording.then(Vec::new),
-            refusals: HashMap::new(),
-            unbindable: HashSet::new(),
+            injected_refusals: HashMap::new(),
+            refused_bindings: HashSet::new(),
             deliveries: 0,
-            due: BTreeSet::new(),
-            timer: Timer::default(),
+            due_queues: BTreeSet::new(),
+            timer: ExpiryTimer::default(),
             targets: Vec::new(),
         }
     }
 
-    /// Takes a publish, or parks it until it can be taken.
-    pub(super) fn publish(&mut self, publish: Publish, after: &mut After) {
-        if self.phase == Phase::Closed {
-            after.answer(publish.confirm, Err(Refusal::Closed));
-        } else if self.phase == Phase::Down || (self.is_crowded() && self.must_wait(&publish)) {
-            self.parked.push_back(publish);
+    /// Accepts a publish, or queues it while the broker is down or full.
+    pub(super) fn publish(&mut self, publish: Publish, effects: &mut DeferredEffects) {
+        if self.availability == Availability::Closed {
+            effects.finish(publish.confirm, Err(Refusal::Closed));
+        } else if self.availability == Availability::Down || (self.has_backlog() && self.needs_room(&publish))
+        {
+            self.pending.push_back(publish);
         } else {
-            self.take_up(publish, after);
+            self.accept(publish, effects);
         }
     }
 
-    fn is_crowded(&self) -> bool {
-        self.capacity.is_full() || !self.parked.is_empty()
+    fn has_backlog(&self) -> bool {
+        self.capacity.is_full() || !self.pending.is_empty()
     }
 
-    /// Whether a publish waits for room. Only a topic exchange's do: delays, returns, dead letters and orphans are how
-    /// the runtime settles a delivery, and a full broker that refused them would never have room again.
-    fn must_wait(&self, publish: &Publish) -> bool {
+    /// Whether a publish waits while the broker is full. Only publishes to topic exchanges wait. With the other
+    /// publishes (delays, returns, dead letters, orphans) the runtime settles deliveries, which frees capacity.
+    fn needs_room(&self, publish: &Publish) -> bool {
         !publish.while_handling && self.exchanges.is_topic(&publish.message.exchange)
     }
 
-    /// Takes up what is parked and no longer has to wait.
-    pub(super) fn take_up_parked(&mut self, after: &mut After) {
-        while self.phase == Phase::Up && !self.capacity.is_full() {
-            let Some(publish) = self.parked.pop_front() else {
+    /// Accepts pending publishes while capacity lasts.
+    pub(super) fn resume_publishes(&mut self, effects: &mut DeferredEffects) {
+        while self.availability == Availability::Up && !self.capacity.is_full() {
+            let Some(publish) = self.pending.pop_front() else {
                 return;
             };
-            self.take_up(publish, after);
+            self.accept(publish, effects);
         }
     }
 
-    /// Takes up what was parked while the broker was away: all that need not wait for room, and the rest in its order.
-    pub(super) fn take_up_after_absence(&mut self, after: &mut After) {
-        for publish in mem::take(&mut self.parked) {
-            self.publish(publish, after);
+    /// Publishes everything again that waited for the end of an outage. What has to wait for capacity keeps its order.
+    pub(super) fn resume_after_outage(&mut self, effects: &mut DeferredEffects) {
+        for publish in mem::take(&mut self.pending) {
+            self.publish(publish, effects);
         }
     }
 
-    fn take_up(&mut self, publish: Publish, after: &mut After) {
+    fn accept(&mut self, publish: Publish, effects: &mut DeferredEffects) {
         let confirm = publish.confirm;
-        // A caller that gave up was told that its event was not published: so it must not be.
+        // `take` fails when the caller gave up. That caller got an error, so its event must not be published.
         if confirm.take() {
-            let result = self.accept(publish.message, publish.mandatory, after);
-            after.answer(confirm, result);
+            let result = self.route_and_enqueue(publish.message, publish.mandatory, effects);
+            effects.finish(confirm, result);
         } else {
-            after.forget(confirm);
+            effects.drop_confirm(confirm);
         }
     }
 
-    fn accept(
+    fn route_and_enqueue(
         &mut self,
         mut message: Arc<Message>,
         mandatory: bool,
-        after: &mut After,
+        effects: &mut DeferredEffects,
     ) -> Result<(), Refusal> {
-        self.refuse(&message.exchange)?;
-        let copies = exchange::copies(&mut message);
+        self.injected_refusal(&message.exchange)?;
+        let copy_keys = exchange::take_copy_keys(&mut message);
         let mut targets = mem::take(&mut self.targets);
         targets.clear();
-        let exists = self.route(&message.exchange, &message.routing_key, &copies, &mut targets);
+        let exists = self.route(&message.exchange, &message.routing_key, &copy_keys, &mut targets);
         let result = match targets.is_empty() {
             _ if !exists => Err(Refusal::NoExchange),
             true if mandatory => Err(Refusal::Unroutable),
             _ => {
                 self.record(&message);
-                self.enqueue(&message, &targets, after);
+                self.enqueue(&message, &targets, effects);
                 Ok(())
             }
         };
@@ -176,40 +173,46 @@ impl MemoryState {
         }
     }
 
-    /// Fills the empty `targets` with the queues that take a message. `false`: its exchange is not there.
+    /// Fills the empty `targets` with the queues that a message goes to. Returns `false` when the exchange does not
+    /// exist.
     pub(super) fn route(
         &mut self,
         exchange: &str,
         key: &str,
-        copies: &[String],
+        copy_keys: &[String],
         targets: &mut Vec<usize>,
     ) -> bool {
         if !exchange.is_empty() {
-            return self.exchanges.route(exchange, key, copies, targets);
+            return self.exchanges.route(exchange, key, copy_keys, targets);
         }
-        let keys = copies.iter().map(String::as_str).chain([key]);
-        targets.extend(keys.filter_map(|key| self.names.get(key)));
+        let keys = copy_keys.iter().map(String::as_str).chain([key]);
+        targets.extend(keys.filter_map(|key| self.queue_ids.get(key)));
         targets.sort_unstable();
         targets.dedup();
         true
     }
 
-    /// Puts a message at the end of each of these queues.
-    pub(super) fn enqueue(&mut self, message: &Arc<Message>, queues: &[usize], after: &mut After) {
+    /// Appends a message to each of `queues`.
+    pub(super) fn enqueue(
+        &mut self,
+        message: &Arc<Message>,
+        queues: &[usize],
+        effects: &mut DeferredEffects,
+    ) {
         let size = capacity::size(message);
         for &id in queues {
-            self.capacity.hold(size);
+            self.capacity.reserve(size);
             let queue = &mut self.queues[id];
             queue.push(Arc::clone(message), size, || self.clock.elapsed());
-            // Behind others it can only wait: those before it found no consumer with room.
+            // When older messages wait, no consumer has free prefetch.
             if queue.ready.len() == 1 {
-                self.hand_out(id, after);
+                self.deliver_ready(id, effects);
             }
         }
     }
 
-    /// Hands out what waits in a queue for as long as a consumer has room, and keeps an eye on the new head.
-    pub(super) fn hand_out(&mut self, id: usize, after: &mut After) {
+    /// Delivers the ready messages of a queue while one of its consumers has free prefetch.
+    pub(super) fn deliver_ready(&mut self, id: usize, effects: &mut DeferredEffects) {
         let queue = &mut self.queues[id];
         while !queue.ready.is_empty()
             && let Some(consumer) = queue.next_consumer(&self.consumers)
@@ -217,50 +220,50 @@ impl MemoryState {
         {
             queue.unsettled += 1;
             self.deliveries += 1;
-            self.consumers[consumer].hand(entry, after);
+            self.consumers[consumer].deliver(entry, effects);
         }
-        self.watch(id);
+        self.schedule_expiry(id);
     }
 
-    /// Sees to it that the timer knows when the queue has something to do next.
-    pub(super) fn watch(&mut self, id: usize) {
+    /// Updates the queue's entry in `due_queues`. Call it whenever the head of the queue changes.
+    pub(super) fn schedule_expiry(&mut self, id: usize) {
         let queue = &mut self.queues[id];
         let due = queue.next_due();
-        if queue.watched == due {
+        if queue.scheduled_at == due {
             return;
         }
-        if let Some(before) = queue.watched {
-            self.due.remove(&(before, id));
+        if let Some(before) = queue.scheduled_at {
+            self.due_queues.remove(&(before, id));
         }
         if let Some(due) = due {
-            self.due.insert((due, id));
+            self.due_queues.insert((due, id));
         }
-        queue.watched = due;
+        queue.scheduled_at = due;
     }
 
-    /// Sets the timer to the first of the times that queues wait for.
-    pub(super) fn set_timer(&mut self, after: &mut After) {
-        let due = match self.phase {
-            Phase::Closed => None,
-            _ => self.due.first().map(|(due, _)| *due),
+    /// Sets the timer to the earliest entry of `due_queues`.
+    pub(super) fn set_timer(&mut self, effects: &mut DeferredEffects) {
+        let due = match self.availability {
+            Availability::Closed => None,
+            _ => self.due_queues.first().map(|(due, _)| *due),
         };
         if self.timer.due != due {
             let delay = due.map(|due| due.saturating_sub(self.clock.elapsed()));
-            after.stop(self.timer.sleep.take());
+            effects.drop_sleep(self.timer.sleep.take());
             self.timer.sleep = delay.map(|delay| self.clock.sleep(delay));
             self.timer.due = due;
-            after.wake(&mut self.timer.waker);
+            effects.wake(&mut self.timer.waker);
         }
     }
 
-    /// Waits for the timer, then expires what is due.
-    pub(super) fn poll_expire(&mut self, cx: &mut Context<'_>, after: &mut After) -> Poll<Awake> {
+    /// Waits for the timer, then handles the queues that are due.
+    pub(super) fn poll_expire(&mut self, cx: &mut Context<'_>, effects: &mut DeferredEffects) -> Poll<Awake> {
         if let Some(sleep) = &mut self.timer.sleep
             && let Poll::Ready(awake) = Pin::new(sleep).poll(cx)
         {
-            after.stop(self.timer.sleep.take());
+            effects.drop_sleep(self.timer.sleep.take());
             self.timer.due = None;
-            self.expire(after);
+            self.expire(effects);
             return Poll::Ready(awake);
         }
         self.timer.waker = Some(cx.waker().clone());

@@ -1,34 +1,33 @@
-//! Taking from a queue: the broker's side of a subscription, and the handle that its consumer holds.
+//! The broker's record of a consumer, and the subscription handle that refers to it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::after::After;
-use super::queue::Entry;
+use super::deferred::DeferredEffects;
+use super::queue::QueueEntry;
 use super::shared::MemoryShared;
 use crate::broker::{Incoming, Subscription};
 
-/// The broker's side.
 #[derive(Debug)]
-pub(super) struct Consumer {
-    /// Its queue. `None` once the queue is gone or the connection lost: it has ended.
+pub(super) struct MemoryConsumer {
+    /// `None` after the consumer ended, because the queue was deleted or the connection was lost.
     pub(super) queue: Option<usize>,
     prefetch: usize,
     last_tag: u64,
-    // Handed out and not polled yet.
-    outbox: VecDeque<Incoming>,
-    /// Handed out and not settled, polled or not.
-    pub(super) unsettled: BTreeMap<u64, Entry>,
-    /// How many of those wait for the clock alone. A consumer that polls no more for a while, and so does not know
-    /// what was handed out meanwhile, says `usize::MAX`.
+    // Delivered, but not read from the handle yet.
+    unpolled: VecDeque<Incoming>,
+    /// Delivered and not settled, including the deliveries in `unpolled`.
+    pub(super) unsettled: BTreeMap<u64, QueueEntry>,
+    /// How many of the unsettled deliveries wait for the clock alone. A consumer that does not poll for a while cannot
+    /// know this number, and sets `usize::MAX`.
     pub(super) waiting: usize,
     waker: Option<Waker>,
 }
 
-impl Consumer {
-    /// A consumer of `queue` that holds up to `prefetch` deliveries; 0 is no limit.
+impl MemoryConsumer {
+    /// A `prefetch` of 0 means no limit.
     pub(super) fn new(queue: usize, prefetch: u16) -> Self {
         Self {
             queue: Some(queue),
@@ -38,22 +37,20 @@ impl Consumer {
                 prefetch.into()
             },
             last_tag: 0,
-            outbox: VecDeque::new(),
+            unpolled: VecDeque::new(),
             unsettled: BTreeMap::new(),
             waiting: 0,
             waker: None,
         }
     }
 
-    /// Whether its window has room.
     pub(super) fn has_room(&self) -> bool {
         self.unsettled.len() < self.prefetch
     }
 
-    /// Hands a message out.
-    pub(super) fn hand(&mut self, entry: Entry, after: &mut After) {
+    pub(super) fn deliver(&mut self, entry: QueueEntry, effects: &mut DeferredEffects) {
         self.last_tag += 1;
-        self.outbox.push_back(Incoming {
+        self.unpolled.push_back(Incoming {
             tag: self.last_tag,
             message: Arc::clone(&entry.message),
             redelivered: entry.redelivered,
@@ -61,11 +58,11 @@ impl Consumer {
             alone: false,
         });
         self.unsettled.insert(self.last_tag, entry);
-        after.wake(&mut self.waker);
+        effects.wake(&mut self.waker);
     }
 
-    /// Takes out what `tag` settles, one at a time.
-    pub(super) fn settle(&mut self, tag: u64, multiple: bool) -> Option<Entry> {
+    /// Removes and returns the next delivery that an ack of `tag` settles. Call it until it returns `None`.
+    pub(super) fn settle(&mut self, tag: u64, multiple: bool) -> Option<QueueEntry> {
         if multiple {
             let first = self.unsettled.first_entry().filter(|entry| *entry.key() <= tag)?;
             Some(first.remove())
@@ -74,16 +71,16 @@ impl Consumer {
         }
     }
 
-    /// Ends it. What it had is given back to be returned to the queue or freed.
-    pub(super) fn end(&mut self, after: &mut After) -> BTreeMap<u64, Entry> {
+    /// Ends the consumer and returns its unsettled deliveries.
+    pub(super) fn end(&mut self, effects: &mut DeferredEffects) -> BTreeMap<u64, QueueEntry> {
         self.queue = None;
-        self.outbox.clear();
-        after.wake(&mut self.waker);
+        self.unpolled.clear();
+        effects.wake(&mut self.waker);
         std::mem::take(&mut self.unsettled)
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        match self.outbox.pop_front() {
+        match self.unpolled.pop_front() {
             Some(incoming) => Poll::Ready(Some(incoming)),
             None if self.queue.is_none() => Poll::Ready(None),
             None => {
@@ -97,7 +94,7 @@ impl Consumer {
     }
 }
 
-/// The consumer's handle.
+/// The handle of one [`MemoryConsumer`].
 pub(super) struct MemorySubscription {
     shared: Arc<MemoryShared>,
     id: usize,
@@ -105,7 +102,6 @@ pub(super) struct MemorySubscription {
 }
 
 impl MemorySubscription {
-    /// The handle of the consumer `id`.
     pub(super) fn new(shared: Arc<MemoryShared>, id: usize, queue: Arc<str>) -> Self {
         Self { shared, id, queue }
     }
@@ -117,18 +113,18 @@ impl Subscription for MemorySubscription {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        // Nothing that others see changes by it, so no one is told.
+        // No `with` here: a poll changes nothing that `is_busy` depends on.
         self.shared.lock().consumers[self.id].poll_next(cx)
     }
 
     fn ack(&mut self, tag: u64, multiple: bool) {
         self.shared
-            .with(|state, after| state.ack(self.id, tag, multiple, after));
+            .with(|state, effects| state.ack(self.id, tag, multiple, effects));
     }
 
     fn requeue(&mut self, tag: u64) {
         self.shared
-            .with(|state, after| state.requeue(self.id, tag, after));
+            .with(|state, effects| state.requeue(self.id, tag, effects));
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<()> {
@@ -136,16 +132,16 @@ impl Subscription for MemorySubscription {
     }
 
     fn cancel(&mut self) {
-        self.shared.with(|state, after| state.cancel(self.id, after));
+        self.shared.with(|state, effects| state.cancel(self.id, effects));
     }
 
-    /// All is returned when it is dropped.
+    /// `Drop` returns the unsettled deliveries.
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }
 
     fn is_drained(&self) -> bool {
-        self.shared.lock().consumers[self.id].outbox.is_empty()
+        self.shared.lock().consumers[self.id].unpolled.is_empty()
     }
 
     fn set_waiting(&mut self, count: usize) {
@@ -165,6 +161,6 @@ impl fmt::Debug for MemorySubscription {
 impl Drop for MemorySubscription {
     fn drop(&mut self) {
         self.shared
-            .with(|state, after| state.drop_consumer(self.id, after));
+            .with(|state, effects| state.drop_consumer(self.id, effects));
     }
 }

@@ -1,23 +1,23 @@
-//! Topic routing: the patterns as a trie of their words, walked once a key.
+//! Topic routing with a trie of the words of all patterns.
 //!
-//! The walk keeps the set of nodes it may be in, as one runs a finite automaton, and enters each at most once a word.
-//! So its cost goes with the words of the key and not with the number of bindings, and a pattern full of `#` cannot
-//! make it explode, as walking each branch on its own would.
+//! A lookup runs the trie as a finite automaton: it keeps the set of nodes that the key may be in, and enters each node
+//! at most once for each word. So the cost depends on the words of the key, not on the number of bindings. A search
+//! that followed each branch separately would take exponential time for a pattern with many `#`.
 
 use std::collections::HashMap;
 use std::mem;
 
 use super::slab::Slab;
 
-/// Patterns, each with its values.
+/// A map from patterns to values.
 #[derive(Debug)]
 pub(crate) struct Trie<T> {
     nodes: Slab<Node<T>>,
     root: usize,
-    // The number of the current step of a walk, by which a node knows that it was entered.
+    // Increases with each word of each lookup. A node with this number in `last_step` is in the set already.
     step: u64,
-    // Kept between walks for their memory.
-    here: Vec<usize>,
+    // Buffers that lookups reuse.
+    current: Vec<usize>,
     next: Vec<usize>,
 }
 
@@ -26,10 +26,10 @@ struct Node<T> {
     words: HashMap<Box<str>, usize>,
     star: Option<usize>,
     hash: Option<usize>,
-    // Whether the node stands behind a `#`, and so takes any further word.
+    // Whether the node follows a `#`, and so stays in the set for every further word.
     is_hash: bool,
     values: Vec<T>,
-    entered: u64,
+    last_step: u64,
 }
 
 impl<T> Node<T> {
@@ -40,7 +40,7 @@ impl<T> Node<T> {
             hash: None,
             is_hash,
             values: Vec::new(),
-            entered: 0,
+            last_step: 0,
         }
     }
 
@@ -56,7 +56,7 @@ impl<T> Node<T> {
         }
     }
 
-    fn adopt(&mut self, word: &str, child: usize) {
+    fn set_child(&mut self, word: &str, child: usize) {
         match word {
             "*" => self.star = Some(child),
             "#" => self.hash = Some(child),
@@ -64,7 +64,7 @@ impl<T> Node<T> {
         }
     }
 
-    fn disown(&mut self, word: &str) {
+    fn remove_child(&mut self, word: &str) {
         match word {
             "*" => self.star = None,
             "#" => self.hash = None,
@@ -73,13 +73,12 @@ impl<T> Node<T> {
     }
 }
 
-/// The words of a key or pattern: none in the empty one, else one between any two dots.
+/// Splits a key or pattern at its dots. An empty text has no words.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     (!text.is_empty()).then(|| text.split('.')).into_iter().flatten()
 }
 
 impl<T: Copy + PartialEq> Trie<T> {
-    /// No patterns.
     pub(crate) fn new() -> Self {
         let mut nodes = Slab::default();
         let root = nodes.insert(Node::new(false));
@@ -87,18 +86,18 @@ impl<T: Copy + PartialEq> Trie<T> {
             nodes,
             root,
             step: 0,
-            here: Vec::new(),
+            current: Vec::new(),
             next: Vec::new(),
         }
     }
 
-    /// Adds `value` to `pattern`. `false`: it is there already.
+    /// Adds `value` to `pattern`. Returns `false` when the pattern has this value already.
     pub(crate) fn insert(&mut self, pattern: &str, value: T) -> bool {
         let mut at = self.root;
         for word in words(pattern) {
             at = self.nodes[at].child(word).unwrap_or_else(|| {
                 let child = self.nodes.insert(Node::new(word == "#"));
-                self.nodes[at].adopt(word, child);
+                self.nodes[at].set_child(word, child);
                 child
             });
         }
@@ -110,7 +109,7 @@ impl<T: Copy + PartialEq> Trie<T> {
         is_new
     }
 
-    /// Takes `value` from `pattern`, and frees the nodes that only it needed.
+    /// Removes `value` from `pattern`, and the nodes that no other value needs.
     pub(super) fn remove(&mut self, pattern: &str, value: T) {
         let mut path = Vec::new();
         let mut at = self.root;
@@ -127,36 +126,37 @@ impl<T: Copy + PartialEq> Trie<T> {
                 return;
             }
             self.nodes.remove(at);
-            self.nodes[parent].disown(word);
+            self.nodes[parent].remove_child(word);
             at = parent;
         }
     }
 
-    /// Adds to `found` the values of every pattern that matches `key`: one that several of them hold, several times.
+    /// Adds the values of every pattern that matches `key` to `found`. A value of several patterns is added several
+    /// times.
     pub(crate) fn find(&mut self, key: &str, found: &mut Vec<T>) {
-        let (mut here, mut next) = (mem::take(&mut self.here), mem::take(&mut self.next));
-        here.clear();
+        let (mut current, mut next) = (mem::take(&mut self.current), mem::take(&mut self.next));
+        current.clear();
         self.step += 1;
-        self.enter(self.root, &mut here);
+        self.enter(self.root, &mut current);
         for word in words(key) {
             next.clear();
             self.step += 1;
-            for &at in &here {
-                self.walk(at, word, &mut next);
+            for &at in &current {
+                self.advance(at, word, &mut next);
             }
-            mem::swap(&mut here, &mut next);
+            mem::swap(&mut current, &mut next);
         }
-        for &at in &here {
+        for &at in &current {
             found.extend_from_slice(&self.nodes[at].values);
         }
-        (self.here, self.next) = (here, next);
+        (self.current, self.next) = (current, next);
     }
 
-    fn walk(&mut self, at: usize, word: &str, next: &mut Vec<usize>) {
+    fn advance(&mut self, at: usize, word: &str, next: &mut Vec<usize>) {
         let node = &self.nodes[at];
-        // `*` and `#` in a key are plain text: looked up among the words, where no wildcard is kept.
-        let (stay, by_word, by_star) = (node.is_hash, node.words.get(word).copied(), node.star);
-        if stay {
+        // In a key, `*` and `#` are plain text. The map `words` holds no wildcards, so it cannot match them.
+        let (stays, by_word, by_star) = (node.is_hash, node.words.get(word).copied(), node.star);
+        if stays {
             self.enter(at, next);
         }
         for child in [by_word, by_star].into_iter().flatten() {
@@ -164,14 +164,14 @@ impl<T: Copy + PartialEq> Trie<T> {
         }
     }
 
-    /// Enters a node, and those that are reached from it by a `#` that stands for no word.
+    /// Adds a node to the set, and the nodes that follow it through a `#` that matches no word.
     fn enter(&mut self, mut at: usize, set: &mut Vec<usize>) {
         loop {
             let node = &mut self.nodes[at];
-            if node.entered == self.step {
+            if node.last_step == self.step {
                 return;
             }
-            node.entered = self.step;
+            node.last_step = self.step;
             set.push(at);
             match node.hash {
                 Some(hash) => at = hash,
@@ -192,7 +192,7 @@ mod tests {
         prop_oneof![
             4 => prop::sample::select(vec!["a", "b", "", "é", "日本", "*", "#", "a*", "##", "*#", "A"])
                 .prop_map(str::to_owned),
-            1 => any::<char>().prop_filter("a dot parts words", |c| *c != '.').prop_map(String::from),
+            1 => any::<char>().prop_filter("a dot separates words", |c| *c != '.').prop_map(String::from),
         ]
     }
 
@@ -217,21 +217,21 @@ mod tests {
         fn the_trie_finds_exactly_the_patterns_that_match(
             patterns in prop::collection::vec(text(), 1..30),
             keys in prop::collection::vec(text(), 1..10),
-            gone in any::<u32>(),
+            removed in any::<u32>(),
         ) {
             let mut trie = Trie::new();
             for (number, pattern) in patterns.iter().enumerate() {
                 trie.insert(pattern, number);
             }
-            let is_gone = |number: usize| gone >> number & 1 == 1;
+            let is_removed = |number: usize| removed >> number & 1 == 1;
             for all in [true, false] {
                 for key in &keys {
                     let expected: Vec<_> = (0..patterns.len())
-                        .filter(|number| (all || !is_gone(*number)) && topic::matches(&patterns[*number], key))
+                        .filter(|number| (all || !is_removed(*number)) && topic::matches(&patterns[*number], key))
                         .collect();
                     prop_assert_eq!(find(&mut trie, key), expected, "{:?} in {:?}", key, &patterns);
                 }
-                for number in (0..patterns.len()).filter(|number| is_gone(*number)) {
+                for number in (0..patterns.len()).filter(|number| is_removed(*number)) {
                     trie.remove(&patterns[number], number);
                 }
             }
@@ -244,7 +244,7 @@ mod tests {
         let patterns = ["", "a.b.c", "a.b", "a.*.#", "#", "#.#.x", "a..b"];
         for pattern in patterns {
             assert!(trie.insert(pattern, 1));
-            assert!(!trie.insert(pattern, 1), "it is there already");
+            assert!(!trie.insert(pattern, 1), "the pattern has the value already");
         }
         trie.remove("a.b.unknown", 1);
         for pattern in patterns {
@@ -254,23 +254,23 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_full_of_hashes_costs_no_more_than_its_words() {
+    fn the_cost_of_a_pattern_with_many_hashes_is_linear_in_its_words() {
         let mut trie = Trie::new();
         trie.insert(&["#"; 60].join(".a."), 1);
         trie.insert(&["#"; 128].join("."), 2);
-        // Walking each branch on its own would not end within anyone's lifetime.
+        // A search that followed each branch separately would not finish in years.
         assert_eq!(find(&mut trie, &["a"; 128].join(".")), [1, 2]);
         assert_eq!(find(&mut trie, &["b"; 128].join(".")), [2]);
     }
 
     #[test]
-    fn a_thousand_patterns_that_cannot_match_are_not_looked_at() {
+    fn a_lookup_does_not_visit_patterns_that_cannot_match() {
         let mut trie = Trie::new();
         for number in 0..1_000 {
             trie.insert(&format!("order.{number}.*"), number);
         }
         assert_eq!(find(&mut trie, "order.7.paid"), [7]);
-        let entered = trie.nodes.iter().filter(|(_, node)| node.entered > 0).count();
-        assert_eq!(entered, 4, "the root and one node a word");
+        let entered = trie.nodes.iter().filter(|(_, node)| node.last_step > 0).count();
+        assert_eq!(entered, 4, "the root and one node for each word");
     }
 }

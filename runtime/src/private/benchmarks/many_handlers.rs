@@ -1,4 +1,4 @@
-//! Many handlers, or many patterns: a list that `handlers![..]` would take hours to spell.
+//! A list of many handlers or many patterns, without a `handlers![..]` of that length.
 
 use std::sync::Arc;
 
@@ -9,30 +9,30 @@ use crate::handler::input::Takes;
 use crate::handler::list::{HandlerFuture, HandlerList, Registration};
 use crate::handler::returns::Returned;
 
-/// So many handlers with so many patterns each, none in common. They take any event, decode nothing and do nothing.
-/// `SHARED` says that all take from one queue, instead of one each.
+/// `HANDLERS` handlers with `PATTERNS` patterns each. No two patterns are equal. The handlers accept any event and do
+/// nothing. With `SHARED` all handlers have one queue, otherwise each handler has its own.
 #[derive(Debug, Clone, Copy)]
 pub struct ManyHandlers<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>;
 
 impl<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>
     ManyHandlers<HANDLERS, PATTERNS, SHARED>
 {
-    /// The key that only the last pattern of the last handler has.
+    /// The routing key that only the last pattern of the last handler matches.
     pub fn last_key(self) -> String {
         key(HANDLERS - 1, PATTERNS - 1)
     }
 
-    /// The name of its queue, in a service called `bench`.
+    /// The queue of the last handler, in a service called `bench`.
     pub fn last_queue(self) -> String {
         if SHARED {
-            "bench.crowd".to_owned()
+            "bench.shared".to_owned()
         } else {
             format!("bench.{}", name(HANDLERS - 1))
         }
     }
 
     fn descriptor(handler: usize) -> HandlerDescriptor {
-        // A handler's names last as long as the program, and so do these.
+        // `HandlerDescriptor` needs `'static` names.
         let name: &'static str = name(handler).leak();
         let patterns: Vec<&'static str> = (0..PATTERNS)
             .map(|pattern| &*key(handler, pattern).leak())
@@ -43,7 +43,7 @@ impl<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>
         };
         let descriptor = HandlerDescriptor::new(name, name, patterns.leak(), takes, EventSet::NONE);
         if SHARED {
-            descriptor.with_queue("crowd")
+            descriptor.with_queue("shared")
         } else {
             descriptor
         }
@@ -51,7 +51,7 @@ impl<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>
 }
 
 fn name(handler: usize) -> String {
-    format!("crowd-{handler:06}")
+    format!("handler-{handler:06}")
 }
 
 fn key(handler: usize, pattern: usize) -> String {

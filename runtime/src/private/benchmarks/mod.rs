@@ -1,5 +1,5 @@
-//! The door of the benchmarks (`bench/`): the steps of an event's life one by one, and a broker that costs next to
-//! nothing. It is there for them alone, behind a feature that no one else has a use for.
+//! Entry points for the benchmarks in `bench/`: the steps of publishing and consuming one by one, and a broker that
+//! does almost no work. Only the feature `__bench` compiles them.
 
 mod many_handlers;
 mod null_broker;

@@ -1,4 +1,4 @@
-//! A broker that costs next to nothing: what is left is the runtime.
+//! A broker that does almost no work, so that a benchmark measures the runtime alone.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,30 +19,31 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::topology::{BindingPlan, Plan};
 
-/// A broker that confirms what it is sent at once, forgets it, and hands out one message as often as it is told to.
+/// A broker that confirms and drops every publish at once, and delivers one message as often as [`turn`](Self::turn)
+/// asks for.
 #[derive(Debug, Clone)]
 pub struct NullBroker(Arc<NullBrokerState>);
 
 #[derive(Debug)]
 struct NullBrokerState {
     message: Arc<Message>,
-    /// The only queue that it comes from; any, unless said.
+    /// The only queue with deliveries. `None` means every queue.
     queue: Option<String>,
     clock: Clock,
-    /// How often the message is still to be handed out.
-    left: AtomicU64,
+    /// How many deliveries are still to be made.
+    remaining: AtomicU64,
     unsettled: AtomicU64,
     all_settled: Notify,
     wakers: Mutex<Vec<Waker>>,
 }
 
 impl NullBroker {
-    /// One that hands out this message. It comes to whichever handler of the bus's apps subscribes first.
+    /// A broker that delivers this message to any subscription.
     pub fn new(wire: &Wire) -> Self {
         Self::of(wire, None)
     }
 
-    /// One that hands it out to those alone who subscribe to this queue.
+    /// A broker that delivers this message to the subscriptions of `queue` only.
     pub fn at_queue(queue: &str, wire: &Wire) -> Self {
         Self::of(wire, Some(queue.to_owned()))
     }
@@ -52,26 +53,26 @@ impl NullBroker {
             message: Arc::clone(&wire.message),
             queue,
             clock: Clock::real(),
-            left: AtomicU64::new(0),
+            remaining: AtomicU64::new(0),
             unsettled: AtomicU64::new(0),
             all_settled: Notify::new(),
             wakers: Mutex::default(),
         }))
     }
 
-    /// A bus on it.
+    /// A bus on this broker.
     pub fn bus(&self) -> Bus {
         Bus::new(Config::default(), Arc::new(self.clone()))
     }
 
-    /// Hands the message out so often, and waits until every delivery is acknowledged.
+    /// Makes `deliveries` deliveries of the message, and waits until all of them are acknowledged.
     pub async fn turn(&self, deliveries: u64) {
-        let belt = &self.0;
-        belt.unsettled.fetch_add(deliveries, Ordering::AcqRel);
-        belt.left.fetch_add(deliveries, Ordering::AcqRel);
-        belt.wakers().drain(..).for_each(Waker::wake);
-        while belt.unsettled.load(Ordering::Acquire) > 0 {
-            belt.all_settled.notified().await;
+        let state = &self.0;
+        state.unsettled.fetch_add(deliveries, Ordering::AcqRel);
+        state.remaining.fetch_add(deliveries, Ordering::AcqRel);
+        state.wakers().drain(..).for_each(Waker::wake);
+        while state.unsettled.load(Ordering::Acquire) > 0 {
+            state.all_settled.notified().await;
         }
     }
 }
@@ -89,14 +90,14 @@ impl NullBrokerState {
     }
 
     #[allow(clippy::incompatible_msrv)] // Benchmarks are built with the pinned toolchain.
-    fn take(&self) -> bool {
-        let less = |left: u64| left.checked_sub(1);
-        self.left
-            .try_update(Ordering::AcqRel, Ordering::Acquire, less)
+    fn take_delivery(&self) -> bool {
+        let decrement = |remaining: u64| remaining.checked_sub(1);
+        self.remaining
+            .try_update(Ordering::AcqRel, Ordering::Acquire, decrement)
             .is_ok()
     }
 
-    fn settled(&self, deliveries: u64) {
+    fn count_settled(&self, deliveries: u64) {
         if self.unsettled.fetch_sub(deliveries, Ordering::AcqRel) == deliveries {
             self.all_settled.notify_one();
         }
@@ -137,8 +138,8 @@ impl Broker for NullBroker {
             (None, _) => true,
         };
         Box::pin(async move {
-            let run: Box<dyn Subscription> = Box::new(Run {
-                belt: Arc::clone(&self.0),
+            let subscription: Box<dyn Subscription> = Box::new(NullSubscription {
+                state: Arc::clone(&self.0),
                 prefetch: if is_served {
                     usize::from(subscribe.prefetch)
                 } else {
@@ -148,7 +149,7 @@ impl Broker for NullBroker {
                 first: 1,
                 unsettled: VecDeque::with_capacity(usize::from(subscribe.prefetch)),
             });
-            Ok(run)
+            Ok(subscription)
         })
     }
 
@@ -165,27 +166,26 @@ impl Broker for NullBroker {
     }
 }
 
-/// A subscription.
 #[derive(Debug)]
-struct Run {
-    belt: Arc<NullBrokerState>,
+struct NullSubscription {
+    state: Arc<NullBrokerState>,
     prefetch: usize,
     last_tag: u64,
-    /// The tag that the first of `unsettled` is about.
+    /// The delivery tag of the first element of `unsettled`.
     first: u64,
-    /// Whether each tag from `first` on is still to be settled.
+    /// Whether each delivery from `first` on is unsettled.
     unsettled: VecDeque<bool>,
 }
 
-impl Run {
+impl NullSubscription {
     fn settle(&mut self, tag: u64) {
         let at = tag
             .checked_sub(self.first)
             .and_then(|at| usize::try_from(at).ok());
-        if let Some(open) = at.and_then(|at| self.unsettled.get_mut(at))
-            && std::mem::take(open)
+        if let Some(is_unsettled) = at.and_then(|at| self.unsettled.get_mut(at))
+            && std::mem::take(is_unsettled)
         {
-            self.belt.settled(1);
+            self.state.count_settled(1);
         }
         while self.unsettled.front() == Some(&false) {
             self.unsettled.pop_front();
@@ -194,20 +194,20 @@ impl Run {
     }
 }
 
-impl Subscription for Run {
+impl Subscription for NullSubscription {
     fn queue(&self) -> &'static str {
-        "treadmill"
+        "null_broker"
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         if self.unsettled.len() >= self.prefetch {
-            // An acknowledgement makes room, and whoever acknowledges polls again.
+            // The consumer polls again after each acknowledgement.
             return Poll::Pending;
         }
-        if !self.belt.take() {
-            self.belt.wait(cx.waker());
-            // Between the two looks someone may have laid more on.
-            if !self.belt.take() {
+        if !self.state.take_delivery() {
+            self.state.wait(cx.waker());
+            // `turn` may have added deliveries before the waker was stored.
+            if !self.state.take_delivery() {
                 return Poll::Pending;
             }
         }
@@ -215,7 +215,7 @@ impl Subscription for Run {
         self.unsettled.push_back(true);
         Poll::Ready(Some(Incoming {
             tag: self.last_tag,
-            message: Arc::clone(&self.belt.message),
+            message: Arc::clone(&self.state.message),
             redelivered: false,
             delivery_count: 0,
             alone: false,

@@ -1,8 +1,8 @@
-//! The in-memory broker's bindings.
+//! The topic routing of the in-memory broker.
 
 use crate::broker::memory::trie::Trie;
 
-/// Patterns, each with the number of its queue.
+/// Patterns of queues. Each queue has a number.
 #[derive(Debug)]
 pub struct Topics {
     trie: Trie<usize>,
@@ -10,7 +10,7 @@ pub struct Topics {
 }
 
 impl Topics {
-    /// Binds the queues 0, 1, 2 … by these patterns.
+    /// Binds the queues 0, 1, 2 … with one pattern each.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
         let mut trie = Trie::new();
         for (queue, pattern) in patterns.into_iter().enumerate() {
@@ -20,7 +20,7 @@ impl Topics {
         Self { trie, found }
     }
 
-    /// The queues that a message with this key goes to.
+    /// The queues for a message with this routing key.
     pub fn find(&mut self, key: &str) -> &[usize] {
         self.found.clear();
         self.trie.find(key, &mut self.found);

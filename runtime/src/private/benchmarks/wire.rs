@@ -1,4 +1,4 @@
-//! What travels: an event written, and read again, without a broker between.
+//! Writing an event to a message and reading it again, without a broker.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::wire::{origin, read};
 
 const RETURNS: &str = "bench.return";
 const QUEUE: &str = "bench.take";
-/// One that every run has.
+/// The same event id in every run.
 const ID: &str = "01935a1c-2b3c-7d4e-8f50-617283940a1b";
 const MILLIS: i64 = 1_763_892_000_123;
 
@@ -26,7 +26,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// The event as it is published, under an id and at a time that are always the same.
+    /// The message of a published event, with an id and a time that are always the same.
     ///
     /// # Panics
     /// When the event cannot be written.
@@ -52,7 +52,7 @@ impl Wire {
         Self::of(message.expect("the event can be written"))
     }
 
-    /// A message of someone else's.
+    /// A message of a foreign client.
     pub fn foreign(routing_key: &str, properties: Properties, headers: Headers, body: Vec<u8>) -> Self {
         Self::of(Message {
             exchange: "domain_events".into(),
@@ -63,14 +63,14 @@ impl Wire {
         })
     }
 
-    /// The same as a broker gives it out: known to be text.
+    /// The message as a broker delivers it: its body is known to be text.
     #[must_use]
     pub fn received(mut self) -> Self {
         Arc::make_mut(&mut self.message).body.detect_text();
         self
     }
 
-    /// The same under another key.
+    /// The message with another routing key.
     pub fn with_key(&self, routing_key: &str) -> Self {
         Self::of(Message {
             routing_key: routing_key.into(),
@@ -85,32 +85,32 @@ impl Wire {
         }
     }
 
-    /// Its body.
+    /// The body of the message.
     pub fn body(&self) -> &[u8] {
         &self.message.body
     }
 
-    /// As the client library takes it.
+    /// The message in the form of the client library.
     ///
     /// # Panics
-    /// When it cannot be packed.
+    /// When the message cannot be packed.
     #[cfg(feature = "rabbitmq")]
     pub fn packed(&self) -> super::Packed {
         super::Packed::new(&self.message)
     }
 
-    /// From what the client library gives, with this one's body.
+    /// A message from the form of the client library, with the body of this message.
     #[cfg(feature = "rabbitmq")]
     pub fn unpacked(&self, packed: &super::Packed) -> Self {
         Self::of(packed.message(self.message.body.to_vec()))
     }
 
-    /// The event in it, its data still JSON.
+    /// Reads the event. Its data stays JSON.
     ///
     /// # Panics
-    /// When there is none.
+    /// When the message is not an event.
     pub fn read(&self) -> AnyEvent {
         let origin = origin::origin(&self.message, RETURNS, QUEUE, Timestamp::now());
-        read::read(&self.message, &origin, &self.limits).expect("there is an event in it")
+        read::read(&self.message, &origin, &self.limits).expect("the message is an event")
     }
 }

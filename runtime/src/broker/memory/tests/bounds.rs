@@ -1,6 +1,8 @@
-//! How much the broker holds, and who waits when it is full.
+//! The limits of the broker, and publishes that wait while it is full.
 
-use super::{binding, bodies, declare, drain, exchange, is_parked, message, queue, send, soon, subscribe};
+use super::{
+    binding, bodies, declare, drain, exchange, in_time, is_pending, message, queue, send, subscribe,
+};
 use crate::broker::memory::{MemoryBroker, MemoryBrokerBuilder};
 use crate::broker::{Broker, BrokerState, Publish};
 use crate::bus::confirm::confirm;
@@ -21,11 +23,11 @@ async fn full(builder: MemoryBrokerBuilder) -> MemoryBroker {
     broker
 }
 
-/// A broker that holds two messages, and has them.
+/// A broker with a limit of two messages that has reached this limit.
 async fn full_of_two() -> MemoryBroker {
     let broker = full(MemoryBroker::builder(Clock::virtual_time()).max_messages(2)).await;
     for text in ["1", "2"] {
-        soon(send(&broker, message("events", "key", text)))
+        in_time(send(&broker, message("events", "key", text)))
             .await
             .unwrap()
             .unwrap();
@@ -39,17 +41,17 @@ async fn a_publisher_waits_while_the_broker_is_full_and_is_served_in_turn() {
     assert!(matches!(broker.state(), BrokerState::Blocked(_)));
     let mut third = send(&broker, message("events", "key", "3"));
     let mut fourth = send(&broker, message("events", "key", "4"));
-    assert!(is_parked(&mut third) && is_parked(&mut fourth));
+    assert!(is_pending(&mut third) && is_pending(&mut fourth));
     assert!(!broker.is_busy(), "waiting for room is not work");
 
     let mut subscription = subscribe(&broker, "q", 1).await;
     assert_eq!(drain(&mut subscription), ["1"]);
-    assert!(is_parked(&mut third), "handed out is not gone");
+    assert!(is_pending(&mut third), "an unsettled message still counts");
     subscription.ack(1, false);
-    soon(third).await.unwrap().unwrap();
-    assert!(is_parked(&mut fourth));
+    in_time(third).await.unwrap().unwrap();
+    assert!(is_pending(&mut fourth));
     subscription.ack(2, false);
-    soon(fourth).await.unwrap().unwrap();
+    in_time(fourth).await.unwrap().unwrap();
     assert_eq!(bodies(&broker.queue_messages("q")), ["3", "4"]);
     assert_eq!(bodies(&broker.recorded()), ["1", "2", "3", "4"]);
 }
@@ -61,19 +63,19 @@ async fn a_publish_whose_caller_gave_up_is_never_published() {
     let fourth = send(&broker, message("events", "key", "4"));
     assert!(!third.give_up());
     broker.take("q");
-    soon(fourth).await.unwrap().unwrap();
+    in_time(fourth).await.unwrap().unwrap();
     assert_eq!(bodies(&broker.queue_messages("q")), ["4"]);
 }
 
 #[tokio::test]
-async fn the_runtimes_own_publishes_are_taken_by_a_full_broker() {
+async fn a_full_broker_accepts_the_publishes_of_the_runtime() {
     let broker = full_of_two().await;
     let _parked = send(&broker, message("events", "key", "3"));
-    soon(send(&broker, message("delay", "key", "late")))
+    in_time(send(&broker, message("delay", "key", "late")))
         .await
         .unwrap()
         .unwrap();
-    soon(send(&broker, message("", "q", "redriven")))
+    in_time(send(&broker, message("", "q", "redriven")))
         .await
         .unwrap()
         .unwrap();
@@ -84,40 +86,40 @@ async fn the_runtimes_own_publishes_are_taken_by_a_full_broker() {
         while_handling: true,
         confirm,
     });
-    soon(answer).await.unwrap().unwrap();
-    assert_eq!(broker.message_count("delayed"), Some(1), "and counts");
+    in_time(answer).await.unwrap().unwrap();
+    assert_eq!(broker.message_count("delayed"), Some(1), "the message counts");
     assert_eq!(broker.message_count("q"), Some(4));
 }
 
 #[tokio::test]
-async fn bytes_are_bounded_too_and_one_that_is_too_large_for_all_of_it_still_passes() {
+async fn bytes_are_limited_too_and_a_message_over_the_limit_still_passes() {
     let broker = full(MemoryBroker::builder(Clock::virtual_time()).max_bytes(1_000)).await;
     let large = "x".repeat(2_000);
-    soon(send(&broker, message("events", "key", &large)))
+    in_time(send(&broker, message("events", "key", &large)))
         .await
         .unwrap()
         .unwrap();
     let mut second = send(&broker, message("events", "key", &large));
-    assert!(is_parked(&mut second));
+    assert!(is_pending(&mut second));
     broker.take("q");
-    soon(second).await.unwrap().unwrap();
+    in_time(second).await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn deleting_a_queue_or_dropping_a_message_makes_room() {
+async fn deleting_a_queue_frees_capacity() {
     let broker = full_of_two().await;
     let third = send(&broker, message("events", "key", "3"));
     let mut subscription = subscribe(&broker, "q", 1).await;
     drain(&mut subscription);
     assert!(broker.delete_queue("q"));
-    soon(third).await.unwrap().unwrap();
+    in_time(third).await.unwrap().unwrap();
     assert_eq!(broker.state(), BrokerState::Up);
 }
 
 #[tokio::test]
-async fn closing_refuses_what_waits() {
+async fn closing_refuses_publishes_that_wait() {
     let broker = full_of_two().await;
     let third = send(&broker, message("events", "key", "3"));
     broker.close().await;
-    assert_eq!(soon(third).await, Some(Err(Refusal::Closed)));
+    assert_eq!(in_time(third).await, Some(Err(Refusal::Closed)));
 }

@@ -1,15 +1,15 @@
-//! Messages that a queue gives up.
+//! Dead-lettering by the broker.
 
 use super::{
-    binding, bodies, broker_with_queue, declare, exchange, jump, message, next, publish, queue, send, soon,
-    subscribe, text,
+    binding, bodies, broker_with_queue, declare, exchange, in_time, jump, message, next, publish, queue,
+    send, subscribe, text,
 };
 use crate::broker::Broker;
 use crate::broker::memory::MemoryBroker;
 use crate::message::headers::HeaderValue;
 use crate::topology::{Argument, ExchangeKind};
 
-/// A queue `limited` that gives up after `limit` failed deliveries, into `dead` under the key `limited.dlq`.
+/// Declares a queue `limited` that dead-letters to the exchange `dead` after `limit` failed deliveries.
 async fn limited(broker: &MemoryBroker, limit: i64, strategy: &str) {
     let arguments = [
         ("x-queue-type", text("quorum")),
@@ -27,14 +27,14 @@ async fn dead_letters(broker: &MemoryBroker) {
     declare(broker, binding("dead", "limited.dlq", "limited.dlq")).await;
 }
 
-/// Takes what is there and goes without settling it.
+/// Receives a delivery and drops the subscription without settling it.
 async fn fail(broker: &MemoryBroker, queue: &str, prefetch: u16) {
     let mut subscription = subscribe(broker, queue, prefetch).await;
     next(&mut subscription).await;
 }
 
 #[tokio::test]
-async fn what_fails_more_often_than_the_limit_is_dead_lettered_with_its_reason() {
+async fn a_message_over_the_delivery_limit_is_dead_lettered_with_its_reason() {
     let broker = broker_with_queue().await;
     dead_letters(&broker).await;
     limited(&broker, 2, "at-least-once").await;
@@ -42,7 +42,7 @@ async fn what_fails_more_often_than_the_limit_is_dead_lettered_with_its_reason()
     poison
         .properties
         .change(|it| it.expiration = Some("60000".to_owned()));
-    soon(send(&broker, poison)).await.unwrap().unwrap();
+    in_time(send(&broker, poison)).await.unwrap().unwrap();
     for _ in 0..2 {
         fail(&broker, "limited", 1).await;
         assert_eq!(broker.message_count("limited"), Some(1));
@@ -56,7 +56,7 @@ async fn what_fails_more_often_than_the_limit_is_dead_lettered_with_its_reason()
     assert_eq!(
         dead.properties.expiration(),
         None,
-        "it would delete the dead letter"
+        "the dead letter must not expire"
     );
     let Some(HeaderValue::List(deaths)) = dead.headers.get("x-death") else {
         panic!("no x-death in {:?}", dead.headers)
@@ -75,7 +75,7 @@ async fn what_fails_more_often_than_the_limit_is_dead_lettered_with_its_reason()
 }
 
 #[tokio::test]
-async fn a_limit_hits_the_neighbours_in_the_window_too() {
+async fn a_lost_consumer_counts_for_every_message_in_its_prefetch_window() {
     let broker = broker_with_queue().await;
     dead_letters(&broker).await;
     limited(&broker, 0, "at-least-once").await;
@@ -88,7 +88,7 @@ async fn a_limit_hits_the_neighbours_in_the_window_too() {
 }
 
 #[tokio::test]
-async fn a_quorum_queue_without_a_limit_has_rabbitmqs_own() {
+async fn a_quorum_queue_without_a_limit_has_the_default_limit_of_rabbitmq() {
     let broker = broker_with_queue().await;
     declare(&broker, queue("quorum", [("x-queue-type", text("quorum"))])).await;
     for name in ["quorum", "q"] {
@@ -104,17 +104,14 @@ async fn a_quorum_queue_without_a_limit_has_rabbitmqs_own() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_no_queue_takes_stays_and_is_tried_again() {
+async fn a_dead_letter_that_no_queue_takes_stays_and_is_routed_again() {
     let broker = broker_with_queue().await;
     limited(&broker, 0, "at-least-once").await;
     publish(&broker, "", "limited", "1").await;
     fail(&broker, "limited", 1).await;
     assert_eq!(bodies(&broker.queue_messages("limited")), ["1"]);
     limited(&broker, 0, "at-least-once").await;
-    assert!(
-        !jump(&broker).await,
-        "as long as nothing new is declared, trying again changes nothing"
-    );
+    assert!(!jump(&broker).await, "no retry before a new declaration");
 
     declare(&broker, exchange("dead", ExchangeKind::Direct)).await;
     assert!(jump(&broker).await);

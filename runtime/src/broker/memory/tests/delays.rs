@@ -1,10 +1,10 @@
-//! Messages whose time runs out, on a clock that is moved by hand.
+//! Expiry of messages, on a virtual clock.
 
 use std::time::Duration;
 
 use super::{
-    binding, bodies, broker, broker_with_queue, declare, drain, ephemeral, exchange, jump, message, publish,
-    queue, send, soon, subscribe, text,
+    binding, bodies, broker, broker_with_queue, declare, drain, ephemeral, exchange, in_time, jump, message,
+    publish, queue, send, subscribe, text,
 };
 use crate::broker::memory::MemoryBroker;
 use crate::broker::{Broker, Incoming};
@@ -14,7 +14,7 @@ use crate::topology::{Argument, ExchangeKind, Names, Plan};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A service `shop` with one handler queue `shop.pay`, delays of a second and of five, and those of a queue that is gone.
+/// The topology of a service `shop`: a handler queue `shop.pay` with delays of 1 s and 5 s, and a delay of a deleted queue.
 async fn shop(clock: Clock) -> MemoryBroker {
     let broker = MemoryBroker::new(clock);
     let names = Names::of("shop");
@@ -53,7 +53,7 @@ async fn a_delayed_message_comes_back_to_its_queue_through_the_return_exchange()
     assert!(jump(&broker).await);
     assert_eq!(broker.clock().elapsed(), 5 * SECOND);
     assert_eq!(bodies(&broker.queue_messages("shop.pay")), ["soon", "late"]);
-    assert!(!jump(&broker).await, "nothing waits any more");
+    assert!(!jump(&broker).await, "no timer is left");
 
     let back = next_now(&broker, "shop.pay").await;
     assert_eq!(
@@ -73,7 +73,7 @@ async fn a_delayed_message_comes_back_to_its_queue_through_the_return_exchange()
 }
 
 #[tokio::test]
-async fn all_that_is_due_at_one_time_comes_back_in_order() {
+async fn messages_that_are_due_at_the_same_time_return_in_order() {
     let broker = shop(Clock::virtual_time()).await;
     let sent: Vec<_> = (0..1_000).map(|number| number.to_string()).collect();
     for body in &sent {
@@ -84,7 +84,7 @@ async fn all_that_is_due_at_one_time_comes_back_in_order() {
 }
 
 #[tokio::test]
-async fn a_retry_whose_queue_is_gone_is_an_orphan_and_holds_up_no_other() {
+async fn a_retry_for_a_deleted_queue_is_an_orphan_and_blocks_no_other_retry() {
     let broker = shop(Clock::virtual_time()).await;
     publish(&broker, "shop.delay", "shop.gone.delay.1s", "lost").await;
     publish(&broker, "shop.delay", "shop.pay.delay.1s", "live").await;
@@ -94,16 +94,13 @@ async fn a_retry_whose_queue_is_gone_is_an_orphan_and_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn an_expired_message_goes_straight_to_a_consumer_that_waits() {
+async fn an_expired_message_goes_at_once_to_a_waiting_consumer() {
     let broker = shop(Clock::virtual_time()).await;
     let mut subscription = subscribe(&broker, "shop.pay", 1).await;
     publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
     assert!(!broker.is_busy());
     broker.clock().advance_to_next();
-    assert!(
-        broker.is_busy(),
-        "until it is handed out, and then until it is settled"
-    );
+    assert!(broker.is_busy(), "busy until the delivery is settled");
     let incoming = super::next(&mut subscription).await;
     assert!(broker.is_busy());
     subscription.ack(incoming.tag, false);
@@ -112,13 +109,13 @@ async fn an_expired_message_goes_straight_to_a_consumer_that_waits() {
 }
 
 #[tokio::test]
-async fn a_message_of_its_own_expiration_is_gone_when_no_one_takes_its_dead_letters() {
+async fn a_message_with_an_expiration_is_dropped_when_its_queue_has_no_dead_letter_exchange() {
     let broker = broker_with_queue().await;
     let mut short = message("events", "key", "1");
     short
         .properties
         .change(|it| it.expiration = Some("250".to_owned()));
-    soon(send(&broker, short)).await.unwrap().unwrap();
+    in_time(send(&broker, short)).await.unwrap().unwrap();
     assert!(jump(&broker).await);
     assert_eq!(broker.clock().elapsed(), Duration::from_millis(250));
     assert_eq!(broker.message_count("q"), Some(0));
@@ -132,7 +129,7 @@ async fn a_message_expires_at_the_head_only() {
         message
             .properties
             .change(|it| it.expiration = Some(expiration.to_owned()));
-        soon(send(&broker, message)).await.unwrap().unwrap();
+        in_time(send(&broker, message)).await.unwrap().unwrap();
     }
     assert!(jump(&broker).await);
     assert_eq!(broker.clock().elapsed(), 2 * SECOND);
@@ -141,21 +138,18 @@ async fn a_message_expires_at_the_head_only() {
 }
 
 #[tokio::test]
-async fn what_was_handed_out_does_not_expire_before_it_returns() {
+async fn an_unsettled_message_does_not_expire_before_it_returns() {
     let broker = shop(Clock::virtual_time()).await;
     publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
     let consumer = subscribe(&broker, "shop.pay.delay.1s", 1).await;
-    assert!(
-        !jump(&broker).await,
-        "no timer for a message that is with its consumer"
-    );
+    assert!(!jump(&broker).await, "an unsettled message has no timer");
     drop(consumer);
     assert!(jump(&broker).await);
     assert_eq!(bodies(&broker.queue_messages("shop.pay")), ["1"]);
 }
 
 #[tokio::test]
-async fn what_is_taken_out_or_deleted_leaves_no_timer() {
+async fn a_removed_message_leaves_no_timer() {
     let broker = shop(Clock::virtual_time()).await;
     publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
     assert_eq!(bodies(&broker.take("shop.pay.delay.1s")), ["1"]);
@@ -165,18 +159,18 @@ async fn what_is_taken_out_or_deleted_leaves_no_timer() {
 }
 
 #[tokio::test]
-async fn a_circle_of_expiries_ends() {
+async fn a_cycle_of_expiries_ends() {
     let broker = broker();
     declare(&broker, exchange("e", ExchangeKind::Fanout)).await;
     let arguments = [
         ("x-message-ttl", Argument::Number(0)),
         ("x-dead-letter-exchange", text("e")),
     ];
-    declare(&broker, queue("circle", arguments)).await;
-    declare(&broker, binding("e", "", "circle")).await;
+    declare(&broker, queue("cycle", arguments)).await;
+    declare(&broker, binding("e", "", "cycle")).await;
     publish(&broker, "e", "key", "1").await;
     jump(&broker).await;
-    assert_eq!(broker.message_count("circle"), Some(0));
+    assert_eq!(broker.message_count("cycle"), Some(0));
 }
 
 #[tokio::test]
@@ -191,7 +185,7 @@ async fn delays_run_on_the_systems_clock_too() {
 }
 
 #[test]
-fn a_broker_needs_no_runtime_before_it_waits_for_something() {
+fn a_broker_needs_no_tokio_runtime_before_its_first_delay() {
     let broker = MemoryBroker::new(Clock::virtual_time());
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()
@@ -206,10 +200,10 @@ fn a_broker_needs_no_runtime_before_it_waits_for_something() {
         plan.merge(Plan::delay(&names, "shop.gone", SECOND));
         declare(&broker, plan).await;
     });
-    // Outside of any runtime a publish is taken, and its delay waits for the next call from inside of one.
+    // Outside of a tokio runtime the broker accepts a publish. Its delay starts with the next call from inside a runtime.
     drop(send(&broker, message("shop.delay", "shop.gone.delay.1s", "1")));
     first.block_on(async { declare(&broker, Plan::default()).await });
-    // The task that waits ends with its runtime; the broker does not.
+    // The expiry task ends with its runtime, the broker does not.
     drop(first);
     runtime().block_on(async {
         declare(&broker, Plan::default()).await;
@@ -219,26 +213,26 @@ fn a_broker_needs_no_runtime_before_it_waits_for_something() {
 }
 
 #[tokio::test]
-async fn the_task_that_waits_ends_with_the_broker() {
+async fn the_expiry_task_ends_with_the_broker() {
     let clock = Clock::virtual_time();
     let broker = shop(clock.clone()).await;
     publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     assert_eq!(tasks(), 1);
-    // It has to be waiting, not about to start.
+    // Let the task start and wait for its timer.
     tokio::task::yield_now().await;
     drop(broker);
-    soon(async {
+    in_time(async {
         while tasks() > 0 {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    assert!(!clock.advance_to_next(), "and its timer with it");
+    assert!(!clock.advance_to_next(), "the timer is dropped too");
 }
 
 #[tokio::test]
-async fn a_subscription_that_goes_last_takes_the_task_with_it() {
+async fn a_subscription_that_outlives_the_broker_still_yields_its_deliveries() {
     let broker = shop(Clock::virtual_time()).await;
     declare(&broker, exchange("events", ExchangeKind::Topic)).await;
     let mut subscription = ephemeral(&broker, "#").await;

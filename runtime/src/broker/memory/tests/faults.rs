@@ -1,8 +1,8 @@
-//! Faults on request.
+//! Fault injection.
 
 use super::{
-    bodies, broker_with_queue, drain, ephemeral, has_ended, is_parked, message, next, publish, publish_all,
-    send, soon, subscribe, try_subscribe,
+    bodies, broker_with_queue, drain, ephemeral, has_ended, in_time, is_pending, message, next, publish,
+    publish_all, send, subscribe, try_subscribe,
 };
 use crate::broker::{Broker, BrokerState, QueueSource};
 use crate::bus::refusal::Refusal;
@@ -13,7 +13,7 @@ async fn the_next_publishes_to_an_exchange_are_refused() {
     let broker = broker_with_queue().await;
     broker.refuse_next("events", 2, Refusal::Nacked);
     for text in ["1", "2"] {
-        let answer = soon(send(&broker, message("events", "key", text))).await;
+        let answer = in_time(send(&broker, message("events", "key", text))).await;
         assert_eq!(answer, Some(Err(Refusal::Nacked)));
         publish(&broker, "", "q", "by another exchange").await;
     }
@@ -22,24 +22,24 @@ async fn the_next_publishes_to_an_exchange_are_refused() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_away_ends_subscriptions_and_counts_what_they_held() {
+async fn a_broker_that_goes_down_ends_subscriptions_and_counts_their_deliveries() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2"]).await;
-    let mut held = subscribe(&broker, "q", 1).await;
+    let mut first = subscribe(&broker, "q", 1).await;
     let mut other = subscribe(&broker, "q", 10).await;
-    next(&mut held).await;
+    next(&mut first).await;
     let mut private = ephemeral(&broker, "#").await;
     broker.go_down();
     broker.go_down();
     assert!(matches!(broker.state(), BrokerState::Down(_)));
-    for subscription in [&mut held, &mut other, &mut private] {
+    for subscription in [&mut first, &mut other, &mut private] {
         assert!(has_ended(subscription));
     }
     assert!(!broker.is_busy());
     assert_eq!(
         broker.queue_names(),
         ["q"],
-        "an ephemeral queue goes with its connection"
+        "an ephemeral queue is deleted with its connection"
     );
     assert!(
         try_subscribe(&broker, QueueSource::Named("q".into()), 1)
@@ -49,7 +49,7 @@ async fn a_broker_that_is_away_ends_subscriptions_and_counts_what_they_held() {
     assert!(broker.declare(&Plan::domain_exchange("e")).await.is_err());
 
     broker.come_back();
-    held.ack(1, false);
+    first.ack(1, false);
     let mut again = subscribe(&broker, "q", 10).await;
     for _ in 0..2 {
         let incoming = next(&mut again).await;
@@ -58,18 +58,18 @@ async fn a_broker_that_is_away_ends_subscriptions_and_counts_what_they_held() {
 }
 
 #[tokio::test]
-async fn what_is_published_meanwhile_is_taken_when_the_broker_is_back() {
+async fn a_broker_that_comes_back_accepts_the_publishes_that_waited() {
     let broker = broker_with_queue().await;
     broker.go_down();
     let mut first = send(&broker, message("events", "key", "1"));
     let mut second = send(&broker, message("", "q", "2"));
     let given_up = send(&broker, message("events", "key", "3"));
-    assert!(is_parked(&mut first) && is_parked(&mut second));
+    assert!(is_pending(&mut first) && is_pending(&mut second));
     drop(given_up);
     broker.come_back();
     broker.come_back();
-    soon(first).await.unwrap().unwrap();
-    soon(second).await.unwrap().unwrap();
+    in_time(first).await.unwrap().unwrap();
+    in_time(second).await.unwrap().unwrap();
     assert_eq!(broker.state(), BrokerState::Up);
     let mut subscription = subscribe(&broker, "q", 10).await;
     assert_eq!(drain(&mut subscription), ["1", "2"]);
@@ -79,9 +79,9 @@ async fn what_is_published_meanwhile_is_taken_when_the_broker_is_back() {
 async fn a_closed_broker_does_not_come_back() {
     let broker = broker_with_queue().await;
     broker.go_down();
-    let parked = send(&broker, message("events", "key", "1"));
+    let pending = send(&broker, message("events", "key", "1"));
     broker.close().await;
-    assert_eq!(soon(parked).await, Some(Err(Refusal::Closed)));
+    assert_eq!(in_time(pending).await, Some(Err(Refusal::Closed)));
     broker.come_back();
     assert!(matches!(broker.state(), BrokerState::Down(_)));
 }

@@ -1,4 +1,4 @@
-//! What holds whatever is done to the broker, in whichever order.
+//! Invariants that every sequence of operations keeps.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use proptest::prelude::{Strategy, any, prop, proptest};
 
-use super::{binding, body, declare, exchange, jump, message, now, queue, send, soon, subscribe, text};
+use super::{
+    binding, body, declare, exchange, in_time, jump, message, poll_now, queue, send, subscribe, text,
+};
 use crate::broker::memory::MemoryBroker;
-use crate::broker::memory::queue::Entry;
-use crate::broker::memory::state::{MemoryState, Phase};
+use crate::broker::memory::queue::QueueEntry;
+use crate::broker::memory::state::{Availability, MemoryState};
 use crate::broker::{Broker, BrokerState, Subscription};
 use crate::clock::Clock;
 use crate::topology::{Argument, ExchangeKind};
 
-/// One thing done to the broker; numbers pick among what is there.
+/// One operation on the broker. A `usize` is an index into the open subscriptions.
 #[derive(Debug, Clone)]
-enum Step {
+enum BrokerStep {
     Publish(&'static str),
     Subscribe(&'static str, u16),
     Poll(usize),
@@ -36,23 +38,23 @@ enum Step {
 
 const QUEUES: [&str; 4] = ["plain", "single", "limited", "delay"];
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = BrokerStep> {
     let name = || prop::sample::select(QUEUES.to_vec());
-    let who = || 0..4_usize;
+    let index = || 0..4_usize;
     proptest::prop_oneof![
-        10 => prop::sample::select(vec!["events", "", "delay"]).prop_map(Step::Publish),
-        5 => (name(), 0..4_u16).prop_map(|(name, prefetch)| Step::Subscribe(name, prefetch)),
-        10 => who().prop_map(Step::Poll),
-        10 => (who(), 0..12_u64, any::<bool>()).prop_map(|(who, tag, multiple)| Step::Ack(who, tag, multiple)),
-        5 => (who(), 0..12_u64).prop_map(|(who, tag)| Step::Requeue(who, tag)),
-        1 => who().prop_map(Step::Cancel),
-        3 => who().prop_map(Step::Drop),
-        5 => prop::strategy::Just(Step::Jump),
-        1 => name().prop_map(Step::Take),
-        1 => name().prop_map(Step::Delete),
-        1 => prop::strategy::Just(Step::Declare),
-        1 => prop::strategy::Just(Step::GoDown),
-        2 => prop::strategy::Just(Step::ComeBack),
+        10 => prop::sample::select(vec!["events", "", "delay"]).prop_map(BrokerStep::Publish),
+        5 => (name(), 0..4_u16).prop_map(|(name, prefetch)| BrokerStep::Subscribe(name, prefetch)),
+        10 => index().prop_map(BrokerStep::Poll),
+        10 => (index(), 0..12_u64, any::<bool>()).prop_map(|(index, tag, multiple)| BrokerStep::Ack(index, tag, multiple)),
+        5 => (index(), 0..12_u64).prop_map(|(index, tag)| BrokerStep::Requeue(index, tag)),
+        1 => index().prop_map(BrokerStep::Cancel),
+        3 => index().prop_map(BrokerStep::Drop),
+        5 => prop::strategy::Just(BrokerStep::Jump),
+        1 => name().prop_map(BrokerStep::Take),
+        1 => name().prop_map(BrokerStep::Delete),
+        1 => prop::strategy::Just(BrokerStep::Declare),
+        1 => prop::strategy::Just(BrokerStep::GoDown),
+        2 => prop::strategy::Just(BrokerStep::ComeBack),
     ]
 }
 
@@ -87,32 +89,32 @@ async fn declare_all(broker: &MemoryBroker) {
     }
 }
 
-async fn take_step(broker: &MemoryBroker, all: &mut Vec<Box<dyn Subscription>>, step: Step) {
-    let is_up = broker.state() != BrokerState::Down("it is away".to_owned());
+async fn run_step(broker: &MemoryBroker, all: &mut Vec<Box<dyn Subscription>>, step: BrokerStep) {
+    let is_up = broker.state() != BrokerState::Down("it is unreachable".to_owned());
     match step {
-        Step::Publish(exchange) => drop(send(broker, message(exchange, "key", "1"))),
-        Step::Subscribe(name, prefetch) if is_up && broker.message_count(name).is_some() => {
+        BrokerStep::Publish(exchange) => drop(send(broker, message(exchange, "key", "1"))),
+        BrokerStep::Subscribe(name, prefetch) if is_up && broker.message_count(name).is_some() => {
             all.push(subscribe(broker, name, prefetch).await);
         }
-        Step::Jump => drop(jump(broker).await),
-        Step::Take(name) => drop(broker.take(name)),
-        Step::Delete(name) => drop(broker.delete_queue(name)),
-        Step::Declare if is_up => declare_all(broker).await,
-        Step::GoDown => broker.go_down(),
-        Step::ComeBack => broker.come_back(),
-        Step::Drop(who) if who < all.len() => drop(all.remove(who)),
-        Step::Poll(who) if who < all.len() => drop(now(&mut all[who])),
-        Step::Ack(who, tag, multiple) if who < all.len() => all[who].ack(tag, multiple),
-        Step::Requeue(who, tag) if who < all.len() => all[who].requeue(tag),
-        Step::Cancel(who) if who < all.len() => all[who].cancel(),
+        BrokerStep::Jump => drop(jump(broker).await),
+        BrokerStep::Take(name) => drop(broker.take(name)),
+        BrokerStep::Delete(name) => drop(broker.delete_queue(name)),
+        BrokerStep::Declare if is_up => declare_all(broker).await,
+        BrokerStep::GoDown => broker.go_down(),
+        BrokerStep::ComeBack => broker.come_back(),
+        BrokerStep::Drop(index) if index < all.len() => drop(all.remove(index)),
+        BrokerStep::Poll(index) if index < all.len() => drop(poll_now(&mut all[index])),
+        BrokerStep::Ack(index, tag, multiple) if index < all.len() => all[index].ack(tag, multiple),
+        BrokerStep::Requeue(index, tag) if index < all.len() => all[index].requeue(tag),
+        BrokerStep::Cancel(index) if index < all.len() => all[index].cancel(),
         _ => {}
     }
 }
 
-/// The books balance: what is held is somewhere, and nothing waits that could move.
-fn check(state: &MemoryState) {
-    let mut held = 0;
-    let mut watched = BTreeSet::new();
+/// The counters are exact, and nothing waits that could proceed.
+fn check_invariants(state: &MemoryState) {
+    let mut messages = 0;
+    let mut scheduled = BTreeSet::new();
     for (id, queue) in state.queues.iter() {
         let unsettled = state
             .consumers
@@ -121,37 +123,42 @@ fn check(state: &MemoryState) {
             .map(|(_, consumer)| consumer.unsettled.len())
             .sum::<usize>();
         assert_eq!(queue.unsettled, unsettled, "unsettled of {}", queue.name);
-        let candidates = queue
-            .consumers
-            .iter()
-            .take(if queue.rules.single_active { 1 } else { usize::MAX });
+        let candidates = queue.consumers.iter().take(if queue.options.single_active {
+            1
+        } else {
+            usize::MAX
+        });
         let has_room = candidates.into_iter().any(|id| state.consumers[*id].has_room());
-        assert!(queue.ready.is_empty() || !has_room, "{} holds back", queue.name);
-        assert!(queue.ready.iter().is_sorted_by_key(Entry::position));
-        assert_eq!(queue.watched, queue.next_due(), "timer of {}", queue.name);
-        watched.extend(queue.watched.map(|due| (due, id)));
-        held += queue.len();
+        assert!(
+            queue.ready.is_empty() || !has_room,
+            "{} does not deliver",
+            queue.name
+        );
+        assert!(queue.ready.iter().is_sorted_by_key(QueueEntry::position));
+        assert_eq!(queue.scheduled_at, queue.next_due(), "timer of {}", queue.name);
+        scheduled.extend(queue.scheduled_at.map(|due| (due, id)));
+        messages += queue.len();
     }
-    assert_eq!(state.due, watched);
-    assert_eq!(state.capacity.messages(), held);
-    let waits_for_room = state.capacity.is_full() || state.phase != Phase::Up;
+    assert_eq!(state.due_queues, scheduled);
+    assert_eq!(state.capacity.messages(), messages);
+    let waits_for_room = state.capacity.is_full() || state.availability != Availability::Up;
     assert!(
-        state.parked.is_empty() || waits_for_room,
-        "a publish waits for nothing"
+        state.pending.is_empty() || waits_for_room,
+        "a publish waits without a reason"
     );
 }
 
 proptest! {
     #[test]
-    fn the_books_balance_after_every_step(steps in prop::collection::vec(step(), 1..80)) {
+    fn every_invariant_holds_after_every_step(steps in prop::collection::vec(step(), 1..80)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let broker = MemoryBroker::builder(Clock::virtual_time()).max_messages(8).build();
             declare_all(&broker).await;
             let mut subscriptions = Vec::new();
             for step in steps {
-                take_step(&broker, &mut subscriptions, step).await;
-                check(&broker.shared.lock());
+                run_step(&broker, &mut subscriptions, step).await;
+                check_invariants(&broker.shared.lock());
             }
             drop(subscriptions);
             broker.come_back();
@@ -165,7 +172,7 @@ proptest! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_between_threads_when_consumers_come_and_go() {
+async fn no_message_is_lost_when_consumers_start_and_end_on_other_threads() {
     const EACH: usize = 500;
     let broker = Arc::new(MemoryBroker::builder(Clock::real()).max_messages(64).build());
     declare(&broker, exchange("events", ExchangeKind::Topic)).await;
@@ -185,7 +192,7 @@ async fn nothing_is_lost_between_threads_when_consumers_come_and_go() {
             })
         })
         .collect();
-    let seen = soon(async {
+    let seen = in_time(async {
         let mut seen = BTreeSet::new();
         while seen.len() < 2 * EACH {
             let mut subscription = subscribe(&broker, "q", 16).await;
@@ -197,13 +204,13 @@ async fn nothing_is_lost_between_threads_when_consumers_come_and_go() {
                 seen.insert(body(&incoming.message));
                 subscription.ack(incoming.tag, false);
             }
-            assert!(!matches!(now(&mut subscription), Poll::Ready(None)));
+            assert!(!matches!(poll_now(&mut subscription), Poll::Ready(None)));
         }
         seen
     })
     .await;
     for publisher in publishers {
-        soon(publisher).await.unwrap();
+        in_time(publisher).await.unwrap();
     }
     assert_eq!(seen.len(), 2 * EACH);
     assert_eq!(broker.message_count("q"), Some(0));

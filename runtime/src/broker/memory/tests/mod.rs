@@ -1,12 +1,13 @@
-//! What the in-memory broker promises, rule by rule.
+//! Tests of the in-memory broker.
 
 mod bounds;
 mod dead_letters;
-mod declaring;
+mod declarations;
 mod delays;
 mod faults;
+mod inspection;
 mod invariants;
-mod looking_in;
+
 mod routing;
 mod subscriptions;
 
@@ -27,11 +28,11 @@ use crate::topology::{Argument, BindingPlan, ExchangeKind, ExchangePlan, Plan, Q
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Waits for something that must come.
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, what)
+/// Fails the test when `future` is not ready within the deadline.
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future)
         .await
-        .expect("it comes within the deadline")
+        .expect("it is ready within the deadline")
 }
 
 fn broker() -> MemoryBroker {
@@ -77,7 +78,7 @@ fn text(text: &str) -> Argument {
     Argument::Text(text.to_owned())
 }
 
-/// A topic exchange `events` and a plain queue `q` that takes all of it.
+/// A broker with a topic exchange `events` and a queue `q` that gets all its messages.
 async fn broker_with_queue() -> MemoryBroker {
     let broker = broker();
     declare(&broker, exchange("events", ExchangeKind::Topic)).await;
@@ -118,23 +119,23 @@ async fn send_mandatory(broker: &MemoryBroker, message: Message) -> Result<(), R
         while_handling: false,
         confirm,
     });
-    soon(answer).await.expect("an answer")
+    in_time(answer).await.expect("an answer")
 }
 
-/// Publishes to `exchange` and has it confirmed.
+/// Publishes a message and waits for its confirm.
 async fn publish(broker: &MemoryBroker, exchange: &str, key: &str, body: &str) {
     let answer = send(broker, message(exchange, key, body));
-    soon(answer).await.expect("an answer").expect("a confirm");
+    in_time(answer).await.expect("an answer").expect("a confirm");
 }
 
-/// Publishes these bodies to `events`.
+/// Publishes one message to `events` for each body.
 async fn publish_all(broker: &MemoryBroker, bodies: &[&str]) {
     for body in bodies {
         publish(broker, "events", "key", body).await;
     }
 }
 
-fn is_parked(answer: &mut PendingConfirm) -> bool {
+fn is_pending(answer: &mut PendingConfirm) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
     std::pin::pin!(answer).poll(&mut cx).is_pending()
 }
@@ -166,21 +167,21 @@ async fn ephemeral(broker: &MemoryBroker, pattern: &str) -> Box<dyn Subscription
     try_subscribe(broker, queue, 0).await.unwrap()
 }
 
-/// The next delivery, which must come.
+/// Waits for the next delivery.
 async fn next(subscription: &mut Box<dyn Subscription>) -> Incoming {
-    soon(poll_fn(|cx| subscription.poll_next(cx)))
+    in_time(poll_fn(|cx| subscription.poll_next(cx)))
         .await
         .expect("a delivery")
 }
 
-/// What is there right now.
-fn now(subscription: &mut Box<dyn Subscription>) -> Poll<Option<Incoming>> {
+/// Polls once.
+fn poll_now(subscription: &mut Box<dyn Subscription>) -> Poll<Option<Incoming>> {
     subscription.poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
-/// The bodies of all that is handed out right now.
+/// Returns the bodies of all deliveries that are ready.
 fn drain(subscription: &mut Box<dyn Subscription>) -> Vec<String> {
-    std::iter::from_fn(|| match now(subscription) {
+    std::iter::from_fn(|| match poll_now(subscription) {
         Poll::Ready(Some(incoming)) => Some(body(&incoming.message)),
         _ => None,
     })
@@ -188,7 +189,7 @@ fn drain(subscription: &mut Box<dyn Subscription>) -> Vec<String> {
 }
 
 fn has_ended(subscription: &mut Box<dyn Subscription>) -> bool {
-    matches!(now(subscription), Poll::Ready(None))
+    matches!(poll_now(subscription), Poll::Ready(None))
 }
 
 fn body(message: &Message) -> String {
@@ -199,10 +200,10 @@ fn bodies(messages: &[Arc<Message>]) -> Vec<String> {
     messages.iter().map(|message| body(message)).collect()
 }
 
-/// Moves the clock to what it waits for next, and waits until that has had its effect.
+/// Advances the clock to its next timer, and waits until the woken tasks are done.
 async fn jump(broker: &MemoryBroker) -> bool {
     let moved = broker.clock().advance_to_next();
-    soon(async {
+    in_time(async {
         loop {
             let changed = broker.changed();
             if broker.clock().pending() == 0 {

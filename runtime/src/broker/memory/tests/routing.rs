@@ -1,8 +1,8 @@
-//! Which queues take a message.
+//! Routing of messages to queues.
 
 use super::{
-    binding, bodies, broker, broker_with_queue, declare, exchange, message, publish, queue, send,
-    send_mandatory, soon,
+    binding, bodies, broker, broker_with_queue, declare, exchange, in_time, message, publish, queue, send,
+    send_mandatory,
 };
 use crate::bus::refusal::Refusal;
 use crate::message::headers::HeaderValue;
@@ -53,7 +53,7 @@ async fn the_default_exchange_routes_to_the_queue_of_that_name() {
 }
 
 #[tokio::test]
-async fn what_an_exchange_cannot_route_goes_to_its_alternate() {
+async fn a_message_that_an_exchange_cannot_route_goes_to_its_alternate() {
     let broker = broker();
     let mut plan = exchange("orphans", ExchangeKind::Fanout);
     plan.exchanges.push(ExchangePlan {
@@ -77,7 +77,7 @@ async fn what_an_exchange_cannot_route_goes_to_its_alternate() {
 }
 
 #[tokio::test]
-async fn two_exchanges_that_are_each_others_alternate_do_not_go_round_for_ever() {
+async fn routing_ends_when_two_exchanges_are_each_others_alternate() {
     let broker = broker();
     for (name, alternate) in [("a", "b"), ("b", "a")] {
         let mut plan = exchange(name, ExchangeKind::Direct);
@@ -89,13 +89,13 @@ async fn two_exchanges_that_are_each_others_alternate_do_not_go_round_for_ever()
 }
 
 #[tokio::test]
-async fn an_exchange_that_is_not_there_refuses() {
-    let answer = soon(send(&broker(), message("missing", "key", "1"))).await;
+async fn a_publish_to_a_missing_exchange_is_refused() {
+    let answer = in_time(send(&broker(), message("missing", "key", "1"))).await;
     assert_eq!(answer, Some(Err(Refusal::NoExchange)));
 }
 
 #[tokio::test]
-async fn what_no_queue_takes_is_confirmed_unless_it_is_mandatory() {
+async fn a_message_that_no_queue_takes_is_confirmed_unless_it_is_mandatory() {
     let broker = broker();
     declare(&broker, exchange("events", ExchangeKind::Topic)).await;
     publish(&broker, "events", "key", "1").await;
@@ -109,12 +109,12 @@ async fn the_body_is_shared_between_queues() {
     declare(&broker, queue("other", [])).await;
     declare(&broker, binding("events", "#", "other")).await;
     publish(&broker, "events", "key", "1").await;
-    let (here, there) = (broker.queue_messages("q"), broker.queue_messages("other"));
-    assert!(std::sync::Arc::ptr_eq(&here[0], &there[0]));
+    let (first, second) = (broker.queue_messages("q"), broker.queue_messages("other"));
+    assert!(std::sync::Arc::ptr_eq(&first[0], &second[0]));
 }
 
 #[tokio::test]
-async fn a_copied_header_delivers_to_strangers_as_it_does_on_rabbitmq() {
+async fn the_headers_cc_and_bcc_route_to_other_queues_as_on_rabbitmq() {
     let broker = broker_with_queue().await;
     for name in ["cc", "bcc"] {
         declare(&broker, queue(name, [])).await;
@@ -127,15 +127,12 @@ async fn a_copied_header_delivers_to_strangers_as_it_does_on_rabbitmq() {
     for name in ["q", "cc", "bcc"] {
         let messages = broker.queue_messages(name);
         assert_eq!(bodies(&messages), ["1"], "{name}");
-        assert!(
-            messages[0].headers.get("BCC").is_none(),
-            "a blind copy stays blind"
-        );
+        assert!(messages[0].headers.get("BCC").is_none(), "BCC is removed");
     }
 }
 
 #[tokio::test]
-async fn a_deleted_queue_takes_nothing_any_more() {
+async fn a_deleted_queue_gets_no_messages() {
     let broker = broker_with_queue().await;
     assert!(broker.delete_queue("q"));
     assert!(!broker.delete_queue("q"));

@@ -1,10 +1,10 @@
-//! Who gets which delivery, and what becomes of it.
+//! Subscriptions: delivery order, settling and end.
 
 use std::error::Error as _;
 use std::task::Poll;
 
 use super::{
-    binding, bodies, body, broker_with_queue, declare, drain, ephemeral, has_ended, message, next, now,
+    binding, bodies, body, broker_with_queue, declare, drain, ephemeral, has_ended, message, next, poll_now,
     publish, publish_all, queue, send_mandatory, subscribe, try_subscribe,
 };
 use crate::broker::{Broker, QueueSource};
@@ -47,7 +47,7 @@ async fn a_waiting_consumer_is_woken_by_a_publish() {
     let waiting = tokio::spawn(async move { next(&mut subscription).await.tag });
     tokio::task::yield_now().await;
     publish_all(&broker, &["1"]).await;
-    assert_eq!(super::soon(waiting).await.unwrap(), 1);
+    assert_eq!(super::in_time(waiting).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn no_more_than_the_prefetch_is_handed_out_before_one_is_settled() {
 }
 
 #[tokio::test]
-async fn consumers_of_one_queue_take_turns_and_a_full_one_is_passed_over() {
+async fn consumers_of_one_queue_take_turns_and_a_full_consumer_is_skipped() {
     let broker = broker_with_queue().await;
     let mut a = subscribe(&broker, "q", 10).await;
     let mut b = subscribe(&broker, "q", 1).await;
@@ -72,7 +72,7 @@ async fn consumers_of_one_queue_take_turns_and_a_full_one_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_requeued_delivery_returns_to_its_place_and_counts_for_nothing() {
+async fn a_requeued_delivery_keeps_its_position_and_its_delivery_count() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2", "3"]).await;
     let mut subscription = subscribe(&broker, "q", 1).await;
@@ -90,7 +90,7 @@ async fn a_requeued_delivery_returns_to_its_place_and_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_dropped_subscription_returns_what_it_held_in_place_and_counts_it() {
+async fn a_dropped_subscription_returns_its_deliveries_in_place_and_counts_them() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2", "3", "4"]).await;
     let mut first = subscribe(&broker, "q", 2).await;
@@ -109,13 +109,13 @@ async fn a_dropped_subscription_returns_what_it_held_in_place_and_counts_it() {
         assert_eq!(
             seen,
             (text.to_owned(), redelivered, count),
-            "3 was handed out, if never polled"
+            "message 3 was delivered although it was not polled"
         );
     }
 }
 
 #[tokio::test]
-async fn a_dropped_subscription_hands_over_to_the_next_consumer() {
+async fn the_next_consumer_gets_the_deliveries_of_a_dropped_subscription() {
     let broker = broker_with_queue().await;
     let first = subscribe(&broker, "q", 1).await;
     publish_all(&broker, &["1", "2"]).await;
@@ -125,20 +125,20 @@ async fn a_dropped_subscription_hands_over_to_the_next_consumer() {
 }
 
 #[tokio::test]
-async fn a_cancelled_subscription_gives_what_was_under_way_and_then_nothing() {
+async fn a_cancelled_subscription_yields_its_deliveries_and_then_nothing() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2", "3"]).await;
     let mut subscription = subscribe(&broker, "q", 2).await;
     subscription.cancel();
     assert_eq!(drain(&mut subscription), ["1", "2"]);
     assert!(
-        now(&mut subscription).is_pending(),
-        "not an end: what it holds can be settled"
+        poll_now(&mut subscription).is_pending(),
+        "the subscription has not ended: its deliveries can be settled"
     );
     subscription.ack(1, false);
     subscription.requeue(2);
     assert_eq!(bodies(&broker.queue_messages("q")), ["2", "3"]);
-    assert!(now(&mut subscription).is_pending());
+    assert!(poll_now(&mut subscription).is_pending());
     broker.delete_queue("q");
     assert!(has_ended(&mut subscription));
 }
@@ -157,8 +157,8 @@ async fn a_single_active_consumer_is_followed_by_the_next() {
     }
     assert_eq!(drain(&mut consumers[0]), ["1"]);
     assert!(
-        now(&mut consumers[1]).is_pending(),
-        "the others wait, room or not"
+        poll_now(&mut consumers[1]).is_pending(),
+        "the other consumers wait even with free prefetch"
     );
     consumers[0].cancel();
     assert_eq!(drain(&mut consumers[1]), ["2"], "at once, with 1 not settled yet");
@@ -168,7 +168,7 @@ async fn a_single_active_consumer_is_followed_by_the_next() {
 }
 
 #[tokio::test]
-async fn an_ephemeral_queue_lives_as_long_as_its_subscription() {
+async fn an_ephemeral_queue_is_deleted_with_its_subscription() {
     let broker = broker_with_queue().await;
     let mut subscription = ephemeral(&broker, "order.*").await;
     let name = subscription.queue().to_owned();
@@ -176,8 +176,8 @@ async fn an_ephemeral_queue_lives_as_long_as_its_subscription() {
     publish(&broker, "events", "order.created", "1").await;
     publish(&broker, "events", "payment.settled", "2").await;
     assert_eq!(drain(&mut subscription), ["1"]);
-    let stranger = try_subscribe(&broker, QueueSource::Named(name.as_str().into()), 1).await;
-    assert!(stranger.is_err(), "it is exclusive");
+    let other = try_subscribe(&broker, QueueSource::Named(name.as_str().into()), 1).await;
+    assert!(other.is_err(), "the queue is exclusive");
     drop(subscription);
     assert_eq!(broker.queue_names(), ["q"]);
     let answer = send_mandatory(&broker, message("", &name, "3")).await;
@@ -200,7 +200,7 @@ async fn a_subscription_needs_its_queue_or_its_exchange() {
         error.source().unwrap().to_string(),
         "exchange `missing` does not exist"
     );
-    assert_eq!(broker.queue_names(), ["q"], "nothing is left of the attempt");
+    assert_eq!(broker.queue_names(), ["q"], "the ephemeral queue was removed");
 }
 
 #[tokio::test]
@@ -225,10 +225,10 @@ async fn deleting_a_queue_ends_its_subscriptions() {
 }
 
 #[tokio::test]
-async fn a_closed_broker_ends_subscriptions_and_refuses() {
+async fn a_closed_broker_ends_subscriptions_and_refuses_publishes() {
     let broker = broker_with_queue().await;
     let mut subscription = subscribe(&broker, "q", 1).await;
-    assert!(matches!(now(&mut subscription), Poll::Pending));
+    assert!(matches!(poll_now(&mut subscription), Poll::Pending));
     broker.close().await;
     assert!(has_ended(&mut subscription));
     let answer = send_mandatory(&broker, message("events", "key", "1")).await;

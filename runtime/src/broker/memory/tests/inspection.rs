@@ -1,11 +1,11 @@
-//! What a test sees of the broker from outside.
+//! Inspection of the broker by tests.
 
-use super::{bodies, broker_with_queue, drain, next, publish, publish_all, soon, subscribe};
+use super::{bodies, broker_with_queue, drain, in_time, next, publish, publish_all, subscribe};
 use crate::broker::memory::MemoryBroker;
 use crate::clock::Clock;
 
 #[tokio::test]
-async fn what_is_published_to_topic_exchanges_is_recorded_and_nothing_else() {
+async fn only_publishes_to_topic_exchanges_are_recorded() {
     let broker = broker_with_queue().await;
     publish(&broker, "events", "a", "1").await;
     publish(&broker, "", "q", "2").await;
@@ -15,7 +15,7 @@ async fn what_is_published_to_topic_exchanges_is_recorded_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_messages_of_a_queue_are_seen_in_order_wherever_they_are() {
+async fn queue_messages_lists_ready_and_unsettled_messages_in_order() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2", "3", "4"]).await;
     let mut subscription = subscribe(&broker, "q", 3).await;
@@ -27,7 +27,7 @@ async fn the_messages_of_a_queue_are_seen_in_order_wherever_they_are() {
 }
 
 #[tokio::test]
-async fn taking_out_leaves_what_is_with_a_consumer() {
+async fn take_leaves_unsettled_messages() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2"]).await;
     let _subscription = subscribe(&broker, "q", 1).await;
@@ -37,14 +37,14 @@ async fn taking_out_leaves_what_is_with_a_consumer() {
 }
 
 #[tokio::test]
-async fn a_delivery_is_work_until_it_is_settled_or_waits_for_the_clock() {
+async fn a_broker_is_busy_until_each_delivery_is_settled_or_waits_for_the_clock() {
     let broker = broker_with_queue().await;
     let mut subscription = subscribe(&broker, "q", 10).await;
     assert!(!broker.is_busy());
     publish_all(&broker, &["1", "2"]).await;
     assert!(broker.is_busy());
     drain(&mut subscription);
-    assert!(broker.is_busy(), "polled, and not settled");
+    assert!(broker.is_busy(), "polled but not settled");
     subscription.ack(1, false);
     assert!(broker.is_busy());
     subscription.set_waiting(1);
@@ -52,17 +52,20 @@ async fn a_delivery_is_work_until_it_is_settled_or_waits_for_the_clock() {
     subscription.set_waiting(0);
     assert!(broker.is_busy());
     drop(subscription);
-    assert!(!broker.is_busy(), "ready, and no one there to take it");
+    assert!(
+        !broker.is_busy(),
+        "the messages are ready, but there is no consumer"
+    );
 }
 
 #[tokio::test]
-async fn a_change_between_asking_and_waiting_is_not_missed() {
+async fn a_change_between_is_busy_and_await_is_not_missed() {
     let broker = broker_with_queue().await;
     let mut subscription = subscribe(&broker, "q", 1).await;
     publish_all(&broker, &["1"]).await;
     let changed = broker.changed();
     assert!(broker.is_busy());
     subscription.ack(1, false);
-    soon(changed).await;
+    in_time(changed).await;
     assert!(!broker.is_busy());
 }

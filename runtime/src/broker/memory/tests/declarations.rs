@@ -1,4 +1,4 @@
-//! What is declared, and what cannot be.
+//! Declarations, and conflicts between them.
 
 use std::error::Error as _;
 

@@ -1,4 +1,4 @@
-//! An in-memory broker as someone outside of every service sees it: for the runtime's own suites.
+//! Access to an in-memory broker from outside of every service, for the project's own test suites.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,44 +14,45 @@ use crate::message::Message;
 use crate::message::headers::Headers;
 use crate::message::properties::Properties;
 
-/// An in-memory broker on the system's clock, which several buses can share as services share a server.
+/// An in-memory broker on the system clock. Several buses can share it, as services share a RabbitMQ server.
 #[derive(Debug, Clone)]
 pub struct MemoryServer(Arc<MemoryBroker>);
 
-/// One message in a queue.
+/// A message in a queue.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct QueuedMessage {
-    /// The exchange it came through.
+    /// The exchange of the publish.
     pub exchange: String,
-    /// The key it came under.
+    /// The routing key of the publish.
     pub routing_key: String,
-    /// Its properties.
+    /// The properties of the message.
     pub properties: Properties,
-    /// Its headers.
+    /// The headers of the message.
     pub headers: Headers,
-    /// Its body.
+    /// The body of the message.
     pub body: Vec<u8>,
 }
 
 impl MemoryServer {
-    /// An empty one.
+    /// Creates an empty broker.
     pub fn new() -> Self {
         Self(Arc::new(MemoryBroker::new(Clock::real())))
     }
 
-    /// An empty one on which a queue is not to be trusted for so long after it was declared, as on RabbitMQ.
+    /// Creates an empty broker. For `time` after the declaration of a queue, the runtime treats this queue as it treats
+    /// a new queue on RabbitMQ.
     pub fn with_fresh_queues_for(time: Duration) -> Self {
         let broker = MemoryBroker::builder(Clock::real()).fresh_for(time);
         Self(Arc::new(broker.build()))
     }
 
-    /// A bus on it, as a service of its own would have.
+    /// Creates a bus on this broker, as a separate service has.
     pub fn bus(&self, settings: BusBuilder) -> Bus {
         Bus::on_memory_broker(settings.config, Arc::clone(&self.0))
     }
 
-    /// Publishes without a bus. `false`: the broker refused it.
+    /// Publishes a message without a bus. Returns `false` when the broker refuses the message.
     pub async fn publish(
         &self,
         exchange: &str,
@@ -76,7 +77,7 @@ impl MemoryServer {
         matches!(answer.await, Some(Ok(())))
     }
 
-    /// What a queue holds, handed out or not, in order.
+    /// Returns the ready and unsettled messages of a queue, in order.
     pub fn messages(&self, queue: &str) -> Vec<QueuedMessage> {
         let messages = self.0.queue_messages(queue).into_iter();
         messages
@@ -93,27 +94,27 @@ impl MemoryServer {
             .collect()
     }
 
-    /// Deletes a queue. `false`: there was none of this name.
+    /// Deletes a queue. Returns `false` when the queue does not exist.
     pub fn delete_queue(&self, queue: &str) -> bool {
         self.0.delete_queue(queue)
     }
 
-    /// Takes the broker away: every subscription ends, and publishes wait.
+    /// Simulates a lost connection: every subscription ends, and publishes wait.
     pub fn go_down(&self) {
         self.0.go_down();
     }
 
-    /// Brings it back with all that it held.
+    /// Ends the outage that [`go_down`](Self::go_down) started. The queues still have their messages.
     pub fn come_back(&self) {
         self.0.come_back();
     }
 
-    /// Refuses the next `count` publishes to an exchange, as a queue does that is full.
+    /// Refuses the next `count` publishes to an exchange, as RabbitMQ does when a queue is full.
     pub fn refuse_next(&self, exchange: &str, count: usize) {
         self.0.refuse_next(exchange, count, Refusal::Nacked);
     }
 
-    /// Refuses the next binding of a queue, as RabbitMQ does when the queue is deleted between its declaration and that.
+    /// Refuses the next binding of a queue, as RabbitMQ does when the queue was deleted after its declaration.
     pub fn refuse_next_binding(&self, queue: &str) {
         self.0.refuse_next_binding(queue);
     }
