@@ -1,4 +1,5 @@
-//! What the macros emit, under the strictest lints: `cargo clippy -p tidings-tests --test emitted` must be silent.
+//! The code that the macros generate passes the strictest lints: `cargo clippy -p tidings-tests --test emitted` reports
+//! nothing.
 #![deny(
     warnings,
     missing_docs,
@@ -17,7 +18,7 @@
 )]
 #![deny(clippy::all, clippy::pedantic)]
 #![forbid(unsafe_code)]
-// An event handler is async whether or not it waits for anything.
+// A handler is an async function even if it awaits nothing.
 #![allow(clippy::unused_async)]
 
 use schemars::JsonSchema;
@@ -26,14 +27,14 @@ use tidings::{
     AnyEvent, App, Delivery, DomainEvent, Event, HandlerError, State, event_handler, events, handlers,
 };
 
-/// An order, as it once was.
+/// The first version of `OrderTaken`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
 pub struct OrderCreated {
     /// The order.
     pub order_id: String,
 }
 
-/// An order.
+/// A customer placed an order.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(
     type = "order.created",
@@ -44,18 +45,18 @@ pub struct OrderCreated {
     example = OrderTaken { order: Order { id: 7, region: "eu".to_owned() }, r#type: "web".to_owned() }
 )]
 pub struct OrderTaken {
-    /// What was ordered.
+    /// The order.
     pub order: Order,
-    /// Of which kind.
+    /// The sales channel.
     pub r#type: String,
 }
 
-/// What was ordered.
+/// An order in one region.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Order {
-    /// Its number.
+    /// The number of the order.
     pub id: u64,
-    /// Where it was ordered.
+    /// The region of the customer.
     pub region: String,
 }
 
@@ -71,26 +72,26 @@ impl TryFrom<OrderCreated> for OrderTaken {
     }
 }
 
-/// An order was taken back.
+/// A customer cancelled an order.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
 pub struct OrderCancelled {
     /// The order.
     pub order_id: String,
 }
 
-/// What becomes of an order.
+/// The events of an order.
 #[derive(Debug, DomainEvent)]
 pub enum OrderEvent {
-    /// It was taken.
+    /// A customer placed the order.
     Taken(OrderTaken),
-    /// It was taken back.
+    /// A customer cancelled the order.
     Cancelled(OrderCancelled),
-    /// Anything else.
+    /// Any other event.
     #[event(other)]
     Other(AnyEvent),
 }
 
-/// A state.
+/// The state of the app.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gateway;
 
@@ -140,7 +141,7 @@ pub(crate) async fn watch(event: AnyEvent) {
 }
 
 #[test]
-fn what_is_emitted_compiles_under_the_strictest_lints() {
+fn generated_code_passes_the_strictest_lints() {
     assert_eq!(events![OrderTaken, OrderCancelled].len(), 2);
     let app = App::new("payments")
         .state(Gateway)

@@ -83,7 +83,7 @@ fn a_family() {
 }
 
 #[test]
-fn a_family_that_takes_the_rest() {
+fn a_family_with_an_other_variant() {
     let item = quote! {
         enum OrderEvent {
             Created(OrderCreated),
@@ -95,7 +95,7 @@ fn a_family_that_takes_the_rest() {
 }
 
 #[test]
-fn an_event_whose_attribute_is_wrong() {
+fn an_event_with_a_mistake() {
     let item = quote! {
         #[event(verison = 2)]
         struct OrderCreated {
@@ -106,7 +106,7 @@ fn an_event_whose_attribute_is_wrong() {
 }
 
 #[test]
-fn a_family_whose_attribute_is_wrong() {
+fn a_family_with_a_mistake() {
     let item = quote! {
         enum OrderEvent {
             Created,
@@ -157,7 +157,7 @@ fn an_ephemeral_handler() {
 }
 
 #[test]
-fn a_handler_of_a_renamed_runtime() {
+fn a_handler_with_a_crate_path() {
     let item = quote! {
         async fn follow(event: OrderEvent, bus: Bus) -> Vec<OrderCreated> {
             Vec::new()
@@ -170,7 +170,7 @@ fn a_handler_of_a_renamed_runtime() {
 }
 
 #[test]
-fn a_family_of_a_renamed_runtime() {
+fn a_family_with_a_crate_path() {
     let item = quote! {
         #[event(crate = crate::vendor::tidings)]
         enum OrderEvent {
@@ -183,7 +183,7 @@ fn a_family_of_a_renamed_runtime() {
 }
 
 #[test]
-fn a_handler_whose_attribute_is_wrong() {
+fn a_handler_with_a_mistake() {
     let item = quote! {
         pub async fn take_payment(order: OrderCreated) {}
     };

@@ -1,4 +1,4 @@
-//! What the macros make, used as a user would.
+//! The code that the macros generate, used as a service uses it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -50,7 +50,7 @@ mod types_and_keys {
     use super::*;
 
     #[test]
-    fn a_name_of_two_words_is_its_type() {
+    fn a_type_name_of_two_words_gives_the_event_type() {
         assert_eq!(OrderCreated::TYPE, "order.created");
         assert_eq!(OrderCreated::VERSION, 1);
         assert_eq!(OrderCreated::ROUTING_KEY, "order.created");
@@ -58,7 +58,7 @@ mod types_and_keys {
     }
 
     #[test]
-    fn an_aggregate_id_is_found_by_the_first_word_or_named_by_a_path() {
+    fn the_aggregate_id_comes_from_the_type_name_or_from_a_path() {
         let order = OrderCreated {
             order_id: "o-1".to_owned(),
             total: 1,
@@ -68,7 +68,7 @@ mod types_and_keys {
     }
 
     #[test]
-    fn a_key_is_filled_from_the_fields_it_names() {
+    fn a_routing_key_is_filled_from_the_fields_that_it_names() {
         assert_eq!(
             opened("eu", "kiosk").routing_key().unwrap(),
             "shop.opened.eu.kiosk"
@@ -78,7 +78,7 @@ mod types_and_keys {
     }
 
     #[test]
-    fn a_field_that_breaks_the_key_is_named() {
+    fn a_routing_key_error_names_the_invalid_field() {
         for (region, kind, field) in [
             ("", "kiosk", "shop.region"),
             ("eu.west", "kiosk", "shop.region"),
@@ -92,7 +92,7 @@ mod types_and_keys {
     }
 
     #[test]
-    fn a_descriptor_is_a_constant_and_holds_what_is_known() {
+    fn a_descriptor_is_a_constant_with_the_options_and_the_doc_comment() {
         const OPENED: EventDescriptor = EventDescriptor::of::<Opened>();
         static ALL: &[EventDescriptor] = events![OrderCreated, Opened];
         assert_eq!(OPENED.version(), 3);
@@ -109,7 +109,7 @@ mod types_and_keys {
     }
 
     #[test]
-    fn writer_and_reader_schemas_differ_where_a_default_does() {
+    fn a_field_with_a_default_is_required_by_the_writer_schema_only() {
         #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
         struct StockMoved {
             id: u32,
@@ -128,9 +128,9 @@ mod types_and_keys {
     }
 
     #[test]
-    fn a_deprecated_event_says_so_without_warnings_of_our_own() {
+    fn a_deprecated_event_has_its_note_and_no_warning_from_the_derive() {
         mod events {
-            #![allow(deprecated)] // serde's and schemars' own expansions use the type
+            #![allow(deprecated)] // the code that serde and schemars derive uses the type
             use super::*;
             #[deprecated(note = "use shop.opened")]
             #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
@@ -214,7 +214,7 @@ mod upcasting {
     }
 
     #[test]
-    fn a_newer_version_is_newer_only_to_the_type_that_was_asked_for() {
+    fn a_version_above_the_requested_type_is_an_error() {
         let now = PriceSet {
             id: "p".to_owned(),
             cents: 1,
@@ -228,7 +228,7 @@ mod upcasting {
     }
 
     #[test]
-    fn the_descriptor_knows_the_older_versions() {
+    fn the_descriptor_lists_the_older_versions() {
         let versions: Vec<u32> = EventDescriptor::of::<PriceSet>()
             .versions()
             .map(EventDescriptor::version)
@@ -280,7 +280,7 @@ mod families {
     }
 
     #[tokio::test]
-    async fn an_event_outside_a_family_is_the_wrong_type() {
+    async fn an_event_outside_the_family_has_the_wrong_type() {
         let failure = run::<takes_a_family, ()>(&StockMoved { id: 1 }, ())
             .await
             .unwrap_err();
@@ -299,7 +299,7 @@ mod families {
     }
 
     #[test]
-    fn a_family_without_patterns_binds_the_keys_of_its_events() {
+    fn a_family_handler_without_patterns_binds_the_keys_of_its_events() {
         assert_eq!(
             <takes_a_family as Registered>::HANDLER.patterns(),
             ["order.created", "shop.opened.*.*"]
@@ -353,7 +353,7 @@ mod handling {
     }
 
     #[tokio::test]
-    async fn a_registered_handler_is_called_with_what_it_takes() {
+    async fn a_registered_handler_is_called_with_its_event_and_its_state() {
         assert!(run::<take_payment, u64>(&order(1), 5).await.is_ok());
         let failure = run::<take_payment, u64>(&order(9), 5).await.unwrap_err();
         assert!(error_of(failure).is_rejection());
@@ -388,7 +388,7 @@ mod handling {
     }
 
     #[test]
-    fn an_unspecified_handler_has_the_defaults_of_the_guide() {
+    fn a_handler_without_options_has_the_defaults_of_the_guide() {
         const HANDLER: HandlerDescriptor = <watch as Registered>::HANDLER;
         assert_eq!((HANDLER.name(), HANDLER.queue()), ("watch", "watch"));
         assert_eq!(HANDLER.patterns(), ["order.created"]);
@@ -401,27 +401,27 @@ mod handling {
     }
 
     #[test]
-    fn a_list_hands_out_its_handlers_in_order() {
+    fn a_list_contains_each_of_its_handlers() {
         let list = handlers![take_payment, self::watch];
         assert_eq!(count::<u64, _>(&list), 2);
         assert_eq!(count::<(), _>(&handlers![]), 0);
     }
 
     #[derive(Clone)]
-    struct Parts {
+    struct AppState {
         limit: u64,
     }
 
-    impl FromRef<Parts> for u64 {
-        fn from_ref(parts: &Parts) -> Self {
-            parts.limit
+    impl FromRef<AppState> for u64 {
+        fn from_ref(state: &AppState) -> Self {
+            state.limit
         }
     }
 
     #[tokio::test]
-    async fn a_part_of_a_state_is_taken_by_from_ref() {
+    async fn from_ref_takes_one_value_from_a_larger_state() {
         assert!(
-            run::<take_payment, Parts>(&order(9), Parts { limit: 10 })
+            run::<take_payment, AppState>(&order(9), AppState { limit: 10 })
                 .await
                 .is_ok()
         );
@@ -478,7 +478,7 @@ mod rejecting {
     }
 
     #[tokio::test]
-    async fn an_error_of_the_named_type_rejects_wherever_it_is_in_the_chain() {
+    async fn an_error_of_the_named_type_rejects_at_any_place_in_the_source_chain() {
         assert!(failed::<plain>().await.is_rejection());
         assert!(failed::<in_an_enum>().await.is_rejection());
         assert!(failed::<in_anyhow>().await.is_rejection());
@@ -491,7 +491,7 @@ mod rejecting {
     }
 
     #[tokio::test]
-    async fn other_errors_and_verdicts_spelled_out_are_left_alone() {
+    async fn reject_on_changes_neither_other_errors_nor_an_explicit_retry() {
         assert!(!failed::<not_in_an_enum>().await.is_rejection());
         assert!(!failed::<a_text>().await.is_rejection());
         assert_eq!(
@@ -516,28 +516,28 @@ mod rejecting {
     }
 
     #[event_handler]
-    async fn carrier_in_anyhow(_order: OrderCreated) -> anyhow::Result<()> {
+    async fn verdict_in_anyhow(_order: OrderCreated) -> anyhow::Result<()> {
         Err(anyhow::Error::from(HandlerError::reject("no").into_error()))
     }
 
     #[event_handler]
-    async fn carrier_under_a_context(_order: OrderCreated) -> anyhow::Result<()> {
+    async fn verdict_under_a_context(_order: OrderCreated) -> anyhow::Result<()> {
         Err(anyhow::Error::from(HandlerError::reject("no").into_error()).context("charging"))
     }
 
     #[event_handler]
-    async fn carrier_as_a_source(_order: OrderCreated) -> Result<(), Wrapper> {
+    async fn verdict_as_a_source(_order: OrderCreated) -> Result<(), Wrapper> {
         Err(Wrapper(
             HandlerError::retry_after(Duration::from_secs(9), "later").into_error(),
         ))
     }
 
     #[tokio::test]
-    async fn a_carrier_is_found_in_the_chain() {
-        assert!(failed::<carrier_in_anyhow>().await.is_rejection());
-        assert!(failed::<carrier_under_a_context>().await.is_rejection());
+    async fn an_explicit_verdict_is_found_in_the_source_chain() {
+        assert!(failed::<verdict_in_anyhow>().await.is_rejection());
+        assert!(failed::<verdict_under_a_context>().await.is_rejection());
         assert_eq!(
-            failed::<carrier_as_a_source>().await.delay(),
+            failed::<verdict_as_a_source>().await.delay(),
             Some(Duration::from_secs(9))
         );
     }

@@ -1,17 +1,17 @@
-//! Compile errors, as letters to their reader.
+//! The compile errors that users see.
 //!
-//! Each file under `ui/` holds one mistake and is named for it; beside it lies what rustc says. After a change of a
-//! message, `TRYBUILD=overwrite cargo test -p tidings-tests --test ui` writes them anew: read the difference.
+//! Each file under `ui/` has one mistake and is named for it; the `.stderr` file beside it has the error of rustc. After a
+//! change of a message, `TRYBUILD=overwrite cargo test -p tidings-tests --test ui` writes these files; review the diff.
 
 #[test]
 fn a_mistake_is_one_error_at_its_own_token() {
-    let cases = trybuild::TestCases::new();
+    let tests = trybuild::TestCases::new();
     for kind in ["event", "family", "handler", "lists", "state", "publish"] {
-        cases.compile_fail(format!("ui/{kind}/*.rs"));
+        tests.compile_fail(format!("ui/{kind}/*.rs"));
     }
 }
 
 #[test]
-fn odd_but_legal_shapes_compile() {
+fn unusual_but_valid_code_compiles() {
     trybuild::TestCases::new().pass("ui/pass/*.rs");
 }

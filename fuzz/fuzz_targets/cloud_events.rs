@@ -1,4 +1,4 @@
-//! CloudEvents: structured, of any bytes; or binary, of any headers, with what is left for the body.
+//! CloudEvents: in structured mode with any bytes as the body, or in binary mode with any headers and any body.
 #![no_main]
 
 use arbitrary::Unstructured;
@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let mut bytes = Unstructured::new(rest);
     if let Ok(mut headers) = headers(&mut bytes) {
-        // Without it the rest is not looked at.
+        // Only this header marks a message as a CloudEvent in binary mode.
         headers.set("ce-specversion", "1.0");
         published(bytes.take_rest(), None, headers).read();
     }

@@ -1,4 +1,4 @@
-//! Any bytes as the body of a message: an envelope, a bare event, or nothing that can be read.
+//! Any bytes as the body of a message: an envelope, a bare event, or invalid bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Headers and properties of every type, come by every way: read, and sent on to a retry and to the dead letters.
+//! Headers and properties of every type, from every address: the runtime reads the message, then republishes it for a
+//! retry and as a dead letter.
 #![no_main]
 
 use arbitrary::{Result, Unstructured};
@@ -16,7 +17,7 @@ fn send_on(data: &[u8]) -> Result<()> {
         headers: headers(&mut bytes)?,
         body: bytes.take_rest().to_owned(),
     };
-    // An exchange and a key are at most this long on the wire, and are never dropped.
+    // AMQP limits an exchange name and a routing key to 255 bytes, and the runtime never drops either.
     if raw.address.0.len() <= 255 && raw.address.1.len() <= 255 {
         raw.send_on(&error, attempt, limit);
     }
@@ -24,6 +25,6 @@ fn send_on(data: &[u8]) -> Result<()> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    // Bytes that make no message say nothing.
+    // Ignore bytes that make no message.
     let _ = send_on(data);
 });

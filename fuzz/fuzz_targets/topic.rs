@@ -1,4 +1,4 @@
-//! Patterns and keys, held against a matcher that is too simple to be wrong.
+//! Compares the matching of patterns and keys with a matcher that is too simple to be wrong.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +8,7 @@ fn words(text: &str) -> Vec<&str> {
     if text.is_empty() { Vec::new() } else { text.split('.').collect() }
 }
 
-/// Word by word, every way to share the key among the pattern.
+/// Tries every number of words of the key for each `#` of the pattern.
 fn matches_simply(pattern: &[&str], key: &[&str]) -> bool {
     match (pattern, key) {
         ([], []) => true,
@@ -19,7 +19,7 @@ fn matches_simply(pattern: &[&str], key: &[&str]) -> bool {
     }
 }
 
-/// Word by word, every way to share a key between both.
+/// Tries every number of words for each `#` of both patterns.
 fn overlap_simply(left: &[&str], right: &[&str]) -> bool {
     match (left, right) {
         ([], []) => true,
@@ -37,7 +37,7 @@ fn overlap_simply(left: &[&str], right: &[&str]) -> bool {
 
 fuzz_target!(|texts: (&str, &str, &str)| {
     let (left, right, key) = texts;
-    // What a short string cannot hold never comes; brokers refuse a pattern with more than two `#`.
+    // AMQP limits the length of a key and a pattern, and RabbitMQ 4.3 refuses a pattern with more than two `#`.
     let hashes = |pattern: &str| words(pattern).iter().filter(|word| **word == "#").count();
     if [left, right, key].iter().any(|text| text.len() > MAX_BYTES) || hashes(left) > 2 || hashes(right) > 2 {
         return;
@@ -46,10 +46,10 @@ fuzz_target!(|texts: (&str, &str, &str)| {
     assert_eq!(by_left, matches_simply(&words(left), &words(key)));
     assert_eq!(by_right, matches_simply(&words(right), &words(key)));
     assert_eq!(overlap(left, right), overlap(right, left));
-    // The simple one takes a power of their number of words to find out.
+    // The time of the simple matcher grows exponentially with the number of words.
     if [left, right].iter().all(|pattern| words(pattern).len() <= 16) {
         assert_eq!(overlap(left, right), overlap_simply(&words(left), &words(right)));
     }
-    assert!(overlap(left, right) || !(by_left && by_right), "they meet at {key:?}");
-    assert!(overlap(left, left), "every pattern matches something");
+    assert!(overlap(left, right) || !(by_left && by_right), "both patterns match {key:?}");
+    assert!(overlap(left, left), "a pattern overlaps itself");
 });

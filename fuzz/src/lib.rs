@@ -1,10 +1,10 @@
-//! Headers and properties of every kind, made from the fuzzer's bytes.
+//! Makes headers and properties of every type from the fuzzer's bytes.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use tidings::__fuzz::{ADDRESSES, Raw};
 use tidings::{HeaderValue, Headers, Properties};
 
-/// The names that the runtime or a broker gives a meaning.
+/// The header names that have a meaning for the runtime or a broker.
 const NAMES: [&str; 22] = [
     "ce-specversion",
     "ce-id",
@@ -30,7 +30,7 @@ const NAMES: [&str; 22] = [
     "x-first-death-queue",
 ];
 
-/// Where a message comes from: one of the ways that mean something, or any.
+/// The exchange and the routing key of a message: one of `ADDRESSES`, or any two texts.
 pub fn address(bytes: &mut Unstructured<'_>) -> Result<(String, String)> {
     if bytes.ratio(1, 5)? {
         return Ok((text(bytes)?, text(bytes)?));
@@ -39,7 +39,7 @@ pub fn address(bytes: &mut Unstructured<'_>) -> Result<(String, String)> {
     Ok((exchange.to_owned(), routing_key.to_owned()))
 }
 
-/// A table of headers.
+/// A header table, nested at most three levels deep.
 pub fn headers(bytes: &mut Unstructured<'_>) -> Result<Headers> {
     table(bytes, 3)
 }
@@ -87,7 +87,7 @@ fn value(bytes: &mut Unstructured<'_>, depth: u8) -> Result<HeaderValue> {
     })
 }
 
-/// The properties that reading or sending on looks at.
+/// The properties that the runtime reads or republishes.
 pub fn properties(bytes: &mut Unstructured<'_>) -> Result<Properties> {
     let mut properties = Properties::default();
     properties.content_type = if bytes.ratio(1, 2)? {
@@ -116,7 +116,7 @@ fn text(bytes: &mut Unstructured<'_>) -> Result<String> {
     String::arbitrary(bytes)
 }
 
-/// A message of an ordinary publisher with this body.
+/// A message with this body, as a publisher sends it.
 pub fn published(body: &[u8], content_type: Option<&str>, headers: Headers) -> Raw {
     let (exchange, routing_key) = ADDRESSES[0];
     let mut properties = Properties::default();

@@ -1,4 +1,4 @@
-// The event is marked #[deprecated], and its handler is told.
+// The event is #[deprecated], so rustc reports the handler that takes it.
 #![deny(deprecated)]
 
 mod events {

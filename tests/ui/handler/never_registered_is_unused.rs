@@ -1,4 +1,4 @@
-// A handler that no list names is never called, which is a warning.
+// No list names this handler, so nothing calls it. rustc warns about it, as about any unused function.
 #![deny(dead_code)]
 
 use tidings::event_handler;

@@ -1,5 +1,5 @@
-// A handler is a free function. Where nothing in an associated function says that it is one, the attribute cannot know,
-// and rustc says it three times: move the function out of the `impl`.
+// A handler is a free function: move it out of the `impl`. An attribute cannot see that the function is in an `impl`,
+// so rustc reports the code that the attribute generates, in three errors.
 use tidings::event_handler;
 use tidings_tests::OrderCreated;
 

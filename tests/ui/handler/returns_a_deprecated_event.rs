@@ -4,7 +4,7 @@ use tidings::{event_handler, handlers};
 use tidings_tests::OrderCreated;
 
 mod events {
-    // schemars' derive names the struct without allowing for it.
+    // The code that schemars derives uses the deprecated struct.
     #![allow(deprecated)]
 
     use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-// A list of handlers names functions. Of an event in it rustc has two things to say.
+// A list of handlers names functions. For an event in the list, rustc reports two errors.
 use tidings::{event_handler, handlers};
 use tidings_tests::OrderCreated;
 

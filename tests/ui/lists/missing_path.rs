@@ -1,4 +1,4 @@
-// Nothing has this name here: import the handler, or write its path, `orders::refund`.
+// No handler of this name is in scope: import it, or write its path, `orders::refund`.
 use tidings::{event_handler, handlers};
 use tidings_tests::OrderCreated;
 

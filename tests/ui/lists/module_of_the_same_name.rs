@@ -1,5 +1,5 @@
-// A handler is a function and a struct, so a module of its name cannot stand beside its re-export: leave that out, and
-// write `handlers![refund::refund]`.
+// The attribute generates a struct with the name of the handler. A struct and a module of one name cannot be in the
+// same scope: remove the `use`, and write `handlers![refund::refund]`.
 mod refund {
     use tidings::event_handler;
     use tidings_tests::OrderCreated;
@@ -11,6 +11,6 @@ mod refund {
 pub use refund::refund;
 
 fn main() {
-    // Without the `use`, handlers![refund::refund] is the way.
+    // Without the `use`, handlers![refund::refund] compiles.
     let _ = tidings::handlers![refund];
 }

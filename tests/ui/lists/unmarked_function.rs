@@ -1,5 +1,5 @@
-// The function lacks its #[event_handler]: write it over `refund`. The answer is rustc's own, since the list names what
-// the attribute makes.
+// `refund` lacks its #[event_handler]: write the attribute above the function. The error is rustc's own, because the
+// list uses the struct that the attribute generates.
 use tidings::{event_handler, handlers};
 use tidings_tests::OrderCreated;
 

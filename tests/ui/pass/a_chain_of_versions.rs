@@ -36,7 +36,7 @@ impl From<V2> for V7 {
 #[event_handler("price.set", "price.set.v2")]
 async fn follow(_price: V7) {}
 
-// Two handlers of two versions of one event.
+// Two handlers can take different versions of one event.
 #[event_handler]
 async fn old(_price: V2) {}
 

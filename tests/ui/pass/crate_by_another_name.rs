@@ -5,7 +5,7 @@ mod vendor {
     pub use tidings as news;
 }
 
-// Nothing may reach for the usual name.
+// The generated code must not use the name `tidings`, so this module hides the crate.
 mod tidings {}
 
 #[derive(Serialize, Deserialize, JsonSchema, vendor::news::DomainEvent)]

@@ -1,4 +1,4 @@
-// What the derive emits does not warn of the event it is for.
+// The code that the derive generates does not warn about its own deprecated event.
 #![deny(deprecated)]
 
 use schemars::JsonSchema;

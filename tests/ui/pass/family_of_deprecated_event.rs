@@ -17,7 +17,7 @@ mod events {
 
 #[derive(DomainEvent)]
 pub enum OrderEvent {
-    // The one warning is for the one who names it.
+    // rustc warns here only, where the user names the event, and not in the generated code.
     #[allow(deprecated)]
     Created(events::Order),
 }

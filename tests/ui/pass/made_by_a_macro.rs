@@ -17,7 +17,7 @@ macro_rules! event {
     };
 }
 
-// The path to the id is the macro's, the name of the event its caller's.
+// The name of the id field comes from the macro, and the name of the event comes from the caller.
 macro_rules! event_about_an_order {
     ($name:ident) => {
         #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]

@@ -1,4 +1,4 @@
-//! A crate whose lints are strict.
+//! The macros cause no warning in a crate with strict lints.
 #![deny(warnings, missing_docs, unreachable_pub, unused, nonstandard_style, future_incompatible, rust_2018_idioms)]
 #![deny(missing_debug_implementations, missing_copy_implementations, unused_qualifications, unused_results, single_use_lifetimes, trivial_casts)]
 #![forbid(unsafe_code)]
@@ -10,13 +10,13 @@ use tidings::{AnyEvent, App, Delivery, DomainEvent, HandlerError, State, event_h
 mod api {
     use super::*;
 
-    /// An order.
+    /// The first version of the event.
     #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
     pub(crate) struct OrderCreated {
         order_id: String,
     }
 
-    /// The same, newer.
+    /// The second version of the event.
     #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(type = "order.created", version = 2, routing_key = "order.created.{order_id}", upcast_from = OrderCreated)]
     pub(crate) struct Order {
@@ -29,18 +29,18 @@ mod api {
         }
     }
 
-    /// All of them.
+    /// The events of an order.
     #[derive(Debug, DomainEvent)]
     pub(crate) enum OrderEvent {
-        /// One.
+        /// A customer placed an order.
         Order(Order),
-        /// The rest.
+        /// Any other event.
         #[event(other)]
         Other(AnyEvent),
     }
 }
 
-/// Handles.
+/// Follows every event of an order.
 #[event_handler("order.#", retry(attempts = 2, rungs = "1s, 5s"), timeout = "1s", ordered_by = "aggregate_id", reject_on(std::fmt::Error))]
 pub async fn follow(event: AnyEvent, state: State<u32>, delivery: Delivery) -> Result<(), HandlerError> {
     let _ = (event, state, delivery);

@@ -1,4 +1,4 @@
-// What is no extractor for this app may be one for another, so it shows when the handler meets the app.
+// A type can be an extractor for one app and not for another, so the error is where the app takes the handler.
 use tidings::{App, event_handler, handlers};
 use tidings_tests::OrderCreated;
 

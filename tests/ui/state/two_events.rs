@@ -1,4 +1,4 @@
-// The second event stands where an extractor would. It shows when the handler meets an app.
+// A handler takes one event, and every further parameter is an extractor. The error is where the app takes the handler.
 use tidings::{App, event_handler, handlers};
 use tidings_tests::{OrderCancelled, OrderCreated};
 
