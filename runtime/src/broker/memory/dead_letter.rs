@@ -4,31 +4,12 @@ use std::mem;
 use std::sync::Arc;
 
 use super::deferred::DeferredEffects;
-use super::queue::QueueEntry;
+use super::queue_entry::{DeathReason, QueueEntry};
 use super::state::MemoryState;
 use crate::message::Message;
 use crate::message::headers::{HeaderValue, Headers};
 use crate::message::properties::BorrowedProperties;
 use crate::message::timestamp::Timestamp;
-
-/// Why a queue dead-letters a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DeathReason {
-    /// More failed deliveries than the delivery limit.
-    DeliveryLimit,
-    /// The message expired.
-    Expired,
-}
-
-impl DeathReason {
-    /// The value in RabbitMQ's headers.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::DeliveryLimit => "delivery_limit",
-            Self::Expired => "expired",
-        }
-    }
-}
 
 impl MemoryState {
     /// Expires every message that is due now.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::MemoryBroker;
-use super::queue::QueueEntry;
+use super::queue_entry::QueueEntry;
 use super::state::MemoryState;
 use crate::message::Message;
 

@@ -4,6 +4,7 @@
 //! message is in its queues, and every consumer with free prefetch has its delivery.
 
 mod capacity;
+mod consumer;
 mod dead_letter;
 mod declare;
 mod deferred;
@@ -11,6 +12,7 @@ mod exchange;
 mod faults;
 mod inspect;
 mod queue;
+mod queue_entry;
 mod settle;
 mod shared;
 mod slab;

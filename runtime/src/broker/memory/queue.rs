@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dead_letter::DeathReason;
+use super::consumer::MemoryConsumer;
 use super::exchange::NONE;
+use super::queue_entry::{DeathReason, QueueEntry};
 use super::slab::Slab;
-use super::subscription::MemoryConsumer;
 use crate::error::Drift;
 use crate::message::Message;
 use crate::topology::Argument;
@@ -35,20 +35,6 @@ pub(super) struct Queue {
     /// The time of this queue in `MemoryState::due_queues`.
     pub(super) scheduled_at: Option<Duration>,
     last_position: u64,
-}
-
-/// A message in one queue. A message in two queues has two entries.
-#[derive(Debug)]
-pub(super) struct QueueEntry {
-    /// The order of arrival in this queue.
-    position: u64,
-    pub(super) message: Arc<Message>,
-    pub(super) size: usize,
-    /// How often a subscription ended without settling the message.
-    pub(super) delivery_count: u32,
-    pub(super) redelivered: bool,
-    /// When the message expires. As on RabbitMQ, it expires only at the head of the queue.
-    pub(super) expires: Option<Duration>,
 }
 
 /// The queue arguments (`x-…`) that this broker supports.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::dead_letter::DeathReason;
+use super::consumer::MemoryConsumer;
 use super::deferred::DeferredEffects;
-use super::queue::{Queue, QueueEntry};
+use super::queue::Queue;
+use super::queue_entry::{DeathReason, QueueEntry};
 use super::state::MemoryState;
-use super::subscription::MemoryConsumer;
 use crate::broker::{QueueSource, Subscribe};
 use crate::error::SubscribeError;
 

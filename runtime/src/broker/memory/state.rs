@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::capacity::{self, Capacity};
+use super::consumer::MemoryConsumer;
 use super::deferred::DeferredEffects;
 use super::exchange::{self, Exchanges};
 use super::queue::Queue;
 use super::slab::Slab;
-use super::subscription::MemoryConsumer;
 use crate::broker::Publish;
 use crate::bus::refusal::Refusal;
 use crate::clock::{Awake, Clock, Sleep};

@@ -1,100 +1,13 @@
-//! The broker's record of a consumer, and the subscription handle that refers to it.
+//! The handle of a consumer.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use super::deferred::DeferredEffects;
-use super::queue::QueueEntry;
 use super::shared::MemoryShared;
 use crate::broker::{Incoming, Subscription};
 
-#[derive(Debug)]
-pub(super) struct MemoryConsumer {
-    /// `None` after the consumer ended, because the queue was deleted or the connection was lost.
-    pub(super) queue: Option<usize>,
-    prefetch: usize,
-    last_tag: u64,
-    // Delivered, but not read from the handle yet.
-    unpolled: VecDeque<Incoming>,
-    /// Delivered and not settled, including the deliveries in `unpolled`.
-    pub(super) unsettled: BTreeMap<u64, QueueEntry>,
-    /// How many of the unsettled deliveries wait for the clock alone. A consumer that does not poll for a while cannot
-    /// know this number, and sets `usize::MAX`.
-    pub(super) waiting: usize,
-    waker: Option<Waker>,
-}
-
-impl MemoryConsumer {
-    /// A `prefetch` of 0 means no limit.
-    pub(super) fn new(queue: usize, prefetch: u16) -> Self {
-        Self {
-            queue: Some(queue),
-            prefetch: if prefetch == 0 {
-                usize::MAX
-            } else {
-                prefetch.into()
-            },
-            last_tag: 0,
-            unpolled: VecDeque::new(),
-            unsettled: BTreeMap::new(),
-            waiting: 0,
-            waker: None,
-        }
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        self.unsettled.len() < self.prefetch
-    }
-
-    pub(super) fn deliver(&mut self, entry: QueueEntry, effects: &mut DeferredEffects) {
-        self.last_tag += 1;
-        self.unpolled.push_back(Incoming {
-            tag: self.last_tag,
-            message: Arc::clone(&entry.message),
-            redelivered: entry.redelivered,
-            delivery_count: entry.delivery_count,
-            alone: false,
-        });
-        self.unsettled.insert(self.last_tag, entry);
-        effects.wake(&mut self.waker);
-    }
-
-    /// Removes and returns the next delivery that an ack of `tag` settles. Call it until it returns `None`.
-    pub(super) fn settle(&mut self, tag: u64, multiple: bool) -> Option<QueueEntry> {
-        if multiple {
-            let first = self.unsettled.first_entry().filter(|entry| *entry.key() <= tag)?;
-            Some(first.remove())
-        } else {
-            self.unsettled.remove(&tag)
-        }
-    }
-
-    /// Ends the consumer and returns its unsettled deliveries.
-    pub(super) fn end(&mut self, effects: &mut DeferredEffects) -> BTreeMap<u64, QueueEntry> {
-        self.queue = None;
-        self.unpolled.clear();
-        effects.wake(&mut self.waker);
-        std::mem::take(&mut self.unsettled)
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        match self.unpolled.pop_front() {
-            Some(incoming) => Poll::Ready(Some(incoming)),
-            None if self.queue.is_none() => Poll::Ready(None),
-            None => {
-                match &mut self.waker {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    none => *none = Some(cx.waker().clone()),
-                }
-                Poll::Pending
-            }
-        }
-    }
-}
-
-/// The handle of one [`MemoryConsumer`].
+/// The handle of one [`MemoryConsumer`](super::consumer::MemoryConsumer).
 pub(super) struct MemorySubscription {
     shared: Arc<MemoryShared>,
     id: usize,
@@ -141,7 +54,7 @@ impl Subscription for MemorySubscription {
     }
 
     fn is_drained(&self) -> bool {
-        self.shared.lock().consumers[self.id].unpolled.is_empty()
+        self.shared.lock().consumers[self.id].is_drained()
     }
 
     fn set_waiting(&mut self, count: usize) {

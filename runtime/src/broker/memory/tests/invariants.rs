@@ -12,7 +12,7 @@ use super::{
     binding, body, declare, exchange, in_time, jump, message, poll_now, queue, send, subscribe, text,
 };
 use crate::broker::memory::MemoryBroker;
-use crate::broker::memory::queue::QueueEntry;
+use crate::broker::memory::queue_entry::QueueEntry;
 use crate::broker::memory::state::{Availability, MemoryState};
 use crate::broker::{Broker, BrokerState, Subscription};
 use crate::clock::Clock;
