@@ -26,7 +26,7 @@ const END: &str = "end";
 /// The words of keys and patterns. In a pattern some are wildcards, and others only look like wildcards.
 const WORDS: [&str; 10] = ["a", "b", "ab", "", "é", "日本", "*", "#", "a*", "##"];
 
-/// A random generator (SplitMix64) with the same numbers in every run.
+/// A random generator (`SplitMix64`) with the same numbers in every run.
 struct Numbers(u64);
 
 impl Numbers {

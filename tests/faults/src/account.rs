@@ -160,7 +160,7 @@ impl Account {
                 Some(PublishResult::Confirmed(id) | PublishResult::MaybeDelivered(id))
                     if !ids.contains(id.as_str()) =>
                 {
-                    other += 1
+                    other += 1;
                 }
                 _ => {}
             }

@@ -291,7 +291,7 @@ fn once(harness: &Harness) -> Row {
     }
 }
 
-/// Suspends the process of a queue, so that it handles no_runs, also no acks, until its node is killed.
+/// Suspends the process of a queue, so that it handles no messages, not even acks, until its node is killed.
 async fn suspend_queue(node: &Arc<Node>, virtual_host: &VirtualHost, queue: &str) {
     let expression = format!(
         "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"{}\">>, queue, <<\"{queue}\">>)), \

@@ -16,17 +16,17 @@ pub(super) async fn killed(harness: &Harness) -> Row {
     let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Plain, &["plain"]).await;
     let mut service = Instance::start_on(&publisher.config, &publisher.client, &["plain"], 0).await;
     let share = harness.pick(600, 2_000);
-    let (mut published, mut late) = (0, 0);
+    let (mut confirmed, mut late) = (0, 0);
     for _ in 0..harness.times() {
         let before = publisher.finished("plain");
         publisher.publish_tasks(&vec![Task::Wait(100); share]).await;
-        published += share;
+        confirmed += share;
         until("some are handled", async || {
             publisher.finished("plain") >= before + share / 4
         })
         .await;
         service.kill().await;
-        late += usize::from(publisher.finished("plain") == published);
+        late += usize::from(publisher.finished("plain") == confirmed);
         service = Instance::start(&publisher.config);
     }
     let completed = publisher.completed(Duration::from_mins(5)).await;
