@@ -1,18 +1,18 @@
 #![doc = include_str!("../README.md")]
-// Without the runtime nobody calls what is there for it alone.
+// Without the feature `runtime`, the items that only the runtime calls are unused.
 #![cfg_attr(not(feature = "runtime"), allow(dead_code))]
 
 mod app;
 #[cfg(feature = "runtime")]
 mod backoff;
 #[cfg(feature = "runtime")]
-#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone needs of it.
+#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // Only RabbitMQ uses some items.
 mod broker;
 #[cfg(feature = "runtime")]
-#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // What RabbitMQ alone needs of it.
+#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))] // Only RabbitMQ uses some items.
 mod bus;
 #[cfg(feature = "runtime")]
-#[cfg_attr(not(feature = "testing"), allow(dead_code))] // Only a test moves a clock.
+#[cfg_attr(not(feature = "testing"), allow(dead_code))] // Only tests advance a clock.
 mod clock;
 #[cfg(feature = "runtime")]
 mod consume;
@@ -99,19 +99,21 @@ pub use private::generated as __private;
 /// assert_eq!(OrderCreated::TYPE, "order.created");
 /// ```
 ///
-/// What the name and the fields do not say, the attribute does:
+/// The attribute `#[event(..)]` sets what the name and the fields of the struct do not say:
 ///
-/// | `#[event(..)]` | says | by default |
+/// | option | meaning | default |
 /// |---|---|---|
 /// | `type = "order.created"` | the event's name on the wire | the two words of the struct's name |
-/// | `version = 2` | the version, raised only for a change that breaks readers | 1 |
-/// | `aggregate_id = order.id` | the field, or the field of a field, that holds the id of what the event is about; anything with `Display` | `<first word of the type>_id`, or `id` |
-/// | `routing_key = "order.created.{region}"` | the key it is published under; each `{field}` fills one word of its own | the type |
-/// | `upcast_from = OrderCreatedV1` | the older version this one is made from, by `From` or `TryFrom` | |
-/// | `example = OrderCreated { .. }` | an event for its contract to show, and for every later version to read: any expression of the struct's type | one made up from the schema |
-/// | `crate = path` | where `tidings` is, when it goes by another name | `::tidings` |
+/// | `version = 2` | the version; raise it only for a change that breaks readers | 1 |
+/// | `aggregate_id = order.id` | the field with the id of the aggregate that the event is about. It can be a field of a field, and its type needs `Display` | `<first word of the type>_id`, or `id` |
+/// | `routing_key = "order.created.{region}"` | the routing key of a publish; each `{field}` fills one whole word | the type |
+/// | `upcast_from = OrderCreatedV1` | the older version that this one can be converted from, with `From` or `TryFrom` | none |
+/// | `example = OrderCreated { .. }` | the example event in the contract, which every later version must be able to read; any expression of the struct's type | generated from the schema |
+/// | `crate = path` | the path of `tidings`, if the crate is renamed | `::tidings` |
 ///
-/// The doc comment becomes the description in the contract, `#[deprecated]` its deprecation.
+/// The contract shows the doc comment as the event's description, and `#[deprecated]` as its deprecation.
+///
+/// This example has an older version, a nested aggregate id and a field in the routing key:
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::DomainEvent;
@@ -148,12 +150,13 @@ pub use private::generated as __private;
 ///
 /// # Families
 ///
-/// On an enum each variant wraps one event, and decoding picks the variant by the event's type. A variant marked
-/// `#[event(other)]` takes every other event as [`AnyEvent`]. [`EventFamily`] has an example.
+/// On an enum, each variant wraps one event. The event's type decides which variant it is decoded into. A variant with
+/// `#[event(other)]` takes every other event as an [`AnyEvent`]. [`EventFamily`] has an example.
 ///
 /// # What does not compile
 ///
-/// Two words are a thing and what happened to it; with three, only you know where the thing ends:
+/// A struct name of three words without a `type`. A name of two words is a thing and what happened to it, such as
+/// `order` and `created`. In a name of three words, the derive cannot know where the thing ends:
 ///
 /// ```compile_fail
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::DomainEvent;
@@ -163,7 +166,8 @@ pub use private::generated as __private;
 /// }
 /// ```
 ///
-/// An event travels as JSON and has a contract, so it wants serde's two derives and schemars':
+/// A missing derive. An event is sent as JSON and has a contract, so it needs `Serialize`, `Deserialize` and
+/// `JsonSchema`:
 ///
 /// ```compile_fail
 /// # use serde::{Deserialize, Serialize}; use tidings::DomainEvent;
@@ -173,7 +177,7 @@ pub use private::generated as __private;
 /// }
 /// ```
 ///
-/// A field of the routing key fills a word of its own:
+/// A field that is only part of a word in the routing key:
 ///
 /// ```compile_fail
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::DomainEvent;
@@ -207,7 +211,7 @@ pub use tidings_macros::DomainEvent;
 ///     Ok(PaymentSettled { order_id: order.order_id.clone() })
 /// }
 ///
-/// // It is still a function:
+/// // The handler is still a function that a test can call:
 /// # futures_util::future::FutureExt::now_or_never(async {
 /// let order = OrderCreated { order_id: "o-1".to_owned(), total: 5 };
 /// let settled = take_payment(Event::new(order), State(Gateway)).await.unwrap();
@@ -215,34 +219,34 @@ pub use tidings_macros::DomainEvent;
 /// # }).unwrap();
 /// ```
 ///
-/// - The first parameter is the event: an event `T`, [`Event<T>`](Event), a family, or [`AnyEvent`]. The others are
-///   extractors, of types that implement [`FromDelivery`]: [`State`], [`Delivery`], and your own.
-/// - It returns nothing, an event or a family, an `Option`, `Vec` or tuple of those, or a `Result` of any of them.
-///   Returned events are published before the delivery is acknowledged.
-/// - An `Err`, a panic or a timeout is tried again; [`HandlerError`] and `reject_on` say otherwise.
+/// - The first parameter is the event: an event type `T`, [`Event<T>`](Event), a family, or [`AnyEvent`]. All other
+///   parameters are extractors, which implement [`FromDelivery`]: [`State`], [`Delivery`], and types of your own.
+/// - The handler returns nothing, an event or a family, an `Option`, `Vec` or tuple of those, or a `Result` of any of
+///   them. Tidings publishes the returned events before it acknowledges the delivery.
+/// - After an `Err`, a panic or a timeout, the delivery is retried. [`HandlerError`] and `reject_on` can change that.
 ///
-/// | option | says | by default |
+/// | option | meaning | default |
 /// |---|---|---|
-/// | `"order.*", "payment.#"` | the patterns that its queue is bound by | the routing keys of its event, older versions included |
-/// | `name = "take_payment"` | its name, and its queue's | the function's |
-/// | `queue = "billing"` | a queue that it shares with other handlers | its own |
-/// | `concurrency = 64` | how many deliveries it handles side by side | 64 |
-/// | `prefetch = 256` | how many the broker hands out ahead | 256, ordered 32 |
-/// | `retry(attempts = 8, rungs = "1s, 5s, 15s, 1m, 5m, 15m")` | how often it is attempted, and the delays between; `1h` is a rung too, and the last one repeats | as written |
-/// | `timeout = "30s"` | how long one attempt may take, at most `15m` | 30 seconds |
-/// | `ordered_by = "aggregate_id"` | one at a time for each aggregate, in the order they came | as they come |
-/// | `on_dead_letter = "pause"` | the handler pauses when it gives up on a delivery | it goes on |
-/// | `single_active` | one instance of the service at a time takes from the queue; with `ordered_by` the order holds across instances | every instance |
-/// | `ephemeral` | each instance has a queue of its own that ends with it | one durable queue |
-/// | `reject_on(Declined, SoldOut)` | errors that no retry helps, wherever they are in the chain of `source()` | none |
-/// | `crate = path` | where `tidings` is, when it goes by another name | `::tidings` |
+/// | `"order.*", "payment.#"` | the patterns that bind the handler's queue | the routing keys of its event and of the older versions |
+/// | `name = "take_payment"` | the name of the handler and of its queue | the function's name |
+/// | `queue = "billing"` | the queue, which several handlers can share | a queue of its own |
+/// | `concurrency = 64` | the maximum number of deliveries that it handles at the same time | 64 |
+/// | `prefetch = 256` | the maximum number of unacknowledged deliveries that the broker sends | 256; 32 with `ordered_by` |
+/// | `retry(attempts = 8, rungs = "1s, 5s, 15s, 1m, 5m, 15m")` | the maximum number of attempts, and the delays between them. A delay, called a rung, is one of these six or `1h`; the last one repeats | as written here |
+/// | `timeout = "30s"` | the maximum duration of one attempt, up to `15m` | 30 seconds |
+/// | `ordered_by = "aggregate_id"` | handles the events of one aggregate one at a time, in the order of their arrival | no order |
+/// | `on_dead_letter = "pause"` | the handler pauses after it dead-letters a delivery | it continues |
+/// | `single_active` | only one instance of the service consumes from the queue at a time; with `ordered_by`, the order holds across instances | every instance consumes |
+/// | `ephemeral` | each instance has a queue of its own, which is deleted with the instance | one durable queue |
+/// | `reject_on(Declined, SoldOut)` | errors that are dead-lettered without a retry, anywhere in the chain of `source()` | none |
+/// | `crate = path` | the path of `tidings`, if the crate is renamed | `::tidings` |
 ///
-/// `reject_on` looks through enums by their `source`, through `anyhow` with contexts, and through boxes. It cannot look
-/// behind `#[error(transparent)]`, which hides the error it wraps.
+/// `reject_on` finds an error in the `source` of an enum, in an `anyhow::Error` with contexts, and in a box. It cannot
+/// find an error behind `#[error(transparent)]`, which hides the error that it wraps.
 ///
-/// Beside the function the attribute emits a hidden struct of the same name, and one `use` brings both. A module of
-/// that name, re-exported over it (`mod refund; pub use refund::refund;`), collides with the struct: leave the
-/// re-export out, and write `handlers![refund::refund]`.
+/// The attribute also generates a hidden struct with the function's name, and one `use` imports both. A module of that
+/// name collides with the struct when the function is re-exported (`mod refund; pub use refund::refund;`). In that
+/// case, remove the re-export and write `handlers![refund::refund]`.
 ///
 /// # What does not compile
 ///
@@ -274,7 +278,7 @@ pub use tidings_macros::DomainEvent;
 /// ```
 pub use tidings_macros::event_handler;
 
-/// Lists handlers for an app, and proves that they fit together.
+/// Lists handlers for an app, and checks at compile time that they fit together.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, event_handler};
@@ -295,10 +299,17 @@ pub use tidings_macros::event_handler;
 /// # }
 /// ```
 ///
-/// Within one list no handler stands twice, no two have one name, no two Rust types are the same event and version, and
-/// no two take the same event from one queue. The app checks the same across its lists when it starts.
+/// A list does not compile in these cases:
 ///
-/// Where `tidings` goes by another name, write `handlers![crate = path; take_payment]`.
+/// - It contains one handler twice.
+/// - Two handlers have the same name.
+/// - Two Rust types are the same version of the same event.
+/// - Two handlers take the same event from the same queue.
+///
+/// An app with several lists makes the same checks across its lists when it starts. If the crate `tidings` is renamed,
+/// write `handlers![crate = path; take_payment]`.
+///
+/// The state comes before the handlers that take it, so this does not compile:
 ///
 /// ```compile_fail
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{App, DomainEvent, State, event_handler, handlers};
@@ -313,7 +324,7 @@ pub use tidings_macros::event_handler;
 /// ```
 pub use tidings_macros::handlers;
 
-/// Lists events: a `&'static [EventDescriptor]`, for the contracts of a service that publishes without handlers.
+/// Lists events as a `&'static [EventDescriptor]`, for the contracts of a service that publishes without handlers.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent};
@@ -325,6 +336,6 @@ pub use tidings_macros::handlers;
 /// assert_eq!(EVENTS[1].event_type(), "order.cancelled");
 /// ```
 ///
-/// Two Rust types for one event and version do not compile. Where `tidings` goes by another name, write
-/// `events![crate = path; OrderCreated]`.
+/// A list does not compile if it contains one event twice, or if two Rust types are the same version of the same event.
+/// If the crate `tidings` is renamed, write `events![crate = path; OrderCreated]`.
 pub use tidings_macros::events;
