@@ -119,8 +119,8 @@ const SUITES: &[Suite] = &[
             vec![
                 // `families` compares a thousand types with what serde reads.
                 tests(
-                    "--test check --test export --test judge --test rules --test schemas --test consumed \
-                     --test verdicts --test families",
+                    "--test check --test export --test folders --test rules --test schemas --test consumed \
+                     --test findings --test families",
                 ),
                 // The exported files are the same whatever features other crates enable.
                 Step::tests(

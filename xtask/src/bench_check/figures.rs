@@ -11,8 +11,8 @@ use super::table::Row;
 pub(crate) struct Figures(Vec<(String, u64)>);
 
 const HEAD: &str = "\
-# Instructions an event, counted by callgrind on x86-64 Linux. `cargo xtask bench-check` fails when a path takes over a
-# tenth more; `cargo xtask bench-check --write` writes this file anew. The paths are in `bench/paths/src/path.rs`.
+# Instructions per event, counted by callgrind on x86-64 Linux. `cargo xtask bench-check` fails if a path takes over a
+# tenth more; `cargo xtask bench-check --write` rewrites this file. The paths are in `bench/paths/src/path.rs`.
 ";
 
 fn file(root: &Path) -> PathBuf {
