@@ -222,7 +222,7 @@ mod tests {
     fn one_mistake_is_one_error() {
         // Errors of rustc itself, and one test of two mistakes.
         let two = [
-            "Two mistakes are both told",
+            "Two mistakes are both reported",
             "Event in handlers",
             "Module of the same name",
             "On an associated function",
