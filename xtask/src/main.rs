@@ -36,9 +36,7 @@ usage: cargo xtask <command>
   broker stop                  stop every RabbitMQ that `broker start` runs
   bench-check [--write]        count the instructions of the hot paths and compare them with the committed figures
   mutate [mutation...]         break one promise after the other in a copy, and show that a test fails
-  structure [--write-exceptions]
-                               check imports and type names of the three crates; prints the figures
-  circles [crate...]           list the import circles of `runtime`, `macros` and `contracts`, exceptions too
+  structure                    check imports and type names of the three crates; prints the figures
   api [--write]                compare the public API with docs/api, or write it there
   messages [file]              print every compile error with the code that causes it, or write the page to a file
 ";
@@ -63,8 +61,7 @@ fn main() -> ExitCode {
         }
         ["mutate", rest @ ..] => mutate(rest),
         ["soak", rest @ ..] => usage(soak::Soak::parse(rest)).and_then(|soak| succeeded(soak.run(&root()))),
-        ["structure", rest @ ..] => check_structure(rest),
-        ["circles", rest @ ..] => circles(rest),
+        ["structure"] => check_structure(),
         ["api", rest @ ..] => check_api(rest),
         ["messages", rest @ ..] => messages(rest),
         ["bench-check", rest @ ..] => {
@@ -141,10 +138,7 @@ fn mutate(args: &[&str]) -> Done {
     usage(mutate::run(&root(), args))
 }
 
-fn check_structure(args: &[&str]) -> Done {
-    if option(args, "structure", "--write-exceptions")? {
-        return succeeded(structure::write_exceptions(&root()));
-    }
+fn check_structure() -> Done {
     let structures = structure::CRATES
         .iter()
         .map(|folder| Structure::read(&root(), folder));
@@ -158,21 +152,6 @@ fn check_structure(args: &[&str]) -> Done {
         println!("\n{fault}");
     }
     Ok(faults.is_empty())
-}
-
-fn circles(args: &[&str]) -> Done {
-    if let Some(unknown) = args.iter().find(|arg| !structure::CRATES.contains(arg)) {
-        let known = structure::CRATES.join(", ");
-        return Err(Fault::Usage(format!(
-            "no crate `{unknown}` to check; there are {known}"
-        )));
-    }
-    for folder in structure::CRATES {
-        if args.is_empty() || args.contains(folder) {
-            print!("{}", failed(Structure::read(&root(), folder))?.circles());
-        }
-    }
-    Ok(true)
 }
 
 fn check_api(args: &[&str]) -> Done {

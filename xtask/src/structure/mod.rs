@@ -1,6 +1,5 @@
-//! The structure of the three crates: no import circles, and no name for two types.
+//! The structure of the three crates: no import circles, no imports through the crate root, no name for two types.
 
-mod exceptions;
 mod graph;
 mod source;
 
@@ -9,25 +8,28 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
 
-use exceptions::Exceptions;
 use graph::{Edge, Graph};
 use source::{Names, Source};
 
 /// The folders of the crates that are checked.
 pub(crate) const CRATES: &[&str] = &["runtime", "macros", "contracts"];
 
+/// What may break a rule, and why. The forms: an import that a circle may go through, `runtime::from -> runtime::to`;
+/// a file that may import through the crate root, `runtime::from -> runtime`; a shared name, `runtime Name`.
+const EXCEPTIONS: &[(&str, &str)] = &[];
+
 /// What the check found in one crate.
 #[derive(Debug)]
 pub(crate) struct Structure {
     folder: &'static str,
     source: Source,
-    exceptions: Exceptions,
+    exceptions: &'static [(&'static str, &'static str)],
     /// How many files and folders the top of `src` has.
     entries: usize,
 }
 
 impl Structure {
-    /// Reads the crate in `folder`, with its exceptions.
+    /// Reads the crate in `folder`.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -36,18 +38,31 @@ impl Structure {
         Ok(Self {
             folder,
             source: Source::read(&src.join("lib.rs"))?,
-            exceptions: Exceptions::read(root, folder)?,
+            exceptions: EXCEPTIONS,
             entries: fs::read_dir(&src)?.count(),
         })
     }
 
     /// Each rule that the crate breaks, as a text for the reader.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let mut faults = self.circle_faults();
         let imports = self.source.imports();
-        let through_root = || imports.iter().filter(|import| import.through_root);
-        for import in through_root() {
-            if !self.exceptions.through_root.contains_key(&import.from) {
+        let mut used = BTreeSet::new();
+        let mut is_excepted = |key: String| {
+            let excepted = self.exceptions.iter().any(|(exception, _)| *exception == key);
+            if excepted {
+                used.insert(key);
+            }
+            excepted
+        };
+        let mut faults = Vec::new();
+        let mut graph = Graph::of(&imports);
+        for import in &imports {
+            let edge = (import.from.clone(), import.to.clone());
+            if is_excepted(self.show_edge(&edge)) {
+                graph.remove(&edge);
+            }
+            if import.through_root && !is_excepted(format!("{} -> {}", self.show(&import.from), self.folder))
+            {
                 faults.push(format!(
                     "{} imports `{}` through the crate root; import it from {}",
                     self.show(&import.from),
@@ -56,9 +71,8 @@ impl Structure {
                 ));
             }
         }
-        let shared = self.shared();
-        for (name, files) in &shared {
-            if !self.exceptions.names.contains_key(*name) {
+        for (name, files) in self.shared() {
+            if !is_excepted(format!("{} {name}", self.folder)) {
                 let files: Vec<String> = files.iter().map(|file| self.show(file)).collect();
                 faults.push(format!(
                     "several types have the name `{name}`: {}",
@@ -66,61 +80,28 @@ impl Structure {
                 ));
             }
         }
-        for from in self.exceptions.through_root.keys() {
-            if through_root().all(|import| import.from != *from) {
-                faults.push(not_needed(&format!("{} -> {}", self.show(from), self.folder)));
-            }
-        }
-        for name in self.exceptions.names.keys() {
-            if shared.iter().all(|(shared, _)| *shared != name) {
-                faults.push(not_needed(&format!("{} {name}", self.folder)));
-            }
-        }
+        let groups = graph.tangles();
+        faults.extend(groups.iter().map(|group| self.show_circle(&graph, group)));
+        let of_crate = |key: &str| key.split([' ', ':']).next() == Some(self.folder);
+        let exceptions = self.exceptions.iter().map(|(key, _)| *key);
+        faults.extend(
+            exceptions
+                .filter(|key| of_crate(key) && !used.contains(*key))
+                .map(|key| format!("the exception `{key}` matches nothing; delete it")),
+        );
         faults
     }
 
-    fn circle_faults(&self) -> Vec<String> {
-        let imports = self.source.imports();
-        let all = Graph::of(&imports);
-        let mut rest = all.clone();
-        for edge in self.exceptions.edges.keys() {
-            rest.remove(edge);
-        }
-        let tangles = rest.tangles();
-        let mut faults = Vec::new();
-        for edge in self.exceptions.edges.keys() {
-            // An exception is needed if a circle closes as soon as the import is back.
-            let mut graph = all.clone();
-            for other in self.exceptions.edges.keys().filter(|other| *other != edge) {
-                graph.remove(other);
-            }
-            if graph.tangles() == tangles {
-                faults.push(not_needed(&self.show_edge(edge)));
-            }
-        }
-        faults.extend(tangles.iter().map(|tangle| self.show_tangle(&rest, tangle)));
-        faults
-    }
-
-    /// Every circle of the crate, exceptions too.
-    pub(crate) fn circles(&self) -> String {
-        let imports = self.source.imports();
-        let graph = Graph::of(&imports);
-        let tangles = graph.tangles();
-        tangles
-            .iter()
-            .map(|tangle| self.show_tangle(&graph, tangle) + "\n")
-            .collect()
-    }
-
-    fn show_tangle(&self, graph: &Graph, tangle: &BTreeSet<Names>) -> String {
-        let files: Vec<String> = tangle.iter().map(|file| self.show(file)).collect();
+    fn show_circle(&self, graph: &Graph, group: &BTreeSet<Names>) -> String {
+        let files: Vec<String> = group.iter().map(|file| self.show(file)).collect();
         let mut text = format!(
             "{} files import each other in a circle: {}\n  the shortest circle:\n",
             files.len(),
             files.join(", ")
         );
-        for edge in pairs(&graph.circle(tangle)) {
+        let circle = graph.circle(group);
+        for (from, to) in circle.iter().zip(circle.iter().cycle().skip(1)) {
+            let edge = (from.clone(), to.clone());
             let names: Vec<&str> = graph.names(&edge).collect();
             // Writing to a string cannot fail.
             let _ = writeln!(text, "    {}: {}", self.show_edge(&edge), names.join(", "));
@@ -128,53 +109,9 @@ impl Structure {
         text
     }
 
-    /// The exceptions with which the crate passes as it is.
-    fn needed_exceptions(&self) -> String {
-        let imports = self.source.imports();
-        let mut graph = Graph::of(&imports);
-        let mut edges = BTreeSet::new();
-        while let Some(tangle) = graph.tangles().first() {
-            let circle = graph.circle(tangle);
-            let weakest = pairs(&circle).min_by_key(|edge| graph.names(edge).count());
-            let Some(weakest) = weakest else {
-                break;
-            };
-            graph.remove(&weakest);
-            edges.insert(weakest);
-        }
-        // A later cut may have opened the circle of an earlier one.
-        for edge in edges.clone() {
-            let mut graph = Graph::of(&imports);
-            for other in edges.iter().filter(|other| **other != edge) {
-                graph.remove(other);
-            }
-            if graph.tangles().is_empty() {
-                edges.remove(&edge);
-            }
-        }
-        let through_root = imports.iter().filter(|import| import.through_root);
-        let through_root: BTreeSet<&Names> = through_root.map(|import| &import.from).collect();
-        let lines = edges
-            .iter()
-            .map(|edge| format!("{}: to be cut\n", self.show_edge(edge)));
-        let lines = lines.chain(
-            through_root
-                .iter()
-                .map(|from| format!("{} -> {}: to be cut\n", self.show(from), self.folder)),
-        );
-        let names = self.shared();
-        let names = names
-            .iter()
-            .map(|(name, _)| format!("{} {name}: to be renamed\n", self.folder));
-        lines.chain(names).collect()
-    }
-
     fn shared(&self) -> Vec<(&str, BTreeSet<&Names>)> {
-        self.source
-            .types()
-            .into_iter()
-            .filter(|(_, files)| files.len() > 1)
-            .collect()
+        let types = self.source.types().into_iter();
+        types.filter(|(_, files)| files.len() > 1).collect()
     }
 
     /// One line of the table of figures.
@@ -204,19 +141,6 @@ impl Structure {
     }
 }
 
-/// The edges of a circle.
-fn pairs(circle: &[Names]) -> impl Iterator<Item = Edge> {
-    let pairs = circle.iter().zip(circle.iter().cycle().skip(1));
-    pairs.map(|(from, to)| (from.clone(), to.clone()))
-}
-
-fn not_needed(exception: &str) -> String {
-    format!(
-        "the exception `{exception}` is not needed; delete it from {}",
-        exceptions::FILE
-    )
-}
-
 /// The head of the table of figures.
 pub(crate) fn figures_head() -> String {
     format!(
@@ -225,27 +149,15 @@ pub(crate) fn figures_head() -> String {
     )
 }
 
-/// Writes the exceptions with which all crates pass.
-///
-/// # Errors
-/// When a crate cannot be read or the file cannot be written.
-pub(crate) fn write_exceptions(root: &Path) -> io::Result<()> {
-    let mut text = exceptions::HEAD.to_owned();
-    for folder in CRATES {
-        text += &Structure::read(root, folder)?.needed_exceptions();
-    }
-    fs::write(root.join(exceptions::FILE), text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn faults(code: &str, exceptions: &str) -> Vec<String> {
+    fn faults(code: &str, exceptions: &'static [(&str, &str)]) -> Vec<String> {
         let structure = Structure {
             folder: "x",
             source: Source::parse(code),
-            exceptions: Exceptions::parse(exceptions, "x").expect("the exceptions are well formed"),
+            exceptions,
             entries: 0,
         };
         structure.faults()
@@ -268,7 +180,7 @@ mod tests {
     #[test]
     fn a_circle_is_shown_with_the_names_that_tie_it() {
         assert_eq!(
-            faults(CIRCLE, ""),
+            faults(CIRCLE, &[]),
             [
                 "2 files import each other in a circle: x::a, x::b\n  the shortest circle:\n    \
               x::b -> x::a: A\n    x::a -> x::b: B\n"
@@ -277,58 +189,55 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_lets_a_circle_be_and_may_not_outlive_it() {
-        assert!(faults(CIRCLE, "x::a -> x::b: why").is_empty());
+    fn an_exception_allows_a_circle_and_is_deleted_with_it() {
+        assert!(faults(CIRCLE, &[("x::a -> x::b", "why")]).is_empty());
         assert_eq!(
-            faults(
-                "mod a { use crate::b::B; } mod b { pub struct B; }",
-                "x::a -> x::b: why"
-            ),
-            ["the exception `x::a -> x::b` is not needed; delete it from xtask/structure.txt"]
+            faults("mod a {} mod b { pub struct B; }", &[("x::a -> x::b", "why")]),
+            ["the exception `x::a -> x::b` matches nothing; delete it"]
         );
     }
 
     #[test]
     fn a_module_and_its_descendants_may_import_each_other() {
         let code = "mod a { mod b { mod c { use crate::a::A; pub struct C; } } use b::c::C; pub struct A; }";
-        assert!(faults(code, "").is_empty());
+        assert!(faults(code, &[]).is_empty());
     }
 
     #[test]
     fn two_children_may_not_import_each_other() {
         let code =
             "mod a { mod b { use super::c::C; pub struct B; } mod c { use super::b::B; pub struct C; } }";
-        assert_eq!(faults(code, "").len(), 1);
+        assert_eq!(faults(code, &[]).len(), 1);
     }
 
     #[test]
     fn a_name_belongs_to_its_owner_and_not_to_the_module_that_hands_it_out() {
         let handed_out = "mod a { pub mod b { pub struct B; } pub use b::B; use crate::c::C; }
                           mod c { use crate::a::B; pub struct C; }";
-        assert!(faults(handed_out, "").is_empty());
+        assert!(faults(handed_out, &[]).is_empty());
     }
 
     #[test]
     fn tests_import_what_they_like() {
         let code = "mod a { pub struct A; #[cfg(test)] use crate::b::B; #[cfg(test)] mod tests { use crate::b::B; } }
                     mod b { use crate::a::A; pub struct B; }";
-        assert!(faults(code, "").is_empty());
+        assert!(faults(code, &[]).is_empty());
     }
 
     #[test]
     fn a_name_that_comes_through_the_root_is_shown_with_its_owner() {
         let code = "pub use a::A; mod a { pub struct A; } mod b { use crate::A; }";
         assert_eq!(
-            faults(code, ""),
+            faults(code, &[]),
             ["x::b imports `A` through the crate root; import it from x::a"]
         );
-        assert!(faults(code, "x::b -> x: why").is_empty());
+        assert!(faults(code, &[("x::b -> x", "why")]).is_empty());
     }
 
     #[test]
     fn two_types_of_one_name_need_an_exception() {
         let code = "mod a { pub struct A; } mod b { enum A {} trait T { type A; } }";
-        assert_eq!(faults(code, ""), ["several types have the name `A`: x::a, x::b"]);
-        assert!(faults(code, "x A: why").is_empty());
+        assert_eq!(faults(code, &[]), ["several types have the name `A`: x::a, x::b"]);
+        assert!(faults(code, &[("x A", "why")]).is_empty());
     }
 }
