@@ -46,7 +46,7 @@ impl EventLabels {
         Self(Some(labels))
     }
 
-    /// For a type that only the event itself names.
+    /// No prebuilt labels, for a type that the program does not declare.
     pub(crate) const fn undeclared() -> Self {
         Self(None)
     }
@@ -86,7 +86,6 @@ impl HandlerMetrics {
         }
     }
 
-    /// An attempt ended.
     pub(crate) fn processed(&self, delivery: DeliveryFields<'_>, done: bool, took: Duration) {
         let key = if done { &self.done } else { &self.failed };
         with_recorder(|recorder| recorder.register_histogram(key, &METADATA)).record(took.as_secs_f64());
@@ -148,7 +147,6 @@ pub(crate) fn retry_scheduled(delivery: DeliveryFields<'_>, delay: Duration, err
     );
 }
 
-/// A delivery was dead-lettered.
 pub(crate) fn dead_lettered(delivery: DeliveryFields<'_>, reason: &'static str, error: &str) {
     counter!(DEAD_LETTERED, "tidings.handler" => delivery.handler, "tidings.reason" => reason).increment(1);
     tracing::error!(
@@ -199,13 +197,12 @@ pub(crate) fn breaker_closed(handler: &'static str) {
     tracing::info!(handler, "breaker closed");
 }
 
-/// The broker ended a subscription.
 pub(crate) fn consumer_cancelled(queue: &str) {
     counter!(SUBSCRIPTIONS_LOST, "messaging.destination.name" => queue.to_owned()).increment(1);
     tracing::warn!(queue, "consumer cancelled by the broker");
 }
 
-/// An ephemeral queue was lost: events that are published before the next subscription are missed.
+/// An ephemeral queue was lost. The handler misses the events that are published before the next subscription.
 pub(crate) fn ephemeral_gap(queue: &str) {
     counter!(GAPS, "messaging.destination.name" => queue.to_owned()).increment(1);
 }
@@ -220,7 +217,6 @@ pub(crate) fn session_recycled(queue: &str, limit: Duration) {
     );
 }
 
-/// A connection to the broker was lost.
 #[cfg(feature = "rabbitmq")]
 pub(crate) fn connection_lost(purpose: &'static str, error: &str) {
     counter!(CONNECTIONS_LOST, "tidings.purpose" => purpose).increment(1);
@@ -233,7 +229,7 @@ pub(crate) fn resent(count: usize) {
     counter!(RESENT).increment(count as u64);
 }
 
-/// The channel was gone when acknowledgements were written; the broker redelivers those messages.
+/// The channel was lost before acknowledgements were written, so the broker redelivers those messages.
 #[cfg(feature = "rabbitmq")]
 pub(crate) fn stale_acks(queue: &str, count: usize) {
     counter!(STALE_ACKS, "messaging.destination.name" => queue.to_owned()).increment(count as u64);

@@ -55,7 +55,7 @@ pub struct RetiredDescription {
     pub queue: String,
     /// The binding patterns that are removed.
     pub patterns: Vec<String>,
-    /// Whether the messages of the queue are moved to the orphans, because no handler consumes it any more.
+    /// Whether the app moves the queue's messages to the orphans, because no handler consumes the queue any more.
     pub drained: bool,
 }
 
@@ -111,7 +111,7 @@ impl fmt::Display for Description {
             exchange
                 .alternate
                 .iter()
-                .try_for_each(|it| write!(f, ", what it cannot route goes to {it}"))?;
+                .try_for_each(|alternate| write!(f, ", alternate exchange {alternate}"))?;
             writeln!(f)?;
         }
         for queue in &self.plan.queues {
@@ -153,7 +153,7 @@ impl fmt::Display for HandlerDescription {
             "  queue    {}",
             self.queue
                 .as_deref()
-                .unwrap_or("one an instance, named by the broker")
+                .unwrap_or("one for each instance, named by the broker")
         )?;
         writeln!(f, "  patterns {}", self.patterns.join(", "))?;
         let any = if handler.takes_any() {

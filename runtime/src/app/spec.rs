@@ -12,7 +12,7 @@ use crate::handler::descriptor::HandlerDescriptor;
 use crate::retry;
 use crate::topology::{Names, Plan};
 
-/// What the builder collected. The type of the app's state is erased.
+/// The settings of the builder, without the type of the app's state.
 pub(crate) struct AppSpec {
     pub(crate) service: String,
     pub(crate) handlers: Vec<RegisteredHandler>,

@@ -11,10 +11,6 @@ use crate::message::topic;
 use crate::topology::Names;
 
 impl AppSpec {
-    /// Checks the specification before the app declares or starts anything.
-    ///
-    /// # Errors
-    /// [`StartError`] with all faults at once.
     pub(crate) fn validate(&self) -> Result<()> {
         let faults = self.faults();
         if faults.is_empty() {
@@ -100,8 +96,7 @@ impl AppSpec {
                      `.retired(\"{queue}\", [\"order.created\"])`"
                 ));
             }
-            let is_reserved =
-                queue == "orphans" || Names::is_delay(queue) || queue.strip_suffix(".dlq").is_some();
+            let is_reserved = queue == "orphans" || Names::is_delay(queue) || Names::is_dead_letters(queue);
             if is_reserved || queue.is_empty() {
                 faults.push(format!(
                     "`{queue}` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
@@ -133,8 +128,8 @@ impl AppSpec {
             let longest = Names::longest(&full_name).len();
             if longest > topic::MAX_BYTES {
                 faults.push(format!(
-                    "queue `{full_name}` has too long a name: its delays' have up to {longest} bytes, and {} is the \
-                     most",
+                    "the name of queue `{full_name}` is too long: those of its delay queues have up to {longest} bytes, \
+                     and the limit is {}",
                     topic::MAX_BYTES
                 ));
             }
