@@ -67,6 +67,20 @@ pub(crate) struct DeliveryFields<'a> {
     pub(crate) attempt: u32,
 }
 
+macro_rules! log_delivery {
+    ($level:ident, $delivery:ident, $($fields:tt)+) => {
+        tracing::$level!(
+            handler = $delivery.handler,
+            queue = $delivery.queue,
+            event_type = $delivery.event_type,
+            event_id = $delivery.event_id,
+            correlation_id = $delivery.correlation_id,
+            attempt = $delivery.attempt,
+            $($fields)+
+        )
+    };
+}
+
 /// Metrics of each attempt of a handler.
 #[derive(Debug)]
 pub(crate) struct HandlerMetrics {
@@ -89,16 +103,7 @@ impl HandlerMetrics {
     pub(crate) fn processed(&self, delivery: DeliveryFields<'_>, done: bool, took: Duration) {
         let key = if done { &self.done } else { &self.failed };
         with_recorder(|recorder| recorder.register_histogram(key, &METADATA)).record(took.as_secs_f64());
-        tracing::debug!(
-            handler = delivery.handler,
-            queue = delivery.queue,
-            event_type = delivery.event_type,
-            event_id = delivery.event_id,
-            correlation_id = delivery.correlation_id,
-            attempt = delivery.attempt,
-            done,
-            "processed"
-        );
+        log_delivery!(debug, delivery, done, "processed");
     }
 }
 
@@ -134,32 +139,12 @@ pub(crate) fn publish_failed(event_type: &str, error: &dyn Display, maybe_delive
 /// An attempt failed and another one follows after `delay`.
 pub(crate) fn retry_scheduled(delivery: DeliveryFields<'_>, delay: Duration, error: &str) {
     counter!(RETRIED, "tidings.handler" => delivery.handler).increment(1);
-    tracing::warn!(
-        handler = delivery.handler,
-        queue = delivery.queue,
-        event_type = delivery.event_type,
-        event_id = delivery.event_id,
-        correlation_id = delivery.correlation_id,
-        attempt = delivery.attempt,
-        ?delay,
-        error,
-        "retry scheduled"
-    );
+    log_delivery!(warn, delivery, ?delay, error, "retry scheduled");
 }
 
 pub(crate) fn dead_lettered(delivery: DeliveryFields<'_>, reason: &'static str, error: &str) {
     counter!(DEAD_LETTERED, "tidings.handler" => delivery.handler, "tidings.reason" => reason).increment(1);
-    tracing::error!(
-        handler = delivery.handler,
-        queue = delivery.queue,
-        event_type = delivery.event_type,
-        event_id = delivery.event_id,
-        correlation_id = delivery.correlation_id,
-        attempt = delivery.attempt,
-        reason,
-        error,
-        "dead-lettered"
-    );
+    log_delivery!(error, delivery, reason, error, "dead-lettered");
 }
 
 /// A suspect delivery was moved to a delay queue, so that it runs alone later.
