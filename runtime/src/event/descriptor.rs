@@ -56,7 +56,7 @@ impl EventDescriptor {
         }
     }
 
-    /// The wire name, `order.created`.
+    /// The event type, `order.created`.
     pub const fn event_type(&self) -> &'static str {
         self.event_type
     }
@@ -66,7 +66,7 @@ impl EventDescriptor {
         self.version
     }
 
-    /// The routing key as the attribute has it, with its `{field}`s.
+    /// The routing key of the attribute, with its `{field}`s.
     pub const fn routing_key(&self) -> &'static str {
         self.routing_key
     }
@@ -81,7 +81,7 @@ impl EventDescriptor {
         self.rust_type
     }
 
-    /// The doc comment.
+    /// The doc comment of the event.
     pub const fn description(&self) -> Option<&'static str> {
         self.description
     }
@@ -131,7 +131,8 @@ impl fmt::Debug for EventDescriptor {
     }
 }
 
-/// The event types that a handler takes or returns. It is a tree, because constants of generic types cannot be concatenated.
+/// The event types that a handler takes or returns. It is a tree, because constants of generic types cannot be
+/// concatenated.
 #[derive(Debug, Clone, Copy)]
 #[doc(hidden)]
 pub enum EventSet {
@@ -145,7 +146,8 @@ impl EventSet {
     /// No event.
     pub const NONE: Self = Self::Events(&[]);
 
-    /// The events of a stub: one event with an empty type, which the proofs skip, and a pattern that overlaps with every other.
+    /// The events of a stub: one event with an empty type, which the proofs skip, and a pattern that overlaps every
+    /// other.
     pub const STUB: Self = Self::Events(&[EventDescriptor {
         event_type: "",
         version: 1,

@@ -15,14 +15,14 @@ use super::failure::Failure;
     note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]; other parameters come after the event"
 )]
 pub trait HandlerInput: Sized + Send + 'static {
-    /// The shape does the work, so that derived code has no bodies.
+    /// The shape has the function bodies, so that derived code has none.
     #[doc(hidden)]
     type Shape: InputShape<Self>;
 
-    // Generated code names these as `<T as HandlerInput>` everywhere. rustc merges equal errors about a missing impl; a
-    // function with a bound would add a different one.
+    // Generated code names these items as `<T as HandlerInput>` everywhere, because rustc merges equal errors about a
+    // missing impl. A function with a bound would add a different error.
 
-    /// The events that it can be decoded from.
+    /// The events that the input can be decoded from.
     #[doc(hidden)]
     const TAKES: Takes = Takes {
         events: Self::Shape::EVENTS,
@@ -45,18 +45,18 @@ pub trait HandlerInput: Sized + Send + 'static {
 pub struct Takes {
     /// The declared events.
     pub events: EventSet,
-    /// Whether it takes events of every other type as well.
+    /// Whether events of every other type are taken as well.
     pub any: bool,
 }
 
-/// How an input is decoded, and from which events.
+/// The events that an input can be decoded from, and its decoding.
 #[doc(hidden)]
 pub trait InputShape<T> {
-    /// The events that it can be decoded from.
+    /// The declared events.
     const EVENTS: EventSet;
-    /// Whether it takes events of every other type as well.
+    /// Whether events of every other type are taken as well.
     const ANY: bool;
-    /// Decodes it.
+    /// Decodes the input.
     fn decode(event: &AnyEvent) -> Result<T, DecodeError>;
 }
 

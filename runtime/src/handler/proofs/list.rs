@@ -8,7 +8,7 @@ use crate::handler::descriptor::HandlerDescriptor;
 /// The fault of an entry of a list. One pass finds the faults of all entries.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
     /// The list contains the handler or the event earlier.
     Repeated(&'static str),
@@ -147,8 +147,8 @@ pub const fn event_faults<const N: usize>(events: &'static [EventDescriptor; N])
     faults
 }
 
-/// A name that may occur twice. Names are compared by hash first: a comparison of each pair of texts reaches the limit of
-/// constant evaluation at a few hundred names.
+/// A name that may occur twice. Names are compared by hash first, because a comparison of each pair of texts reaches
+/// the limit of constant evaluation at a few hundred names.
 #[derive(Clone, Copy)]
 struct NameEntry {
     hash: u64,
@@ -265,7 +265,7 @@ const fn same_queues<const N: usize>(handlers: &'static [HandlerDescriptor; N], 
     let mut at = 1;
     while at < N {
         let second = &handlers[entries[at].position];
-        // Only the handlers of one queue are compared pair by pair, and they are few.
+        // Only handlers of the same queue are compared pair by pair, and a queue has few of them.
         let mut before = at;
         while before > 0 && entries[before - 1].hash == entries[at].hash {
             before -= 1;
@@ -282,7 +282,7 @@ const fn same_queues<const N: usize>(handlers: &'static [HandlerDescriptor; N], 
     }
 }
 
-/// Merge sort.
+/// A merge sort, because the sort of slices is not `const`.
 const fn sort<const N: usize>(mut from: [NameEntry; N]) -> [NameEntry; N] {
     let mut into = [NameEntry::EMPTY; N];
     let mut run = 1;
@@ -309,7 +309,7 @@ const fn sort<const N: usize>(mut from: [NameEntry; N]) -> [NameEntry; N] {
     from
 }
 
-/// FNV-1a.
+/// FNV-1a, because the hashers of `std` are not `const`.
 const fn hash(text: &str) -> u64 {
     let bytes = text.as_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325;

@@ -1,7 +1,7 @@
 //! Proofs that generated code runs in constants: patterns match their events, and the entries of a list fit together.
 //!
-//! Each proof is a `const _: () = …` of its own with the span of the token that it is about, and `#[track_caller]` reports
-//! the error there. The proofs are `const` items because `cargo check` does not evaluate inline `const {}` blocks.
+//! Each proof is a `const _: () = …` with the span of the token that it is about, and `#[track_caller]` reports the
+//! error there. The proofs are `const` items because `cargo check` does not evaluate inline `const {}` blocks.
 
 mod list;
 mod overlap;
@@ -15,7 +15,7 @@ use super::input::{self, Takes};
 use crate::event::descriptor::{EventDescriptor, EventSet};
 use crate::message::topic;
 
-/// Proves that `pattern` can match an event of what a handler takes.
+/// Proves that `pattern` can match an event that the handler takes.
 #[track_caller]
 pub const fn pattern_meets(takes: Takes, pattern: &str) {
     let events = &takes.events;
@@ -40,7 +40,7 @@ pub const fn pattern_meets(takes: Takes, pattern: &str) {
     .panic();
 }
 
-/// Proves that each event of what a handler takes is matched by one of `patterns`.
+/// Proves that one of `patterns` matches each event that the handler takes.
 #[track_caller]
 pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
     // `pattern_meets` reports patterns that match nothing.
@@ -60,7 +60,7 @@ pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
     }
 }
 
-/// Proves that the patterns of a handler follow from the events it takes.
+/// Proves that the patterns of a handler follow from the events that it takes.
 #[track_caller]
 pub const fn patterns_follow(takes: Takes) {
     if takes.any {
@@ -133,7 +133,7 @@ const fn keys(events: &EventSet, mut text: ConstText, mut first: bool) -> (Const
 /// Proves that `newer` can be upcast from `older`: one event type, and a lower version.
 #[track_caller]
 pub const fn upcast(older: (&str, u32), newer: (&str, u32)) {
-    // An empty type is that of a stub, whose error is reported already.
+    // Only a stub has an empty type, and its error is reported already.
     if older.0.is_empty() || newer.0.is_empty() {
         return;
     }

@@ -1,4 +1,4 @@
-//! The overlap of two handlers on one queue.
+//! The overlap of two handlers that share a queue.
 
 use super::text::same;
 use crate::event::descriptor::EventSet;
@@ -6,7 +6,7 @@ use crate::handler::descriptor::HandlerDescriptor;
 use crate::handler::input;
 use crate::message::topic;
 
-/// An event type or a pattern that both handlers would take from a queue that they share.
+/// An event type or a pattern that both handlers take.
 pub(super) const fn overlap(first: &HandlerDescriptor, second: &HandlerDescriptor) -> Option<&'static str> {
     if let Some(event) = common_event(&first.takes(), &second.takes()) {
         return Some(event);
