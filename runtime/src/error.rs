@@ -206,8 +206,8 @@ pub enum PublishFault {
     Unpublishable(Unpublishable),
     /// No queue receives the event. Only a [mandatory](crate::PublishOptions::mandatory) publish fails with this.
     Unroutable,
-    /// The broker refused the event for this reason, and did so again 0.2, 1 and 5 seconds later, as far as the publish
-    /// timeout allowed these retries.
+    /// The broker refused the event for this reason. The bus published it again after 0.2, 1 and 5 seconds, as far as
+    /// the publish timeout allowed.
     Refused(String),
     /// The broker did not confirm the event within this time, the publish timeout.
     TimedOut(Duration),

@@ -28,7 +28,7 @@ const RESENT: &str = "tidings.resent";
 #[cfg(feature = "rabbitmq")]
 const STALE_ACKS: &str = "tidings.acks.stale";
 
-/// The facade's macros build the key at each call. Counters on the hot path keep their key; the counter itself is still
+/// The facade's macros build the key at each call, so counters on the hot path keep their key. The counter itself is
 /// looked up at each event, because a recorder may be installed late or for one thread only.
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 

@@ -98,8 +98,7 @@ impl<S: Send + Sync + 'static> App<S> {
     ///
     /// Call it several times to register several lists.
     // Only the type of the list matters. The list is passed by value, so that nobody has to write `&handlers![..]`.
-    // rustc names the wrong handler only when the bound is on the argument's own type, so no type of ours wraps the
-    // list.
+    // No type of ours wraps the list, because rustc names the wrong handler only when the bound is on its own type.
     #[allow(clippy::needless_pass_by_value)]
     pub fn handlers<L: HandlerList<S>>(mut self, _list: L) -> Self {
         L::each(&mut |registration| {
@@ -119,7 +118,7 @@ impl<S: Send + Sync + 'static> App<S> {
     /// `queue` is the queue's name without the service's name. `patterns` are the patterns that it was bound with;
     /// `contracts/topology.json` lists them.
     ///
-    /// When the app starts, it removes these bindings. If no current handler uses the queue, the app also drains it: it
+    /// When the app starts, it removes these bindings. If no current handler uses the queue, the app also drains it. It
     /// moves the messages of the queue, and those that still arrive, to `<service>.orphans`. The body of each message
     /// stays the same, and a message is acknowledged only after its publish to the orphans queue is confirmed. A queue
     /// that does not exist is no error, so the call may stay in the code.

@@ -276,7 +276,7 @@ pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable
     T::Kind::visit(payload, Prepare)
 }
 
-/// The initial size of the JSON buffer, which holds most events without growing.
+/// The initial size of the JSON buffer, which is enough for most events.
 const DATA_BYTES: usize = 512;
 
 fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {

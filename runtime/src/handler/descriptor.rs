@@ -104,8 +104,8 @@ impl HandlerDescriptor {
         }
     }
 
-    /// The patterns that bind the queue: those of the attribute, or else the key patterns of the events and of every
-    /// version that they are upcast from.
+    /// The patterns that bind the queue. Without patterns in the attribute, they are the key patterns of the events and
+    /// of every version that the events are upcast from.
     pub fn patterns(&self) -> Vec<&'static str> {
         let mut patterns: Vec<&'static str> = if self.patterns.is_empty() {
             self.takes

@@ -169,7 +169,7 @@ pub(crate) fn chain<'a>(
 }
 
 /// A type that can be the error of an event handler: [`HandlerError`], or any type that converts into
-/// `Box<dyn std::error::Error + Send + Sync>`, such as standard errors, `anyhow::Error`, boxed errors and strings.
+/// `Box<dyn std::error::Error + Send + Sync>`. Standard errors, `anyhow::Error`, boxed errors and strings do.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of an event handler",
     label = "no error",

@@ -10,8 +10,7 @@ use super::error::BoxError;
 
 /// A type that a handler can take as a parameter after its event.
 ///
-/// Implement it for a type of your own to extract a value from the delivery or the state, in the same way for every
-/// handler:
+/// Implement it for a type of your own, so that every handler can extract a value from the delivery or the state:
 ///
 /// ```
 /// use tidings::{Delivery, FromDelivery, Rejection};

@@ -1,8 +1,8 @@
 //! Routing keys and binding patterns: which keys a pattern matches, and whether two patterns overlap.
 //!
 //! The rules are those of RabbitMQ's topic exchanges, including the edge cases
-//! (<https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-topic>): dots separate words, the empty key has no word,
-//! an empty word between dots is a word, and only a whole word can be a wildcard.
+//! (<https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-topic>). Dots separate words, and only a whole word can
+//! be a wildcard. The empty key has no word, and an empty word between dots is a word.
 //!
 //! All functions are `const`: the macros use them to check patterns at compile time.
 
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn patterns_of_three_words_overlap_exactly_when_one_key_matches_both() {
-        // If any key matches both patterns, then so does one that has at most as many words as both patterns together.
+        // If any key matches both patterns, then so does a key with at most as many words as both patterns together.
         let keys = texts(&["a", "b"], 6);
         let patterns: Vec<(String, u128)> = texts(&["a", "b", "*", "#"], 3)
             .into_iter()

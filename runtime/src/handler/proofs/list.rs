@@ -147,8 +147,8 @@ pub const fn event_faults<const N: usize>(events: &'static [EventDescriptor; N])
     faults
 }
 
-/// A name that may occur twice. Names are compared by hash first, because a comparison of each pair of texts reaches
-/// the limit of constant evaluation at a few hundred names.
+/// A name that may occur twice. Names are compared by hash first. A comparison of each pair of texts would reach the
+/// limit of constant evaluation at a few hundred names.
 #[derive(Clone, Copy)]
 struct NameEntry {
     hash: u64,

@@ -1,6 +1,6 @@
 //! Proofs that generated code runs in constants: patterns match their events, and the entries of a list fit together.
 //!
-//! Each proof is a `const _: () = …` with the span of the token that it is about, and `#[track_caller]` reports the
+//! Each proof is a `const _: () = …` with the span of the token that it is about. `#[track_caller]` reports the
 //! error there. The proofs are `const` items because `cargo check` does not evaluate inline `const {}` blocks.
 
 mod list;
