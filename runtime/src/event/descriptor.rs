@@ -131,6 +131,31 @@ impl fmt::Debug for EventDescriptor {
     }
 }
 
+/// Visits the events of an [`EventSet`] in a `const fn`, which cannot call closures: `|event|` at each leaf, and
+/// `|set|` at each branch.
+macro_rules! for_each_event {
+    ($events:expr, |$event:ident| $visit:block, |$set:ident| $descend:block $(,)?) => {{
+        let mut at = 0;
+        match *$events {
+            $crate::event::descriptor::EventSet::Events(events) => {
+                while at < events.len() {
+                    let $event = &events[at];
+                    $visit;
+                    at += 1;
+                }
+            }
+            $crate::event::descriptor::EventSet::Sets(sets) => {
+                while at < sets.len() {
+                    let $set = &sets[at];
+                    $descend;
+                    at += 1;
+                }
+            }
+        }
+    }};
+}
+pub(crate) use for_each_event;
+
 /// The event types that a handler takes or returns. It is a tree, because constants of generic types cannot be
 /// concatenated.
 #[derive(Debug, Clone, Copy)]

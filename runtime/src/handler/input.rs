@@ -1,7 +1,7 @@
 //! The first parameter of a handler: an event, an event with its metadata, a family, or any event.
 
 use crate::event::decode::{self, DecodeError};
-use crate::event::descriptor::{EventDescriptor, EventSet};
+use crate::event::descriptor::{EventDescriptor, EventSet, for_each_event};
 use crate::event::{AnyEvent, DomainEvent, Event, EventFamily};
 use crate::message::topic;
 
@@ -131,28 +131,20 @@ impl InputShape<AnyEvent> for Anything {
 
 /// Whether `pattern` can match a key of one of the events, or of a version that they are upcast from.
 pub(crate) const fn pattern_meets(pattern: &str, events: &EventSet) -> bool {
-    match events {
-        EventSet::Events(events) => {
-            let mut at = 0;
-            while at < events.len() {
-                if pattern_meets_event(pattern, &events[at]) {
-                    return true;
-                }
-                at += 1;
+    for_each_event!(
+        events,
+        |event| {
+            if pattern_meets_event(pattern, event) {
+                return true;
             }
-            false
-        }
-        EventSet::Sets(sets) => {
-            let mut at = 0;
-            while at < sets.len() {
-                if pattern_meets(pattern, &sets[at]) {
-                    return true;
-                }
-                at += 1;
+        },
+        |set| {
+            if pattern_meets(pattern, set) {
+                return true;
             }
-            false
-        }
-    }
+        },
+    );
+    false
 }
 
 /// Whether `pattern` can match a key of the event, or of a version that it is upcast from.

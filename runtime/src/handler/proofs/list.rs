@@ -2,7 +2,7 @@
 
 use super::overlap::overlap;
 use super::text::{ConstText, last_segment, min, same};
-use crate::event::descriptor::{EventDescriptor, EventSet};
+use crate::event::descriptor::{EventDescriptor, EventSet, for_each_event};
 use crate::handler::descriptor::HandlerDescriptor;
 
 /// The fault of an entry of a list. One pass finds the faults of all entries.
@@ -82,25 +82,20 @@ pub const fn count_events(handlers: &[HandlerDescriptor]) -> usize {
 }
 
 const fn count_set(events: &EventSet) -> usize {
-    let (mut count, mut at) = (0, 0);
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                let mut version = Some(&events[at]);
-                while let Some(event) = version {
-                    count += 1;
-                    version = event.older();
-                }
-                at += 1;
+    let mut count = 0;
+    for_each_event!(
+        events,
+        |event| {
+            let mut version = Some(event);
+            while let Some(event) = version {
+                count += 1;
+                version = event.older();
             }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                count += count_set(&sets[at]);
-                at += 1;
-            }
-        }
-    }
+        },
+        |set| {
+            count += count_set(set);
+        },
+    );
     count
 }
 
@@ -190,26 +185,20 @@ const fn enter_set(
     entries: &mut [NameEntry],
     mut filled: usize,
 ) -> usize {
-    let mut at = 0;
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                let mut version = Some(&events[at]);
-                while let Some(event) = version {
-                    entries[filled] = NameEntry::event(event, position);
-                    filled += 1;
-                    version = event.older();
-                }
-                at += 1;
+    for_each_event!(
+        events,
+        |event| {
+            let mut version = Some(event);
+            while let Some(event) = version {
+                entries[filled] = NameEntry::event(event, position);
+                filled += 1;
+                version = event.older();
             }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                filled = enter_set(&sets[at], position, entries, filled);
-                at += 1;
-            }
-        }
-    }
+        },
+        |set| {
+            filled = enter_set(set, position, entries, filled);
+        },
+    );
     filled
 }
 

@@ -12,7 +12,7 @@ use text::{ConstText, last_segment, same};
 pub use list::{Fault, count_events, event_faults, handler_faults};
 
 use super::input::{self, Takes};
-use crate::event::descriptor::{EventDescriptor, EventSet};
+use crate::event::descriptor::{EventDescriptor, EventSet, for_each_event};
 use crate::message::topic;
 
 /// Proves that `pattern` can match an event that the handler takes.
@@ -83,50 +83,37 @@ const fn all_meet(events: &EventSet, patterns: &[&str]) -> bool {
 }
 
 const fn unmatched(events: &EventSet, patterns: &[&str]) -> Option<&'static EventDescriptor> {
-    let mut at = 0;
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                let mut pattern = 0;
-                while pattern < patterns.len() && !topic::overlap(patterns[pattern], events[at].key_pattern())
-                {
-                    pattern += 1;
-                }
-                if pattern == patterns.len() {
-                    return Some(&events[at]);
-                }
-                at += 1;
+    for_each_event!(
+        events,
+        |event| {
+            let mut pattern = 0;
+            while pattern < patterns.len() && !topic::overlap(patterns[pattern], event.key_pattern()) {
+                pattern += 1;
             }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                if let Some(event) = unmatched(&sets[at], patterns) {
-                    return Some(event);
-                }
-                at += 1;
+            if pattern == patterns.len() {
+                return Some(event);
             }
-        }
-    }
+        },
+        |set| {
+            if let Some(event) = unmatched(set, patterns) {
+                return Some(event);
+            }
+        },
+    );
     None
 }
 
 const fn keys(events: &EventSet, mut text: ConstText, mut first: bool) -> (ConstText, bool) {
-    let mut at = 0;
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                text = text.quoted(if first { "" } else { ", " }, events[at].key_pattern());
-                first = false;
-                at += 1;
-            }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                (text, first) = keys(&sets[at], text, first);
-                at += 1;
-            }
-        }
-    }
+    for_each_event!(
+        events,
+        |event| {
+            text = text.quoted(if first { "" } else { ", " }, event.key_pattern());
+            first = false;
+        },
+        |set| {
+            (text, first) = keys(set, text, first);
+        },
+    );
     (text, first)
 }
 
