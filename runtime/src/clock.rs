@@ -261,12 +261,9 @@ impl Drop for Awake {
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
     use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-    use std::time::Duration;
 
-    use super::{Awake, Clock, Sleep};
+    use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 

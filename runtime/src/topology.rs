@@ -241,7 +241,7 @@ impl Plan {
     /// The delay queue of `queue` for one delay. Its expired messages return to `queue` through the return exchange.
     ///
     /// Each queue has delay queues of its own. RabbitMQ's dead-letter worker stops for three minutes after 32 messages
-    /// were refused by their target queue. In a shared delay queue, one full target would block the retries of the others.
+    /// were refused by their target queue. In a shared delay queue, one full target would block the retries of others.
     pub(crate) fn delay(names: &Names, queue: &str, delay: Duration) -> Self {
         let (name, delays) = (Names::delay(queue, delay), names.delays());
         let mut arguments = dead_lettering(names.returns(), queue);

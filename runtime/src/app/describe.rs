@@ -156,13 +156,9 @@ impl fmt::Display for HandlerDescription {
                 .unwrap_or("one for each instance, named by the broker")
         )?;
         writeln!(f, "  patterns {}", self.patterns.join(", "))?;
-        let any = if handler.takes_any() {
-            ["and any other"].as_slice()
-        } else {
-            &[]
-        };
+        let any = handler.takes_any().then_some("and any other");
         writeln!(f, "  takes    {}", names(&self.takes, any))?;
-        writeln!(f, "  returns  {}", names(&self.returns, &[]))?;
+        writeln!(f, "  returns  {}", names(&self.returns, None))?;
         let rungs: Vec<String> = self.rungs.iter().map(|&rung| duration_text(rung)).collect();
         writeln!(f, "  attempts {}, after {}", handler.attempts(), rungs.join(", "))?;
         writeln!(
@@ -198,7 +194,7 @@ impl fmt::Display for RetiredDescription {
     }
 }
 
-fn names(events: &[EventDescriptor], more: &[&str]) -> String {
+fn names(events: &[EventDescriptor], more: Option<&str>) -> String {
     let names: Vec<String> = events
         .iter()
         .map(|event| {
@@ -209,7 +205,7 @@ fn names(events: &[EventDescriptor], more: &[&str]) -> String {
             };
             format!("{} (v{}{deprecated})", event.event_type(), event.version())
         })
-        .chain(more.iter().map(|&text| text.to_owned()))
+        .chain(more.map(str::to_owned))
         .collect();
     if names.is_empty() {
         "nothing".to_owned()
