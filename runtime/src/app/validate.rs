@@ -27,7 +27,7 @@ impl AppSpec {
         let mut faults = Vec::new();
         if !is_service_name(&self.service) {
             faults.push(format!(
-                "`{}` is no service name; write letters, digits, `-` and `_`, such as \"payments\"",
+                "`{}` is not a service name; write letters, digits, `-` and `_`, such as \"payments\"",
                 self.service
             ));
         }
@@ -92,15 +92,15 @@ impl AppSpec {
         for Retired { queue, patterns } in &self.retired {
             if patterns.is_empty() {
                 faults.push(format!(
-                    "retired queue `{queue}` names no patterns; write those it was bound by, as in \
+                    "retired queue `{queue}` has no patterns; write its former patterns, as in \
                      `.retired(\"{queue}\", [\"order.created\"])`"
                 ));
             }
             let is_reserved = queue == "orphans" || Names::is_delay(queue) || Names::is_dead_letters(queue);
             if is_reserved || queue.is_empty() {
                 faults.push(format!(
-                    "`{queue}` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
-                     without the service's name"
+                    "`{queue}` is not the queue of a handler and cannot be retired; write the handler's name, or its \
+                     `queue`, without the service's name"
                 ));
             }
             let Some((_, handlers)) = queues.iter().find(|(known, _)| known == queue) else {
