@@ -128,8 +128,8 @@ impl AppSpec {
             let longest = Names::longest(&full_name).len();
             if longest > topic::MAX_BYTES {
                 faults.push(format!(
-                    "the name of queue `{full_name}` is too long: those of its delay queues have up to {longest} bytes, \
-                     and the limit is {}",
+                    "the name of queue `{full_name}` is too long: those of its delay queues have up to {longest} \
+                     bytes, and the limit is {}",
                     topic::MAX_BYTES
                 ));
             }
