@@ -34,7 +34,7 @@ impl Backoff {
     }
 }
 
-/// A number from 0 to 1. The keys of `RandomState` differ in each process and at each call, which is random enough here.
+/// A number from 0 to 1. The keys of `RandomState` differ at each call, which is random enough here.
 fn random_fraction() -> f64 {
     let bits = RandomState::new().hash_one(0_u8) >> 40;
     #[allow(clippy::cast_precision_loss)] // 24 bits fit.

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::message::timestamp::Timestamp;
 
-// Where `elapsed` counts from; only differences matter.
+// The origin of `elapsed`; only differences matter.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl Clock {
         })
     }
 
-    /// Stops a virtual clock until the guard is dropped, for a task that works without a [`Sleep`] before.
+    /// Stops a virtual clock until the guard is dropped, for work that does not start with a [`Sleep`].
     pub(crate) fn hold(&self) -> Awake {
         match self {
             Self::Real => Awake(None),
@@ -88,7 +88,7 @@ impl Clock {
         }
     }
 
-    /// The number of woken sleepers that have not dropped their [`Awake`] yet. Always 0 on the system clock.
+    /// The number of woken sleepers and [`hold`](Self::hold)s that are still at work. Always 0 on the system clock.
     pub(crate) fn pending(&self) -> usize {
         match self {
             Self::Real => 0,
@@ -246,7 +246,7 @@ impl Drop for Sleep {
     }
 }
 
-/// A guard of a woken sleeper. While it exists, the sleeper counts as working, and tests do not advance a virtual clock.
+/// A guard of a woken sleeper. While it exists, tests do not advance a virtual clock.
 #[derive(Debug)]
 #[must_use = "keep the guard until the work after the sleep is done"]
 pub(crate) struct Awake(Option<Arc<VirtualClock>>);
@@ -261,12 +261,9 @@ impl Drop for Awake {
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
     use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-    use std::time::Duration;
 
-    use super::{Awake, Clock, Sleep};
+    use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -327,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn hold_counts_as_pending_without_a_sleep() {
+    fn a_hold_is_pending_until_it_is_dropped() {
         let clock = Clock::virtual_time();
         let guard = clock.hold();
         assert_eq!(clock.pending(), 1);

@@ -206,8 +206,8 @@ pub enum PublishFault {
     Unpublishable(Unpublishable),
     /// No queue receives the event. Only a [mandatory](crate::PublishOptions::mandatory) publish fails with this.
     Unroutable,
-    /// The broker refused the event. The bus published it again after 0.2, 1 and 5 seconds, as far as the publish
-    /// timeout allowed. Holds the reason.
+    /// The broker refused the event for this reason. The bus published it again after 0.2, 1 and 5 seconds, as far as
+    /// the publish timeout allowed.
     Refused(String),
     /// The broker did not confirm the event within this time, the publish timeout.
     TimedOut(Duration),
@@ -223,8 +223,8 @@ impl PublishError {
 
     /// Returns the event's id.
     ///
-    /// Publish the event again with this [id](crate::PublishOptions::id), and a consumer that remembers ids processes it
-    /// once.
+    /// When the event is published again with this [id](crate::PublishOptions::id), a consumer that remembers ids
+    /// processes it once.
     pub fn event_id(&self) -> &str {
         &self.event_id
     }
@@ -234,7 +234,7 @@ impl PublishError {
         &self.fault
     }
 
-    /// Returns whether some queue may have the event all the same. When it is `false`, no queue has it.
+    /// Returns whether some queue may have the event nevertheless. When it is `false`, no queue has it.
     pub fn maybe_delivered(&self) -> bool {
         self.maybe_delivered
     }
@@ -248,7 +248,7 @@ impl fmt::Display for PublishError {
             self.event_type, self.event_id
         )?;
         f.write_str(if self.maybe_delivered {
-            "; it may have been delivered all the same"
+            "; it may have been delivered nevertheless"
         } else {
             "; it was not delivered"
         })
@@ -291,7 +291,7 @@ pub struct SubscribeError {
 
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot take from queue `{}`", self.queue)
+        write!(f, "cannot consume from queue `{}`", self.queue)
     }
 }
 

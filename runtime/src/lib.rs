@@ -99,7 +99,7 @@ pub use private::generated as __private;
 /// assert_eq!(OrderCreated::TYPE, "order.created");
 /// ```
 ///
-/// The attribute `#[event(..)]` sets what the name and the fields of the struct do not say:
+/// The attribute `#[event(..)]` sets options of the event:
 ///
 /// | option | meaning | default |
 /// |---|---|---|
@@ -236,7 +236,7 @@ pub use tidings_macros::DomainEvent;
 /// | `timeout = "30s"` | the maximum duration of one attempt, up to `15m` | 30 seconds |
 /// | `ordered_by = "aggregate_id"` | handles the events of one aggregate one at a time, in the order of their arrival | no order |
 /// | `on_dead_letter = "pause"` | the handler pauses after it dead-letters a delivery | it continues |
-/// | `single_active` | only one instance of the service consumes from the queue at a time; with `ordered_by`, the order holds across instances | every instance consumes |
+/// | `single_active` | only one instance of the service consumes from the queue at a time; with `ordered_by`, this keeps the order across instances | every instance consumes |
 /// | `ephemeral` | each instance has a queue of its own, which is deleted with the instance | one durable queue |
 /// | `reject_on(Declined, SoldOut)` | errors that are dead-lettered without a retry, anywhere in the chain of `source()` | none |
 /// | `crate = path` | the path of `tidings`, if the crate is renamed | `::tidings` |

@@ -2,8 +2,8 @@
 //! shortest one.
 //!
 //! A model is the code under test together with fakes for everything that acts on it: the broker, the network, callers
-//! and time. Its steps are all events that can happen next. A model that holds something which cannot be copied, such as
-//! one end of a channel or a future, is built again from its start and led along the same path.
+//! and time. Its steps are all events that can happen next. A model that cannot be copied, for example because it
+//! contains a future, is built again from its start and repeats the same path.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Debug;
@@ -15,23 +15,17 @@ pub(crate) trait Model: Sized {
     /// Every event that can happen next. A state without steps is a final state.
     fn steps(&self) -> Vec<Self::Step>;
 
-    /// Executes one step.
-    ///
-    /// # Errors
-    /// With the invariant that the step breaks.
+    /// Executes one step. The error is the invariant that the step breaks.
     fn take(&mut self, step: &Self::Step) -> Result<(), String>;
 
-    /// Checks what must be true in a final state.
-    ///
-    /// # Errors
-    /// With the invariant that is broken.
+    /// Checks a final state. The error is the invariant that is broken.
     fn check_final(&self) -> Result<(), String>;
 
     /// Identifies the state: two states with equal keys count as one. The key must contain everything that later steps
     /// and checks depend on.
     fn key(&self) -> impl Hash;
 
-    /// A copy, for a model that can be copied.
+    /// Returns `None` for a model that cannot be copied.
     fn copy(&self) -> Option<Self> {
         None
     }
@@ -47,10 +41,8 @@ pub(crate) struct Explored {
     pub(crate) depth: usize,
 }
 
-/// Visits every state that the model can reach from its start.
-///
-/// # Errors
-/// With the first broken invariant, and the shortest path to it.
+/// Visits every state that the model can reach from its start. The error names the first broken invariant, and the
+/// shortest path to it.
 pub(crate) fn explore<M: Model>(start: impl Fn() -> M) -> Result<Explored, String> {
     // For each state, the state before it and the step between them.
     let mut reached: Vec<Option<(usize, M::Step)>> = vec![None];
@@ -137,10 +129,10 @@ fn with_path<S: Debug>(broken: &str, path: &[S]) -> String {
 mod tests {
     use super::*;
 
-    /// Counts up by ones and twos, and must never be 3.
+    /// Counts up by ones and twos. A count of 3 breaks its invariant.
     struct Counter {
         count: u8,
-        most: u8,
+        limit: u8,
     }
 
     impl Model for Counter {
@@ -149,7 +141,7 @@ mod tests {
         fn steps(&self) -> Vec<u8> {
             [1, 2]
                 .into_iter()
-                .filter(|by| self.count + by <= self.most)
+                .filter(|by| self.count + by <= self.limit)
                 .collect()
         }
 
@@ -176,13 +168,13 @@ mod tests {
 
     #[test]
     fn the_shortest_path_to_a_broken_step_is_reported() {
-        let broken = explore(|| Counter { count: 0, most: 9 }).unwrap_err();
+        let broken = explore(|| Counter { count: 0, limit: 9 }).unwrap_err();
         assert_eq!(broken, "the count is 3, after\n  1\n  2");
     }
 
     #[test]
     fn a_broken_final_state_is_reported() {
-        let broken = explore(|| Counter { count: 0, most: 1 }).unwrap_err();
+        let broken = explore(|| Counter { count: 0, limit: 1 }).unwrap_err();
         assert_eq!(broken, "the count is not 2, after\n  1");
     }
 
@@ -193,7 +185,7 @@ mod tests {
             steps,
             final_states,
             depth,
-        } = explore(|| Counter { count: 0, most: 2 }).unwrap();
+        } = explore(|| Counter { count: 0, limit: 2 }).unwrap();
         assert_eq!((states, steps, final_states, depth), (3, 3, 1, 1));
     }
 }

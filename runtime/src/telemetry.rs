@@ -28,7 +28,7 @@ const RESENT: &str = "tidings.resent";
 #[cfg(feature = "rabbitmq")]
 const STALE_ACKS: &str = "tidings.acks.stale";
 
-/// The facade's macros build the key at each call. Counters on the hot path keep their key; the counter itself is still
+/// The facade's macros build the key at each call, so counters on the hot path keep their key. The counter itself is
 /// looked up at each event, because a recorder may be installed late or for one thread only.
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
@@ -46,7 +46,7 @@ impl EventLabels {
         Self(Some(labels))
     }
 
-    /// For a type that only the event itself names.
+    /// No prebuilt labels, for a type that the program does not declare.
     pub(crate) const fn undeclared() -> Self {
         Self(None)
     }
@@ -65,6 +65,20 @@ pub(crate) struct DeliveryFields<'a> {
     pub(crate) event_id: &'a str,
     pub(crate) correlation_id: &'a str,
     pub(crate) attempt: u32,
+}
+
+macro_rules! log_delivery {
+    ($level:ident, $delivery:ident, $($fields:tt)+) => {
+        tracing::$level!(
+            handler = $delivery.handler,
+            queue = $delivery.queue,
+            event_type = $delivery.event_type,
+            event_id = $delivery.event_id,
+            correlation_id = $delivery.correlation_id,
+            attempt = $delivery.attempt,
+            $($fields)+
+        )
+    };
 }
 
 /// Metrics of each attempt of a handler.
@@ -86,20 +100,10 @@ impl HandlerMetrics {
         }
     }
 
-    /// An attempt ended.
     pub(crate) fn processed(&self, delivery: DeliveryFields<'_>, done: bool, took: Duration) {
         let key = if done { &self.done } else { &self.failed };
         with_recorder(|recorder| recorder.register_histogram(key, &METADATA)).record(took.as_secs_f64());
-        tracing::debug!(
-            handler = delivery.handler,
-            queue = delivery.queue,
-            event_type = delivery.event_type,
-            event_id = delivery.event_id,
-            correlation_id = delivery.correlation_id,
-            attempt = delivery.attempt,
-            done,
-            "processed"
-        );
+        log_delivery!(debug, delivery, done, "processed");
     }
 }
 
@@ -135,33 +139,12 @@ pub(crate) fn publish_failed(event_type: &str, error: &dyn Display, maybe_delive
 /// An attempt failed and another one follows after `delay`.
 pub(crate) fn retry_scheduled(delivery: DeliveryFields<'_>, delay: Duration, error: &str) {
     counter!(RETRIED, "tidings.handler" => delivery.handler).increment(1);
-    tracing::warn!(
-        handler = delivery.handler,
-        queue = delivery.queue,
-        event_type = delivery.event_type,
-        event_id = delivery.event_id,
-        correlation_id = delivery.correlation_id,
-        attempt = delivery.attempt,
-        ?delay,
-        error,
-        "retry scheduled"
-    );
+    log_delivery!(warn, delivery, ?delay, error, "retry scheduled");
 }
 
-/// A delivery was dead-lettered.
 pub(crate) fn dead_lettered(delivery: DeliveryFields<'_>, reason: &'static str, error: &str) {
     counter!(DEAD_LETTERED, "tidings.handler" => delivery.handler, "tidings.reason" => reason).increment(1);
-    tracing::error!(
-        handler = delivery.handler,
-        queue = delivery.queue,
-        event_type = delivery.event_type,
-        event_id = delivery.event_id,
-        correlation_id = delivery.correlation_id,
-        attempt = delivery.attempt,
-        reason,
-        error,
-        "dead-lettered"
-    );
+    log_delivery!(error, delivery, reason, error, "dead-lettered");
 }
 
 /// A suspect delivery was moved to a delay queue, so that it runs alone later.
@@ -199,13 +182,12 @@ pub(crate) fn breaker_closed(handler: &'static str) {
     tracing::info!(handler, "breaker closed");
 }
 
-/// The broker ended a subscription.
 pub(crate) fn consumer_cancelled(queue: &str) {
     counter!(SUBSCRIPTIONS_LOST, "messaging.destination.name" => queue.to_owned()).increment(1);
     tracing::warn!(queue, "consumer cancelled by the broker");
 }
 
-/// An ephemeral queue was lost: events that are published before the next subscription are missed.
+/// An ephemeral queue was lost. The handler misses the events that are published before the next subscription.
 pub(crate) fn ephemeral_gap(queue: &str) {
     counter!(GAPS, "messaging.destination.name" => queue.to_owned()).increment(1);
 }
@@ -220,7 +202,6 @@ pub(crate) fn session_recycled(queue: &str, limit: Duration) {
     );
 }
 
-/// A connection to the broker was lost.
 #[cfg(feature = "rabbitmq")]
 pub(crate) fn connection_lost(purpose: &'static str, error: &str) {
     counter!(CONNECTIONS_LOST, "tidings.purpose" => purpose).increment(1);
@@ -233,7 +214,7 @@ pub(crate) fn resent(count: usize) {
     counter!(RESENT).increment(count as u64);
 }
 
-/// The channel was gone when acknowledgements were written; the broker redelivers those messages.
+/// The channel was lost before acknowledgements were written, so the broker redelivers those messages.
 #[cfg(feature = "rabbitmq")]
 pub(crate) fn stale_acks(queue: &str, count: usize) {
     counter!(STALE_ACKS, "messaging.destination.name" => queue.to_owned()).increment(count as u64);

@@ -123,7 +123,6 @@ impl Names {
         format!("{queue}.dlq")
     }
 
-    #[cfg(feature = "testing")]
     pub(crate) fn is_dead_letters(queue: &str) -> bool {
         queue.strip_suffix(".dlq").is_some()
     }
@@ -213,15 +212,8 @@ impl Plan {
         single_active: bool,
     ) -> Self {
         let dead_letters = Names::dead_letters(queue);
-        let mut arguments = quorum();
+        let mut arguments = dead_lettering(names.dead(), &dead_letters);
         arguments.insert("x-delivery-limit", Argument::Number(DELIVERY_LIMIT));
-        arguments.insert("x-dead-letter-exchange", Argument::Text(names.dead()));
-        arguments.insert("x-dead-letter-routing-key", Argument::Text(dead_letters.clone()));
-        arguments.insert(
-            "x-dead-letter-strategy",
-            Argument::Text("at-least-once".to_owned()),
-        );
-        arguments.insert("x-overflow", Argument::Text("reject-publish".to_owned()));
         if single_active {
             arguments.insert("x-single-active-consumer", Argument::Flag(true));
         }
@@ -248,20 +240,13 @@ impl Plan {
 
     /// The delay queue of `queue` for one delay. Its expired messages return to `queue` through the return exchange.
     ///
-    /// Each queue has delay queues of its own. RabbitMQ's dead-letter worker stops for three minutes when 32 messages
-    /// were refused by their target queue, so one full queue would block the retries of all queues that share with it.
+    /// Each queue has delay queues of its own. RabbitMQ's dead-letter worker stops for three minutes after 32 messages
+    /// were refused by their target queue. In a shared delay queue, one full target would block the retries of others.
     pub(crate) fn delay(names: &Names, queue: &str, delay: Duration) -> Self {
         let (name, delays) = (Names::delay(queue, delay), names.delays());
-        let mut arguments = quorum();
+        let mut arguments = dead_lettering(names.returns(), queue);
         let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         arguments.insert("x-message-ttl", Argument::Number(millis));
-        arguments.insert("x-dead-letter-exchange", Argument::Text(names.returns()));
-        arguments.insert("x-dead-letter-routing-key", Argument::Text(queue.to_owned()));
-        arguments.insert(
-            "x-dead-letter-strategy",
-            Argument::Text("at-least-once".to_owned()),
-        );
-        arguments.insert("x-overflow", Argument::Text("reject-publish".to_owned()));
         Self {
             bindings: vec![bind(&delays, &name, &name)],
             exchanges: vec![direct(delays)],
@@ -325,6 +310,22 @@ const DELIVERY_LIMIT: i64 = 50;
 fn storage_arguments() -> BTreeMap<&'static str, Argument> {
     let mut arguments = quorum();
     arguments.insert("x-delivery-limit", Argument::Number(1_000_000_000));
+    arguments
+}
+
+/// The arguments of a queue whose dead letters go to `exchange` at least once.
+fn dead_lettering(exchange: String, routing_key: &str) -> BTreeMap<&'static str, Argument> {
+    let mut arguments = quorum();
+    arguments.insert("x-dead-letter-exchange", Argument::Text(exchange));
+    arguments.insert(
+        "x-dead-letter-routing-key",
+        Argument::Text(routing_key.to_owned()),
+    );
+    arguments.insert(
+        "x-dead-letter-strategy",
+        Argument::Text("at-least-once".to_owned()),
+    );
+    arguments.insert("x-overflow", Argument::Text("reject-publish".to_owned()));
     arguments
 }
 

@@ -29,7 +29,7 @@ async fn all_start_errors_of_all_lists_are_reported_together() {
     };
     let errors = error.faults().join("\n");
     for part in [
-        "`the.shop` is no service name",
+        "`the.shop` is not a service name",
         "two handlers are named `ping`",
         "both take \"order.placed\" from queue `ping`",
         "no handler `nobody`",
@@ -151,12 +151,12 @@ async fn an_invalid_retirement_is_a_start_error() {
         error.faults(),
         [
             "pattern \"order.placed\" of queue `ping` is retired, and handler `ping` still has it",
-            "retired queue `cashier` names no patterns; write those it was bound by, as in `.retired(\"cashier\", \
+            "retired queue `cashier` has no patterns; write its former patterns, as in `.retired(\"cashier\", \
              [\"order.created\"])`",
-            "`orphans` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
-             without the service's name",
-            "`ping.dlq` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
-             without the service's name",
+            "`orphans` is not the queue of a handler and cannot be retired; write the handler's name, or its \
+             `queue`, without the service's name",
+            "`ping.dlq` is not the queue of a handler and cannot be retired; write the handler's name, or its \
+             `queue`, without the service's name",
         ]
     );
 }

@@ -97,8 +97,8 @@ impl<S: Send + Sync + 'static> App<S> {
     /// Registers handlers: `.handlers(handlers![take_payment, refund])`.
     ///
     /// Call it several times to register several lists.
-    // Only the type of the list matters. It is passed by value so that nobody has to write `&handlers![..]`. It is not
-    // wrapped in a type of ours, because rustc names the wrong handler only when the bound is on the argument's own type.
+    // Only the type of the list matters. The list is passed by value, so that nobody has to write `&handlers![..]`.
+    // No type of ours wraps the list, because rustc names the wrong handler only when the bound is on its own type.
     #[allow(clippy::needless_pass_by_value)]
     pub fn handlers<L: HandlerList<S>>(mut self, _list: L) -> Self {
         L::each(&mut |registration| {
@@ -118,14 +118,14 @@ impl<S: Send + Sync + 'static> App<S> {
     /// `queue` is the queue's name without the service's name. `patterns` are the patterns that it was bound with;
     /// `contracts/topology.json` lists them.
     ///
-    /// When the app starts, it removes these bindings. If a current handler still uses the queue, that is all.
-    /// Otherwise the app also drains the queue: it moves the messages of the queue, and those that still arrive, to
-    /// `<service>.orphans`. The body of each message stays byte for byte the same, and a message is acknowledged only after
-    /// the orphans queue has confirmed it. A queue that does not exist is no error, so the call may stay in the code.
+    /// When the app starts, it removes these bindings. If no current handler uses the queue, the app also drains it. It
+    /// moves the messages of the queue, and those that still arrive, to `<service>.orphans`. The body of each message
+    /// stays the same, and a message is acknowledged only after its publish to the orphans queue is confirmed. A queue
+    /// that does not exist is no error, so the call may stay in the code.
     ///
-    /// The empty queue remains, because RabbitMQ has no safe way to delete a quorum queue only when it is empty. When no instance of an
-    /// older version runs any more, delete it with `rabbitmqctl delete_queue` and remove this call. The dead-letter queue
-    /// remains in any case.
+    /// The empty queue remains, because RabbitMQ has no safe way to delete a quorum queue only when it is empty. When
+    /// no instance of an older version runs any more, delete the queue with `rabbitmqctl delete_queue`, and remove this
+    /// call. The dead-letter queue remains in any case.
     ///
     /// With [`Declare::Verify`](crate::Declare::Verify) and [`Declare::Off`](crate::Declare::Off) this method has no
     /// effect.
@@ -220,9 +220,9 @@ impl<S: Send + Sync + 'static> App<S> {
     /// Use it in a deployment job when the service itself runs with [`Declare::Verify`](crate::Declare::Verify) or
     /// [`Declare::Off`](crate::Declare::Off).
     ///
-    /// [`start`](Self::start) declares a delay queue when a retry first needs it. This method declares a delay queue for
-    /// each rung of each handler. A [`retry_after`](crate::HandlerError::retry_after) is rounded up to the next rung. When
-    /// that is not a rung of the handler, add it to `retry(rungs = ..)`: its queue would not exist otherwise.
+    /// [`start`](Self::start) declares a delay queue when a retry first needs it. This method declares a delay queue
+    /// for each rung of each handler. A [`retry_after`](crate::HandlerError::retry_after) is rounded up to the next
+    /// rung. Add that rung to `retry(rungs = ..)` if the handler does not have it. Otherwise its queue does not exist.
     ///
     /// ```
     /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};
@@ -250,14 +250,14 @@ impl<S: Send + Sync + 'static> App<S> {
     /// Runs the app until SIGTERM or ctrl-c, then shuts it down.
     ///
     /// During the shutdown the app receives no further deliveries, and running handlers finish within the
-    /// [shutdown timeout](Self::shutdown_timeout). A second signal stops them at once. The connection of the bus is closed
-    /// at the end, unless the caller keeps a clone of the bus.
+    /// [shutdown timeout](Self::shutdown_timeout). A second signal stops them at once. At the end the app closes the
+    /// connection of the bus, unless the caller keeps a clone of the bus.
     ///
     /// # Errors
     /// - The errors of [`start`](Self::start).
     /// - [`Error::Config`](crate::Error::Config) when the operating system does not install the signal handler.
-    /// - [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running after the timeout, or at the second
-    ///   signal.
+    /// - [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running after the timeout, or at the
+    ///   second signal.
     pub async fn run(self, bus: impl Into<Bus>) -> Result<()> {
         // Listens before the start, so that a signal during the start is not lost.
         let signals = signal::listen()?;

@@ -55,7 +55,7 @@ pub struct RetiredDescription {
     pub queue: String,
     /// The binding patterns that are removed.
     pub patterns: Vec<String>,
-    /// Whether the messages of the queue are moved to the orphans, because no handler consumes it any more.
+    /// Whether the app moves the queue's messages to the orphans, because no handler consumes the queue any more.
     pub drained: bool,
 }
 
@@ -111,7 +111,7 @@ impl fmt::Display for Description {
             exchange
                 .alternate
                 .iter()
-                .try_for_each(|it| write!(f, ", what it cannot route goes to {it}"))?;
+                .try_for_each(|alternate| write!(f, ", alternate exchange {alternate}"))?;
             writeln!(f)?;
         }
         for queue in &self.plan.queues {
@@ -153,16 +153,12 @@ impl fmt::Display for HandlerDescription {
             "  queue    {}",
             self.queue
                 .as_deref()
-                .unwrap_or("one an instance, named by the broker")
+                .unwrap_or("one for each instance, named by the broker")
         )?;
         writeln!(f, "  patterns {}", self.patterns.join(", "))?;
-        let any = if handler.takes_any() {
-            ["and any other"].as_slice()
-        } else {
-            &[]
-        };
+        let any = handler.takes_any().then_some("and any other");
         writeln!(f, "  takes    {}", names(&self.takes, any))?;
-        writeln!(f, "  returns  {}", names(&self.returns, &[]))?;
+        writeln!(f, "  returns  {}", names(&self.returns, None))?;
         let rungs: Vec<String> = self.rungs.iter().map(|&rung| duration_text(rung)).collect();
         writeln!(f, "  attempts {}, after {}", handler.attempts(), rungs.join(", "))?;
         writeln!(
@@ -198,7 +194,7 @@ impl fmt::Display for RetiredDescription {
     }
 }
 
-fn names(events: &[EventDescriptor], more: &[&str]) -> String {
+fn names(events: &[EventDescriptor], more: Option<&str>) -> String {
     let names: Vec<String> = events
         .iter()
         .map(|event| {
@@ -209,7 +205,7 @@ fn names(events: &[EventDescriptor], more: &[&str]) -> String {
             };
             format!("{} (v{}{deprecated})", event.event_type(), event.version())
         })
-        .chain(more.iter().map(|&text| text.to_owned()))
+        .chain(more.map(str::to_owned))
         .collect();
     if names.is_empty() {
         "nothing".to_owned()

@@ -13,8 +13,8 @@ pub(crate) struct Retired {
 }
 
 impl Retired {
-    /// The bindings to remove. For a queue that is drained, they include the binding to the return exchange: without it,
-    /// the return exchange sends the queue's retries to the orphans.
+    /// The bindings to remove. For a queue that is drained, they include the binding to the return exchange. The return
+    /// exchange then sends the queue's retries to the orphans.
     pub(crate) fn bindings(&self, names: &Names, exchange: &str, is_drained: bool) -> Vec<BindingPlan> {
         let queue = names.queue(&self.queue);
         let bound = |exchange: String, pattern: String| BindingPlan {
@@ -35,9 +35,6 @@ impl Retired {
 }
 
 /// Removes bindings. A binding that does not exist is no error.
-///
-/// # Errors
-/// [`SubscribeError`] when the broker refuses to remove one.
 pub(crate) async fn unbind(broker: &dyn Broker, bindings: &[BindingPlan]) -> Result<(), Error> {
     for binding in bindings {
         if let Err(why) = broker.unbind(binding).await {

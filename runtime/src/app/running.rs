@@ -198,9 +198,6 @@ impl RunningApp {
         queue.desired.send_if_modified(|desired| {
             let changes = *desired == from;
             if changes {
-                queue
-                    .status
-                    .command_sent(self.service.bus().broker().clock().hold());
                 *desired = to;
                 queue
                     .status
@@ -234,8 +231,8 @@ impl RunningApp {
 
     /// Waits for SIGTERM or ctrl-c, then shuts the app down. A second signal stops the handlers at once.
     ///
-    /// [`App::run`](crate::App::run) does the same. Use this method when the service needs the running app meanwhile, for
-    /// example to report its health.
+    /// [`App::run`](crate::App::run) does the same. Use this method when the service needs the running app meanwhile,
+    /// for example to report its health.
     ///
     /// # Errors
     /// - [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running after the shutdown timeout, or at
@@ -254,7 +251,7 @@ impl RunningApp {
         }
     }
 
-    /// Waits until every task has ended. A call that is cancelled can be repeated, because finished tasks leave the list.
+    /// Waits until every task has ended. A cancelled call can be repeated, because ended tasks leave the list.
     async fn ended(&self) {
         let mut tasks = self.tasks.lock().await;
         while let Some(task) = tasks.last_mut() {

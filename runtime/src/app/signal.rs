@@ -2,17 +2,13 @@
 
 use crate::error::{ConfigError, Result};
 
-/// Receives the signals. It listens from its creation, so that a signal during the start of the app is not lost.
 #[cfg(unix)]
 pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
-/// Starts to listen for signals.
-///
-/// # Errors
-/// When the operating system does not install the signal handler.
+/// Starts to listen for signals. Fails when the operating system does not install the signal handler.
 #[cfg(unix)]
 pub(crate) fn listen() -> Result<Signals> {
     use tokio::signal::unix::{SignalKind, signal};

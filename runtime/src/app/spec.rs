@@ -12,7 +12,7 @@ use crate::handler::descriptor::HandlerDescriptor;
 use crate::retry;
 use crate::topology::{Names, Plan};
 
-/// What the builder collected. The type of the app's state is erased.
+/// The settings of the builder, without the type of the app's state.
 pub(crate) struct AppSpec {
     pub(crate) service: String,
     pub(crate) handlers: Vec<RegisteredHandler>,
@@ -111,24 +111,20 @@ impl AppSpec {
     pub(crate) fn describe(&self, exchange: &str, speed_up: u32) -> Description {
         let names = Names::of(&self.service);
         let plan = self.full_plan(exchange, speed_up);
-        let mut handlers = Vec::new();
-        for RegisteredHandler { descriptor, .. } in &self.handlers {
-            let rungs = scaled_rungs(descriptor, speed_up);
-            handlers.push(HandlerDescription {
-                handler: *descriptor,
-                queue: (!descriptor.ephemeral()).then(|| names.queue(descriptor.queue())),
-                patterns: descriptor.patterns(),
-                takes: descriptor.takes().iter().copied().collect(),
-                returns: descriptor.returns().iter().copied().collect(),
-                rungs,
-            });
-        }
+        let describe = |RegisteredHandler { descriptor, .. }: &RegisteredHandler| HandlerDescription {
+            handler: *descriptor,
+            queue: (!descriptor.ephemeral()).then(|| names.queue(descriptor.queue())),
+            patterns: descriptor.patterns(),
+            takes: descriptor.takes().iter().copied().collect(),
+            returns: descriptor.returns().iter().copied().collect(),
+            rungs: scaled_rungs(descriptor, speed_up),
+        };
         let ephemeral = self.handlers.iter().any(|handler| handler.descriptor.ephemeral());
         Description {
             permissions: Permissions::of(&self.service, exchange, ephemeral),
             service: self.service.clone(),
             exchange: exchange.to_owned(),
-            handlers,
+            handlers: self.handlers.iter().map(describe).collect(),
             retired: self
                 .retired
                 .iter()

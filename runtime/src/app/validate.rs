@@ -11,10 +11,6 @@ use crate::message::topic;
 use crate::topology::Names;
 
 impl AppSpec {
-    /// Checks the specification before the app declares or starts anything.
-    ///
-    /// # Errors
-    /// [`StartError`] with all faults at once.
     pub(crate) fn validate(&self) -> Result<()> {
         let faults = self.faults();
         if faults.is_empty() {
@@ -31,7 +27,7 @@ impl AppSpec {
         let mut faults = Vec::new();
         if !is_service_name(&self.service) {
             faults.push(format!(
-                "`{}` is no service name; write letters, digits, `-` and `_`, such as \"payments\"",
+                "`{}` is not a service name; write letters, digits, `-` and `_`, such as \"payments\"",
                 self.service
             ));
         }
@@ -96,16 +92,15 @@ impl AppSpec {
         for Retired { queue, patterns } in &self.retired {
             if patterns.is_empty() {
                 faults.push(format!(
-                    "retired queue `{queue}` names no patterns; write those it was bound by, as in \
+                    "retired queue `{queue}` has no patterns; write its former patterns, as in \
                      `.retired(\"{queue}\", [\"order.created\"])`"
                 ));
             }
-            let is_reserved =
-                queue == "orphans" || Names::is_delay(queue) || queue.strip_suffix(".dlq").is_some();
+            let is_reserved = queue == "orphans" || Names::is_delay(queue) || Names::is_dead_letters(queue);
             if is_reserved || queue.is_empty() {
                 faults.push(format!(
-                    "`{queue}` is no handler's queue and cannot be retired; write the handler's name, or its `queue`, \
-                     without the service's name"
+                    "`{queue}` is not the queue of a handler and cannot be retired; write the handler's name, or its \
+                     `queue`, without the service's name"
                 ));
             }
             let Some((_, handlers)) = queues.iter().find(|(known, _)| known == queue) else {
@@ -133,8 +128,8 @@ impl AppSpec {
             let longest = Names::longest(&full_name).len();
             if longest > topic::MAX_BYTES {
                 faults.push(format!(
-                    "queue `{full_name}` has too long a name: its delays' have up to {longest} bytes, and {} is the \
-                     most",
+                    "the name of queue `{full_name}` is too long: those of its delay queues have up to {longest} \
+                     bytes, and the limit is {}",
                     topic::MAX_BYTES
                 ));
             }

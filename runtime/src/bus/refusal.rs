@@ -24,7 +24,7 @@ impl fmt::Display for Refusal {
             Self::Unroutable => f.write_str("no queue takes it"),
             Self::NoExchange => f.write_str("its exchange does not exist"),
             Self::Forbidden(why) => write!(f, "the broker forbids it: {why}"),
-            Self::Unacceptable(why) => write!(f, "the broker takes no such message: {why}"),
+            Self::Unacceptable(why) => write!(f, "the broker rejects the message: {why}"),
             Self::Closed => f.write_str("the bus is closed"),
         }
     }

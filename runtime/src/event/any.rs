@@ -20,7 +20,7 @@ pub struct AnyEvent {
 
 #[derive(Clone)]
 enum EventData {
-    /// A range of the message's body.
+    /// A range of the body, which saves a copy.
     Borrowed(Range<usize>),
     Owned(Arc<str>),
 }
@@ -42,7 +42,7 @@ impl AnyEvent {
         }
     }
 
-    /// The wire name of its type.
+    /// The event type, `order.created`.
     pub fn event_type(&self) -> &str {
         &self.metadata.event_type
     }
@@ -61,7 +61,7 @@ impl AnyEvent {
     pub fn json(&self) -> &str {
         match &self.data {
             EventData::Borrowed(range) => {
-                &self.message.body.text().expect("the body holds the data")[range.clone()]
+                &self.message.body.text().expect("the body contains the data")[range.clone()]
             }
             EventData::Owned(data) => data,
         }

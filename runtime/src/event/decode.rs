@@ -102,8 +102,8 @@ pub(crate) fn version<E: DomainEvent>(version: u32, data: &str) -> Result<E, Dec
 /// Decodes `data` of version `found` as the older event `E`, before an upcast.
 pub(crate) fn older<E: DomainEvent>(found: u32, data: &str) -> Result<E, DecodeError> {
     version::<E>(found, data).map_err(|error| match error {
-        // The chain of upcasts can have a gap: v3 is upcast from v1, and the data is v2. This call for v1 finds a newer
-        // version, but v2 is older than the v3 that the service knows, so the version is unknown and not newer.
+        // The chain of upcasts can have a gap: v3 is upcast from v1, and the data is v2. For this call v2 is newer than
+        // v1, but the service knows v3, so the error reports v2 as unknown and not as newer.
         DecodeError::NewerVersion { found, .. } => DecodeError::UnknownVersion { found },
         other => other,
     })

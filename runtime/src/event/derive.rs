@@ -5,8 +5,8 @@ use super::any::AnyEvent;
 use super::decode::{self, DecodeError};
 use super::descriptor::EventDescriptor;
 
-/// An event, for generated code. Generated code names `DomainEvent` in the derive's impl only: everywhere else rustc would
-/// report a missing `Serialize` again.
+/// An event, for generated code. Generated code names `DomainEvent` only in the derive's impl, because elsewhere rustc
+/// would report a missing `Serialize` again.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
@@ -15,17 +15,17 @@ use super::descriptor::EventDescriptor;
     note = "in a family, `AnyEvent` stands in the variant marked #[event(other)]"
 )]
 pub trait KnownEvent: Sized + 'static {
-    /// Type and version. A circle of upcasts makes `EVENT` circular, and not this constant.
+    /// Type and version. A cycle of upcasts makes `EVENT` cyclic, but not this constant.
     const NAME: (&'static str, u32);
     /// The descriptor.
     const EVENT: EventDescriptor;
     /// Whether `event` is of this type.
     fn is(event: &AnyEvent) -> bool;
-    /// Decodes it.
+    /// Decodes `event`.
     fn decode(event: &AnyEvent) -> Result<Self, DecodeError>;
     /// Decodes data of version `version`, before it is upcast to a newer version.
     fn decode_version(version: u32, data: &str) -> Result<Self, DecodeError>;
-    /// Passes it to `visitor`.
+    /// Passes the event to `visitor`.
     fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output;
 }
 
@@ -60,7 +60,7 @@ impl<E: DomainEvent> KnownEvent for E {
 pub trait OtherEvent: Sized {
     /// Clones the event.
     fn keep(event: &AnyEvent) -> Self;
-    /// Passes it to `visitor`.
+    /// Passes the event to `visitor`.
     fn visit<V: EventVisitor>(&self, visitor: V) -> V::Output;
 }
 
@@ -109,7 +109,7 @@ where
     note = "name a field whose text is the id, a field of a field included: #[event(aggregate_id = order.id)]"
 )]
 pub trait AggregateId {
-    /// Its text.
+    /// The text of the id.
     fn text(&self) -> String;
 }
 
@@ -123,7 +123,7 @@ impl<T: std::fmt::Display + ?Sized> AggregateId for T {
 /// A function over the event inside a family.
 #[doc(hidden)]
 pub trait EventVisitor {
-    /// What the function returns.
+    /// The return type of the function.
     type Output;
     /// Called for an event of a declared type.
     fn event<E: DomainEvent>(self, event: &E) -> Self::Output;

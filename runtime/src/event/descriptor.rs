@@ -56,7 +56,7 @@ impl EventDescriptor {
         }
     }
 
-    /// The wire name, `order.created`.
+    /// The event type, `order.created`.
     pub const fn event_type(&self) -> &'static str {
         self.event_type
     }
@@ -66,7 +66,7 @@ impl EventDescriptor {
         self.version
     }
 
-    /// The routing key as the attribute has it, with its `{field}`s.
+    /// The routing key of the attribute, with its `{field}`s.
     pub const fn routing_key(&self) -> &'static str {
         self.routing_key
     }
@@ -81,7 +81,7 @@ impl EventDescriptor {
         self.rust_type
     }
 
-    /// The doc comment.
+    /// The doc comment of the event.
     pub const fn description(&self) -> Option<&'static str> {
         self.description
     }
@@ -131,7 +131,33 @@ impl fmt::Debug for EventDescriptor {
     }
 }
 
-/// The event types that a handler takes or returns. It is a tree, because constants of generic types cannot be concatenated.
+/// Visits the events of an [`EventSet`] in a `const fn`, which cannot call closures: `|event|` at each leaf, and
+/// `|set|` at each branch.
+macro_rules! for_each_event {
+    ($events:expr, |$event:ident| $visit:block, |$set:ident| $descend:block $(,)?) => {{
+        let mut at = 0;
+        match *$events {
+            $crate::event::descriptor::EventSet::Events(events) => {
+                while at < events.len() {
+                    let $event = &events[at];
+                    $visit;
+                    at += 1;
+                }
+            }
+            $crate::event::descriptor::EventSet::Sets(sets) => {
+                while at < sets.len() {
+                    let $set = &sets[at];
+                    $descend;
+                    at += 1;
+                }
+            }
+        }
+    }};
+}
+pub(crate) use for_each_event;
+
+/// The event types that a handler takes or returns. It is a tree, because constants of generic types cannot be
+/// concatenated.
 #[derive(Debug, Clone, Copy)]
 #[doc(hidden)]
 pub enum EventSet {
@@ -145,7 +171,8 @@ impl EventSet {
     /// No event.
     pub const NONE: Self = Self::Events(&[]);
 
-    /// The events of a stub: one event with an empty type, which the proofs skip, and a pattern that overlaps with every other.
+    /// The events of a stub: one event with an empty type, which the proofs skip, and a pattern that overlaps every
+    /// other.
     pub const STUB: Self = Self::Events(&[EventDescriptor {
         event_type: "",
         version: 1,

@@ -1,11 +1,11 @@
-//! What `tidings-contracts` needs to know about an event type beyond its descriptor. A running service does not use it.
+//! The functions with which `tidings-contracts` inspects an event type. A running service does not use them.
 
 use std::fmt;
 
 use super::DomainEvent;
 use super::decode::{self, DecodeError};
 
-/// The decoder and the encoder of an event type, with the Rust type erased.
+/// The decoder and the encoder of an event type, without its Rust type.
 #[derive(Clone, Copy)]
 pub struct Introspect {
     /// The example of `#[event(example = ..)]` as JSON.

@@ -1,4 +1,4 @@
-//! The metadata of an event.
+//! Metadata: the facts about an event that are not its data.
 
 use crate::message::timestamp::Timestamp;
 
@@ -8,11 +8,11 @@ use crate::message::timestamp::Timestamp;
 pub struct Metadata {
     /// The event's id, the same for every delivery. Tidings writes UUIDs; other services may write any text.
     pub id: String,
-    /// The wire name of its type.
+    /// The event type, `order.created`.
     pub event_type: String,
-    /// The version of its type.
+    /// The version of the event.
     pub version: u32,
-    /// When it happened.
+    /// When the event happened.
     pub timestamp: Timestamp,
     /// The id of the aggregate; empty when the publisher set none.
     pub aggregate_id: String,
@@ -20,8 +20,8 @@ pub struct Metadata {
     pub correlation_id: String,
     /// The id of the event that caused this one.
     pub causation_id: Option<String>,
-    /// The service that published it.
+    /// The service that published the event.
     pub source: Option<String>,
-    /// Whether the id was derived from the content, because the message has none.
+    /// Whether the id was derived from the content, because the message has no id.
     pub id_is_derived: bool,
 }

@@ -27,26 +27,26 @@ use self::decode::DecodeError;
 use self::descriptor::EventDescriptor;
 use crate::message::routing_key::RoutingKeyError;
 
-/// A fact of the domain, with its wire name and routing key. Implement it with the derive.
+/// A fact of the domain, with its event type and routing key. Implement it with the derive.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event",
     note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] with #[event(type = \"…\")]"
 )]
 pub trait DomainEvent: Serialize + DeserializeOwned + JsonSchema + Send + Sync + Sized + 'static {
-    /// The wire name, `order.created`.
+    /// The event type, `order.created`.
     const TYPE: &'static str;
     /// The version. Raise it only for a change that breaks readers.
     const VERSION: u32;
-    /// The routing key as the attribute has it, with its `{field}`s.
+    /// The routing key of the attribute, with its `{field}`s.
     const ROUTING_KEY: &'static str;
     /// The pattern that matches every routing key of the event: `*` in place of each `{field}`.
     const KEY_PATTERN: &'static str;
-    /// The doc comment.
+    /// The doc comment of the event.
     const DESCRIPTION: Option<&'static str>;
     /// The note of `#[deprecated]`; empty for an attribute without a note, `None` without the attribute.
     const DEPRECATED: Option<&'static str>;
-    /// The type's path, `shop::events::OrderCreated`.
+    /// The path of the Rust type, `shop::events::OrderCreated`.
     #[doc(hidden)]
     const RUST_TYPE: &'static str;
     /// The version that this one is upcast from.

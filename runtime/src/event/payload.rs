@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::DomainEvent;
 use super::any::AnyEvent;
 use super::derive::EventVisitor;
 use super::family::EventFamily;
+use super::metadata::Metadata;
 use crate::message::routing_key::RoutingKeyError;
+use crate::message::timestamp::Timestamp;
 #[cfg(feature = "runtime")]
 use crate::telemetry::EventLabels;
 
@@ -18,7 +21,7 @@ use crate::telemetry::EventLabels;
     note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] with #[event(type = \"…\")]"
 )]
 pub trait Payload: Send + Sync + Sized + 'static {
-    /// [`SingleEvent`] or [`FamilyOfEvents`]. The kind does the work, so that derived code has no bodies.
+    /// [`SingleEvent`] or [`FamilyOfEvents`]. The kind has the function bodies, so that derived code has none.
     #[doc(hidden)]
     type Kind: PayloadKind<Self>;
 }
@@ -70,36 +73,38 @@ impl PayloadKind<AnyEvent> for Untyped {
     }
 }
 
-/// The facts about an event that its metadata repeats.
-pub(crate) struct EventFacts {
-    pub(crate) event_type: Cow<'static, str>,
-    pub(crate) version: u32,
-    pub(crate) aggregate_id: String,
-}
+/// The metadata of an event that is published now, without a source and a cause.
+pub(crate) fn new_metadata<T: Payload>(payload: &T) -> Metadata {
+    struct TypeVersionAggregate;
+    impl EventVisitor for TypeVersionAggregate {
+        type Output = (String, u32, String);
 
-pub(crate) fn describe<T: Payload>(payload: &T) -> EventFacts {
-    struct Describe;
-    impl EventVisitor for Describe {
-        type Output = EventFacts;
-
-        fn event<E: DomainEvent>(self, event: &E) -> EventFacts {
-            EventFacts {
-                event_type: E::TYPE.into(),
-                version: E::VERSION,
-                aggregate_id: event.aggregate_id(),
-            }
+        fn event<E: DomainEvent>(self, event: &E) -> Self::Output {
+            (E::TYPE.to_owned(), E::VERSION, event.aggregate_id())
         }
 
-        fn other(self, event: &AnyEvent) -> EventFacts {
+        fn other(self, event: &AnyEvent) -> Self::Output {
             let known = event.metadata();
-            EventFacts {
-                event_type: known.event_type.clone().into(),
-                version: known.version,
-                aggregate_id: known.aggregate_id.clone(),
-            }
+            (
+                known.event_type.clone(),
+                known.version,
+                known.aggregate_id.clone(),
+            )
         }
     }
-    T::Kind::visit(payload, Describe)
+    let (event_type, version, aggregate_id) = T::Kind::visit(payload, TypeVersionAggregate);
+    let id = Uuid::now_v7().to_string();
+    Metadata {
+        correlation_id: id.clone(),
+        id,
+        event_type,
+        version,
+        timestamp: Timestamp::now(),
+        aggregate_id,
+        causation_id: None,
+        source: None,
+        id_is_derived: false,
+    }
 }
 
 /// The type of the event inside, and its metric labels.
@@ -142,24 +147,24 @@ pub(crate) fn name<T: Payload>(payload: &T) -> EventName {
     T::Kind::visit(payload, ReadName)
 }
 
-/// An encoded event, ready for its envelope. Only the metadata of the moment of publishing is missing.
+/// An encoded event, without the metadata that depends on the publish.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
     pub(crate) event_type: Cow<'static, str>,
     pub(crate) version: u32,
     pub(crate) routing_key: Cow<'static, str>,
     pub(crate) aggregate_id: String,
-    /// JSON.
+    /// The data as JSON text.
     pub(crate) data: Vec<u8>,
 }
 
-/// The error when an event can never be published, however often the publish is repeated.
+/// The error of an event that no retry can publish.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Unpublishable {
-    /// A field is no valid word of the routing key.
+    /// A field is not a valid word of the routing key.
     RoutingKey(RoutingKeyError),
-    /// Its own `Serialize` failed.
+    /// The `Serialize` of the event failed.
     Serialize(serde_json::Error),
     /// The body is larger than the limit of the bus.
     TooLarge {
@@ -173,8 +178,8 @@ pub enum Unpublishable {
         /// The limit in levels.
         limit: usize,
     },
-    /// A header is reserved: for the runtime (`tidings-*`), for the trace context, for the broker (`CC`, `BCC`, `x-death`), or
-    /// for CloudEvents, as which readers would take the body.
+    /// A header is reserved for the runtime (`tidings-*`), the trace context, the broker (`CC`, `BCC`, `x-death`) or
+    /// CloudEvents. With a header of CloudEvents, consumers would read the body as a CloudEvent.
     ReservedHeader {
         /// The header's name.
         name: String,
@@ -203,15 +208,12 @@ impl std::fmt::Display for Unpublishable {
             Self::TooLarge { bytes, limit } => {
                 write!(
                     f,
-                    "its body has {bytes} bytes; {limit} is the most (raise it with `max_body_bytes`)"
+                    "its body has {bytes} bytes; the limit is {limit} (raise it with `max_body_bytes`)"
                 )
             }
             Self::TooDeep { limit } => write!(f, "its JSON is nested deeper than {limit} levels"),
             Self::ReservedHeader { name } => {
-                write!(
-                    f,
-                    "its header `{name}` is not the user's to set; choose another name"
-                )
+                write!(f, "its header `{name}` is reserved; choose another name")
             }
             Self::HeaderName { name } if name.is_empty() => {
                 f.write_str("one of its headers has no name; give it one")
@@ -220,16 +222,16 @@ impl std::fmt::Display for Unpublishable {
                 let (start, bytes) = (name.chars().take(40).collect::<String>(), name.len());
                 write!(
                     f,
-                    "the name of its header `{start}…` has {bytes} bytes; 255 is the most"
+                    "the name of its header `{start}…` has {bytes} bytes; the limit is 255"
                 )
             }
             Self::HeadersTooLarge { bytes, limit } => {
                 write!(
                     f,
-                    "its headers have {bytes} bytes; {limit} is the most that fits into one frame"
+                    "its headers have {bytes} bytes; the limit of one frame is {limit}"
                 )
             }
-            Self::Unacceptable(why) => write!(f, "the broker takes no such message: {why}"),
+            Self::Unacceptable(why) => write!(f, "the broker rejects the message: {why}"),
         }
     }
 }
@@ -245,9 +247,6 @@ impl std::error::Error for Unpublishable {
 }
 
 /// Encodes the event inside `payload`.
-///
-/// # Errors
-/// When the routing key or the JSON cannot be made.
 pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable> {
     struct Prepare;
     impl EventVisitor for Prepare {
@@ -277,7 +276,7 @@ pub(crate) fn prepare<T: Payload>(payload: &T) -> Result<Prepared, Unpublishable
     T::Kind::visit(payload, Prepare)
 }
 
-/// The initial size of the JSON buffer, which holds most events without growing.
+/// The initial size of the JSON buffer, which is enough for most events.
 const DATA_BYTES: usize = 512;
 
 fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {

@@ -23,7 +23,8 @@ pub(crate) fn root(
     schema
 }
 
-/// Adds the definitions to `schema`. A reference to a definition is replaced by that definition, unless it is recursive.
+/// Adds the definitions to `schema`. A reference to a definition is replaced by that definition, unless it is
+/// recursive.
 #[doc(hidden)]
 pub fn document(schema: Schema, mut definitions: Map<String, Value>) -> Schema {
     let name = schema

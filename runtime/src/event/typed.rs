@@ -3,16 +3,14 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use super::metadata::Metadata;
 use super::payload::{self, Payload};
 use crate::message::timestamp::Timestamp;
 
 /// An event with its metadata: id, time, correlation and cause.
 ///
-/// A handler takes `Event<T>` when it needs the metadata, and `T` otherwise. `Event<T>` dereferences to `T`, so that fields
-/// are accessible directly: `order.customer`.
+/// A handler takes `Event<T>` when it needs the metadata, and `T` otherwise. `Event<T>` dereferences to `T`, so that
+/// fields are accessible directly: `order.customer`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event<T> {
     data: T,
@@ -44,7 +42,7 @@ impl<T> Event<T> {
         &self.metadata.id
     }
 
-    /// When it happened.
+    /// When the event happened.
     pub fn timestamp(&self) -> Timestamp {
         self.metadata.timestamp
     }
@@ -72,19 +70,7 @@ impl<T: Payload> Event<T> {
     /// assert_eq!(order.correlation_id(), order.id());
     /// ```
     pub fn new(data: T) -> Self {
-        let facts = payload::describe(&data);
-        let id = Uuid::now_v7().to_string();
-        let metadata = Metadata {
-            correlation_id: id.clone(),
-            id,
-            event_type: facts.event_type.into_owned(),
-            version: facts.version,
-            timestamp: Timestamp::now(),
-            aggregate_id: facts.aggregate_id,
-            causation_id: None,
-            source: None,
-            id_is_derived: false,
-        };
+        let metadata = payload::new_metadata(&data);
         Self::with_metadata(data, Arc::new(metadata))
     }
 }

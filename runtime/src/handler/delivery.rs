@@ -36,10 +36,9 @@ struct DeliveryInner {
     app: Option<Arc<AppHandle>>,
 }
 
-/// What a delivery knows of the running app: the service's name, and whatever extractors take from the app.
+/// The name of the running service, and a value that extractors take from the app.
 ///
-/// The delivery does not know the type of the latter, because that type owns a bus, and a bus reads the context, which may
-/// be a delivery.
+/// The type of the value is erased: it owns a bus, a bus reads the context, and the context can be a delivery.
 #[cfg(feature = "runtime")]
 pub(crate) struct AppHandle {
     service: Arc<str>,
@@ -56,7 +55,7 @@ impl AppHandle {
     }
 }
 
-/// What the runtime knows about a delivery beyond its message.
+/// The facts about a delivery that are not in its message.
 #[derive(Debug, Clone)]
 pub(crate) struct DeliveryFacts {
     pub(crate) handler: &'static str,
@@ -109,18 +108,7 @@ impl Delivery {
     #[cfg(any(test, feature = "testing"))]
     pub fn fake_with_headers<T: crate::event::payload::Payload>(event: &T, headers: Headers) -> Self {
         let prepared = crate::event::payload::prepare(event).expect("the event can be encoded");
-        let id = uuid::Uuid::now_v7().to_string();
-        let metadata = Metadata {
-            correlation_id: id.clone(),
-            id,
-            event_type: prepared.event_type.into_owned(),
-            version: prepared.version,
-            timestamp: Timestamp::now(),
-            aggregate_id: prepared.aggregate_id,
-            causation_id: None,
-            source: None,
-            id_is_derived: false,
-        };
+        let metadata = crate::event::payload::new_metadata(event);
         let routing_key: Arc<str> = prepared.routing_key.as_ref().into();
         let message = Message {
             exchange: "domain_events".into(),
@@ -160,12 +148,12 @@ impl Delivery {
         &self.metadata().id
     }
 
-    /// The wire name of the event's type.
+    /// The event type, `order.created`.
     pub fn event_type(&self) -> &str {
         &self.metadata().event_type
     }
 
-    /// The version of the event's type.
+    /// The version of the event.
     pub fn version(&self) -> u32 {
         self.metadata().version
     }
@@ -216,7 +204,7 @@ impl Delivery {
         self.0.facts.handler
     }
 
-    /// The queue that it was received from.
+    /// The queue that the message was received from.
     pub fn queue(&self) -> &str {
         &self.0.facts.queue
     }
@@ -256,13 +244,13 @@ impl Delivery {
         self.0.facts.trace.as_ref()
     }
 
-    /// The name of the service that handles it; `None` for a fake delivery.
+    /// The name of the service; `None` for a fake delivery.
     #[cfg(feature = "runtime")]
     pub(crate) fn service(&self) -> Option<&Arc<str>> {
         Some(&self.0.app.as_ref()?.service)
     }
 
-    /// What the app provides for extractors, if it has this type; `None` for a fake delivery.
+    /// The value that the app provides for extractors, if it has this type; `None` for a fake delivery.
     #[cfg(feature = "runtime")]
     pub(crate) fn extension<T: 'static>(&self) -> Option<&T> {
         self.0.app.as_ref()?.extension.downcast_ref()

@@ -81,7 +81,7 @@ impl HandlerDescriptor {
         Self::new(function, function, &[], takes, EventSet::NONE)
     }
 
-    /// The name of the handler; it is also the name of its queue, unless it shares one.
+    /// The name of the handler, and of its queue unless the option `queue` names another.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -91,12 +91,12 @@ impl HandlerDescriptor {
         self.function
     }
 
-    /// The doc comment.
+    /// The doc comment of the handler.
     pub const fn description(&self) -> Option<&'static str> {
         self.description
     }
 
-    /// The queue that it consumes from, without the service's name.
+    /// The queue that the handler consumes from, without the service's name.
     pub const fn queue(&self) -> &'static str {
         match self.queue {
             Some(queue) => queue,
@@ -104,8 +104,8 @@ impl HandlerDescriptor {
         }
     }
 
-    /// The patterns with which its queue is bound: those of the attribute, or else the key patterns of its events and of every
-    /// version that they are upcast from.
+    /// The patterns that bind the queue. Without patterns in the attribute, they are the key patterns of the events and
+    /// of every version that the events are upcast from.
     pub fn patterns(&self) -> Vec<&'static str> {
         let mut patterns: Vec<&'static str> = if self.patterns.is_empty() {
             self.takes

@@ -1,4 +1,4 @@
-//! The error of a handler: what went wrong, and whether the delivery is retried.
+//! The error of a handler: its cause, and whether the delivery is retried.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,8 +9,8 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The error of a handler, and whether its delivery is retried.
 ///
-/// `?` turns any error into a `HandlerError` that retries. [`reject`](Self::reject) dead-letters the delivery at once, and
-/// [`retry_after`](Self::retry_after) asks for a delay.
+/// `?` turns any error into a `HandlerError` that retries. [`reject`](Self::reject) dead-letters the delivery at once,
+/// and [`retry_after`](Self::retry_after) asks for a delay.
 ///
 /// ```
 /// use tidings::HandlerError;
@@ -29,7 +29,7 @@ pub struct HandlerError {
     error: BoxError,
 }
 
-/// What the error asks for.
+/// The outcome that an error requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum Verdict {
@@ -50,8 +50,8 @@ impl HandlerError {
         }
     }
 
-    /// Retries the delivery after `delay`, which is rounded up to the next rung (see the option `retry`). The attempt counts
-    /// towards the maximum.
+    /// Retries the delivery after `delay`, which is rounded up to the next rung (see the option `retry`). The attempt
+    /// counts towards the maximum.
     pub fn retry_after(delay: Duration, error: impl Into<BoxError>) -> Self {
         Self {
             verdict: Verdict::RetryAfter(delay),
@@ -85,8 +85,8 @@ impl HandlerError {
         self.error.as_ref()
     }
 
-    /// Turns it into a standard error, for code that requires one, such as code with anyhow. The runtime finds the verdict
-    /// again anywhere in the chain of sources.
+    /// Converts this error into a standard error, for code that requires one, such as code with anyhow. The runtime
+    /// finds the verdict anywhere in the chain of sources.
     ///
     /// ```
     /// # use tidings::HandlerError;
@@ -169,14 +169,14 @@ pub(crate) fn chain<'a>(
 }
 
 /// A type that can be the error of an event handler: [`HandlerError`], or any type that converts into
-/// `Box<dyn std::error::Error + Send + Sync>`, such as standard errors, `anyhow::Error`, boxed errors and strings.
+/// `Box<dyn std::error::Error + Send + Sync>`. Standard errors, `anyhow::Error`, boxed errors and strings do.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of an event handler",
     label = "no error",
     note = "implement `std::error::Error` for it (thiserror does), or return `tidings::HandlerError` or `anyhow::Error`"
 )]
 pub trait IntoHandlerError {
-    /// Converts it into a [`HandlerError`].
+    /// Converts the error into a [`HandlerError`].
     #[doc(hidden)]
     fn into_handler_error(self) -> HandlerError;
 }

@@ -10,8 +10,7 @@ use super::error::BoxError;
 
 /// A type that a handler can take as a parameter after its event.
 ///
-/// Implement it for a type of your own to extract a value from the delivery or the state, in the same way for every
-/// handler:
+/// Implement it for a type of your own, so that every handler can extract a value from the delivery or the state:
 ///
 /// ```
 /// use tidings::{Delivery, FromDelivery, Rejection};
@@ -91,7 +90,7 @@ impl<E: Into<BoxError>> From<E> for Rejection {
     }
 }
 
-/// The app's state, or a part of it, as given to [`App::state`](crate::App::state).
+/// The state that [`App::state`](crate::App::state) sets, or a part of it.
 #[derive(Debug, Clone, Copy)]
 pub struct State<T>(pub T);
 
@@ -109,7 +108,8 @@ impl<S: Sync, T: FromRef<S> + Send> FromDelivery<S> for State<T> {
     }
 }
 
-/// A type that can be taken from the app's state. The state itself always can; implement it for parts of the state.
+/// A type that can be taken from the app's state: the state itself if it is `Clone`, or a part that implements this
+/// trait.
 #[diagnostic::on_unimplemented(
     message = "no state of type `{Self}` is provided to this app",
     label = "this handler takes `State<{Self}>`",
@@ -136,7 +136,7 @@ impl<S: Sync> FromDelivery<S> for crate::bus::Bus {
     }
 }
 
-/// What extractors take from a running app.
+/// The parts of a running app that extractors need.
 #[cfg(feature = "runtime")]
 pub(crate) struct RunningHandle {
     bus: crate::bus::Bus,
@@ -150,7 +150,7 @@ impl RunningHandle {
     }
 }
 
-/// The shutdown signal of the app: a long-running handler takes it to stop early.
+/// The shutdown signal of the app. A long-running handler takes it to stop early.
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The first parameter of a handler: an event, an event with its metadata, a family, or any event.
 
 use crate::event::decode::{self, DecodeError};
-use crate::event::descriptor::{EventDescriptor, EventSet};
+use crate::event::descriptor::{EventDescriptor, EventSet, for_each_event};
 use crate::event::{AnyEvent, DomainEvent, Event, EventFamily};
 use crate::message::topic;
 
@@ -15,14 +15,14 @@ use super::failure::Failure;
     note = "derive it: #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]; other parameters come after the event"
 )]
 pub trait HandlerInput: Sized + Send + 'static {
-    /// The shape does the work, so that derived code has no bodies.
+    /// The shape has the function bodies, so that derived code has none.
     #[doc(hidden)]
     type Shape: InputShape<Self>;
 
-    // Generated code names these as `<T as HandlerInput>` everywhere. rustc merges equal errors about a missing impl; a
-    // function with a bound would add a different one.
+    // Generated code names these items as `<T as HandlerInput>` everywhere, because rustc merges equal errors about a
+    // missing impl. A function with a bound would add a different error.
 
-    /// The events that it can be decoded from.
+    /// The events that the input can be decoded from.
     #[doc(hidden)]
     const TAKES: Takes = Takes {
         events: Self::Shape::EVENTS,
@@ -45,18 +45,18 @@ pub trait HandlerInput: Sized + Send + 'static {
 pub struct Takes {
     /// The declared events.
     pub events: EventSet,
-    /// Whether it takes events of every other type as well.
+    /// Whether events of every other type are taken as well.
     pub any: bool,
 }
 
-/// How an input is decoded, and from which events.
+/// The events that an input can be decoded from, and its decoding.
 #[doc(hidden)]
 pub trait InputShape<T> {
-    /// The events that it can be decoded from.
+    /// The declared events.
     const EVENTS: EventSet;
-    /// Whether it takes events of every other type as well.
+    /// Whether events of every other type are taken as well.
     const ANY: bool;
-    /// Decodes it.
+    /// Decodes the input.
     fn decode(event: &AnyEvent) -> Result<T, DecodeError>;
 }
 
@@ -131,28 +131,20 @@ impl InputShape<AnyEvent> for Anything {
 
 /// Whether `pattern` can match a key of one of the events, or of a version that they are upcast from.
 pub(crate) const fn pattern_meets(pattern: &str, events: &EventSet) -> bool {
-    match events {
-        EventSet::Events(events) => {
-            let mut at = 0;
-            while at < events.len() {
-                if pattern_meets_event(pattern, &events[at]) {
-                    return true;
-                }
-                at += 1;
+    for_each_event!(
+        events,
+        |event| {
+            if pattern_meets_event(pattern, event) {
+                return true;
             }
-            false
-        }
-        EventSet::Sets(sets) => {
-            let mut at = 0;
-            while at < sets.len() {
-                if pattern_meets(pattern, &sets[at]) {
-                    return true;
-                }
-                at += 1;
+        },
+        |set| {
+            if pattern_meets(pattern, set) {
+                return true;
             }
-            false
-        }
-    }
+        },
+    );
+    false
 }
 
 /// Whether `pattern` can match a key of the event, or of a version that it is upcast from.

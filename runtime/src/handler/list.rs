@@ -84,12 +84,12 @@ impl<S> HandlerList<S> for () {
     fn each(_: &mut dyn FnMut(Registration<S>)) {}
 }
 
-/// A list of lists. A tuple holds sixteen handlers or sixteen lists, so that a thousand handlers are nested three deep. A
-/// linked list of handlers would reach the compiler's recursion limit at 128.
+/// A list of lists. A tuple has up to sixteen handlers or lists, so that a thousand handlers are nested three deep.
+/// A linked list of handlers would reach the compiler's recursion limit at 128.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Branch<T> {
-    /// A named field, because rustc looks into such a struct expression for the token to blame.
+    /// The field has a name, because rustc searches struct expressions with names for the token to report.
     pub lists: T,
 }
 

@@ -1,4 +1,4 @@
-//! Handlers: what the attribute declares, what a handler takes and returns, and how generated code calls it.
+//! Handlers: descriptors, inputs, extractors, return values, and the traits that generated code implements.
 
 pub(crate) mod classify;
 pub(crate) mod delivery;

@@ -7,23 +7,23 @@ use crate::event::{AnyEvent, DomainEvent, EventFamily};
 use super::error::{HandlerError, IntoHandlerError, Verdict};
 use super::failure::Failure;
 
-/// A type that an event handler can return: `()`, an event or a family, an `Option`, `Vec` or tuple of those, or a `Result` of
-/// any of them. Returned events are published before the delivery is acknowledged.
+/// A type that an event handler can return: `()`, an event or a family, an `Option`, `Vec` or tuple of those, or a
+/// `Result` of any of them. Returned events are published before the delivery is acknowledged.
 #[diagnostic::on_unimplemented(
     message = "an event handler cannot return `{Self}`",
     label = "neither nothing nor an event",
     note = "return (), an event, an Option, Vec or tuple of events, or a Result of those"
 )]
 pub trait IntoOutcome: Sized {
-    /// The shape does the work, so that derived code has no bodies.
+    /// The shape has the function bodies, so that derived code has none.
     #[doc(hidden)]
     type Shape: ReturnShape<Self>;
 
-    /// The events that it can contain.
+    /// The events that the value can contain.
     #[doc(hidden)]
     const RETURNS: EventSet = Self::Shape::EVENTS;
 
-    /// Takes out the events or the error. `verdict` is what the error asks for, found while its type was still known.
+    /// Takes out the events or the error. `verdict` was found in the error before its type was erased.
     ///
     /// # Errors
     /// The handler's own error.
@@ -45,7 +45,7 @@ pub trait IntoOutcome: Sized {
 /// The access to the events in a returned value.
 #[doc(hidden)]
 pub trait ReturnShape<T> {
-    /// The events that it can contain.
+    /// The events that the value can contain.
     const EVENTS: EventSet;
     /// Takes out the events.
     ///

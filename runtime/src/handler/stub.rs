@@ -1,5 +1,5 @@
-//! The stub of an event whose attribute has an error. It compiles wherever the event would, so that one mistake gives one
-//! error.
+//! The stub of an event whose attribute has an error. It compiles wherever the event would, so that one mistake gives
+//! one error.
 
 use super::error::HandlerError;
 use super::input::InputShape;

@@ -5,8 +5,8 @@ use std::fmt;
 /// The value of a header, of any AMQP 0-9-1 type that RabbitMQ supports
 /// (<https://www.rabbitmq.com/docs/amqp-0-9-1-errata#section_3>).
 ///
-/// Every type is preserved, so a retried or dead-lettered event has the same headers byte for byte. The letter is the type
-/// tag on the wire.
+/// Every type is preserved, so a retried or dead-lettered event has the same headers byte for byte. The letter of a
+/// variant is its type tag on the wire.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum HeaderValue {

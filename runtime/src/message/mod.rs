@@ -1,4 +1,4 @@
-//! Messages as a broker carries them: address, properties, headers and body. They know nothing about events.
+//! Messages as a broker transports them: address, properties, headers and body. Nothing here depends on events.
 
 pub(crate) mod headers;
 pub(crate) mod properties;

@@ -31,7 +31,7 @@ pub enum Reason {
     UpcastFailed,
     /// The handler returned an event that cannot be published.
     Unpublishable,
-    /// The delivery came back unsettled again and again, as a message does that crashes its consumer.
+    /// The delivery was returned unsettled many times, because it probably crashes its consumer.
     CrashLoop,
 }
 
@@ -81,7 +81,7 @@ impl fmt::Display for UnknownReason {
         let shown: String = self.0.chars().take(40).collect();
         write!(
             f,
-            "`{shown}` is no reason of a dead letter; one of them is `failed`"
+            "`{shown}` is not the reason of a dead letter; write one such as `failed`"
         )
     }
 }

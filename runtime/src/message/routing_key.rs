@@ -42,11 +42,11 @@ impl fmt::Display for RoutingKeyError {
             }
             KeyProblem::Forbidden { field, found } => write!(
                 f,
-                "field `{field}` holds `{found}`, which cannot stand in a word of the routing key \"{template}\""
+                "field `{field}` contains `{found}`, which is not allowed in a word of the routing key \"{template}\""
             ),
             KeyProblem::TooLong { field, bytes } => write!(
                 f,
-                "field `{field}` makes the routing key \"{template}\" {bytes} bytes long; {MAX_BYTES} is the most"
+                "field `{field}` makes the routing key \"{template}\" {bytes} bytes long; the limit is {MAX_BYTES}"
             ),
         }
     }
@@ -54,7 +54,7 @@ impl fmt::Display for RoutingKeyError {
 
 impl std::error::Error for RoutingKeyError {}
 
-/// Builds a routing key from its template. The code of the derive calls it for each piece.
+/// Builds a routing key from its template. Generated code calls it for each part.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct RoutingKeyBuilder {
@@ -79,7 +79,7 @@ impl RoutingKeyBuilder {
         self
     }
 
-    /// Adds the value of a field, as one word or a part of a word.
+    /// Adds the value of a field as one word.
     ///
     /// # Errors
     /// When the value is empty, or contains `.`, `*` or `#`.
@@ -89,16 +89,10 @@ impl RoutingKeyBuilder {
         let _ = write!(self.key, "{word}");
         let word = &self.key[from..];
         if word.is_empty() {
-            return Err(RoutingKeyError {
-                template: self.template,
-                problem: KeyProblem::Empty { field },
-            });
+            return Err(self.error(KeyProblem::Empty { field }));
         }
         if let Some(found) = word.chars().find(|c| matches!(c, '.' | '*' | '#')) {
-            return Err(RoutingKeyError {
-                template: self.template,
-                problem: KeyProblem::Forbidden { field, found },
-            });
+            return Err(self.error(KeyProblem::Forbidden { field, found }));
         }
         if word.len() > self.longest.1 {
             self.longest = (field, word.len());
@@ -112,16 +106,19 @@ impl RoutingKeyBuilder {
     /// When the key is longer than 255 bytes. The error names the longest field.
     pub fn finish(self) -> Result<Cow<'static, str>, RoutingKeyError> {
         if self.key.len() > MAX_BYTES {
-            let problem = KeyProblem::TooLong {
+            return Err(self.error(KeyProblem::TooLong {
                 field: self.longest.0,
                 bytes: self.key.len(),
-            };
-            return Err(RoutingKeyError {
-                template: self.template,
-                problem,
-            });
+            }));
         }
         Ok(Cow::Owned(self.key))
+    }
+
+    fn error(&self, problem: KeyProblem) -> RoutingKeyError {
+        RoutingKeyError {
+            template: self.template,
+            problem,
+        }
     }
 }
 

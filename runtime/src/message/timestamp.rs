@@ -1,4 +1,4 @@
-//! Points in time as events carry them: UTC, in milliseconds.
+//! Points in time in UTC, as the metadata of events has them.
 
 use std::borrow::Cow;
 use std::fmt;

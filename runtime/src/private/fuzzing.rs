@@ -5,8 +5,8 @@ use crate::message::properties::Properties;
 use crate::message::{Content, Message};
 use crate::wire::invariants;
 
-/// The exchange and routing key of a new event, of a message that returns through the return exchange, of a message
-/// that was sent directly to the queue, and of a message without an address.
+/// Exchange and routing key of a new event, of a message from the return exchange, of a message that was sent directly
+/// to the queue, and of a message without an address.
 pub const ADDRESSES: [(&str, &str); 4] = [
     ("domain_events", "order.created"),
     (invariants::RETURN, invariants::QUEUE),
@@ -39,18 +39,13 @@ impl Raw {
         }
     }
 
-    /// Reads the message.
-    ///
-    /// # Panics
-    /// When an invariant of reading or republishing does not hold.
+    /// Reads the message. Panics when an invariant is broken.
     pub fn read(self) {
         invariants::check_read(&self.message());
     }
 
-    /// Reads the message, and republishes it after an attempt that failed with `error`.
-    ///
-    /// # Panics
-    /// When an invariant of reading or republishing does not hold.
+    /// Reads the message, and republishes it after an attempt that failed with `error`. Panics when an invariant is
+    /// broken.
     pub fn send_on(self, error: &str, attempt: u32, max_header_bytes: usize) {
         let message = self.message();
         invariants::check_read(&message);

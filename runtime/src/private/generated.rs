@@ -1,7 +1,6 @@
 //! Items that generated code uses. They are not public API and may change in any release.
 
-pub use crate::event::derive::wrong_type;
-pub use crate::event::derive::{AggregateId, EventVisitor, KnownEvent, OtherEvent, UpcastFrom};
+pub use crate::event::derive::{AggregateId, EventVisitor, KnownEvent, OtherEvent, UpcastFrom, wrong_type};
 pub use crate::event::descriptor::EventSet;
 #[cfg(feature = "contracts")]
 pub use crate::event::introspect::Introspect;

@@ -61,20 +61,14 @@ impl MemoryServer {
         headers: Headers,
         body: &[u8],
     ) -> bool {
-        let (confirm, answer) = confirm(None);
-        self.0.send(Publish {
-            message: Arc::new(Message {
-                exchange: exchange.into(),
-                routing_key: routing_key.into(),
-                properties: properties.into(),
-                headers,
-                body: body.to_owned().into(),
-            }),
-            mandatory: false,
-            while_handling: false,
-            confirm,
-        });
-        matches!(answer.await, Some(Ok(())))
+        let message = Message {
+            exchange: exchange.into(),
+            routing_key: routing_key.into(),
+            properties: properties.into(),
+            headers,
+            body: body.to_owned().into(),
+        };
+        matches!(send(&self.0, message).await, Some(Ok(())))
     }
 
     /// Returns the ready and unsettled messages of a queue, in order.
@@ -118,6 +112,18 @@ impl MemoryServer {
     pub fn refuse_next_binding(&self, queue: &str) {
         self.0.refuse_next_binding(queue);
     }
+}
+
+/// Publishes a message without a bus. Returns `None` when the broker ended without a result.
+pub(super) async fn send(broker: &MemoryBroker, message: Message) -> Option<Result<(), Refusal>> {
+    let (confirm, result) = confirm(None);
+    broker.send(Publish {
+        message: Arc::new(message),
+        mandatory: false,
+        while_handling: false,
+        confirm,
+    });
+    result.await
 }
 
 impl Default for MemoryServer {

@@ -15,11 +15,10 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::broker::Broker;
 use crate::broker::memory::MemoryBroker;
-use crate::broker::{Broker, Publish};
 use crate::bus::Bus;
 use crate::bus::config::{BusBuilder, Ignored};
-use crate::bus::confirm::confirm;
 use crate::clock::Clock;
 use crate::event::{AnyEvent, DomainEvent, Event};
 use crate::message::Message;
@@ -132,7 +131,7 @@ impl TestBus {
             .collect()
     }
 
-    /// Returns the events that were acknowledged without a call of a handler: their routing key matched a wildcard
+    /// Returns the events that were acknowledged without a call of a handler. Their routing key matched a wildcard
     /// pattern, but no handler declares their type.
     pub fn ignored(&self) -> Vec<IgnoredEvent> {
         let ignored = self.ignored.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,14 +169,7 @@ impl TestBus {
             headers,
             body: body.into().into(),
         };
-        let (confirm, answer) = confirm(None);
-        self.memory.send(Publish {
-            message: Arc::new(message),
-            mandatory: false,
-            while_handling: false,
-            confirm,
-        });
-        answer
+        memory_server::send(&self.memory, message)
             .await
             .expect("the broker confirms or refuses the message")
             .expect("the broker accepts the message");

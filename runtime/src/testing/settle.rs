@@ -10,7 +10,7 @@ use crate::broker::Broker;
 
 use super::TestBus;
 
-/// A test with more deliveries probably has two handlers that trigger each other forever.
+/// A limit against two handlers that trigger each other forever.
 const BUDGET: u64 = 10_000;
 /// Real time, not the virtual clock.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -2,13 +2,13 @@
 
 use super::overlap::overlap;
 use super::text::{ConstText, last_segment, min, same};
-use crate::event::descriptor::{EventDescriptor, EventSet};
+use crate::event::descriptor::{EventDescriptor, EventSet, for_each_event};
 use crate::handler::descriptor::HandlerDescriptor;
 
 /// The fault of an entry of a list. One pass finds the faults of all entries.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
     /// The list contains the handler or the event earlier.
     Repeated(&'static str),
@@ -82,25 +82,20 @@ pub const fn count_events(handlers: &[HandlerDescriptor]) -> usize {
 }
 
 const fn count_set(events: &EventSet) -> usize {
-    let (mut count, mut at) = (0, 0);
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                let mut version = Some(&events[at]);
-                while let Some(event) = version {
-                    count += 1;
-                    version = event.older();
-                }
-                at += 1;
+    let mut count = 0;
+    for_each_event!(
+        events,
+        |event| {
+            let mut version = Some(event);
+            while let Some(event) = version {
+                count += 1;
+                version = event.older();
             }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                count += count_set(&sets[at]);
-                at += 1;
-            }
-        }
-    }
+        },
+        |set| {
+            count += count_set(set);
+        },
+    );
     count
 }
 
@@ -147,8 +142,8 @@ pub const fn event_faults<const N: usize>(events: &'static [EventDescriptor; N])
     faults
 }
 
-/// A name that may occur twice. Names are compared by hash first: a comparison of each pair of texts reaches the limit of
-/// constant evaluation at a few hundred names.
+/// A name that may occur twice. Names are compared by hash first. A comparison of each pair of texts would reach the
+/// limit of constant evaluation at a few hundred names.
 #[derive(Clone, Copy)]
 struct NameEntry {
     hash: u64,
@@ -190,26 +185,20 @@ const fn enter_set(
     entries: &mut [NameEntry],
     mut filled: usize,
 ) -> usize {
-    let mut at = 0;
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                let mut version = Some(&events[at]);
-                while let Some(event) = version {
-                    entries[filled] = NameEntry::event(event, position);
-                    filled += 1;
-                    version = event.older();
-                }
-                at += 1;
+    for_each_event!(
+        events,
+        |event| {
+            let mut version = Some(event);
+            while let Some(event) = version {
+                entries[filled] = NameEntry::event(event, position);
+                filled += 1;
+                version = event.older();
             }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                filled = enter_set(&sets[at], position, entries, filled);
-                at += 1;
-            }
-        }
-    }
+        },
+        |set| {
+            filled = enter_set(set, position, entries, filled);
+        },
+    );
     filled
 }
 
@@ -265,7 +254,7 @@ const fn same_queues<const N: usize>(handlers: &'static [HandlerDescriptor; N], 
     let mut at = 1;
     while at < N {
         let second = &handlers[entries[at].position];
-        // Only the handlers of one queue are compared pair by pair, and they are few.
+        // Only handlers of the same queue are compared pair by pair, and a queue has few of them.
         let mut before = at;
         while before > 0 && entries[before - 1].hash == entries[at].hash {
             before -= 1;
@@ -282,7 +271,7 @@ const fn same_queues<const N: usize>(handlers: &'static [HandlerDescriptor; N], 
     }
 }
 
-/// Merge sort.
+/// A merge sort, because the sort of slices is not `const`.
 const fn sort<const N: usize>(mut from: [NameEntry; N]) -> [NameEntry; N] {
     let mut into = [NameEntry::EMPTY; N];
     let mut run = 1;
@@ -309,7 +298,7 @@ const fn sort<const N: usize>(mut from: [NameEntry; N]) -> [NameEntry; N] {
     from
 }
 
-/// FNV-1a.
+/// FNV-1a, because the hashers of `std` are not `const`.
 const fn hash(text: &str) -> u64 {
     let bytes = text.as_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325;

@@ -1,7 +1,7 @@
 //! Proofs that generated code runs in constants: patterns match their events, and the entries of a list fit together.
 //!
-//! Each proof is a `const _: () = …` of its own with the span of the token that it is about, and `#[track_caller]` reports
-//! the error there. The proofs are `const` items because `cargo check` does not evaluate inline `const {}` blocks.
+//! Each proof is a `const _: () = …` with the span of the token that it is about. `#[track_caller]` reports the
+//! error there. The proofs are `const` items because `cargo check` does not evaluate inline `const {}` blocks.
 
 mod list;
 mod overlap;
@@ -12,10 +12,10 @@ use text::{ConstText, last_segment, same};
 pub use list::{Fault, count_events, event_faults, handler_faults};
 
 use super::input::{self, Takes};
-use crate::event::descriptor::{EventDescriptor, EventSet};
+use crate::event::descriptor::{EventDescriptor, EventSet, for_each_event};
 use crate::message::topic;
 
-/// Proves that `pattern` can match an event of what a handler takes.
+/// Proves that `pattern` can match an event that the handler takes.
 #[track_caller]
 pub const fn pattern_meets(takes: Takes, pattern: &str) {
     let events = &takes.events;
@@ -40,7 +40,7 @@ pub const fn pattern_meets(takes: Takes, pattern: &str) {
     .panic();
 }
 
-/// Proves that each event of what a handler takes is matched by one of `patterns`.
+/// Proves that one of `patterns` matches each event that the handler takes.
 #[track_caller]
 pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
     // `pattern_meets` reports patterns that match nothing.
@@ -60,7 +60,7 @@ pub const fn patterns_cover(takes: Takes, patterns: &[&str]) {
     }
 }
 
-/// Proves that the patterns of a handler follow from the events it takes.
+/// Proves that the patterns of a handler follow from the events that it takes.
 #[track_caller]
 pub const fn patterns_follow(takes: Takes) {
     if takes.any {
@@ -83,57 +83,44 @@ const fn all_meet(events: &EventSet, patterns: &[&str]) -> bool {
 }
 
 const fn unmatched(events: &EventSet, patterns: &[&str]) -> Option<&'static EventDescriptor> {
-    let mut at = 0;
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                let mut pattern = 0;
-                while pattern < patterns.len() && !topic::overlap(patterns[pattern], events[at].key_pattern())
-                {
-                    pattern += 1;
-                }
-                if pattern == patterns.len() {
-                    return Some(&events[at]);
-                }
-                at += 1;
+    for_each_event!(
+        events,
+        |event| {
+            let mut pattern = 0;
+            while pattern < patterns.len() && !topic::overlap(patterns[pattern], event.key_pattern()) {
+                pattern += 1;
             }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                if let Some(event) = unmatched(&sets[at], patterns) {
-                    return Some(event);
-                }
-                at += 1;
+            if pattern == patterns.len() {
+                return Some(event);
             }
-        }
-    }
+        },
+        |set| {
+            if let Some(event) = unmatched(set, patterns) {
+                return Some(event);
+            }
+        },
+    );
     None
 }
 
 const fn keys(events: &EventSet, mut text: ConstText, mut first: bool) -> (ConstText, bool) {
-    let mut at = 0;
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                text = text.quoted(if first { "" } else { ", " }, events[at].key_pattern());
-                first = false;
-                at += 1;
-            }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                (text, first) = keys(&sets[at], text, first);
-                at += 1;
-            }
-        }
-    }
+    for_each_event!(
+        events,
+        |event| {
+            text = text.quoted(if first { "" } else { ", " }, event.key_pattern());
+            first = false;
+        },
+        |set| {
+            (text, first) = keys(set, text, first);
+        },
+    );
     (text, first)
 }
 
 /// Proves that `newer` can be upcast from `older`: one event type, and a lower version.
 #[track_caller]
 pub const fn upcast(older: (&str, u32), newer: (&str, u32)) {
-    // An empty type is that of a stub, whose error is reported already.
+    // Only a stub has an empty type, and its error is reported already.
     if older.0.is_empty() || newer.0.is_empty() {
         return;
     }

@@ -1,12 +1,12 @@
-//! The overlap of two handlers on one queue.
+//! The overlap of two handlers that share a queue.
 
 use super::text::same;
-use crate::event::descriptor::EventSet;
+use crate::event::descriptor::{EventSet, for_each_event};
 use crate::handler::descriptor::HandlerDescriptor;
 use crate::handler::input;
 use crate::message::topic;
 
-/// An event type or a pattern that both handlers would take from a queue that they share.
+/// An event type or a pattern that both handlers take.
 pub(super) const fn overlap(first: &HandlerDescriptor, second: &HandlerDescriptor) -> Option<&'static str> {
     if let Some(event) = common_event(&first.takes(), &second.takes()) {
         return Some(event);
@@ -19,48 +19,36 @@ pub(super) const fn overlap(first: &HandlerDescriptor, second: &HandlerDescripto
 }
 
 const fn common_event(left: &EventSet, right: &EventSet) -> Option<&'static str> {
-    let mut at = 0;
-    match *left {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                if has_event(right, events[at].event_type()) {
-                    return Some(events[at].event_type());
-                }
-                at += 1;
+    for_each_event!(
+        left,
+        |event| {
+            if has_event(right, event.event_type()) {
+                return Some(event.event_type());
             }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                if let Some(event) = common_event(&sets[at], right) {
-                    return Some(event);
-                }
-                at += 1;
+        },
+        |set| {
+            if let Some(event) = common_event(set, right) {
+                return Some(event);
             }
-        }
-    }
+        },
+    );
     None
 }
 
 const fn has_event(events: &EventSet, event_type: &str) -> bool {
-    let mut at = 0;
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                if same(events[at].event_type(), event_type) && !event_type.is_empty() {
-                    return true;
-                }
-                at += 1;
+    for_each_event!(
+        events,
+        |event| {
+            if same(event.event_type(), event_type) && !event_type.is_empty() {
+                return true;
             }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                if has_event(&sets[at], event_type) {
-                    return true;
-                }
-                at += 1;
+        },
+        |set| {
+            if has_event(set, event_type) {
+                return true;
             }
-        }
-    }
+        },
+    );
     false
 }
 
@@ -85,24 +73,18 @@ const fn overlap_with_any(any: &HandlerDescriptor, other: &HandlerDescriptor) ->
 }
 
 const fn matched_event(events: &EventSet, pattern: &str) -> Option<&'static str> {
-    let mut at = 0;
-    match *events {
-        EventSet::Events(events) => {
-            while at < events.len() {
-                if input::pattern_meets_event(pattern, &events[at]) {
-                    return Some(events[at].event_type());
-                }
-                at += 1;
+    for_each_event!(
+        events,
+        |event| {
+            if input::pattern_meets_event(pattern, event) {
+                return Some(event.event_type());
             }
-        }
-        EventSet::Sets(sets) => {
-            while at < sets.len() {
-                if let Some(event) = matched_event(&sets[at], pattern) {
-                    return Some(event);
-                }
-                at += 1;
+        },
+        |set| {
+            if let Some(event) = matched_event(set, pattern) {
+                return Some(event);
             }
-        }
-    }
+        },
+    );
     None
 }

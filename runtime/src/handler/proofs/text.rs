@@ -1,6 +1,5 @@
-//! Text in constants: built for an error message, and compared.
+//! Texts in constants: an error message, comparison, and the last segment of a path.
 
-/// An error message that is built in a constant.
 #[derive(Clone, Copy)]
 pub(super) struct ConstText {
     bytes: [u8; Self::CAPACITY],

@@ -20,7 +20,7 @@ pub(crate) struct CompactProperties {
     timestamp: Option<u64>,
 }
 
-/// Generates what exists for each property. [`Properties`] lists the properties once more, with their docs.
+/// Generates the items that list every property. [`Properties`] is written by hand, because its fields have docs.
 macro_rules! text_properties {
     ($($text:ident),* $(,)?) => {
         #[derive(Clone, Copy)]
@@ -135,7 +135,6 @@ impl CompactProperties {
         self.present[at].then(|| &self.texts[start..self.ends[at]])
     }
 
-    /// For tests: changes the properties in their public form.
     #[cfg(test)]
     pub(crate) fn change(&mut self, change: impl FnOnce(&mut Properties)) {
         let mut properties = Properties::from(&*self);

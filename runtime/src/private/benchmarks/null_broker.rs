@@ -30,7 +30,7 @@ struct NullBrokerState {
     /// The only queue with deliveries. `None` means every queue.
     queue: Option<String>,
     clock: Clock,
-    /// How many deliveries are still to be made.
+    /// The number of deliveries that `turn` asked for and that are not made yet.
     remaining: AtomicU64,
     unsettled: AtomicU64,
     all_settled: Notify,

@@ -16,8 +16,10 @@ impl Topics {
         for (queue, pattern) in patterns.into_iter().enumerate() {
             trie.insert(pattern, queue);
         }
-        let found = Vec::new();
-        Self { trie, found }
+        Self {
+            trie,
+            found: Vec::new(),
+        }
     }
 
     /// The queues for a message with this routing key.

@@ -27,9 +27,6 @@ pub struct Wire {
 
 impl Wire {
     /// The message of a published event, with an id and a time that are always the same.
-    ///
-    /// # Panics
-    /// When the event cannot be written.
     pub fn written<T: Payload>(event: &T) -> Self {
         let metadata = OutgoingMetadata {
             id: ID,
@@ -91,9 +88,6 @@ impl Wire {
     }
 
     /// The message in the form of the client library.
-    ///
-    /// # Panics
-    /// When the message cannot be packed.
     #[cfg(feature = "rabbitmq")]
     pub fn packed(&self) -> super::Packed {
         super::Packed::new(&self.message)
@@ -106,9 +100,6 @@ impl Wire {
     }
 
     /// Reads the event. Its data stays JSON.
-    ///
-    /// # Panics
-    /// When the message is not an event.
     pub fn read(&self) -> AnyEvent {
         let origin = origin::origin(&self.message, RETURNS, QUEUE, Timestamp::now());
         read::read(&self.message, &origin, &self.limits).expect("the message is an event")

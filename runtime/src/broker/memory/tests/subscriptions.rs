@@ -189,7 +189,7 @@ async fn a_subscription_needs_its_queue_or_its_exchange() {
     let broker = broker_with_queue().await;
     let missing = QueueSource::Named("missing".into());
     let error = try_subscribe(&broker, missing, 1).await.err().unwrap();
-    assert_eq!(error.to_string(), "cannot take from queue `missing`");
+    assert_eq!(error.to_string(), "cannot consume from queue `missing`");
     assert_eq!(error.source().unwrap().to_string(), "it does not exist");
     let missing = QueueSource::Ephemeral {
         exchange: "missing".into(),
