@@ -83,7 +83,9 @@ impl Step {
             Kind::Tests => {
                 let mut build = command();
                 build.args(["--no-run", "--quiet"]);
-                if let Some(fault) = output(&mut build, BUILD_LIMIT) {
+                // Cargo compiles documentation tests while they run, and nothing else is left to build.
+                let is_doc = self.args.iter().any(|arg| arg == "--doc");
+                if !is_doc && let Some(fault) = output(&mut build, BUILD_LIMIT) {
                     return once(&format!("{self} --no-run"), Some(fault));
                 }
                 let mut libtest = Libtest::default();

@@ -214,7 +214,7 @@ const SUITES: &[Suite] = &[
         about: "every code block of the documentation and the README",
         brokers: &[Kind::None],
         tools: TOOLS,
-        time_limit: TEST_LIMIT,
+        time_limit: COMPILING_TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--doc")]),
     },
 ];
