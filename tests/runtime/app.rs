@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tidings::testing::{MemoryServer, TestBus};
-use tidings::{App, Bus, Delivery, Error, Event, FromRef, State, event_handler, handlers};
+use tidings::{AnyEvent, App, Bus, Delivery, Error, Event, FromRef, State, event_handler, handlers};
 
 use crate::handlers::{Placed, Recorder, every, patient, ping, placed, pong};
 
@@ -15,12 +15,16 @@ async fn same_name(_: Placed) {}
 #[event_handler("order.placed", queue = "ping")]
 async fn same_queue(_: Placed) {}
 
+#[event_handler("order.*", queue = "ping")]
+async fn any_on_same_queue(_: AnyEvent) {}
+
 #[tokio::test]
 async fn all_start_errors_of_all_lists_are_reported_together() {
     let app = App::new("the.shop")
         .handlers(handlers![ping])
         .handlers(handlers![same_name, pong])
         .handlers(handlers![same_queue])
+        .handlers(handlers![any_on_same_queue])
         .around_handler("nobody", async |delivery: Delivery, next: tidings::Next| {
             next.run(delivery).await
         });
@@ -31,7 +35,8 @@ async fn all_start_errors_of_all_lists_are_reported_together() {
     for part in [
         "`the.shop` is not a service name",
         "two handlers are named `ping`",
-        "both take \"order.placed\" from queue `ping`",
+        "`ping` and `same_queue` both take \"order.placed\" from queue `ping`",
+        "`ping` and `any_on_same_queue` both take \"order.placed\" from queue `ping`",
         "no handler `nobody`",
     ] {
         assert!(errors.contains(part), "{part} is missing:\n{errors}");

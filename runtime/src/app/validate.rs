@@ -1,12 +1,13 @@
 //! Validation of an app: finds every fault before anything is declared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::app::retired::Retired;
 use crate::app::spec::{AppSpec, RegisteredHandler, patterns_of};
 use crate::error::{Result, StartError};
 use crate::event::descriptor::EventDescriptor;
 use crate::handler::descriptor::HandlerDescriptor;
+use crate::handler::proofs;
 use crate::message::topic;
 use crate::topology::Names;
 
@@ -154,32 +155,11 @@ fn shared_queue_faults(
             "{both} share queue `{queue}`; write `single_active` on both or on neither"
         ));
     }
-    if let Some(event) = overlap(one, other) {
+    if let Some(event) = proofs::overlap(one, other) {
         faults.push(format!(
             "{both} both take \"{event}\" from queue `{queue}`; give one its own queue"
         ));
     }
-}
-
-/// An event type or a pattern that both handlers receive.
-fn overlap(one: &HandlerDescriptor, other: &HandlerDescriptor) -> Option<String> {
-    let types: BTreeSet<&str> = one.takes().iter().map(EventDescriptor::event_type).collect();
-    if let Some(event) = other
-        .takes()
-        .iter()
-        .find(|event| types.contains(event.event_type()))
-    {
-        return Some(event.event_type().to_owned());
-    }
-    if one.takes_any() && other.takes_any() {
-        let others = other.patterns();
-        return one
-            .patterns()
-            .into_iter()
-            .find(|pattern| others.iter().any(|other| topic::overlap(pattern, other)))
-            .map(str::to_owned);
-    }
-    None
 }
 
 /// A service name has letters, digits, `-` and `_`. With a dot, the names of one service could start with the name of

@@ -9,6 +9,8 @@ mod text;
 
 use text::{ConstText, last_segment, same};
 
+pub(crate) use overlap::overlap;
+
 pub use list::{Fault, count_events, event_faults, handler_faults};
 
 use super::input::{self, Takes};

@@ -7,7 +7,7 @@ use crate::handler::input;
 use crate::message::topic;
 
 /// An event type or a pattern that both handlers take.
-pub(super) const fn overlap(first: &HandlerDescriptor, second: &HandlerDescriptor) -> Option<&'static str> {
+pub(crate) const fn overlap(first: &HandlerDescriptor, second: &HandlerDescriptor) -> Option<&'static str> {
     if let Some(event) = common_event(&first.takes(), &second.takes()) {
         return Some(event);
     }
