@@ -4,7 +4,6 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::MemoryBroker;
-use super::queue_entry::QueueEntry;
 use super::state::MemoryState;
 use crate::message::Message;
 
@@ -74,8 +73,8 @@ impl MemoryBroker {
         self.shared.lock().deliveries
     }
 
-    /// Whether any work continues while the virtual clock stands still: a task that the clock woke has not finished, or
-    /// a consumer has a delivery that does not wait for the clock. The broker itself never has unfinished work, because
+    /// Whether work remains that does not wait for the clock. Either a task that the clock woke has not finished, or a
+    /// consumer has a delivery that does not wait for the clock. The broker itself never has unfinished work, because
     /// each call completes under the lock.
     pub(crate) fn is_busy(&self) -> bool {
         self.shared.clock.pending() > 0 || self.shared.lock().has_work()
@@ -97,14 +96,14 @@ impl MemoryState {
 
     fn messages_of(&self, id: usize) -> Vec<Arc<Message>> {
         let queue = &self.queues[id];
-        let handed_out = self
+        let unsettled = self
             .consumers
             .iter()
             .filter(|(_, consumer)| consumer.queue == Some(id))
             .flat_map(|(_, consumer)| consumer.unsettled.values());
         let unroutable = queue.unroutable.iter().map(|(entry, _)| entry);
-        let mut all: Vec<_> = queue.ready.iter().chain(unroutable).chain(handed_out).collect();
-        all.sort_unstable_by_key(|entry| QueueEntry::position(entry));
+        let mut all: Vec<_> = queue.ready.iter().chain(unroutable).chain(unsettled).collect();
+        all.sort_unstable_by_key(|entry| entry.position);
         all.into_iter().map(|entry| Arc::clone(&entry.message)).collect()
     }
 }
