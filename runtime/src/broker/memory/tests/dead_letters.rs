@@ -104,7 +104,7 @@ async fn a_quorum_queue_without_a_limit_has_the_default_limit_of_rabbitmq() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_no_queue_takes_stays_and_is_routed_again() {
+async fn a_dead_letter_that_no_queue_accepts_stays_and_is_routed_again() {
     let broker = broker_with_queue().await;
     limited(&broker, 0, "at-least-once").await;
     publish(&broker, "", "limited", "1").await;
@@ -136,7 +136,7 @@ async fn a_dead_letter_that_no_queue_takes_stays_and_is_routed_again() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_no_queue_takes_is_lost_at_most_once() {
+async fn an_at_most_once_dead_letter_that_no_queue_accepts_is_lost() {
     let broker = broker_with_queue().await;
     limited(&broker, 0, "at-most-once").await;
     publish(&broker, "", "limited", "1").await;
