@@ -1,7 +1,7 @@
-//! Every order in which publishes are queued, sent, confirmed, lost and abandoned, checked against a broker that counts.
+//! Tests every order in which publishes are queued, sent, confirmed, lost and abandoned.
 //!
-//! The queue, its confirm tracker and both ends of each confirm are real. The publisher task, the broker and the callers
-//! are fakes. How lapin reorders returns and confirms is covered by the tests of the confirm tracker.
+//! The queue, its confirm tracker and both ends of each confirm are real. The publisher task, the broker and the
+//! callers are fakes. The tests of the confirm tracker cover the order in which lapin delivers returns and confirms.
 
 mod model;
 
@@ -18,7 +18,7 @@ const NO_FAULTS: FaultBudget = FaultBudget {
 };
 
 #[test]
-fn every_caller_gets_the_answer_to_its_own_event_through_two_cuts() {
+fn every_caller_gets_the_answer_to_its_own_event_after_two_cuts() {
     let faults = FaultBudget {
         cuts: 2,
         nacks: 1,
@@ -79,7 +79,7 @@ fn a_message_that_closes_the_channel_is_refused_and_no_other_is() {
 }
 
 #[test]
-fn a_missing_exchange_is_reported_to_those_who_publish_to_it() {
+fn a_missing_exchange_is_reported_only_to_its_publishers() {
     let faults = FaultBudget {
         cuts: 1,
         abandons: 1,
@@ -120,7 +120,7 @@ fn a_closing_bus_answers_every_caller_and_the_window_limits_the_queue() {
 }
 
 #[test]
-fn each_publish_of_a_batch_gets_its_own_answer_and_frees_its_place() {
+fn each_publish_of_a_batch_gets_its_own_answer_and_frees_its_slot() {
     let faults = FaultBudget {
         cuts: 1,
         nacks: 1,
