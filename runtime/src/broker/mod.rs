@@ -44,8 +44,8 @@ pub(crate) trait Broker: Send + Sync + 'static {
         false
     }
 
-    /// Publishes a message. The broker resolves the message's [`Confirm`] when every queue that the message is routed to
-    /// has the message.
+    /// Publishes a message. The broker resolves the message's [`Confirm`] when every queue that the message is routed
+    /// to has the message.
     fn send(&self, publish: Publish);
 
     /// Publishes messages in their order.

@@ -97,8 +97,8 @@ impl MemoryState {
         }
     }
 
-    /// Stops new deliveries to a consumer. With a single active consumer, the next consumer becomes active at once, even
-    /// while this one has unsettled deliveries.
+    /// Stops new deliveries to a consumer. With a single active consumer, the next consumer becomes active at once,
+    /// even while this one has unsettled deliveries.
     pub(super) fn cancel(&mut self, id: usize, effects: &mut DeferredEffects) {
         if let Some(queue) = self.consumers[id].queue {
             self.queues[queue].consumers.retain(|other| *other != id);

@@ -12,7 +12,7 @@ use crate::message::Message;
 /// RabbitMQ's default.
 const FRAME_MAX: u32 = 131_072;
 
-/// Everything of a message that is converted for lapin. The body needs no conversion.
+/// The parts of a message that are converted for lapin. The body needs no conversion.
 #[derive(Debug)]
 pub struct Packed {
     exchange: ShortString,
