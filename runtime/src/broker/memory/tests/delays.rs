@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    binding, bodies, broker, broker_with_queue, declare, drain, ephemeral, exchange, in_time, jump, message,
-    publish, queue, send, shop_plan, subscribe, text,
+    binding, bodies, broker, broker_with_queue, death, declare, drain, ephemeral, exchange, in_time, jump,
+    message, publish, publish_expiring, queue, send, shop_plan, subscribe, text,
 };
 use crate::broker::memory::MemoryBroker;
 use crate::broker::{Broker, Incoming};
@@ -52,12 +52,7 @@ async fn a_delayed_message_comes_back_to_its_queue_through_the_return_exchange()
         (&*back.message.exchange, &*back.message.routing_key),
         ("shop.return", "shop.pay")
     );
-    let Some(HeaderValue::List(deaths)) = back.message.headers.get("x-death") else {
-        panic!("no x-death in {:?}", back.message.headers)
-    };
-    let [HeaderValue::Table(death)] = &deaths[..] else {
-        panic!("one death, not {deaths:?}")
-    };
+    let death = death(&back.message);
     assert_eq!(death.text("reason"), Some("expired"));
     assert_eq!(death.text("queue"), Some("shop.pay.delay.1s"));
     assert_eq!(death.text("exchange"), Some("shop.delay"));
@@ -103,11 +98,7 @@ async fn an_expired_message_is_delivered_at_once_to_a_waiting_consumer() {
 #[tokio::test]
 async fn a_message_with_an_expiration_is_dropped_when_its_queue_has_no_dead_letter_exchange() {
     let broker = broker_with_queue().await;
-    let mut short = message("events", "key", "1");
-    short
-        .properties
-        .change(|it| it.expiration = Some("250".to_owned()));
-    in_time(send(&broker, short)).await.unwrap().unwrap();
+    publish_expiring(&broker, "events", "key", "1", "250").await;
     assert!(jump(&broker).await);
     assert_eq!(broker.clock().elapsed(), Duration::from_millis(250));
     assert_eq!(broker.message_count("q"), Some(0));
@@ -116,13 +107,8 @@ async fn a_message_with_an_expiration_is_dropped_when_its_queue_has_no_dead_lett
 #[tokio::test]
 async fn a_message_expires_at_the_head_only() {
     let broker = broker_with_queue().await;
-    for (body, expiration) in [("slow", "2000"), ("fast", "1000")] {
-        let mut message = message("events", "key", body);
-        message
-            .properties
-            .change(|it| it.expiration = Some(expiration.to_owned()));
-        in_time(send(&broker, message)).await.unwrap().unwrap();
-    }
+    publish_expiring(&broker, "events", "key", "slow", "2000").await;
+    publish_expiring(&broker, "events", "key", "fast", "1000").await;
     assert!(jump(&broker).await);
     assert_eq!(broker.clock().elapsed(), 2 * SECOND);
     assert_eq!(broker.message_count("q"), Some(0));

@@ -23,6 +23,7 @@ use crate::bus::refusal::Refusal;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::message::Message;
+use crate::message::headers::{HeaderValue, Headers};
 use crate::topology::{Argument, BindingPlan, ExchangeKind, ExchangePlan, Names, Plan, QueuePlan};
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -145,6 +146,18 @@ async fn publish(broker: &MemoryBroker, exchange: &str, key: &str, body: &str) {
     in_time(answer).await.expect("an answer").expect("a confirm");
 }
 
+/// Publishes a message with an expiration, and waits for its confirm.
+async fn publish_expiring(broker: &MemoryBroker, exchange: &str, key: &str, body: &str, millis: &str) {
+    let mut message = message(exchange, key, body);
+    message
+        .properties
+        .change(|it| it.expiration = Some(millis.to_owned()));
+    in_time(send(broker, message))
+        .await
+        .expect("an answer")
+        .expect("a confirm");
+}
+
 /// Publishes one message to `events` for each body.
 async fn publish_all(broker: &MemoryBroker, bodies: &[&str]) {
     for body in bodies {
@@ -205,6 +218,17 @@ fn drain(subscription: &mut Box<dyn Subscription>) -> Vec<String> {
 
 fn has_ended(subscription: &mut Box<dyn Subscription>) -> bool {
     matches!(poll_now(subscription), Poll::Ready(None))
+}
+
+/// The only entry of the header `x-death`.
+fn death(message: &Message) -> &Headers {
+    match message.headers.get("x-death") {
+        Some(HeaderValue::List(deaths)) => match &deaths[..] {
+            [HeaderValue::Table(death)] => death,
+            _ => panic!("one death, not {deaths:?}"),
+        },
+        _ => panic!("no x-death in {:?}", message.headers),
+    }
 }
 
 fn body(message: &Message) -> String {
