@@ -5,7 +5,8 @@
 
 mod model;
 
-use self::model::{FaultBudget, PublishKind, PublishModel};
+use self::model::PublishKind::{ClosesChannel, Mandatory, Plain, ToMissingExchange};
+use self::model::{FaultBudget, PublishModel};
 use crate::state_explorer::exhaust;
 
 const NO_FAULTS: FaultBudget = FaultBudget {
@@ -25,9 +26,9 @@ fn every_caller_gets_the_answer_to_its_own_event_after_two_cuts() {
         ..NO_FAULTS
     };
     for kinds in [
-        [PublishKind::Plain, PublishKind::Mandatory, PublishKind::Plain],
-        [PublishKind::Mandatory, PublishKind::Plain, PublishKind::Mandatory],
-        [PublishKind::Mandatory, PublishKind::Mandatory, PublishKind::Plain],
+        [Plain, Mandatory, Plain],
+        [Mandatory, Plain, Mandatory],
+        [Mandatory, Mandatory, Plain],
     ] {
         exhaust(1_000, || PublishModel::new(&kinds, faults));
     }
@@ -41,20 +42,13 @@ fn a_caller_that_abandons_a_publish_gets_a_true_answer() {
         blocks: 1,
         ..NO_FAULTS
     };
-    exhaust(1_000, || {
-        PublishModel::new(&[PublishKind::Plain, PublishKind::Mandatory], faults)
-    });
+    exhaust(1_000, || PublishModel::new(&[Plain, Mandatory], faults));
     let faults = FaultBudget {
         cuts: 1,
         abandons: 2,
         ..NO_FAULTS
     };
-    exhaust(1_000, || {
-        PublishModel::new(
-            &[PublishKind::Plain, PublishKind::Plain, PublishKind::Mandatory],
-            faults,
-        )
-    });
+    exhaust(1_000, || PublishModel::new(&[Plain, Plain, Mandatory], faults));
 }
 
 #[test]
@@ -65,14 +59,10 @@ fn a_message_that_closes_the_channel_is_refused_and_no_other_is() {
         ..NO_FAULTS
     };
     for kinds in [
-        [PublishKind::ClosesChannel, PublishKind::Plain, PublishKind::Plain],
-        [PublishKind::Plain, PublishKind::ClosesChannel, PublishKind::Plain],
-        [PublishKind::Plain, PublishKind::Plain, PublishKind::ClosesChannel],
-        [
-            PublishKind::ClosesChannel,
-            PublishKind::Plain,
-            PublishKind::ClosesChannel,
-        ],
+        [ClosesChannel, Plain, Plain],
+        [Plain, ClosesChannel, Plain],
+        [Plain, Plain, ClosesChannel],
+        [ClosesChannel, Plain, ClosesChannel],
     ] {
         exhaust(500, || PublishModel::new(&kinds, faults));
     }
@@ -86,16 +76,8 @@ fn a_missing_exchange_is_reported_only_to_its_publishers() {
         ..NO_FAULTS
     };
     for kinds in [
-        [
-            PublishKind::ToMissingExchange,
-            PublishKind::Plain,
-            PublishKind::ToMissingExchange,
-        ],
-        [
-            PublishKind::ToMissingExchange,
-            PublishKind::ToMissingExchange,
-            PublishKind::ClosesChannel,
-        ],
+        [ToMissingExchange, Plain, ToMissingExchange],
+        [ToMissingExchange, ToMissingExchange, ClosesChannel],
     ] {
         exhaust(1_000, || PublishModel::new(&kinds, faults));
     }
@@ -111,12 +93,7 @@ fn a_closing_bus_answers_every_caller_and_the_window_limits_the_queue() {
         window: 2,
         ..NO_FAULTS
     };
-    exhaust(1_000, || {
-        PublishModel::new(
-            &[PublishKind::Plain, PublishKind::Mandatory, PublishKind::Plain],
-            faults,
-        )
-    });
+    exhaust(1_000, || PublishModel::new(&[Plain, Mandatory, Plain], faults));
 }
 
 #[test]
@@ -128,19 +105,10 @@ fn each_publish_of_a_batch_gets_its_own_answer_and_frees_its_slot() {
         ..NO_FAULTS
     };
     for batches in [
-        [
-            &[PublishKind::Plain, PublishKind::Plain][..],
-            &[PublishKind::Mandatory],
-        ],
-        [&[PublishKind::Plain], &[PublishKind::Plain, PublishKind::Plain]],
-        [
-            &[PublishKind::Plain, PublishKind::ClosesChannel],
-            &[PublishKind::Plain],
-        ],
-        [
-            &[PublishKind::ToMissingExchange, PublishKind::Plain],
-            &[PublishKind::Plain],
-        ],
+        [&[Plain, Plain][..], &[Mandatory]],
+        [&[Plain], &[Plain, Plain]],
+        [&[Plain, ClosesChannel], &[Plain]],
+        [&[ToMissingExchange, Plain], &[Plain]],
     ] {
         exhaust(500, || PublishModel::in_batches(&batches, faults));
     }
@@ -153,9 +121,6 @@ fn each_publish_of_a_batch_gets_its_own_answer_and_frees_its_slot() {
         ..NO_FAULTS
     };
     exhaust(500, || {
-        PublishModel::in_batches(
-            &[&[PublishKind::Plain, PublishKind::Plain], &[PublishKind::Plain]],
-            faults,
-        )
+        PublishModel::in_batches(&[&[Plain, Plain], &[Plain]], faults)
     });
 }
