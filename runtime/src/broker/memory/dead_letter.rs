@@ -64,7 +64,7 @@ impl MemoryState {
             self.queues[id].keep_unroutable(entry, reason, now);
             return;
         }
-        // As on RabbitMQ, a message that returns to a queue that dead-lettered it is dropped, to end a cycle.
+        // As RabbitMQ does, end a cycle: drop a message that returns to a queue that dead-lettered it.
         queues.retain(|queue| !was_dead_lettered_by(&entry.message, &self.queues[*queue].name));
         self.capacity.release(entry.size);
         if !queues.is_empty() {

@@ -70,7 +70,6 @@ impl MemoryState {
         Ok(id)
     }
 
-    /// Acknowledges one delivery, or with `multiple` all deliveries up to `tag`.
     pub(super) fn ack(&mut self, id: usize, tag: u64, multiple: bool, effects: &mut DeferredEffects) {
         let consumer = &mut self.consumers[id];
         let Some(queue) = consumer.queue else { return };

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::bus::refusal::Refusal;
 
-/// The largest length of the deque `recent`. A publish whose confirm is very late, for example because its queue has no
-/// majority, moves to the map `older`, so that the deque stays short.
+/// The largest length of the deque `recent`. A publish with a very late confirm, for example because its queue has no
+/// majority, moves to the map `older`. So the deque stays short.
 const RECENT: usize = if cfg!(test) { 2 } else { 4096 };
 
 #[cfg_attr(test, derive(Clone))]
@@ -165,7 +165,7 @@ impl<T> ConfirmTracker<T> {
         }
     }
 
-    /// Moves publishes whose earlier mandatory publishes are all confirmed to the next state.
+    /// Advances the publishes whose earlier mandatory publishes are all confirmed.
     fn advance_waiting(&mut self) {
         let first = self.unconfirmed_mandatory.first().copied().unwrap_or(u64::MAX);
         self.each_waiting(|state| {

@@ -17,7 +17,6 @@ pub(super) fn connect_error(url: &str, errors: &[(Server, RabbitError)]) -> Conn
     }
 }
 
-/// Every server with its error.
 pub(super) fn reasons(errors: &[(Server, RabbitError)]) -> String {
     let each: Vec<String> = errors
         .iter()

@@ -1,4 +1,4 @@
-//! The error of a declaration: what the broker refused, and what an operator can do about it.
+//! The error of a declaration, with advice for the operator.
 
 use std::error::Error;
 use std::fmt;

@@ -128,8 +128,8 @@ fn service_name(config: &Config) -> String {
 }
 
 impl Broker for RabbitBroker {
-    /// If a node is killed within about half a second after it declared a quorum queue, the queue loses its confirmed
-    /// messages (tried on 3.10.8 and 4.3.6).
+    /// A quorum queue loses its confirmed messages if its node is killed within about half a second of the declaration
+    /// (tried on 3.10.8 and 4.3.6).
     fn fresh_for(&self) -> Duration {
         Duration::from_secs(1)
     }

@@ -304,7 +304,7 @@ impl PublisherTask {
                 self.queue.close();
                 self.closing = Some(closed);
             }
-            // Every bus was dropped, so nobody waits for the rest.
+            // Every bus was dropped, so no caller waits for the rest.
             None => {
                 self.are_senders_dropped = true;
                 self.queue.close();
@@ -348,7 +348,6 @@ async fn open_channel(live: &LiveConnection) -> Result<Channel, RabbitError> {
     opened.map_err(|_| RabbitError::new("the broker did not open a channel in time"))?
 }
 
-/// A message converted for lapin.
 struct AmqpPublish {
     message: Arc<Message>,
     exchange: lapin::types::ShortString,

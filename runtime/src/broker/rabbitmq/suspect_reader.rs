@@ -19,7 +19,6 @@ use crate::broker::{Incoming, Suspects};
 
 type Reading = Pin<Box<dyn Future<Output = Result<ReadResult, lapin::Error>> + Send>>;
 
-/// The head of a queue.
 pub(super) enum ReadResult {
     /// A message that may be the cause of a crash. The subscription has no other delivery.
     Suspect(Incoming),
@@ -58,7 +57,6 @@ impl SuspectReader {
         }
     }
 
-    /// Reads the first message.
     pub(super) async fn read(&mut self) -> Result<ReadResult, lapin::Error> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }

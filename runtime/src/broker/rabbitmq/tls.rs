@@ -22,7 +22,6 @@ use crate::error::ConfigError;
 #[derive(Clone)]
 pub(super) struct TlsConnector(lapin::tcp::RustlsConnector);
 
-/// The certificate authorities to trust and the client certificate, as read from their files.
 #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
 #[derive(Clone)]
 pub(super) struct TlsConnector(lapin::tcp::OwnedTLSConfig);
@@ -82,8 +81,6 @@ impl TlsConnector {
 
 #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
 impl TlsConnector {
-    /// # Errors
-    /// When a file cannot be read, or is not a valid certificate or key.
     pub(super) fn load(files: &TlsFiles) -> Result<Self, ConfigError> {
         use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 
@@ -104,8 +101,6 @@ impl TlsConnector {
         Ok(Self(config))
     }
 
-    /// # Errors
-    /// `InvalidData` when the client and the broker do not agree on TLS. A retry cannot change that.
     pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
         stream: AsyncTcpStream<S>,

@@ -1,7 +1,7 @@
 //! Declares the exchanges, queues and bindings of a plan.
 //!
 //! The declarations are pipelined on one channel. The broker closes the channel at the first declaration that it
-//! refuses, and ignores the rest. The rest is declared on a new channel, so that one error reports every refused one.
+//! refuses, and ignores the rest. The rest is declared on a new channel, so that one error reports all failures.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -27,7 +27,6 @@ const MAX_ERRORS: usize = 20;
 /// How many declarations are pipelined.
 const CHUNK: usize = 128;
 
-/// How long the declaration of a plan may take.
 const DECLARE_TIMEOUT: Duration = Duration::from_mins(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,7 +26,6 @@ pub(super) trait Numbered {
     fn number(&self) -> u64;
 }
 
-/// What happened to one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ConnectionChange {
     Unchanged,
@@ -48,7 +47,6 @@ impl<C: Numbered> ConnectionState<C> {
     }
 }
 
-/// What the supervisor does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NextAction<C> {
     /// Watch this connection until it is lost, or until the supervisor is stopped.

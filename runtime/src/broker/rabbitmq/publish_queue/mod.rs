@@ -86,13 +86,11 @@ impl PublishQueue {
         self.tracker.sent(publish, mandatory);
     }
 
-    /// Records the confirm of the publish `number`. lapin delivered the return of the publish `returned` with it.
     pub(super) fn confirmed(&mut self, number: u64, result: ConfirmResult, returned: Option<u64>) {
         self.has_nacks |= result == ConfirmResult::Nack;
         self.tracker.confirmed(number, result, returned);
     }
 
-    /// A new barrier, if a publish needs one. The caller puts the barrier behind the events that have arrived.
     pub(super) fn new_barrier(&mut self) -> Option<u64> {
         self.tracker.new_barrier()
     }

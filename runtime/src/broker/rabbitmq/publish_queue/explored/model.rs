@@ -302,7 +302,6 @@ impl PublishModel {
         }
     }
 
-    /// Every caller polls its answers.
     fn poll_callers(&mut self) -> Result<(), String> {
         for batch in 0..self.batches.len() {
             let Some(answers) = &mut self.batches[batch] else {
@@ -380,7 +379,7 @@ fn check_truth(at: usize, caller: &Caller) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that the answer is what the broker did with the message at the last send.
+/// Checks that the answer agrees with the result of the last send.
 fn check_answer(
     at: usize,
     caller: &Caller,
