@@ -117,7 +117,6 @@ impl MemoryState {
         })
     }
 
-    /// Binds a queue. Returns `Ok(false)` when the binding exists already.
     pub(super) fn bind(&mut self, exchange: &str, queue: usize, pattern: &str) -> Result<bool, String> {
         let is_new = self.exchanges.bind(exchange, pattern, queue)?;
         if is_new {

@@ -160,12 +160,13 @@ impl Broker for MemoryBroker {
     fn state(&self) -> BrokerState {
         let state = self.shared.lock();
         match state.availability {
-            Availability::Up if state.capacity.is_full() => {
-                BrokerState::Blocked(format!("it is full: {} messages", state.capacity.messages()))
-            }
+            Availability::Up if state.capacity.is_full() => BrokerState::Blocked(format!(
+                "the queues are full: {} messages",
+                state.capacity.messages()
+            )),
             Availability::Up => BrokerState::Up,
-            Availability::Down => BrokerState::Down("it is unreachable".to_owned()),
-            Availability::Closed => BrokerState::Down("it was closed".to_owned()),
+            Availability::Down => BrokerState::Down("the broker is unreachable".to_owned()),
+            Availability::Closed => BrokerState::Down("the bus is closed".to_owned()),
         }
     }
 

@@ -89,7 +89,7 @@ async fn declare_all(broker: &MemoryBroker) {
 }
 
 async fn run_step(broker: &MemoryBroker, all: &mut Vec<Box<dyn Subscription>>, step: BrokerStep) {
-    let is_up = broker.state() != BrokerState::Down("it is unreachable".to_owned());
+    let is_up = !matches!(broker.state(), BrokerState::Down(_));
     match step {
         BrokerStep::Publish(exchange) => drop(send(broker, message(exchange, "key", "1"))),
         BrokerStep::Subscribe(name, prefetch) if is_up && broker.message_count(name).is_some() => {
