@@ -7,7 +7,6 @@ pub(crate) mod memory;
 #[cfg(feature = "rabbitmq")]
 pub(crate) mod rabbitmq;
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,12 +22,12 @@ use crate::topology::{BindingPlan, Plan};
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub(crate) trait Broker: Send + Sync + 'static {
-    /// Declares the exchanges, queues and bindings of `plan`. Existing ones stay as they are. A queue or exchange that
-    /// exists with other arguments is an error that names both values.
+    /// Declares the exchanges, queues and bindings of `plan` that do not exist. If a queue or exchange exists with
+    /// other arguments, the error names both values.
     fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Checks that the exchanges and queues of `plan` exist, and creates nothing. A missing one, or one with other
-    /// arguments, is an error. AMQP has no way to check a binding.
+    /// Checks that the exchanges and queues of `plan` exist, and creates nothing. It is an error if one is missing or
+    /// has other arguments. AMQP has no way to check a binding.
     fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>>;
 
     /// Removes a binding. It is no error if the binding, its queue or its exchange does not exist.
@@ -45,8 +44,8 @@ pub(crate) trait Broker: Send + Sync + 'static {
         false
     }
 
-    /// Publishes a message. The broker resolves the message's [`Confirm`] when every queue that the message is routed to
-    /// has the message.
+    /// Publishes a message. The broker resolves the message's [`Confirm`] when every queue that the message is routed
+    /// to has the message.
     fn send(&self, publish: Publish);
 
     /// Publishes messages in their order.
@@ -71,33 +70,27 @@ pub(crate) struct Publish {
     /// Whether a message that is routed to no queue is refused.
     pub(crate) mandatory: bool,
     /// Whether an unsettled delivery waits for this publish. A broker that delays publishes while its queues are full
-    /// accepts this one at once: only that delivery may free the space.
+    /// accepts this publish at once, because only the delivery may free space.
     pub(crate) while_handling: bool,
     pub(crate) confirm: Confirm,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Subscribe {
     pub(crate) queue: QueueSource,
     /// The largest number of unsettled deliveries.
     pub(crate) prefetch: u16,
     /// The consumer tag, which operators see at the broker.
     pub(crate) consumer: String,
-    /// Messages that are delivered alone while they are at the head of the queue. If the process crashes with several
-    /// unsettled deliveries, each of them could be the cause. A broker that loses its messages with the process can
-    /// ignore this.
+    /// The messages that are delivered one at a time while they are at the head of the queue. If the process crashes
+    /// with several unsettled deliveries, each of them could be the cause. A broker that loses its messages with the
+    /// process ignores this field.
     pub(crate) suspects: Option<Suspects>,
 }
 
 /// Decides whether a delivery may be the cause of a crash.
 #[derive(Clone)]
 pub(crate) struct Suspects(pub(crate) Arc<dyn Fn(&Incoming) -> bool + Send + Sync>);
-
-impl fmt::Debug for Suspects {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Suspects").finish_non_exhaustive()
-    }
-}
 
 #[derive(Debug, Clone)]
 pub(crate) enum QueueSource {
@@ -111,9 +104,8 @@ pub(crate) enum QueueSource {
 }
 
 /// Deliveries from one queue. Dropping a subscription closes its channel. The unsettled deliveries then return to their
-/// old place in the queue, and each counts as a failed delivery.
+/// old positions in the queue, and each counts as a failed delivery.
 pub(crate) trait Subscription: Send {
-    /// The name of the queue.
     fn queue(&self) -> &str;
 
     /// The next delivery. `None` means that the broker cancelled the consumer (the queue was deleted), or that the
@@ -128,20 +120,20 @@ pub(crate) trait Subscription: Send {
         Duration::ZERO
     }
 
-    /// Returns the delivery `tag` to its old place in the queue.
+    /// Returns the delivery `tag` to its old position in the queue.
     fn requeue(&mut self, tag: u64);
 
     /// Writes the queued acks and requeues. Pending until the connection has written them.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Cancels the consumer. Deliveries already sent by the broker may still arrive, and all can still be settled.
-    /// After the last of them [`poll_next`](Self::poll_next) is pending, because `None` would mean a lost channel.
+    /// Cancels the consumer. Deliveries that the broker sent before may still arrive, and all can still be settled.
+    /// After the last delivery [`poll_next`](Self::poll_next) is pending, because `None` would mean a lost channel.
     fn cancel(&mut self);
 
     /// Closes the channel. Ready when the broker has the unsettled deliveries back.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Whether the consumer is cancelled and every delivery sent before has arrived.
+    /// Whether the consumer is cancelled, and every delivery that the broker sent before has arrived.
     fn is_drained(&self) -> bool;
 
     /// Sets how many unsettled deliveries wait only for the clock. A broker with a virtual clock is idle when no other
@@ -158,17 +150,17 @@ pub(crate) struct Incoming {
     pub(crate) redelivered: bool,
     /// How often the message returned to its queue unsettled (`x-delivery-count`).
     pub(crate) delivery_count: u32,
-    /// Whether the subscription has no other unsettled delivery.
+    /// Whether the broker delivered the message as a suspect, while the subscription had no other unsettled delivery.
     pub(crate) alone: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BrokerState {
     Up,
-    /// Connected, but the broker accepts no publishes; holds the broker's reason.
+    /// Connected, but the broker accepts no publishes, for this reason.
     Blocked(String),
-    /// Connected, but a declared queue or exchange is missing and cannot be declared again.
+    /// Connected, but part of the declared topology is missing and cannot be declared again.
     TopologyMissing(String),
-    /// Not connected; holds the reason.
+    /// Not connected, for this reason.
     Down(String),
 }

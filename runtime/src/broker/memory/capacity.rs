@@ -22,8 +22,8 @@ impl Capacity {
         }
     }
 
-    /// Whether publishes have to wait. The size of the next message does not matter: a message larger than the limit
-    /// would otherwise wait forever.
+    /// Whether publishes have to wait. The size of the next message does not count. Otherwise a message larger than the
+    /// limit would wait forever.
     pub(super) fn is_full(&self) -> bool {
         self.messages >= self.max_messages || self.bytes >= self.max_bytes
     }
@@ -34,7 +34,7 @@ impl Capacity {
         self.bytes += size;
     }
 
-    /// Undoes [`reserve`](Self::reserve) for one message that left its queue.
+    /// Reverses [`reserve`](Self::reserve) for one message that left its queue.
     pub(super) fn release(&mut self, size: usize) {
         self.messages -= 1;
         self.bytes -= size;

@@ -14,12 +14,11 @@ pub(super) struct MemoryConsumer {
     pub(super) queue: Option<usize>,
     prefetch: usize,
     last_tag: u64,
-    // Delivered, but not read from the handle yet.
+    // Deliveries that the subscription has not polled yet.
     unpolled: VecDeque<Incoming>,
     /// Delivered and not settled, including the deliveries in `unpolled`.
     pub(super) unsettled: BTreeMap<u64, QueueEntry>,
-    /// How many of the unsettled deliveries wait for the clock alone. A consumer that does not poll for a while cannot
-    /// know this number, and sets `usize::MAX`.
+    /// How many of the unsettled deliveries wait only for the clock.
     pub(super) waiting: usize,
     waker: Option<Waker>,
 }
@@ -42,8 +41,8 @@ impl MemoryConsumer {
         }
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.unsettled.len() < self.prefetch
+    pub(super) fn is_full(&self) -> bool {
+        self.unsettled.len() >= self.prefetch
     }
 
     pub(super) fn deliver(&mut self, entry: QueueEntry, effects: &mut DeferredEffects) {
@@ -59,7 +58,7 @@ impl MemoryConsumer {
         effects.wake(&mut self.waker);
     }
 
-    /// Removes and returns the next delivery that an ack of `tag` settles. Call it until it returns `None`.
+    /// Removes and returns the next delivery that an ack of `tag` settles. Call this until it returns `None`.
     pub(super) fn settle(&mut self, tag: u64, multiple: bool) -> Option<QueueEntry> {
         if multiple {
             let first = self.unsettled.first_entry().filter(|entry| *entry.key() <= tag)?;
@@ -77,7 +76,7 @@ impl MemoryConsumer {
         std::mem::take(&mut self.unsettled)
     }
 
-    /// Whether the handle has read every delivery.
+    /// Whether the subscription has polled every delivery.
     pub(super) fn is_drained(&self) -> bool {
         self.unpolled.is_empty()
     }

@@ -38,8 +38,8 @@ impl MemoryState {
         }
     }
 
-    /// Sends a message to the dead letter exchange of its queue. When no queue accepts the message there, the queue
-    /// keeps it under the strategy at-least-once. Under the other strategy the message is lost.
+    /// Sends a message to the dead letter exchange of its queue. When no queue accepts the message there, its queue
+    /// keeps it under the strategy at-least-once. Otherwise the message is lost.
     pub(super) fn dead_letter(
         &mut self,
         id: usize,
@@ -64,8 +64,7 @@ impl MemoryState {
             self.queues[id].keep_unroutable(entry, reason, now);
             return;
         }
-        // As RabbitMQ does, drop the message when it returns to a queue that dead-lettered it. It would circulate
-        // forever.
+        // As RabbitMQ does, end a cycle: drop a message that returns to a queue that dead-lettered it.
         queues.retain(|queue| !was_dead_lettered_by(&entry.message, &self.queues[*queue].name));
         self.capacity.release(entry.size);
         if !queues.is_empty() {

@@ -9,7 +9,7 @@ use super::state::{Availability, MemoryState};
 use crate::error::{DeclareError, Error};
 use crate::topology::{BindingPlan, Plan, QueuePlan};
 
-/// How often RabbitMQ routes dead letters again that no queue accepted.
+/// How often RabbitMQ routes again the dead letters that no queue accepted.
 const UNROUTABLE_RETRY_INTERVAL: Duration = Duration::from_mins(3);
 
 impl MemoryState {
@@ -117,7 +117,6 @@ impl MemoryState {
         })
     }
 
-    /// Binds a queue. Returns `Ok(false)` when the binding exists already.
     pub(super) fn bind(&mut self, exchange: &str, queue: usize, pattern: &str) -> Result<bool, String> {
         let is_new = self.exchanges.bind(exchange, pattern, queue)?;
         if is_new {
@@ -143,8 +142,8 @@ impl MemoryState {
     }
 
     /// Schedules the next routing of unroutable dead letters, at the time when RabbitMQ would route them. Call this
-    /// only after a new declaration: without one the result is the same, and a virtual clock would always have one more
-    /// timer to wait for.
+    /// only after a new declaration. Without it the result is the same, and a virtual clock would never run out of
+    /// timers.
     fn schedule_unroutable_retry(&mut self) {
         let now = self.clock.elapsed();
         for id in self.queues.ids() {

@@ -1,5 +1,5 @@
-//! Effects that wait until the broker's lock is free: wakers and confirms run code of other modules, which may call the
-//! broker again.
+//! Effects that run after the broker's lock is released. Wakers and confirms run code of other modules, which may call
+//! the broker again.
 
 use std::task::Waker;
 
@@ -7,12 +7,11 @@ use crate::bus::confirm::Confirm;
 use crate::bus::refusal::Refusal;
 use crate::clock::Sleep;
 
-/// Collected while the lock is held, and run after it is released.
 #[derive(Debug, Default)]
 pub(super) struct DeferredEffects {
     wakers: Vec<Waker>,
     results: Vec<(Confirm, Result<(), Refusal>)>,
-    // These run code in their `Drop`: a confirm frees its place in the publish window, a sleep notifies its clock.
+    // These run code in their `Drop`: a confirm frees its slot in the publish window, a sleep notifies its clock.
     dropped_confirms: Vec<Confirm>,
     dropped_sleeps: Vec<Sleep>,
 }

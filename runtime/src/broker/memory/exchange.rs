@@ -10,7 +10,7 @@ use crate::message::headers::{HeaderValue, Headers};
 use crate::message::topic;
 use crate::topology::{ExchangeKind, ExchangePlan};
 
-/// The text of a drift for an argument that is not set.
+/// The value that a drift shows for an argument that is not set.
 pub(super) const NONE: &str = "none";
 
 /// All exchanges except the default one, which routes by queue name.

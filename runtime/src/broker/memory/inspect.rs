@@ -4,8 +4,6 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::MemoryBroker;
-use super::queue_entry::QueueEntry;
-use super::state::MemoryState;
 use crate::message::Message;
 
 impl MemoryBroker {
@@ -18,10 +16,19 @@ impl MemoryBroker {
     /// The ready and unsettled messages of the queue `name`, in order. Empty when the queue does not exist.
     pub(crate) fn queue_messages(&self, name: &str) -> Vec<Arc<Message>> {
         let state = self.shared.lock();
-        state
-            .queue_ids
-            .get(name)
-            .map_or_else(Vec::new, |id| state.messages_of(*id))
+        let Some(&id) = state.queue_ids.get(name) else {
+            return Vec::new();
+        };
+        let queue = &state.queues[id];
+        let unsettled = state
+            .consumers
+            .iter()
+            .filter(|(_, consumer)| consumer.queue == Some(id))
+            .flat_map(|(_, consumer)| consumer.unsettled.values());
+        let unroutable = queue.unroutable.iter().map(|(entry, _)| entry);
+        let mut all: Vec<_> = queue.ready.iter().chain(unroutable).chain(unsettled).collect();
+        all.sort_unstable_by_key(|entry| entry.position);
+        all.into_iter().map(|entry| Arc::clone(&entry.message)).collect()
     }
 
     /// The number of ready and unsettled messages of the queue `name`.
@@ -74,37 +81,22 @@ impl MemoryBroker {
         self.shared.lock().deliveries
     }
 
-    /// Whether any work continues while the virtual clock stands still: a task that the clock woke has not finished, or
-    /// a consumer has a delivery that does not wait for the clock. The broker itself never has unfinished work, because
+    /// Whether work remains that does not wait for the clock. Either a task that the clock woke has not finished, or a
+    /// consumer has a delivery that does not wait for the clock. The broker itself never has unfinished work, because
     /// each call completes under the lock.
     pub(crate) fn is_busy(&self) -> bool {
-        self.shared.clock.pending() > 0 || self.shared.lock().has_work()
+        self.shared.clock.pending() > 0
+            || self
+                .shared
+                .lock()
+                .consumers
+                .iter()
+                .any(|(_, consumer)| consumer.unsettled.len() > consumer.waiting)
     }
 
     /// Resolves when the result of [`is_busy`](Self::is_busy) may have changed since this call. To miss no change, call
     /// this method first, then `is_busy`, then await.
     pub(crate) fn changed(&self) -> impl Future<Output = ()> + Send + 'static {
         Arc::clone(&self.shared.changed).notified_owned()
-    }
-}
-
-impl MemoryState {
-    fn has_work(&self) -> bool {
-        self.consumers
-            .iter()
-            .any(|(_, consumer)| consumer.unsettled.len() > consumer.waiting)
-    }
-
-    fn messages_of(&self, id: usize) -> Vec<Arc<Message>> {
-        let queue = &self.queues[id];
-        let handed_out = self
-            .consumers
-            .iter()
-            .filter(|(_, consumer)| consumer.queue == Some(id))
-            .flat_map(|(_, consumer)| consumer.unsettled.values());
-        let unroutable = queue.unroutable.iter().map(|(entry, _)| entry);
-        let mut all: Vec<_> = queue.ready.iter().chain(unroutable).chain(handed_out).collect();
-        all.sort_unstable_by_key(|entry| QueueEntry::position(entry));
-        all.into_iter().map(|entry| Arc::clone(&entry.message)).collect()
     }
 }

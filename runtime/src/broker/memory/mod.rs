@@ -57,6 +57,12 @@ impl MemoryBroker {
         Self::builder(clock).build()
     }
 
+    /// Declares `plan` on a new broker, where nothing can conflict with it.
+    pub(crate) fn declare_first(&self, plan: &Plan) {
+        let declared = self.shared.with(|state, effects| state.declare(plan, effects));
+        debug_assert!(declared.is_ok(), "a new broker has no conflicting declaration");
+    }
+
     pub(crate) fn builder(clock: Clock) -> MemoryBrokerBuilder {
         MemoryBrokerBuilder {
             clock,
@@ -69,13 +75,13 @@ impl MemoryBroker {
 }
 
 impl MemoryBrokerBuilder {
-    /// Sets the number of messages in all queues together from which on publishes wait.
+    /// Sets how many messages all queues may contain together before publishes wait.
     pub(crate) fn max_messages(mut self, messages: usize) -> Self {
         self.max_messages = messages;
         self
     }
 
-    /// Sets the number of bytes in all queues together from which on publishes wait.
+    /// Sets how many bytes all queues may contain together before publishes wait.
     pub(crate) fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
@@ -87,7 +93,7 @@ impl MemoryBrokerBuilder {
         self
     }
 
-    /// Sets [`Broker::fresh_for`], to test how the runtime treats a queue that RabbitMQ has only just declared.
+    /// Sets [`Broker::fresh_for`], to test how the runtime treats a queue right after its declaration.
     #[cfg(feature = "testing")]
     pub(crate) fn fresh_for(mut self, time: Duration) -> Self {
         self.fresh_for = time;
@@ -101,14 +107,6 @@ impl MemoryBrokerBuilder {
             shared: Arc::new(MemoryShared::new(state, self.clock)),
             fresh_for: self.fresh_for,
         }
-    }
-}
-
-impl MemoryBroker {
-    /// Declares `plan` on a new broker, where nothing can conflict with it.
-    pub(crate) fn declare_first(&self, plan: &Plan) {
-        let declared = self.shared.with(|state, effects| state.declare(plan, effects));
-        debug_assert!(declared.is_ok(), "a new broker has no conflicting declaration");
     }
 }
 
@@ -162,12 +160,13 @@ impl Broker for MemoryBroker {
     fn state(&self) -> BrokerState {
         let state = self.shared.lock();
         match state.availability {
-            Availability::Up if state.capacity.is_full() => {
-                BrokerState::Blocked(format!("it is full: {} messages", state.capacity.messages()))
-            }
+            Availability::Up if state.capacity.is_full() => BrokerState::Blocked(format!(
+                "the queues are full: {} messages",
+                state.capacity.messages()
+            )),
             Availability::Up => BrokerState::Up,
-            Availability::Down => BrokerState::Down("it is unreachable".to_owned()),
-            Availability::Closed => BrokerState::Down("it was closed".to_owned()),
+            Availability::Down => BrokerState::Down("the broker is unreachable".to_owned()),
+            Availability::Closed => BrokerState::Down("the bus is closed".to_owned()),
         }
     }
 

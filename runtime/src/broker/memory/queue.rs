@@ -19,7 +19,7 @@ pub(super) struct Queue {
     pub(super) options: QueueOptions,
     /// Whether the queue belongs to one subscription and is deleted with it.
     pub(super) exclusive: bool,
-    /// Messages that wait for a consumer, by position. While one waits, no consumer has free prefetch.
+    /// Messages that wait for a consumer, by position. While a message waits, no consumer has free prefetch.
     pub(super) ready: VecDeque<QueueEntry>,
     /// The number of messages that were delivered and not settled.
     pub(super) unsettled: usize,
@@ -115,7 +115,7 @@ impl Queue {
         }
     }
 
-    /// The first argument in which this queue is not what is wanted.
+    /// The first argument that differs from `wanted`.
     pub(super) fn drift(&self, wanted: &BTreeMap<&'static str, Argument>) -> Option<Drift> {
         let text = |value: Option<&Argument>| value.map_or_else(|| NONE.to_owned(), ToString::to_string);
         let mut names = self.arguments.keys().chain(wanted.keys());
@@ -174,9 +174,9 @@ impl Queue {
     /// Selects the consumer of the next message, round robin among the consumers with free prefetch.
     pub(super) fn next_consumer(&mut self, all: &Slab<MemoryConsumer>) -> Option<usize> {
         if self.options.single_active {
-            return self.consumers.front().copied().filter(|id| all[*id].has_room());
+            return self.consumers.front().copied().filter(|id| !all[*id].is_full());
         }
-        let at = self.consumers.iter().position(|id| all[*id].has_room())?;
+        let at = self.consumers.iter().position(|id| !all[*id].is_full())?;
         self.consumers.rotate_left(at + 1);
         self.consumers.back().copied()
     }
@@ -190,11 +190,5 @@ impl Queue {
     /// The number of messages, ready or unsettled.
     pub(super) fn len(&self) -> usize {
         self.ready.len() + self.unsettled + self.unroutable.len()
-    }
-}
-
-impl QueueEntry {
-    pub(super) fn position(&self) -> u64 {
-        self.position
     }
 }

@@ -22,9 +22,8 @@ pub(super) struct QueueEntry {
 /// Why a queue dead-letters a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DeathReason {
-    /// More failed deliveries than the delivery limit.
+    /// The message had more failed deliveries than the delivery limit.
     DeliveryLimit,
-    /// The message expired.
     Expired,
 }
 

@@ -70,7 +70,6 @@ impl MemoryState {
         Ok(id)
     }
 
-    /// Acknowledges one delivery, or with `multiple` all deliveries up to `tag`.
     pub(super) fn ack(&mut self, id: usize, tag: u64, multiple: bool, effects: &mut DeferredEffects) {
         let consumer = &mut self.consumers[id];
         let Some(queue) = consumer.queue else { return };
@@ -97,8 +96,8 @@ impl MemoryState {
         }
     }
 
-    /// Stops new deliveries to a consumer. With a single active consumer, the next consumer becomes active at once, even
-    /// while this one has unsettled deliveries.
+    /// Stops new deliveries to a consumer. With a single active consumer, the next consumer becomes active at once,
+    /// even while this one has unsettled deliveries.
     pub(super) fn cancel(&mut self, id: usize, effects: &mut DeferredEffects) {
         if let Some(queue) = self.consumers[id].queue {
             self.queues[queue].consumers.retain(|other| *other != id);

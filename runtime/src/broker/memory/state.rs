@@ -95,8 +95,7 @@ impl MemoryState {
     pub(super) fn publish(&mut self, publish: Publish, effects: &mut DeferredEffects) {
         if self.availability == Availability::Closed {
             effects.finish(publish.confirm, Err(Refusal::Closed));
-        } else if self.availability == Availability::Down || (self.has_backlog() && self.needs_room(&publish))
-        {
+        } else if self.availability == Availability::Down || (self.has_backlog() && self.can_wait(&publish)) {
             self.pending.push_back(publish);
         } else {
             self.accept(publish, effects);
@@ -107,9 +106,9 @@ impl MemoryState {
         self.capacity.is_full() || !self.pending.is_empty()
     }
 
-    /// Whether a publish waits while the broker is full. Only publishes to topic exchanges wait. With the other
-    /// publishes (delays, returns, dead letters, orphans) the runtime settles deliveries, which frees capacity.
-    fn needs_room(&self, publish: &Publish) -> bool {
+    /// Whether a publish waits while the broker is full. Only publishes to topic exchanges wait. The runtime needs the
+    /// other publishes (delays, returns, dead letters, orphans) to settle deliveries, which frees capacity.
+    fn can_wait(&self, publish: &Publish) -> bool {
         !publish.while_handling && self.exchanges.is_topic(&publish.message.exchange)
     }
 
@@ -123,7 +122,7 @@ impl MemoryState {
         }
     }
 
-    /// Publishes everything again that waited for the end of an outage. What has to wait for capacity keeps its order.
+    /// Publishes the messages that waited for the end of an outage. Those that must wait for capacity keep their order.
     pub(super) fn resume_after_outage(&mut self, effects: &mut DeferredEffects) {
         for publish in mem::take(&mut self.pending) {
             self.publish(publish, effects);
@@ -225,7 +224,7 @@ impl MemoryState {
         self.schedule_expiry(id);
     }
 
-    /// Updates the queue's entry in `due_queues`. Call it whenever the head of the queue changes.
+    /// Updates the queue's entry in `due_queues`. Call this whenever the head of the queue changes.
     pub(super) fn schedule_expiry(&mut self, id: usize) {
         let queue = &mut self.queues[id];
         let due = queue.next_due();

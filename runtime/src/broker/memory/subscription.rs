@@ -1,13 +1,11 @@
-//! The handle of a consumer.
+//! The handle of a [`MemoryConsumer`](super::consumer::MemoryConsumer).
 
-use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::shared::MemoryShared;
 use crate::broker::{Incoming, Subscription};
 
-/// The handle of one [`MemoryConsumer`](super::consumer::MemoryConsumer).
 pub(super) struct MemorySubscription {
     shared: Arc<MemoryShared>,
     id: usize,
@@ -60,14 +58,6 @@ impl Subscription for MemorySubscription {
     fn set_waiting(&mut self, count: usize) {
         self.shared
             .with(|state, _| state.consumers[self.id].waiting = count);
-    }
-}
-
-impl fmt::Debug for MemorySubscription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemorySubscription")
-            .field("queue", &self.queue)
-            .finish_non_exhaustive()
     }
 }
 

@@ -26,7 +26,7 @@ struct Node<T> {
     words: HashMap<Box<str>, usize>,
     star: Option<usize>,
     hash: Option<usize>,
-    // Whether the node follows a `#`, and so stays in the set for every further word.
+    // Whether the node follows a `#`. Such a node stays in the set for every further word.
     is_hash: bool,
     values: Vec<T>,
     last_step: u64,
@@ -131,8 +131,8 @@ impl<T: Copy + PartialEq> Trie<T> {
         }
     }
 
-    /// Adds the values of every pattern that matches `key` to `found`. A value of several patterns is added several
-    /// times.
+    /// Adds the values of every pattern that matches `key` to `found`. A value of several patterns is added once for
+    /// each pattern.
     pub(crate) fn find(&mut self, key: &str, found: &mut Vec<T>) {
         let (mut current, mut next) = (mem::take(&mut self.current), mem::take(&mut self.next));
         current.clear();
@@ -154,7 +154,7 @@ impl<T: Copy + PartialEq> Trie<T> {
 
     fn advance(&mut self, at: usize, word: &str, next: &mut Vec<usize>) {
         let node = &self.nodes[at];
-        // In a key, `*` and `#` are plain text. The map `words` holds no wildcards, so it cannot match them.
+        // In a key, `*` and `#` are plain text. The map `words` contains no wildcards, so it cannot match them.
         let (stays, by_word, by_star) = (node.is_hash, node.words.get(word).copied(), node.star);
         if stays {
             self.enter(at, next);
@@ -164,7 +164,7 @@ impl<T: Copy + PartialEq> Trie<T> {
         }
     }
 
-    /// Adds a node to the set, and the nodes that follow it through a `#` that matches no word.
+    /// Adds a node and its chain of `#` children to the set, because each `#` can match zero words.
     fn enter(&mut self, mut at: usize, set: &mut Vec<usize>) {
         loop {
             let node = &mut self.nodes[at];

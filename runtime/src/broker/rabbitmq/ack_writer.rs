@@ -11,8 +11,8 @@ use lapin::options::{BasicAckOptions, BasicNackOptions};
 
 pub(super) type FrameWrite<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
 
-/// lapin queues a frame at the first poll of its future, and then waits until the frame is written. Frames awaited one by
-/// one would each wake lapin's I/O thread; frames polled together wake it once.
+/// lapin queues a frame at the first poll of its future, and then waits until the frame is written. Frames awaited one
+/// by one would each wake lapin's I/O thread; frames polled together wake it once.
 pub(super) struct AckWriter<E = lapin::Error> {
     queued: Vec<AckFrame>,
     writes: FuturesUnordered<FrameWrite<E>>,
@@ -42,8 +42,8 @@ impl<E> AckWriter<E> {
         self.queued.push(AckFrame::Requeue { tag });
     }
 
-    /// Writes the queued frames. `Err` contains the number of lost frames: the channel is closed, and the broker delivers
-    /// those messages again.
+    /// Writes the queued frames. `Err` contains the number of lost frames: the channel is closed, and the broker
+    /// delivers those messages again.
     pub(super) fn poll_flush(
         &mut self,
         mut write: impl FnMut(AckFrame) -> FrameWrite<E>,
@@ -52,7 +52,7 @@ impl<E> AckWriter<E> {
         let mut lost = 0;
         for frame in self.queued.drain(..) {
             let mut write = write(frame);
-            // The first polls keep the order: an ack with `multiple` must not overtake the requeue of an earlier delivery.
+            // The first polls are in order, because an ack with `multiple` must not overtake an earlier requeue.
             match write.as_mut().poll(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => lost += 1,
@@ -102,9 +102,7 @@ mod tests {
     enum WriteOutcome {
         Written,
         WrittenLater,
-        /// The channel is closed.
         Failed,
-        /// The channel closes while the frame waits.
         FailedLater,
     }
 
@@ -151,7 +149,7 @@ mod tests {
         let (mut outcomes, written) = (outcomes.iter(), Arc::default());
         let flushed = loop {
             let write = |frame| write(frame, *outcomes.next().expect("one outcome per frame"), &written);
-            // A pending write wakes itself; `FuturesUnordered` yields after some of these wake-ups.
+            // A pending write wakes itself. `FuturesUnordered` yields after some wake-ups, so poll it again.
             if let Poll::Ready(flushed) = writer.poll_flush(write, &mut Context::from_waker(Waker::noop())) {
                 break flushed;
             }

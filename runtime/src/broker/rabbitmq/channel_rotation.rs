@@ -1,10 +1,10 @@
-//! When the publisher task opens a new channel after the broker nacked a publish.
+//! Decides when the publisher task opens a new channel after the broker nacked a publish.
 //!
-//! RabbitMQ caches in each channel where the leader of a quorum queue is, and whether the queue has room. Both can be
-//! stale. On 3.10, a channel that first published directly after a queue lost its leader nacks until the dead node is
-//! back, although the queue is healthy. When a policy that limits a queue is removed, the channels that nacked before are
-//! not updated. A new channel has no such cache. So the publisher opens one after a nack: at once the first time, then at
-//! growing intervals, because most nacks are caused by the queue and not by the channel.
+//! RabbitMQ caches in each channel where the leader of a quorum queue is, and whether the queue is full. Both values
+//! can be stale. On 3.10, a channel nacks until a dead node is back if it first published directly after the queue lost
+//! its leader on that node. The queue is healthy then. When a policy that limits a queue is removed, the channels that
+//! nacked before are not updated. A new channel has no such cache. So the publisher task opens a new channel after a
+//! nack: at once the first time, then at growing intervals, because most nacks are caused by the queue.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) struct ChannelRotation {
     interval: Duration,
     /// When the next rotation is allowed.
     next: Option<Instant>,
-    /// While the old channel drains: when to stop waiting for its confirms.
+    /// The deadline for the confirms of the old channel, while that channel drains.
     draining: Option<Instant>,
 }
 
@@ -67,7 +67,7 @@ impl ChannelRotation {
 mod tests {
     use super::*;
 
-    /// The seconds in which a channel is left, with one update each second.
+    /// The seconds in which the publisher leaves a channel, with one update each second.
     fn rotations(seconds: u64, has_nacks: impl Fn(u64) -> bool) -> Vec<u64> {
         let (mut rotation, start) = (ChannelRotation::default(), Instant::now());
         (0..seconds)
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_channel_with_nacks_is_left_at_once_and_later_ones_at_growing_intervals() {
+    async fn a_nack_rotates_the_channel_at_once_and_later_nacks_at_growing_intervals() {
         assert_eq!(rotations(200, |_| true), [0, 2, 6, 14, 30, 62, 122, 182]);
     }
 

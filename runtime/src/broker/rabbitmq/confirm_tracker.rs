@@ -1,15 +1,15 @@
 //! Tracks the publishes in flight on one channel, and decides what happened to each.
 //!
-//! The broker returns a mandatory message that no queue accepts, and then confirms it. lapin queues the returned messages
-//! and delivers the first of them with the next confirm of the channel. So a return can come with the confirm of another
-//! publish, and we can process both in any order. The tracker relies on three facts:
+//! The broker returns a mandatory message that no queue accepts, and then confirms it. lapin queues the returned
+//! messages, and delivers the first of them with the next confirm of the channel. So a return can come with the confirm
+//! of another publish, and we can process both confirms in any order. The tracker relies on three facts:
 //!
-//! - The return of a publish enters lapin's queue before the confirm of that publish arrives, and each confirm takes one
-//!   return from the queue. So a confirm without a return means that the queue was empty. If this publish was returned,
-//!   an earlier confirm took its return.
-//! - A confirm that takes the return of another publish does not show whether its own publish was returned: that return
-//!   may still be queued. The queue never has more returns than there are returned publishes without a confirm. So the
-//!   return has left the queue when every mandatory publish that was in flight then is confirmed.
+//! - The return of a publish enters lapin's queue before the confirm of that publish arrives, and each confirm takes
+//!   one return from the queue. So a confirm without a return means that the queue was empty. If this publish was
+//!   returned, an earlier confirm took its return.
+//! - A confirm that takes the return of another publish does not show whether its own publish was returned, because
+//!   that return may still be queued. The queue never has more returns than there are returned publishes without a
+//!   confirm. So the return has left the queue when every mandatory publish that was in flight then is confirmed.
 //! - Confirms are not processed in the order of their arrival. A *barrier* behind the confirms that have arrived shows
 //!   when all of them have been processed.
 
@@ -17,14 +17,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::bus::refusal::Refusal;
 
-/// How many of the last publishes are stored in the deque `recent`. A publish whose confirm is very late, for example
-/// because its queue has no majority, moves to the map `older` so that the deque stays short.
+/// The largest length of the deque `recent`. A publish with a very late confirm, for example because its queue has no
+/// majority, moves to the map `older`. So the deque stays short.
 const RECENT: usize = if cfg!(test) { 2 } else { 4096 };
 
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct ConfirmTracker<T> {
     next: u64,
-    /// The last publishes in order. `None` is a publish that is decided.
+    /// The last publishes in order. `None` stands for a decided publish.
     recent: VecDeque<Option<InFlightEntry<T>>>,
     older: BTreeMap<u64, InFlightEntry<T>>,
     undecided: usize,
@@ -42,7 +42,7 @@ struct InFlightEntry<T> {
     state: PublishState,
 }
 
-/// A publish for the key of a model: its age in numbers, its own key, whether it was returned, and its state.
+/// A publish in the key of a model: its age in numbers, its own key, whether it was returned, and its state.
 #[cfg(test)]
 pub(super) type EntryShape<K> = (u64, K, bool, (u8, u64));
 
@@ -165,7 +165,7 @@ impl<T> ConfirmTracker<T> {
         }
     }
 
-    /// Moves publishes whose earlier mandatory publishes are all confirmed to the next state.
+    /// Advances the publishes whose earlier mandatory publishes are all confirmed.
     fn advance_waiting(&mut self) {
         let first = self.unconfirmed_mandatory.first().copied().unwrap_or(u64::MAX);
         self.each_waiting(|state| {
@@ -175,7 +175,7 @@ impl<T> ConfirmTracker<T> {
         });
     }
 
-    /// A new barrier to put behind the confirms that have arrived, if a publish needs one.
+    /// A new barrier, if a publish needs one. The caller puts the barrier behind the confirms that have arrived.
     pub(super) fn new_barrier(&mut self) -> Option<u64> {
         let barrier = self.next_barrier;
         let mut needed = false;
@@ -222,8 +222,8 @@ impl<T> ConfirmTracker<T> {
         self.decided.drain(..)
     }
 
-    /// Returns all undecided publishes in their order. For a confirmed mandatory publish among them, nobody can know
-    /// whether it was returned.
+    /// Returns all undecided publishes in their order. A confirmed mandatory publish can be among them, because nobody
+    /// can know whether the broker returned it.
     pub(super) fn channel_lost(&mut self) -> Vec<T> {
         self.unconfirmed_mandatory.clear();
         self.waiting.clear();
@@ -241,7 +241,7 @@ impl<T> ConfirmTracker<T> {
         self.undecided
     }
 
-    /// A key of the tracker for models. Numbers are relative, so the count of earlier publishes does not matter.
+    /// A key of the tracker for models. Numbers are relative, so the number of earlier publishes does not matter.
     #[cfg(test)]
     pub(super) fn key<K>(&self, of: impl Fn(&T) -> K) -> (Vec<EntryShape<K>>, Vec<(K, bool)>) {
         let entry = |(behind, entry): (u64, &InFlightEntry<T>)| {
@@ -468,7 +468,7 @@ mod tests {
             tracker.sent(publish, publish == "c");
         }
         tracker.confirmed(2, ConfirmResult::Ack, None);
-        // Confirmed, but a return of it may still have come with another confirm.
+        // This publish is confirmed, but its return can come with another confirm.
         tracker.confirmed(3, ConfirmResult::Ack, Some(99));
         assert_eq!(tracker.drain_decided().collect::<Vec<_>>(), [("b", Ok(()))]);
         assert_eq!(tracker.channel_lost(), ["a", "c", "d"]);

@@ -1,4 +1,4 @@
-//! Why no broker accepted a connection, and what an operator can do about it.
+//! The error when no broker accepts a connection, with advice for the operator.
 
 use super::error::RabbitError;
 use super::url::Server;
@@ -17,7 +17,6 @@ pub(super) fn connect_error(url: &str, errors: &[(Server, RabbitError)]) -> Conn
     }
 }
 
-/// Every server with its error.
 pub(super) fn reasons(errors: &[(Server, RabbitError)]) -> String {
     let each: Vec<String> = errors
         .iter()
@@ -29,8 +28,8 @@ pub(super) fn reasons(errors: &[(Server, RabbitError)]) -> String {
 fn with_advice(server: &Server, error: &RabbitError) -> String {
     if server.is_by_certificate() && error.is_hang_up() {
         return format!(
-            "{server}: {error}; where the broker does not offer EXTERNAL, enable its plugin \
-             `rabbitmq_auth_mechanism_ssl` and name it in `auth_mechanisms`"
+            "{server}: {error}; if the broker does not offer EXTERNAL, enable its plugin \
+             `rabbitmq_auth_mechanism_ssl` and add EXTERNAL to `auth_mechanisms`"
         );
     }
     if error.is_incompatible() || !error.is_final() {
@@ -38,8 +37,8 @@ fn with_advice(server: &Server, error: &RabbitError) -> String {
     }
     let (user, vhost) = (server.user(), server.vhost());
     let advice = if error.is_forbidden() && server.is_by_certificate() {
-        "check that the broker has a user of the name that the client certificate gives it, which is its whole subject, \
-         or with `ssl_cert_login_from = common_name` its common name"
+        "check that the broker has a user with the name in the client certificate: the whole subject, or with \
+         `ssl_cert_login_from = common_name` the common name"
             .to_owned()
     } else if server.is_by_certificate() {
         format!(
@@ -50,8 +49,8 @@ fn with_advice(server: &Server, error: &RabbitError) -> String {
         format!("check the password of user `{user}`")
     } else {
         format!(
-            "check that the virtual host `{vhost}` exists, and grant it by rabbitmqctl set_permissions -p '{vhost}' \
-             '{user}' '.*' '.*' '.*' or by narrower patterns"
+            "check that the virtual host `{vhost}` exists, and grant access with rabbitmqctl set_permissions -p \
+             '{vhost}' '{user}' '.*' '.*' '.*' or narrower patterns"
         )
     };
     format!("{server}: {error}; {advice}")

@@ -1,11 +1,11 @@
-//! A supervised connection: a task opens it, watches it, and opens it again until the owner closes it.
+//! A supervised connection: a task opens, watches and reopens the connection until the owner closes it.
 //!
 //! We do not use the recovery of lapin. It doubles the bindings at each recovery, stops after 16 tries, and leaves
-//! unconfirmed publishes pending. Here a lost connection ends with everything that was on it. Its users wait for the next
-//! connection and open their channels again.
+//! unconfirmed publishes pending. Here, a lost connection ends with all its channels. Its users wait for the next
+//! connection and open new channels.
 //!
-//! A connection belongs to the tokio runtime that opened it: lapin runs its tasks on that runtime. So a bus must not be
-//! shared between two runtimes, such as those of two `#[tokio::test]`s.
+//! A connection belongs to the tokio runtime that opened it, because lapin runs its tasks on that runtime. So two
+//! runtimes, such as those of two `#[tokio::test]`s, must not share a bus.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,11 +28,11 @@ use crate::backoff::Backoff;
 use crate::bus::config::TlsFiles;
 use crate::telemetry;
 
-/// The waits between two tries to open the first connection.
+/// The waits between two attempts to open the first connection.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How often the supervisor checks the status of a connection that sends no event.
+/// How often the supervisor checks the status of a connection without events.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long [`SupervisedConnection::live`] waits for a connection.
@@ -70,7 +70,7 @@ pub(super) struct Connector {
     pub(super) tls: Option<TlsConnector>,
     /// The files that `tls` is read from.
     pub(super) tls_files: TlsFiles,
-    /// The service and the purpose are the connection name, which operators see at the broker.
+    /// The service and the purpose form the connection name, which operators see at the broker.
     pub(super) service: String,
     pub(super) purpose: &'static str,
     pub(super) timeout: Duration,
@@ -150,7 +150,7 @@ impl Connector {
                 Err(errors) => errors,
             };
             let wait = backoff.next_wait();
-            // A try that the deadline cuts short would only replace these errors by a timeout.
+            // If the deadline ended the next attempt, a timeout would replace these errors.
             let next_end = Instant::now() + wait + began.elapsed();
             if errors.iter().any(|(_, error)| error.is_final()) || next_end >= deadline {
                 return Err(errors);
@@ -188,7 +188,7 @@ impl Connector {
         let tls = tls.transpose()?;
         let runtime = lapin::runtime::default_runtime()?;
         let connecting = Connecting::default();
-        // lapin has no timeout for the handshake: its thread would wait forever for a silent peer.
+        // lapin has no timeout for the handshake, so its thread would wait forever for a silent peer.
         let _cut = connecting.cut_on_drop();
         let opened = connecting.clone();
         let connect = Connection::connector(
@@ -197,7 +197,7 @@ impl Connector {
             async move |uri, runtime| {
                 let mut plain = uri.clone();
                 plain.scheme = AMQPScheme::AMQP;
-                // Without this timeout a thread of lapin waits for a silent peer for minutes, as long as the system does.
+                // Without this timeout, a thread of lapin waits for a silent peer for minutes.
                 let no_tls = OwnedTLSConfig::default();
                 let open_socket = plain.connect_with_config_async(no_tls.as_ref(), &runtime);
                 let stream = within(timeout, open_socket).await?;
@@ -303,7 +303,7 @@ impl Supervisor {
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(reason)) => self.set_blocked(Some(reason.into())),
                     Some(Event::ConnectionUnblocked) => self.set_blocked(None),
-                    // The error is about a channel or about the connection; the status shows which.
+                    // The error is about a channel or about the connection. The status shows which.
                     Some(Event::Error(error)) => why = Some(RabbitError::from(error).to_string()),
                     Some(_) => {}
                     None => break,
@@ -354,11 +354,11 @@ impl Supervisor {
 }
 
 async fn stopped(stops: &mut watch::Receiver<bool>) {
-    // An error means that the owner was dropped, which stops the supervisor too.
+    // An error means that the owner was dropped. That stops the supervisor too.
     let _ = stops.wait_for(|stop| *stop).await;
 }
 
-/// Closes a connection in order, or cuts it after a timeout: on a blocked connection lapin does not write the close.
+/// Closes a connection. Cuts its socket after a timeout, because lapin writes no close on a blocked connection.
 async fn close(live: &LiveConnection) {
     let closing = live.connection.close(200, "OK".into());
     if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {

@@ -1,4 +1,4 @@
-//! The error of a declaration: what the broker refused, and what an operator can do about it.
+//! The error of a declaration, with advice for the operator.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::app::describe::Permissions;
 use crate::error::{DeclareError, Drift};
 use crate::topology::Plan;
 
-/// The error of one step. `denied` is the permission that the user lacks if the broker refused access.
+/// The error of one step. If the broker refused access, `denied` is the missing permission.
 pub(super) fn declare_error(
     kind: &'static str,
     name: &str,
@@ -32,7 +32,7 @@ pub(super) fn declare_error(
     }
 }
 
-/// The error of a plan of which nothing can be declared.
+/// The error when nothing of a plan can be declared.
 pub(super) fn nothing_declared(plan: &Plan, error: RabbitError) -> DeclareError {
     let exchange = plan.exchanges.first().map(|it| ("exchange", it.name.clone()));
     let queue = || plan.queues.first().map(|it| ("queue", it.name.clone()));
@@ -44,7 +44,7 @@ pub(super) fn nothing_declared(plan: &Plan, error: RabbitError) -> DeclareError 
     }
 }
 
-/// Whether missing permissions are the only cause.
+/// Whether missing permissions are the only cause of the error.
 pub(super) fn is_missing_permission(error: &DeclareError) -> bool {
     let source = &error.source;
     match source.downcast_ref::<DeclareErrors>() {
@@ -77,7 +77,7 @@ fn grant(error: &RabbitError, permission: &str, live: &LiveConnection, plan: &Pl
         (None, _) => String::new(),
     };
     format!(
-        "{error}; its user lacks the `{permission}` permission; grant it by rabbitmqctl set_permissions -p '{}' '{}' \
+        "{error}; the user has no `{permission}` permission; grant it with rabbitmqctl set_permissions -p '{}' '{}' \
          '{patterns}' '{patterns}' '{patterns}', or see `Declare::Verify` and `Declare::Off`",
         status.vhost(),
         status.username(),
@@ -119,7 +119,7 @@ impl fmt::Display for DeclareErrors {
 
 impl Error for DeclareErrors {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // The text contains the drift already; a program that handles drift finds the value here.
+        // The text contains the drift already. This value is for programs that handle a drift.
         self.first.downcast_ref::<Drift>().map(|drift| drift as _)
     }
 }

@@ -1,7 +1,7 @@
 //! The errors of the broker and of the client library.
 //!
-//! RabbitMQ answers with a code and a text. The code is the kind of error. Only the text names the queue or exchange and
-//! the argument that differs. This file parses the texts of RabbitMQ 3.10 to 4.3.
+//! RabbitMQ answers with a code and a text. Only the text names the queue or exchange, and the argument that differs.
+//! This file parses the texts of RabbitMQ 3.10 to 4.3.
 
 use std::fmt;
 
@@ -44,16 +44,22 @@ impl RabbitError {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn from_broker(code: u16, text: &str) -> Self {
         Self {
             code: Some(code),
-            text: text.to_owned(),
-            incompatible: false,
+            ..Self::new(text)
         }
     }
 
-    /// Whether a retry cannot help: someone has to change a setting first.
+    /// An error because the peer does not speak our protocol.
+    fn incompatible(text: impl Into<String>) -> Self {
+        Self {
+            incompatible: true,
+            ..Self::new(text)
+        }
+    }
+
+    /// Whether a retry cannot help, because an operator must change a setting first.
     pub(super) fn is_final(&self) -> bool {
         self.incompatible || matches!(self.code, Some(ACCESS_REFUSED | NOT_ALLOWED))
     }
@@ -76,7 +82,7 @@ impl RabbitError {
         self.code == Some(ACCESS_REFUSED)
     }
 
-    /// Whether the broker refused something that we sent. Sending the same again would fail again.
+    /// Whether the broker refused a frame that we sent. It would refuse the same frame again.
     pub(super) fn is_about_a_frame(&self) -> bool {
         self.code
             .is_some_and(|code| !matches!(code, CONNECTION_FORCED | INTERNAL_ERROR))
@@ -103,7 +109,7 @@ impl RabbitError {
 
     /// The argument that differs from the declared one.
     // inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '1' but current is '2'
-    // inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received none but current is the value '2' of type 'long'
+    // inequivalent arg 'x-expires' for queue 'q' in vhost '/': received none but current is the value '2' of type 'long'
     // inequivalent arg 'type' for exchange 'e' in vhost '/': received 'topic' but current is 'direct'
     pub(super) fn drift(&self) -> Option<Drift> {
         if self.code != Some(PRECONDITION_FAILED) {
@@ -131,22 +137,16 @@ fn value(text: &str) -> String {
 impl From<&Error> for RabbitError {
     fn from(error: &Error) -> Self {
         match error.kind() {
-            ErrorKind::ProtocolError(error) => Self {
-                code: Some(error.get_id()),
-                text: error.get_message().as_str().to_owned(),
-                incompatible: false,
-            },
-            ErrorKind::IOError(error) if tls::is_tls_error(error) => Self {
-                code: None,
-                text: tls::with_advice(&error.to_string()),
-                incompatible: true,
-            },
+            ErrorKind::ProtocolError(error) => {
+                Self::from_broker(error.get_id(), error.get_message().as_str())
+            }
+            ErrorKind::IOError(error) if tls::is_tls_error(error) => {
+                Self::incompatible(tls::with_advice(&error.to_string()))
+            }
             // A TLS port answers plain AMQP with a TLS alert.
-            ErrorKind::ParsingError(_) => Self {
-                code: None,
-                text: "the peer does not speak AMQP; if this port is for TLS, write amqps://".to_owned(),
-                incompatible: true,
-            },
+            ErrorKind::ParsingError(_) => {
+                Self::incompatible("the peer does not speak AMQP; if this port is for TLS, write amqps://")
+            }
             ErrorKind::IOError(error) => Self::new(error.to_string()),
             _ => Self::new(error.to_string()),
         }

@@ -17,11 +17,11 @@ use super::publish_queue::PublishQueue;
 const BATCH: usize = 64;
 
 pub(super) enum InFlightEvent {
-    /// The number of a publish, its confirm, and the number of the publish whose return lapin delivered with the confirm.
+    /// The number of a publish, its confirm, and the number of the publish whose return came with the confirm.
     Confirmed(u64, ConfirmResult, Option<u64>),
-    /// Every event from before this barrier has been processed.
+    /// Every event before this barrier has been processed.
     Barrier(u64),
-    /// The channel is closed. It takes all publishes in flight with it.
+    /// The channel is closed, and all its publishes in flight are lost.
     Lost(RabbitError),
 }
 
@@ -34,7 +34,7 @@ pub(super) struct InFlightPublish<'a> {
 }
 
 enum InFlightState<'a> {
-    /// lapin's future has two kilobytes, so it is dropped as soon as the message is written.
+    /// lapin's future takes two kilobytes, so it is dropped as soon as the message is written.
     Writing(Writing<'a>),
     Written(PublisherConfirm),
     Done(Option<InFlightEvent>),
@@ -103,13 +103,13 @@ pub(super) struct InFlight<'a>(FuturesUnordered<InFlightPublish<'a>>);
 
 impl<'a> InFlight<'a> {
     pub(super) async fn start(&mut self, mut publish: InFlightPublish<'a>) {
-        // The first poll queues the message in lapin, so messages keep their order. lapin's I/O thread is woken once for
-        // all messages that are queued before this task yields.
+        // The first poll queues the message in lapin, so messages keep their order. lapin's I/O thread is woken once
+        // for all messages that are queued before this task yields.
         let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut publish).poll(cx))).await;
         self.0.push(match first {
             Poll::Pending => publish,
-            // The confirm can arrive before the first poll returns. It is queued like every other event: processed here,
-            // it would reach the caller only with the next event, which may never come.
+            // The confirm can arrive before the first poll returns. It is queued like every other event. Processed
+            // here, the confirm would reach the caller only with the next event, which may never come.
             Poll::Ready(event) => InFlightPublish::done(event),
         });
     }
@@ -187,6 +187,11 @@ mod tests {
         (number, answer)
     }
 
+    fn acked(number: u64, returned: Option<u64>) -> InFlightPublish<'static> {
+        let event = InFlightEvent::Confirmed(number, ConfirmResult::Ack, returned);
+        InFlightPublish::done(event)
+    }
+
     /// Processes all events that are ready, as the publisher task does.
     fn process_ready(in_flight: &mut InFlight, queue: &mut PublishQueue) {
         while let Some(event) = in_flight.next().now_or_never() {
@@ -199,13 +204,7 @@ mod tests {
         for mandatory in [false, true] {
             let (mut in_flight, mut queue) = (InFlight::default(), PublishQueue::default());
             let (number, answer) = send(&mut queue, mandatory);
-            in_flight
-                .start(InFlightPublish::done(InFlightEvent::Confirmed(
-                    number,
-                    ConfirmResult::Ack,
-                    None,
-                )))
-                .await;
+            in_flight.start(acked(number, None)).await;
             process_ready(&mut in_flight, &mut queue);
             assert_eq!(
                 answer.now_or_never(),
@@ -221,11 +220,8 @@ mod tests {
         let (_, waiting) = send(&mut queue, false);
         in_flight.start(InFlightPublish::new(1, pending())).await;
         let (_, lost) = send(&mut queue, false);
-        in_flight
-            .start(InFlightPublish::done(InFlightEvent::Lost(RabbitError::new(
-                "cut",
-            ))))
-            .await;
+        let closed = InFlightEvent::Lost(RabbitError::new("cut"));
+        in_flight.start(InFlightPublish::done(closed)).await;
         let event = in_flight.next().now_or_never().expect("the event is ready");
         let error = in_flight
             .process_all(event, &mut queue)
@@ -240,20 +236,8 @@ mod tests {
         let (first, returned) = send(&mut queue, true);
         let (second, routed) = send(&mut queue, true);
         // The confirm of the second publish comes first, with the return of the first.
-        in_flight
-            .start(InFlightPublish::done(InFlightEvent::Confirmed(
-                second,
-                ConfirmResult::Ack,
-                Some(first),
-            )))
-            .await;
-        in_flight
-            .start(InFlightPublish::done(InFlightEvent::Confirmed(
-                first,
-                ConfirmResult::Ack,
-                None,
-            )))
-            .await;
+        in_flight.start(acked(second, Some(first))).await;
+        in_flight.start(acked(first, None)).await;
         process_ready(&mut in_flight, &mut queue);
         assert_eq!(returned.now_or_never(), Some(Some(Err(Refusal::Unroutable))));
         assert_eq!(routed.now_or_never(), Some(Some(Ok(()))));

@@ -9,10 +9,10 @@ use super::last_address::LastAddress;
 use super::properties::{from_amqp, short, to_amqp};
 use crate::message::Message;
 
-/// RabbitMQ's default.
+/// The default frame size of RabbitMQ.
 const FRAME_MAX: u32 = 131_072;
 
-/// Everything of a message that is converted for lapin. The body needs no conversion.
+/// The parts of a message that are converted for lapin. The body needs no conversion.
 #[derive(Debug)]
 pub struct Packed {
     exchange: ShortString,

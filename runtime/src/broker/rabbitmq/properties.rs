@@ -13,9 +13,9 @@ use crate::message::headers::{HeaderValue, Headers};
 use crate::message::properties::BorrowedProperties;
 use crate::message::{Content, Message};
 
-/// The header with the number of a mandatory publish. It identifies the publish when the broker returns the message. The
-/// event id cannot do that, because one event can be published twice. Handlers do not see the header, and a republish
-/// does not copy it.
+/// The header with the number of a mandatory publish. The number identifies the publish when the broker returns the
+/// message. The event id cannot identify it, because one event can be published twice. Handlers do not see the header,
+/// and a republish does not copy it.
 pub(super) const PUBLISH_NUMBER: &str = "tidings-publish";
 
 const PERSISTENT: u8 = 2;
@@ -43,8 +43,8 @@ pub(super) fn name(text: &str) -> Result<ShortString, RabbitError> {
 /// Converts the properties and headers of `message`. A mandatory publish has a `number`.
 ///
 /// # Errors
-/// When a text is too long, or the headers do not fit into a frame of `frame_max` bytes. The bus checks both earlier. The
-/// check here protects the connection, which the broker closes for such a frame.
+/// When a text is too long, or the headers do not fit into a frame of `frame_max` bytes. The bus checks both earlier.
+/// This check protects the connection, which the broker closes after such a frame.
 pub(super) fn to_amqp(
     message: &Message,
     number: Option<u64>,
@@ -97,8 +97,8 @@ pub(super) fn to_amqp(
     if number.is_some() || !message.headers.is_empty() {
         let mut table = to_table(&message.headers)?;
         if let Some(number) = number {
-            let name = ShortString::try_new(PUBLISH_NUMBER).unwrap_or_default();
-            table.insert(name, AMQPValue::LongLongInt(number.cast_signed()));
+            let number = AMQPValue::LongLongInt(number.cast_signed());
+            table.insert(PUBLISH_NUMBER.into(), number);
         }
         to = to.with_headers(table);
     }
@@ -112,7 +112,6 @@ pub(super) fn publish_number(properties: &BasicProperties) -> Option<u64> {
     Some(number.cast_unsigned())
 }
 
-/// Converts a delivery.
 pub(super) fn incoming(delivery: Delivery, last_address: &mut LastAddress) -> Incoming {
     let Delivery {
         delivery_tag,
@@ -128,7 +127,7 @@ pub(super) fn incoming(delivery: Delivery, last_address: &mut LastAddress) -> In
     let message = from_amqp(exchange, routing_key, &properties, data);
     Incoming {
         tag: delivery_tag,
-        // On the first delivery the header can only come from the publisher.
+        // On the first delivery, only the publisher can have set the header.
         delivery_count: if redelivered {
             delivery_count(&message.headers)
         } else {
@@ -293,7 +292,7 @@ mod tests {
         })
     }
 
-    // Sorted like lapin's table.
+    // The names are sorted, as in lapin's table.
     fn any_headers(value: impl Strategy<Value = HeaderValue>) -> impl Strategy<Value = Headers> {
         proptest::collection::btree_map("[a-z-]{1,12}", value, 0..5)
             .prop_map(|map| map.into_iter().collect::<Headers>())

@@ -1,10 +1,10 @@
-//! The publisher: one task owns the confirm channel, and everybody else sends commands to it.
+//! The publisher task owns the confirm channel, and everybody else sends commands to it.
 //!
-//! lapin matches confirms to publishes by their command. If two tasks publish on one channel, a nacked message can be
-//! reported as confirmed. So one task publishes. It writes up to [`BATCH`] messages at once, and never waits for a single
-//! write or a single confirm.
+//! lapin matches confirms to publishes by their order. If two tasks publish on one channel, lapin can report a nacked
+//! message as confirmed. So one task publishes. It writes up to [`BATCH`] messages at once, and never waits for a
+//! single write or a single confirm.
 //!
-//! [`PublishQueue`] decides what happens to each message. This file contains what needs time or the network.
+//! [`PublishQueue`] decides what happens to each message. This file contains the parts that need time or the network.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, PublisherConfirm};
-
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -38,7 +37,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the publisher waits for a missing exchange to be declared again.
+/// How long the publisher task waits until a missing exchange is declared again.
 const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The waits before a new channel is opened.
@@ -54,7 +53,7 @@ pub(super) struct Publisher {
 enum PublisherCommand {
     Publish(Publish),
     PublishAll(Vec<Publish>),
-    /// Accept no more messages. Answered when every message is confirmed or refused.
+    /// Accept no more messages, and answer when every message is confirmed or refused.
     Close(oneshot::Sender<()>),
 }
 
@@ -83,7 +82,7 @@ impl Publisher {
             topology_checks,
             queue: PublishQueue::default(),
             closing: None,
-            is_abandoned: false,
+            are_senders_dropped: false,
             next_sweep: Instant::now() + SWEEP_INTERVAL,
             rotation: ChannelRotation::default(),
         };
@@ -91,12 +90,11 @@ impl Publisher {
         Self { commands: sender }
     }
 
-    /// Publishes a message. The command queue needs no limit: the bus's window and the consumers' prefetch limit it.
+    /// Publishes a message. The bus's window and the consumers' prefetch limit the length of the command queue.
     pub(super) fn send(&self, publish: Publish) {
         self.command(PublisherCommand::Publish(publish));
     }
 
-    /// Publishes messages in their command.
     pub(super) fn send_all(&self, publishes: Vec<Publish>) {
         self.command(PublisherCommand::PublishAll(publishes));
     }
@@ -123,8 +121,8 @@ struct PublisherTask {
     queue: PublishQueue,
     /// Answers `close` when the queue is flushed.
     closing: Option<oneshot::Sender<()>>,
-    /// Whether every sender is dropped. The receiver is always ready then, so the loops stop polling it.
-    is_abandoned: bool,
+    /// The receiver is always ready when every sender is dropped, so the loops stop polling it then.
+    are_senders_dropped: bool,
     next_sweep: Instant,
     rotation: ChannelRotation,
 }
@@ -162,7 +160,7 @@ impl PublisherTask {
         self.refuse_all();
     }
 
-    /// Processes commands without a channel until `done` is ready. `None` if the bus closes and there is no connection.
+    /// Processes commands until `done` is ready. Returns `None` if the bus closes while there is no connection.
     async fn idle_until<T>(&mut self, mut done: impl Future<Output = T> + Unpin) -> Option<T> {
         loop {
             if self.queue.is_closing() && !matches!(*self.states.borrow(), ConnectionState::Up(_)) {
@@ -171,13 +169,13 @@ impl PublisherTask {
             let sweep = self.next_sweep;
             tokio::select! {
                 done = &mut done => return Some(done),
-                command = self.commands.recv(), if !self.is_abandoned => self.process(command),
+                command = self.commands.recv(), if !self.are_senders_dropped => self.process(command),
                 () = tokio::time::sleep_until(sweep) => self.sweep(),
             }
         }
     }
 
-    /// Waits for a connection. `None` if the connection is closed for good, or if the bus closes while it is down.
+    /// Waits for a connection. Returns `None` if the supervisor has ended, or if the bus closes before.
     async fn wait_for_connection(&mut self) -> Option<LiveConnection> {
         let mut states = self.states.clone();
         let up = async move {
@@ -225,13 +223,13 @@ impl PublisherTask {
                         return ChannelEnd::Lost(error);
                     }
                 }
-                received = self.commands.recv_many(&mut batch, BATCH), if !self.is_abandoned => {
+                received = self.commands.recv_many(&mut batch, BATCH), if !self.are_senders_dropped => {
                     if received == 0 {
                         self.process(None);
                     }
                     batch.drain(..).for_each(|command| self.process(Some(command)));
                 }
-                // One command can contain more than one batch. The yield lets lapin's I/O task run between batches.
+                // A command can contain several batches. The yield lets lapin's I/O task run between batches.
                 () = tokio::task::yield_now(), if can_write => {}
                 changed = states.changed() => match changed.map(|()| states.borrow().change_for(live.number)) {
                     Ok(ConnectionChange::Unchanged) => {}
@@ -288,7 +286,7 @@ impl PublisherTask {
         }
     }
 
-    /// Requests that the topology is declared again. The receiver is ready when that is done.
+    /// Requests a check of the topology. The receiver is ready when the check is done.
     fn request_topology_check(&self) -> oneshot::Receiver<()> {
         let (request, checked) = oneshot::channel();
         // An error means that the bus was dropped.
@@ -306,9 +304,9 @@ impl PublisherTask {
                 self.queue.close();
                 self.closing = Some(closed);
             }
-            // Every bus was dropped, so nobody waits for the rest.
+            // Every bus was dropped, so no caller waits for the rest.
             None => {
-                self.is_abandoned = true;
+                self.are_senders_dropped = true;
                 self.queue.close();
             }
         }
@@ -350,7 +348,6 @@ async fn open_channel(live: &LiveConnection) -> Result<Channel, RabbitError> {
     opened.map_err(|_| RabbitError::new("the broker did not open a channel in time"))?
 }
 
-/// A message converted for lapin.
 struct AmqpPublish {
     message: Arc<Message>,
     exchange: lapin::types::ShortString,

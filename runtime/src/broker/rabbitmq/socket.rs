@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A second handle to the socket that lapin reads and writes.
 ///
-/// lapin cannot abandon a connection. If the peer is silent in the handshake, or if the broker blocks the connection, its
-/// thread runs forever. Cutting the socket ends the thread.
+/// lapin cannot abandon a connection. If the peer is silent in the handshake, or if the broker blocks the connection,
+/// its thread runs forever. Cutting the socket ends the thread.
 #[derive(Debug, Default)]
 pub(super) struct Socket(Option<TcpStream>);
 
@@ -29,8 +29,8 @@ impl Socket {
     }
 }
 
-/// The socket of a connection that is being opened. The guard cuts the socket when a timeout or a cancelled caller drops
-/// the attempt, unless [`take`](Self::take) was called before.
+/// The socket of a connection that is being opened. When a timeout or a cancelled caller drops the attempt, the guard
+/// cuts the socket, unless [`take`](Self::take) was called before.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Connecting(Arc<Mutex<Socket>>);
 

@@ -25,7 +25,7 @@ use crate::telemetry;
 /// How long a channel may take to open or to close.
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often the status of a channel is checked while it has no consumer: no event reports its end then.
+/// How often the status of a channel without a consumer is checked, because no event reports the end of such a channel.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The shortest time between two acks with `multiple`. A fast handler settles some hundred deliveries in this time.
@@ -36,11 +36,11 @@ pub(super) struct RabbitSubscription {
     /// Whether the queue is deleted with the subscription.
     is_ephemeral: bool,
     channel: Channel,
-    /// A message from before the consumer was started.
+    /// A message that was read before the consumer was started.
     first: Option<Incoming>,
     /// Present until the subscription consumes.
     suspect_reader: Option<SuspectReader>,
-    /// Ready when the channel is closed. Present with `suspect_reader`, because a consumer reports the end itself.
+    /// Ready when the channel is closed. Polled until the subscription consumes, because a consumer reports the end.
     channel_closed: Option<BoxFuture<'static, ()>>,
     deliveries: Option<Consumer>,
     last_address: LastAddress,
@@ -54,7 +54,7 @@ pub(super) struct RabbitSubscription {
 
 enum SubscriptionState {
     Open,
-    /// We cancelled the consumer. Deliveries already sent may still arrive.
+    /// We cancelled the consumer. Deliveries that the broker sent before may still arrive.
     Cancelled {
         cancelling: Option<BoxFuture<'static, ()>>,
         channel_closed: BoxFuture<'static, ()>,
@@ -75,7 +75,7 @@ pub(super) async fn subscribe(
 ) -> Result<RabbitSubscription, RabbitError> {
     let opening = async {
         match open(live, states.clone(), subscribe).await {
-            // `basic.get` fails on a queue with a single active consumer, which someone else may have declared.
+            // `basic.get` fails on a queue with a single active consumer. Someone else may have declared such a queue.
             Err(error) if subscribe.suspects.is_some() => {
                 tracing::debug!(%error, "cannot read suspects one by one");
                 let subscribe = Subscribe {
@@ -103,7 +103,7 @@ async fn open(
             (declare_ephemeral(&channel, exchange, patterns).await?, true)
         }
     };
-    // The prefetch must be set before the consumer starts and must not be 0: lapin queues deliveries without a limit.
+    // The prefetch must be set before the consumer starts, and not be 0: lapin queues deliveries without a limit.
     channel
         .basic_qos(subscribe.prefetch.max(1), BasicQosOptions::default())
         .await?;
@@ -152,11 +152,8 @@ async fn declare_ephemeral(
         ..QueueDeclareOptions::default()
     };
     let mut arguments = FieldTable::default();
-    // A virtual host can have quorum queues as default. A quorum queue cannot be exclusive or server-named.
-    arguments.insert(
-        ShortString::try_new("x-queue-type").unwrap_or_default(),
-        AMQPValue::LongString("classic".into()),
-    );
+    // Quorum queues can be the default of a virtual host. A quorum queue cannot be exclusive or server-named.
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
     let queue = channel
         .queue_declare(ShortString::default(), options, arguments)
         .await?;
@@ -175,7 +172,7 @@ async fn declare_ephemeral(
 }
 
 impl RabbitSubscription {
-    /// Reads the next suspect after the last one is settled and its ack is written.
+    /// Reads the next message after the last suspect is settled and its ack is written.
     fn poll_suspect(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         if self
             .suspect_reader
@@ -204,7 +201,6 @@ impl RabbitSubscription {
         }
     }
 
-    /// Ready when the channel is closed.
     fn channel_closed(&self) -> BoxFuture<'static, ()> {
         let (mut states, connection, channel) = (self.states.clone(), self.connection, self.channel.clone());
         Box::pin(async move {
@@ -241,7 +237,7 @@ impl Subscription for RabbitSubscription {
                     self.state = SubscriptionState::Lost;
                     return Poll::Ready(None);
                 }
-                // Deliveries do not wait for the broker's answer to the cancel. Acks do, in `poll_flush`.
+                // Deliveries do not wait for the broker's answer to the cancel, but acks do in `poll_flush`.
                 let _ = poll_cancelling(cancelling, cx);
             }
             SubscriptionState::Open if self.suspect_reader.is_some() => {
@@ -266,7 +262,7 @@ impl Subscription for RabbitSubscription {
             // After an error the stream may never end, so the first error ends the subscription.
             Poll::Ready(end) => {
                 if let (None, SubscriptionState::Cancelled { is_drained, .. }) = (end, &mut self.state) {
-                    // This end follows our own cancel. `channel_closed` reports a closed channel.
+                    // The stream ended because of our own cancel. `channel_closed` reports a closed channel.
                     *is_drained = true;
                     return Poll::Pending;
                 }
@@ -295,8 +291,8 @@ impl Subscription for RabbitSubscription {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // Requeue only after the broker has cancelled the consumer. Before that, the broker would deliver the message to
-        // this consumer again. Up to 4.2 each requeue counts, so the message would soon look like the cause of a crash.
+        // Before the broker has cancelled the consumer, it would deliver a requeued message to this consumer again. Up
+        // to RabbitMQ 4.2 each requeue counts, so the message would soon seem to cause a crash.
         if let SubscriptionState::Cancelled { cancelling, .. } = &mut self.state {
             ready!(poll_cancelling(cancelling, cx));
         }

@@ -1,9 +1,9 @@
-//! Reads the messages at the head of a queue one by one, while each may be the cause of a crash.
+//! Reads the messages at the head of a queue one by one, while they may be the cause of a crash.
 //!
 //! A quorum queue delivers returned messages first. When a process crashes with many unsettled deliveries, each of them
 //! could be the cause. If they are delivered one by one, only the delivery count of the real cause grows at the next
-//! crash. So a subscription starts with `basic.get`, which takes exactly one message. It starts to consume as soon as the
-//! message at the head is not a suspect, or the queue is empty.
+//! crash. So a subscription starts with `basic.get`, which takes exactly one message. The subscription starts to
+//! consume when the message at the head is not a suspect, or when the queue is empty.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,11 +19,10 @@ use crate::broker::{Incoming, Suspects};
 
 type Reading = Pin<Box<dyn Future<Output = Result<ReadResult, lapin::Error>> + Send>>;
 
-/// The head of a queue.
 pub(super) enum ReadResult {
     /// A message that may be the cause of a crash. The subscription has no other delivery.
     Suspect(Incoming),
-    /// A message that is not a suspect, if the queue is not empty, and the consumer of all following messages.
+    /// The first message that is not a suspect, if the queue has one, and the consumer of all further messages.
     Consuming(Option<Incoming>, Consumer),
 }
 
@@ -58,7 +57,6 @@ impl SuspectReader {
         }
     }
 
-    /// Reads the first message.
     pub(super) async fn read(&mut self) -> Result<ReadResult, lapin::Error> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
@@ -100,7 +98,7 @@ impl SuspectReader {
             let got = channel
                 .basic_get(queue.clone(), BasicGetOptions::default())
                 .await?;
-            // Suspects are rare, so the last address is not kept between them.
+            // Suspects are rare, so each has its own address.
             let mut last_address = LastAddress::default();
             match got.map(|got| incoming(got.delivery, &mut last_address)) {
                 Some(first) if (suspects.0)(&first) => {
@@ -114,7 +112,7 @@ impl SuspectReader {
         })
     }
 
-    /// Stops reading and requeues a message that is being read. A consumer started meanwhile ends with the channel.
+    /// Stops, and requeues a message that is being read. A consumer that this read starts ends with the channel.
     pub(super) async fn abandon(self) {
         let ReadStep::Reading(reading) = self.step else {
             return;

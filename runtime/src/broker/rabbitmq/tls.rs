@@ -22,12 +22,11 @@ use crate::error::ConfigError;
 #[derive(Clone)]
 pub(super) struct TlsConnector(lapin::tcp::RustlsConnector);
 
-/// The certificate authorities to trust and the client certificate, as read from their files.
 #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
 #[derive(Clone)]
 pub(super) struct TlsConnector(lapin::tcp::OwnedTLSConfig);
 
-/// Cannot exist: this build has no TLS.
+/// No value exists, because this build has no TLS.
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 #[derive(Clone)]
 pub(super) enum TlsConnector {}
@@ -70,7 +69,7 @@ impl TlsConnector {
     }
 
     /// # Errors
-    /// `InvalidData` when the two ends do not agree, which a retry cannot change.
+    /// `InvalidData` when the client and the broker do not agree on TLS. A retry cannot change that.
     pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
         stream: AsyncTcpStream<S>,
@@ -82,8 +81,6 @@ impl TlsConnector {
 
 #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
 impl TlsConnector {
-    /// # Errors
-    /// When a file cannot be read, or is not a valid certificate or key.
     pub(super) fn load(files: &TlsFiles) -> Result<Self, ConfigError> {
         use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 
@@ -104,8 +101,6 @@ impl TlsConnector {
         Ok(Self(config))
     }
 
-    /// # Errors
-    /// `InvalidData` when the two ends do not agree, which a retry cannot change.
     pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
         stream: AsyncTcpStream<S>,
@@ -113,7 +108,7 @@ impl TlsConnector {
     ) -> io::Result<AsyncTcpStream<S>> {
         let secured = stream.into_tls(host, self.0.as_ref()).await;
         secured.map_err(|error| {
-            // native-tls reports every error as `Other`. A network error has an I/O error among its sources.
+            // native-tls reports every error as `Other`. Only a network error has an I/O error among its sources.
             if error.kind() == io::ErrorKind::Other && !is_network_error(&error) {
                 io::Error::new(io::ErrorKind::InvalidData, error)
             } else {
@@ -187,12 +182,12 @@ fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 fn not_pem(path: &Path, wanted: &str) -> ConfigError {
-    ConfigError::new(format!("cannot use `{}`: it holds no {wanted}", path.display()))
+    ConfigError::new(format!("cannot use `{}`: it has no {wanted}", path.display()))
 }
 
-/// Whether the two ends do not agree on TLS.
+/// Whether the client and the broker do not agree on TLS.
 pub(super) fn is_tls_error(error: &io::Error) -> bool {
-    // The broker rejects our certificate after the handshake. OpenSSL's errors have no kind there.
+    // The broker rejects our certificate after the handshake, where OpenSSL's errors have no kind of their own.
     error.kind() == io::ErrorKind::InvalidData || error.to_string().contains("SSL alert number")
 }
 
@@ -200,11 +195,11 @@ pub(super) fn is_tls_error(error: &io::Error) -> bool {
 pub(super) fn with_advice(text: &str) -> String {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let advice = if says(&["UnknownIssuer", "local issuer", "self-signed", "self signed"]) {
-        "; name the authority that it comes from by `tls_ca_file`"
+        "; name its certificate authority by `tls_ca_file`"
     } else if says(&["CertificateRequired", "certificate required"]) {
-        "; show the broker a certificate by `tls_client_identity`"
+        "; send the broker a certificate by `tls_client_identity`"
     } else if says(&["InvalidContentType", "wrong version number"]) {
-        "; this port speaks no TLS: write the one that does, which is 5671 unless set otherwise, or amqp://"
+        "; this port speaks no TLS; write the TLS port, by default 5671, or amqp://"
     } else {
         ""
     };

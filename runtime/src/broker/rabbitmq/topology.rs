@@ -1,7 +1,7 @@
 //! Declares the exchanges, queues and bindings of a plan.
 //!
-//! The declarations are pipelined on one channel. The broker closes the channel at the first declaration that it refuses
-//! and ignores the rest. The rest is then declared on a new channel, so that one error reports every refusal.
+//! The declarations are pipelined on one channel. The broker closes the channel at the first declaration that it
+//! refuses, and ignores the rest. The rest is declared on a new channel, so that one error reports all failures.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, maybe_done};
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
@@ -27,14 +27,12 @@ const MAX_ERRORS: usize = 20;
 /// How many declarations are pipelined.
 const CHUNK: usize = 128;
 
-/// How long the declaration of a plan may take.
 const DECLARE_TIMEOUT: Duration = Duration::from_mins(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DeclareMode {
-    /// Create what does not exist.
     Declare,
-    /// Check that everything exists, by a passive declaration. The broker does not compare arguments then.
+    /// Check by passive declarations that everything exists. The broker does not compare arguments then.
     Check,
 }
 
@@ -50,7 +48,7 @@ type Declaring = Pin<Box<dyn Future<Output = Result<(), RabbitError>> + Send>>;
 /// Declares a plan on the current connection.
 ///
 /// # Errors
-/// With everything that the broker refused, or when there is no connection or no answer in time.
+/// With every declaration that the broker refused, or when there is no connection or no answer in time.
 pub(super) async fn declare_on(
     connection: &SupervisedConnection,
     plan: &Plan,
@@ -69,7 +67,7 @@ pub(super) async fn declare_on(
 }
 
 /// # Errors
-/// With everything that the broker refused.
+/// With every declaration that the broker refused.
 pub(super) async fn declare(
     live: &LiveConnection,
     plan: &Plan,
@@ -90,8 +88,8 @@ pub(super) async fn declare(
     all_errors(errors)
 }
 
-/// The steps of a plan in order. A binding needs its exchange and its queue. It comes directly after its queue, because a
-/// consumer that finds the queue assumes that the queue is bound.
+/// The steps of a plan in order. A binding needs its exchange and its queue. The binding comes directly after its
+/// queue, because a consumer that finds the queue assumes that the queue is bound.
 fn steps(plan: &Plan, mode: DeclareMode) -> Vec<DeclareStep<'_>> {
     let mut bindings: BTreeMap<&str, Vec<DeclareStep<'_>>> = BTreeMap::new();
     // AMQP has no way to check a binding.
@@ -185,25 +183,14 @@ pub(super) async fn has_queue(live: &LiveConnection, queue: &str) -> Result<bool
 }
 
 /// Runs the declarations concurrently. The first poll of each writes its frame, so the frames keep their order.
-async fn all_in_order(mut declarations: Vec<Declaring>) -> Vec<Result<(), RabbitError>> {
-    let mut results: Vec<Option<Result<(), RabbitError>>> = Vec::with_capacity(declarations.len());
+async fn all_in_order(declarations: Vec<Declaring>) -> Vec<Result<(), RabbitError>> {
+    let mut declarations: Vec<_> = declarations.into_iter().map(maybe_done).collect();
     for declaring in &mut declarations {
-        let first = std::future::poll_fn(|cx| Poll::Ready(declaring.as_mut().poll(cx))).await;
-        results.push(match first {
-            Poll::Ready(result) => Some(result),
-            Poll::Pending => None,
-        });
+        let _ = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *declaring).poll(cx))).await;
     }
-    join_all(
-        declarations
-            .into_iter()
-            .zip(results)
-            .map(async |(declaring, result)| match result {
-                Some(result) => result,
-                None => declaring.await,
-            }),
-    )
-    .await
+    join_all(&mut declarations).await;
+    let results = declarations.iter_mut();
+    results.filter_map(|it| Pin::new(it).take_output()).collect()
 }
 
 impl DeclareStep<'_> {
@@ -325,9 +312,9 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_is_bound_before_any_other_is_declared() {
-        let plan = plan(&["a", "b", "c"], &["c", "a", "there", "a"]);
-        let declared = ["domain_events", "a", "to.a", "to.a", "b", "c", "to.c", "to.there"];
+    fn a_queue_is_bound_before_the_next_queue_is_declared() {
+        let plan = plan(&["a", "b", "c"], &["c", "a", "other", "a"]);
+        let declared = ["domain_events", "a", "to.a", "to.a", "b", "c", "to.c", "to.other"];
         assert_eq!(names(&plan, DeclareMode::Declare), declared);
     }
 

@@ -1,10 +1,10 @@
-//! The schedule for re-checking the declared topology.
+//! The schedule for the checks of the declared topology.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How much of the topology is checked.
+/// How much of the topology a check covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TopologyCheck {
     /// Exchanges and bindings. A missing one loses events, and declaring them again costs the broker almost nothing.
@@ -17,7 +17,7 @@ struct CheckInterval {
     shortest: Duration,
     /// The interval is this many times the duration of the last check, so that checks do not load a busy broker.
     multiple: u32,
-    /// A missing exchange or queue is unnoticed for at most this long.
+    /// The longest time until the next check, so that a missing exchange or queue is noticed.
     longest: Duration,
 }
 

@@ -1,9 +1,10 @@
 //! Declares the topology again at intervals, so that deleted exchanges, queues and bindings come back.
 //!
-//! RabbitMQ does not tell a consumer that an exchange was deleted. The bindings of its queue are gone then: the consumer
-//! stays subscribed and receives nothing. RabbitMQ does not report a deleted queue without consumers either, such as a
-//! delay queue. Declaring what exists changes nothing. Exchanges and bindings are declared often, because events
-//! published without them are lost; queues are declared as often as a busy broker can bear.
+//! RabbitMQ does not report a deleted exchange to consumers. The bindings of their queues are deleted too, so the
+//! consumers stay subscribed and receive nothing. RabbitMQ does not report a deleted queue without consumers either,
+//! such as a delay queue. A declaration of an existing object changes nothing. Exchanges and bindings are declared
+//! often, because events published without them are lost. Queues are declared less often, to limit the load on a busy
+//! broker.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,7 @@ use crate::wire::error_text::chain;
 /// The shortest time between two checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Requests a check now. The watch drops the request when the check is done.
+/// A request for a check now. The watcher drops the request when the check is done.
 pub(super) type CheckRequest = oneshot::Sender<()>;
 
 #[derive(Debug, Default)]
@@ -32,9 +33,9 @@ pub(super) struct TopologyWatch(Mutex<WatchedTopology>);
 
 #[derive(Debug, Default)]
 struct WatchedTopology {
-    /// What the watch declares again.
+    /// The plan that the watcher declares again.
     declared: Plan,
-    /// What the watch only checks.
+    /// The plan that the watcher only checks.
     expected: Plan,
     /// For each ephemeral queue, the number of its connection and its bindings.
     ephemeral: BTreeMap<String, (u64, Vec<BindingPlan>)>,
@@ -43,17 +44,17 @@ struct WatchedTopology {
 }
 
 impl TopologyWatch {
-    /// Declares this plan again from now on.
+    /// From now on, the watcher declares this plan again.
     pub(super) fn add_declared(&self, plan: Plan) {
         self.lock().declared.merge(plan);
     }
 
-    /// Checks this plan from now on. Someone else declares it.
+    /// From now on, the watcher checks this plan. Someone else declares it.
     pub(super) fn add_expected(&self, plan: Plan) {
         self.lock().expected.merge(plan);
     }
 
-    /// Binds this queue again for as long as its connection lives.
+    /// The watcher binds this queue again until the queue's connection ends.
     pub(super) fn add_ephemeral(&self, connection: u64, queue: &str, exchange: &str, patterns: &[String]) {
         let bindings = patterns.iter().map(|pattern| BindingPlan {
             exchange: exchange.to_owned(),
@@ -125,7 +126,7 @@ impl TopologyWatcher {
         }
     }
 
-    /// Declares what is missing, and returns how much was checked in the end.
+    /// Declares the missing parts of the topology, and returns how much was checked.
     async fn check(&self, check: TopologyCheck) -> TopologyCheck {
         let Ok(live) = self.connection.live().await else {
             // Health reports the missing connection already.
@@ -145,8 +146,8 @@ impl TopologyWatcher {
         check
     }
 
-    /// Declares exchanges and bindings. `false` means that everything has to be checked: the declaration failed, or the
-    /// last check found a problem.
+    /// Declares exchanges and bindings. Returns `false` when the queues must be checked too, because the declaration
+    /// failed or the last check found a problem.
     async fn declare_routes(&self) -> bool {
         let routes = {
             let watched = self.watch.lock();
@@ -167,9 +168,9 @@ impl TopologyWatcher {
             self.declare(&declared, DeclareMode::Declare).await?;
             self.declare(&expected, DeclareMode::Check).await
         };
-        // Without the permission to declare, the watch cannot know what exists. The operator chose that.
+        // Without the permission to declare, the watcher cannot know what exists. The operator chose that.
         let problem = result.await.err().filter(|error| !is_missing_permission(error));
-        // A lost connection fails the check but does not change the topology.
+        // A check that fails because the connection is lost does not change the topology.
         if self.is_current(live) {
             self.watch.set_problem(problem.map(|error| chain(&error)));
         }
@@ -185,7 +186,7 @@ impl TopologyWatcher {
             let exists = connection == live.number
                 && topology::declare(live, &plan, DeclareMode::Declare).await.is_ok();
             if !exists {
-                // The queue was deleted with its subscription; its consumer declares a new one.
+                // The queue was deleted with its subscription. The consumer declares a new queue.
                 self.watch.lock().ephemeral.remove(&queue);
             }
         }

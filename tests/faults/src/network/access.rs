@@ -144,7 +144,7 @@ pub(super) async fn exchange_forbidden(harness: &Harness) -> Row {
         user.set_permissions([ALL, "^faults[.].*$", ALL]).await;
         let words = [
             "ACCESS_REFUSED",
-            "grant its user the `write` permission on exchange `domain_events`",
+            "grant the user the `write` permission on exchange `domain_events`",
         ];
         until("a publisher gets the error", async || {
             let error = publish(&traffic, 0).await;
@@ -166,7 +166,7 @@ pub(super) async fn queue_forbidden(harness: &Harness) -> Row {
         user.set_permissions([ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
         let words = [
             "ACCESS_REFUSED",
-            "grant its user the `read` permission on queue `faults.plain`",
+            "grant the user the `read` permission on queue `faults.plain`",
         ];
         health_reports(&traffic, &mut row, &words).await;
         // The other handlers are not affected.

@@ -1,17 +1,15 @@
 //! The limits of the broker, and publishes that wait while it is full.
 
 use super::{
-    binding, bodies, declare, drain, exchange, in_time, is_pending, message, queue, send, subscribe,
+    binding, bodies, declare, drain, exchange, in_time, is_pending, message, publish, publish_all, queue,
+    send, send_with, subscribe,
 };
 use crate::broker::memory::{MemoryBroker, MemoryBrokerBuilder};
-use crate::broker::{Broker, BrokerState, Publish};
-use crate::bus::confirm::confirm;
-use crate::bus::refusal::Refusal;
+use crate::broker::{Broker, BrokerState};
 use crate::clock::Clock;
 use crate::topology::ExchangeKind;
-use std::sync::Arc;
 
-async fn full(builder: MemoryBrokerBuilder) -> MemoryBroker {
+async fn build(builder: MemoryBrokerBuilder) -> MemoryBroker {
     let broker = builder.recording().build();
     declare(&broker, exchange("events", ExchangeKind::Topic)).await;
     declare(&broker, exchange("delay", ExchangeKind::Fanout)).await;
@@ -25,24 +23,19 @@ async fn full(builder: MemoryBrokerBuilder) -> MemoryBroker {
 
 /// A broker with a limit of two messages that has reached this limit.
 async fn full_of_two() -> MemoryBroker {
-    let broker = full(MemoryBroker::builder(Clock::virtual_time()).max_messages(2)).await;
-    for text in ["1", "2"] {
-        in_time(send(&broker, message("events", "key", text)))
-            .await
-            .unwrap()
-            .unwrap();
-    }
+    let broker = build(MemoryBroker::builder(Clock::virtual_time()).max_messages(2)).await;
+    publish_all(&broker, &["1", "2"]).await;
     broker
 }
 
 #[tokio::test]
-async fn a_publisher_waits_while_the_broker_is_full_and_is_served_in_turn() {
+async fn publishes_wait_while_the_broker_is_full_and_keep_their_order() {
     let broker = full_of_two().await;
     assert!(matches!(broker.state(), BrokerState::Blocked(_)));
     let mut third = send(&broker, message("events", "key", "3"));
     let mut fourth = send(&broker, message("events", "key", "4"));
     assert!(is_pending(&mut third) && is_pending(&mut fourth));
-    assert!(!broker.is_busy(), "waiting for room is not work");
+    assert!(!broker.is_busy(), "a waiting publish is not work");
 
     let mut subscription = subscribe(&broker, "q", 1).await;
     assert_eq!(drain(&mut subscription), ["1"]);
@@ -70,35 +63,21 @@ async fn a_publish_whose_caller_gave_up_is_never_published() {
 #[tokio::test]
 async fn a_full_broker_accepts_the_publishes_of_the_runtime() {
     let broker = full_of_two().await;
-    let _parked = send(&broker, message("events", "key", "3"));
-    in_time(send(&broker, message("delay", "key", "late")))
-        .await
-        .unwrap()
-        .unwrap();
-    in_time(send(&broker, message("", "q", "redriven")))
-        .await
-        .unwrap()
-        .unwrap();
-    let (confirm, answer) = confirm(None);
-    broker.send(Publish {
-        message: Arc::new(message("events", "key", "returned by a handler")),
-        mandatory: false,
-        while_handling: true,
-        confirm,
-    });
+    let _waiting = send(&broker, message("events", "key", "3"));
+    publish(&broker, "delay", "key", "late").await;
+    publish(&broker, "", "q", "redriven").await;
+    let returned = message("events", "key", "returned by a handler");
+    let answer = send_with(&broker, returned, false, true);
     in_time(answer).await.unwrap().unwrap();
-    assert_eq!(broker.message_count("delayed"), Some(1), "the message counts");
+    assert_eq!(broker.message_count("delayed"), Some(1));
     assert_eq!(broker.message_count("q"), Some(4));
 }
 
 #[tokio::test]
-async fn bytes_are_limited_too_and_a_message_over_the_limit_still_passes() {
-    let broker = full(MemoryBroker::builder(Clock::virtual_time()).max_bytes(1_000)).await;
+async fn bytes_are_limited_too_but_a_message_over_the_limit_is_accepted() {
+    let broker = build(MemoryBroker::builder(Clock::virtual_time()).max_bytes(1_000)).await;
     let large = "x".repeat(2_000);
-    in_time(send(&broker, message("events", "key", &large)))
-        .await
-        .unwrap()
-        .unwrap();
+    publish(&broker, "events", "key", &large).await;
     let mut second = send(&broker, message("events", "key", &large));
     assert!(is_pending(&mut second));
     broker.take("q");
@@ -114,12 +93,4 @@ async fn deleting_a_queue_frees_capacity() {
     assert!(broker.delete_queue("q"));
     in_time(third).await.unwrap().unwrap();
     assert_eq!(broker.state(), BrokerState::Up);
-}
-
-#[tokio::test]
-async fn closing_refuses_publishes_that_wait() {
-    let broker = full_of_two().await;
-    let third = send(&broker, message("events", "key", "3"));
-    broker.close().await;
-    assert_eq!(in_time(third).await, Some(Err(Refusal::Closed)));
 }

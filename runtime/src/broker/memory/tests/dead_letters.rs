@@ -1,8 +1,8 @@
 //! Dead-lettering by the broker.
 
 use super::{
-    binding, bodies, broker_with_queue, declare, exchange, in_time, jump, message, next, publish, queue,
-    send, subscribe, text,
+    binding, bodies, broker_with_queue, death, declare, exchange, jump, next, publish, publish_expiring,
+    queue, subscribe, text,
 };
 use crate::broker::Broker;
 use crate::broker::memory::MemoryBroker;
@@ -38,11 +38,7 @@ async fn a_message_over_the_delivery_limit_is_dead_lettered_with_its_reason() {
     let broker = broker_with_queue().await;
     dead_letters(&broker).await;
     limited(&broker, 2, "at-least-once").await;
-    let mut poison = message("", "limited", "poison");
-    poison
-        .properties
-        .change(|it| it.expiration = Some("60000".to_owned()));
-    in_time(send(&broker, poison)).await.unwrap().unwrap();
+    publish_expiring(&broker, "", "limited", "poison", "60000").await;
     for _ in 0..2 {
         fail(&broker, "limited", 1).await;
         assert_eq!(broker.message_count("limited"), Some(1));
@@ -58,12 +54,7 @@ async fn a_message_over_the_delivery_limit_is_dead_lettered_with_its_reason() {
         None,
         "the dead letter must not expire"
     );
-    let Some(HeaderValue::List(deaths)) = dead.headers.get("x-death") else {
-        panic!("no x-death in {:?}", dead.headers)
-    };
-    let HeaderValue::Table(death) = &deaths[0] else {
-        panic!("a table, not {deaths:?}")
-    };
+    let death = death(dead);
     assert_eq!(death.text("reason"), Some("delivery_limit"));
     assert_eq!(death.text("queue"), Some("limited"));
     assert_eq!(death.text("exchange"), Some(""));
@@ -104,7 +95,7 @@ async fn a_quorum_queue_without_a_limit_has_the_default_limit_of_rabbitmq() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_no_queue_takes_stays_and_is_routed_again() {
+async fn a_dead_letter_that_no_queue_accepts_stays_and_is_routed_again() {
     let broker = broker_with_queue().await;
     limited(&broker, 0, "at-least-once").await;
     publish(&broker, "", "limited", "1").await;
@@ -136,7 +127,7 @@ async fn a_dead_letter_that_no_queue_takes_stays_and_is_routed_again() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_no_queue_takes_is_lost_at_most_once() {
+async fn an_at_most_once_dead_letter_that_no_queue_accepts_is_lost() {
     let broker = broker_with_queue().await;
     limited(&broker, 0, "at-most-once").await;
     publish(&broker, "", "limited", "1").await;

@@ -2,10 +2,10 @@
 
 use std::error::Error as _;
 
-use super::{binding, bodies, broker, broker_with_queue, declare, exchange, publish, queue, text};
+use super::{binding, bodies, broker, broker_with_queue, declare, exchange, publish, queue, shop_plan};
 use crate::broker::Broker;
 use crate::error::{Drift, Error};
-use crate::topology::{Argument, ExchangeKind, Names, Plan};
+use crate::topology::{Argument, ExchangeKind};
 
 fn drift(error: &Error) -> (&str, &str, &str) {
     let drift: &Drift = error.source().unwrap().downcast_ref().unwrap();
@@ -13,18 +13,9 @@ fn drift(error: &Error) -> (&str, &str, &str) {
 }
 
 #[tokio::test]
-async fn the_plan_of_a_service_is_declared_twice_without_harm() {
+async fn declaring_the_plan_of_a_service_twice_changes_nothing() {
     let broker = broker();
-    let names = Names::of("shop");
-    let mut plan = Plan::domain_exchange("domain_events");
-    plan.merge(Plan::service(&names));
-    plan.merge(Plan::queue(
-        &names,
-        "domain_events",
-        "shop.pay",
-        &["order.*"],
-        false,
-    ));
+    let plan = shop_plan();
     declare(&broker, plan.clone()).await;
     publish(&broker, "domain_events", "order.created", "1").await;
     declare(&broker, plan).await;
@@ -94,17 +85,7 @@ async fn a_binding_that_rabbitmq_refuses_is_refused_here() {
     for pattern in ["#.a.#.b.#", &"x".repeat(256)] {
         assert!(broker.declare(&binding("events", pattern, "q")).await.is_err());
     }
-    // Other exchanges do not read their patterns.
+    // Only topic exchanges interpret their patterns.
     declare(&broker, exchange("direct", ExchangeKind::Direct)).await;
     declare(&broker, binding("direct", "#.#.#", "q")).await;
-}
-
-#[tokio::test]
-async fn what_is_declared_twice_keeps_its_arguments() {
-    let broker = broker();
-    let arguments = || [("x-queue-type", text("quorum"))];
-    declare(&broker, queue("q", arguments())).await;
-    declare(&broker, queue("q", arguments())).await;
-    assert_eq!(broker.message_count("q"), Some(0));
-    assert_eq!(broker.message_count("other"), None);
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    binding, bodies, broker, broker_with_queue, declare, drain, ephemeral, exchange, in_time, jump, message,
-    publish, queue, send, subscribe, text,
+    binding, bodies, broker, broker_with_queue, death, declare, drain, ephemeral, exchange, in_time, jump,
+    message, publish, publish_expiring, queue, send, shop_plan, subscribe, text,
 };
 use crate::broker::memory::MemoryBroker;
 use crate::broker::{Broker, Incoming};
@@ -14,20 +14,12 @@ use crate::topology::{Argument, ExchangeKind, Names, Plan};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The topology of a service `shop`: a handler queue `shop.pay` with delays of 1 s and 5 s, and a delay of a deleted queue.
+/// A broker with the topology of a service `shop`. The queue `shop.pay` and a deleted queue have delays of 1 s and 5 s.
 async fn shop(clock: Clock) -> MemoryBroker {
     let broker = MemoryBroker::new(clock);
     let names = Names::of("shop");
-    let mut plan = Plan::domain_exchange("domain_events");
-    plan.merge(Plan::service(&names));
-    plan.merge(Plan::queue(
-        &names,
-        "domain_events",
-        "shop.pay",
-        &["order.*"],
-        false,
-    ));
-    for queue in ["shop.pay", "shop.gone"] {
+    let mut plan = shop_plan();
+    for queue in ["shop.pay", "shop.deleted"] {
         plan.merge(Plan::delay(&names, queue, SECOND));
         plan.merge(Plan::delay(&names, queue, 5 * SECOND));
     }
@@ -60,12 +52,7 @@ async fn a_delayed_message_comes_back_to_its_queue_through_the_return_exchange()
         (&*back.message.exchange, &*back.message.routing_key),
         ("shop.return", "shop.pay")
     );
-    let Some(HeaderValue::List(deaths)) = back.message.headers.get("x-death") else {
-        panic!("no x-death in {:?}", back.message.headers)
-    };
-    let [HeaderValue::Table(death)] = &deaths[..] else {
-        panic!("one death, not {deaths:?}")
-    };
+    let death = death(&back.message);
     assert_eq!(death.text("reason"), Some("expired"));
     assert_eq!(death.text("queue"), Some("shop.pay.delay.1s"));
     assert_eq!(death.text("exchange"), Some("shop.delay"));
@@ -86,7 +73,7 @@ async fn messages_that_are_due_at_the_same_time_return_in_order() {
 #[tokio::test]
 async fn a_retry_for_a_deleted_queue_is_an_orphan_and_blocks_no_other_retry() {
     let broker = shop(Clock::virtual_time()).await;
-    publish(&broker, "shop.delay", "shop.gone.delay.1s", "lost").await;
+    publish(&broker, "shop.delay", "shop.deleted.delay.1s", "lost").await;
     publish(&broker, "shop.delay", "shop.pay.delay.1s", "live").await;
     jump(&broker).await;
     assert_eq!(bodies(&broker.queue_messages("shop.orphans")), ["lost"]);
@@ -94,7 +81,7 @@ async fn a_retry_for_a_deleted_queue_is_an_orphan_and_blocks_no_other_retry() {
 }
 
 #[tokio::test]
-async fn an_expired_message_goes_at_once_to_a_waiting_consumer() {
+async fn an_expired_message_is_delivered_at_once_to_a_waiting_consumer() {
     let broker = shop(Clock::virtual_time()).await;
     let mut subscription = subscribe(&broker, "shop.pay", 1).await;
     publish(&broker, "shop.delay", "shop.pay.delay.1s", "1").await;
@@ -111,11 +98,7 @@ async fn an_expired_message_goes_at_once_to_a_waiting_consumer() {
 #[tokio::test]
 async fn a_message_with_an_expiration_is_dropped_when_its_queue_has_no_dead_letter_exchange() {
     let broker = broker_with_queue().await;
-    let mut short = message("events", "key", "1");
-    short
-        .properties
-        .change(|it| it.expiration = Some("250".to_owned()));
-    in_time(send(&broker, short)).await.unwrap().unwrap();
+    publish_expiring(&broker, "events", "key", "1", "250").await;
     assert!(jump(&broker).await);
     assert_eq!(broker.clock().elapsed(), Duration::from_millis(250));
     assert_eq!(broker.message_count("q"), Some(0));
@@ -124,13 +107,8 @@ async fn a_message_with_an_expiration_is_dropped_when_its_queue_has_no_dead_lett
 #[tokio::test]
 async fn a_message_expires_at_the_head_only() {
     let broker = broker_with_queue().await;
-    for (body, expiration) in [("slow", "2000"), ("fast", "1000")] {
-        let mut message = message("events", "key", body);
-        message
-            .properties
-            .change(|it| it.expiration = Some(expiration.to_owned()));
-        in_time(send(&broker, message)).await.unwrap().unwrap();
-    }
+    publish_expiring(&broker, "events", "key", "slow", "2000").await;
+    publish_expiring(&broker, "events", "key", "fast", "1000").await;
     assert!(jump(&broker).await);
     assert_eq!(broker.clock().elapsed(), 2 * SECOND);
     assert_eq!(broker.message_count("q"), Some(0));
@@ -197,13 +175,13 @@ fn a_broker_needs_no_tokio_runtime_before_its_first_delay() {
     first.block_on(async {
         let names = Names::of("shop");
         let mut plan = Plan::service(&names);
-        plan.merge(Plan::delay(&names, "shop.gone", SECOND));
+        plan.merge(Plan::delay(&names, "shop.deleted", SECOND));
         declare(&broker, plan).await;
     });
-    // Outside of a tokio runtime the broker accepts a publish. Its delay starts with the next call from inside a runtime.
-    drop(send(&broker, message("shop.delay", "shop.gone.delay.1s", "1")));
+    // The broker accepts a publish outside of a tokio runtime. The delay starts with the next call from a runtime.
+    drop(send(&broker, message("shop.delay", "shop.deleted.delay.1s", "1")));
     first.block_on(async { declare(&broker, Plan::default()).await });
-    // The expiry task ends with its runtime, the broker does not.
+    // The expiry task ends with its runtime, but the broker does not.
     drop(first);
     runtime().block_on(async {
         declare(&broker, Plan::default()).await;

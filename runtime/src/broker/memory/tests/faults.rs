@@ -28,11 +28,11 @@ async fn a_broker_that_goes_down_ends_subscriptions_and_counts_their_deliveries(
     let mut first = subscribe(&broker, "q", 1).await;
     let mut other = subscribe(&broker, "q", 10).await;
     next(&mut first).await;
-    let mut private = ephemeral(&broker, "#").await;
+    let mut ephemeral = ephemeral(&broker, "#").await;
     broker.go_down();
     broker.go_down();
     assert!(matches!(broker.state(), BrokerState::Down(_)));
-    for subscription in [&mut first, &mut other, &mut private] {
+    for subscription in [&mut first, &mut other, &mut ephemeral] {
         assert!(has_ended(subscription));
     }
     assert!(!broker.is_busy());
@@ -63,9 +63,9 @@ async fn a_broker_that_comes_back_accepts_the_publishes_that_waited() {
     broker.go_down();
     let mut first = send(&broker, message("events", "key", "1"));
     let mut second = send(&broker, message("", "q", "2"));
-    let given_up = send(&broker, message("events", "key", "3"));
+    let abandoned = send(&broker, message("events", "key", "3"));
     assert!(is_pending(&mut first) && is_pending(&mut second));
-    drop(given_up);
+    drop(abandoned);
     broker.come_back();
     broker.come_back();
     in_time(first).await.unwrap().unwrap();

@@ -24,6 +24,7 @@ async fn queue_messages_lists_ready_and_unsettled_messages_in_order() {
     assert_eq!(bodies(&broker.queue_messages("q")), ["1", "3", "4"]);
     assert_eq!(broker.message_count("q"), Some(3));
     assert!(broker.queue_messages("unknown").is_empty());
+    assert_eq!(broker.message_count("unknown"), None);
 }
 
 #[tokio::test]

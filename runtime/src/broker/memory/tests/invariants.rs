@@ -1,4 +1,4 @@
-//! Invariants that every sequence of operations keeps.
+//! Invariants that are true after every sequence of operations.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -12,7 +12,6 @@ use super::{
     binding, body, declare, exchange, in_time, jump, message, poll_now, queue, send, subscribe, text,
 };
 use crate::broker::memory::MemoryBroker;
-use crate::broker::memory::queue_entry::QueueEntry;
 use crate::broker::memory::state::{Availability, MemoryState};
 use crate::broker::{Broker, BrokerState, Subscription};
 use crate::clock::Clock;
@@ -90,7 +89,7 @@ async fn declare_all(broker: &MemoryBroker) {
 }
 
 async fn run_step(broker: &MemoryBroker, all: &mut Vec<Box<dyn Subscription>>, step: BrokerStep) {
-    let is_up = broker.state() != BrokerState::Down("it is unreachable".to_owned());
+    let is_up = !matches!(broker.state(), BrokerState::Down(_));
     match step {
         BrokerStep::Publish(exchange) => drop(send(broker, message(exchange, "key", "1"))),
         BrokerStep::Subscribe(name, prefetch) if is_up && broker.message_count(name).is_some() => {
@@ -111,7 +110,7 @@ async fn run_step(broker: &MemoryBroker, all: &mut Vec<Box<dyn Subscription>>, s
     }
 }
 
-/// The counters are exact, and nothing waits that could proceed.
+/// Checks that the counters are exact, and that no message or publish waits without a reason.
 fn check_invariants(state: &MemoryState) {
     let mut messages = 0;
     let mut scheduled = BTreeSet::new();
@@ -128,29 +127,29 @@ fn check_invariants(state: &MemoryState) {
         } else {
             usize::MAX
         });
-        let has_room = candidates.into_iter().any(|id| state.consumers[*id].has_room());
+        let can_deliver = candidates.into_iter().any(|id| !state.consumers[*id].is_full());
         assert!(
-            queue.ready.is_empty() || !has_room,
+            queue.ready.is_empty() || !can_deliver,
             "{} does not deliver",
             queue.name
         );
-        assert!(queue.ready.iter().is_sorted_by_key(QueueEntry::position));
+        assert!(queue.ready.iter().is_sorted_by_key(|entry| entry.position));
         assert_eq!(queue.scheduled_at, queue.next_due(), "timer of {}", queue.name);
         scheduled.extend(queue.scheduled_at.map(|due| (due, id)));
         messages += queue.len();
     }
     assert_eq!(state.due_queues, scheduled);
     assert_eq!(state.capacity.messages(), messages);
-    let waits_for_room = state.capacity.is_full() || state.availability != Availability::Up;
+    let must_wait = state.capacity.is_full() || state.availability != Availability::Up;
     assert!(
-        state.pending.is_empty() || waits_for_room,
+        state.pending.is_empty() || must_wait,
         "a publish waits without a reason"
     );
 }
 
 proptest! {
     #[test]
-    fn every_invariant_holds_after_every_step(steps in prop::collection::vec(step(), 1..80)) {
+    fn every_invariant_is_true_after_every_step(steps in prop::collection::vec(step(), 1..80)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let broker = MemoryBroker::builder(Clock::virtual_time()).max_messages(8).build();

@@ -7,7 +7,6 @@ mod delays;
 mod faults;
 mod inspection;
 mod invariants;
-
 mod routing;
 mod subscriptions;
 
@@ -24,7 +23,8 @@ use crate::bus::refusal::Refusal;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::message::Message;
-use crate::topology::{Argument, BindingPlan, ExchangeKind, ExchangePlan, Plan, QueuePlan};
+use crate::message::headers::{HeaderValue, Headers};
+use crate::topology::{Argument, BindingPlan, ExchangeKind, ExchangePlan, Names, Plan, QueuePlan};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -78,13 +78,28 @@ fn text(text: &str) -> Argument {
     Argument::Text(text.to_owned())
 }
 
-/// A broker with a topic exchange `events` and a queue `q` that gets all its messages.
+/// A broker with a topic exchange `events`, and a queue `q` for all its messages.
 async fn broker_with_queue() -> MemoryBroker {
     let broker = broker();
     declare(&broker, exchange("events", ExchangeKind::Topic)).await;
     declare(&broker, queue("q", [])).await;
     declare(&broker, binding("events", "#", "q")).await;
     broker
+}
+
+/// The plan of a service `shop` with the handler queue `shop.pay`.
+fn shop_plan() -> Plan {
+    let names = Names::of("shop");
+    let mut plan = Plan::domain_exchange("domain_events");
+    plan.merge(Plan::service(&names));
+    plan.merge(Plan::queue(
+        &names,
+        "domain_events",
+        "shop.pay",
+        &["order.*"],
+        false,
+    ));
+    plan
 }
 
 async fn declare(broker: &MemoryBroker, plan: Plan) {
@@ -101,31 +116,46 @@ fn message(exchange: &str, key: &str, body: &str) -> Message {
 }
 
 fn send(broker: &MemoryBroker, message: Message) -> PendingConfirm {
-    let (confirm, answer) = confirm(None);
-    broker.send(Publish {
-        message: Arc::new(message),
-        mandatory: false,
-        while_handling: false,
-        confirm,
-    });
-    answer
+    send_with(broker, message, false, false)
 }
 
 async fn send_mandatory(broker: &MemoryBroker, message: Message) -> Result<(), Refusal> {
+    let answer = send_with(broker, message, true, false);
+    in_time(answer).await.expect("an answer")
+}
+
+fn send_with(
+    broker: &MemoryBroker,
+    message: Message,
+    mandatory: bool,
+    while_handling: bool,
+) -> PendingConfirm {
     let (confirm, answer) = confirm(None);
     broker.send(Publish {
         message: Arc::new(message),
-        mandatory: true,
-        while_handling: false,
+        mandatory,
+        while_handling,
         confirm,
     });
-    in_time(answer).await.expect("an answer")
+    answer
 }
 
 /// Publishes a message and waits for its confirm.
 async fn publish(broker: &MemoryBroker, exchange: &str, key: &str, body: &str) {
     let answer = send(broker, message(exchange, key, body));
     in_time(answer).await.expect("an answer").expect("a confirm");
+}
+
+/// Publishes a message with an expiration, and waits for its confirm.
+async fn publish_expiring(broker: &MemoryBroker, exchange: &str, key: &str, body: &str, millis: &str) {
+    let mut message = message(exchange, key, body);
+    message
+        .properties
+        .change(|it| it.expiration = Some(millis.to_owned()));
+    in_time(send(broker, message))
+        .await
+        .expect("an answer")
+        .expect("a confirm");
 }
 
 /// Publishes one message to `events` for each body.
@@ -167,14 +197,12 @@ async fn ephemeral(broker: &MemoryBroker, pattern: &str) -> Box<dyn Subscription
     try_subscribe(broker, queue, 0).await.unwrap()
 }
 
-/// Waits for the next delivery.
 async fn next(subscription: &mut Box<dyn Subscription>) -> Incoming {
     in_time(poll_fn(|cx| subscription.poll_next(cx)))
         .await
         .expect("a delivery")
 }
 
-/// Polls once.
 fn poll_now(subscription: &mut Box<dyn Subscription>) -> Poll<Option<Incoming>> {
     subscription.poll_next(&mut Context::from_waker(Waker::noop()))
 }
@@ -190,6 +218,17 @@ fn drain(subscription: &mut Box<dyn Subscription>) -> Vec<String> {
 
 fn has_ended(subscription: &mut Box<dyn Subscription>) -> bool {
     matches!(poll_now(subscription), Poll::Ready(None))
+}
+
+/// The only entry of the header `x-death`.
+fn death(message: &Message) -> &Headers {
+    match message.headers.get("x-death") {
+        Some(HeaderValue::List(deaths)) => match &deaths[..] {
+            [HeaderValue::Table(death)] => death,
+            _ => panic!("one death, not {deaths:?}"),
+        },
+        _ => panic!("no x-death in {:?}", message.headers),
+    }
 }
 
 fn body(message: &Message) -> String {

@@ -65,14 +65,14 @@ async fn a_message_that_an_exchange_cannot_route_goes_to_its_alternate() {
     declare(&broker, queue("orphans", [])).await;
     declare(&broker, binding("orphans", "", "orphans")).await;
     assert_eq!(
-        send_mandatory(&broker, message("return", "gone", "1")).await,
+        send_mandatory(&broker, message("return", "deleted", "1")).await,
         Ok(())
     );
     let orphans = broker.queue_messages("orphans");
     assert_eq!(bodies(&orphans), ["1"]);
     assert_eq!(
         (&*orphans[0].exchange, &*orphans[0].routing_key),
-        ("return", "gone")
+        ("return", "deleted")
     );
 }
 
@@ -95,7 +95,7 @@ async fn a_publish_to_a_missing_exchange_is_refused() {
 }
 
 #[tokio::test]
-async fn a_message_that_no_queue_takes_is_confirmed_unless_it_is_mandatory() {
+async fn an_unroutable_message_is_confirmed_unless_it_is_mandatory() {
     let broker = broker();
     declare(&broker, exchange("events", ExchangeKind::Topic)).await;
     publish(&broker, "events", "key", "1").await;

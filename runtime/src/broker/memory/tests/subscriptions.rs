@@ -12,7 +12,7 @@ use crate::bus::refusal::Refusal;
 use crate::topology::Argument;
 
 #[tokio::test]
-async fn deliveries_come_in_order_and_are_gone_once_acked() {
+async fn deliveries_arrive_in_order_and_acks_remove_them() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2"]).await;
     let mut subscription = subscribe(&broker, "q", 10).await;
@@ -31,7 +31,7 @@ async fn deliveries_come_in_order_and_are_gone_once_acked() {
 }
 
 #[tokio::test]
-async fn one_ack_settles_all_up_to_its_tag() {
+async fn an_ack_with_multiple_settles_every_delivery_up_to_its_tag() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2", "3"]).await;
     let mut subscription = subscribe(&broker, "q", 10).await;
@@ -51,7 +51,7 @@ async fn a_waiting_consumer_is_woken_by_a_publish() {
 }
 
 #[tokio::test]
-async fn no_more_than_the_prefetch_is_handed_out_before_one_is_settled() {
+async fn no_more_than_the_prefetch_is_delivered_before_one_is_settled() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2", "3", "4"]).await;
     let mut subscription = subscribe(&broker, "q", 2).await;
@@ -62,7 +62,7 @@ async fn no_more_than_the_prefetch_is_handed_out_before_one_is_settled() {
 }
 
 #[tokio::test]
-async fn consumers_of_one_queue_take_turns_and_a_full_consumer_is_skipped() {
+async fn the_consumers_of_a_queue_take_turns_and_a_full_consumer_is_skipped() {
     let broker = broker_with_queue().await;
     let mut a = subscribe(&broker, "q", 10).await;
     let mut b = subscribe(&broker, "q", 1).await;
@@ -90,7 +90,7 @@ async fn a_requeued_delivery_keeps_its_position_and_its_delivery_count() {
 }
 
 #[tokio::test]
-async fn a_dropped_subscription_returns_its_deliveries_in_place_and_counts_them() {
+async fn a_dropped_subscription_returns_its_deliveries_to_their_positions_and_counts_them() {
     let broker = broker_with_queue().await;
     publish_all(&broker, &["1", "2", "3", "4"]).await;
     let mut first = subscribe(&broker, "q", 2).await;

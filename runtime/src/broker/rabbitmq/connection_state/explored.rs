@@ -1,4 +1,4 @@
-//! Every order in which a supervised connection is lost, refused, opened again and closed, with one user of it.
+//! Tests every order in which a supervised connection is lost, refused, opened again and closed, with one user.
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use super::{
 };
 use crate::state_explorer::{Model, exhaust};
 
-/// A connection that has only its number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct FakeConnection(u64);
 
@@ -32,39 +31,39 @@ enum ConnectionUser {
 struct ConnectionModel {
     reconnector: Reconnector<FakeConnection>,
     action: NextAction<FakeConnection>,
-    /// What the user can see: only the latest state.
+    /// The user sees only the latest state.
     published: ConnectionState<FakeConnection>,
     user: ConnectionUser,
     /// The connection that exists on the network.
     alive: Option<u64>,
     longest_wait: Duration,
     /// Whether the last connection was opened less than `CONNECTION_INTERVAL` ago.
-    is_young: bool,
+    is_recent: bool,
     losses: u8,
     refusals: u8,
-    is_wanted: bool,
+    /// Whether the owner may close the connection.
+    can_close: bool,
+    is_closed: bool,
 }
 
 #[derive(Debug, Clone)]
 enum ConnectionStep {
     /// The network fails, and the supervisor has not noticed yet.
     Cut,
-    /// The supervisor notices.
+    /// The supervisor notices that the network failed.
     Notice,
     Connect,
     Refuse,
-    /// `CONNECTION_INTERVAL` passes.
-    Age,
+    PassInterval,
     /// The owner closes the connection.
     Close,
-    /// The supervisor sees that.
+    /// The supervisor notices that the owner closed the connection.
     Stop,
-    /// The user reads the state.
     ReadState,
 }
 
 impl ConnectionModel {
-    fn new() -> Self {
+    fn new(can_close: bool) -> Self {
         let mut reconnector = Reconnector::new(FakeConnection(1));
         Self {
             action: reconnector.next_action(Duration::ZERO),
@@ -73,10 +72,11 @@ impl ConnectionModel {
             user: ConnectionUser::Waiting,
             alive: Some(1),
             longest_wait: FIRST_WAIT,
-            is_young: true,
+            is_recent: true,
             losses: 0,
             refusals: 0,
-            is_wanted: true,
+            can_close,
+            is_closed: false,
         }
     }
 
@@ -86,7 +86,7 @@ impl ConnectionModel {
             _ => FIRST_WAIT,
         };
         self.published = self.reconnector.apply(result);
-        let (age, least) = if self.is_young {
+        let (age, least) = if self.is_recent {
             (Duration::ZERO, CONNECTION_INTERVAL)
         } else {
             (CONNECTION_INTERVAL, Duration::ZERO)
@@ -133,14 +133,14 @@ impl Model for ConnectionModel {
 
     fn steps(&self) -> Vec<ConnectionStep> {
         let mut steps = Vec::new();
-        if self.is_wanted {
+        if self.can_close && !self.is_closed {
             steps.push(ConnectionStep::Close);
         }
         if self.alive.is_some() && self.losses < 3 {
             steps.push(ConnectionStep::Cut);
         }
-        if self.is_young {
-            steps.push(ConnectionStep::Age);
+        if self.is_recent {
+            steps.push(ConnectionStep::PassInterval);
         }
         match &self.action {
             NextAction::Watch(_) if self.alive.is_none() => steps.push(ConnectionStep::Notice),
@@ -152,7 +152,7 @@ impl Model for ConnectionModel {
             }
             NextAction::Watch(_) | NextAction::End => {}
         }
-        if !self.is_wanted && self.action != NextAction::End {
+        if self.is_closed && self.action != NextAction::End {
             steps.push(ConnectionStep::Stop);
         }
         if self.next_user() != self.user {
@@ -168,19 +168,19 @@ impl Model for ConnectionModel {
                 self.losses += 1;
                 Ok(())
             }
-            ConnectionStep::Age => {
-                self.is_young = false;
+            ConnectionStep::PassInterval => {
+                self.is_recent = false;
                 Ok(())
             }
             ConnectionStep::Close => {
-                self.is_wanted = false;
+                self.is_closed = true;
                 Ok(())
             }
             ConnectionStep::Notice => self.apply(ActionResult::Lost("cut".to_owned())),
             ConnectionStep::Refuse => {
                 self.refusals += 1;
                 // The supervisor waited for `CONNECTION_INTERVAL` before it dialled.
-                self.is_young = false;
+                self.is_recent = false;
                 self.apply(ActionResult::Refused("no".to_owned()))
             }
             ConnectionStep::Connect => {
@@ -194,7 +194,7 @@ impl Model for ConnectionModel {
                     ));
                 }
                 self.alive = Some(number);
-                self.is_young = true;
+                self.is_recent = true;
                 self.apply(ActionResult::Connected(FakeConnection(number)))
             }
             ConnectionStep::Stop => {
@@ -209,7 +209,7 @@ impl Model for ConnectionModel {
     }
 
     fn check_final(&self) -> Result<(), String> {
-        if !self.is_wanted {
+        if self.is_closed {
             let all_ended = self.published == ConnectionState::Closed && self.user == ConnectionUser::Ended;
             return all_ended
                 .then_some(())
@@ -227,38 +227,8 @@ impl Model for ConnectionModel {
             ConnectionState::Down(_) => None,
             ConnectionState::Closed => Some(u64::MAX),
         };
-        let counts = (self.losses, self.refusals, self.is_wanted, self.is_young);
+        let counts = (self.losses, self.refusals, self.is_closed, self.is_recent);
         (published, &self.user, self.alive, self.longest_wait, counts)
-    }
-
-    fn copy(&self) -> Option<Self> {
-        Some(self.clone())
-    }
-}
-
-/// A connection that nobody closes.
-#[derive(Clone)]
-struct OpenConnectionModel(ConnectionModel);
-
-impl Model for OpenConnectionModel {
-    type Step = ConnectionStep;
-
-    fn steps(&self) -> Vec<ConnectionStep> {
-        let mut steps = self.0.steps();
-        steps.retain(|step| !matches!(step, ConnectionStep::Close));
-        steps
-    }
-
-    fn take(&mut self, step: &ConnectionStep) -> Result<(), String> {
-        self.0.take(step)
-    }
-
-    fn check_final(&self) -> Result<(), String> {
-        self.0.check_final()
-    }
-
-    fn key(&self) -> impl Hash {
-        self.0.key()
     }
 
     fn copy(&self) -> Option<Self> {
@@ -268,10 +238,10 @@ impl Model for OpenConnectionModel {
 
 #[test]
 fn a_connection_and_its_user_recover_from_every_loss() {
-    exhaust(200, || OpenConnectionModel(ConnectionModel::new()));
+    exhaust(200, || ConnectionModel::new(false));
 }
 
 #[test]
 fn a_closed_connection_ends_with_its_user_in_every_state() {
-    exhaust(500, ConnectionModel::new);
+    exhaust(500, || ConnectionModel::new(true));
 }

@@ -1,7 +1,7 @@
-//! The state machine of a supervised connection: up, down, up again, and closed at the end.
+//! The state machine of a supervised connection: up, down, up again, and finally closed.
 //!
-//! The state machine does no I/O, so a test can try every order of events without a broker. The supervisor executes each
-//! [`NextAction`] and reports its [`ActionResult`].
+//! The state machine does no I/O, so a test can try every order of events without a broker. The supervisor executes
+//! each [`NextAction`] and reports its [`ActionResult`].
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::backoff::Backoff;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-/// The shortest time between two connections. It limits the rate for a broker that drops each connection at once.
+/// The shortest time between two connections. It limits the rate if the broker drops each connection at once.
 const CONNECTION_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the users of a connection see. They can miss a state, but not the latest one.
@@ -21,12 +21,11 @@ pub(super) enum ConnectionState<C> {
     Closed,
 }
 
-/// A connection that has a number. A supervisor numbers its connections from 1.
+/// A supervisor numbers its connections from 1.
 pub(super) trait Numbered {
     fn number(&self) -> u64;
 }
 
-/// What happened to one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ConnectionChange {
     Unchanged,
@@ -48,7 +47,6 @@ impl<C: Numbered> ConnectionState<C> {
     }
 }
 
-/// What the supervisor does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NextAction<C> {
     /// Watch this connection until it is lost, or until the supervisor is stopped.

@@ -1,7 +1,7 @@
-//! Every message that the publisher task has, and what happens to each.
+//! The messages of the publisher task.
 //!
-//! A message is in one of three places: in `waiting` until it is sent, in the confirm tracker while it is in flight, or
-//! answered. When a channel is lost, all messages in flight return to the front of `waiting` in their order.
+//! A message is in `waiting` until it is sent, and in the confirm tracker while it is in flight. Then its caller gets
+//! the answer. When a channel is lost, the messages in flight return to the front of `waiting` in their order.
 //!
 //! This file uses no channel and no clock, so a test can try every order of events without a broker.
 
@@ -13,16 +13,16 @@ use crate::broker::Publish;
 use crate::bus::refusal::Refusal;
 use crate::message::Message;
 
-/// How many unconfirmed publishes that their callers abandoned a channel may have. lapin frees their memory only when the
-/// channel ends, so the publisher task leaves a channel with more.
+/// How many abandoned publishes without a confirm a channel may have. lapin frees their memory only when the channel
+/// ends, so the publisher task leaves a channel that has more.
 const MAX_ABANDONED: usize = 10_000;
 
 #[derive(Default)]
 pub(super) struct PublishQueue {
     waiting: VecDeque<Publish>,
     tracker: ConfirmTracker<Publish>,
-    /// How many waiting messages are sent one by one, each after the confirm of the one before. The broker closed a
-    /// channel because of one of them.
+    /// How many waiting messages are sent one by one, each after the previous message is confirmed. The broker closed a
+    /// channel because of one of these messages.
     one_by_one: usize,
     closing: bool,
     has_nacks: bool,
@@ -47,10 +47,10 @@ impl PublishQueue {
         self.closing
     }
 
-    /// The next message to send. From now on its caller cannot be told that the message was never sent.
+    /// Removes the next message to send. Its caller can no longer get the answer that the message was never sent.
     pub(super) fn pop(&mut self, is_blocked: bool) -> Option<Publish> {
-        // While the broker blocks the connection, messages wait here and not in lapin: a caller that gives up can then be
-        // told that its message was never sent.
+        // While the broker blocks the connection, messages wait here and not in lapin. So a caller that gives up gets
+        // the answer that its message was never sent.
         while self.can_send(is_blocked) {
             let publish = self.waiting.pop_front()?;
             self.one_by_one = self.one_by_one.saturating_sub(1);
@@ -86,13 +86,11 @@ impl PublishQueue {
         self.tracker.sent(publish, mandatory);
     }
 
-    /// Records the confirm of the publish `number`. lapin delivered the return of the publish `returned` with it.
     pub(super) fn confirmed(&mut self, number: u64, result: ConfirmResult, returned: Option<u64>) {
         self.has_nacks |= result == ConfirmResult::Nack;
         self.tracker.confirmed(number, result, returned);
     }
 
-    /// A new barrier to put behind the events that have arrived, if a publish needs one.
     pub(super) fn new_barrier(&mut self) -> Option<u64> {
         self.tracker.new_barrier()
     }
@@ -120,7 +118,7 @@ impl PublishQueue {
             .partition(|publish| is_to_refused_exchange(error, &publish.message));
         let (is_only, has_refused) = (refused.len() == 1, !refused.is_empty());
         for publish in refused {
-            // Of several, the broker may have refused only the last one and delivered those before.
+            // The broker may have refused only the last of several messages, and delivered the earlier ones.
             if !is_only {
                 publish.confirm.lost();
             }
@@ -152,7 +150,7 @@ impl PublishQueue {
         before - self.waiting.len()
     }
 
-    /// Whether no caller waits for an answer. A blocked broker may never confirm the other messages.
+    /// Whether no caller waits for an answer. A blocked broker may never confirm the abandoned messages.
     pub(super) fn is_flushed(&self) -> bool {
         self.waiting.is_empty() && !self.tracker.iter().any(|publish| publish.confirm.is_awaited())
     }
@@ -186,7 +184,7 @@ fn refusal(error: &RabbitError) -> Refusal {
     }
     match error.object() {
         Some(object) if error.is_forbidden() => Refusal::Forbidden(format!(
-            "{error}; grant its user the `write` permission on exchange `{}`",
+            "{error}; grant the user the `write` permission on exchange `{}`",
             object.name
         )),
         _ if error.is_forbidden() => Refusal::Forbidden(error.to_string()),

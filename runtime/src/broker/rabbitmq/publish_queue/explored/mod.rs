@@ -1,11 +1,12 @@
-//! Every order in which publishes are queued, sent, confirmed, lost and abandoned, checked against a broker that counts.
+//! Tests every order in which publishes are queued, sent, confirmed, lost and abandoned.
 //!
-//! The queue, its confirm tracker and both ends of each confirm are real. The publisher task, the broker and the callers
-//! are fakes. How lapin reorders returns and confirms is covered by the tests of the confirm tracker.
+//! The queue, its confirm tracker and both ends of each confirm are real. The publisher task, the broker and the
+//! callers are fakes. The tests of the confirm tracker cover the order in which lapin delivers returns and confirms.
 
 mod model;
 
-use self::model::{FaultBudget, PublishKind, PublishModel};
+use self::model::PublishKind::{ClosesChannel, Mandatory, Plain, ToMissingExchange};
+use self::model::{FaultBudget, PublishModel};
 use crate::state_explorer::exhaust;
 
 const NO_FAULTS: FaultBudget = FaultBudget {
@@ -18,16 +19,16 @@ const NO_FAULTS: FaultBudget = FaultBudget {
 };
 
 #[test]
-fn every_caller_gets_the_answer_to_its_own_event_through_two_cuts() {
+fn every_caller_gets_the_answer_to_its_own_event_after_two_cuts() {
     let faults = FaultBudget {
         cuts: 2,
         nacks: 1,
         ..NO_FAULTS
     };
     for kinds in [
-        [PublishKind::Plain, PublishKind::Mandatory, PublishKind::Plain],
-        [PublishKind::Mandatory, PublishKind::Plain, PublishKind::Mandatory],
-        [PublishKind::Mandatory, PublishKind::Mandatory, PublishKind::Plain],
+        [Plain, Mandatory, Plain],
+        [Mandatory, Plain, Mandatory],
+        [Mandatory, Mandatory, Plain],
     ] {
         exhaust(1_000, || PublishModel::new(&kinds, faults));
     }
@@ -41,20 +42,13 @@ fn a_caller_that_abandons_a_publish_gets_a_true_answer() {
         blocks: 1,
         ..NO_FAULTS
     };
-    exhaust(1_000, || {
-        PublishModel::new(&[PublishKind::Plain, PublishKind::Mandatory], faults)
-    });
+    exhaust(1_000, || PublishModel::new(&[Plain, Mandatory], faults));
     let faults = FaultBudget {
         cuts: 1,
         abandons: 2,
         ..NO_FAULTS
     };
-    exhaust(1_000, || {
-        PublishModel::new(
-            &[PublishKind::Plain, PublishKind::Plain, PublishKind::Mandatory],
-            faults,
-        )
-    });
+    exhaust(1_000, || PublishModel::new(&[Plain, Plain, Mandatory], faults));
 }
 
 #[test]
@@ -65,37 +59,25 @@ fn a_message_that_closes_the_channel_is_refused_and_no_other_is() {
         ..NO_FAULTS
     };
     for kinds in [
-        [PublishKind::ClosesChannel, PublishKind::Plain, PublishKind::Plain],
-        [PublishKind::Plain, PublishKind::ClosesChannel, PublishKind::Plain],
-        [PublishKind::Plain, PublishKind::Plain, PublishKind::ClosesChannel],
-        [
-            PublishKind::ClosesChannel,
-            PublishKind::Plain,
-            PublishKind::ClosesChannel,
-        ],
+        [ClosesChannel, Plain, Plain],
+        [Plain, ClosesChannel, Plain],
+        [Plain, Plain, ClosesChannel],
+        [ClosesChannel, Plain, ClosesChannel],
     ] {
         exhaust(500, || PublishModel::new(&kinds, faults));
     }
 }
 
 #[test]
-fn a_missing_exchange_is_reported_to_those_who_publish_to_it() {
+fn a_missing_exchange_is_reported_only_to_its_publishers() {
     let faults = FaultBudget {
         cuts: 1,
         abandons: 1,
         ..NO_FAULTS
     };
     for kinds in [
-        [
-            PublishKind::ToMissingExchange,
-            PublishKind::Plain,
-            PublishKind::ToMissingExchange,
-        ],
-        [
-            PublishKind::ToMissingExchange,
-            PublishKind::ToMissingExchange,
-            PublishKind::ClosesChannel,
-        ],
+        [ToMissingExchange, Plain, ToMissingExchange],
+        [ToMissingExchange, ToMissingExchange, ClosesChannel],
     ] {
         exhaust(1_000, || PublishModel::new(&kinds, faults));
     }
@@ -111,16 +93,11 @@ fn a_closing_bus_answers_every_caller_and_the_window_limits_the_queue() {
         window: 2,
         ..NO_FAULTS
     };
-    exhaust(1_000, || {
-        PublishModel::new(
-            &[PublishKind::Plain, PublishKind::Mandatory, PublishKind::Plain],
-            faults,
-        )
-    });
+    exhaust(1_000, || PublishModel::new(&[Plain, Mandatory, Plain], faults));
 }
 
 #[test]
-fn each_publish_of_a_batch_gets_its_own_answer_and_frees_its_place() {
+fn each_publish_of_a_batch_gets_its_own_answer_and_frees_its_slot() {
     let faults = FaultBudget {
         cuts: 1,
         nacks: 1,
@@ -128,19 +105,10 @@ fn each_publish_of_a_batch_gets_its_own_answer_and_frees_its_place() {
         ..NO_FAULTS
     };
     for batches in [
-        [
-            &[PublishKind::Plain, PublishKind::Plain][..],
-            &[PublishKind::Mandatory],
-        ],
-        [&[PublishKind::Plain], &[PublishKind::Plain, PublishKind::Plain]],
-        [
-            &[PublishKind::Plain, PublishKind::ClosesChannel],
-            &[PublishKind::Plain],
-        ],
-        [
-            &[PublishKind::ToMissingExchange, PublishKind::Plain],
-            &[PublishKind::Plain],
-        ],
+        [&[Plain, Plain][..], &[Mandatory]],
+        [&[Plain], &[Plain, Plain]],
+        [&[Plain, ClosesChannel], &[Plain]],
+        [&[ToMissingExchange, Plain], &[Plain]],
     ] {
         exhaust(500, || PublishModel::in_batches(&batches, faults));
     }
@@ -153,9 +121,6 @@ fn each_publish_of_a_batch_gets_its_own_answer_and_frees_its_place() {
         ..NO_FAULTS
     };
     exhaust(500, || {
-        PublishModel::in_batches(
-            &[&[PublishKind::Plain, PublishKind::Plain], &[PublishKind::Plain]],
-            faults,
-        )
+        PublishModel::in_batches(&[&[Plain, Plain], &[Plain]], faults)
     });
 }

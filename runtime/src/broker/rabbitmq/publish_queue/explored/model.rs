@@ -1,4 +1,4 @@
-//! The publish queue with its callers, the publisher task, the network and the broker.
+//! A model of the publish queue with its callers, the publisher task, the network and the broker.
 
 use std::collections::VecDeque;
 use std::hash::Hash;
@@ -23,11 +23,11 @@ use crate::state_explorer::Model;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum PublishKind {
     Plain,
-    /// May be unroutable, and its caller must be told then.
+    /// The message may be unroutable. Its caller must then get an error.
     Mandatory,
-    /// The broker closes the channel, and its error does not name the message.
+    /// The broker closes the channel because of the message, and its error does not name the message.
     ClosesChannel,
-    /// To an exchange that may not exist.
+    /// The exchange may not exist.
     ToMissingExchange,
 }
 
@@ -44,13 +44,12 @@ pub(super) struct FaultBudget {
 
 /// What the broker did with a message when it was last sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Fate {
+enum SendResult {
     Unknown,
     Delivered,
     Returned,
     Nacked,
-    /// The broker closed the channel.
-    Fatal,
+    ClosedChannel,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,7 +66,7 @@ struct Caller {
     answer: Option<CallerAnswer>,
     /// The channel of the last send.
     sent_on: Option<u8>,
-    fate: Fate,
+    send_result: SendResult,
     /// Whether the publisher task processed the confirm of the last send.
     is_processed: bool,
     /// Whether the broker delivered the message, at the last send or before.
@@ -101,7 +100,7 @@ pub(super) struct PublishModel {
     /// lapin's queue of returned messages.
     returns: VecDeque<u64>,
     barriers: Vec<u64>,
-    /// Whether the publisher task has processed events and not answered its callers yet.
+    /// Whether the publisher task has processed events, but has not answered its callers yet.
     has_unanswered: bool,
 }
 
@@ -145,7 +144,7 @@ impl PublishModel {
         )
     }
 
-    /// The publishes of a batch are queued together and answered together.
+    /// The publishes of a batch are queued and answered together.
     pub(super) fn in_batches(batches: &[&[PublishKind]], faults: FaultBudget) -> Self {
         let caller = |kind: PublishKind, batch: (usize, usize)| Caller {
             kind,
@@ -153,7 +152,7 @@ impl PublishModel {
             is_published: false,
             answer: None,
             sent_on: None,
-            fate: Fate::Unknown,
+            send_result: SendResult::Unknown,
             is_processed: false,
             ever_delivered: false,
         };
@@ -195,9 +194,9 @@ impl PublishModel {
         let Some((batch, count)) = self.next_batch() else {
             return;
         };
-        let places = u32::try_from(count).unwrap_or(u32::MAX);
-        let places = Arc::clone(&self.window).try_acquire_many_owned(places).ok();
-        let (confirms, answers) = confirm_group(count, places);
+        let slots = u32::try_from(count).unwrap_or(u32::MAX);
+        let slots = Arc::clone(&self.window).try_acquire_many_owned(slots).ok();
+        let (confirms, answers) = confirm_group(count, slots);
         self.batches[batch] = Some(answers);
         let callers = self.callers.iter_mut().enumerate();
         let callers = callers.filter(|(_, caller)| caller.batch.0 == batch);
@@ -241,16 +240,12 @@ impl PublishModel {
         let caller = &mut self.callers[at];
         match caller.answer {
             Some(CallerAnswer::Yes) => {
-                return Err(format!(
-                    "{at} was sent again after its caller was told that it was delivered"
-                ));
+                return Err(format!("{at} was sent again after its caller got `Ok`"));
             }
             Some(CallerAnswer::No {
                 maybe_delivered: false,
             }) => {
-                return Err(format!(
-                    "{at} was sent after its caller was told that it never was"
-                ));
+                return Err(format!("{at} was sent after it was reported as undelivered"));
             }
             _ => {}
         }
@@ -260,31 +255,34 @@ impl PublishModel {
         if is_out_of_order {
             return Err(format!("{at} was sent after a later one"));
         }
-        (caller.sent_on, caller.fate, caller.is_processed) = (Some(channel), Fate::Unknown, false);
+        (caller.sent_on, caller.send_result, caller.is_processed) =
+            (Some(channel), SendResult::Unknown, false);
         self.written.push_back(SentPublish { number, caller: at });
         Ok(())
     }
 
     /// The broker reads the next message.
-    fn read(&mut self, fate: Fate) -> Result<(), String> {
+    fn read(&mut self, send_result: SendResult) -> Result<(), String> {
         let sent = self.written.pop_front().ok_or("nothing was written")?;
         let caller = &mut self.callers[sent.caller];
-        caller.fate = fate;
-        match fate {
-            Fate::Delivered => {
+        caller.send_result = send_result;
+        match send_result {
+            SendResult::Delivered => {
                 caller.ever_delivered = true;
                 self.confirms.push((sent, true));
                 check_truth(sent.caller, caller)?;
             }
-            Fate::Returned => {
+            SendResult::Returned => {
                 self.returns.push_back(sent.number);
                 self.confirms.push((sent, true));
             }
-            Fate::Nacked => self.confirms.push((sent, false)),
-            Fate::Fatal if caller.kind == PublishKind::ToMissingExchange => {
+            SendResult::Nacked => self.confirms.push((sent, false)),
+            SendResult::ClosedChannel if caller.kind == PublishKind::ToMissingExchange => {
                 self.close_reason = Some((404, "NOT_FOUND - no exchange 'missing' in vhost '/'"));
             }
-            Fate::Fatal | Fate::Unknown => self.close_reason = Some((406, "PRECONDITION_FAILED - bad")),
+            SendResult::ClosedChannel | SendResult::Unknown => {
+                self.close_reason = Some((406, "PRECONDITION_FAILED - bad"));
+            }
         }
         Ok(())
     }
@@ -304,7 +302,6 @@ impl PublishModel {
         }
     }
 
-    /// Every caller polls its answers.
     fn poll_callers(&mut self) -> Result<(), String> {
         for batch in 0..self.batches.len() {
             let Some(answers) = &mut self.batches[batch] else {
@@ -362,8 +359,8 @@ fn id(publish: &Publish) -> usize {
 fn record_answer(at: usize, caller: &mut Caller, result: &Result<(), Unconfirmed>) -> Result<(), String> {
     let answer = match result {
         Ok(()) => CallerAnswer::Yes,
-        Err(unsent) => CallerAnswer::No {
-            maybe_delivered: unsent.maybe_delivered,
+        Err(error) => CallerAnswer::No {
+            maybe_delivered: error.maybe_delivered,
         },
     };
     if caller.answer.replace(answer).is_some() {
@@ -377,35 +374,35 @@ fn check_truth(at: usize, caller: &Caller) -> Result<(), String> {
         maybe_delivered: false,
     });
     if caller.answer == never && caller.ever_delivered {
-        return Err(format!("{at} was told that it was not delivered, but it was"));
+        return Err(format!("{at} was reported as undelivered, but was delivered"));
     }
     Ok(())
 }
 
-/// Checks that the answer is what the broker did with the message at the last send.
+/// Checks that the answer agrees with the result of the last send.
 fn check_answer(
     at: usize,
     caller: &Caller,
     result: &Result<(), Unconfirmed>,
     is_closing: bool,
 ) -> Result<(), String> {
-    let (fate, is_processed) = (caller.fate, caller.is_processed);
+    let (send_result, is_processed) = (caller.send_result, caller.is_processed);
     let is_true = match result {
         Ok(()) => {
             is_processed
-                && (fate == Fate::Delivered
-                    || fate == Fate::Returned && caller.kind != PublishKind::Mandatory)
+                && (send_result == SendResult::Delivered
+                    || send_result == SendResult::Returned && caller.kind != PublishKind::Mandatory)
         }
-        Err(unsent) => match &unsent.fault {
+        Err(error) => match &error.fault {
             PublishFault::Unroutable => {
-                is_processed && fate == Fate::Returned && caller.kind == PublishKind::Mandatory
+                is_processed && send_result == SendResult::Returned && caller.kind == PublishKind::Mandatory
             }
             PublishFault::Refused(why) if why.contains("exchange does not exist") => {
                 caller.kind == PublishKind::ToMissingExchange
             }
             PublishFault::Unpublishable(_) => caller.kind == PublishKind::ClosesChannel,
-            PublishFault::Refused(_) => is_processed && fate == Fate::Nacked,
-            // The answer of a message that was dropped, too.
+            PublishFault::Refused(_) => is_processed && send_result == SendResult::Nacked,
+            // A message that was dropped has this answer too.
             PublishFault::Closed => is_closing,
             _ => false,
         },
@@ -414,7 +411,7 @@ fn check_answer(
         return Ok(());
     }
     Err(format!(
-        "{at} was told {result:?}, but the broker did {fate:?} (processed: {is_processed})"
+        "{at} got {result:?}, but the broker did {send_result:?} (processed: {is_processed})"
     ))
 }
 
@@ -496,13 +493,13 @@ impl Model for PublishModel {
         match *step {
             PublishStep::PublishBatch => self.publish_batch(),
             PublishStep::Write => self.write()?,
-            PublishStep::Ack => self.read(Fate::Delivered)?,
-            PublishStep::Return => self.read(Fate::Returned)?,
+            PublishStep::Ack => self.read(SendResult::Delivered)?,
+            PublishStep::Return => self.read(SendResult::Returned)?,
             PublishStep::Nack => {
                 self.faults.nacks -= 1;
-                self.read(Fate::Nacked)?;
+                self.read(SendResult::Nacked)?;
             }
-            PublishStep::CloseChannel => self.read(Fate::Fatal)?,
+            PublishStep::CloseChannel => self.read(SendResult::ClosedChannel)?,
             PublishStep::ProcessConfirm(at) => {
                 let (sent, acked) = self.confirms.remove(at);
                 // Confirms of earlier channels never arrive, so this one is about the last send.
@@ -617,7 +614,7 @@ impl Model for PublishModel {
             .map(|it| {
                 let sent = it.sent_on.map(|channel| self.channels - channel);
                 let (batch, at) = it.batch;
-                // A result that the rest of the batch still waits for.
+                // The result of a publish can be known while its caller waits for the rest of the batch.
                 let result = self.batches[batch]
                     .as_ref()
                     .map(|it| (it.result(at).is_some(), it.was_lost(at)));
@@ -625,7 +622,7 @@ impl Model for PublishModel {
                     it.is_published,
                     it.answer,
                     sent,
-                    it.fate,
+                    it.send_result,
                     it.is_processed,
                     it.ever_delivered,
                     result,
@@ -640,8 +637,8 @@ impl Model for PublishModel {
             .map(|(sent, acked)| (age(sent), *acked))
             .collect();
         let returns: Vec<_> = self.returns.iter().map(|number| next - number).collect();
-        let last_mark = self.barriers.last().copied().unwrap_or(0);
-        let barriers: Vec<_> = self.barriers.iter().map(|barrier| last_mark - barrier).collect();
+        let last = self.barriers.last().copied().unwrap_or(0);
+        let barriers: Vec<_> = self.barriers.iter().map(|barrier| last - barrier).collect();
         let network = (
             self.channel.is_some(),
             self.channels,
