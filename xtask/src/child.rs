@@ -104,6 +104,22 @@ pub(crate) fn run(
     Ok(ended_by_us.or(exited).unwrap_or(End::TimedOut))
 }
 
+/// Runs a command and prints its output. Returns how the command failed, if it did.
+pub(crate) fn run_and_print(command: &mut Command, time_limit: Duration) -> Option<String> {
+    fault(run(command, time_limit, |line| {
+        print!("{}", String::from_utf8_lossy(line));
+        false
+    }))
+}
+
+/// How a command failed, if it did.
+pub(crate) fn fault(end: io::Result<End>) -> Option<String> {
+    match end {
+        Ok(end) => end.fault(),
+        Err(error) => Some(format!("could not be run: {error}")),
+    }
+}
+
 fn read_lines(output: impl Read, sender: &SyncSender<ChildEvent>) {
     let mut output = BufReader::new(output);
     let mut line = Vec::new();

@@ -30,15 +30,15 @@ usage: cargo xtask <command>
 
   test [suite...]              run the named suites, or all; `test --help` lists them
   soak --minutes <minutes> [--broker <version>] [--seed <seed>]
-                               run faults in a random order while events are under way; ends with a table
+                               run faults in a random order while events are published; ends with a table
   broker install [version...]  install RabbitMQ, as the tests do
   broker start [version]       run a RabbitMQ until Ctrl-C; prints its address
   broker stop                  stop every RabbitMQ that `broker start` runs
   bench-check [--write]        count the instructions of the hot paths and compare them with the committed figures
-  mutate [mutation...]         break one promise after the other in a copy, and show that a test fails
+  mutate [mutation...]         break one promise after the other in a copy, and check that a test fails
   structure [--write-exceptions]
                                check imports and type names of the three crates; prints the figures
-  circles [crate...]           list the import circles of `runtime`, `macros` and `contracts`, exceptions too
+  circles [crate...]           list the import circles of `runtime`, `macros` and `contracts`, also the exceptions
   api [--write]                compare the public API with docs/api, or write it there
   messages [file]              print every compile error with the code that causes it, or write the page to a file
 ";
@@ -50,7 +50,7 @@ enum Fault {
     Failed(String),
 }
 
-/// Whether what the command checks is as it should be.
+/// Whether the command's checks passed.
 type Done = Result<bool, Fault>;
 
 fn main() -> ExitCode {
@@ -67,9 +67,8 @@ fn main() -> ExitCode {
         ["circles", rest @ ..] => circles(rest),
         ["api", rest @ ..] => check_api(rest),
         ["messages", rest @ ..] => messages(rest),
-        ["bench-check", rest @ ..] => {
-            usage(bench_check::Mode::parse(rest)).and_then(|mode| failed(mode.run(&root())))
-        }
+        ["bench-check", rest @ ..] => option(rest, "bench-check", "--write")
+            .and_then(|is_write| failed(bench_check::run(&root(), is_write))),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(true)
@@ -84,7 +83,7 @@ fn main() -> ExitCode {
             eprintln!("xtask: {fault}");
             ExitCode::FAILURE
         }
-        // Another exit code than that of a failed test.
+        // The exit code differs from that of a failed test.
         Err(Fault::Usage(fault)) => {
             eprint!("xtask: {fault}\n\n{USAGE}");
             ExitCode::from(2)
@@ -92,7 +91,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// The root of the workspace.
 fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     root.canonicalize().unwrap_or(root)
@@ -191,5 +189,17 @@ fn messages(args: &[&str]) -> Done {
         _ => Err(Fault::Usage(
             "`messages` takes the name of one file, or nothing".to_owned(),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_has_its_option_and_no_other() {
+        assert!(matches!(option(&[], "api", "--write"), Ok(false)));
+        assert!(matches!(option(&["--write"], "api", "--write"), Ok(true)));
+        assert!(option(&["--wrote"], "api", "--write").is_err());
     }
 }

@@ -128,7 +128,7 @@ impl Structure {
         text
     }
 
-    /// The exceptions with which the crate passes as it is.
+    /// The exceptions that the crate needs to pass now.
     fn needed_exceptions(&self) -> String {
         let imports = self.source.imports();
         let mut graph = Graph::of(&imports);
@@ -142,7 +142,7 @@ impl Structure {
             graph.remove(&weakest);
             edges.insert(weakest);
         }
-        // A later cut may have opened the circle of an earlier one.
+        // A removed import may also have been part of the circle of an earlier one, which then needs no exception.
         for edge in edges.clone() {
             let mut graph = Graph::of(&imports);
             for other in edges.iter().filter(|other| **other != edge) {
@@ -253,8 +253,9 @@ mod tests {
 
     #[test]
     fn the_crates_have_no_import_circle_and_no_name_for_two_types() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let structures = CRATES.iter().map(|folder| Structure::read(&root, folder));
+        let structures = CRATES
+            .iter()
+            .map(|folder| Structure::read(&crate::root(), folder));
         let structures: Vec<Structure> = structures.map(|it| it.expect("the crate can be read")).collect();
         let faults: Vec<String> = structures.iter().flat_map(Structure::faults).collect();
         assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -266,7 +267,7 @@ mod tests {
     ";
 
     #[test]
-    fn a_circle_is_shown_with_the_names_that_tie_it() {
+    fn a_circle_is_shown_with_the_imported_names() {
         assert_eq!(
             faults(CIRCLE, ""),
             [
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_lets_a_circle_be_and_may_not_outlive_it() {
+    fn an_exception_allows_a_circle_and_must_be_deleted_with_it() {
         assert!(faults(CIRCLE, "x::a -> x::b: why").is_empty());
         assert_eq!(
             faults(
@@ -302,14 +303,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_belongs_to_its_owner_and_not_to_the_module_that_hands_it_out() {
-        let handed_out = "mod a { pub mod b { pub struct B; } pub use b::B; use crate::c::C; }
+    fn a_reexported_name_belongs_to_the_module_that_declares_it() {
+        let reexported = "mod a { pub mod b { pub struct B; } pub use b::B; use crate::c::C; }
                           mod c { use crate::a::B; pub struct C; }";
-        assert!(faults(handed_out, "").is_empty());
+        assert!(faults(reexported, "").is_empty());
     }
 
     #[test]
-    fn tests_import_what_they_like() {
+    fn imports_of_tests_are_not_checked() {
         let code = "mod a { pub struct A; #[cfg(test)] use crate::b::B; #[cfg(test)] mod tests { use crate::b::B; } }
                     mod b { use crate::a::A; pub struct B; }";
         assert!(faults(code, "").is_empty());
