@@ -1,10 +1,11 @@
-//! Benchmarks of Tidings and of its twins: reference clients that do the same work with other libraries.
+//! Benchmarks of Tidings and of reference clients, which do the same work with other libraries.
 //!
-//! `cargo run -p bench --release -- <scenario>` starts its own broker. It runs each twin in its own process, in turn, round
-//! by round.
+//! `cargo run -p bench --release -- <scenario>` starts its own broker. In each round it runs every client once, in a
+//! process of its own.
 
 mod alloc;
 mod broker;
+mod clients;
 mod comparison;
 mod compile;
 mod contracts;
@@ -17,7 +18,6 @@ mod runtime_cost;
 mod scenario;
 mod statistics;
 mod stopwatch;
-mod twins;
 mod worker;
 mod worker_process;
 
@@ -44,15 +44,15 @@ usage: cargo run -p bench --release -- <benchmark>
       the growth of that cost with the number of patterns, handlers and bindings
   <scenario>... [--broker <version>] [--queue classic|quorum|both] [--rounds <number>] [--events <number>] [--quick]
           [--out <folder>]
-      Tidings and its twins on a private RabbitMQ node: the installed version, or the version given; on quorum queues
+      Tidings and the reference clients on a private RabbitMQ node: the installed version, or the version given; on quorum queues
       unless `--queue` says otherwise. `--quick` runs a fifth of everything. Tables go to the screen and, with every
       run, to target/bench/results or to the folder given. `all` is every scenario on both types of queue, and
       `overhead` and `dispatch`. The scenarios:
 
 ";
 
-/// Runs the command line. `counter` returns the number of allocations since the process began, in the program that counts
-/// them.
+/// Runs the command line. In the program that counts allocations, `counter` returns their number since the process
+/// started.
 pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
     if let Some(counter) = counter {
         alloc::set_counter(counter);
@@ -60,9 +60,9 @@ pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
-        // Another process starts a worker for each run, and reads its report.
+        // The benchmark starts a worker for each run, and reads its report.
         ["worker", rest @ ..] => return worker::main(rest),
-        // The program that times starts the one that counts for this.
+        // The benchmark starts the program that counts allocations with these arguments.
         ["counted", name] => {
             RuntimeCost::parse(name, &["--rounds", "5"]).map(|benchmark| print(Ok(benchmark.count())))
         }

@@ -1,7 +1,7 @@
 //! `cargo xtask mutate`: breaks one promise after the other in a copy of the tree, and checks that a test fails.
 //!
-//! Each patch in `tests/mutations/` breaks one promise and names the tests that must fail. If none of them fails, or the
-//! patch no longer fits the code, the command fails.
+//! Each patch in `tests/mutations/` breaks one promise and names the tests that must fail. If none of them fails, or
+//! the patch no longer fits the code, the command fails.
 
 mod copy;
 mod mutant;

@@ -42,8 +42,8 @@ const TOOLS: &[Tool] = &[CARGO, SHELL, C_COMPILER, OPENSSL];
 /// The longest suites run only when the command line names them.
 const ONLY_NAMED: &[&str] = &["faults"];
 
-/// The packages and features of almost every build. Cargo resolves features for the packages of one command together, so
-/// commands with different packages build the dependencies and the runtime several times.
+/// The packages and features of almost every build. Cargo resolves features for the packages of one command together,
+/// so commands with different packages build the dependencies and the runtime several times.
 const SHARED: &str = "--workspace --all-features";
 
 /// A binary of the shared build. Only with a test among its targets does cargo enable the features of dev-dependencies.
@@ -61,7 +61,8 @@ pub(crate) fn api_docs() -> Step {
     Step::rustdoc_json(&format!("{SHARED} --no-deps"))
 }
 
-/// Every suite, in the order in which they run. The smallest tests come first, because their errors are easiest to read.
+/// Every suite, in the order in which they run. The smallest tests come first, because their errors are easiest to
+/// read.
 const SUITES: &[Suite] = &[
     Suite {
         name: "unit",

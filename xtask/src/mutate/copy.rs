@@ -42,8 +42,8 @@ impl Copy {
         &self.folder
     }
 
-    /// The target folder of the copy. Cargo names the files of both trees alike, so in a shared target folder each tree would
-    /// run the other's tests.
+    /// The target folder of the copy. Cargo names the files of both trees alike, so in a shared target folder each tree
+    /// would run the other's tests.
     pub(crate) fn target(&self) -> PathBuf {
         self.root.join("target/mutants/build")
     }

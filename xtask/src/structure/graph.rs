@@ -36,8 +36,8 @@ impl Graph {
 
     /// The groups of files that import each other, directly or through other files of the group.
     ///
-    /// A module may import its descendants and they may import it. So a file that is the ancestor of all others in a group
-    /// is left out.
+    /// A module may import its descendants and they may import it. So a file that is the ancestor of all others in a
+    /// group is left out.
     pub(crate) fn tangles(&self) -> Vec<BTreeSet<Names>> {
         let mut tangles = Vec::new();
         let mut groups: Vec<BTreeSet<Names>> = vec![self.0.keys().cloned().collect()];

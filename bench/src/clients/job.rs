@@ -113,7 +113,7 @@ impl Job {
         }
     }
 
-    /// The events that the first of the job's queues holds when a run begins.
+    /// The events in the first of the job's queues when a run starts.
     pub(crate) fn contents(self) -> Option<QueueContents> {
         let (aggregates, types) = match self {
             Self::Ordered1 => (1, 1),
