@@ -1,5 +1,5 @@
-//! Checks the services' contracts under `contracts/`. The error of a breaking change names the consumers, the place
-//! and what to do. `TIDINGS_CONTRACTS=write` before the test accepts compatible changes.
+//! Checks the services' contracts in `contracts/`. The error of a breaking change names the consumers and the place,
+//! and says what to do. `TIDINGS_CONTRACTS=write` before the test accepts compatible changes.
 
 use shop::events::{
     OrderCancelled, OrderCreated, PaymentFailed, PaymentSettled, StockReleased, StockReserved,
