@@ -53,7 +53,7 @@ const GOLEVELUP: ForeignClient = ForeignClient {
     start: &["node", "dist/main.js"],
 };
 
-/// A package outside of the workspace: its features of shared crates would change what is measured of Tidings.
+/// A package outside of the workspace, so that its features of shared crates do not change the build of Tidings.
 const RUSTSTREAM: ForeignClient = ForeignClient {
     index: 2,
     source: "ruststream",

@@ -34,12 +34,12 @@ const USAGE: &str = "\
 usage: cargo run -p bench --release -- <benchmark>
 
   compile [--rounds <number>] [number...]
-      the build time that the derive and the attribute add, beside serde's two derives on the same structs;
+      the build time that the derive and the attribute add, compared with serde's two derives on the same structs;
       for 10, 100 and 500 events and handlers, or for the numbers given
   contracts [number]
       the time of a check of 1,000 contracts, or of the number given
   overhead [--rounds <number>]
-      the cost of a delivery beside its decoding and its handler, without a broker
+      the cost of a delivery without its decoding, its handler and a broker
   dispatch [--rounds <number>]
       the growth of that cost with the number of patterns, handlers and bindings
   <scenario>... [--broker <version>] [--queue classic|quorum|both] [--rounds <number>] [--events <number>] [--quick]

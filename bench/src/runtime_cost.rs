@@ -1,4 +1,4 @@
-//! The cost of a delivery in the runtime itself, without a broker: its share beside decoding (`overhead`), and its
+//! The cost of a delivery in the runtime itself, without a broker: its cost without decoding (`overhead`), and its
 //! growth with the number of patterns and handlers (`dispatch`).
 //!
 //! Everything runs on one thread, and the CPU time of that thread is measured, so that other processes disturb it

@@ -51,7 +51,7 @@ pub(crate) fn run(
     time_limit: Duration,
     mut on_line: impl FnMut(&[u8]) -> bool,
 ) -> io::Result<End> {
-    // A process group of its own can be ended as a whole, with every process that the child started.
+    // A separate process group can be ended as a whole, with every process that the child started.
     let mut child = command
         .process_group(0)
         .stdin(Stdio::null())

@@ -41,7 +41,7 @@ impl Page {
     /// Reads the ui tests of the workspace at `root`.
     ///
     /// # Errors
-    /// When a file cannot be read, or has no message beside it.
+    /// When a file cannot be read, or its `.stderr` file is missing.
     pub(crate) fn read(root: &Path) -> io::Result<Self> {
         let chapters = CHAPTERS.iter().map(|(folder, title)| {
             let folder = root.join("tests/ui").join(folder);

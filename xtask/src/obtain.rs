@@ -73,14 +73,11 @@ fn plan(want: &Want, machine: &Machine) -> Result<Plan, String> {
     {
         return Ok(Plan::Use(installed.clone()));
     }
-    if let (Want::Version(_), Some(newest)) = (
-        want,
-        machine
-            .unpacked
-            .iter()
-            .filter(|install| is_wanted(&install.version))
-            .max_by_key(|install| &install.version),
-    ) {
+    let unpacked = machine.unpacked.iter();
+    let newest = unpacked
+        .filter(|install| is_wanted(&install.version))
+        .max_by_key(|install| &install.version);
+    if let (Want::Version(_), Some(newest)) = (want, newest) {
         return Ok(Plan::Use(newest.clone()));
     }
     if machine.docker {

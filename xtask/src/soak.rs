@@ -10,7 +10,7 @@ use crate::obtain::Want;
 use crate::step::BUILD_LIMIT;
 use crate::tool::CARGO;
 
-/// The time limit of a soak beyond its own minutes, for its last events.
+/// The extra time limit of a soak after its minutes, for its last events.
 const MARGIN: Duration = Duration::from_mins(30);
 
 /// The options of a soak.

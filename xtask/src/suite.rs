@@ -179,7 +179,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "shop",
-        about: "the shop's own tests, then the shop: its accounts must balance",
+        about: "the shop's tests, then the shop itself: its books must balance",
         brokers: &[Kind::Memory],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
@@ -195,7 +195,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "shop-killed",
-        about: "the shop as three processes, one of which is killed: its accounts must balance",
+        about: "the shop as three processes, one of which is killed: its books must balance",
         brokers: &[Kind::RabbitMq],
         tools: TOOLS,
         time_limit: TEST_LIMIT,

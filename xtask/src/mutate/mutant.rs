@@ -41,7 +41,7 @@ impl Mutant {
         Self::parse(&name, &text, path).map_err(|missing| format!("`{shown}` has no line `{missing}`"))
     }
 
-    // # A nack is taken for a confirm.
+    // # A nack counts as a confirm.
     // # breaks: never `Ok` for an event that the broker did not take
     // # caught by: test -p tidings --lib --all-features rabbitmq
     // diff --git a/… b/…

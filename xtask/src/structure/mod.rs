@@ -142,7 +142,7 @@ impl Structure {
             graph.remove(&weakest);
             edges.insert(weakest);
         }
-        // A removed import may also have been part of the circle of an earlier one, which then needs no exception.
+        // A later exception may also break the circle of an earlier one. Then the earlier one is not needed.
         for edge in edges.clone() {
             let mut graph = Graph::of(&imports);
             for other in edges.iter().filter(|other| **other != edge) {
