@@ -7,6 +7,7 @@ use tidings_broker::{Node, Version};
 
 use crate::broker;
 use crate::machine;
+use crate::number;
 use crate::results::{Results, ScenarioResult};
 use crate::rounds::{self, Broker, Options};
 use crate::runtime_cost::RuntimeCost;
@@ -152,11 +153,4 @@ fn queues(text: &str) -> Result<Vec<&'static str>, String> {
     found
         .map(|queue| vec![*queue])
         .ok_or_else(|| format!("no queue type `{text}`; write `classic`, `quorum` or `both`"))
-}
-
-pub(crate) fn number<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
-    match text.parse::<T>() {
-        Ok(number) if number >= T::from(1) => Ok(number),
-        _ => Err(format!("`{text}` is not a number from 1 up")),
-    }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::{fs, io};
 
 use self::source::Layer;
-use crate::comparison::number;
+use crate::number;
 
 mod source;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tidings::{DomainEvent, EventDescriptor};
 use tidings_contracts::{Contract, Folder, Level, compare};
 
-use crate::comparison::number;
+use crate::number;
 
 #[derive(Debug)]
 pub(crate) struct ContractsBenchmark {

@@ -24,6 +24,7 @@ mod worker_process;
 use std::env;
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use crate::comparison::Comparison;
 use crate::compile::CompileBenchmark;
@@ -88,4 +89,11 @@ pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
 
 fn print(table: Result<impl Display, String>) -> Result<(), String> {
     table.map(|table| print!("{table}"))
+}
+
+fn number<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
+    match text.parse::<T>() {
+        Ok(number) if number >= T::from(1) => Ok(number),
+        _ => Err(format!("`{text}` is not a positive number")),
+    }
 }

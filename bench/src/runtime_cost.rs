@@ -21,8 +21,8 @@ use tidings_paths::wire;
 use tokio::runtime::Runtime;
 
 use crate::alloc;
-use crate::comparison::number;
 use crate::machine;
+use crate::number;
 use crate::statistics::{Summary, summary};
 
 /// The number of deliveries in a round of `overhead`.
