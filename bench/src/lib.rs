@@ -52,8 +52,7 @@ usage: cargo run -p bench --release -- <benchmark>
 
 ";
 
-/// Runs the command line. In the program that counts allocations, `counter` returns their number since the process
-/// started.
+/// Runs the command line. In the program that counts allocations, `counter` returns their number.
 pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
     if let Some(counter) = counter {
         alloc::set_counter(counter);

@@ -1,8 +1,7 @@
 //! The cost of a delivery in the runtime itself, without a broker: its cost without decoding (`overhead`), and its
 //! growth with the number of patterns and handlers (`dispatch`).
 //!
-//! Everything runs on one thread, and the CPU time of that thread is measured, so that other processes disturb it
-//! little.
+//! Everything runs on one thread. Its CPU time is measured, because other processes have little influence on it.
 
 use std::fmt::{self, Write as _};
 use std::fs;

@@ -3,8 +3,7 @@
 //!
 //! It counts instructions, because times on a shared machine differ by more than a tenth. Callgrind's counts of these
 //! programs differ by less than a ten-thousandth: they have one thread, the same event each time, and no random seed.
-//! Each path runs twice with different numbers of events. The difference is the cost of the events, without start and
-//! end.
+//! Each path runs twice, with different numbers of events. The difference of the counts is the cost of the events.
 //!
 //! Not used: gungraun counts in the same way, but needs a runner of exactly its version and its own code in the counted
 //! program. `perf stat` needs hardware counters, which few virtual machines have.

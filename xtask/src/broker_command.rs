@@ -82,8 +82,7 @@ fn start(want: &Want) -> Result<(), String> {
         println!("management at http://127.0.0.1:{port}, as guest with password guest");
     }
     println!("Ctrl-C, or `cargo xtask broker stop`, ends it and deletes its data");
-    // No signal handler is needed: when this process ends, a pipe closes, and then the watcher of the node ends the
-    // node.
+    // No signal handler is needed: when this process ends, a pipe closes, and the watcher of the node ends the node.
     while node.runs() {
         thread::sleep(POLL);
     }

@@ -44,8 +44,7 @@ const ENDING: Duration = Duration::from_secs(15);
 /// whole process group.
 ///
 /// `on_line` gets each line of standard output. It returns whether the line shows progress: each such line starts the
-/// time limit again, so a limit for one test does not grow with the number of tests. Standard error goes where ours
-/// goes.
+/// time limit again, so a limit for one test does not grow with the number of tests. Standard error is inherited.
 pub(crate) fn run(
     command: &mut Command,
     time_limit: Duration,
@@ -204,8 +203,7 @@ mod tests {
         assert_eq!(run(&mut shell(":"), LIMIT, |_| false).unwrap().fault(), None);
     }
 
-    // In the next three tests, `run` returns only after the pipe is closed, and every process of the group has the
-    // pipe.
+    // In the next tests, `run` returns only after the pipe is closed, and every process of the group has the pipe.
 
     #[test]
     fn at_the_time_limit_a_child_is_ended_with_its_own_children() {

@@ -61,8 +61,7 @@ pub(crate) fn api_docs() -> Step {
     Step::rustdoc_json(&format!("{SHARED} --no-deps"))
 }
 
-/// Every suite, in the order in which they run. The smallest tests come first, because their errors are easiest to
-/// read.
+/// Every suite, in the order in which they run. Small tests come first, because their errors are easiest to read.
 const SUITES: &[Suite] = &[
     Suite {
         name: "unit",

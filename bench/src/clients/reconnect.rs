@@ -1,5 +1,4 @@
-//! The time of a reconnect: from the cut of the connection to the next confirmed publish, and to the next handled
-//! event.
+//! The time of a reconnect: from the cut to the next confirmed publish, and to the next handled event.
 
 use std::time::{Duration, Instant};
 

@@ -46,8 +46,7 @@ pub async fn run(services: &Services, orders: u32, within: Duration) -> Result<b
     Ok(summary::print_result(&after.faults(&planned)))
 }
 
-/// Places orders one after the other. A request without an answer is repeated with the same order id, so it places one
-/// order only.
+/// Places orders one after the other. A request without an answer is repeated with the same order id.
 ///
 /// # Errors
 /// When an order is not accepted before the deadline.

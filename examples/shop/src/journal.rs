@@ -70,8 +70,7 @@ impl<E: Clone + Serialize + DeserializeOwned> Journal<E> {
         self.pages().locked(|pages| Ok(pages.entries.clone()))
     }
 
-    /// Calls `decide` with all entries, and writes the entry that it returns for the order. No other reader or writer
-    /// can interfere.
+    /// Calls `decide` with all entries, and writes the entry that it returns for the order, under one lock.
     ///
     /// # Errors
     /// The error of `decide` or of the file. On an error nothing is written.
