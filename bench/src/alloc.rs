@@ -7,7 +7,6 @@ use std::sync::OnceLock;
 
 static COUNTER: OnceLock<fn() -> u64> = OnceLock::new();
 
-/// Sets the counter of this program.
 pub(crate) fn set_counter(counter: fn() -> u64) {
     COUNTER.get_or_init(|| counter);
 }

@@ -70,7 +70,6 @@ impl<'a, T> Envelope<&'a T> {
     }
 }
 
-/// Microseconds since the Unix epoch.
 pub(crate) fn now_micros() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

@@ -6,7 +6,6 @@ use std::process::Command;
 /// `/proc` counts CPU time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
-/// The CPU seconds of this process.
 #[allow(clippy::cast_precision_loss)] // A process runs for less than 2^53 seconds.
 pub(crate) fn cpu_of_self() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);

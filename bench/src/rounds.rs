@@ -16,11 +16,9 @@ use crate::worker_process::WorkerProcess;
 #[derive(Debug)]
 pub(crate) struct Broker {
     pub(crate) url: String,
-    /// The process id of the broker.
     pub(crate) pid: Option<u32>,
 }
 
-/// The options of a scenario's rounds.
 #[derive(Debug)]
 pub(crate) struct Options<'a> {
     /// `classic` or `quorum`.
@@ -39,7 +37,6 @@ pub(crate) struct Measurement {
     pub(crate) queue: &'static str,
     pub(crate) round: usize,
     pub(crate) report: Report,
-    /// CPU seconds of the broker.
     pub(crate) broker_cpu: f64,
     /// The share of the machine's CPU time that neither the worker nor the broker used.
     pub(crate) others: f64,

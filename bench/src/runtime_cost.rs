@@ -210,7 +210,6 @@ fn dispatch(rounds: usize) -> RuntimeTable {
     table
 }
 
-/// Does a number of batches.
 type Work = Box<dyn FnMut(u64)>;
 
 fn to_the_last_of<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
@@ -231,7 +230,6 @@ fn find_in(bindings: usize) -> Work {
     })
 }
 
-/// An app on a null broker.
 struct NullBrokerApp {
     runtime: Runtime,
     null_broker: NullBroker,

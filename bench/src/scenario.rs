@@ -33,7 +33,6 @@ pub(crate) struct Row {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum On {
-    /// The in-memory broker.
     Memory,
     /// The queues that an app declares.
     OwnQueues,

@@ -7,7 +7,6 @@ use tidings_broker::{BROKER, Install, PLACE};
 
 use crate::obtain::{Want, obtain};
 
-/// What a suite can run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The suite needs no broker.
@@ -82,7 +81,6 @@ impl Kind {
 }
 
 impl Installs {
-    /// Finds or installs the selected broker.
     pub(crate) fn get(&mut self, choice: &Choice) -> Result<Broker, String> {
         let want = match choice {
             Choice::None => return Ok(Broker::None),

@@ -7,7 +7,6 @@ use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How a child ended.
 #[derive(Debug)]
 pub(crate) enum End {
     /// By itself.
@@ -19,7 +18,6 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// What went wrong, if anything did.
     pub(crate) fn fault(&self) -> Option<String> {
         match self {
             Self::Exited(status) if status.success() => None,

@@ -43,7 +43,6 @@ usage: cargo xtask <command>
   messages [file]              print every compile error with the code that causes it, or write the page to a file
 ";
 
-/// Why a command did not succeed.
 enum Fault {
     /// The command line is wrong.
     Usage(String),

@@ -23,7 +23,6 @@ wrong, then what to write. If the code alone does not show the mistake, the line
 `cargo xtask messages` makes this page from `tests/ui`.
 ";
 
-/// One mistake.
 struct Mistake {
     /// The file's name as words: `Type with capitals`.
     title: String,

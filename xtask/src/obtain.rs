@@ -10,7 +10,6 @@ use tidings_broker::{Install, Place, Version};
 use crate::child;
 use crate::tool::Tool;
 
-/// Which RabbitMQ is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Want {
     /// Any version: the installed one, or else the oldest that we support from Docker, or else the distribution's.
@@ -40,7 +39,6 @@ enum System {
     Other,
 }
 
-/// How to get the wanted RabbitMQ.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
     Use(Install),
@@ -138,7 +136,6 @@ impl fmt::Display for Want {
     }
 }
 
-/// Finds or installs the wanted RabbitMQ.
 pub(crate) fn obtain(want: &Want) -> Result<Install, String> {
     let cache = cache()?;
     match plan(want, &Machine::inspect(&cache)?)? {
@@ -427,7 +424,6 @@ mod tests {
         Want::Version(text.parse().unwrap())
     }
 
-    /// Root on a fresh Debian.
     fn debian() -> Machine {
         Machine {
             root: true,

@@ -13,7 +13,6 @@ use crate::tool::CARGO;
 /// The extra time limit of a soak after its minutes, for its last events.
 const MARGIN: Duration = Duration::from_mins(30);
 
-/// The options of a soak.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Soak {
     minutes: u64,

@@ -17,7 +17,6 @@ pub(crate) const BUILD_LIMIT: Duration = Duration::from_hours(3);
 /// A command to run in the workspace.
 #[derive(Debug)]
 pub(crate) struct Step {
-    /// The arguments of cargo.
     args: Vec<String>,
     kind: Kind,
 }

@@ -14,7 +14,6 @@ use crate::tool::{C_COMPILER, CARGO, GIT, NODE, NPM, OPENSSL, PYTHON, SHELL, Too
 /// Tests that are named, run and counted together.
 #[derive(Debug)]
 pub(crate) struct Suite {
-    /// Its name on the command line.
     pub(crate) name: &'static str,
     /// What it tests, for the help text.
     about: &'static str,
@@ -26,7 +25,6 @@ pub(crate) struct Suite {
     steps: Steps,
 }
 
-/// Where a suite's commands come from.
 #[derive(Debug)]
 enum Steps {
     Fixed(fn() -> Vec<Step>),
@@ -51,7 +49,6 @@ fn runs(binary: &'static str) -> Step {
     Step::runs(&format!("{SHARED} --test dependencies"), binary)
 }
 
-/// Tests of the shared build.
 fn tests(targets: &str) -> Step {
     Step::tests(&format!("{SHARED} {targets}"))
 }
@@ -376,7 +373,6 @@ Without a name, all suites except `faults` run, in this order:
 
 ";
 
-/// What `cargo xtask test --help` prints.
 pub(crate) fn help() -> String {
     let mut help = USAGE.to_owned();
     let width = SUITES

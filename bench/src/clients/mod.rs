@@ -22,7 +22,6 @@ pub(crate) use self::job::{Job, Run};
 pub(crate) use self::lapin_best::fill;
 pub(crate) use self::lapin_wire::{EXCHANGE, confirm_channel};
 
-/// A client that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
     Tidings,

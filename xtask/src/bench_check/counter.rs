@@ -23,7 +23,6 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// Builds the program.
     pub(crate) fn build(root: &Path) -> Result<Self, String> {
         // The target folder is an argument, because a setting of the user may change the default.
         let target = root.join("target");
@@ -53,7 +52,6 @@ impl Counter {
         })
     }
 
-    /// The names of the paths.
     pub(crate) fn paths(&self) -> Result<Vec<String>, String> {
         let lines = run(&mut Command::new(&self.program), RUN_LIMIT, "paths")?;
         Ok(lines.lines().map(str::to_owned).collect())

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One patch of `tests/mutations/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mutant {
     /// The name of the file without `.patch`.

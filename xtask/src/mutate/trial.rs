@@ -19,9 +19,7 @@ pub(crate) struct Trial<'a>(&'a str);
 
 #[derive(Debug)]
 pub(crate) enum TrialResult {
-    /// Tests failed.
     Caught { first: String, others: usize },
-    /// No test failed.
     Survived,
     /// The patch does not apply or build, or its tests did not end normally.
     Invalid(String),
@@ -49,7 +47,6 @@ impl<'a> Trial<'a> {
         Self(command)
     }
 
-    /// Builds the tests and runs them.
     pub(crate) fn run(&self, copy: &Copy) -> TrialResult {
         let build = self.command(copy, &["--no-run", "--quiet"]);
         if let Some(fault) = run(build, BUILD_LIMIT, |_| {}) {

@@ -19,7 +19,6 @@ pub(crate) const HEAD: &str = "\
 
 ";
 
-/// The exceptions of one crate.
 #[derive(Debug, Default)]
 pub(crate) struct Exceptions {
     /// Imports that a circle may go through.
