@@ -19,7 +19,10 @@ pub(crate) struct Trial<'a>(&'a str);
 
 #[derive(Debug)]
 pub(crate) enum TrialResult {
-    Caught { first: String, others: usize },
+    Caught {
+        first: String,
+        others: usize,
+    },
     Survived,
     /// The patch does not apply or build, or its tests did not end normally.
     Invalid(String),
