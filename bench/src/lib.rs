@@ -45,10 +45,10 @@ usage: cargo run -p bench --release -- <benchmark>
       the growth of that cost with the number of patterns, handlers and bindings
   <scenario>... [--broker <version>] [--queue classic|quorum|both] [--rounds <number>] [--events <number>] [--quick]
           [--out <folder>]
-      Tidings and the reference clients on a private RabbitMQ node: the installed version, or the version given; on quorum queues
-      unless `--queue` says otherwise. `--quick` runs a fifth of everything. Tables go to the screen and, with every
-      run, to target/bench/results or to the folder given. `all` is every scenario on both types of queue, and
-      `overhead` and `dispatch`. The scenarios:
+      Tidings and the reference clients on a private RabbitMQ node: the installed version, or the version given; on
+      quorum queues unless `--queue` says otherwise. `--quick` runs a fifth of the events in two rounds. Tables go to the
+      screen and, with every run, to target/bench/results or to the folder given. `all` is every scenario on both types
+      of queue, and `overhead` and `dispatch`. The scenarios:
 
 ";
 
