@@ -7,22 +7,21 @@ use std::sync::OnceLock;
 
 static COUNTER: OnceLock<fn() -> u64> = OnceLock::new();
 
-/// Sets the counter of this program.
 pub(crate) fn set_counter(counter: fn() -> u64) {
     COUNTER.get_or_init(|| counter);
 }
 
-/// The number of allocations, growths included, since the process began; `None` in a program that does not count.
+/// The number of allocations and reallocations since the process started, or `None` in a program that does not count.
 pub(crate) fn count() -> Option<u64> {
     COUNTER.get().map(|count| count())
 }
 
-/// The number of allocations since there were `before`.
+/// The number of allocations since `count` returned `before`.
 pub(crate) fn since(before: Option<u64>) -> Option<u64> {
     Some(count()? - before?)
 }
 
-/// The path of the program that counts; it is built on first use.
+/// Builds the program that counts, and returns its path.
 pub(crate) fn program() -> Result<PathBuf, String> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     BUILT.get_or_init(build).clone()

@@ -1,4 +1,4 @@
-//! Runs scenarios as the command line asks for them, and saves the results.
+//! Runs the scenarios of the command line, and saves the results.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use tidings_broker::{Node, Version};
 
 use crate::broker;
 use crate::machine;
+use crate::number;
 use crate::results::{Results, ScenarioResult};
 use crate::rounds::{self, Broker, Options};
 use crate::runtime_cost::RuntimeCost;
@@ -21,7 +22,7 @@ pub(crate) struct Comparison {
     events: Option<u64>,
     quick: bool,
     out: Option<PathBuf>,
-    /// The benchmarks that need neither a broker nor twins: `overhead` and `dispatch`.
+    /// The benchmarks that need no broker and no other client: `overhead` and `dispatch`.
     runtime_costs: &'static [&'static str],
 }
 
@@ -127,8 +128,8 @@ impl Comparison {
     }
 
     fn save(&self, results: &Results) -> Result<(), String> {
-        let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/results");
-        let folder = self.out.as_deref().unwrap_or(&usual);
+        let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/results");
+        let folder = self.out.as_deref().unwrap_or(&default);
         let name = match self.scenarios.as_slice() {
             [one] => one.name,
             _ => "all",
@@ -152,11 +153,4 @@ fn queues(text: &str) -> Result<Vec<&'static str>, String> {
     found
         .map(|queue| vec![*queue])
         .ok_or_else(|| format!("no queue type `{text}`; write `classic`, `quorum` or `both`"))
-}
-
-fn number<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
-    match text.parse::<T>() {
-        Ok(number) if number >= T::from(1) => Ok(number),
-        _ => Err(format!("`{text}` is not a number from 1 up")),
-    }
 }

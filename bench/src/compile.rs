@@ -6,6 +6,7 @@ use std::process::Command;
 use std::{fs, io};
 
 use self::source::Layer;
+use crate::number;
 
 mod source;
 
@@ -15,7 +16,7 @@ pub(crate) struct CompileBenchmark {
     counts: Vec<usize>,
 }
 
-/// The least CPU seconds of each layer; one row for each number of events.
+/// The minimum CPU seconds of each layer, with one row for each number of events.
 #[derive(Debug)]
 pub(crate) struct CompileTable {
     rounds: usize,
@@ -26,10 +27,6 @@ const LAYERS: usize = Layer::ALL.len();
 
 impl CompileBenchmark {
     pub(crate) fn parse(args: &[&str]) -> Result<Self, String> {
-        let number = |text: &str| match text.parse::<usize>() {
-            Ok(number) if number > 0 => Ok(number),
-            _ => Err(format!("`{text}` is not a number from 1 up")),
-        };
         let mut benchmark = Self {
             rounds: 5,
             counts: Vec::new(),
@@ -60,16 +57,16 @@ impl CompileBenchmark {
                 .collect::<Result<Vec<_>, _>>()?;
             // Builds the dependencies, which are not measured.
             crates[0].check()?;
-            let mut least = [f64::INFINITY; LAYERS];
-            // Round by round, so that a busy minute slows all layers alike. The least time counts, because other
-            // processes can only add time.
+            let mut minimum = [f64::INFINITY; LAYERS];
+            // Each round runs all layers, so that a busy machine slows all of them. Other processes can only add time,
+            // so the minimum counts.
             for round in 1..=self.rounds {
                 eprintln!("{count} events and handlers, round {round} of {}", self.rounds);
-                for (least, generated) in least.iter_mut().zip(&crates) {
-                    *least = least.min(generated.check()?);
+                for (minimum, generated) in minimum.iter_mut().zip(&crates) {
+                    *minimum = minimum.min(generated.check()?);
                 }
             }
-            rows.push((count, least));
+            rows.push((count, minimum));
         }
         Ok(CompileTable {
             rounds: self.rounds,
@@ -147,7 +144,7 @@ impl fmt::Display for CompileTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\nCPU seconds (user and system) of `cargo check`, the least of {} interleaved rounds; each column adds to the one before\n",
+            "\nCPU seconds (user and system) of `cargo check`, minimum of {} rounds; each column adds to the one before\n",
             self.rounds
         )?;
         writeln!(
@@ -182,13 +179,13 @@ impl fmt::Display for CompileTable {
             let each = (1000.0 * ours / *count as f64, 1000.0 * list / *count as f64);
             write!(growth, "\n{count:>5}  {:.2} ms and {:.2} ms", each.0, each.1)?;
             if let Some((ours, _)) = first {
-                write!(growth, ", {:.2} times the first's", each.0 / ours)?;
+                write!(growth, ", {:.2} times the first row", each.0 / ours)?;
             }
             first = first.or(Some(each));
         }
         writeln!(
             f,
-            "\nan event with its handler, and its place in the list:{growth}"
+            "\nan event with its handler, and its entry in the list:{growth}"
         )
     }
 }

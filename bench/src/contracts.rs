@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use tidings::{DomainEvent, EventDescriptor};
 use tidings_contracts::{Contract, Folder, Level, compare};
 
+use crate::number;
+
 #[derive(Debug)]
 pub(crate) struct ContractsBenchmark {
     count: usize,
@@ -64,10 +66,9 @@ impl ContractsBenchmark {
     pub(crate) fn parse(args: &[&str]) -> Result<Self, String> {
         match args {
             [] => Ok(Self { count: 1000 }),
-            [count] => match count.parse() {
-                Ok(count) if count > 0 => Ok(Self { count }),
-                _ => Err(format!("`{count}` is not a number from 1 up")),
-            },
+            [count] => Ok(Self {
+                count: number(count)?,
+            }),
             _ => Err("more than one number".to_owned()),
         }
     }
@@ -132,11 +133,11 @@ impl fmt::Display for ContractsTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} contracts of 50 fields, each with one field more than is committed",
+            "{} contracts of 50 fields, each with one field more than the committed contract",
             self.count
         )?;
         let total: Duration = self.steps.iter().map(|(_, took)| *took).sum();
-        for (name, took) in self.steps.iter().chain([&("in all", total)]) {
+        for (name, took) in self.steps.iter().chain([&("total", total)]) {
             writeln!(f, "  {name:35} {:7.3} s", took.as_secs_f64())?;
         }
         Ok(())

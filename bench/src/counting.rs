@@ -1,4 +1,4 @@
-//! The benchmark with an allocator that counts. `bench` builds and starts it, and times nothing in it.
+//! The benchmark with an allocator that counts. `bench` builds and starts it, and ignores its times.
 
 use std::alloc::System;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The event that every twin sends: about 512 bytes in its envelope, or 64 kB.
+//! The event that every client sends: about 512 bytes in its envelope, or 64 kB.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub(crate) struct OrderCreated {
     pub(crate) order_id: Uuid,
     pub(crate) customer: String,
     pub(crate) total_cents: u64,
-    /// The time of the publish, in microseconds since the Unix epoch; end-to-end latency is measured from it.
+    /// The time of the publish, in microseconds since the Unix epoch. End-to-end latency starts here.
     pub(crate) at_micros: u64,
     pub(crate) note: String,
 }
@@ -70,7 +70,6 @@ impl<'a, T> Envelope<&'a T> {
     }
 }
 
-/// Microseconds since the Unix epoch.
 pub(crate) fn now_micros() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

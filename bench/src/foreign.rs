@@ -1,4 +1,4 @@
-//! Twins that are programs of their own. They are installed once, in the target directory, from committed lock files.
+//! Clients that are separate programs. They are installed once, in the target directory, from committed lock files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use tidings_test_support::install::{NPM_CI, PIP_INSTALL, Recipe, TSC, locate, run};
 
-use crate::twins::Twin;
+use crate::clients::Client;
 
-/// A program, and how it is built and started.
 #[derive(Debug)]
-struct ForeignTwin {
-    /// The index of its slot in `READY`.
-    at: usize,
+struct ForeignClient {
+    /// Its index in `READY`.
+    index: usize,
     /// The folder of its sources, in the folder of this package.
     source: &'static str,
     build: Build,
@@ -30,9 +29,9 @@ enum Build {
 /// The deadline of a release build on a slow machine.
 const CARGO_DEADLINE: Duration = Duration::from_mins(30);
 
-const FASTSTREAM: ForeignTwin = ForeignTwin {
-    at: 0,
-    source: "src/twins/faststream",
+const FASTSTREAM: ForeignClient = ForeignClient {
+    index: 0,
+    source: "src/clients/faststream",
     build: Build::Recipe(Recipe {
         locks: &["requirements.txt"],
         install: PIP_INSTALL,
@@ -42,9 +41,9 @@ const FASTSTREAM: ForeignTwin = ForeignTwin {
     start: &["env/bin/python", "service.py"],
 };
 
-const GOLEVELUP: ForeignTwin = ForeignTwin {
-    at: 1,
-    source: "src/twins/golevelup",
+const GOLEVELUP: ForeignClient = ForeignClient {
+    index: 1,
+    source: "src/clients/golevelup",
     build: Build::Recipe(Recipe {
         locks: &["package.json", "package-lock.json"],
         install: NPM_CI,
@@ -54,47 +53,47 @@ const GOLEVELUP: ForeignTwin = ForeignTwin {
     start: &["node", "dist/main.js"],
 };
 
-/// A package outside of the workspace: its features of shared crates would change what is measured of Tidings.
-const RUSTSTREAM: ForeignTwin = ForeignTwin {
-    at: 2,
+/// A package outside of the workspace, so that its features of shared crates do not change the build of Tidings.
+const RUSTSTREAM: ForeignClient = ForeignClient {
+    index: 2,
     source: "ruststream",
     build: Build::Cargo,
     start: &["release/bench-ruststream"],
 };
 
-/// Whether `twin` is a program of its own.
-pub(crate) fn is(twin: Twin) -> bool {
-    foreign_twin(twin).is_some()
+/// Whether `client` is a separate program.
+pub(crate) fn is(client: Client) -> bool {
+    foreign_client(client).is_some()
 }
 
-/// Returns the command that starts `twin`, or `None` when the twin is part of this program. Installs it first.
-pub(crate) fn command(twin: Twin) -> Result<Option<Command>, String> {
+/// Installs `client` and returns the command that starts it, or `None` when the client is part of this program.
+pub(crate) fn command(client: Client) -> Result<Option<Command>, String> {
     static READY: [OnceLock<Result<PathBuf, String>>; 3] = [const { OnceLock::new() }; 3];
-    let Some((program, variant)) = foreign_twin(twin) else {
+    let Some((program, variant)) = foreign_client(client) else {
         return Ok(None);
     };
-    let home = READY[program.at].get_or_init(|| program.prepare()).clone()?;
+    let home = READY[program.index].get_or_init(|| program.prepare()).clone()?;
     let [name, rest @ ..] = program.start else {
-        return Err(format!("no command starts {}", twin.name()));
+        return Err(format!("no command starts {}", client.name()));
     };
     let mut command = Command::new(locate(&home, name));
     command.args(rest).arg(variant).current_dir(home);
     Ok(Some(command))
 }
 
-/// Returns the program of a twin and its variant.
-fn foreign_twin(twin: Twin) -> Option<(&'static ForeignTwin, &'static str)> {
-    match twin {
-        Twin::RustStream => Some((&RUSTSTREAM, "tuned")),
-        Twin::RustStreamPlain => Some((&RUSTSTREAM, "documented")),
-        Twin::FastStream => Some((&FASTSTREAM, "tuned")),
-        Twin::FastStreamPlain => Some((&FASTSTREAM, "default")),
-        Twin::Golevelup => Some((&GOLEVELUP, "tuned")),
-        Twin::Tidings | Twin::LapinNaive | Twin::LapinBest => None,
+/// Returns the program of a client and its variant.
+fn foreign_client(client: Client) -> Option<(&'static ForeignClient, &'static str)> {
+    match client {
+        Client::RustStream => Some((&RUSTSTREAM, "tuned")),
+        Client::RustStreamPlain => Some((&RUSTSTREAM, "documented")),
+        Client::FastStream => Some((&FASTSTREAM, "tuned")),
+        Client::FastStreamPlain => Some((&FASTSTREAM, "default")),
+        Client::Golevelup => Some((&GOLEVELUP, "tuned")),
+        Client::Tidings | Client::LapinNaive | Client::LapinBest => None,
     }
 }
 
-impl ForeignTwin {
+impl ForeignClient {
     /// Installs and builds the program and returns its folder.
     fn prepare(&self) -> Result<PathBuf, String> {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -108,7 +107,7 @@ impl ForeignTwin {
             Build::Cargo => build_with_cargo(&source, home),
         };
         prepared.map_err(|error| {
-            // The full output is on stderr. A row of the page has room for its ends.
+            // Print the full output. A row of the results has room for its first and last line only.
             eprintln!("{error}");
             summary(&error)
         })
@@ -124,7 +123,7 @@ fn summary(text: &str) -> String {
     }
 }
 
-/// Builds a package. Cargo itself knows what has changed.
+/// Builds a package. Cargo detects what has changed.
 fn build_with_cargo(source: &Path, target: PathBuf) -> Result<PathBuf, String> {
     let (manifest, folder) = (source.join("Cargo.toml"), target.display().to_string());
     let manifest = manifest.display().to_string();

@@ -1,10 +1,11 @@
-//! Benchmarks of Tidings and of its twins: reference clients that do the same work with other libraries.
+//! Benchmarks of Tidings and of reference clients, which do the same work with other libraries.
 //!
-//! `cargo run -p bench --release -- <scenario>` starts its own broker. It runs each twin in its own process, in turn, round
-//! by round.
+//! `cargo run -p bench --release -- <scenario>` starts its own broker. In each round it runs every client once, in a
+//! process of its own.
 
 mod alloc;
 mod broker;
+mod clients;
 mod comparison;
 mod compile;
 mod contracts;
@@ -17,13 +18,13 @@ mod runtime_cost;
 mod scenario;
 mod statistics;
 mod stopwatch;
-mod twins;
 mod worker;
 mod worker_process;
 
 use std::env;
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use crate::comparison::Comparison;
 use crate::compile::CompileBenchmark;
@@ -34,25 +35,24 @@ const USAGE: &str = "\
 usage: cargo run -p bench --release -- <benchmark>
 
   compile [--rounds <number>] [number...]
-      the build time that the derive and the attribute add, beside serde's two derives on the same structs;
+      the build time that the derive and the attribute add, compared with serde's two derives on the same structs;
       for 10, 100 and 500 events and handlers, or for the numbers given
   contracts [number]
       the time of a check of 1,000 contracts, or of the number given
   overhead [--rounds <number>]
-      the cost of a delivery beside its decoding and its handler, without a broker
+      the cost of a delivery without its decoding, its handler and a broker
   dispatch [--rounds <number>]
       the growth of that cost with the number of patterns, handlers and bindings
   <scenario>... [--broker <version>] [--queue classic|quorum|both] [--rounds <number>] [--events <number>] [--quick]
           [--out <folder>]
-      Tidings and its twins on a private RabbitMQ node: the installed version, or the version given; on quorum queues
-      unless `--queue` says otherwise. `--quick` runs a fifth of everything. Tables go to the screen and, with every
-      run, to target/bench/results or to the folder given. `all` is every scenario on both types of queue, and
-      `overhead` and `dispatch`. The scenarios:
+      Tidings and the reference clients on a private RabbitMQ node: the installed version, or the version given; on
+      quorum queues unless `--queue` says otherwise. `--quick` runs a fifth of the events in two rounds. Tables go to the
+      screen and, with every run, to target/bench/results or to the folder given. `all` is every scenario on both types
+      of queue, and `overhead` and `dispatch`. The scenarios:
 
 ";
 
-/// Runs the command line. `counter` returns the number of allocations since the process began, in the program that counts
-/// them.
+/// Runs the command line. In the program that counts allocations, `counter` returns their number.
 pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
     if let Some(counter) = counter {
         alloc::set_counter(counter);
@@ -60,9 +60,9 @@ pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
-        // Another process starts a worker for each run, and reads its report.
+        // The benchmark starts a worker for each run, and reads its report.
         ["worker", rest @ ..] => return worker::main(rest),
-        // The program that times starts the one that counts for this.
+        // The benchmark starts the program that counts allocations with these arguments.
         ["counted", name] => {
             RuntimeCost::parse(name, &["--rounds", "5"]).map(|benchmark| print(Ok(benchmark.count())))
         }
@@ -88,4 +88,11 @@ pub fn main(counter: Option<fn() -> u64>) -> ExitCode {
 
 fn print(table: Result<impl Display, String>) -> Result<(), String> {
     table.map(|table| print!("{table}"))
+}
+
+fn number<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
+    match text.parse::<T>() {
+        Ok(number) if number >= T::from(1) => Ok(number),
+        _ => Err(format!("`{text}` is not a positive number")),
+    }
 }

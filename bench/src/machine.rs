@@ -6,7 +6,6 @@ use std::process::Command;
 /// `/proc` counts CPU time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
-/// The CPU seconds of this process.
 #[allow(clippy::cast_precision_loss)] // A process runs for less than 2^53 seconds.
 pub(crate) fn cpu_of_self() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -16,7 +15,7 @@ pub(crate) fn cpu_of_self() -> f64 {
 /// The CPU seconds of another process with all its threads.
 pub(crate) fn cpu_of(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The program's name may hold spaces and parentheses; it ends with the last parenthesis.
+    // The program's name may contain spaces and parentheses. It ends with the last parenthesis.
     let after = stat.rsplit(')').next().unwrap_or_default();
     let numbers: Vec<&str> = after.split_whitespace().collect();
     let ticks = |at: usize| {

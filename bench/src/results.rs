@@ -116,11 +116,11 @@ impl Results {
             }
         }
         for table in &self.runtime_costs {
-            for (target, found, holds) in table.checked() {
-                let holds = if holds { "holds" } else { "**does not hold**" };
+            for (target, found, is_met) in table.checked() {
+                let result = if is_met { "met" } else { "**not met**" };
                 let _ = writeln!(
                     text,
-                    "| {} | - | {target} | {} | - | {holds} |",
+                    "| {} | - | {target} | {} | - | {result} |",
                     table.name(),
                     shown(found)
                 );
@@ -206,7 +206,7 @@ impl ScenarioResult {
             f,
             "{row:<23} {:>9.0} {:>17}  {:>7} {:>7}  {:>8} {:>8} {:>8}  {:>7} {:>9}",
             rate.median,
-            format!("{:.0} to {:.0}", rate.least, rate.most),
+            format!("{:.0} to {:.0}", rate.min, rate.max),
             shown(median(&|run| Figure::Cpu.of(run)), 2),
             shown(median(&|run| Some(per_100_000(run.broker_cpu, run))), 2),
             shown(median(&|run| run.report.p50), 0),
@@ -231,10 +231,10 @@ impl ScenarioResult {
         let [first, rest @ ..] = self.scenario.rows else {
             return Ok(());
         };
-        let ours = rest.iter().filter(|row| row.twin == first.twin).count();
+        let ours = rest.iter().filter(|row| row.client == first.client).count();
         let others = rest.len() - ours;
         if ours != 0 && others == ours + 1 {
-            // The rows are pairs of Tidings and another twin, and the targets compare each pair.
+            // The rows are pairs of Tidings and another client, and the targets compare each pair.
             return Ok(());
         }
         for row in rest {
@@ -252,16 +252,16 @@ impl ScenarioResult {
 }
 
 impl Checked<'_> {
-    /// A target holds beyond doubt if it holds for the whole interval.
+    /// A target is met with certainty if the whole interval meets it.
     fn text(&self) -> &'static str {
         let Some(found) = self.found else {
             return "not measured";
         };
-        let holds = |value| self.target.bound.holds(value);
-        match (holds(found.median), holds(found.low) && holds(found.high)) {
-            (true, true) => "holds",
-            (true, false) => "holds at the median",
-            (false, _) => "**does not hold**",
+        let is_met = |value| self.target.bound.is_met(value);
+        match (is_met(found.median), is_met(found.low) && is_met(found.high)) {
+            (true, true) => "met",
+            (true, false) => "met at the median",
+            (false, _) => "**not met**",
         }
     }
 }
@@ -310,14 +310,14 @@ impl fmt::Display for ScenarioResult {
             },
             rounds.len(),
             others.map_or(0.0, |others| others.median),
-            others.map_or(0.0, |others| others.most),
+            others.map_or(0.0, |others| others.max),
         )?;
         writeln!(
             f,
             "{:<23} {:>9} {:>17}  {:>7} {:>7}  {:>8} {:>8} {:>8}  {:>7} {:>9}",
             "",
             "events/s",
-            "least to most",
+            "min to max",
             "CPU",
             "broker",
             "p50 µs",

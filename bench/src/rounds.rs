@@ -6,21 +6,19 @@ use lapin::ExchangeKind;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
+use crate::clients::{self, Job, Run};
 use crate::machine;
 use crate::scenario::{Row, Scenario};
 use crate::stopwatch::Report;
-use crate::twins::{self, Job, Run};
 use crate::worker_process::WorkerProcess;
 
 /// The broker that all runs share, or the in-memory one.
 #[derive(Debug)]
 pub(crate) struct Broker {
     pub(crate) url: String,
-    /// The process id of the broker.
     pub(crate) pid: Option<u32>,
 }
 
-/// The options of a scenario's rounds.
 #[derive(Debug)]
 pub(crate) struct Options<'a> {
     /// `classic` or `quorum`.
@@ -32,20 +30,19 @@ pub(crate) struct Options<'a> {
     pub(crate) quick: bool,
 }
 
-/// One run, with what the broker and the machine used meanwhile.
+/// One run, with the CPU time of the broker and of other processes.
 #[derive(Debug, Clone, serde::Serialize)]
 pub(crate) struct Measurement {
     pub(crate) row: &'static str,
     pub(crate) queue: &'static str,
     pub(crate) round: usize,
     pub(crate) report: Report,
-    /// CPU seconds of the broker.
     pub(crate) broker_cpu: f64,
     /// The share of the machine's CPU time that neither the worker nor the broker used.
     pub(crate) others: f64,
 }
 
-/// Allocations, which a separate run counts that is not timed.
+/// The allocations of a row, from a separate run that is not timed.
 #[derive(Debug, Clone, serde::Serialize)]
 pub(crate) struct AllocationCount {
     pub(crate) row: &'static str,
@@ -67,13 +64,12 @@ pub(crate) struct Rounds {
     pub(crate) failures: Vec<Failure>,
 }
 
-/// Runs all rounds, and counts allocations after them. A row that fails once before it ever succeeded, or twice after,
-/// is not tried again; the table shows the failure.
+/// Runs all rounds, and counts allocations after them.
 pub(crate) fn run(scenario: &Scenario, broker: &Broker, options: &Options<'_>) -> Rounds {
     let mut all = Rounds::default();
     for round in 0..options.rounds {
         eprintln!("{}, round {} of {}", scenario.name, round + 1, options.rounds);
-        // Another row is first in each round, because a row can be slower after the load of the one before it.
+        // Each round starts with another row, because the load of one row can slow down the next.
         for turn in 0..scenario.rows.len() {
             let row = &scenario.rows[(turn + round) % scenario.rows.len()];
             for &queue in options.queues {
@@ -106,7 +102,8 @@ pub(crate) fn run(scenario: &Scenario, broker: &Broker, options: &Options<'_>) -
 }
 
 impl Rounds {
-    /// A program that is not installed fails every time; one that has run before gets a second chance.
+    /// A row that fails before its first success is given up, because its program may not be installed. A row
+    /// that has run is given up after its second failure.
     fn gave_up(&self, row: &Row, queue: &str) -> bool {
         let of_this = |failure: &&Failure| failure.row == row.name && failure.queue == queue;
         let has_run = self.measurements.iter().any(|run| run.row == row.name);
@@ -129,10 +126,10 @@ fn count_allocations(
     let events = options.events.map(|events| (events / 5).max(1));
     let run = run_of(row, broker, events, true);
     prepare(row.job, broker, queue, run.events)?;
-    let Some(worker) = WorkerProcess::start_counting(row.twin, row.job, &run, deadline(&run))? else {
+    let Some(worker) = WorkerProcess::start_counting(row.client, row.job, &run, deadline(&run))? else {
         return Ok(None);
     };
-    let report = worker.run_job(row.twin)?;
+    let report = worker.run_job(row.client)?;
     #[allow(clippy::cast_precision_loss)] // A run has fewer than 2^53 events.
     let per_event = |allocations| allocations as f64 / report.events as f64;
     Ok(report.allocations.map(|allocations| AllocationCount {
@@ -143,12 +140,12 @@ fn count_allocations(
 }
 
 fn run_of(row: &Row, broker: &Broker, events: Option<u64>, quick: bool) -> Run {
-    let usual = if quick {
+    let default = if quick {
         (row.events / 5).max(1)
     } else {
         row.events
     };
-    let events = events.unwrap_or(usual);
+    let events = events.unwrap_or(default);
     Run {
         url: broker.url.clone(),
         // Each of the family's 50 types has the same number of events.
@@ -173,11 +170,11 @@ fn measure(
 ) -> Result<Measurement, String> {
     let run = run_of(row, broker, options.events, options.quick);
     prepare(row.job, broker, queue, run.events)?;
-    let worker = WorkerProcess::start(row.twin, row.job, &run, deadline(&run))?;
+    let worker = WorkerProcess::start(row.client, row.job, &run, deadline(&run))?;
     let of_broker = || broker.pid.map_or(0.0, machine::cpu_of);
     let (broker_before, all_before) = (of_broker(), machine::cpu_of_all());
     let started = Instant::now();
-    let report = worker.run_job(row.twin)?;
+    let report = worker.run_job(row.client)?;
     let broker_cpu = of_broker() - broker_before;
     let all = machine::cpu_of_all() - all_before;
     #[allow(clippy::cast_precision_loss)] // Cores are few.
@@ -208,14 +205,14 @@ fn prepare(job: Job, broker: &Broker, queue_type: &str, events: u64) -> Result<(
 }
 
 async fn declare_queues(job: Job, broker: &Broker, queue_type: &str, events: u64) -> lapin::Result<()> {
-    let (connection, channel) = twins::confirm_channel(&broker.url).await;
+    let (connection, channel) = clients::confirm_channel(&broker.url).await;
     let durable = ExchangeDeclareOptions {
         durable: true,
         ..ExchangeDeclareOptions::default()
     };
     let none = FieldTable::default;
     channel
-        .exchange_declare(twins::EXCHANGE.into(), ExchangeKind::Topic, durable, none())
+        .exchange_declare(clients::EXCHANGE.into(), ExchangeKind::Topic, durable, none())
         .await?;
     // A queue of another job would receive these events, too.
     for other in Job::ALL {
@@ -230,13 +227,13 @@ async fn declare_queues(job: Job, broker: &Broker, queue_type: &str, events: u64
         channel
             .queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments)
             .await?;
-        let (exchange, options) = (twins::EXCHANGE, QueueBindOptions::default());
+        let (exchange, options) = (clients::EXCHANGE, QueueBindOptions::default());
         channel
             .queue_bind(queue.into(), exchange.into(), pattern.into(), options, none())
             .await?;
     }
     if let Some(contents) = job.contents() {
-        twins::fill(&channel, events, contents).await;
+        clients::fill(&channel, events, contents).await;
     }
     connection.close(200, "ready".into()).await
 }

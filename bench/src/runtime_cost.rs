@@ -1,7 +1,7 @@
-//! The cost of a delivery in the runtime itself, without a broker: its share beside decoding (`overhead`), and its growth
-//! with the number of patterns and handlers (`dispatch`).
+//! The cost of a delivery in the runtime itself, without a broker: its cost without decoding (`overhead`), and its
+//! growth with the number of patterns and handlers (`dispatch`).
 //!
-//! Everything runs on one thread, and the CPU time of that thread is measured, so that other processes disturb it little.
+//! Everything runs on one thread. Its CPU time is measured, because other processes have little influence on it.
 
 use std::fmt::{self, Write as _};
 use std::fs;
@@ -21,6 +21,7 @@ use tokio::runtime::Runtime;
 
 use crate::alloc;
 use crate::machine;
+use crate::number;
 use crate::statistics::{Summary, summary};
 
 /// The number of deliveries in a round of `overhead`.
@@ -28,11 +29,11 @@ const DELIVERIES: u64 = 200 * BATCH;
 /// The length of a round of `dispatch`, whose deliveries differ in cost.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// The most that the runtime may add to a delivery.
-const MOST_NANOS: f64 = 1_000.0;
-const MOST_ALLOCATIONS: f64 = 2.0;
-/// The most that a delivery to the last of many patterns or handlers may cost, as a multiple of the cost with one.
-const MOST_GROWTH: f64 = 1.15;
+/// The limits for the cost that the runtime adds to a delivery.
+const MAX_NANOS: f64 = 1_000.0;
+const MAX_ALLOCATIONS: f64 = 2.0;
+/// The limit for a delivery to the last of many patterns or handlers, as a multiple of the cost with one.
+const MAX_GROWTH: f64 = 1.15;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Measure {
@@ -68,7 +69,7 @@ struct CostRow {
 struct Limit {
     about: String,
     found: f64,
-    most: f64,
+    max: f64,
 }
 
 impl RuntimeCost {
@@ -81,10 +82,7 @@ impl RuntimeCost {
         };
         let rounds = match args {
             [] => 10,
-            ["--rounds", rounds] => match rounds.parse() {
-                Ok(rounds) if rounds > 0 => rounds,
-                _ => return Err(format!("`{rounds}` is not a number from 1 up")),
-            },
+            ["--rounds", rounds] => number(rounds)?,
             [other, ..] => return Err(format!("no option `{other}` of `{name}`; there is `--rounds`")),
         };
         Ok(Self { measure, rounds })
@@ -134,8 +132,8 @@ impl Measure {
     }
 }
 
-/// Measures a whole delivery and its decoding in turn. The difference is the cost of the runtime. The null broker hands
-/// out one message again and again, and the handler is empty.
+/// Measures a whole delivery and its decoding in turn. The difference is the cost of the runtime. The null broker
+/// delivers the same message every time, and the handler is empty.
 fn overhead(rounds: usize) -> RuntimeTable {
     let wire = wire::of(&OrderCreated::small());
     let app = NullBrokerApp::start(NullBroker::new(&wire), handlers![take]);
@@ -166,7 +164,7 @@ fn overhead(rounds: usize) -> RuntimeTable {
     }
 }
 
-/// Measures a delivery to the last of more and more patterns and handlers.
+/// Measures a delivery to the last of a growing number of patterns and handlers.
 fn dispatch(rounds: usize) -> RuntimeTable {
     let mut table = RuntimeTable {
         name: Measure::Dispatch.name(),
@@ -212,7 +210,6 @@ fn dispatch(rounds: usize) -> RuntimeTable {
     table
 }
 
-/// Does a number of batches.
 type Work = Box<dyn FnMut(u64)>;
 
 fn to_the_last_of<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bool>(
@@ -223,7 +220,7 @@ fn to_the_last_of<const HANDLERS: usize, const PATTERNS: usize, const SHARED: bo
 }
 
 fn find_in(bindings: usize) -> Work {
-    // One more pattern, number 0, which has wildcards; every hundredth has.
+    // Pattern number 0 is extra. It has wildcards, as every hundredth pattern does.
     let patterns: Vec<String> = (0..=bindings).map(path::pattern).collect();
     let mut topics = Topics::new(patterns.iter().map(String::as_str));
     Box::new(move |batches| {
@@ -233,7 +230,6 @@ fn find_in(bindings: usize) -> Work {
     })
 }
 
-/// An app on a null broker.
 struct NullBrokerApp {
     runtime: Runtime,
     null_broker: NullBroker,
@@ -265,7 +261,7 @@ impl Drop for NullBrokerApp {
     }
 }
 
-/// The nanoseconds and, in the program that counts them, the allocations of one of the `count` items of `work`.
+/// The nanoseconds per item of `work`, and its allocations in the program that counts them.
 #[allow(clippy::cast_precision_loss)] // Counts are far below 2^53.
 fn measured(count: u64, work: impl FnOnce()) -> (f64, Option<f64>) {
     let (cpu, allocations) = (machine::thread_nanos(), alloc::count());
@@ -307,12 +303,12 @@ impl CostRow {
     fn nanos(&self) -> Summary {
         summary(&self.nanos).unwrap_or(Summary {
             median: 0.0,
-            least: 0.0,
-            most: 0.0,
+            min: 0.0,
+            max: 0.0,
         })
     }
 
-    /// Rounded to hundredths, since a buffer grows now and then.
+    /// Rounded to hundredths, because a buffer sometimes grows.
     fn allocations(&self) -> f64 {
         let median = summary(&self.allocations).map_or(0.0, |allocations| allocations.median);
         (median * 100.0).round() / 100.0
@@ -331,14 +327,14 @@ impl RuntimeTable {
         let (nanos, allocations) = (rest.nanos().median, rest.allocations());
         self.limits = vec![
             Limit {
-                about: format!("the runtime: at most {MOST_NANOS:.0} ns a delivery"),
+                about: format!("the runtime: at most {MAX_NANOS:.0} ns a delivery"),
                 found: nanos,
-                most: MOST_NANOS,
+                max: MAX_NANOS,
             },
             Limit {
-                about: format!("the runtime: at most {MOST_ALLOCATIONS} allocations a delivery"),
+                about: format!("the runtime: at most {MAX_ALLOCATIONS} allocations a delivery"),
                 found: allocations,
-                most: MOST_ALLOCATIONS,
+                max: MAX_ALLOCATIONS,
             },
         ];
     }
@@ -357,7 +353,7 @@ impl RuntimeTable {
                 rows[at].add(measured(batches * BATCH, || work(batches)));
             }
         }
-        if let (Some(first), Some(last), Some((most, _))) = (rows.first(), rows.last(), works.last()) {
+        if let (Some(first), Some(last), Some((size, _))) = (rows.first(), rows.last(), works.last()) {
             let ratios: Vec<f64> = last
                 .nanos
                 .iter()
@@ -365,19 +361,19 @@ impl RuntimeTable {
                 .map(|(last, first)| last / first)
                 .collect();
             self.limits.push(Limit {
-                about: format!("{most} {name}: at most {MOST_GROWTH} times the cost of one"),
+                about: format!("{size} {name}: at most {MAX_GROWTH} times the cost of one"),
                 found: summary(&ratios).map_or(f64::NAN, |ratio| ratio.median),
-                most: MOST_GROWTH,
+                max: MAX_GROWTH,
             });
         }
         self.rows.extend(rows);
     }
 
-    /// Each limit with the measured value, and whether it holds.
+    /// Each limit with the measured value, and whether the limit is met.
     pub(crate) fn checked(&self) -> impl Iterator<Item = (&str, f64, bool)> {
         self.limits
             .iter()
-            .map(|limit| (limit.about.as_str(), limit.found, limit.holds()))
+            .map(|limit| (limit.about.as_str(), limit.found, limit.is_met()))
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -393,7 +389,7 @@ impl RuntimeTable {
                 "what": row.name, "nanos": row.nanos, "allocations": row.allocations
             })).collect::<Vec<_>>(),
             "targets": self.limits.iter().map(|limit| json!({
-                "target": limit.about, "found": limit.found, "holds": limit.holds()
+                "target": limit.about, "found": limit.found, "met": limit.is_met()
             })).collect::<Vec<_>>(),
         })
     }
@@ -410,8 +406,8 @@ impl RuntimeTable {
 }
 
 impl Limit {
-    fn holds(&self) -> bool {
-        self.found <= self.most
+    fn is_met(&self) -> bool {
+        self.found <= self.max
     }
 }
 
@@ -422,7 +418,7 @@ impl fmt::Display for RuntimeTable {
         writeln!(
             f,
             "{:width$}  {:>13}  {:>19}  {:>11}",
-            "", "ns a delivery", "least to most", "allocations"
+            "", "ns a delivery", "min to max", "allocations"
         )?;
         for row in &self.rows {
             let nanos = row.nanos();
@@ -431,13 +427,13 @@ impl fmt::Display for RuntimeTable {
                 "{:width$}  {:>13.0}  {:>19}  {:>11.1}",
                 row.name,
                 nanos.median,
-                format!("{:.0} to {:.0}", nanos.least, nanos.most),
+                format!("{:.0} to {:.0}", nanos.min, nanos.max),
                 row.allocations()
             )?;
         }
         for limit in &self.limits {
-            let holds = if limit.holds() { "holds" } else { "DOES NOT HOLD" };
-            writeln!(f, "{}: {:.2}, {holds}", limit.about, limit.found)?;
+            let result = if limit.is_met() { "met" } else { "NOT MET" };
+            writeln!(f, "{}: {:.2}, {result}", limit.about, limit.found)?;
         }
         Ok(())
     }

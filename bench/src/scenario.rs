@@ -1,15 +1,15 @@
-//! A scenario: which twins do which jobs, and the targets for the results.
+//! A scenario: which clients do which jobs, and the targets for the results.
 
 use std::fmt;
 use std::fmt::Write as _;
 
-use crate::twins::{Job, Twin};
+use crate::clients::{Client, Job};
 
 mod list;
 
 pub(crate) use self::list::ALL;
 
-/// The result of a scenario is one table for each type of queue.
+/// Its result is one table for each type of queue.
 #[derive(Debug)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
@@ -22,18 +22,17 @@ pub(crate) struct Scenario {
     pub(crate) targets: &'static [Target],
 }
 
-/// One twin with one job. The number of events is enough for a second or two.
+/// One client with one job. The events take a second or two.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    pub(crate) twin: Twin,
+    pub(crate) client: Client,
     pub(crate) job: Job,
     pub(crate) events: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum On {
-    /// The in-memory broker.
     Memory,
     /// The queues that an app declares.
     OwnQueues,
@@ -90,7 +89,7 @@ impl Bound {
         }
     }
 
-    pub(crate) fn holds(self, value: f64) -> bool {
+    pub(crate) fn is_met(self, value: f64) -> bool {
         match self {
             Self::TimesAtLeast(bound, _) | Self::AtLeast(bound) => value >= bound,
             Self::TimesAtMost(bound, _) | Self::MoreAtMost(bound, _) | Self::AtMost(bound) => value <= bound,

@@ -1,10 +1,10 @@
-//! The median of several rounds, its spread and its interval.
+//! The median of several rounds, with its range and its confidence interval.
 
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub(crate) struct Summary {
     pub(crate) median: f64,
-    pub(crate) least: f64,
-    pub(crate) most: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -20,8 +20,8 @@ pub(crate) fn summary(figures: &[f64]) -> Option<Summary> {
     sorted.sort_by(f64::total_cmp);
     Some(Summary {
         median: median(&sorted)?,
-        least: *sorted.first()?,
-        most: *sorted.last()?,
+        min: *sorted.first()?,
+        max: *sorted.last()?,
     })
 }
 
@@ -45,19 +45,20 @@ fn median(sorted: &[f64]) -> Option<f64> {
     })
 }
 
-/// The indices of the two sorted figures that enclose the median with at least 95 % certainty. This is the sign test,
-/// which assumes no distribution: each figure is below or above the median with even odds. Fewer than six figures have no
-/// such pair, and the outermost two are taken.
+/// The indices of the two sorted figures that enclose the median with at least 95 % certainty.
+///
+/// It is the interval of the sign test, which assumes no distribution: each figure is below the median with a
+/// probability of one half. Fewer than six figures have no such pair, so the first and the last are taken.
 fn interval(count: usize) -> (usize, usize) {
     let Some(last) = count.checked_sub(1) else {
         return (0, 0);
     };
     let mut below = 0;
-    // The odds of at most `below` figures on one side. Both sides together must stay under 5 %.
-    let (mut term, mut odds) = (0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX)), 0.0);
+    // The probability of at most `below` figures on one side. Both sides together must stay under 5 %.
+    let (mut term, mut probability) = (0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX)), 0.0);
     loop {
-        odds += term;
-        if odds > 0.025 || below >= last / 2 {
+        probability += term;
+        if probability > 0.025 || below >= last / 2 {
             break;
         }
         #[allow(clippy::cast_precision_loss)] // Rounds are few.
@@ -76,14 +77,14 @@ mod tests {
 
     #[test]
     #[allow(clippy::float_cmp)] // Halves are exact.
-    fn the_median_of_an_even_number_lies_between_two() {
+    fn the_median_of_an_even_number_of_figures_is_the_mean_of_the_middle_two() {
         assert_eq!(summary(&[4.0, 1.0, 3.0, 2.0]).unwrap().median, 2.5);
         assert_eq!(summary(&[]), None);
     }
 
     #[test]
-    fn the_interval_is_that_of_the_sign_test() {
-        // From tables of the sign test: the second of ten, the sixth of twenty, the first of six.
+    fn the_interval_equals_the_tables_of_the_sign_test() {
+        // In the tables, the interval starts at the second of ten figures, the sixth of twenty, the first of six.
         assert_eq!(interval(10), (1, 8));
         assert_eq!(interval(20), (5, 14));
         assert_eq!(interval(6), (0, 5));
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     #[allow(clippy::float_cmp)]
-    fn the_median_stands_within_its_interval() {
+    fn the_interval_contains_the_median() {
         let found = median_interval((1..=10).map(f64::from).collect()).unwrap();
         assert_eq!((found.low, found.median, found.high), (2.0, 5.5, 9.0));
         assert_eq!(median_interval(Vec::new()), None);

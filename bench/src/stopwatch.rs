@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alloc;
 use crate::machine;
 
-/// The figures of a run. A worker prints them as one line of JSON, and so does a foreign client.
+/// The figures of a run. Each worker and each foreign client prints them as one line of JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) events: u64,
@@ -37,7 +37,7 @@ pub(crate) struct Stopwatch {
     cpu: f64,
     allocations: Option<u64>,
     also: BTreeMap<String, f64>,
-    /// The figures at `pause`, if the job ended before the run.
+    /// The figures at the time of `pause`.
     paused: Option<Elapsed>,
 }
 
@@ -75,7 +75,7 @@ impl Stopwatch {
         })
     }
 
-    /// Ends the measurement; what the run does after this is not counted.
+    /// Ends the measurement before the run ends.
     pub(crate) fn pause(mut self) -> Self {
         self.paused = Some(self.elapsed());
         self
@@ -107,15 +107,15 @@ impl Stopwatch {
     }
 }
 
-fn percentile(sorted: &[u32], part: f64) -> Option<f64> {
+fn percentile(sorted: &[u32], quantile: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss
     )]
-    let at = (last as f64 * part).round() as usize;
-    sorted.get(at).map(|&micros| f64::from(micros))
+    let index = (last as f64 * quantile).round() as usize;
+    sorted.get(index).map(|&micros| f64::from(micros))
 }
 
 pub(crate) fn micros_since(from: Instant) -> u32 {

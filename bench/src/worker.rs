@@ -1,14 +1,14 @@
-//! A worker: one measured run in its own process. It sets up, prints that it is ready, waits for a line on its input, does
-//! its job, and prints a report.
+//! A worker: one measured run in its own process. It sets up, prints that it is ready, waits for a line on its input,
+//! does its job, and prints a report.
 
 use std::process::ExitCode;
 
-use crate::twins::{Job, Run, Twin};
+use crate::clients::{Client, Job, Run};
 
-/// `worker <twin> <job> <url> <events>`
+/// `worker <client> <job> <url> <events>`
 pub(crate) fn main(args: &[&str]) -> ExitCode {
-    let Some((twin, job, run)) = parse(args) else {
-        eprintln!("bench: a worker takes <twin> <job> <url> <events>, and got {args:?}");
+    let Some((client, job, run)) = parse(args) else {
+        eprintln!("bench: a worker takes <client> <job> <url> <events>, and got {args:?}");
         return ExitCode::from(2);
     };
     let mut runtime = if job.is_on_one_core() {
@@ -18,7 +18,7 @@ pub(crate) fn main(args: &[&str]) -> ExitCode {
     };
     match runtime.enable_all().build() {
         Ok(runtime) => {
-            runtime.block_on(twin.run(job, &run));
+            runtime.block_on(client.run(job, &run));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -28,10 +28,10 @@ pub(crate) fn main(args: &[&str]) -> ExitCode {
     }
 }
 
-fn parse(args: &[&str]) -> Option<(Twin, Job, Run)> {
-    let &[twin, job, url, events] = args else {
+fn parse(args: &[&str]) -> Option<(Client, Job, Run)> {
+    let &[client, job, url, events] = args else {
         return None;
     };
     let (url, events) = (url.to_owned(), events.parse().ok()?);
-    Some((Twin::parse(twin)?, Job::parse(job)?, Run { url, events }))
+    Some((Client::parse(client)?, Job::parse(job)?, Run { url, events }))
 }

@@ -8,47 +8,53 @@ use std::thread;
 use std::time::Duration;
 
 use crate::alloc;
+use crate::clients::{Client, Job, Run};
 use crate::foreign;
 use crate::stopwatch::{READY, Report};
-use crate::twins::{Job, Run, Twin};
 
 #[derive(Debug)]
 pub(crate) struct WorkerProcess {
     child: Child,
     input: ChildStdin,
     lines: Receiver<String>,
-    /// The last line that it wrote to its standard error, once that is closed.
+    /// The last line of its standard error. It arrives when the process closes its standard error.
     last_error: Receiver<String>,
     deadline: Duration,
 }
 
 impl WorkerProcess {
-    /// Starts a worker, and waits until it is ready. `deadline` is for its start and for its job, each.
-    pub(crate) fn start(twin: Twin, job: Job, run: &Run, deadline: Duration) -> Result<Self, String> {
-        let command = match foreign::command(twin)? {
+    /// Starts a worker, and waits until it is ready. The start and the job may each take as long as `deadline`.
+    pub(crate) fn start(client: Client, job: Job, run: &Run, deadline: Duration) -> Result<Self, String> {
+        let command = match foreign::command(client)? {
             Some(command) => command,
             None => worker(
-                twin,
-                std::env::current_exe().map_err(|error| cannot(twin, &error))?,
+                client,
+                std::env::current_exe().map_err(|error| cannot(client, &error))?,
             ),
         };
-        Self::spawn(&command, twin, job, run, deadline)
+        Self::spawn(&command, client, job, run, deadline)
     }
 
     /// Starts a worker that counts its allocations; `None` for a foreign client, which cannot count them.
     pub(crate) fn start_counting(
-        twin: Twin,
+        client: Client,
         job: Job,
         run: &Run,
         deadline: Duration,
     ) -> Result<Option<Self>, String> {
-        if foreign::is(twin) {
+        if foreign::is(client) {
             return Ok(None);
         }
-        Self::spawn(&worker(twin, alloc::program()?), twin, job, run, deadline).map(Some)
+        Self::spawn(&worker(client, alloc::program()?), client, job, run, deadline).map(Some)
     }
 
-    fn spawn(command: &Command, twin: Twin, job: Job, run: &Run, deadline: Duration) -> Result<Self, String> {
+    fn spawn(
+        command: &Command,
+        client: Client,
+        job: Job,
+        run: &Run,
+        deadline: Duration,
+    ) -> Result<Self, String> {
         let mut child = in_own_session(command)
             .args([job.name(), &run.url, &run.events.to_string()])
             .stdin(Stdio::piped())
@@ -56,18 +62,18 @@ impl WorkerProcess {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| {
-                let why = cannot(twin, &error);
+                let why = cannot(client, &error);
                 format!("{why}; it needs `setsid` and `setpriv`, of util-linux")
             })?;
         let (Some(input), Some(output), Some(errors)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(format!("cannot talk to {}", twin.name()));
+            return Err(format!("cannot talk to {}", client.name()));
         };
         let (sender, lines) = channel();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                // The receiver is gone when the process is being ended.
+                // The receiver is dropped when the process is ended.
                 let _ = sender.send(line);
             }
         });
@@ -89,18 +95,18 @@ impl WorkerProcess {
         };
         match process.line() {
             Some(line) if line == READY => Ok(process),
-            other => Err(process.end(twin, other.as_deref())),
+            other => Err(process.end(client, other.as_deref())),
         }
     }
 
-    /// Lets the worker begin its job, and waits for the report.
-    pub(crate) fn run_job(mut self, twin: Twin) -> Result<Report, String> {
+    /// Starts the job, and waits for the report.
+    pub(crate) fn run_job(mut self, client: Client) -> Result<Report, String> {
         let begun = writeln!(self.input);
         let line = self.line();
         let report = line.as_deref().and_then(|line| serde_json::from_str(line).ok());
         match (begun, report) {
             (Ok(()), Some(report)) => Ok(report),
-            _ => Err(self.end(twin, line.as_deref())),
+            _ => Err(self.end(client, line.as_deref())),
         }
     }
 
@@ -109,7 +115,7 @@ impl WorkerProcess {
     }
 
     /// Ends the process, and returns the reason for an error text.
-    fn end(&mut self, twin: Twin, line: Option<&str>) -> String {
+    fn end(&mut self, client: Client, line: Option<&str>) -> String {
         let ended = matches!(self.child.try_wait(), Ok(Some(_)));
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -118,16 +124,20 @@ impl WorkerProcess {
             .recv_timeout(Duration::from_secs(1))
             .unwrap_or_default();
         match line {
-            Some(line) => format!("{} printed {line:?}: {error}", twin.name()),
-            None if ended => format!("{} ended: {error}", twin.name()),
-            None => format!("{} printed nothing for {:?}: {error}", twin.name(), self.deadline),
+            Some(line) => format!("{} printed {line:?}: {error}", client.name()),
+            None if ended => format!("{} ended: {error}", client.name()),
+            None => format!(
+                "{} printed nothing for {:?}: {error}",
+                client.name(),
+                self.deadline
+            ),
         }
     }
 }
 
-fn worker(twin: Twin, program: PathBuf) -> Command {
+fn worker(client: Client, program: PathBuf) -> Command {
     let mut command = Command::new(program);
-    command.args(["worker", twin.name()]);
+    command.args(["worker", client.name()]);
     command
 }
 
@@ -151,8 +161,8 @@ fn in_own_session(command: &Command) -> Command {
     wrapped
 }
 
-fn cannot(twin: Twin, error: &std::io::Error) -> String {
-    format!("cannot start {}: {error}", twin.name())
+fn cannot(client: Client, error: &std::io::Error) -> String {
+    format!("cannot start {}: {error}", client.name())
 }
 
 impl Drop for WorkerProcess {

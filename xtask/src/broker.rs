@@ -7,23 +7,18 @@ use tidings_broker::{BROKER, Install, PLACE};
 
 use crate::obtain::{Want, obtain};
 
-/// What a suite can run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The suite needs no broker.
     None,
-    /// The in-memory broker.
     Memory,
-    /// RabbitMQ.
     RabbitMq,
 }
 
 /// A broker that the command line selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Choice {
-    /// The suite needs no broker.
     None,
-    /// The in-memory broker.
     Memory,
     /// A RabbitMQ that may still have to be installed.
     RabbitMq(Want),
@@ -32,28 +27,21 @@ pub(crate) enum Choice {
 /// A broker that is ready to be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Broker {
-    /// The suite needs no broker.
     None,
-    /// The in-memory broker.
     Memory,
-    /// An installed RabbitMQ. The tests start nodes of their own with it.
+    /// An installed RabbitMQ. The tests start their own nodes of it.
     RabbitMq(Install),
 }
 
-/// The versions of RabbitMQ that this run has looked for, found or not. Each is looked for once.
+/// The versions of RabbitMQ that this run has looked for, found or not. No version is looked for twice.
 #[derive(Debug, Default)]
 pub(crate) struct Installs(Vec<(Want, Result<Install, String>)>);
 
 impl Choice {
     /// The brokers of a run for which the command line selects none.
     pub(crate) fn usual() -> Vec<Self> {
-        let newest = "4".parse().map_or(Want::AtHand, Want::Version);
-        vec![Self::Memory, Self::RabbitMq(Want::AtHand), Self::RabbitMq(newest)]
-    }
-
-    /// The installed RabbitMQ.
-    pub(crate) fn at_hand() -> Self {
-        Self::RabbitMq(Want::AtHand)
+        let newest = "4".parse().map_or(Want::Any, Want::Version);
+        vec![Self::Memory, Self::RabbitMq(Want::Any), Self::RabbitMq(newest)]
     }
 
     // memory
@@ -93,7 +81,6 @@ impl Kind {
 }
 
 impl Installs {
-    /// Finds or installs the selected broker.
     pub(crate) fn get(&mut self, choice: &Choice) -> Result<Broker, String> {
         let want = match choice {
             Choice::None => return Ok(Broker::None),
@@ -115,7 +102,7 @@ impl Installs {
 impl Broker {
     /// Passes the broker on to a command that runs tests.
     pub(crate) fn set(&self, command: &mut Command) {
-        // A broker that the environment of the caller names must not be used by a test.
+        // A test must not use a broker that the caller's environment names.
         command
             .env_remove("TIDINGS_URL")
             .env_remove(BROKER)
@@ -179,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_gets_its_broker_and_none_of_the_caller() {
+    fn a_command_gets_its_own_broker_and_not_the_callers() {
         assert_eq!(environment(&Broker::None), variables(None, None));
         assert_eq!(environment(&Broker::Memory), variables(Some("memory"), None));
         let install = Install {

@@ -15,7 +15,6 @@ const POLL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BrokerCommand {
-    /// Install these versions.
     Install(Vec<Want>),
     /// Run this version until Ctrl-C.
     Start(Want),
@@ -36,13 +35,13 @@ impl BrokerCommand {
                 .map_err(|fault| format!("{fault}"))
         };
         match args {
-            ["install"] => Ok(Self::Install(vec![Want::AtHand])),
+            ["install"] => Ok(Self::Install(vec![Want::Any])),
             ["install", versions @ ..] => versions
                 .iter()
                 .map(want)
                 .collect::<Result<_, _>>()
                 .map(Self::Install),
-            ["start"] => Ok(Self::Start(Want::AtHand)),
+            ["start"] => Ok(Self::Start(Want::Any)),
             ["start", version] => want(version).map(Self::Start),
             ["stop"] => Ok(Self::Stop),
             _ => Err("`broker` takes `install [version...]`, `start [version]` or `stop`".to_owned()),
@@ -83,7 +82,7 @@ fn start(want: &Want) -> Result<(), String> {
         println!("management at http://127.0.0.1:{port}, as guest with password guest");
     }
     println!("Ctrl-C, or `cargo xtask broker stop`, ends it and deletes its data");
-    // No signal is caught: the end of this process closes a pipe, and then the watcher of the node ends the node.
+    // No signal handler is needed: when this process ends, a pipe closes, and the watcher of the node ends the node.
     while node.runs() {
         thread::sleep(POLL);
     }
@@ -145,12 +144,12 @@ mod tests {
     fn a_command_is_parsed() {
         let four = || Want::Version("4".parse().unwrap());
         for (args, command) in [
-            (&["install"][..], BrokerCommand::Install(vec![Want::AtHand])),
+            (&["install"][..], BrokerCommand::Install(vec![Want::Any])),
             (
                 &["install", "4", "4"],
                 BrokerCommand::Install(vec![four(), four()]),
             ),
-            (&["start"], BrokerCommand::Start(Want::AtHand)),
+            (&["start"], BrokerCommand::Start(Want::Any)),
             (&["start", "4"], BrokerCommand::Start(four())),
             (&["stop"], BrokerCommand::Stop),
         ] {

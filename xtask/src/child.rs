@@ -7,7 +7,6 @@ use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How a child ended.
 #[derive(Debug)]
 pub(crate) enum End {
     /// By itself.
@@ -19,7 +18,6 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// What went wrong, if anything did.
     pub(crate) fn fault(&self) -> Option<String> {
         match self {
             Self::Exited(status) if status.success() => None,
@@ -44,13 +42,13 @@ const ENDING: Duration = Duration::from_secs(15);
 /// whole process group.
 ///
 /// `on_line` gets each line of standard output. It returns whether the line shows progress: each such line starts the
-/// time limit again, so a limit for one test does not grow with the number of tests. Standard error goes where ours goes.
+/// time limit again, so a limit for one test does not grow with the number of tests. Standard error is inherited.
 pub(crate) fn run(
     command: &mut Command,
     time_limit: Duration,
     mut on_line: impl FnMut(&[u8]) -> bool,
 ) -> io::Result<End> {
-    // A process group of its own can be ended as a whole, with every process that the child started.
+    // A separate process group can be ended as a whole, with every process that the child started.
     let mut child = command
         .process_group(0)
         .stdin(Stdio::null())
@@ -102,6 +100,22 @@ pub(crate) fn run(
     guard.stop()?;
     // Both are missing only if the waiting thread panicked.
     Ok(ended_by_us.or(exited).unwrap_or(End::TimedOut))
+}
+
+/// Runs a command and prints its output. Returns how the command failed, if it did.
+pub(crate) fn run_and_print(command: &mut Command, time_limit: Duration) -> Option<String> {
+    fault(run(command, time_limit, |line| {
+        print!("{}", String::from_utf8_lossy(line));
+        false
+    }))
+}
+
+/// How a command failed, if it did.
+pub(crate) fn fault(end: io::Result<End>) -> Option<String> {
+    match end {
+        Ok(end) => end.fault(),
+        Err(error) => Some(format!("could not be run: {error}")),
+    }
 }
 
 fn read_lines(output: impl Read, sender: &SyncSender<ChildEvent>) {
@@ -187,7 +201,7 @@ mod tests {
         assert_eq!(run(&mut shell(":"), LIMIT, |_| false).unwrap().fault(), None);
     }
 
-    // In the next three tests, `run` returns only after the pipe is closed, and every process of the group has the pipe.
+    // In the next tests, `run` returns only after the pipe is closed, and every process of the group has the pipe.
 
     #[test]
     fn at_the_time_limit_a_child_is_ended_with_its_own_children() {

@@ -1,9 +1,8 @@
 //! The features that a manifest declares.
 
-/// The names under `[features]`, `default` left out, in the order of the manifest.
+/// The names under `[features]` without `default`, in the order of the manifest.
 ///
-/// Reads what this workspace writes, a feature a line with its name at the start; a feature added there is checked
-/// from then on without a word here.
+/// It reads only the form that this workspace uses: one feature at the start of each line.
 pub(crate) fn names(manifest: &str) -> Vec<String> {
     manifest
         .lines()

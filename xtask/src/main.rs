@@ -30,25 +30,24 @@ usage: cargo xtask <command>
 
   test [suite...]              run the named suites, or all; `test --help` lists them
   soak --minutes <minutes> [--broker <version>] [--seed <seed>]
-                               run faults in a random order while events are under way; ends with a table
+                               run faults in a random order while events are published; ends with a table
   broker install [version...]  install RabbitMQ, as the tests do
   broker start [version]       run a RabbitMQ until Ctrl-C; prints its address
   broker stop                  stop every RabbitMQ that `broker start` runs
   bench-check [--write]        count the instructions of the hot paths and compare them with the committed figures
-  mutate [mutation...]         break one promise after the other in a copy, and show that a test fails
+  mutate [mutation...]         break one promise after the other in a copy, and check that a test fails
   structure                    check imports and type names of the three crates; prints the figures
   api [--write]                compare the public API with docs/api, or write it there
   messages [file]              print every compile error with the code that causes it, or write the page to a file
 ";
 
-/// Why a command did not succeed.
 enum Fault {
     /// The command line is wrong.
     Usage(String),
     Failed(String),
 }
 
-/// Whether what the command checks is as it should be.
+/// Whether the command's checks passed.
 type Done = Result<bool, Fault>;
 
 fn main() -> ExitCode {
@@ -64,9 +63,8 @@ fn main() -> ExitCode {
         ["structure"] => check_structure(),
         ["api", rest @ ..] => check_api(rest),
         ["messages", rest @ ..] => messages(rest),
-        ["bench-check", rest @ ..] => {
-            usage(bench_check::Mode::parse(rest)).and_then(|mode| failed(mode.run(&root())))
-        }
+        ["bench-check", rest @ ..] => option(rest, "bench-check", "--write")
+            .and_then(|is_write| failed(bench_check::run(&root(), is_write))),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(true)
@@ -81,7 +79,7 @@ fn main() -> ExitCode {
             eprintln!("xtask: {fault}");
             ExitCode::FAILURE
         }
-        // Another exit code than that of a failed test.
+        // The exit code differs from that of a failed test.
         Err(Fault::Usage(fault)) => {
             eprint!("xtask: {fault}\n\n{USAGE}");
             ExitCode::from(2)
@@ -89,7 +87,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// The root of the workspace.
 fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     root.canonicalize().unwrap_or(root)
@@ -170,5 +167,17 @@ fn messages(args: &[&str]) -> Done {
         _ => Err(Fault::Usage(
             "`messages` takes the name of one file, or nothing".to_owned(),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_has_its_option_and_no_other() {
+        assert!(matches!(option(&[], "api", "--write"), Ok(false)));
+        assert!(matches!(option(&["--write"], "api", "--write"), Ok(true)));
+        assert!(option(&["--wrote"], "api", "--write").is_err());
     }
 }

@@ -23,7 +23,6 @@ wrong, then what to write. If the code alone does not show the mistake, the line
 `cargo xtask messages` makes this page from `tests/ui`.
 ";
 
-/// One mistake.
 struct Mistake {
     /// The file's name as words: `Type with capitals`.
     title: String,
@@ -41,7 +40,7 @@ impl Page {
     /// Reads the ui tests of the workspace at `root`.
     ///
     /// # Errors
-    /// When a file cannot be read, or has no message beside it.
+    /// When a file cannot be read, or its `.stderr` file is missing.
     pub(crate) fn read(root: &Path) -> io::Result<Self> {
         let chapters = CHAPTERS.iter().map(|(folder, title)| {
             let folder = root.join("tests/ui").join(folder);
@@ -56,9 +55,7 @@ impl Page {
         });
         chapters.collect::<io::Result<_>>().map(Self)
     }
-}
 
-impl Page {
     /// Writes the page to a file.
     ///
     /// # Errors
@@ -96,9 +93,9 @@ impl fmt::Display for Mistake {
 
 impl Mistake {
     fn read(file: &Path) -> io::Result<Self> {
-        let said = file.with_extension("stderr");
+        let stderr = file.with_extension("stderr");
         let source = fs::read_to_string(file).map_err(|error| at(file, &error))?;
-        let message = fs::read_to_string(&said).map_err(|error| at(&said, &error))?;
+        let message = fs::read_to_string(&stderr).map_err(|error| at(&stderr, &error))?;
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let (remark, _) = split_remark(&source);
         let place = place(file);
@@ -197,13 +194,8 @@ fn at(path: &Path, error: &io::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-
-    fn root() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-    }
+    use crate::root;
 
     #[test]
     fn the_page_has_every_ui_test() {
@@ -220,7 +212,7 @@ mod tests {
 
     #[test]
     fn one_mistake_is_one_error() {
-        // Errors of rustc itself, and one test of two mistakes.
+        // One test has two mistakes. In the other three, rustc reports several errors for one mistake.
         let two = [
             "Two mistakes are both reported",
             "Event in handlers",

@@ -1,7 +1,7 @@
-//! `cargo xtask mutate`: breaks one promise after the other in a copy of the tree, and shows that a test notices.
+//! `cargo xtask mutate`: breaks one promise after the other in a copy of the tree, and checks that a test fails.
 //!
-//! A test that cannot fail proves nothing. Each patch in `tests/mutations/` breaks one promise and names the tests that
-//! keep it; a patch that no test notices, or that no longer fits the code, is a failure.
+//! Each patch in `tests/mutations/` breaks one promise and names the tests that must fail. If none of them fails, or
+//! the patch no longer fits the code, the command fails.
 
 mod copy;
 mod mutant;
@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use self::copy::Copy;
 use self::mutant::Mutant;
-use self::trial::{Trial, Verdict};
+use self::trial::{Trial, TrialResult};
 
-/// Runs the mutants named, or all, and prints the table; whether a test noticed each.
+/// Runs the named mutants, or all, and prints the table. Returns whether a test caught each of them.
 ///
 /// # Errors
-/// When the copy cannot be made, a patch cannot be read, or one named is not there.
+/// When the copy cannot be made, a patch cannot be read, or a named mutant does not exist.
 pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool, String> {
     let mutants = select(Mutant::all(root)?, names)?;
     let copy = Copy::of(root)?;
@@ -30,32 +30,32 @@ pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool, String> {
     for mutant in &mutants {
         println!("==> {}: {}", mutant.name, mutant.about);
         let started = Instant::now();
-        let verdict = match copy.apply(&mutant.patch) {
+        let result = match copy.apply(&mutant.patch) {
             Ok(()) => Trial::new(&mutant.caught_by).run(&copy),
-            Err(fault) => Verdict::Unfit(fault),
+            Err(fault) => TrialResult::Invalid(fault),
         };
         copy.restore()?;
-        println!("    {verdict}");
+        println!("    {result}");
         rows.push(Row {
             name: mutant.name.clone(),
-            verdict,
+            result,
             took: started.elapsed(),
         });
     }
     print!("\n{}", table(&rows));
-    Ok(rows.iter().all(|row| row.verdict.is_caught()))
+    Ok(rows.iter().all(|row| row.result.is_caught()))
 }
 
-/// A test that fails on the tree as it is notices nothing.
+/// Runs all trials without a mutation. A test that fails without one cannot show that it catches one.
 fn passes_unchanged(copy: &Copy, mutants: &[Mutant]) -> Result<bool, String> {
     copy.restore()?;
     let trials: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.caught_by.as_str()).collect();
     let mut all_pass = true;
     for caught_by in trials {
         println!("==> unchanged: cargo {caught_by}");
-        let verdict = Trial::new(caught_by).run(copy);
-        if !matches!(verdict, Verdict::Survived) {
-            println!("    on the tree as it is: {verdict}");
+        let result = Trial::new(caught_by).run(copy);
+        if !matches!(result, TrialResult::Survived) {
+            println!("    without a mutation: {result}");
             all_pass = false;
         }
     }
@@ -71,15 +71,14 @@ fn select(mut mutants: Vec<Mutant>, names: &[&str]) -> Result<Vec<Mutant>, Strin
         return Err(format!("no mutation `{unknown}`; there are {}", known.join(", ")));
     }
     mutants.retain(|mutant| names.is_empty() || names.contains(&mutant.name.as_str()));
-    // Those that are built alike stand together: the next build then has less to do.
+    // Mutants with the same cargo command are neighbours, so that the next build has less to do.
     mutants.sort_by(|a, b| (&a.caught_by, &a.name).cmp(&(&b.caught_by, &b.name)));
     Ok(mutants)
 }
 
-/// What a mutant came to.
 struct Row {
     name: String,
-    verdict: Verdict,
+    result: TrialResult,
     took: Duration,
 }
 
@@ -98,10 +97,10 @@ fn table(rows: &[Row]) -> String {
             "{:width$}  {:>7.1}  {}",
             row.name,
             row.took.as_secs_f64(),
-            row.verdict
+            row.result
         );
     }
-    let caught = rows.iter().filter(|row| row.verdict.is_caught()).count();
+    let caught = rows.iter().filter(|row| row.result.is_caught()).count();
     let _ = writeln!(table, "{caught} caught, {} not", rows.len() - caught);
     table
 }
@@ -109,8 +108,8 @@ fn table(rows: &[Row]) -> String {
 const USAGE: &str = "\
 usage: cargo xtask mutate [mutation...]
 
-Applies each patch of `tests/mutations/` to a copy of the tree under `target/mutants`, and runs the tests that its header
-names. Fails when they pass. It needs git.
+Applies each patch of `tests/mutations/` to a copy of the tree in `target/mutants`, and runs the tests that its header
+names. The command fails if they pass. It needs git.
 
 ";
 
@@ -138,35 +137,36 @@ mod tests {
 
     #[test]
     fn every_patch_fits_the_code_that_it_breaks() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let unfit: Vec<String> = Mutant::all(&root)
-            .unwrap()
+        let root = crate::root();
+        let mutants = Mutant::all(&root).unwrap();
+        assert!(mutants.len() >= 12, "{}", mutants.len());
+        let faults: Vec<String> = mutants
             .iter()
             .filter_map(|mutant| {
-                let fault = copy::fits(&root, &mutant.patch).err()?;
+                let fault = copy::check(&root, &mutant.patch).err()?;
                 Some(format!("tests/mutations/{}.patch: {fault}", mutant.name))
             })
             .collect();
         assert!(
-            unfit.is_empty(),
+            faults.is_empty(),
             "make the change again by hand and write `git diff` below the header:\n{}",
-            unfit.join("\n")
+            faults.join("\n")
         );
     }
 
     #[test]
-    fn the_table_says_what_caught_each() {
-        let row = |name: &str, verdict| Row {
+    fn the_table_names_the_tests_that_caught_each_mutant() {
+        let row = |name: &str, result| Row {
             name: name.to_owned(),
-            verdict,
+            result,
             took: Duration::from_millis(31_240),
         };
-        let caught = Verdict::Caught {
+        let caught = TrialResult::Caught {
             first: "settle::a_delivery_settles_once".to_owned(),
             others: 2,
         };
         assert_eq!(
-            table(&[row("ack-twice", caught), row("nap", Verdict::Survived)]),
+            table(&[row("ack-twice", caught), row("nap", TrialResult::Survived)]),
             "mutation   seconds  caught by\n\
              ack-twice     31.2  settle::a_delivery_settles_once, and 2 more\n\
              nap           31.2  NOTHING: every test passed\n\

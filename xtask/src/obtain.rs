@@ -1,4 +1,4 @@
-//! Gets a RabbitMQ: what is there is taken, what is not is fetched where that can be done, and else we say how.
+//! Finds or installs a RabbitMQ. Where neither is possible, the error says what to install.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,25 +10,21 @@ use tidings_broker::{Install, Place, Version};
 use crate::child;
 use crate::tool::Tool;
 
-/// Which RabbitMQ is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Want {
-    /// The one at hand: installed, or else the oldest that Docker has and we promise to work with, or else the
-    /// distribution's.
-    AtHand,
-    /// One of this version.
+    /// Any version: the installed one, or else the oldest that we support from Docker, or else the distribution's.
+    Any,
     Version(Version),
 }
 
-/// What a machine has that bears on the question.
+/// What a machine has, and what it could install.
 #[derive(Debug, Clone, Default)]
 struct Machine {
     installed: Option<Install>,
-    /// Debians that an earlier run unpacked.
+    /// The Debian suites that an earlier run unpacked.
     unpacked: Vec<Install>,
-    /// Whether Docker answers, engine and all.
+    /// Whether the Docker engine answers.
     docker: bool,
-    /// Whether we are root.
     root: bool,
     system: System,
     /// The version that the distribution would install.
@@ -43,58 +39,49 @@ enum System {
     Other,
 }
 
-/// What to do about it.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
-    /// It is there.
-    Take(Install),
-    /// Pull this image.
+    Use(Install),
+    /// Pull this Docker image.
     Pull(String),
     /// Install the distribution's package.
     Package,
-    /// Unpack this suite of Debian and run the one inside it.
+    /// Unpack this suite of Debian and run the RabbitMQ inside it.
     Unpack(&'static str),
 }
 
-/// The oldest that we promise to work with.
+/// The oldest version that we support.
 const OLDEST: &str = "3.10";
-/// Debian's releases that stay with a version. What is in none of them is looked for in the suite that moves on.
-const RELEASES: [(&str, &str); 2] = [("bookworm", "3.10"), ("trixie", "4.0")];
-const MOVING: &str = "sid";
+/// Stable Debian suites and their versions of RabbitMQ. Every other version is expected in `UNSTABLE`.
+const STABLE: [(&str, &str); 2] = [("bookworm", "3.10"), ("trixie", "4.0")];
+const UNSTABLE: &str = "sid";
 
-/// The time limits of a question and of a download.
-const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-const FETCH_LIMIT: Duration = Duration::from_mins(15);
+const QUERY_LIMIT: Duration = Duration::from_secs(15);
+const DOWNLOAD_LIMIT: Duration = Duration::from_mins(15);
 
 const PACKAGE: &str = "rabbitmq-server";
 
 fn plan(want: &Want, machine: &Machine) -> Result<Plan, String> {
-    let serves = |install: &&Install| match want {
-        Want::AtHand => true,
-        Want::Version(version) => version.covers(&install.version),
+    let is_wanted = |version: &Version| match want {
+        Want::Any => true,
+        Want::Version(wanted) => wanted.covers(version),
     };
-    if let Some(installed) = machine.installed.as_ref().filter(serves) {
-        return Ok(Plan::Take(installed.clone()));
+    if let Some(installed) = &machine.installed
+        && is_wanted(&installed.version)
+    {
+        return Ok(Plan::Use(installed.clone()));
     }
-    if let (Want::Version(_), Some(newest)) = (
-        want,
-        machine
-            .unpacked
-            .iter()
-            .filter(serves)
-            .max_by_key(|install| &install.version),
-    ) {
-        return Ok(Plan::Take(newest.clone()));
+    let unpacked = machine.unpacked.iter();
+    let newest = unpacked
+        .filter(|install| is_wanted(&install.version))
+        .max_by_key(|install| &install.version);
+    if let (Want::Version(_), Some(newest)) = (want, newest) {
+        return Ok(Plan::Use(newest.clone()));
     }
     if machine.docker {
         return Ok(Plan::Pull(image(want)));
     }
-    if let (true, Some(packaged)) = (machine.root && machine.installed.is_none(), &machine.packaged)
-        && match want {
-            Want::AtHand => true,
-            Want::Version(version) => version.covers(packaged),
-        }
-    {
+    if machine.root && machine.installed.is_none() && machine.packaged.as_ref().is_some_and(is_wanted) {
         return Ok(Plan::Package);
     }
     match want {
@@ -107,53 +94,52 @@ fn plan(want: &Want, machine: &Machine) -> Result<Plan, String> {
 
 fn image(want: &Want) -> String {
     match want {
-        Want::AtHand => format!("rabbitmq:{OLDEST}"),
+        Want::Any => format!("rabbitmq:{OLDEST}"),
         Want::Version(version) => format!("rabbitmq:{version}"),
     }
 }
 
 fn suite_of(version: &Version) -> &'static str {
-    RELEASES
+    STABLE
         .iter()
         .find(|(_, has)| {
             has.parse()
                 .is_ok_and(|has: Version| has.covers(version) || has == *version)
         })
-        .map_or(MOVING, |(suite, _)| suite)
+        .map_or(UNSTABLE, |(suite, _)| suite)
 }
 
-/// What a person can do where we cannot.
+/// The error when this command cannot get the wanted RabbitMQ.
 fn advice(want: &Want, machine: &Machine) -> String {
     let start = "start Docker (`docker info` must succeed)";
     let system = match (want, machine.system) {
-        (Want::AtHand, System::Other) => Some("install RabbitMQ so that `rabbitmq-server` is in the path"),
-        (Want::AtHand, _) => Some("install it with `sudo apt-get install rabbitmq-server`"),
+        (Want::Any, System::Other) => Some("install RabbitMQ so that `rabbitmq-server` is in the path"),
+        (Want::Any, _) => Some("install it with `sudo apt-get install rabbitmq-server`"),
         (Want::Version(_), System::Debian) => {
             Some("run this command as root, once, to unpack a newer Debian")
         }
         (Want::Version(_), _) => None,
     };
-    let ways = match system {
-        Some(way) => format!("{start} or {way}"),
+    let options = match system {
+        Some(system) => format!("{start} or {system}"),
         None => start.to_owned(),
     };
-    format!("no {want} on this machine; {ways}, or test without it: `--broker memory`")
+    format!("no {want} on this machine; {options}, or test without it: `--broker memory`")
 }
 
 impl fmt::Display for Want {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AtHand => f.write_str("RabbitMQ"),
+            Self::Any => f.write_str("RabbitMQ"),
             Self::Version(version) => write!(f, "RabbitMQ {version}"),
         }
     }
 }
 
-/// Gets a RabbitMQ that serves.
 pub(crate) fn obtain(want: &Want) -> Result<Install, String> {
     let cache = cache()?;
-    match plan(want, &Machine::look(&cache)?)? {
-        Plan::Take(install) => Ok(install),
+    match plan(want, &Machine::inspect(&cache)?)? {
+        Plan::Use(install) => Ok(install),
         Plan::Pull(image) => pull(image),
         Plan::Package => package(),
         Plan::Unpack(suite) => {
@@ -169,7 +155,7 @@ pub(crate) fn obtain(want: &Want) -> Result<Install, String> {
     }
 }
 
-/// Makes sure that a tool is there; a missing one is installed where a missing RabbitMQ would be.
+/// Makes sure that a tool works. On Debian and Ubuntu, root installs a missing one.
 pub(crate) fn tool(tool: &Tool) -> Result<(), String> {
     let Err(fault) = tool.need() else {
         return Ok(());
@@ -178,13 +164,13 @@ pub(crate) fn tool(tool: &Tool) -> Result<(), String> {
     if tool.packages.is_empty() || system(&release) == System::Other || !is_root() {
         return Err(fault);
     }
-    // A fresh machine has no lists.
-    fetch("apt-get", &["update", "-q"])?;
+    // A fresh machine has no package lists.
+    run("apt-get", &["update", "-q"])?;
     install_packages(tool.packages)?;
     tool.need()
 }
 
-/// Where what we unpacked is kept from run to run.
+/// The folder for unpacked Debian suites, and for the lock files of `cargo xtask broker start`.
 pub(crate) fn cache() -> Result<PathBuf, String> {
     let under = |name, rest| {
         env::var_os(name)
@@ -197,31 +183,31 @@ pub(crate) fn cache() -> Result<PathBuf, String> {
 }
 
 impl Machine {
-    fn look(cache: &Path) -> Result<Self, String> {
+    fn inspect(cache: &Path) -> Result<Self, String> {
         let mut machine = Self {
             installed: Install::on_this_machine().map_err(|error| format!("{error:?}"))?,
             unpacked: fs::read_dir(cache)
                 .into_iter()
                 .flatten()
                 .filter_map(Result::ok)
-                // What is being unpacked, or never was to the end, begins with a dot.
+                // The name of an incomplete suite starts with a dot.
                 .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
                 .filter_map(|entry| Install::in_root(&entry.path()))
                 .collect(),
-            docker: answer("docker", &["info"]).is_some(),
+            docker: output_of("docker", &["info"]).is_some(),
             root: is_root(),
             system: system(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
             packaged: None,
         };
-        // Only root can enter it.
+        // Only root can run an unpacked suite.
         if !machine.root {
             machine.unpacked.clear();
         }
         if machine.root && machine.installed.is_none() && !machine.docker && machine.system != System::Other {
             machine.packaged = packaged();
             if machine.packaged.is_none() {
-                // A fresh machine has no lists.
-                fetch("apt-get", &["update", "-q"])?;
+                // A fresh machine has no package lists.
+                run("apt-get", &["update", "-q"])?;
                 machine.packaged = packaged();
             }
         }
@@ -230,7 +216,7 @@ impl Machine {
 }
 
 fn is_root() -> bool {
-    answer("id", &["-u"]).is_some_and(|id| id.trim() == "0")
+    output_of("id", &["-u"]).is_some_and(|id| id.trim() == "0")
 }
 
 // ID=debian
@@ -245,7 +231,7 @@ fn system(release: &str) -> System {
 }
 
 fn packaged() -> Option<Version> {
-    candidate(&answer("apt-cache", &["policy", PACKAGE])?)
+    candidate(&output_of("apt-cache", &["policy", PACKAGE])?)
 }
 
 //   Candidate: 3.10.8-1.1+deb12u1
@@ -259,19 +245,20 @@ fn candidate(policy: &str) -> Option<Version> {
 }
 
 fn pull(image: String) -> Result<Install, String> {
-    fetch("docker", &["pull", &image])?;
+    run("docker", &["pull", &image])?;
     let format = "{{range .Config.Env}}{{println .}}{{end}}";
-    let environment = answer("docker", &["image", "inspect", "--format", format, &image]).unwrap_or_default();
+    let environment =
+        output_of("docker", &["image", "inspect", "--format", format, &image]).unwrap_or_default();
     let version = environment
         .lines()
         .find_map(|line| line.strip_prefix("RABBITMQ_VERSION=")?.parse().ok())
-        .ok_or_else(|| format!("the image `{image}` does not say which RabbitMQ it holds"))?;
+        .ok_or_else(|| format!("the image `{image}` does not say which RabbitMQ it contains"))?;
     let place = Place::Docker(image);
     Ok(Install { place, version })
 }
 
-/// Installs the distribution's package, and keeps it from starting a server of its own: `policy-rc.d` is what
-/// Debian asks, and only the one that we made is taken away again, whatever becomes of us meanwhile.
+/// Installs packages, but starts no server: Debian asks `policy-rc.d` before it starts one. The script deletes
+/// `policy-rc.d` at its end, but only if the script made it.
 const PACKAGING: &str = r#"
 policy=/usr/sbin/policy-rc.d
 if (set -C; printf '#!/bin/sh\nexit 101\n' >"$policy") 2>/dev/null; then
@@ -285,39 +272,40 @@ apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "$@"
 fn install_packages(packages: &[&str]) -> Result<(), String> {
     let mut args = vec!["-c", PACKAGING, "apt-get"];
     args.extend(packages);
-    fetch("sh", &args).map_err(|fault| format!("cannot install {}: {fault}", packages.join(" and ")))
+    run("sh", &args).map_err(|fault| format!("cannot install {}: {fault}", packages.join(" and ")))
 }
 
 fn package() -> Result<Install, String> {
     install_packages(&[PACKAGE])?;
     Install::on_this_machine()
         .map_err(|error| format!("{error:?}"))?
-        .ok_or_else(|| format!("`{PACKAGE}` was installed and there is still no RabbitMQ"))
+        .ok_or_else(|| format!("no RabbitMQ found after the installation of `{PACKAGE}`"))
 }
 
-/// Beside RabbitMQ, what its scripts use; `extract` brings nothing by itself.
+/// RabbitMQ and the programs that its scripts use. The variant `extract` unpacks no other packages.
 const CONTENTS: &str =
     "--include=base-files,rabbitmq-server,coreutils,dash,sed,grep,gawk,procps,hostname,util-linux";
 
-/// Unpacks a suite of Debian, without running a line of what is in it.
+/// Unpacks a suite of Debian. None of its install scripts run.
 fn unpack(suite: &str, cache: &Path) -> Result<Install, String> {
-    if answer("mmdebstrap", &["--version"]).is_none() {
+    if output_of("mmdebstrap", &["--version"]).is_none() {
         install_packages(&["mmdebstrap"])?;
     }
     let mirror = mirror()?;
     let failed = |error: io::Error| format!("cannot write to {}: {error}", cache.display());
     fs::create_dir_all(cache).map_err(failed)?;
-    sweep(cache).map_err(failed)?;
-    // Under its own name only when it is whole: a run cut short must not leave what the next one takes for good.
-    let half = cache.join(format!(".{suite}-{}", process::id()));
-    let shown = half.display().to_string();
-    fetch(
+    delete_partial(cache).map_err(failed)?;
+    // The folder gets the name of the suite only when it is complete. So the next run cannot mistake the rest of an
+    // interrupted run for a complete suite.
+    let partial = cache.join(format!(".{suite}-{}", process::id()));
+    let shown = partial.display().to_string();
+    run(
         "mmdebstrap",
         &[
             "--quiet",
             "--variant=extract",
             "--skip=check/empty",
-            // The signatures count; that a frozen mirror is past its date does not.
+            // A frozen mirror is past its date. Its signatures are checked all the same.
             "--aptopt=Acquire::Check-Valid-Until \"false\"",
             "--aptopt=APT::Install-Recommends \"false\"",
             CONTENTS,
@@ -327,31 +315,31 @@ fn unpack(suite: &str, cache: &Path) -> Result<Install, String> {
         ],
     )
     .map_err(|fault| {
-        // The next sweep gets what is left.
-        let _ = fs::remove_dir_all(&half);
+        // If this fails, the next run deletes the folder.
+        let _ = fs::remove_dir_all(&partial);
         format!("cannot unpack Debian {suite}: {fault}")
     })?;
     for folder in ["proc", "dev", "etc"] {
-        fs::create_dir_all(half.join(folder)).map_err(failed)?;
+        fs::create_dir_all(partial.join(folder)).map_err(failed)?;
     }
-    fs::write(half.join("etc/hosts"), "127.0.0.1 localhost\n").map_err(failed)?;
-    fs::write(half.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n").map_err(failed)?;
-    if Install::in_root(&half).is_none() {
-        return Err(format!("Debian {suite} came without RabbitMQ, see {shown}"));
+    fs::write(partial.join("etc/hosts"), "127.0.0.1 localhost\n").map_err(failed)?;
+    fs::write(partial.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n").map_err(failed)?;
+    if Install::in_root(&partial).is_none() {
+        return Err(format!("no RabbitMQ in the unpacked Debian {suite}; see {shown}"));
     }
-    let whole = cache.join(suite);
-    if let Err(error) = fs::rename(&half, &whole) {
-        // Another run may have been faster; its own is as good.
-        fs::remove_dir_all(&half).map_err(failed)?;
-        if !whole.exists() {
+    let complete = cache.join(suite);
+    if let Err(error) = fs::rename(&partial, &complete) {
+        // Another run may have been faster. Use the folder of that run.
+        fs::remove_dir_all(&partial).map_err(failed)?;
+        if !complete.exists() {
             return Err(failed(error));
         }
     }
-    Install::in_root(&whole).ok_or_else(|| format!("no RabbitMQ in {}; delete it", whole.display()))
+    Install::in_root(&complete).ok_or_else(|| format!("no RabbitMQ in {}; delete it", complete.display()))
 }
 
-/// Takes away what runs that are over left half unpacked.
-fn sweep(cache: &Path) -> io::Result<()> {
+/// Deletes the incomplete suites of runs that have ended.
+fn delete_partial(cache: &Path) -> io::Result<()> {
     for entry in fs::read_dir(cache)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -368,7 +356,7 @@ fn sweep(cache: &Path) -> io::Result<()> {
 /// The mirror of Debian that this machine uses.
 fn mirror() -> Result<String, String> {
     let targets = || {
-        answer(
+        output_of(
             "apt-get",
             &[
                 "indextargets",
@@ -384,38 +372,32 @@ fn mirror() -> Result<String, String> {
     if let Some(mirror) = targets() {
         return Ok(mirror);
     }
-    fetch("apt-get", &["update", "-q"])?;
+    run("apt-get", &["update", "-q"])?;
     targets().ok_or_else(|| "no mirror of Debian in the apt configuration".to_owned())
 }
 
-/// What a command says, if it succeeds, and soon.
-fn answer(program: &str, args: &[&str]) -> Option<String> {
-    let mut said = String::new();
+/// The output of a short command, if the command succeeds.
+fn output_of(program: &str, args: &[&str]) -> Option<String> {
+    let mut output = String::new();
     let mut command = Command::new(program);
     command.args(args).env("LC_ALL", "C").stderr(Stdio::null());
-    let end = child::run(&mut command, ANSWER_LIMIT, |line| {
-        said.push_str(&String::from_utf8_lossy(line));
+    let end = child::run(&mut command, QUERY_LIMIT, |line| {
+        output.push_str(&String::from_utf8_lossy(line));
         false
     });
-    end.is_ok_and(|end| end.fault().is_none()).then_some(said)
+    child::fault(end).is_none().then_some(output)
 }
 
-/// Runs a command that takes its time, what it says passed on.
-fn fetch(program: &str, args: &[&str]) -> Result<(), String> {
+/// Runs a command that downloads or installs, and prints its output.
+fn run(program: &str, args: &[&str]) -> Result<(), String> {
     let mut command = Command::new(program);
     command
         .args(args)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("RUNLEVEL", "1");
-    let end = child::run(&mut command, FETCH_LIMIT, |line| {
-        print!("{}", String::from_utf8_lossy(line));
-        false
-    });
-    match end {
-        Ok(end) => end
-            .fault()
-            .map_or(Ok(()), |fault| Err(format!("`{program}` {fault}"))),
-        Err(error) => Err(format!("cannot run `{program}`: {error}")),
+    match child::run_and_print(&mut command, DOWNLOAD_LIMIT) {
+        None => Ok(()),
+        Some(fault) => Err(format!("`{program}` {fault}")),
     }
 }
 
@@ -442,7 +424,6 @@ mod tests {
         Want::Version(text.parse().unwrap())
     }
 
-    /// Root on a fresh Debian.
     fn debian() -> Machine {
         Machine {
             root: true,
@@ -453,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_that_no_package_brings_is_not_installed() {
+    fn a_tool_without_a_package_is_not_installed() {
         let missing = Tool {
             name: "no-such-tool",
             variable: None,
@@ -466,25 +447,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_installed_is_taken_before_anything_else() {
+    fn an_installed_version_is_used_first() {
         let machine = Machine {
             installed: Some(installed("3.12.1")),
             docker: true,
             ..debian()
         };
-        for want in [Want::AtHand, version("3"), version("3.12")] {
-            assert_eq!(plan(&want, &machine), Ok(Plan::Take(installed("3.12.1"))));
+        for want in [Want::Any, version("3"), version("3.12")] {
+            assert_eq!(plan(&want, &machine), Ok(Plan::Use(installed("3.12.1"))));
         }
     }
 
     #[test]
-    fn docker_comes_before_a_package() {
+    fn docker_is_used_before_a_package() {
         let machine = Machine {
             docker: true,
             ..debian()
         };
         for (want, image) in [
-            (Want::AtHand, "rabbitmq:3.10"),
+            (Want::Any, "rabbitmq:3.10"),
             (version("4"), "rabbitmq:4"),
             (version("4.1.2"), "rabbitmq:4.1.2"),
         ] {
@@ -495,7 +476,7 @@ mod tests {
     #[test]
     fn root_on_a_fresh_debian_installs_its_package_and_unpacks_newer_ones() {
         for (want, then) in [
-            (Want::AtHand, Plan::Package),
+            (Want::Any, Plan::Package),
             (version("3.10"), Plan::Package),
             (version("4"), Plan::Unpack("sid")),
             (version("4.3"), Plan::Unpack("sid")),
@@ -507,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distribution_that_has_the_version_asked_for_installs_it() {
+    fn a_package_of_the_wanted_version_is_installed() {
         let machine = Machine {
             system: System::Ubuntu,
             packaged: "4.0.5".parse().ok(),
@@ -526,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_that_was_unpacked_before_is_taken() {
+    fn the_newest_unpacked_version_is_used_again() {
         let machine = Machine {
             unpacked: vec![unpacked("sid", "4.3.6"), unpacked("trixie", "4.0.5")],
             ..debian()
@@ -535,14 +516,14 @@ mod tests {
             ("4", unpacked("sid", "4.3.6")),
             ("4.0", unpacked("trixie", "4.0.5")),
         ] {
-            assert_eq!(plan(&version(want), &machine), Ok(Plan::Take(then)));
+            assert_eq!(plan(&version(want), &machine), Ok(Plan::Use(then)));
         }
         assert_eq!(plan(&version("4.5"), &machine), Ok(Plan::Unpack("sid")));
-        assert_eq!(plan(&Want::AtHand, &machine), Ok(Plan::Package));
+        assert_eq!(plan(&Want::Any, &machine), Ok(Plan::Package));
     }
 
     #[test]
-    fn where_nothing_can_be_done_it_is_said_what_can() {
+    fn the_error_says_what_to_install() {
         let user = Machine {
             root: false,
             ..debian()
@@ -550,7 +531,7 @@ mod tests {
         let mac = Machine::default();
         for (want, machine, fault) in [
             (
-                Want::AtHand,
+                Want::Any,
                 &user,
                 "no RabbitMQ on this machine; start Docker (`docker info` must succeed) or install it with \
                  `sudo apt-get install rabbitmq-server`, or test without it: `--broker memory`",
@@ -562,7 +543,7 @@ mod tests {
                  root, once, to unpack a newer Debian, or test without it: `--broker memory`",
             ),
             (
-                Want::AtHand,
+                Want::Any,
                 &mac,
                 "no RabbitMQ on this machine; start Docker (`docker info` must succeed) or install RabbitMQ so that \
                  `rabbitmq-server` is in the path, or test without it: `--broker memory`",
@@ -579,14 +560,14 @@ mod tests {
     }
 
     #[test]
-    fn a_system_is_told_by_its_id() {
+    fn a_system_is_recognized_by_its_id() {
         assert_eq!(system("NAME=x\nID=debian\nID_LIKE=y\n"), System::Debian);
         assert_eq!(system("ID=\"ubuntu\"\n"), System::Ubuntu);
         assert_eq!(system("ID_LIKE=debian\nID=mint\n"), System::Other);
     }
 
     #[test]
-    fn a_candidate_is_read_without_its_packaging() {
+    fn a_candidate_is_read_without_its_package_revision() {
         let policy = |candidate| format!("rabbitmq-server:\n  Installed: (none)\n  Candidate: {candidate}\n");
         assert_eq!(candidate(&policy("3.10.8-1.1+deb12u1")), "3.10.8".parse().ok());
         assert_eq!(candidate(&policy("(none)")), None);

@@ -46,15 +46,15 @@ pub(crate) fn all(jobs: &[Job], root: &Path) -> bool {
             });
         }
     }
-    let idle: Vec<&str> = jobs
+    let not_run: Vec<&str> = jobs
         .iter()
         .filter(|job| job.choices.is_empty())
         .map(|job| job.suite.name)
         .collect();
-    if !idle.is_empty() {
+    if !not_run.is_empty() {
         println!(
             "\nnot run, because they run on RabbitMQ only: {}",
-            idle.join(", ")
+            not_run.join(", ")
         );
     }
     print!("\n{table}");

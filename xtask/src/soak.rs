@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use crate::broker::{Choice, Installs, Kind};
 use crate::child;
+use crate::obtain::Want;
+use crate::step::BUILD_LIMIT;
 use crate::tool::CARGO;
 
-/// The time limit of a soak beyond its own minutes, for its last events.
+/// The extra time limit of a soak after its minutes, for its last events.
 const MARGIN: Duration = Duration::from_mins(30);
-/// A build may take long on a slow machine. The limit only ends one that hangs.
-const BUILD_LIMIT: Duration = Duration::from_hours(3);
 
-/// The options of a soak.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Soak {
     minutes: u64,
@@ -45,7 +44,7 @@ impl Soak {
                 }
             }
         }
-        let broker = broker.unwrap_or_else(Choice::at_hand);
+        let broker = broker.unwrap_or(Choice::RabbitMq(Want::Any));
         if broker.kind() != Kind::RabbitMq {
             return Err("a soak runs on RabbitMQ; write a version, such as `--broker 4`".to_owned());
         }
@@ -78,13 +77,10 @@ impl Soak {
 }
 
 fn run(command: &mut Command, time_limit: Duration) -> Result<(), String> {
-    let end = child::run(command, time_limit, |line| {
-        print!("{}", String::from_utf8_lossy(line));
-        false
-    })
-    .map_err(|error| format!("cannot run the soak: {error}"))?;
-    end.fault()
-        .map_or(Ok(()), |fault| Err(format!("the soak {fault}")))
+    match child::run_and_print(command, time_limit) {
+        None => Ok(()),
+        Some(fault) => Err(format!("the soak {fault}")),
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +94,7 @@ mod tests {
         assert_eq!(soak.broker.to_string(), "RabbitMQ 4");
         assert_eq!(
             Soak::parse(&["--minutes", "1"]).unwrap().broker,
-            Choice::at_hand()
+            Choice::RabbitMq(Want::Any)
         );
     }
 

@@ -12,12 +12,11 @@ use crate::tally::{Libtest, Tally};
 use crate::tool::CARGO;
 
 /// How long a build may take. It only ends a build that hangs: a slow machine takes an hour for a cold one.
-const BUILD_LIMIT: Duration = Duration::from_hours(3);
+pub(crate) const BUILD_LIMIT: Duration = Duration::from_hours(3);
 
 /// A command to run in the workspace.
 #[derive(Debug)]
 pub(crate) struct Step {
-    /// The arguments of cargo.
     args: Vec<String>,
     kind: Kind,
 }
@@ -85,16 +84,19 @@ impl Step {
                 build.args(["--no-run", "--quiet"]);
                 // Cargo compiles documentation tests while they run, and nothing else is left to build.
                 let is_doc = self.args.iter().any(|arg| arg == "--doc");
-                if !is_doc && let Some(fault) = output(&mut build, BUILD_LIMIT) {
+                if !is_doc && let Some(fault) = child::run_and_print(&mut build, BUILD_LIMIT) {
                     return once(&format!("{self} --no-run"), Some(fault));
                 }
                 let mut libtest = Libtest::default();
                 let end = child::run(&mut command(), time_limit, |line| {
                     libtest.read_line(print_line(line).trim_end())
                 });
-                libtest.result(&self.to_string(), fault_of(end))
+                libtest.result(&self.to_string(), child::fault(end))
             }
-            Kind::Succeeds => once(&self.to_string(), output(&mut command(), BUILD_LIMIT)),
+            Kind::Succeeds => once(
+                &self.to_string(),
+                child::run_and_print(&mut command(), BUILD_LIMIT),
+            ),
             Kind::RustdocJson => {
                 let mut command = command();
                 command.env("RUSTDOC", root.join("tests/api/rustdoc"));
@@ -102,15 +104,15 @@ impl Step {
                     "RUSTDOCFLAGS",
                     "-D warnings -Z unstable-options --output-format json",
                 );
-                once(&self.to_string(), output(&mut command, BUILD_LIMIT))
+                once(&self.to_string(), child::run_and_print(&mut command, BUILD_LIMIT))
             }
             Kind::Runs(binary) => {
-                if let Some(fault) = output(&mut command(), BUILD_LIMIT) {
+                if let Some(fault) = child::run_and_print(&mut command(), BUILD_LIMIT) {
                     return once(&self.to_string(), Some(fault));
                 }
                 let mut command = Command::new(target(root).join("debug").join(binary));
                 prepare(&mut command, root, broker);
-                once(binary, output(&mut command, time_limit))
+                once(binary, child::run_and_print(&mut command, time_limit))
             }
             Kind::Lacks(unwanted) => {
                 let mut packages = Vec::new();
@@ -118,7 +120,7 @@ impl Step {
                     packages.extend(print_line(line).split_whitespace().next().map(str::to_owned));
                     false
                 });
-                let fault = fault_of(end).or_else(|| stray(unwanted, &packages));
+                let fault = child::fault(end).or_else(|| unwanted_fault(unwanted, &packages));
                 once(&self.to_string(), fault)
             }
         }
@@ -143,21 +145,6 @@ fn print_line(line: &[u8]) -> String {
     line
 }
 
-/// Runs a command and passes its output on; how it failed, if it did.
-fn output(command: &mut Command, time_limit: Duration) -> Option<String> {
-    fault_of(child::run(command, time_limit, |line| {
-        print_line(line);
-        false
-    }))
-}
-
-fn fault_of(end: std::io::Result<child::End>) -> Option<String> {
-    match end {
-        Ok(end) => end.fault(),
-        Err(error) => Some(format!("could not be run: {error}")),
-    }
-}
-
 fn once(command: &str, fault: Option<String>) -> Tally {
     let mut tally = Tally::default();
     match fault {
@@ -167,8 +154,7 @@ fn once(command: &str, fault: Option<String>) -> Tally {
     tally
 }
 
-/// What is wrong with a dependency tree.
-fn stray(unwanted: &[&str], packages: &[String]) -> Option<String> {
+fn unwanted_fault(unwanted: &[&str], packages: &[String]) -> Option<String> {
     if packages.is_empty() {
         return Some("names no package at all".to_owned());
     }
@@ -197,7 +183,7 @@ mod tests {
     #[test]
     fn a_tree_without_the_unwanted_packages_passes() {
         assert_eq!(
-            stray(
+            unwanted_fault(
                 &["tokio", "lapin"],
                 &packages(&["tidings", "serde", "tokio-macros"])
             ),
@@ -207,13 +193,16 @@ mod tests {
 
     #[test]
     fn an_unwanted_package_is_named() {
-        let fault = stray(&["tokio", "lapin"], &packages(&["tidings", "lapin", "tokio"]));
+        let fault = unwanted_fault(&["tokio", "lapin"], &packages(&["tidings", "lapin", "tokio"]));
         assert_eq!(fault.as_deref(), Some("names tokio and lapin"));
     }
 
     #[test]
     fn an_empty_tree_is_a_failure() {
-        assert_eq!(stray(&["tokio"], &[]).as_deref(), Some("names no package at all"));
+        assert_eq!(
+            unwanted_fault(&["tokio"], &[]).as_deref(),
+            Some("names no package at all")
+        );
     }
 
     #[test]

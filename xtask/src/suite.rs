@@ -1,4 +1,4 @@
-//! The suites: what each one shows, and the commands that show it.
+//! The suites: what each one tests, and its commands.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,20 +14,17 @@ use crate::tool::{C_COMPILER, CARGO, GIT, NODE, NPM, OPENSSL, PYTHON, SHELL, Too
 /// Tests that are named, run and counted together.
 #[derive(Debug)]
 pub(crate) struct Suite {
-    /// Its name on the command line.
     pub(crate) name: &'static str,
-    /// What it shows, in half a line.
+    /// What it tests, for the help text.
     about: &'static str,
     /// The kinds of broker that it can run on. It runs once on each selected broker of these kinds.
     brokers: &'static [Kind],
-    /// The programs it needs.
     pub(crate) tools: &'static [Tool],
     /// How long one test may take. The time of a build does not count.
     pub(crate) time_limit: Duration,
     steps: Steps,
 }
 
-/// Where a suite's commands come from.
 #[derive(Debug)]
 enum Steps {
     Fixed(fn() -> Vec<Step>),
@@ -43,8 +40,8 @@ const TOOLS: &[Tool] = &[CARGO, SHELL, C_COMPILER, OPENSSL];
 /// The longest suites run only when the command line names them.
 const ONLY_NAMED: &[&str] = &["faults"];
 
-/// The packages and features of almost every build. Cargo resolves features for the packages of one command together, so
-/// commands with different packages build the dependencies and the runtime several times.
+/// The packages and features of almost every build. Cargo resolves features for the packages of one command together,
+/// so commands with different packages build the dependencies and the runtime several times.
 const SHARED: &str = "--workspace --all-features";
 
 /// A binary of the shared build. Only with a test among its targets does cargo enable the features of dev-dependencies.
@@ -52,7 +49,6 @@ fn runs(binary: &'static str) -> Step {
     Step::runs(&format!("{SHARED} --test dependencies"), binary)
 }
 
-/// Tests of the shared build.
 fn tests(targets: &str) -> Step {
     Step::tests(&format!("{SHARED} {targets}"))
 }
@@ -62,7 +58,7 @@ pub(crate) fn api_docs() -> Step {
     Step::rustdoc_json(&format!("{SHARED} --no-deps"))
 }
 
-/// Every suite, in the order in which they run. The smallest tests come first: they show a common fault best.
+/// Every suite, in the order in which they run. Small tests come first, because their errors are easiest to read.
 const SUITES: &[Suite] = &[
     Suite {
         name: "unit",
@@ -111,7 +107,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "contracts",
-        about: "exported schemas, whatever features other crates enable, and the result for each changed contract",
+        about: "exported schemas, with any features of other crates, and the result for each changed contract",
         brokers: &[Kind::None],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
@@ -122,7 +118,7 @@ const SUITES: &[Suite] = &[
                     "--test check --test export --test folders --test rules --test schemas --test consumed \
                      --test findings --test families",
                 ),
-                // The exported files are the same whatever features other crates enable.
+                // Features that other crates enable must not change the exported files.
                 Step::tests(
                     "-p tidings-contracts --test export --features schemars/preserve_order,serde_json/arbitrary_precision",
                 ),
@@ -155,7 +151,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "faults",
-        about: "brokers, networks and processes that fail while events are under way: none is lost",
+        about: "brokers, networks and processes fail while events are published and consumed: none is lost",
         brokers: &[Kind::RabbitMq],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
@@ -171,7 +167,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "documents",
-        about: "the tools of others accept our AsyncAPI documents and exported schemas",
+        about: "other people's tools accept our AsyncAPI documents and exported schemas",
         brokers: &[Kind::None],
         tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM],
         time_limit: TEST_LIMIT,
@@ -179,7 +175,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "shop",
-        about: "the shop's own tests, then the shop: its accounts must balance",
+        about: "the shop's tests, then the shop itself: its books must balance",
         brokers: &[Kind::Memory],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
@@ -195,7 +191,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "shop-killed",
-        about: "the shop as three processes, one of which is killed: its accounts must balance",
+        about: "the shop as three processes, one of which is killed: its books must balance",
         brokers: &[Kind::RabbitMq],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
@@ -220,7 +216,7 @@ const SUITES: &[Suite] = &[
 ];
 
 impl Suite {
-    /// The selected brokers that it can run on.
+    /// The selected brokers that the suite can run on.
     fn on(&self, choices: &[Choice]) -> Vec<Choice> {
         match self.brokers {
             [Kind::None] => vec![Choice::None],
@@ -233,8 +229,6 @@ impl Suite {
         }
     }
 
-    /// The commands of the suite.
-    ///
     /// # Errors
     /// When the runtime's manifest cannot be read.
     pub(crate) fn steps(&self, root: &Path) -> io::Result<Vec<Step>> {
@@ -252,9 +246,9 @@ fn feature_steps(manifest: &str) -> Vec<Step> {
     let mut steps = vec![
         Step::lacks(&["tokio", "lapin"], &format!("{bare} -e normal")),
         Step::lacks(&["tokio", "lapin"], "-p tidings-contracts -e normal"),
-        // Without features much code has no caller, so the lints see another crate.
+        // Without features much code has no caller, so the lints can find more unused code.
         Step::succeeds(&format!("clippy {bare} --lib -- -D warnings")),
-        // With the features that their manifests name. All other builds have every feature.
+        // This build has only the features that the manifests name. All other builds have every feature.
         Step::succeeds("check -p quickstart -p shop"),
     ];
     let features = feature::names(manifest).into_iter();
@@ -379,7 +373,6 @@ Without a name, all suites except `faults` run, in this order:
 
 ";
 
-/// What `cargo xtask test --help` prints.
 pub(crate) fn help() -> String {
     let mut help = USAGE.to_owned();
     let width = SUITES
@@ -433,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_selects_every_suite_that_does_not_need_its_name() {
+    fn without_a_name_all_suites_except_faults_are_selected() {
         let selected = select(&[]).unwrap();
         for suite in SUITES {
             let is_selected = selected.iter().any(|job| job.suite.name == suite.name);
@@ -460,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suite_runs_on_every_usual_broker_that_it_can() {
+    fn a_suite_runs_on_every_usual_broker_of_its_kinds() {
         for (name, on) in [
             ("unit", &["-"][..]),
             ("shop", &["memory"]),
@@ -484,7 +477,7 @@ mod tests {
 
     #[test]
     fn every_test_file_of_the_workspace_is_in_a_suite() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let root = crate::root();
         let listed: Vec<String> = SUITES
             .iter()
             .flat_map(|suite| suite.steps(&root).unwrap())
@@ -527,7 +520,7 @@ mod tests {
 
     #[test]
     fn the_workflow_runs_every_suite() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let root = crate::root();
         let workflow = fs::read_to_string(root.join(".github/workflows/ci.yml")).unwrap();
         let lines: Vec<&str> = workflow
             .lines()
@@ -596,7 +589,7 @@ mod tests {
     }
 
     #[test]
-    fn suites_have_names_of_their_own_and_a_broker() {
+    fn every_suite_has_a_unique_name_and_a_broker() {
         for (index, suite) in SUITES.iter().enumerate() {
             assert!(
                 SUITES[..index].iter().all(|other| other.name != suite.name),

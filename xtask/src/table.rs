@@ -1,4 +1,4 @@
-//! The table at the end.
+//! The table that a test run ends with.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,18 +9,16 @@ use crate::tally::Tally;
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) suite: &'static str,
-    /// The broker's name and version; of one that could not be got, what was asked for.
+    /// The broker's name and version. If it could not be obtained, the version that was selected.
     pub(crate) on: String,
     pub(crate) tally: Tally,
     pub(crate) took: Duration,
 }
 
-/// What every suite came to.
 #[derive(Debug, Default)]
 pub(crate) struct Table(Vec<Row>);
 
 impl Table {
-    /// Adds a row at the end.
     pub(crate) fn push(&mut self, row: Row) {
         self.0.push(row);
     }
@@ -32,7 +30,7 @@ impl Table {
 }
 
 impl fmt::Display for Table {
-    /// What failed, then the table, then the sums in one plain line.
+    /// The failures, then the table, then the sums in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.0 {
             for fault in &row.tally.faults {
@@ -129,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_stands_above_the_table() {
+    fn failures_are_printed_above_the_table() {
         let table = Table(vec![row("unit", "-", 1, 2), row("bus", "memory", 0, 1)]);
         assert!(!table.passed());
         assert_eq!(

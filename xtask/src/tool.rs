@@ -1,35 +1,33 @@
-//! The programs that suites need beside the crates that cargo fetches.
+//! The programs that suites need.
 
 use std::env;
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-/// A program that must be there before a suite starts.
+/// A program that must be installed before a suite starts.
 #[derive(Debug)]
 pub(crate) struct Tool {
-    /// What it is called, on the command line and in errors.
     pub(crate) name: &'static str,
-    /// The environment variable that says which one to run, where there may be several.
+    /// The environment variable that may name another program to run instead.
     pub(crate) variable: Option<&'static str>,
     /// Arguments with which it does nothing and succeeds.
     pub(crate) probe: &'static [&'static str],
-    /// Where it comes from.
+    /// How to install it.
     pub(crate) advice: &'static str,
-    /// The packages of Debian and Ubuntu that bring it.
+    /// The packages of Debian and Ubuntu that contain it.
     pub(crate) packages: &'static [&'static str],
 }
 
-/// Builds and runs everything.
 pub(crate) const CARGO: Tool = Tool {
     name: "cargo",
-    // Set by the cargo that runs us; the next best on the path may be another.
+    // The cargo that runs xtask sets it. The first cargo in the path may be another.
     variable: Some("CARGO"),
     probe: &["--version"],
     advice: "install Rust with rustup, <https://rustup.rs>",
     packages: &[],
 };
 
-/// Ends what a suite started when its time is over.
+/// Runs the guard that ends the processes of a suite at its time limit.
 pub(crate) const SHELL: Tool = Tool {
     name: "sh",
     variable: None,
@@ -38,7 +36,7 @@ pub(crate) const SHELL: Tool = Tool {
     packages: &[],
 };
 
-/// Applies mutations, or says whether they still fit.
+/// Applies mutations, or checks that they still fit the code.
 pub(crate) const GIT: Tool = Tool {
     name: "git",
     variable: None,
@@ -56,7 +54,7 @@ pub(crate) const NODE: Tool = Tool {
     packages: &["nodejs"],
 };
 
-/// Installs what they depend on.
+/// Installs the dependencies of the foreign services.
 pub(crate) const NPM: Tool = Tool {
     name: "npm",
     variable: None,
@@ -65,11 +63,11 @@ pub(crate) const NPM: Tool = Tool {
     packages: &["npm"],
 };
 
-/// Runs the foreign service that is written in Python, in an environment of its own.
+/// Runs the foreign service that is written in Python, in a virtual environment.
 pub(crate) const PYTHON: Tool = Tool {
     name: "python3",
     variable: None,
-    // Debian parts these two from Python itself.
+    // Debian packages `ensurepip` and `venv` separately from Python.
     probe: &[
         "-c",
         "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))",
@@ -78,7 +76,7 @@ pub(crate) const PYTHON: Tool = Tool {
     packages: &["python3-venv"],
 };
 
-/// Finds what the feature `native-tls` links against. Only Linux builds it on OpenSSL.
+/// Finds OpenSSL, which the feature `native-tls` links against on Linux only.
 pub(crate) const OPENSSL: Tool = Tool {
     name: if cfg!(target_os = "linux") {
         "pkg-config"
@@ -95,7 +93,7 @@ pub(crate) const OPENSSL: Tool = Tool {
     packages: &["pkg-config", "libssl-dev"],
 };
 
-/// Builds the parts of TLS that are written in C.
+/// Builds the C code of the TLS libraries.
 pub(crate) const C_COMPILER: Tool = Tool {
     name: "cc",
     variable: Some("CC"),
@@ -104,7 +102,6 @@ pub(crate) const C_COMPILER: Tool = Tool {
     packages: &["gcc", "libc6-dev"],
 };
 
-/// Counts instructions.
 pub(crate) const VALGRIND: Tool = Tool {
     name: "valgrind",
     variable: None,
@@ -114,7 +111,6 @@ pub(crate) const VALGRIND: Tool = Tool {
 };
 
 impl Tool {
-    /// A command of this tool.
     pub(crate) fn command(&self) -> Command {
         Command::new(
             self.variable
@@ -148,12 +144,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tool_that_is_there_is_taken() {
+    fn an_installed_tool_passes() {
         assert_eq!(SHELL.need(), Ok(()));
     }
 
     #[test]
-    fn a_missing_tool_is_named_with_where_to_get_it() {
+    fn the_error_for_a_missing_tool_says_how_to_install_it() {
         let missing = Tool {
             name: "no-such-tool",
             variable: None,

@@ -1,4 +1,4 @@
-//! The event that the paths carry: 512 bytes, or 64 kB.
+//! The event of the paths: 512 bytes, or 64 kB.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

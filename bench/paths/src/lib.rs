@@ -1,5 +1,5 @@
-//! The hot paths, each on its own. `cargo xtask bench-check` counts their instructions, and `cargo bench -p bench` and the
-//! benchmark `overhead` time them.
+//! The hot paths, as separate functions. `cargo xtask bench-check` counts their instructions, and `cargo bench -p
+//! bench` and the benchmark `overhead` time them.
 
 pub mod event;
 pub mod family;

@@ -148,7 +148,7 @@ pub async fn start(app: App, bus: &Bus) -> RunningApp {
 /// # Panics
 /// If the shutdown fails.
 pub async fn end(app: RunningApp) {
-    app.shutdown().await.expect("nothing is left");
+    app.shutdown().await.expect("the shutdown succeeds");
 }
 
 fn publish(events: u64) {
@@ -260,7 +260,7 @@ fn decode(events: u64, wire: &Wire) {
 /// Decodes a message into an event.
 ///
 /// # Panics
-/// If the message holds another event.
+/// If the message is another event.
 pub fn read<E: DomainEvent>(wire: &Wire) -> E {
     wire.read().decode().expect("the event is of this type")
 }
@@ -275,7 +275,7 @@ fn decode_family(events: u64) {
 /// Decodes a message into a family.
 ///
 /// # Panics
-/// If the message holds no event of the family.
+/// If the message is not an event of the family.
 pub fn read_family(wire: &Wire) -> OrderEvent {
     tidings::EventFamily::decode(&wire.read()).expect("the event is of the family")
 }

@@ -2,7 +2,7 @@
 //!
 //! `bench-ruststream <documented|tuned> <job> <url> <events>`
 //!
-//! Of the properties that the other twins set, its publisher can set the content type, message id and correlation id.
+//! Of the properties that the other clients set, its publisher can set the content type, message id and correlation id.
 
 #[path = "../../src/alloc.rs"]
 #[allow(dead_code)]
@@ -168,7 +168,7 @@ async fn consume(url: String, events: u64, tuned: bool) {
     }
     .unwrap_or_else(|error| panic!("cannot consume {QUEUE}: {error}"));
     countdown.done.notified().await;
-    running.shutdown().await.expect("nothing is left");
+    running.shutdown().await.expect("the shutdown succeeds");
     stopwatch.stop(events, Vec::new());
 }
 

@@ -28,7 +28,6 @@ impl Layer {
         Self::List,
     ];
 
-    /// The name of the crate's folder.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",

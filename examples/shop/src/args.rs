@@ -23,13 +23,13 @@ A shop of three services on one bus.
 
     cargo run -p shop -- --role orders|payments|inventory
         runs one service until SIGTERM, on the broker of TIDINGS_URL
-        --data DIR          folder of its books; without it, the books end with the process
+        --data DIR          folder of its books; without it, the books are kept in memory
         --listen ADDR       address of GET /books, GET /health and, for orders, POST /orders
                             (127.0.0.1:8081, 8082 and 8083)
         --speed-up N        divisor of all retry delays (1)
 
     cargo run -p shop -- --role customer
-        places orders with running services; the exit code tells whether the books balance
+        places orders with running services; the exit code says whether the books balance
         --orders N          number of orders to place (36)
         --url URL           address of orders (http://127.0.0.1:8081)
         --payments-url URL  address of payments (http://127.0.0.1:8082)

@@ -47,7 +47,7 @@ impl Books {
     fn is_over(&self, plan: &PlannedOrder) -> bool {
         let order_id = plan.order.order_id;
         match plan.expected {
-            // A stuck order goes no further than this.
+            // A stuck order makes no more progress after its reservation.
             Expected::Stuck => self
                 .orders
                 .get(&order_id)
@@ -118,5 +118,5 @@ impl Books {
 }
 
 fn fault<T: Debug + PartialEq>(order: &str, what: &str, found: &T, wanted: &T) -> Option<String> {
-    (found != wanted).then(|| format!("{order}: its {what} is {found:?}, and {wanted:?} is right"))
+    (found != wanted).then(|| format!("{order}: its {what} is {found:?}, expected {wanted:?}"))
 }

@@ -30,7 +30,7 @@ pub enum Expected {
     Stuck,
 }
 
-/// Plans `orders` orders: most succeed, and the others meet each kind of trouble in turn.
+/// Plans `orders` orders: most succeed, and the others fail, each in one of several ways.
 pub fn fill(orders: u32) -> Vec<PlannedOrder> {
     (1..=orders).map(plan).collect()
 }
@@ -43,11 +43,11 @@ fn plan(number: u32) -> PlannedOrder {
         15 => ("a library card", Expected::Stuck),
         _ => ("visa", Expected::Paid),
     };
-    let at = |length: usize| number as usize % length;
+    let index = |length: usize| number as usize % length;
     let order = NewOrder {
         order_id: Uuid::now_v7(),
-        customer: CUSTOMERS[at(CUSTOMERS.len())].to_owned(),
-        item: CATALOGUE[at(CATALOGUE.len())].0.to_owned(),
+        customer: CUSTOMERS[index(CUSTOMERS.len())].to_owned(),
+        item: CATALOGUE[index(CATALOGUE.len())].0.to_owned(),
         quantity: 1 + number % 3,
         card: card.to_owned(),
     };

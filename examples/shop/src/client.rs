@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 /// The size limit of a response body.
-const MOST: usize = 256 * 1024 * 1024;
+const MAX_BODY: usize = 256 * 1024 * 1024;
 
 /// A server at `http://host:port`.
 #[derive(Debug, Clone)]
@@ -25,9 +25,9 @@ impl Client {
     /// # Errors
     /// When `url` is not an HTTP URL.
     pub fn new(url: &str) -> Result<Self> {
-        let uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
+        let uri: Uri = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
         let Some(authority) = uri.authority().filter(|_| uri.scheme_str() == Some("http")) else {
-            bail!("`{url}` is no URL of HTTP; write http://127.0.0.1:8081");
+            bail!("`{url}` is not an HTTP URL; write http://127.0.0.1:8081");
         };
         let port = authority.port_u16().unwrap_or(80);
         Ok(Self {
@@ -75,9 +75,9 @@ impl Client {
             .await
             .with_context(|| format!("cannot {what}"))?;
         let status = response.status();
-        let body = to_bytes(response.into_body(), MOST).await?;
+        let body = to_bytes(response.into_body(), MAX_BODY).await?;
         if !status.is_success() {
-            bail!("{what} gave {status}: {}", String::from_utf8_lossy(&body));
+            bail!("{what} returned {status}: {}", String::from_utf8_lossy(&body));
         }
         serde_json::from_slice(&body).with_context(|| format!("cannot read the response of {what}"))
     }
@@ -85,7 +85,7 @@ impl Client {
     async fn exchange(&self, request: Request<Body>) -> Result<Response<Body>> {
         let stream = TcpStream::connect(&self.authority).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // The task ends with the sender and the response's body.
+        // The task ends when the sender and the response's body are dropped.
         tokio::spawn(connection);
         Ok(sender.send_request(request).await?.map(Body::new))
     }

@@ -25,8 +25,8 @@ pub struct Services {
     pub inventory: Client,
 }
 
-/// Places orders with services that run elsewhere, waits for the end of each, and tells whether the books balance. A
-/// service may stop and start meanwhile.
+/// Places orders with services that run elsewhere, waits until each has ended, and returns whether the books balance.
+/// Services may restart in the meantime.
 ///
 /// # Errors
 /// When the run takes longer than `within`.
@@ -46,7 +46,7 @@ pub async fn run(services: &Services, orders: u32, within: Duration) -> Result<b
     Ok(summary::print_result(&after.faults(&planned)))
 }
 
-/// Places orders one after the other. A request without an answer is repeated; the order's id makes it the same order.
+/// Places orders one after the other. A request without an answer is repeated with the same order id.
 ///
 /// # Errors
 /// When an order is not accepted before the deadline.
@@ -64,19 +64,19 @@ pub async fn place_all(orders: &Client, planned: &[PlannedOrder], deadline: Inst
 
 /// Waits until every order has ended, and returns the books.
 async fn settled(services: &Services, planned: &[PlannedOrder], deadline: Instant) -> Result<Books> {
-    let look = async || {
+    let poll = async || {
         let books = services.books().await?;
         match books.open(planned).as_slice() {
             [] => Ok(books),
             [first, ..] => bail!(
-                "{} of {} orders are open, {} the first of them",
+                "{} of {} orders are open; the first is {}",
                 books.open(planned).len(),
                 planned.len(),
                 first.correlation_id
             ),
         }
     };
-    retried(deadline, look).await
+    retried(deadline, poll).await
 }
 
 /// Repeats `attempt` until it succeeds. At the deadline it returns the last error.
@@ -85,11 +85,11 @@ async fn retried<T>(deadline: Instant, mut attempt: impl AsyncFnMut() -> Result<
         let error = match timeout_at(deadline, attempt()).await {
             Ok(Ok(done)) => return Ok(done),
             Ok(Err(error)) => error,
-            Err(late) => return Err(late).context("there is no answer"),
+            Err(late) => return Err(late).context("no answer before the deadline"),
         };
         let next = Instant::now() + PAUSE;
         if next >= deadline {
-            return Err(error.context("out of time"));
+            return Err(error.context("the deadline has passed"));
         }
         sleep_until(next).await;
     }

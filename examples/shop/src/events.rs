@@ -1,4 +1,4 @@
-//! The events that the services share: all that one of them has to know of another.
+//! The events of the shop. The services share nothing else.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,19 +11,19 @@ use uuid::Uuid;
 pub struct OrderCreated {
     /// The order.
     pub order_id: Uuid,
-    /// Who pays.
+    /// The customer.
     pub customer: String,
-    /// What is bought.
+    /// The ordered item.
     pub item: String,
-    /// How many of it.
+    /// The quantity.
     pub quantity: u32,
-    /// What all of it costs.
+    /// The total price in cents.
     pub total_cents: u64,
     /// The card to charge, as the customer wrote it.
     pub card: String,
 }
 
-/// What its contract shows.
+/// The example in the contract.
 fn order_created() -> OrderCreated {
     OrderCreated {
         order_id: Uuid::from_u128(0x0193_5c8e_7f60_7a51_9c1e_5d0f_7b3a_2e44),
@@ -35,37 +35,37 @@ fn order_created() -> OrderCreated {
     }
 }
 
-/// An order will not be carried out.
+/// An order was cancelled.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "order.cancelled", aggregate_id = order_id)]
 pub struct OrderCancelled {
     /// The order.
     pub order_id: Uuid,
-    /// Why, for the customer to read.
+    /// The reason, as a text for the customer.
     pub reason: String,
 }
 
-/// What an order costs was charged.
+/// The payment of an order succeeded.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "payment.settled", aggregate_id = order_id)]
 pub struct PaymentSettled {
     /// The order.
     pub order_id: Uuid,
-    /// How much was charged.
+    /// The charged amount in cents.
     pub cents: u64,
 }
 
-/// An order cannot be paid: the card was declined. That is an answer, and no failure of the handler's.
+/// The payment of an order failed, because the card was declined.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "payment.failed", aggregate_id = order_id)]
 pub struct PaymentFailed {
     /// The order.
     pub order_id: Uuid,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// What was ordered is set aside.
+/// The stock of an order is reserved.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "stock.reserved", aggregate_id = order_id)]
 pub struct StockReserved {
@@ -73,11 +73,11 @@ pub struct StockReserved {
     pub order_id: Uuid,
     /// The item.
     pub item: String,
-    /// How many of it.
+    /// The quantity.
     pub quantity: u32,
 }
 
-/// What was set aside for an order, if anything, is for sale again.
+/// The stock of an order is released.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "stock.released", aggregate_id = order_id)]
 pub struct StockReleased {
@@ -85,29 +85,29 @@ pub struct StockReleased {
     pub order_id: Uuid,
 }
 
-/// What becomes of an order.
+/// The events of an order.
 #[derive(Debug, Clone, DomainEvent)]
 pub enum OrderEvent {
-    /// It was placed.
+    /// The order was placed.
     Created(OrderCreated),
-    /// It was given up.
+    /// The order was cancelled.
     Cancelled(OrderCancelled),
 }
 
-/// What becomes of a payment.
+/// The events of a payment.
 #[derive(Debug, Clone, DomainEvent)]
 pub enum PaymentEvent {
-    /// The money is there.
+    /// The payment succeeded.
     Settled(PaymentSettled),
-    /// It will never be.
+    /// The payment failed.
     Failed(PaymentFailed),
 }
 
-/// What becomes of the stock of an order.
+/// The events of an order's stock.
 #[derive(Debug, Clone, DomainEvent)]
 pub enum StockEvent {
-    /// It was set aside.
+    /// The stock was reserved.
     Reserved(StockReserved),
-    /// It is for sale again.
+    /// The stock was released.
     Released(StockReleased),
 }

@@ -30,7 +30,7 @@ struct Shop {
     timeline: Timeline,
 }
 
-/// Places orders, prints the story of each, and tells whether the books balance.
+/// Places orders, prints the story of each, and returns whether the books balance.
 ///
 /// # Errors
 /// When there is no broker, or an order cannot be placed.
@@ -131,7 +131,7 @@ impl Shop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = sleep_until(deadline) => {
-                    let fault = format!("{open} orders are open, and {outstanding} deliveries on their way");
+                    let fault = format!("{open} orders are open, and {outstanding} deliveries are not settled");
                     return Ok(Some(fault));
                 }
             }
@@ -170,11 +170,10 @@ impl Shop {
                 .iter()
                 .filter(|moment| Moment::is_dead_letter(moment))
                 .count();
-            (found != wanted)
-                .then(|| format!("{correlation_id}: {found} dead letters, and {wanted} is right"))
+            (found != wanted).then(|| format!("{correlation_id}: {found} dead letters, expected {wanted}"))
         });
         let ignored: u64 = self.counts().iter().map(|(_, counts)| counts.ignored).sum();
-        let not_ignored = (ignored == 0).then(|| format!("{}: no one ignored it", strays::EXOTIC));
+        let not_ignored = (ignored == 0).then(|| format!("{}: no service ignored it", strays::EXOTIC));
         faults.chain(not_ignored).collect()
     }
 }

@@ -1,5 +1,4 @@
-//! The payment gateway of another company. It is sometimes unavailable, and it charges an order once, however often it
-//! is asked.
+//! The payment gateway of another company. It is sometimes unavailable, and it charges each order only once.
 
 use std::collections::HashMap;
 use std::io;
@@ -36,7 +35,7 @@ impl Charge {
 pub struct Gateway {
     charges: Journal<Charge>,
     /// The number of attempts for each order.
-    asked: Arc<Mutex<HashMap<Uuid, u32>>>,
+    attempts: Arc<Mutex<HashMap<Uuid, u32>>>,
 }
 
 /// Why the gateway has no answer.
@@ -44,7 +43,7 @@ pub struct Gateway {
 pub enum GatewayError {
     /// The gateway is unavailable. A later attempt may succeed.
     #[error("the gateway is unavailable")]
-    Away,
+    Unavailable,
     /// The gateway's books cannot be written.
     #[error("cannot write the gateway's books")]
     Books(#[from] io::Error),
@@ -55,7 +54,7 @@ impl Gateway {
     pub fn new(charges: Journal<Charge>) -> Self {
         Self {
             charges,
-            asked: Arc::default(),
+            attempts: Arc::default(),
         }
     }
 
@@ -66,9 +65,9 @@ impl Gateway {
     /// When the gateway is unavailable.
     pub async fn charge(&self, order_id: Uuid, card: Card, cents: u64) -> Result<Charge, GatewayError> {
         if let Card::Flaky(failures) = card
-            && self.ask(order_id) <= failures
+            && self.count_attempt(order_id) <= failures
         {
-            return Err(GatewayError::Away);
+            return Err(GatewayError::Unavailable);
         }
         let answer = match card {
             Card::Good | Card::Flaky(_) => Charge::Taken(cents),
@@ -89,16 +88,16 @@ impl Gateway {
     }
 
     /// The number of attempts to charge this order with a flaky card.
-    pub fn tries(&self, order_id: Uuid) -> u32 {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.get(&order_id).copied().unwrap_or_default()
+    pub fn attempts(&self, order_id: Uuid) -> u32 {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.get(&order_id).copied().unwrap_or_default()
     }
 
-    fn ask(&self, order_id: Uuid) -> u32 {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = asked.entry(order_id).or_default();
-        *times += 1;
-        *times
+    fn count_attempt(&self, order_id: Uuid) -> u32 {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = attempts.entry(order_id).or_default();
+        *count += 1;
+        *count
     }
 }
 

@@ -60,12 +60,12 @@ pub enum ShelfError {
     Books(#[from] io::Error),
 }
 
-/// Keeps the stock of an order.
+/// Reserves or releases the stock of an order.
 ///
-/// Its wildcard catches every event of orders, also those that it does not know: they are ignored.
+/// The pattern also matches events of orders that this service does not know. They are ignored.
 ///
 /// # Errors
-/// When too little is left, and when the books cannot be written; both are retried.
+/// When the stock is too low, or the books cannot be written. Both are retried.
 #[event_handler("order.*")]
 pub async fn keep_stock(
     event: OrderEvent,
@@ -145,10 +145,10 @@ pub fn stock(reservations: &Entries<Reservation>) -> BTreeMap<&'static str, u32>
 }
 
 fn left_of(item: &str, reservations: &Entries<Reservation>) -> u32 {
-    let first = CATALOGUE
+    let initial = CATALOGUE
         .iter()
         .find(|(known, ..)| *known == item)
-        .map_or(0, |(_, first, _)| *first);
+        .map_or(0, |(_, initial, _)| *initial);
     let reserved = reservations.values().map(|reservation| match reservation {
         Reservation::Reserved {
             item: reserved,
@@ -156,5 +156,5 @@ fn left_of(item: &str, reservations: &Entries<Reservation>) -> u32 {
         } if reserved == item => *quantity,
         _ => 0,
     });
-    first.saturating_sub(reserved.sum())
+    initial.saturating_sub(reserved.sum())
 }

@@ -1,4 +1,4 @@
-//! A journal: a service writes down what it knows of each order before it acts on it.
+//! A journal: a service records its state of each order here before it acts on it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,7 @@ pub type Entries<E> = BTreeMap<Uuid, E>;
 
 /// One entry per order, in memory or in a file of JSON lines. The last line of an order counts.
 ///
-/// The file outlives the process, and several instances of a service can share it. A clone is cheap.
+/// The file remains when the process ends, and several instances of a service can share it. A clone is cheap.
 #[derive(Debug)]
 pub struct Journal<E>(Arc<Mutex<Pages<E>>>);
 
@@ -70,11 +70,10 @@ impl<E: Clone + Serialize + DeserializeOwned> Journal<E> {
         self.pages().locked(|pages| Ok(pages.entries.clone()))
     }
 
-    /// Calls `decide` with all entries, and writes the entry that it returns for the order. Nobody else reads or
-    /// writes meanwhile.
+    /// Calls `decide` with all entries, and writes the entry that it returns for the order, under one lock.
     ///
     /// # Errors
-    /// The error of `decide` or of the file. Nothing is written then.
+    /// The error of `decide` or of the file. On an error nothing is written.
     pub fn write<F, X>(&self, order_id: Uuid, decide: F) -> Result<(), X>
     where
         F: FnOnce(&Entries<E>) -> Result<Option<E>, X>,
@@ -92,7 +91,7 @@ impl<E: Clone + Serialize + DeserializeOwned> Journal<E> {
 }
 
 impl<E: Serialize + DeserializeOwned> Pages<E> {
-    /// Locks the file against other processes, reads what they wrote, and then does `work`.
+    /// Locks the file against other processes, reads their new lines, and then does `work`.
     fn locked<T, X: From<io::Error>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, X>,
@@ -132,7 +131,7 @@ impl<E: Serialize + DeserializeOwned> Pages<E> {
         if let Some(file) = &mut self.file {
             let mut line = serde_json::to_string(&(order_id, &entry))?;
             line.push('\n');
-            // No sync: the file must survive the process, not the machine.
+            // No `fsync`: the file has to survive a crash of the process, not of the machine.
             file.write_all(line.as_bytes())?;
             self.read += line.len() as u64;
         }

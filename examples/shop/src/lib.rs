@@ -6,9 +6,9 @@
 //!                                                     └ payment.failed ─── orders ─ order.cancelled ─ inventory ─ stock.released
 //! ```
 //!
-//! Delivery is at least once, so every handler may run twice for one event, and two events may overtake each other. So
-//! each handler writes to the [`journal`] of its service under the order's id, and answers a repeated event with the
-//! same event.
+//! Delivery is at least once: a handler may run twice for one event, and two events may overtake each other. So each
+//! handler writes to the [`journal`] of its service under the order's id, and returns the same event for a repeated
+//! event.
 
 pub mod args;
 pub mod audit;

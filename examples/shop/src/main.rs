@@ -27,7 +27,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs the command, and tells whether the books balance, if it reads them.
+/// Runs the command. Returns whether the books balance, and `true` for a command that does not read them.
 async fn run(command: Command) -> Result<bool> {
     match command {
         Command::Help => print!("{}", args::HELP),

@@ -80,7 +80,7 @@ pub struct OrderBook(Journal<Order>);
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
     /// The order was never placed here.
-    #[error("cannot follow the order")]
+    #[error("cannot find the order")]
     Unknown(#[from] UnknownOrder),
     /// The books cannot be written.
     #[error("cannot write the order's books")]
@@ -92,10 +92,10 @@ pub enum OrderError {
 #[error("there is no order {0}")]
 pub struct UnknownOrder(Uuid);
 
-/// Notes what became of the payment, and cancels the order when it failed.
+/// Records the result of the payment, and cancels the order when the payment failed.
 ///
 /// # Errors
-/// When the books cannot be written; and when there is no such order, which is dead-lettered at once.
+/// When the books cannot be written. When the order does not exist, its event is dead-lettered at once.
 #[event_handler("payment.*", reject_on(UnknownOrder))]
 pub async fn note_payment(
     event: PaymentEvent,
@@ -114,10 +114,10 @@ pub async fn note_payment(
     }
 }
 
-/// Notes what became of the stock.
+/// Records the state of the stock.
 ///
 /// # Errors
-/// As [`note_payment`].
+/// The same as for [`note_payment`].
 #[event_handler("stock.*", reject_on(UnknownOrder))]
 pub async fn note_stock(event: StockEvent, State(books): State<OrderBook>) -> Result<(), OrderError> {
     let (order_id, stock) = match event {

@@ -25,11 +25,10 @@ pub enum PaymentError {
     Card(#[from] UnknownCard),
 }
 
-/// Charges an order. The gateway knows the orders it has charged, so a second time changes nothing and answers the
-/// same.
+/// Charges an order. The gateway charges each order once, so a repeated event gets the same answer.
 ///
 /// # Errors
-/// When the gateway is away, which is retried; and when the card is none, which is dead-lettered at once.
+/// When the gateway is unavailable, which is retried. When the card is unknown, the event is dead-lettered at once.
 #[event_handler(
     "order.created",
     timeout = "10s",

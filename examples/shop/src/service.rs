@@ -1,4 +1,4 @@
-//! Runs one service in a process of its own until SIGTERM.
+//! Runs one service in its own process until SIGTERM.
 
 use std::io;
 use std::net::SocketAddr;
@@ -65,18 +65,18 @@ pub async fn run_on(bus: &Bus, setup: Setup, listener: TcpListener) -> Result<()
         Role::Orders => {
             let books = OrderBook::new(Journal::open(data, "orders")?);
             let app = orders::app(books.clone()).start(bus).await?;
-            let front = storefront::router(books.clone(), app.bus().clone());
-            serve(app, listener, front.merge(window(move || books.orders()))).await
+            let router = storefront::router(books.clone(), app.bus().clone());
+            serve(app, listener, router.merge(books_route(move || books.orders()))).await
         }
         Role::Payments => {
             let gateway = Gateway::new(Journal::open(data, "payments")?);
             let app = payments::app(gateway.clone()).start(bus).await?;
-            serve(app, listener, window(move || gateway.charges())).await
+            serve(app, listener, books_route(move || gateway.charges())).await
         }
         Role::Inventory => {
             let shelf = Shelf::new(Journal::open(data, "inventory")?);
             let app = inventory::app(shelf.clone()).start(bus).await?;
-            serve(app, listener, window(move || shelf.reservations())).await
+            serve(app, listener, books_route(move || shelf.reservations())).await
         }
     }
 }
@@ -84,8 +84,8 @@ pub async fn run_on(bus: &Bus, setup: Setup, listener: TcpListener) -> Result<()
 /// Serves HTTP until a signal has ended the app.
 async fn serve(app: RunningApp, listener: TcpListener, router: Router) -> Result<()> {
     let app = Arc::new(app);
-    let watched = Arc::clone(&app);
-    let router = router.route("/health", get(async move || state(&watched)));
+    let shared = Arc::clone(&app);
+    let router = router.route("/health", get(async move || health(&shared)));
     let serve = async {
         println!("{} listens on http://{}", app.service(), listener.local_addr()?);
         axum::serve(listener, router).await
@@ -100,8 +100,8 @@ async fn serve(app: RunningApp, listener: TcpListener, router: Router) -> Result
     Ok(())
 }
 
-/// `GET /health`: the counts of the service, ready or not.
-fn state(app: &RunningApp) -> (StatusCode, Json<Counts>) {
+/// `GET /health`: the counts of the service. The status says whether the service is ready.
+fn health(app: &RunningApp) -> (StatusCode, Json<Counts>) {
     let health = app.health();
     let status = if health.is_ready() {
         StatusCode::OK
@@ -112,7 +112,7 @@ fn state(app: &RunningApp) -> (StatusCode, Json<Counts>) {
 }
 
 /// `GET /books`: all entries of the service's journal.
-fn window<E, F>(entries: F) -> Router
+fn books_route<E, F>(entries: F) -> Router
 where
     E: Serialize + Send + 'static,
     F: Fn() -> io::Result<Entries<E>> + Clone + Send + Sync + 'static,

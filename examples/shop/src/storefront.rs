@@ -43,8 +43,8 @@ async fn place_order(
 ) -> Result<(StatusCode, Json<OrderCreated>), (StatusCode, String)> {
     let order = books.place(priced(order)?).map_err(unavailable)?;
     // Write first, publish second: after a crash in between, the customer has no answer and repeats the request. The
-    // order's id is also the event's id, so a repeated event is the same fact. The event is mandatory: an order that
-    // reaches no service must not be answered with "accepted".
+    // order's id is also the event's id, so both requests publish the same event. The event is mandatory, because an
+    // order that reaches no service must not be accepted.
     let once = PublishOptions::new().id(order.order_id.to_string()).mandatory();
     bus.publish_with(&order, once).await.map_err(unavailable)?;
     Ok((StatusCode::ACCEPTED, Json(order)))

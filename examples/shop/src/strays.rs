@@ -13,8 +13,7 @@ pub const EXOTIC: &str = "stray-exotic";
 /// The number of strays.
 pub const COUNT: usize = 2;
 
-/// An order from an old script: the right event type with the wrong data. No handler can read it, however often it
-/// tries.
+/// An order from an old script: the right event type with the wrong data. No handler can ever read it.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "order.created", aggregate_id = id)]
 struct PoisonedOrder {

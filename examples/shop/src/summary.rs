@@ -54,10 +54,10 @@ impl From<&Health> for Counts {
 
 /// The number of published events, by publisher.
 pub fn published(orders: usize, strays: usize, timeline: &Timeline) -> String {
-    let (answers, elapsed) = (timeline.published(), timeline.elapsed().as_secs_f64());
-    let all = orders + strays + answers;
+    let (returned, elapsed) = (timeline.published(), timeline.elapsed().as_secs_f64());
+    let all = orders + strays + returned;
     format!(
-        "{all} events were published in {elapsed:.1} s: {orders} orders, {strays} strays, {answers} by handlers\n"
+        "{all} events were published in {elapsed:.1} s: {orders} orders, {strays} strays, {returned} by handlers\n"
     )
 }
 
@@ -67,7 +67,7 @@ pub fn counts(services: &[(&str, Counts)]) -> String {
         .iter()
         .fold(Counts::default(), |sum, (_, counts)| sum.and(*counts));
     let mut text = "              handled  retried  ignored  dead-lettered\n".to_owned();
-    for (name, counts) in services.iter().chain([&("together", all)]) {
+    for (name, counts) in services.iter().chain([&("total", all)]) {
         let Counts {
             handled,
             retried,

@@ -31,7 +31,7 @@ fn one_process_prints_each_story_and_balances() {
 
 #[test]
 fn a_wrong_argument_is_an_error_with_its_name() {
-    for (args, said) in [
+    for (args, message) in [
         (&["--oders", "3"][..], "there is no option `--oders`"),
         (&["--orders"], "`--orders` needs a value"),
         (&["--orders", "many"], "`--orders` cannot be `many`"),
@@ -53,7 +53,7 @@ fn a_wrong_argument_is_an_error_with_its_name() {
     ] {
         let output = run(args);
         let text = String::from_utf8(output.stderr).unwrap();
-        assert!(text.contains(said), "{args:?}: {text}");
+        assert!(text.contains(message), "{args:?}: {text}");
         assert_eq!(output.status.code(), Some(2), "{args:?}");
     }
 }

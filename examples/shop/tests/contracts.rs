@@ -1,5 +1,5 @@
-//! Checks the services' contracts under `contracts/`. The error of a breaking change names the consumers, the place
-//! and what to do. `TIDINGS_CONTRACTS=write` before the test accepts compatible changes.
+//! Checks the services' contracts in `contracts/`. The error of a breaking change names the consumers and the place,
+//! and says what to do. `TIDINGS_CONTRACTS=write` before the test accepts compatible changes.
 
 use shop::events::{
     OrderCancelled, OrderCreated, PaymentFailed, PaymentSettled, StockReleased, StockReserved,
@@ -9,23 +9,21 @@ use shop::inventory::{self, Shelf};
 use shop::journal::Journal;
 use shop::orders::{self, OrderBook};
 use shop::payments;
-use tidings::events;
+use tidings::{EventDescriptor, events};
 use tidings_contracts::Check;
+
+const EVENTS: &[EventDescriptor] = events![
+    OrderCreated,
+    OrderCancelled,
+    PaymentSettled,
+    PaymentFailed,
+    StockReserved,
+    StockReleased,
+];
 
 #[test]
 fn contracts_hold() {
-    tidings_contracts::check(
-        "contracts",
-        events![
-            OrderCreated,
-            OrderCancelled,
-            PaymentSettled,
-            PaymentFailed,
-            StockReserved,
-            StockReleased,
-        ],
-    )
-    .unwrap();
+    tidings_contracts::check("contracts", EVENTS).unwrap();
 }
 
 #[test]
@@ -35,17 +33,9 @@ fn every_handler_reads_the_events_of_the_others() {
         payments::app(Gateway::new(Journal::in_memory())).describe(),
         inventory::app(Shelf::new(Journal::in_memory())).describe(),
     ];
-    let all = events![
-        OrderCreated,
-        OrderCancelled,
-        PaymentSettled,
-        PaymentFailed,
-        StockReserved,
-        StockReleased,
-    ];
     for service in &services {
         Check::new("contracts")
-            .events(all)
+            .events(EVENTS)
             .service(service)
             .run()
             .unwrap();

@@ -49,7 +49,7 @@ async fn take_payment_rejects_an_unknown_card() {
 }
 
 #[tokio::test]
-async fn keep_stock_reserves_only_what_is_left_and_reserves_released_stock_again() {
+async fn keep_stock_reserves_only_stock_that_is_left_and_reserves_released_stock_again() {
     let shelf = Shelf::new(Journal::in_memory());
     let (all, one) = (order("visa", 10_000), order("visa", 1));
     let reserve = async |order: &OrderCreated| {

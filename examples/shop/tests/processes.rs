@@ -1,4 +1,4 @@
-//! Runs the shop as an operator does: three processes on RabbitMQ, one of them killed in the middle.
+//! Runs the shop as an operator does: three processes on RabbitMQ. One of them is killed while it has work in flight.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
@@ -37,11 +37,11 @@ impl Process {
         let started = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
-                let mut said = String::new();
-                self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-                return (status.success(), said);
+                let mut output = String::new();
+                self.0.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+                return (status.success(), output);
             }
-            assert!(started.elapsed() < DEADLINE, "it does not end");
+            assert!(started.elapsed() < DEADLINE, "the process does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -85,15 +85,16 @@ fn ports() -> [SocketAddr; 3] {
 }
 
 #[test]
-fn the_books_balance_when_the_process_of_payments_is_killed_in_the_middle() {
+fn the_books_balance_when_the_process_of_payments_is_killed_and_restarted() {
     let vhost = tidings_broker::shared().vhost().unwrap();
     let (url, folder) = (vhost.url(), Folder::new());
-    let [front, till, store] = ports();
-    let _orders = Process::service(&url, "orders", &folder.0, front);
-    let mut payments = Process::service(&url, "payments", &folder.0, till);
-    let _inventory = Process::service(&url, "inventory", &folder.0, store);
+    let addresses = ports();
+    let [orders_address, payments_address, inventory_address] = addresses;
+    let _orders = Process::service(&url, "orders", &folder.0, orders_address);
+    let mut payments = Process::service(&url, "payments", &folder.0, payments_address);
+    let _inventory = Process::service(&url, "inventory", &folder.0, inventory_address);
     let (orders, within) = (ORDERS.to_string(), DEADLINE.as_secs().to_string());
-    let [front, tills, store] = [front, till, store].map(|address| format!("http://{address}"));
+    let [orders_url, payments_url, inventory_url] = addresses.map(|address| format!("http://{address}"));
     let customer = Process::start(
         &url,
         &[
@@ -104,11 +105,11 @@ fn the_books_balance_when_the_process_of_payments_is_killed_in_the_middle() {
             "--within",
             &within,
             "--url",
-            &front,
+            &orders_url,
             "--payments-url",
-            &tills,
+            &payments_url,
             "--inventory-url",
-            &store,
+            &inventory_url,
         ],
     );
 
@@ -121,11 +122,11 @@ fn the_books_balance_when_the_process_of_payments_is_killed_in_the_middle() {
     let charged = folder.charges();
     assert!(
         charged < ORDERS,
-        "it was killed in the middle: {charged} lines of {ORDERS} orders"
+        "payments was killed after its last charge: {charged} lines of {ORDERS} orders"
     );
-    let _payments = Process::service(&url, "payments", &folder.0, till);
+    let _payments = Process::service(&url, "payments", &folder.0, payments_address);
 
-    let (balanced, said) = customer.end();
-    assert!(balanced, "{said}");
-    assert!(folder.charges() > charged, "it went on");
+    let (balanced, output) = customer.end();
+    assert!(balanced, "{output}");
+    assert!(folder.charges() > charged, "payments did not continue");
 }

@@ -43,7 +43,7 @@ fn put(journal: &Journal<u32>, order_id: Uuid, entry: u32) {
 }
 
 #[test]
-fn a_journal_outlives_its_process_and_its_last_entry_counts() {
+fn a_reopened_journal_has_the_last_entry_of_each_order() {
     let folder = Folder::new();
     let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
     let journal = Journal::open(Some(&folder.0), "books").unwrap();
@@ -80,14 +80,14 @@ fn two_instances_share_a_journal() {
 }
 
 #[test]
-fn a_line_that_a_killed_process_left_unfinished_was_never_written() {
+fn an_unfinished_line_of_a_killed_process_is_ignored() {
     let folder = Folder::new();
     let order_id = Uuid::now_v7();
     let journal = Journal::open(Some(&folder.0), "books").unwrap();
     put(&journal, order_id, 1);
     let file = folder.0.join("books.jsonl");
     let mut file = OpenOptions::new().append(true).open(file).unwrap();
-    // Half of an "é": the rest of a line need not even be valid text.
+    // Half of an "é": an unfinished line may not even be valid UTF-8.
     file.write_all(b"[\"0193\xc3").unwrap();
 
     assert_eq!(journal.entries().unwrap(), [(order_id, 1)].into());
@@ -96,7 +96,7 @@ fn a_line_that_a_killed_process_left_unfinished_was_never_written() {
     assert_eq!(again.entries().unwrap(), [(order_id, 2)].into());
 }
 
-/// Starts a service on a port of its own. Aborting the task stands for kill -9: the service drains nothing.
+/// Starts a service on its own port. Aborting its task has the effect of `kill -9`: the service drains nothing.
 fn start(bus: &Bus, role: Role, folder: &Folder, listener: TcpListener) -> JoinHandle<()> {
     let data = Some(folder.0.clone());
     let bus = bus.clone();
@@ -114,10 +114,12 @@ async fn port() -> (TcpListener, Client) {
 }
 
 #[tokio::test]
-async fn the_books_balance_when_each_service_is_killed_in_the_middle_and_started_again() {
+async fn the_books_balance_when_each_service_is_killed_and_restarted() {
     let folder = Folder::new();
     let bus = Bus::builder().speed_up(100).in_memory();
-    let ((orders, front), (payments, till), (inventory, store)) = (port().await, port().await, port().await);
+    let (orders, orders_client) = port().await;
+    let (payments, payments_client) = port().await;
+    let (inventory, inventory_client) = port().await;
     let services = [
         (Role::Payments, "payments", payments),
         (Role::Inventory, "inventory", inventory),
@@ -128,15 +130,15 @@ async fn the_books_balance_when_each_service_is_killed_in_the_middle_and_started
         (role, name, address, start(&bus, role, &folder, listener))
     });
     let services = Services {
-        orders: front,
-        payments: till,
-        inventory: store,
+        orders: orders_client,
+        payments: payments_client,
+        inventory: inventory_client,
     };
 
     let customers = customer::run(&services, 300, Duration::from_secs(30));
-    let accidents = async {
+    let kills = async {
         for (role, name, address, service) in running {
-            // Kill it while it has work in flight.
+            // Kill the service while it has work in flight.
             let lines = folder.lines(name);
             while folder.lines(name) < lines + 20 {
                 tokio::task::yield_now().await;
@@ -147,7 +149,7 @@ async fn the_books_balance_when_each_service_is_killed_in_the_middle_and_started
             let _again = start(&bus, role, &folder, listener);
         }
     };
-    let (balanced, ()) = tokio::join!(customers, accidents);
+    let (balanced, ()) = tokio::join!(customers, kills);
     assert!(balanced.unwrap(), "the books balance");
 }
 
@@ -155,8 +157,10 @@ async fn the_books_balance_when_each_service_is_killed_in_the_middle_and_started
 async fn two_instances_of_a_service_share_its_work() {
     let folder = Folder::new();
     let bus = Bus::builder().speed_up(100).in_memory();
-    let ((orders, front), (payments, till), (inventory, store)) = (port().await, port().await, port().await);
-    let (second, second_till) = port().await;
+    let (orders, orders_client) = port().await;
+    let (payments, payments_client) = port().await;
+    let (inventory, inventory_client) = port().await;
+    let (second, second_client) = port().await;
     let _orders = start(&bus, Role::Orders, &folder, orders);
     let _payments = [
         start(&bus, Role::Payments, &folder, payments),
@@ -164,11 +168,11 @@ async fn two_instances_of_a_service_share_its_work() {
     ];
     let _inventory = start(&bus, Role::Inventory, &folder, inventory);
     // The service answers once it has subscribed.
-    let _: Counts = second_till.get("/health").await.unwrap();
+    let _: Counts = second_client.get("/health").await.unwrap();
     let services = Services {
-        orders: front,
-        payments: till.clone(),
-        inventory: store,
+        orders: orders_client,
+        payments: payments_client.clone(),
+        inventory: inventory_client,
     };
     assert!(
         customer::run(&services, 100, Duration::from_secs(30))
@@ -176,7 +180,7 @@ async fn two_instances_of_a_service_share_its_work() {
             .unwrap()
     );
 
-    for instance in [till, second_till] {
+    for instance in [payments_client, second_client] {
         let counts: Counts = instance.get("/health").await.unwrap();
         assert!(counts.handled > 0, "{counts:?}");
     }

@@ -1,7 +1,7 @@
-//! The shop on a test bus: what happens to an order, from the request to the last event.
+//! The shop on a test bus: the events of an order, from the request to the last one.
 //!
-//! A [`TestBus`] is an in-memory broker that keeps the published events. Nothing here waits: `settled` returns when
-//! nothing is in flight, and skips every retry delay.
+//! A [`TestBus`] is an in-memory broker that keeps the published events. No test waits for a delay: `settled` skips all
+//! retry delays, and returns when nothing is in flight.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl Shop {
         }
     }
 
-    /// Places an order for two kettles, waits until everything that follows is settled, and returns its id.
+    /// Places an order for two kettles, waits until all deliveries are settled, and returns the order's id.
     async fn order_with(&self, card: &str) -> Uuid {
         let order_id = Uuid::now_v7();
         let response = self.post(&new_order(order_id, card), "cart-7").await;
@@ -104,7 +104,7 @@ fn two_kettles() -> Reservation {
 }
 
 #[tokio::test]
-async fn an_order_is_charged_and_set_aside() {
+async fn an_order_is_charged_and_its_stock_is_reserved() {
     let shop = Shop::open().await;
     let id = shop.order_with("visa").await;
 
@@ -133,11 +133,11 @@ async fn a_declined_card_cancels_the_order_and_releases_its_stock() {
 }
 
 #[tokio::test]
-async fn an_unavailable_gateway_is_asked_again_and_charges_once() {
+async fn a_charge_is_retried_until_the_gateway_is_available_and_charges_once() {
     let shop = Shop::open().await;
     let id = shop.order_with("visa-flaky-2").await;
 
-    assert_eq!(shop.gateway.tries(id), 3);
+    assert_eq!(shop.gateway.attempts(id), 3);
     assert_eq!(shop.charge(id), Some(Charge::Taken(7800)));
     assert_eq!(shop.bus.published::<PaymentSettled>().len(), 1);
     assert_eq!(shop.end(id), Some(End::Paid));
@@ -273,7 +273,7 @@ async fn a_repeated_request_places_one_order() {
     assert_eq!(shop.books.orders().unwrap().len(), 1);
     assert_eq!(shop.charge(order.order_id), Some(Charge::Taken(7800)));
     assert_eq!(shop.reservation(order.order_id), Some(two_kettles()));
-    // The event is published twice as the same fact.
+    // The event is published twice with the same id.
     for ids in [
         shop.bus
             .published::<OrderCreated>()
@@ -310,7 +310,7 @@ async fn a_redelivery_of_every_event_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_cancellation_that_overtakes_its_order_leaves_no_stock_behind() {
+async fn a_cancellation_that_overtakes_its_order_leaves_no_stock_reserved() {
     let shop = Shop::open().await;
     let payments = &shop.apps[1];
     // Inventory is paused until payments has declined and orders has cancelled. Then it receives both events at once.

@@ -8,7 +8,7 @@ use shop::orders::{self, OrderBook};
 use shop::payments;
 
 #[test]
-fn orders_has_on_the_broker_what_was_reviewed() {
+fn the_topology_of_orders_is_as_reviewed() {
     insta::assert_snapshot!(
         orders::app(OrderBook::new(Journal::in_memory()))
             .describe()
@@ -17,7 +17,7 @@ fn orders_has_on_the_broker_what_was_reviewed() {
 }
 
 #[test]
-fn payments_has_on_the_broker_what_was_reviewed() {
+fn the_topology_of_payments_is_as_reviewed() {
     insta::assert_snapshot!(
         payments::app(Gateway::new(Journal::in_memory()))
             .describe()
@@ -34,7 +34,7 @@ fn the_committed_topology_is_current() {
 }
 
 #[test]
-fn inventory_has_on_the_broker_what_was_reviewed() {
+fn the_topology_of_inventory_is_as_reviewed() {
     insta::assert_snapshot!(
         inventory::app(Shelf::new(Journal::in_memory()))
             .describe()

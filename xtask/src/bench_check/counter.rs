@@ -1,4 +1,4 @@
-//! What counts: the paths as a program, under callgrind.
+//! Counts instructions: runs the program with the paths under callgrind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,14 @@ use std::time::Duration;
 use crate::child;
 use crate::tool::{CARGO, VALGRIND};
 
-/// How often a path is taken, the shorter and the longer time.
-const TIMES: (u64, u64) = (256, 768);
-/// How often what seems to be too much is counted.
-const TRIES: usize = 10;
-/// A path takes seconds; one that hangs is to end all the same.
-const DEADLINE: Duration = Duration::from_mins(5);
-const BUILD: Duration = Duration::from_mins(30);
+/// The number of events in the short run and in the long run.
+const EVENTS: (u64, u64) = (256, 768);
+/// How often a path that exceeds its limit is counted.
+const MAX_ATTEMPTS: usize = 10;
+/// A path takes seconds. The limit ends one that hangs.
+const RUN_LIMIT: Duration = Duration::from_mins(5);
+const BUILD_LIMIT: Duration = Duration::from_mins(30);
 
-/// The program, and where its profiles go.
 #[derive(Debug)]
 pub(crate) struct Counter {
     program: PathBuf,
@@ -24,9 +23,8 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// Builds the program.
     pub(crate) fn build(root: &Path) -> Result<Self, String> {
-        // Said, since a user may have moved it by a setting: then we would look in the wrong place.
+        // The target folder is an argument, because a setting of the user may change the default.
         let target = root.join("target");
         let mut build = CARGO.command();
         build
@@ -41,10 +39,10 @@ impl Counter {
             ])
             .arg("--target-dir")
             .arg(&target)
-            // Flags of the user's would change what is counted.
+            // The user's flags would change the counts.
             .env_remove("RUSTFLAGS")
             .current_dir(root);
-        run(&mut build, BUILD, "cargo build -p tidings-paths")?;
+        run(&mut build, BUILD_LIMIT, "cargo build -p tidings-paths")?;
         let profiles = target.join("callgrind");
         fs::create_dir_all(&profiles)
             .map_err(|error| format!("cannot make {}: {error}", profiles.display()))?;
@@ -54,24 +52,28 @@ impl Counter {
         })
     }
 
-    /// What the paths are called.
     pub(crate) fn paths(&self) -> Result<Vec<String>, String> {
-        let lines = run(&mut Command::new(&self.program), DEADLINE, "paths")?;
+        let lines = run(&mut Command::new(&self.program), RUN_LIMIT, "paths")?;
         Ok(lines.lines().map(str::to_owned).collect())
     }
 
-    /// Instructions an event; what is not `enough` is counted again.
-    pub(crate) fn count(&self, path: &str, enough: impl Fn(u64) -> bool) -> Result<u64, String> {
-        let counted = || Ok((self.taken(path, TIMES.0)?, self.taken(path, TIMES.1)?));
-        fewest(path, counted, enough)
+    /// Counts the instructions per event, again and again until the figure `is_enough`.
+    pub(crate) fn count(&self, path: &str, is_enough: impl Fn(u64) -> bool) -> Result<u64, String> {
+        let count = || {
+            Ok((
+                self.instructions(path, EVENTS.0)?,
+                self.instructions(path, EVENTS.1)?,
+            ))
+        };
+        fewest(path, count, is_enough)
     }
 
-    /// Where the profile of the longer run is.
+    /// The file with the profile of the long run.
     pub(crate) fn profile(&self, path: &str) -> PathBuf {
         self.profiles.join(format!("{path}.out"))
     }
 
-    fn taken(&self, path: &str, times: u64) -> Result<u64, String> {
+    fn instructions(&self, path: &str, events: u64) -> Result<u64, String> {
         let log = self.profiles.join(format!("{path}.log"));
         let mut count = VALGRIND.command();
         count
@@ -79,38 +81,40 @@ impl Counter {
             .arg(option("--callgrind-out-file=", &self.profile(path)))
             .arg(option("--log-file=", &log))
             .arg(&self.program)
-            .args([path, &times.to_string()]);
-        run(&mut count, DEADLINE, path)?;
-        let said =
+            .args([path, &events.to_string()]);
+        run(&mut count, RUN_LIMIT, path)?;
+        let text =
             fs::read_to_string(&log).map_err(|error| format!("cannot read {}: {error}", log.display()))?;
-        collected(&said).ok_or_else(|| format!("valgrind counted nothing:\n{said}"))
+        collected(&text).ok_or_else(|| format!("valgrind counted nothing:\n{text}"))
     }
 }
 
-/// Instructions an event of the fewest that a shorter and a longer run took. On a machine that stands still for a moment timers
-/// go off, and on one that is slow for some seconds attempts take so long that they have tasks of their own: both add to a
-/// run and take nothing away.
+/// Instructions per event, from the fewest instructions of any short run and of any long run.
+///
+/// A slow machine only adds instructions: timers fire, and slow attempts run in tasks instead of inline.
 fn fewest(
     path: &str,
-    mut counted: impl FnMut() -> Result<(u64, u64), String>,
-    enough: impl Fn(u64) -> bool,
+    mut count: impl FnMut() -> Result<(u64, u64), String>,
+    is_enough: impl Fn(u64) -> bool,
 ) -> Result<u64, String> {
-    let mut fewest = counted()?;
-    for _ in 1..TRIES {
-        if enough(an_event(path, fewest)?) {
+    let mut fewest = count()?;
+    for _ in 1..MAX_ATTEMPTS {
+        if is_enough(per_event(path, fewest)?) {
             break;
         }
-        let again = counted()?;
+        let again = count()?;
         fewest = (fewest.0.min(again.0), fewest.1.min(again.1));
     }
-    an_event(path, fewest)
+    per_event(path, fewest)
 }
 
-fn an_event(path: &str, (short, long): (u64, u64)) -> Result<u64, String> {
+fn per_event(path: &str, (short, long): (u64, u64)) -> Result<u64, String> {
     long.checked_sub(short)
-        .map(|more| more / (TIMES.1 - TIMES.0))
+        .map(|more| more / (EVENTS.1 - EVENTS.0))
         .filter(|figure| *figure > 0)
-        .ok_or_else(|| format!("`{path}` took {short} instructions, and {long} when it was taken more often"))
+        .ok_or_else(|| {
+            format!("`{path}` took {short} instructions in the short run and {long} in the long run")
+        })
 }
 
 fn option(name: &str, path: &Path) -> std::ffi::OsString {
@@ -130,9 +134,8 @@ fn run(command: &mut Command, limit: Duration, what: &str) -> Result<String, Str
     let end = child::run(command, limit, |line| {
         output.extend_from_slice(line);
         false
-    })
-    .map_err(|error| format!("cannot run {what}: {error}"))?;
-    match end.fault() {
+    });
+    match child::fault(end) {
         None => Ok(String::from_utf8_lossy(&output).into_owned()),
         Some(fault) => Err(format!("{what} {fault}")),
     }
@@ -143,26 +146,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_stall_adds_to_one_run_is_not_in_the_figure() {
+    fn a_slow_run_does_not_change_the_figure() {
         let mut runs = [(1_000, 100_000), (1_000, 52_200), (9_000, 52_200)].into_iter();
-        let counted = || runs.next().ok_or_else(|| "no more".to_owned());
-        assert_eq!(fewest("path", counted, |now| now <= 110), Ok(100));
-        assert_eq!(runs.next(), Some((9_000, 52_200)), "it was enough");
+        let count = || runs.next().ok_or_else(|| "no more".to_owned());
+        assert_eq!(fewest("path", count, |now| now <= 110), Ok(100));
+        assert_eq!(runs.next(), Some((9_000, 52_200)), "the second figure was enough");
     }
 
     #[test]
-    fn what_costs_too_much_each_time_is_told() {
-        let mut tries = 0;
-        let counted = || {
-            tries += 1;
+    fn a_path_that_is_too_expensive_in_every_run_is_reported() {
+        let mut attempts = 0;
+        let count = || {
+            attempts += 1;
             Ok((1_000, 103_400))
         };
-        assert_eq!(fewest("path", counted, |now| now <= 110), Ok(200));
-        assert_eq!(tries, TRIES);
+        assert_eq!(fewest("path", count, |now| now <= 110), Ok(200));
+        assert_eq!(attempts, MAX_ATTEMPTS);
     }
 
     #[test]
-    fn the_count_is_read_from_what_valgrind_says() {
+    fn the_count_is_read_from_the_log_of_valgrind() {
         let log = "==7== Callgrind, a call-graph\n==7== \n==7== Events    : Ir\n==7== Collected : 4901766\n==7== \n\
                    ==7== I   refs:      4,901,766\n";
         assert_eq!(collected(log), Some(4_901_766));

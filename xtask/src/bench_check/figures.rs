@@ -1,4 +1,4 @@
-//! The figures that are kept: a path and its instructions a line.
+//! The committed figures: one path and its instructions per line.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::table::Row;
 
-/// Instructions an event, path by path.
+/// The instructions per event of each path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Figures(Vec<(String, u64)>);
 
@@ -48,7 +48,7 @@ impl Figures {
         figures
             .collect::<Option<_>>()
             .map(Self)
-            .ok_or_else(|| "a line of bench/instructions.toml is no `path = instructions`".to_owned())
+            .ok_or_else(|| "a line of bench/instructions.toml is not `path = instructions`".to_owned())
     }
 
     pub(crate) fn write(&self, root: &Path) -> Result<(), String> {
@@ -64,7 +64,6 @@ impl Figures {
         })
     }
 
-    /// The figure of a path.
     pub(crate) fn of(&self, path: &str) -> Option<u64> {
         self.0
             .iter()
@@ -83,12 +82,12 @@ impl Figures {
 }
 
 /// A number in groups of three digits.
-pub(crate) fn grouped(number: u64, mark: char) -> String {
+pub(crate) fn grouped(number: u64, separator: char) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(mark);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(separator);
         }
         text.push(digit);
     }
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_figures_can_be_read() {
         let figures = Figures::new(vec![
             ("publish".to_owned(), 17_652),
             ("encode-64kb".to_owned(), 1_176_014),
@@ -120,14 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn the_figures_that_are_kept_can_be_read() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let figures = Figures::read(&root).expect("the file is there");
+    fn the_committed_figures_can_be_read() {
+        let figures = Figures::read(&crate::root()).expect("the file can be read");
         assert!(figures.of("publish").is_some_and(|figure| figure > 0));
     }
 
     #[test]
-    fn digits_stand_in_threes() {
+    fn digits_are_in_groups_of_three() {
         assert_eq!(grouped(7, ','), "7");
         assert_eq!(grouped(1_736, ','), "1,736");
         assert_eq!(grouped(695_128, ','), "695,128");

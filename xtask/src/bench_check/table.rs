@@ -1,49 +1,49 @@
-//! The table, and what it comes to.
+//! The table that compares the counts with the figures.
 
 use std::fmt;
 
-use super::MOST;
+use super::MAX_RATIO;
 use super::counter::Counter;
 use super::figures::{Figures, grouped};
 
-/// A path, what it may cost and what it costs.
+/// A path with its committed figure and its present count.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) path: String,
-    pub(crate) kept: Option<u64>,
+    pub(crate) committed: Option<u64>,
     pub(crate) now: u64,
 }
 
 impl Row {
     fn ratio(&self) -> Option<f64> {
-        ratio(self.kept, self.now)
+        ratio(self.committed, self.now)
     }
 
-    fn holds(&self) -> bool {
-        holds(self.kept, self.now)
+    fn is_within_limit(&self) -> bool {
+        is_within_limit(self.committed, self.now)
     }
 }
 
 #[allow(clippy::cast_precision_loss)] // No path takes 2^53 instructions.
-fn ratio(kept: Option<u64>, now: u64) -> Option<f64> {
-    kept.map(|kept| now as f64 / kept.max(1) as f64)
+fn ratio(committed: Option<u64>, now: u64) -> Option<f64> {
+    committed.map(|committed| now as f64 / committed.max(1) as f64)
 }
 
-/// Whether a path that has a figure costs no more than it may.
-pub(crate) fn holds(kept: Option<u64>, now: u64) -> bool {
-    ratio(kept, now).is_some_and(|ratio| ratio <= MOST)
+/// A path without a figure is not within its limit.
+pub(crate) fn is_within_limit(committed: Option<u64>, now: u64) -> bool {
+    ratio(committed, now).is_some_and(|ratio| ratio <= MAX_RATIO)
 }
 
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
-    /// Figures of paths that are no more.
-    pub(crate) gone: Vec<String>,
+    /// Paths that have a figure and do not exist any more.
+    pub(crate) removed: Vec<String>,
 }
 
 impl Table {
-    pub(crate) fn holds(&self) -> bool {
-        !self.rows.is_empty() && self.gone.is_empty() && self.rows.iter().all(Row::holds)
+    pub(crate) fn passed(&self) -> bool {
+        !self.rows.is_empty() && self.removed.is_empty() && self.rows.iter().all(Row::is_within_limit)
     }
 
     pub(crate) fn figures(&self) -> Figures {
@@ -52,10 +52,13 @@ impl Table {
 
     /// What is wrong, and what to do about it.
     pub(crate) fn fault(&self, counter: &Counter) -> Option<String> {
-        if self.holds() {
+        if self.passed() {
             return None;
         }
-        let over = self.rows.iter().filter(|row| row.kept.is_some() && !row.holds());
+        let over = self
+            .rows
+            .iter()
+            .filter(|row| row.committed.is_some() && !row.is_within_limit());
         let mut faults: Vec<String> = over
             .map(|row| {
                 format!(
@@ -65,15 +68,15 @@ impl Table {
                 )
             })
             .collect();
-        let unknown = self.rows.iter().filter(|row| row.kept.is_none());
+        let unknown = self.rows.iter().filter(|row| row.committed.is_none());
         faults.extend(unknown.map(|row| format!("`{}` has no figure", row.path)));
         faults.extend(
-            self.gone
+            self.removed
                 .iter()
-                .map(|path| format!("`{path}` has a figure, and is no path")),
+                .map(|path| format!("`{path}` has a figure, but does not exist")),
         );
         faults.push(
-            "if it is meant to, write the figures anew with `cargo xtask bench-check --write`, and say why in the commit"
+            "if this is intended, update the figures with `cargo xtask bench-check --write`, and say why in the commit"
                 .to_owned(),
         );
         Some(faults.join("\n"))
@@ -91,22 +94,28 @@ impl fmt::Display for Table {
             .max(4);
         writeln!(
             f,
-            "{:width$}  {:>12}  {:>12}  {:>6}   instructions an event",
+            "{:width$}  {:>12}  {:>12}  {:>6}   instructions per event",
             "path", "committed", "now", "ratio"
         )?;
         for row in &self.rows {
-            let kept = row.kept.map_or_else(|| "-".to_owned(), |kept| grouped(kept, ','));
+            let committed = row
+                .committed
+                .map_or_else(|| "-".to_owned(), |figure| grouped(figure, ','));
             let ratio = row
                 .ratio()
                 .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
             let mark = match row.ratio() {
-                Some(ratio) if ratio > MOST => "  too much",
-                // Else the path could grow by what was just saved, unseen.
-                Some(ratio) if ratio < 1.0 / MOST => "  less: write the figures anew",
+                Some(ratio) if ratio > MAX_RATIO => "  too much",
+                // With the old figure, the path could get slower again, and nobody would see it.
+                Some(ratio) if ratio < 1.0 / MAX_RATIO => "  less: update the figures",
                 _ => "",
             };
             let now = grouped(row.now, ',');
-            writeln!(f, "{:width$}  {kept:>12}  {now:>12}  {ratio:>6}{mark}", row.path)?;
+            writeln!(
+                f,
+                "{:width$}  {committed:>12}  {now:>12}  {ratio:>6}{mark}",
+                row.path
+            )?;
         }
         Ok(())
     }
@@ -117,38 +126,38 @@ mod tests {
     use super::*;
 
     fn table(rows: &[(&str, Option<u64>, u64)]) -> Table {
-        let rows = rows.iter().map(|&(path, kept, now)| Row {
+        let rows = rows.iter().map(|&(path, committed, now)| Row {
             path: path.to_owned(),
-            kept,
+            committed,
             now,
         });
         Table {
             rows: rows.collect(),
-            gone: Vec::new(),
+            removed: Vec::new(),
         }
     }
 
     #[test]
-    fn a_path_may_cost_a_tenth_more_and_no_further() {
-        assert!(table(&[("publish", Some(1_000), 1_100), ("decode", Some(1_000), 10)]).holds());
-        assert!(!table(&[("publish", Some(1_000), 1_101), ("decode", Some(1_000), 10)]).holds());
+    fn a_path_may_cost_at_most_a_tenth_more() {
+        assert!(table(&[("publish", Some(1_000), 1_100), ("decode", Some(1_000), 10)]).passed());
+        assert!(!table(&[("publish", Some(1_000), 1_101), ("decode", Some(1_000), 10)]).passed());
     }
 
     #[test]
-    fn a_path_without_a_figure_does_not_hold_nor_does_a_figure_without_a_path() {
-        assert!(!table(&[("publish", None, 1)]).holds());
-        assert!(!table(&[]).holds());
-        let mut gone = table(&[("publish", Some(1), 1)]);
-        gone.gone.push("walk".to_owned());
-        assert!(!gone.holds());
+    fn a_path_without_a_figure_and_a_figure_without_a_path_are_failures() {
+        assert!(!table(&[("publish", None, 1)]).passed());
+        assert!(!table(&[]).passed());
+        let mut table = table(&[("publish", Some(1), 1)]);
+        table.removed.push("walk".to_owned());
+        assert!(!table.passed());
     }
 
     #[test]
-    fn the_table_shows_what_is_too_much() {
+    fn the_table_shows_which_path_is_too_expensive() {
         let table = table(&[("publish", Some(17_652), 20_000), ("topics", None, 12)]);
         assert_eq!(
             table.to_string(),
-            "path        committed           now   ratio   instructions an event\n\
+            "path        committed           now   ratio   instructions per event\n\
              publish        17,652        20,000   1.133  too much\n\
              topics              -            12       -\n"
         );

@@ -1,4 +1,4 @@
-//! A trial: the tests that are to notice a mutant, run on the copy.
+//! A trial: the tests that must catch a mutant, run on the copy.
 
 use std::fmt;
 use std::process::Command;
@@ -9,85 +9,83 @@ use crate::child;
 use crate::tally::Libtest;
 use crate::tool::CARGO;
 
-/// How long building may take, and then running: a mutant that hangs its tests is not caught by them.
-const BUILDING: Duration = Duration::from_mins(20);
-const RUNNING: Duration = Duration::from_mins(5);
+const BUILD_LIMIT: Duration = Duration::from_mins(20);
+/// A mutant whose tests exceed this limit does not count as caught.
+const TEST_LIMIT: Duration = Duration::from_mins(5);
 
-/// One command and its arguments.
+/// The arguments of cargo.
 #[derive(Debug)]
 pub(crate) struct Trial<'a>(&'a str);
 
-/// What came of a mutant.
 #[derive(Debug)]
-pub(crate) enum Verdict {
-    /// Tests failed.
-    Caught { first: String, others: usize },
-    /// None did.
+pub(crate) enum TrialResult {
+    Caught {
+        first: String,
+        others: usize,
+    },
     Survived,
-    /// Nothing was shown: it does not apply, does not build, or its tests did not end as tests do.
-    Unfit(String),
+    /// The patch does not apply or build, or its tests did not end normally.
+    Invalid(String),
 }
 
-impl Verdict {
+impl TrialResult {
     pub(crate) fn is_caught(&self) -> bool {
         matches!(self, Self::Caught { .. })
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for TrialResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Caught { first, others: 0 } => f.write_str(first),
             Self::Caught { first, others } => write!(f, "{first}, and {others} more"),
             Self::Survived => f.write_str("NOTHING: every test passed"),
-            Self::Unfit(why) => write!(f, "NOTHING: {why}"),
+            Self::Invalid(why) => write!(f, "NOTHING: {why}"),
         }
     }
 }
 
 impl<'a> Trial<'a> {
-    /// The tests of `cargo <command>`.
     pub(crate) fn new(command: &'a str) -> Self {
         Self(command)
     }
 
-    /// Builds and runs them.
-    pub(crate) fn run(&self, copy: &Copy) -> Verdict {
+    pub(crate) fn run(&self, copy: &Copy) -> TrialResult {
         let build = self.command(copy, &["--no-run", "--quiet"]);
-        if let Err(fault) = run(build, BUILDING, |_| {}) {
-            return Verdict::Unfit(format!("it does not build: cargo {fault}"));
+        if let Some(fault) = run(build, BUILD_LIMIT, |_| {}) {
+            return TrialResult::Invalid(format!("it does not build: cargo {fault}"));
         }
         let (mut libtest, mut failed) = (Libtest::default(), Vec::new());
-        let mut said = Vec::new();
-        let end = run(self.command(copy, &["--no-fail-fast"]), RUNNING, |line| {
+        let mut output = Vec::new();
+        let fault = run(self.command(copy, &["--no-fail-fast"]), TEST_LIMIT, |line| {
             libtest.read_line(line);
             failed.extend(failed_test(line).map(str::to_owned));
-            said.push(line.to_owned());
+            output.push(line.to_owned());
         });
-        let tally = libtest.result(self.0, end.err());
+        let tally = libtest.result(self.0, fault);
         match failed.split_first() {
-            Some((first, others)) => Verdict::Caught {
+            Some((first, others)) => TrialResult::Caught {
                 first: first.clone(),
                 others: others.len(),
             },
-            None if tally.failed == 0 => Verdict::Survived,
+            None if tally.failed == 0 => TrialResult::Survived,
             None => {
-                said.iter().for_each(|line| println!("{line}"));
-                Verdict::Unfit(tally.faults.join("; "))
+                output.iter().for_each(|line| println!("{line}"));
+                TrialResult::Invalid(tally.faults.join("; "))
             }
         }
     }
 
-    fn command(&self, copy: &Copy, more: &[&str]) -> Command {
+    fn command(&self, copy: &Copy, options: &[&str]) -> Command {
         let mut command = CARGO.command();
         let (before, after) = self.0.split_once(" -- ").unwrap_or((self.0, ""));
-        command.args(before.split_whitespace()).args(more);
-        if !after.is_empty() && !more.contains(&"--no-run") {
+        command.args(before.split_whitespace()).args(options);
+        if !after.is_empty() && !options.contains(&"--no-run") {
             command.arg("--").args(after.split_whitespace());
         }
-        // Of the brokers only the one in memory: a node takes longer to start than most of these tests to run.
+        // Only the in-memory broker: a RabbitMQ node takes longer to start than most of these tests to run.
         command
-            .current_dir(copy.place())
+            .current_dir(copy.folder())
             .env("CARGO_TARGET_DIR", copy.target())
             .env_remove("TIDINGS_URL")
             .env(tidings_broker::BROKER, "memory")
@@ -96,15 +94,11 @@ impl<'a> Trial<'a> {
     }
 }
 
-fn run(mut command: Command, time_limit: Duration, mut on_line: impl FnMut(&str)) -> Result<(), String> {
-    let on_line = |line: &[u8]| {
+fn run(mut command: Command, time_limit: Duration, mut on_line: impl FnMut(&str)) -> Option<String> {
+    child::fault(child::run(&mut command, time_limit, |line| {
         on_line(String::from_utf8_lossy(line).trim_end());
         false
-    };
-    match child::run(&mut command, time_limit, on_line) {
-        Ok(end) => end.fault().map_or(Ok(()), Err),
-        Err(error) => Err(format!("could not be run: {error}")),
-    }
+    }))
 }
 
 // test consume::settle::tests::a_lone_delivery_is_acknowledged_at_once ... FAILED
@@ -118,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tests_that_failed_are_known_by_their_lines() {
+    fn failed_tests_are_read_from_the_output() {
         assert_eq!(failed_test("test a::b ... FAILED"), Some("a::b"));
         for line in [
             "test a::b ... ok",

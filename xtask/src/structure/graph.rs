@@ -7,7 +7,7 @@ use super::source::{Import, Names};
 /// One file imports from another.
 pub(crate) type Edge = (Names, Names);
 
-/// Who imports whom, and which names.
+/// The imports of all files, with the imported names.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Graph(BTreeMap<Names, BTreeMap<Names, BTreeSet<String>>>);
 
@@ -34,8 +34,10 @@ impl Graph {
         names.into_iter().flatten().map(String::as_str)
     }
 
-    /// The groups of files in which each imports every other, be it by a detour. A module may share a circle with its
-    /// own descendants: where one file of a group is the ancestor of all others, only the others have to be apart.
+    /// The groups of files that import each other, directly or through other files of the group.
+    ///
+    /// A module may import its descendants and they may import it. So a file that is the ancestor of all others in a
+    /// group is left out.
     pub(crate) fn tangles(&self) -> Vec<BTreeSet<Names>> {
         let mut tangles = Vec::new();
         let mut groups: Vec<BTreeSet<Names>> = vec![self.0.keys().cloned().collect()];
@@ -58,7 +60,7 @@ impl Graph {
         tangles
     }
 
-    /// The shortest circle in a tangle that is not one of a module and its descendants.
+    /// The shortest circle in a tangle, without circles of a module and its descendants.
     pub(crate) fn circle(&self, tangle: &BTreeSet<Names>) -> Vec<Names> {
         let circles = tangle.iter().flat_map(|first| {
             self.neighbours(first, tangle)
@@ -75,7 +77,7 @@ impl Graph {
             .unwrap_or_else(|| tangle.iter().cloned().collect())
     }
 
-    // The strongly connected components of more than one file, each found from both of its directions.
+    // The strongly connected components of more than one file.
     fn components(&self, group: &BTreeSet<Names>) -> Vec<BTreeSet<Names>> {
         let mut left = group.clone();
         let mut components = Vec::new();
@@ -115,7 +117,7 @@ impl Graph {
         reached
     }
 
-    /// The shortest way from one file to another.
+    /// The shortest path from one file to another.
     fn path(&self, from: &Names, to: &Names, group: &BTreeSet<Names>) -> Option<Vec<Names>> {
         let mut before = BTreeMap::from([(from.clone(), None)]);
         let mut open = VecDeque::from([from.clone()]);

@@ -165,8 +165,9 @@ mod tests {
 
     #[test]
     fn the_crates_have_no_import_circle_and_no_name_for_two_types() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let structures = CRATES.iter().map(|folder| Structure::read(&root, folder));
+        let structures = CRATES
+            .iter()
+            .map(|folder| Structure::read(&crate::root(), folder));
         let structures: Vec<Structure> = structures.map(|it| it.expect("the crate can be read")).collect();
         let faults: Vec<String> = structures.iter().flat_map(Structure::faults).collect();
         assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -178,7 +179,7 @@ mod tests {
     ";
 
     #[test]
-    fn a_circle_is_shown_with_the_names_that_tie_it() {
+    fn a_circle_is_shown_with_the_imported_names() {
         assert_eq!(
             faults(CIRCLE, &[]),
             [
@@ -211,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_belongs_to_its_owner_and_not_to_the_module_that_hands_it_out() {
-        let handed_out = "mod a { pub mod b { pub struct B; } pub use b::B; use crate::c::C; }
+    fn a_reexported_name_belongs_to_the_module_that_declares_it() {
+        let reexported = "mod a { pub mod b { pub struct B; } pub use b::B; use crate::c::C; }
                           mod c { use crate::a::B; pub struct C; }";
-        assert!(faults(handed_out, &[]).is_empty());
+        assert!(faults(reexported, &[]).is_empty());
     }
 
     #[test]
-    fn tests_import_what_they_like() {
+    fn imports_of_tests_are_not_checked() {
         let code = "mod a { pub struct A; #[cfg(test)] use crate::b::B; #[cfg(test)] mod tests { use crate::b::B; } }
                     mod b { use crate::a::A; pub struct B; }";
         assert!(faults(code, &[]).is_empty());

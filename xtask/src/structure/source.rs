@@ -9,7 +9,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// A path of names, from the root of the crate.
 pub(crate) type Names = Vec<String>;
 
-/// One crate's modules, tests left out.
+/// The modules of one crate, without tests.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     modules: BTreeMap<Names, Module>,
@@ -42,7 +42,7 @@ pub(crate) struct Import {
     pub(crate) from: Names,
     pub(crate) to: Names,
     pub(crate) name: String,
-    /// The code asked the root of the crate for a name that another file owns.
+    /// The code imports the name from the crate root, but another file declares it.
     pub(crate) through_root: bool,
 }
 
@@ -170,7 +170,7 @@ impl Source {
                 }
                 (Some("struct" | "enum" | "union" | "trait" | "type"), [TokenTree::Ident(name), ..]) => {
                     read.types.push(name.to_string());
-                    // What follows may name other modules.
+                    // The rest of the item may name other modules.
                     let end = item_end(after);
                     read.scan(after[..end].iter().cloned().collect());
                     rest = &after[end..];
@@ -211,11 +211,11 @@ impl Source {
     pub(crate) fn imports(&self) -> BTreeSet<Import> {
         let mut imports = BTreeSet::new();
         for (name, module) in &self.modules {
-            // The root hands names out; it is nobody's user.
+            // The crate root only re-exports names.
             if name.is_empty() {
                 continue;
             }
-            let private = module.uses.iter().filter(|used| !self.hands_out(name, used));
+            let private = module.uses.iter().filter(|used| !self.is_reexport(name, used));
             let paths = private.map(|used| &used.path).chain(&module.paths);
             for path in paths {
                 let Some(path) = self.absolute(name, path) else {
@@ -240,15 +240,15 @@ impl Source {
         imports
     }
 
-    // A parent that passes on what its child owns does not use it.
-    fn hands_out(&self, module: &Names, used: &Use) -> bool {
+    // A parent that re-exports a name of its child does not use the name.
+    fn is_reexport(&self, module: &Names, used: &Use) -> bool {
         used.is_public
             && self
                 .absolute(module, &used.path)
                 .is_some_and(|path| path.starts_with(module) && path.len() > module.len() + 1)
     }
 
-    /// A path that starts at the root; none if it leaves the crate.
+    /// The path from the crate root, or `None` for a path to another crate.
     fn absolute(&self, module: &Names, path: &[String]) -> Option<Names> {
         self.absolute_within(module, path, 0)
     }
@@ -273,7 +273,7 @@ impl Source {
                         return None;
                     }
                     let path = self.absolute_within(module, &used.path, depth + 1)?;
-                    // A type was imported, and the path goes on to an item of it.
+                    // The path continues from an imported type, not from a module.
                     if !self.modules.contains_key(&path) {
                         return None;
                     }
@@ -291,7 +291,7 @@ impl Source {
         Some(base)
     }
 
-    /// The module that owns what a path names, and the name; no name if the path is a module's.
+    /// The module that declares the item of a path, and the item's name. The name is `None` for a path to a module.
     fn owner(&self, path: &[String], depth: usize) -> (Names, Option<String>) {
         let modules = (0..=path.len()).rev().map(|length| path.split_at(length));
         let (module, rest) = modules
@@ -332,7 +332,7 @@ impl Source {
 }
 
 impl Module {
-    /// Takes in the paths of any code, `use` inside a function too.
+    /// Collects the paths of any code, also of a `use` inside a function.
     fn scan(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut rest = tokens.as_slice();
@@ -363,7 +363,7 @@ impl Module {
                     }
                     self.paths.push(path);
                 }
-                // `pub(in crate::consume)` has been passed; `::name` leaves the crate.
+                // `::name` is a path to another crate.
                 _ => {}
             }
             after_colons =
@@ -375,7 +375,7 @@ impl Module {
         let mut path = prefix.clone();
         let mut rest = tokens;
         let mut name = None;
-        // `use ::name` leaves the crate.
+        // `use ::name` names another crate.
         if is_colons(rest) {
             return;
         }
@@ -431,13 +431,13 @@ fn is_colons(tokens: &[TokenTree]) -> bool {
         if first.as_char() == ':' && second.as_char() == ':')
 }
 
-/// Whether an attribute leaves its item to tests: `cfg(test)`, `cfg(all(test, ..))`, `test`.
+/// Whether an attribute makes its item a part of the tests: `cfg(test)`, `cfg(all(test, ..))`, `test`.
 fn is_test(attribute: &str) -> bool {
     let attribute: String = attribute.split_whitespace().collect();
     attribute == "test" || attribute == "cfg(test)" || attribute.starts_with("cfg(all(test,")
 }
 
-/// Where the first item ends: at its semicolon, or at its body.
+/// The end of the first item: after its semicolon or its body.
 fn item_end(tokens: &[TokenTree]) -> usize {
     let end = tokens.iter().position(|token| {
         is_semicolon(token)

@@ -1,4 +1,4 @@
-//! The time that a client needs to reconnect: from the cut to the next confirmed publish, and to the next handled event.
+//! The time of a reconnect: from the cut to the next confirmed publish, and to the next handled event.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ use super::tidings_bus::connect;
 use crate::event::{OrderCreated, SMALL_NOTE};
 use crate::stopwatch::{Stopwatch, micros_since};
 
-/// The age of a connection when it is cut. A client may wait before it replaces a connection that was lost at once, and
-/// that wait is not measured here.
+/// The age of a connection when it is cut. A client may wait longer before it replaces a younger connection, and that
+/// wait is not measured here.
 const CONNECTION_AGE: Duration = Duration::from_millis(1500);
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -33,7 +33,7 @@ pub(super) async fn tidings(run: &Run) {
     let bus = connect(&proxy.url).await;
     let (sender, mut handled) = mpsc::unbounded_channel();
     let app = App::new("bench").state(sender).handlers(handlers![take]);
-    let app = app.start(&bus).await.expect("the queue is there");
+    let app = app.start(&bus).await.expect("the queue exists");
     bus.publish(&numbered(0)).await.expect("the broker confirms");
     until(&mut handled, 0).await;
     let stopwatch = Stopwatch::start();
@@ -50,10 +50,10 @@ pub(super) async fn tidings(run: &Run) {
     stopwatch
         .also("ms-to-handled", median(&mut deliveries) / 1000.0)
         .stop(run.events, confirms);
-    app.shutdown().await.expect("nothing is left");
+    app.shutdown().await.expect("the shutdown succeeds");
 }
 
-/// The least that a client can do: it reconnects at once, and checks nothing else.
+/// A client with the least work: it reconnects at once, and checks nothing else.
 pub(super) async fn lapin(run: &Run) {
     let proxy = CuttableProxy::start(&run.url).await;
     let (sender, mut handled) = mpsc::unbounded_channel();

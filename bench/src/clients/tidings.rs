@@ -89,10 +89,10 @@ async fn consume(run: &Run, with_handler: impl Fn(App<Countdown>) -> App<Countdo
     let countdown = Countdown::new(run.events);
     let app = with_handler(App::new("bench").state(countdown.clone()));
     let stopwatch = Stopwatch::start();
-    let app = app.start(&bus).await.expect("the queue is there");
+    let app = app.start(&bus).await.expect("the queue exists");
     countdown.finished().await;
-    // The last acks are part of the work, as they are for the other twins.
-    app.shutdown().await.expect("nothing is left");
+    // The last acks are part of the work, as they are for the other clients.
+    app.shutdown().await.expect("the shutdown succeeds");
     stopwatch.stop(run.events, Vec::new());
 }
 
@@ -101,7 +101,7 @@ async fn paced(run: &Run, per_milli: u64, with_handler: impl Fn(App<Countdown>) 
     let bus = connect(&run.url).await;
     let countdown = Countdown::new(run.events);
     let app = with_handler(App::new("bench").state(countdown.clone()));
-    let app = app.start(&bus).await.expect("the queue is there");
+    let app = app.start(&bus).await.expect("the queue exists");
     let stopwatch = Stopwatch::start();
     let mut pace = tokio::time::interval(Duration::from_millis(1));
     let mut publishing = JoinSet::new();
@@ -114,7 +114,7 @@ async fn paced(run: &Run, per_milli: u64, with_handler: impl Fn(App<Countdown>) 
     }
     countdown.finished().await;
     stopwatch.stop(run.events, countdown.take_latencies());
-    app.shutdown().await.expect("nothing is left");
+    app.shutdown().await.expect("the shutdown succeeds");
 }
 
 /// 256 tasks publish the events that a handler takes at the same time.
@@ -123,10 +123,10 @@ async fn end_to_end_full(run: &Run) {
     let countdown = Countdown::new(run.events);
     let app = App::new("bench").state(countdown.clone());
     let app = app.handlers(handlers![timed::take]);
-    let app = app.start(&bus).await.expect("the queue is there");
+    let app = app.start(&bus).await.expect("the queue exists");
     let stopwatch = Stopwatch::start();
     publish_with_time(&bus, run.events).join_all().await;
     countdown.finished().await;
     stopwatch.stop(run.events, countdown.take_latencies());
-    app.shutdown().await.expect("nothing is left");
+    app.shutdown().await.expect("the shutdown succeeds");
 }

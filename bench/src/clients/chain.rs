@@ -71,15 +71,15 @@ pub(super) async fn tidings(run: &Run) {
     let countdown = Countdown::new(run.events);
     let stopwatch = Stopwatch::start();
     let payments = App::new("payments").handlers(handlers![settle]).start(&bus);
-    let payments = payments.await.expect("the queue is there");
+    let payments = payments.await.expect("the queue exists");
     let inventory = App::new("inventory").handlers(handlers![reserve]).start(&bus);
-    let inventory = inventory.await.expect("the queue is there");
+    let inventory = inventory.await.expect("the queue exists");
     let customer = App::new("customer").state(countdown.clone());
     let customer = customer.handlers(handlers![tell]).start(&bus);
-    let customer = customer.await.expect("the queue is there");
+    let customer = customer.await.expect("the queue exists");
     countdown.finished().await;
     for app in [payments, inventory, customer] {
-        app.shutdown().await.expect("nothing is left");
+        app.shutdown().await.expect("the shutdown succeeds");
     }
     stopwatch.stop(run.events, Vec::new());
 }

@@ -15,7 +15,7 @@ use super::publish_tasks::{TASKS, publish_from};
 use crate::event::OrderCreated;
 use crate::stopwatch::Stopwatch;
 
-/// The number of publishes that are written, and of confirms that are taken, at a time.
+/// The maximum number of publishes that are written together, and of confirms that are read together.
 const GROUP: usize = 64;
 
 struct PublishRequest {

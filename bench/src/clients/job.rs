@@ -3,7 +3,6 @@
 use super::lapin_wire::QUEUE;
 use crate::event::SMALL_NOTE;
 
-/// The arguments of one run.
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
     pub(crate) url: String,
@@ -39,7 +38,6 @@ jobs! {
     Publish1024 "publish-1024",
     /// 256 tasks hand their events to one task that owns the channel.
     PublishByOwner "publish-by-owner",
-    /// One task publishes batches of 10,000.
     PublishAll "publish-all",
     /// One task publishes batches of 10,000, and awaits the last confirm of a batch before the next batch.
     PublishInCalls "publish-in-calls",
@@ -77,7 +75,6 @@ jobs! {
     Memory "memory",
     /// The same, published by 64 tasks.
     MemoryMany "memory-64",
-    /// The connection is cut several times.
     Reconnect "reconnect",
     /// An app with 500 handlers starts.
     Start "start",
@@ -105,7 +102,6 @@ impl Job {
         matches!(self, Self::Memory | Self::MemoryMany)
     }
 
-    /// The length of an event's note.
     pub(crate) fn note(self) -> usize {
         match self {
             Self::PublishBig | Self::ConsumeBig => 64 * 1024,
@@ -113,7 +109,7 @@ impl Job {
         }
     }
 
-    /// The events that the first of the job's queues holds when a run begins.
+    /// The events in the first of the job's queues when a run starts.
     pub(crate) fn contents(self) -> Option<QueueContents> {
         let (aggregates, types) = match self {
             Self::Ordered1 => (1, 1),

@@ -104,7 +104,7 @@ class Orders implements OnModuleInit {
 
   @RabbitSubscribe({ exchange: EXCHANGE, routingKey: KEY, queue: QUEUE, createQueueIfNotExists: false })
   take(event: DomainEvent<OrderCreated>): void {
-    if (event.data.total_cents < 0) throw new Error('no order costs less than nothing');
+    if (event.data.total_cents < 0) throw new Error('the total is negative');
     left -= 1;
     if (left === 0) finish();
   }

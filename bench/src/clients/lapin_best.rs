@@ -44,7 +44,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
         Job::Slow256 => in_tasks(run, 256, Work::Sleep).await,
         Job::Slow1024 => in_tasks(run, 1024, Work::Sleep).await,
         Job::Busy => in_tasks(run, 64, Work::Calculate).await,
-        Job::Stuck => in_tasks(run, 64, Work::HoldFirst).await,
+        Job::Stuck => in_tasks(run, 64, Work::BlockFirst).await,
         Job::Offered => paced(run, 2, Duration::from_millis(5)).await,
         Job::EndToEnd => paced(run, 1, Duration::ZERO).await,
         Job::EndToEndFull => end_to_end_full(run).await,
@@ -73,7 +73,7 @@ async fn publish_in_calls(run: &Run) {
     stopwatch.stop(run.events, latencies);
 }
 
-/// Publishes what a queue holds when a run begins.
+/// Publishes the events that a run takes from its queue.
 pub(crate) async fn fill(channel: &Channel, events: u64, contents: QueueContents) {
     if contents.types == 1 {
         let encoded = |number| encode(&OrderCreated::new(number % contents.aggregates, contents.note));
@@ -166,7 +166,7 @@ enum Work {
     Sleep,
     Calculate,
     /// The first delivery waits for all others.
-    HoldFirst,
+    BlockFirst,
 }
 
 impl Work {
@@ -174,8 +174,8 @@ impl Work {
         match self {
             Self::Sleep => tokio::time::sleep(Duration::from_millis(5)).await,
             Self::Calculate => super::calculate(),
-            Self::HoldFirst if order.is_first() => return countdown.count_last().await,
-            Self::HoldFirst => {}
+            Self::BlockFirst if order.is_first() => return countdown.count_last().await,
+            Self::BlockFirst => {}
         }
         countdown.count_one();
     }
@@ -236,7 +236,7 @@ async fn timed(deliveries: Consumer, events: u64, work: Duration) -> Vec<u32> {
     countdown.take_latencies()
 }
 
-/// Publishes `per_milli` events every millisecond. Each is acknowledged at once, since no other one waits behind it.
+/// Publishes `per_milli` events every millisecond. Each delivery is acknowledged alone, because no other waits with it.
 async fn paced(run: &Run, per_milli: u64, work: Duration) {
     let (_publishing, sender) = confirm_channel(&run.url).await;
     let (_consuming, receiver) = connect(&run.url).await;
@@ -267,7 +267,7 @@ fn encoded_with_time(number: u64) -> (Vec<u8>, BasicProperties) {
     encode(&event)
 }
 
-/// The least work for a delivery: one loop, no tasks.
+/// Handles deliveries with the least work: one loop, no tasks.
 async fn in_a_loop(mut deliveries: Consumer, events: u64) -> Vec<u32> {
     let mut latencies = Vec::new();
     for _ in 0..events {

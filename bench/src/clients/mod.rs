@@ -1,5 +1,5 @@
-//! The twins: Tidings, and the reference clients that it is compared with. Each does the same work for an event: a new
-//! id, the time, the event as JSON, the same properties.
+//! The clients: Tidings, and the reference clients that it is compared with. For each event, every client makes a new
+//! id, takes the time, writes the event as JSON, and sets the same properties.
 
 mod chain;
 mod countdown;
@@ -22,9 +22,8 @@ pub(crate) use self::job::{Job, Run};
 pub(crate) use self::lapin_best::fill;
 pub(crate) use self::lapin_wire::{EXCHANGE, confirm_channel};
 
-/// A client that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Twin {
+pub(crate) enum Client {
     Tidings,
     /// lapin as its README shows it.
     LapinNaive,
@@ -42,7 +41,7 @@ pub(crate) enum Twin {
     Golevelup,
 }
 
-impl Twin {
+impl Client {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Tidings => "tidings",
@@ -56,10 +55,10 @@ impl Twin {
         }
     }
 
-    /// Finds a twin that is part of this program.
+    /// Finds a client that is part of this program.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let built_in = [Self::Tidings, Self::LapinNaive, Self::LapinBest];
-        built_in.into_iter().find(|twin| twin.name() == name)
+        built_in.into_iter().find(|client| client.name() == name)
     }
 
     /// Does the job, and prints the report.

@@ -1,4 +1,4 @@
-//! The start of an app with 500 handlers: first without queues on the broker, then with all of them there.
+//! The start of an app with 500 handlers: first without queues on the broker, then with all of them declared.
 
 use std::time::Instant;
 
@@ -23,12 +23,12 @@ pub(crate) async fn run(run: &Run) {
     let app = generated::with_500_handlers(App::new(&service));
     let app = app.start(&bus).await.expect("everything can be declared");
     let stopwatch = stopwatch.pause();
-    app.shutdown().await.expect("nothing is left");
+    app.shutdown().await.expect("the shutdown succeeds");
     let begun = Instant::now();
     let app = generated::with_500_handlers(App::new(&service));
-    let app = app.start(&bus).await.expect("everything is there");
+    let app = app.start(&bus).await.expect("everything exists");
     let again = begun.elapsed().as_secs_f64();
-    app.shutdown().await.expect("nothing is left");
+    app.shutdown().await.expect("the shutdown succeeds");
     // An open bus would declare the deleted queues again.
     bus.close().await;
     delete_queues(&run.url, &service).await;

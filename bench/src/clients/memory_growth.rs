@@ -17,7 +17,7 @@ pub(crate) async fn run(run: &Run) {
     let app = App::new("bench")
         .state(countdown.clone())
         .handlers(handlers![take]);
-    let app = app.start(&bus).await.expect("the queue is there");
+    let app = app.start(&bus).await.expect("the queue exists");
     let stopwatch = Stopwatch::start();
     let publishing = publish_with_time(&bus, run.events);
     let sampling = tokio::spawn(sample(countdown.clone(), run.events));
@@ -29,7 +29,7 @@ pub(crate) async fn run(run: &Run) {
         .also("MiB-most-after", late / 1024.0)
         .also("growth", late / early.max(1.0))
         .stop(run.events, Vec::new());
-    app.shutdown().await.expect("nothing is left");
+    app.shutdown().await.expect("the shutdown succeeds");
 }
 
 /// Returns the most resident memory in KiB: during the first fifth of the events, and after it.

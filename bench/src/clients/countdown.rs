@@ -1,4 +1,4 @@
-//! Counts the events of a run down to zero, and wakes the task that waits for the last one. It also keeps latencies.
+//! Counts the events of a run down to zero, and wakes the task that waits for the last one. It also records latencies.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -28,5 +28,5 @@ pub(crate) async fn run(run: &Run, tasks: u64) {
     publishing.join_all().await;
     countdown.finished().await;
     stopwatch.stop(run.events, Vec::new());
-    app.shutdown().await.expect("nothing is left");
+    app.shutdown().await.expect("the shutdown succeeds");
 }

@@ -1,4 +1,4 @@
-//! What the lapin clients share: a confirm channel, and the event in the same envelope and properties as Tidings writes.
+//! Helpers of the lapin clients: a confirm channel, and the event with the same envelope and properties as Tidings.
 
 use futures_util::StreamExt as _;
 use lapin::message::Delivery;
@@ -35,7 +35,6 @@ pub(crate) async fn confirm_channel(url: &str) -> (Connection, Channel) {
     (connection, channel)
 }
 
-/// Subscribes to a queue with this prefetch.
 pub(crate) async fn subscribe(channel: &Channel, queue: &str, prefetch: u16) -> Consumer {
     channel
         .basic_qos(prefetch, BasicQosOptions::default())
@@ -49,16 +48,14 @@ pub(crate) async fn subscribe(channel: &Channel, queue: &str, prefetch: u16) -> 
             FieldTable::default(),
         )
         .await
-        .expect("the queue is there")
+        .expect("the queue exists")
 }
 
-/// Takes the next delivery.
 pub(crate) async fn next(deliveries: &mut Consumer) -> Delivery {
     let delivery = deliveries.next().await.expect("the consumer stays open");
     delivery.expect("the delivery is complete")
 }
 
-/// Acknowledges one delivery.
 pub(crate) async fn acknowledge(acker: &Acker) {
     let written = acker.ack(BasicAckOptions::default()).await;
     written.expect("an ack is written");
@@ -69,7 +66,7 @@ pub(crate) fn encode(event: &OrderCreated) -> (Vec<u8>, BasicProperties) {
     encode_as(KEY, event.order_id.to_string(), event)
 }
 
-/// Does the same for any event.
+/// Like `encode`, for any event.
 pub(crate) fn encode_as<T: Serialize>(
     r#type: &str,
     aggregate_id: String,
@@ -99,7 +96,7 @@ pub(crate) async fn publish_order(
     publish_to(channel, KEY, body, properties).await
 }
 
-/// Does the same with any routing key.
+/// Like `publish_order`, with any routing key.
 pub(crate) async fn publish_to(
     channel: &Channel,
     key: &str,
@@ -117,14 +114,12 @@ pub(crate) async fn publish_to(
         .await
 }
 
-/// Awaits the broker's confirm.
 pub(crate) async fn confirmed(published: lapin::Result<impl Future<Output = lapin::Result<Confirmation>>>) {
     let confirm = published.expect("a publish is written");
     let confirmation = confirm.await.expect("the broker answers");
     assert!(confirmation.is_ack(), "the broker accepted the event");
 }
 
-/// Decodes the event in a delivery.
 pub(crate) fn decode(body: &[u8]) -> OrderCreated {
     let envelope: Envelope<OrderCreated> = serde_json::from_slice(body).expect("a body is an envelope");
     envelope.data
