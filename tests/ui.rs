@@ -10,8 +10,3 @@ fn a_mistake_is_one_error_at_its_own_token() {
         tests.compile_fail(format!("ui/{kind}/*.rs"));
     }
 }
-
-#[test]
-fn unusual_but_valid_code_compiles() {
-    trybuild::TestCases::new().pass("ui/pass/*.rs");
-}

@@ -40,6 +40,6 @@ async fn follow(_price: V7) {}
 #[event_handler]
 async fn old(_price: V2) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = handlers![follow, old];
 }

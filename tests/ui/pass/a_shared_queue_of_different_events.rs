@@ -10,6 +10,6 @@ async fn cancelled(_order: OrderCancelled) {}
 #[event_handler(queue = "payments")]
 async fn settled(_payment: PaymentSettled) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = handlers![created, cancelled, settled];
 }

@@ -16,7 +16,7 @@ impl Default for OrderCreated {
     }
 }
 
-fn main() {
+pub(super) fn main() {
     let event = EventDescriptor::of::<OrderCreated>();
     assert!(event.reader_schema().get("required").is_none());
 }

@@ -11,6 +11,6 @@ struct LineAdded {
 #[event_handler("shop-2.#.added", "*.*.*")]
 async fn follow(_line: LineAdded) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = handlers![follow];
 }

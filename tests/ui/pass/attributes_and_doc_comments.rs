@@ -25,7 +25,7 @@ pub struct OrderCreated {
 #[must_use]
 async fn take_payment(#[allow(unused_variables)] order: OrderCreated) {}
 
-fn main() {
+pub(super) fn main() {
     let event = EventDescriptor::of::<OrderCreated>();
     assert_eq!(event.description(), Some("A customer placed an order.\n\n  - indented\nAnd a last line."));
     let _ = handlers![take_payment];

@@ -21,6 +21,6 @@ async fn above(_event: NoSuchEvent) {}
 #[cfg(all())]
 async fn follow(_event: OrderEvent) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = handlers![follow];
 }

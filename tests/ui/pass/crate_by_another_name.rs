@@ -15,7 +15,7 @@ struct Created {
 }
 
 #[derive(vendor::news::DomainEvent)]
-#[event(crate = crate::vendor::news)]
+#[event(crate = crate::crate_by_another_name::vendor::news)]
 enum Any {
     Created(Created),
     #[event(other)]
@@ -27,7 +27,7 @@ async fn follow(_event: Any, _delivery: vendor::news::Delivery) -> Option<Create
     None
 }
 
-fn main() {
+pub(super) fn main() {
     let _ = vendor::news::events![crate = vendor::news; Created];
     let _ = vendor::news::App::new("shop").handlers(vendor::news::handlers![crate = vendor::news; follow]);
 }

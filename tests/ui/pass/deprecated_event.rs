@@ -38,6 +38,6 @@ mod by_hand {
     }
 }
 
-fn main() {
+pub(super) fn main() {
     assert_eq!(by_hand::note(), Some("use order.placed"));
 }

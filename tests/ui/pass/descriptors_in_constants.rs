@@ -11,6 +11,6 @@ pub async fn take_payment(_order: OrderCreated) {}
 const HANDLER: HandlerDescriptor = <take_payment as Registered>::HANDLER;
 const _: () = assert!(HANDLER.attempts() == 8);
 
-fn main() {
+pub(super) fn main() {
     assert_eq!(CREATED.event_type(), ALL[0][0].event_type());
 }

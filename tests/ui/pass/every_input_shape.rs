@@ -24,6 +24,6 @@ async fn any_with_metadata(_event: Event<AnyEvent>) {}
 #[event_handler]
 async fn alias(_event: Alias) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = handlers![plain, with_metadata, family, family_with_metadata, any, any_with_metadata, alias];
 }

@@ -22,6 +22,6 @@ async fn take_payment(_order: OrderCreated) -> Result<(), std::fmt::Error> {
 #[event_handler("order.created", ephemeral, name = "live")]
 async fn watch(_order: OrderCreated) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = handlers![take_payment, watch];
 }

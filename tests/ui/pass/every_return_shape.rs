@@ -15,7 +15,7 @@ macro_rules! returning {
                 $value
             }
         )+
-        fn main() {
+        pub(super) fn main() {
             let _ = handlers![$($name),+];
         }
     };

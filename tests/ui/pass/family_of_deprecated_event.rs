@@ -1,4 +1,5 @@
 #![deny(warnings)]
+#![allow(dead_code)]
 
 use tidings::DomainEvent;
 
@@ -22,4 +23,4 @@ pub enum OrderEvent {
     Created(events::Order),
 }
 
-fn main() {}
+pub(super) fn main() {}

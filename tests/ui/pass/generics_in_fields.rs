@@ -12,6 +12,6 @@ struct OrderCreated {
     shared: Vec<Box<Option<u8>>>,
 }
 
-fn main() {
+pub(super) fn main() {
     let _ = Arc::new(OrderCreated::TYPE);
 }

@@ -7,7 +7,7 @@ pub async fn take_payment(order: Event<OrderCreated>, _gateway: State<Gateway>) 
     Ok(())
 }
 
-fn main() {
+pub(super) fn main() {
     let order = OrderCreated { order_id: "o-1".to_owned() };
     let future = take_payment(Event::new(order), State(Gateway));
     let function = take_payment;

@@ -3,6 +3,6 @@ mod refund {
     pub async fn refund(_order: tidings_tests::OrderCreated) {}
 }
 
-fn main() {
+pub(super) fn main() {
     let _ = tidings::handlers![refund::refund];
 }

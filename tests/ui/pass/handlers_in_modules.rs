@@ -6,7 +6,7 @@ mod outer {
         use tidings_tests::OrderCreated;
 
         #[tidings::event_handler]
-        pub(in crate::outer) async fn near(_order: OrderCreated) {}
+        pub(in crate::handlers_in_modules::outer) async fn near(_order: OrderCreated) {}
 
         #[tidings::event_handler]
         pub(crate) async fn far(_order: OrderCreated) {}
@@ -24,9 +24,9 @@ use outer::inner::far;
 #[event_handler]
 async fn here(_order: OrderCreated) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = App::new("shop").handlers(handlers![far, here]);
-    let _ = App::new("shop").handlers(handlers![crate::outer::inner::far]);
+    let _ = App::new("shop").handlers(handlers![crate::handlers_in_modules::outer::inner::far]);
     let _ = App::new("shop").handlers(handlers![outer::renamed]);
     let _ = App::new("shop").handlers(outer::list());
 }

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::{App, DomainEvent, event_handler, events, handlers};
 
-fn main() {
+pub(super) fn main() {
     #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
     struct OrderCreated {
         order_id: String,

@@ -16,6 +16,6 @@ async fn below(order: OrderCreated) {
     drop(order);
 }
 
-fn main() {
+pub(super) fn main() {
     let _ = App::new("shop").handlers(handlers![above, below]);
 }

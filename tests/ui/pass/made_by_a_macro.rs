@@ -33,7 +33,7 @@ event_about_an_order!(OrderPacked);
 event!(OrderCreated, "order.created", number, created, "order.*");
 event!(OrderCancelled, "order.cancelled", number, cancelled, "order.*");
 
-fn main() {
+pub(super) fn main() {
     let _ = handlers![created, cancelled];
     assert_eq!(OrderPacked { number: 7 }.routing_key().unwrap(), "order.7");
 }

@@ -10,6 +10,6 @@ mod stock {
     pub async fn created(_order: tidings_tests::OrderCreated) {}
 }
 
-fn main() {
+pub(super) fn main() {
     let _ = handlers![orders::created, stock::created];
 }

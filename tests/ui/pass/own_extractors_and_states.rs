@@ -42,7 +42,7 @@ async fn take_payment(
     drop((order_id, gateway, rate));
 }
 
-fn main() {
+pub(super) fn main() {
     let everything = Everything { gateway: Gateway, rate: 1.0 };
     let _ = App::new("shop").state(everything).handlers(handlers![take_payment]);
 }

@@ -14,7 +14,7 @@ async fn r#move(r#in: Moved) {
     drop(r#in);
 }
 
-fn main() {
+pub(super) fn main() {
     let moved = Moved { r#type: "a".to_owned(), r#in: 1 };
     assert_eq!(moved.routing_key().unwrap(), "order.moved.a.1");
     assert_eq!(events![r#Moved][0].rust_type().rsplit("::").next(), Some("Moved"));

@@ -15,7 +15,7 @@ enum OrderEvent {
 #[::tidings::event_handler]
 async fn follow(_event: OrderEvent) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = ::tidings::handlers![take_payment, follow];
     let _ = ::tidings::events![::tidings_tests::OrderCreated];
 }

@@ -64,7 +64,7 @@ use names::{None as _, Some as _};
 #[event_handler]
 async fn other(_order: events_::Order) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = App::new("shop").handlers(handlers![handlers_::take, other]);
     let _ = events![events_::Order];
 }

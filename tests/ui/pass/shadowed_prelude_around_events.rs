@@ -42,6 +42,6 @@ mod events {
     }
 }
 
-fn main() {
+pub(super) fn main() {
     let _ = tidings::events![events::OrderCreated];
 }

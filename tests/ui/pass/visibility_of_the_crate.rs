@@ -14,6 +14,6 @@ mod events {
 #[event_handler]
 pub(crate) async fn take_payment(_order: events::OrderCreated) {}
 
-fn main() {
+pub(super) fn main() {
     let _ = handlers![take_payment];
 }
