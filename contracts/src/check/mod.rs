@@ -1,4 +1,4 @@
-//! The check in the tests of a service: its event types against its committed contracts.
+//! The check that a service runs in its tests. It compares event types with committed contracts.
 
 pub(crate) mod committed;
 mod consumed;
@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, events};
 /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] struct OrderCreated { order_id: String }
 /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] struct OrderCancelled { order_id: String }
-/// fn contracts_hold() {
+/// fn the_contracts_are_current() {
 ///     tidings_contracts::check("contracts", events![OrderCreated, OrderCancelled]).unwrap();
 /// }
 /// ```

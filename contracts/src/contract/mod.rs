@@ -71,7 +71,7 @@ impl Contract {
     }
 }
 
-/// Removes from a schema what only people read.
+/// Returns the schema without the keywords that only people read.
 fn binding(schema: &Value) -> Value {
     let mut schema = schema.clone();
     canonical::sort_sets(&mut schema);

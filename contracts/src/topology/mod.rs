@@ -32,7 +32,7 @@ const FILE: &str = "topology.json";
 /// # #[event_handler] async fn take_payment(order: OrderCreated) {}
 /// # fn app() -> App { App::new("payments").handlers(handlers![take_payment]) }
 /// #[test]
-/// fn topology_holds() {
+/// fn the_topology_is_current() {
 ///     tidings_contracts::check_topology("contracts", [&app().describe()]).unwrap();
 /// }
 /// ```

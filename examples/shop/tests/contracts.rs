@@ -13,7 +13,7 @@ use tidings::events;
 use tidings_contracts::Check;
 
 #[test]
-fn contracts_hold() {
+fn the_contracts_are_current() {
     tidings_contracts::check(
         "contracts",
         events![
