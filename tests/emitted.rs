@@ -95,7 +95,7 @@ pub enum OrderEvent {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gateway;
 
-/// Takes payments.
+/// Charges the customer.
 ///
 /// # Errors
 /// When the event has no id.

@@ -45,7 +45,7 @@ fn source(version: &str, context: &str) -> String {
     }
     let start = version
         .find("struct Inner {")
-        .unwrap_or_else(|| panic!("no struct `Inner` with fields to put into an enum: {version}"));
+        .unwrap_or_else(|| panic!("the context needs a struct `Inner` with fields: {version}"));
     let fields = start + "struct Inner {".len();
     let end = fields + closing(&version[fields..]);
     let mut around = version[..start].to_owned();
@@ -70,7 +70,7 @@ fn closing(text: &str) -> usize {
             }
             (open == 0).then_some(index)
         })
-        .unwrap_or_else(|| panic!("a brace stays open in {text}"))
+        .unwrap_or_else(|| panic!("a brace is not closed in {text}"))
 }
 
 /// Emits the modules with the types, and the function that lists them.

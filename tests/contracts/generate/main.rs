@@ -19,8 +19,8 @@ fn main() {
     println!("cargo::rerun-if-changed=contexts.rs");
     let contexts = theme::contexts(&text(&root.join("contexts.rs")));
     let mut files: Vec<PathBuf> = fs::read_dir(root.join("themes"))
-        .expect("the themes are beside the manifest")
-        .map(|entry| entry.expect("a theme's entry").path())
+        .expect("the folder `themes` can be read")
+        .map(|entry| entry.expect("the entry of a theme can be read").path())
         .collect();
     files.sort();
     let themes = files.iter().map(|file| {
@@ -28,7 +28,7 @@ fn main() {
         Theme::read(&name, &text(file))
     });
     let families: Vec<_> = themes.flat_map(|theme| family::of(&theme, &contexts)).collect();
-    fs::write(out.join("families.rs"), family::emit(&families)).expect("the types are written");
+    fs::write(out.join("families.rs"), family::emit(&families)).expect("the types can be written");
 }
 
 fn text(file: &Path) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tidings_contract_truth::subject::Family;
+use tidings_contract_tests::subject::Family;
 
 use crate::pair::Agreement;
 
@@ -47,9 +47,9 @@ impl Table {
         self.all.add(agreement);
     }
 
-    /// Tells whether the table has about a thousand types in a hundred families with nine thousand pairs, so that a
-    /// lost theme fails the test.
-    pub(crate) fn types_and_pairs_suffice(&self) -> bool {
+    /// Tells whether the table has at least a thousand types, a hundred families and nine thousand pairs, so that a lost
+    /// theme fails the test.
+    pub(crate) fn is_complete(&self) -> bool {
         let types: usize = self.rows.iter().map(|(_, types, _)| types).sum();
         types >= 1_000 && self.rows.len() >= 100 && self.all.pairs() >= 9_000
     }

@@ -2,7 +2,7 @@
 
 use std::panic;
 
-use tidings_contract_truth::subject::{Family, Subject};
+use tidings_contract_tests::subject::{Family, Subject};
 use tidings_contracts::Contract;
 
 /// A type of a family with its events and its contract.
@@ -14,8 +14,8 @@ pub(crate) struct TestedType {
 }
 
 impl TestedType {
-    /// Creates all types of a family. Each contract is exported with the others as older contracts, as in a folder
-    /// that keeps all of them. It is then read from the text of its file, so the findings rely on the file alone.
+    /// Creates all types of a family. The export of each contract gets the others as older contracts, as in a folder that
+    /// keeps all of them. Each contract is then read from the text of its file, so that the findings rely on the file only.
     pub(crate) fn all(family: &Family) -> Vec<Self> {
         let plain: Vec<Contract> = family
             .subjects
@@ -44,7 +44,7 @@ impl TestedType {
     }
 
     pub(crate) fn reads(&self, event: &str) -> bool {
-        // serde_json 1.0.154 splits a key within its first character when a `bool` is requested, and may panic.
+        // If a type requests a `bool` key, serde_json 1.0.154 splits the key within its first character and may panic.
         panic::catch_unwind(|| (self.decode)(event).is_ok()).unwrap_or(false)
     }
 

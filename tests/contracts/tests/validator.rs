@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::tested_type::TestedType;
 
-/// What a validator without knowledge of Rust does with the schemas of a family.
+/// The results of a validator without knowledge of Rust, compared with serde.
 #[derive(Debug, Default)]
 pub(crate) struct ValidatorComparison {
     /// Events that the schema of their writer refuses.
@@ -23,13 +23,13 @@ impl ValidatorComparison {
     pub(crate) fn add(&mut self, family: &[TestedType]) {
         let readers: Vec<Validator> = family
             .iter()
-            .map(|types| validator(&types.contract.reader))
+            .map(|reader| validator(&reader.contract.reader))
             .collect();
         for writer in family {
             let own = validator(&writer.contract.writer);
             for event in &writer.events {
                 let value: Value = serde_json::from_str(event).expect("an event is JSON");
-                if !promises(writer) && !own.is_valid(&value) {
+                if !is_stricter(writer) && !own.is_valid(&value) {
                     self.unfit
                         .push(format!("{event}\nwritten by\n{}\n", writer.source));
                 }
@@ -38,12 +38,12 @@ impl ValidatorComparison {
                     if schema.is_valid(&value) == serde {
                         self.agreed += 1;
                     } else {
-                        let odd = if serde {
+                        let differing = if serde {
                             &mut self.schema_refuses
                         } else {
                             &mut self.serde_refuses
                         };
-                        odd.push(format!("{event}\nread by\n{}\n", reader.source));
+                        differing.push(format!("{event}\nread by\n{}\n", reader.source));
                     }
                 }
             }
@@ -51,8 +51,8 @@ impl ValidatorComparison {
     }
 }
 
-/// Tells whether the schema is stricter than the samples: it has an author's constraint that serde does not enforce.
-fn promises(writer: &TestedType) -> bool {
+/// Tells whether the schema may refuse samples: it has an author's constraint that serde does not enforce.
+fn is_stricter(writer: &TestedType) -> bool {
     // schemars also cannot tell the tag from the entries of a flattened map beside it.
     let tagged_map = ["tag = ", "#[serde(flatten)] more: BTreeMap<String, u32>"];
     tagged_map.iter().all(|word| writer.source.contains(word))
