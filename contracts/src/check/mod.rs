@@ -41,16 +41,16 @@ use crate::error::{Error, Result};
 /// `TIDINGS_CONTRACTS=write cargo test`, writes them. Later runs find:
 ///
 /// - a compatible change: the error shows the diff, and how to accept it;
-/// - a change that breaks consumers: the error says which consumers, where, and what to do. `TIDINGS_CONTRACTS=write` does
-///   not overwrite the contract;
+/// - a change that breaks consumers: the error says which consumers, where, and what to do. `TIDINGS_CONTRACTS=write`
+///   does not overwrite the contract;
 /// - an event without a contract, or a contract without an event that was not deprecated;
 /// - a raised `version` without the contract of the older version, or without an upcast from it;
 /// - an example in a contract that the current type cannot read any more.
 ///
 /// `waivers.toml` in the folder accepts findings until a date; see [`Waiver`](crate::Waiver).
 ///
-/// The subfolder `consumed/` holds copies of other services' contracts. The event of the same type in the list must read
-/// everything that its owner writes.
+/// The subfolder `consumed/` holds copies of other services' contracts. The event of the same type in the list must
+/// read everything that its owner writes.
 ///
 /// # Errors
 /// [`Error::Drift`] with everything that the check finds. Other errors when a file cannot be read or written.

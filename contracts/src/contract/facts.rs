@@ -1,7 +1,7 @@
 //! Facts: keywords and formats that the JSON Schema standard does not define, stored beside the schema in the file.
 //!
-//! In memory, a schema has our keywords (`x-tidings-aliases`, `x-tidings-other`), those of the user, and formats of Rust
-//! types. A strict validator refuses these, so the file stores them outside of the schema, by the schema's pointer.
+//! In memory, a schema has our keywords (`x-tidings-aliases`, `x-tidings-other`), those of the user, and formats of
+//! Rust types. A strict validator refuses these, so the file stores them beside the schema, by the schema's pointer.
 
 use serde_json::{Map, Value};
 

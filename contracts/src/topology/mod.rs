@@ -38,8 +38,8 @@ const FILE: &str = "topology.json";
 /// ```
 ///
 /// # Errors
-/// [`Error::Topology`] with everything that vanished or changed, [`Error::Outdated`] when the file only lacks new parts,
-/// and other errors when the file cannot be used.
+/// [`Error::Topology`] with everything that vanished or changed, [`Error::Outdated`] when the file only lacks new
+/// parts, and other errors when the file cannot be used.
 pub fn check_topology<'a>(
     folder: impl AsRef<Path>,
     services: impl IntoIterator<Item = &'a Description>,

@@ -1,7 +1,7 @@
 //! The two lists as expressions.
 //!
-//! Each entry has the span of the user's token, and is part of a tuple or of a struct expression with named fields. rustc
-//! finds the entry that causes an error in those, but not in blocks and calls.
+//! Each entry has the span of the user's token, and is part of a tuple or of a struct expression with named fields.
+//! rustc finds the entry that causes an error in those, but not in blocks and calls.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote_spanned;
@@ -73,8 +73,8 @@ fn at(path: &Path) -> Span {
         .map_or_else(Span::call_site, |last| last.ident.span())
 }
 
-/// `__FAULTS` is the result of one pass; a constant at each entry reports the fault of that entry. The first entry has none,
-/// since a fault is between an entry and an earlier one.
+/// `__FAULTS` is the result of one pass; a constant at each entry reports the fault of that entry. The first entry has
+/// none, since a fault is between an entry and an earlier one.
 fn proofs(paths: &[Path]) -> impl Iterator<Item = TokenStream> {
     paths.iter().enumerate().skip(1).map(|(position, path)| {
         let position = Literal::usize_unsuffixed(position);

@@ -1,4 +1,4 @@
-//! Stub impls, emitted together with errors. They let the rest of the program compile, so that one mistake gives one error.
+//! Stub impls, emitted together with errors, so that the rest of the program compiles and one mistake gives one error.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote_spanned;

@@ -138,8 +138,8 @@ fn infer_aggregate_id(
     None
 }
 
-/// Without the option, the type is the two words of the name. If a name has more words, only its author knows where the noun
-/// ends.
+/// Without the option, the type is the two words of the name. If a name has more words, only its author knows where the
+/// noun ends.
 fn infer_type(name: &Ident, errors: &mut Errors) -> Option<Text> {
     let words = words(&name.unraw().to_string());
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -57,8 +57,8 @@ impl Options {
         }
     }
 
-    /// Parses all of `input`. `read` parses the tokens after the name of an option. After an error, parsing continues after
-    /// the next comma.
+    /// Parses all of `input`. `read` parses the tokens after the name of an option. After an error, parsing continues
+    /// after the next comma.
     pub(crate) fn read(
         &mut self,
         input: ParseStream<'_>,

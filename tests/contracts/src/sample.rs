@@ -21,8 +21,8 @@ pub trait Sample: Clone {
     fn samples(depth: usize) -> Vec<Self>;
 }
 
-/// Combines the samples of fields: the first sample of each field, then the other samples of one field at a time, then the
-/// last sample of each field. serde reads each field by itself, so this is enough.
+/// Combines the samples of fields: the first sample of each field, then the other samples of one field at a time, then
+/// the last sample of each field. serde reads each field by itself, so this is enough.
 #[must_use]
 pub fn plans(counts: &[usize]) -> Vec<Vec<usize>> {
     if counts.contains(&0) {

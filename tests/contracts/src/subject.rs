@@ -65,7 +65,7 @@ impl Family {
 fn events<T: Subjected>() -> Vec<String> {
     let mut events: Vec<String> = Vec::new();
     for sample in T::samples(DEPTH) {
-        // Leave out values that serde cannot write as JSON, and events with a repeated key, which readers treat differently.
+        // Leave out values that serde cannot write as JSON, and repeated keys, which not all readers treat the same.
         if let Ok(event) = serde_json::to_string(&AsEvent(sample))
             && !keys::repeat(&event)
             && !events.contains(&event)

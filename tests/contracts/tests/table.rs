@@ -47,8 +47,8 @@ impl Table {
         self.all.add(agreement);
     }
 
-    /// Tells whether the table has at least a thousand types, a hundred families and nine thousand pairs, so that a lost
-    /// theme fails the test.
+    /// Tells whether the table has at least a thousand types, a hundred families and nine thousand pairs, so that a
+    /// lost theme fails the test.
     pub(crate) fn is_complete(&self) -> bool {
         let types: usize = self.rows.iter().map(|(_, types, _)| types).sum();
         types >= 1_000 && self.rows.len() >= 100 && self.all.pairs() >= 9_000

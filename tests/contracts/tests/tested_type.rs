@@ -14,8 +14,8 @@ pub(crate) struct TestedType {
 }
 
 impl TestedType {
-    /// Creates all types of a family. The export of each contract gets the others as older contracts, as in a folder that
-    /// keeps all of them. Each contract is then read from the text of its file, so that the findings rely on the file only.
+    /// Creates all types of a family. The export of each contract gets the others as older contracts, as in a folder
+    /// that keeps all of them. Each contract is then read from the text of its file, so the findings rely on it alone.
     pub(crate) fn all(family: &Family) -> Vec<Self> {
         let plain: Vec<Contract> = family
             .subjects

@@ -61,8 +61,8 @@ pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Ve
             if search.takes(first, &name, true) {
                 continue;
             }
-            // The type refuses this name beside the field. If the type accepts the name instead of the field, the name is
-            // an alias.
+            // The type refuses this name beside the field. If the type accepts the name instead of the field, the name
+            // is an alias.
             if let Some(field) = properties.keys().find(|field| search.takes(field, &name, false)) {
                 let [name] = name;
                 found.push(Alias {

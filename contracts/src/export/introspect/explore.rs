@@ -11,13 +11,11 @@ use crate::export::introspect::index::Index;
 use crate::export::introspect::key_type::KeyTypes;
 use crate::export::introspect::walk::{Discovered, Location, Plan, Walk};
 
-/// A type with its schema, and the results of the runs so far.
+/// A type with its schema, and the results of the runs so far. [`Observations`] describes most of the fields.
 pub(crate) struct Explorer<'a> {
     index: &'a Index<'a>,
     pub(crate) discovered: Discovered,
-    /// The names of fields that a struct requests, by the pointer of the struct's schema.
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
-    /// The names of variants that an enum requests, by the pointer of the enum's schema.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
     pub(crate) keys: KeyTypes,
     hooks: Introspect,

@@ -22,7 +22,7 @@ use tidings::__private::Introspect;
 use self::explore::Explorer;
 use self::index::Index;
 
-/// Adds the findings to the schema of the reader, and the findings about both sides to the schema of the writer as well.
+/// Adds the findings to the schema of the reader, and those about both sides to the schema of the writer too.
 pub(crate) fn complete(writer: &mut Value, reader: &mut Value, hooks: Introspect, names: &BTreeSet<String>) {
     let schema = reader.clone();
     let index = Index::of(&schema);
