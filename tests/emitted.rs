@@ -14,7 +14,8 @@
     missing_copy_implementations,
     unused_qualifications,
     unused_results,
-    single_use_lifetimes
+    single_use_lifetimes,
+    trivial_casts
 )]
 #![deny(clippy::all, clippy::pedantic)]
 #![forbid(unsafe_code)]
