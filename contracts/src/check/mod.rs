@@ -113,8 +113,8 @@ impl Check {
         self
     }
 
-    /// Adds the description of a service: the events that its handlers return are published, and the events that they
-    /// take must read every contract whose events their patterns match.
+    /// Adds the description of a service. It publishes the events that its handlers return. The events that its handlers
+    /// take must read every contract whose events the handlers' patterns match.
     pub fn service(mut self, service: &Description) -> Self {
         for handler in &service.handlers {
             self = self.events(&handler.returns);

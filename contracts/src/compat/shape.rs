@@ -61,7 +61,7 @@ pub(crate) enum Kind {
     Union(Vec<Id>),
     /// A reference to another shape.
     Same(Id),
-    /// An undecidable schema.
+    /// A schema that the check cannot decide.
     Unclear(Value),
 }
 
@@ -76,7 +76,6 @@ pub(crate) struct Integer {
 
 /// Represents the largest `u128`, which is beyond `i128`. The largest `i128` is one below it here.
 pub(crate) const MAX_U128: i128 = i128::MAX;
-/// Represents the largest `i128`.
 pub(crate) const MAX_I128: i128 = i128::MAX - 1;
 
 impl Integer {
@@ -185,7 +184,6 @@ pub(crate) enum Rest {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Keys {
-    /// Any text.
     Any,
     /// Integers, written as texts.
     Integer(Integer),

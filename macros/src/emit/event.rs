@@ -115,8 +115,8 @@ fn aggregate_id(event: &Event) -> TokenStream {
     quote_spanned!(span=> #private::AggregateId::text(&#path))
 }
 
-/// `self.path`. `self` has the span of the path and the hygiene of the method, because a `macro_rules!` may write the
-/// path while its caller writes the name of the type.
+/// `self.path`. `self` has the span of the path and the hygiene of the method, because the path may come from a
+/// `macro_rules!` and the name of the type from its caller.
 fn access(name: &Ident, path: &FieldPath, span: Span) -> TokenStream {
     let this = Ident::new("self", span.resolved_at(name.span()));
     let members = path.0.iter().map(|member| match member {

@@ -1,8 +1,8 @@
 //! Sample values to write as events. Each type has a few, unusual ones among them.
 //!
-//! A finding that no sample confirms counts as a bug. So the samples must cover the values of a type: both ends of an
-//! integer, a fraction, absent and empty values, each variant, and the names that a struct may request. They have no
-//! floats that JSON cannot write: `serde_json` writes those as null, and no float type reads null.
+//! A finding that no sample confirms counts as a bug. So the samples cover both ends of an integer, a fraction, absent
+//! and empty values, each variant, and the names that a struct may request. They have no floats that JSON cannot write:
+//! `serde_json` writes those as null, and no float type reads null.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -21,8 +21,8 @@ pub trait Sample: Clone {
     fn samples(depth: usize) -> Vec<Self>;
 }
 
-/// Combines the samples of fields: the first sample of each field, then the other samples of one field at a time, then
-/// the last sample of each field. serde reads each field by itself, so this is enough.
+/// Combines the samples of fields. The first plan has the first sample of each field. The next plans change one field
+/// each, and the last plan has the last samples. This is enough, since serde reads each field by itself.
 #[must_use]
 pub fn plans(counts: &[usize]) -> Vec<Vec<usize>> {
     if counts.contains(&0) {
