@@ -42,7 +42,7 @@ impl<T: Sample + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
 
 /// The types of one theme in one context.
 #[derive(Debug)]
-pub struct Family {
+pub struct TypeSet {
     /// The idea of the edits.
     pub theme: &'static str,
     /// The context of the edited type.
@@ -51,8 +51,8 @@ pub struct Family {
     pub subjects: Vec<Subject>,
 }
 
-impl Family {
-    /// Creates a family of these subjects.
+impl TypeSet {
+    /// Creates a type set of these subjects.
     pub const fn new(theme: &'static str, context: &'static str, subjects: Vec<Subject>) -> Self {
         Self {
             theme,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tidings_contract_tests::subject::Family;
+use tidings_contract_tests::subject::TypeSet;
 use tidings_contracts::{Contract, Finding, Level, Rule, Severity, compare};
 
 use crate::tested_type::TestedType;
@@ -47,11 +47,11 @@ impl<'a> Pair<'a> {
     }
 
     /// Returns a report of a disagreement.
-    pub(crate) fn report(&self, family: &Family) -> String {
+    pub(crate) fn report(&self, type_set: &TypeSet) -> String {
         let Self { writer, reader, .. } = self;
         let mut report = format!(
             "--- {} in {}\nwritten by\n{}\nread by\n{}\n",
-            family.theme, family.context, writer.source, reader.source
+            type_set.theme, type_set.context, writer.source, reader.source
         );
         // Writing to a string cannot fail.
         for (age, findings) in ["older", "newer"].iter().zip(&self.findings) {

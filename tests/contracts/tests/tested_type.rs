@@ -2,10 +2,10 @@
 
 use std::panic;
 
-use tidings_contract_tests::subject::{Family, Subject};
+use tidings_contract_tests::subject::{Subject, TypeSet};
 use tidings_contracts::Contract;
 
-/// A type of a family with its events and its contract.
+/// A type of a type set with its events and its contract.
 pub(crate) struct TestedType {
     pub(crate) source: &'static str,
     pub(crate) events: Vec<String>,
@@ -14,15 +14,15 @@ pub(crate) struct TestedType {
 }
 
 impl TestedType {
-    /// Creates all types of a family. The export of each contract gets the others as older contracts, as in a folder
+    /// Creates all types of a type set. The export of each contract gets the others as older contracts, as in a folder
     /// that keeps all of them. Each contract is then read from the text of its file, so the findings rely on it alone.
-    pub(crate) fn all(family: &Family) -> Vec<Self> {
-        let plain: Vec<Contract> = family
+    pub(crate) fn all(type_set: &TypeSet) -> Vec<Self> {
+        let plain: Vec<Contract> = type_set
             .subjects
             .iter()
             .map(|subject| Contract::of(&subject.event))
             .collect();
-        family
+        type_set
             .subjects
             .iter()
             .map(|subject| Self::one(subject, &plain))

@@ -19,13 +19,13 @@ pub(crate) struct ValidatorComparison {
 }
 
 impl ValidatorComparison {
-    /// Adds the events of each type of a family, read by each of its types.
-    pub(crate) fn add(&mut self, family: &[TestedType]) {
-        let readers: Vec<Validator> = family
+    /// Adds the events of each type of a type set, read by each of its types.
+    pub(crate) fn add(&mut self, type_set: &[TestedType]) {
+        let readers: Vec<Validator> = type_set
             .iter()
             .map(|reader| validator(&reader.contract.reader))
             .collect();
-        for writer in family {
+        for writer in type_set {
             let own = validator(&writer.contract.writer);
             for event in &writer.events {
                 let value: Value = serde_json::from_str(event).expect("an event is JSON");
@@ -33,7 +33,7 @@ impl ValidatorComparison {
                     self.unfit
                         .push(format!("{event}\nwritten by\n{}\n", writer.source));
                 }
-                for (reader, schema) in family.iter().zip(&readers) {
+                for (reader, schema) in type_set.iter().zip(&readers) {
                     let serde = reader.reads(event);
                     if schema.is_valid(&value) == serde {
                         self.agreed += 1;
