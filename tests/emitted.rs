@@ -14,7 +14,8 @@
     missing_copy_implementations,
     unused_qualifications,
     unused_results,
-    single_use_lifetimes
+    single_use_lifetimes,
+    trivial_casts
 )]
 #![deny(clippy::all, clippy::pedantic)]
 #![forbid(unsafe_code)]
@@ -95,7 +96,7 @@ pub enum OrderEvent {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gateway;
 
-/// Takes payments.
+/// Charges the customer.
 ///
 /// # Errors
 /// When the event has no id.

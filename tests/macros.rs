@@ -388,7 +388,7 @@ mod handling {
     }
 
     #[test]
-    fn a_handler_without_options_has_the_defaults_of_the_guide() {
+    fn a_handler_without_options_has_the_documented_defaults() {
         const HANDLER: HandlerDescriptor = <watch as Registered>::HANDLER;
         assert_eq!((HANDLER.name(), HANDLER.queue()), ("watch", "watch"));
         assert_eq!(HANDLER.patterns(), ["order.created"]);

@@ -114,7 +114,7 @@ fn walk_at(at: &mut String, schema: &mut Value, visit: &mut impl FnMut(&str, &mu
 
 fn push(pointer: &mut String, step: &str) {
     pointer.push('/');
-    // Skip the allocations of escaping: most steps need none, and there are many.
+    // Most steps need no escaping, so skip its allocations.
     if step.contains(['~', '/']) {
         pointer.push_str(&escaped(step));
     } else {

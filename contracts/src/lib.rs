@@ -1,8 +1,8 @@
 //! Event contracts as committed JSON Schema files. A test fails before a change of an event breaks the service of
 //! another team.
 //!
-//! A [`Contract`] is the content of one file, `contracts/<type>.v<N>.json`: one version of one event type, with the
-//! schema of what its writer writes and of what its reader accepts. A [`Folder`] holds the contracts of a service.
+//! A [`Contract`] is the content of one file, `contracts/<type>.v<N>.json`: one version of one event type. It has the
+//! schema of what a writer writes and of what a reader accepts. A [`Folder`] holds the contracts of a service.
 //!
 //! [`check()`] runs in a test of the service and compares its event types with the committed contracts. The findings
 //! name the consumers that break, the place in the event, and what to do.

@@ -72,7 +72,7 @@ fn a_new_event_is_written_on_request_and_then_accepted() {
         text.contains("run with TIDINGS_CONTRACTS=write to accept"),
         "{text}"
     );
-    assert!(!folder.exists(), "a check writes nothing");
+    assert!(!folder.exists(), "the check wrote files");
 
     commit(&folder, events);
     check(&folder, events).unwrap();
@@ -101,7 +101,7 @@ fn a_compatible_change_shows_its_difference_until_it_is_accepted() {
     check(&folder, changed).unwrap();
     let kept = Folder::read(&folder).unwrap();
     let examples = &kept.get("order.created", 1).unwrap().examples;
-    assert_eq!(examples.len(), 2, "the event as it was is kept: {examples:?}");
+    assert_eq!(examples.len(), 2, "the older example is missing: {examples:?}");
 }
 
 event!(broken, OrderCreated {
@@ -135,7 +135,7 @@ fn a_break_that_is_waived_is_written_until_the_waiver_expires() {
     let waiver = |day: &str| {
         format!(
             "[[waiver]]\ntype = \"order.created\"\npath = \"data.currency\"\nrule = \"field-added-required\"\n\
-             reason = \"nobody listens yet\"\nexpires = {day}\n"
+             reason = \"it has no consumers yet\"\nexpires = {day}\n"
         )
     };
     let folder = folder("waived");
@@ -186,7 +186,7 @@ fn a_break_under_a_new_version_is_written_beside_the_old_contract() {
 }
 
 #[test]
-fn an_older_version_whose_type_is_still_there_gets_its_contract_as_well() {
+fn the_contract_of_an_older_version_is_written_while_its_type_exists() {
     let folder = folder("both_at_once");
     commit(&folder, events![second::OrderCreated]);
     assert_eq!(
@@ -202,7 +202,7 @@ event!(alone, #[event(version = 2)] OrderCreated {
 });
 
 #[test]
-fn a_version_without_the_contract_before_it_is_a_finding() {
+fn a_version_without_the_contract_of_the_version_before_is_a_finding() {
     let folder = folder("alone");
     let (text, rules) = report(check(&folder, events![alone::OrderCreated]));
     assert_eq!(rules, [Rule::VersionRule], "{text}");
@@ -220,7 +220,7 @@ fn a_version_without_an_upcast_from_the_older_one_is_a_finding() {
 }
 
 #[test]
-fn a_version_that_goes_back_is_a_finding() {
+fn a_lowered_version_is_a_finding() {
     let folder = folder("back");
     commit(&folder, events![second::OrderCreated]);
     fs::remove_file(folder.join("order.created.v1.json")).unwrap();
@@ -250,7 +250,7 @@ event!(renamed_event, #[event(type = "order.placed")] OrderCreated {
 event!(renamed_type, OrderPlaced { pub(crate) order_id: u32, pub(crate) customer: String });
 
 #[test]
-fn a_renamed_event_is_named_as_such() {
+fn a_renamed_event_is_reported_with_its_new_name() {
     for (test, events) in [
         ("renamed_event", events![renamed_event::OrderCreated]),
         ("renamed_type", events![renamed_type::OrderPlaced]),
@@ -327,7 +327,7 @@ fn the_check_and_the_command_agree_on_a_missing_event() {
     }
 }
 
-mod picky {
+mod stricter {
     use super::*;
 
     /// A customer placed an order.
@@ -345,7 +345,7 @@ mod picky {
         if name == "Ada" {
             Ok(name)
         } else {
-            Err(serde::de::Error::custom("who is that"))
+            Err(serde::de::Error::custom("unknown customer"))
         }
     }
 }
@@ -354,16 +354,16 @@ mod picky {
 fn a_golden_event_that_is_no_longer_read_is_a_finding() {
     let folder = folder("golden");
     commit(&folder, events![first::OrderCreated]);
-    let (text, _) = report(check(&folder, events![picky::OrderCreated]));
+    let (text, _) = report(check(&folder, events![stricter::OrderCreated]));
     assert!(text.contains("examples[0]"), "{text}");
     assert!(
-        text.contains("cannot decode `data.customer`: who is that"),
+        text.contains("cannot decode `data.customer`: unknown customer"),
         "{text}"
     );
 }
 
 #[test]
-fn events_of_other_services_must_be_readable() {
+fn an_unreadable_event_of_another_service_is_a_finding() {
     let folder = folder("consumed");
     let theirs = Contract::of(&EventDescriptor::of::<first::OrderCreated>());
     Folder::write(folder.join("consumed"), &theirs).unwrap();

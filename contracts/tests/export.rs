@@ -12,7 +12,7 @@ use tidings_contracts::Contract;
 use uuid::Uuid;
 
 /// Compares the contract of `E` with its snapshot, and checks that it is the same after writing and reading.
-fn is_as_reviewed<E: DomainEvent>(name: &str) -> Contract {
+fn assert_reviewed<E: DomainEvent>(name: &str) -> Contract {
     let contract = Contract::of(&EventDescriptor::of::<E>());
     let text = contract.to_json();
     let read = Contract::from_json(&text).expect("what was written can be read");
@@ -21,7 +21,7 @@ fn is_as_reviewed<E: DomainEvent>(name: &str) -> Contract {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, text));
-    assert!(!contract.examples.is_empty(), "an example could be made up");
+    assert!(!contract.examples.is_empty(), "the contract has no example");
     contract
 }
 
@@ -53,10 +53,10 @@ fn fields_with_their_docs_options_and_defaults() {
     fn euro() -> String {
         "EUR".to_owned()
     }
-    is_as_reviewed::<OrderCreated>("fields");
+    assert_reviewed::<OrderCreated>("fields");
 }
 
-#[allow(deprecated)] // What schemars' derive emits names the struct.
+#[allow(deprecated)] // The code that schemars derives names the struct.
 #[test]
 fn deprecated_events_and_routing_keys_with_fields() {
     #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
@@ -67,7 +67,7 @@ fn deprecated_events_and_routing_keys_with_fields() {
         order_id: u32,
         region: String,
     }
-    is_as_reviewed::<Order>("deprecated");
+    assert_reviewed::<Order>("deprecated");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn numbers_have_the_bounds_of_their_types() {
         #[schemars(range(min = 1, max = 99))]
         q: u8,
     }
-    is_as_reviewed::<NumbersCounted>("numbers");
+    assert_reviewed::<NumbersCounted>("numbers");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn the_order_of_fields_and_definitions_changes_nothing() {
 }
 
 #[test]
-fn the_example_of_an_event_is_its_authors() {
+fn the_example_in_the_attribute_is_the_example_of_the_contract() {
     #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)]
     #[event(example = Self { order_id: 7, customer: "Ada".to_owned() })]
     struct OrderCreated {
@@ -204,7 +204,7 @@ fn every_tagging_of_an_enum() {
         adjacent: Adjacent,
         untagged: Untagged,
     }
-    is_as_reviewed::<PaymentMade>("taggings");
+    assert_reviewed::<PaymentMade>("taggings");
 }
 
 #[test]
@@ -244,11 +244,11 @@ fn an_enum_that_accepts_unknown_variants() {
         adjacent: Adjacent,
         nested: Nested,
     }
-    is_as_reviewed::<PaymentMade>("other");
+    assert_reviewed::<PaymentMade>("other");
 }
 
 #[test]
-fn flattened_fields_are_among_the_others() {
+fn flattened_fields_are_fields_of_the_event() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Address {
         street: String,
@@ -271,7 +271,7 @@ fn flattened_fields_are_among_the_others() {
         #[serde(flatten)]
         rest: BTreeMap<String, serde_json::Value>,
     }
-    is_as_reviewed::<CustomerMoved>("flatten");
+    assert_reviewed::<CustomerMoved>("flatten");
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn newtypes_maps_and_tuples() {
         anything: serde_json::Value,
         letter: char,
     }
-    is_as_reviewed::<ShapesMade>("shapes");
+    assert_reviewed::<ShapesMade>("shapes");
 }
 
 /// A category that holds others.
@@ -352,7 +352,10 @@ fn maps_with_typed_keys() {
         assert_eq!(keys("by_number")["format"], "uint8");
         assert_eq!(fields["by_id"]["items"]["x-tidings-keys"]["format"], "uuid");
         assert_eq!(keys("by_letter")["maxLength"], 1);
-        assert!(keys("by_name").is_null(), "any text is any text: {schema:#}");
+        assert!(
+            keys("by_name").is_null(),
+            "keys of any text have a schema: {schema:#}"
+        );
     }
     let colours = &reader["properties"]["by_colour"]["properties"];
     assert_eq!(colours["Rouge"], colours["Red"]);
@@ -362,7 +365,7 @@ fn maps_with_typed_keys() {
 
 #[test]
 fn recursive_types() {
-    is_as_reviewed::<CategoryMoved>("recursion");
+    assert_reviewed::<CategoryMoved>("recursion");
 }
 
 mod billing {
@@ -398,7 +401,7 @@ fn generic_types_are_named_by_their_parameters_and_others_by_their_modules() {
         pays: billing::Address,
         lives: shipping::Address,
     }
-    is_as_reviewed::<PagesPrinted>("generics");
+    assert_reviewed::<PagesPrinted>("generics");
 }
 
 #[test]
@@ -418,5 +421,5 @@ fn times_and_dates_keep_their_formats() {
         chrono_time: chrono::NaiveTime,
         std_duration: std::time::Duration,
     }
-    is_as_reviewed::<TimesTold>("times");
+    assert_reviewed::<TimesTold>("times");
 }

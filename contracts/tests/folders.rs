@@ -65,7 +65,7 @@ fn a_folder_is_compatible_with_itself() {
 }
 
 #[test]
-fn a_break_inside_a_version_asks_for_the_next_one() {
+fn the_hint_of_a_broken_version_is_to_raise_it() {
     let findings = judge(
         &folder([order(1, &["a"])]),
         &folder([order(1, &["a", "b"])]),
@@ -96,13 +96,13 @@ fn a_new_version_may_break_when_the_old_contract_stays() {
         Policy::default(),
     );
     assert_eq!(summary(&raised), [("version-rule", 1, "forward", "warning")]);
-    let lost = judge(&old, &folder([order(2, &["b"])]), Policy::default());
-    assert_eq!(summary(&lost), [("version-rule", 1, "backward", "break")]);
-    assert_eq!(lost[0].hint, "keep order.created.v1.json, and add upcast_from");
+    let removed = judge(&old, &folder([order(2, &["b"])]), Policy::default());
+    assert_eq!(summary(&removed), [("version-rule", 1, "backward", "break")]);
+    assert_eq!(removed[0].hint, "keep order.created.v1.json, and add upcast_from");
 }
 
 #[test]
-fn a_version_never_goes_down() {
+fn a_lowered_version_is_a_finding() {
     let findings = judge(
         &folder([order(1, &["a"]), order(2, &["a"])]),
         &folder([order(1, &["a"])]),
@@ -153,7 +153,7 @@ fn a_removed_event_breaks_old_consumers_unless_it_was_deprecated() {
 }
 
 #[test]
-fn an_event_with_another_name_is_one_finding_a_direction() {
+fn a_renamed_event_is_one_finding_per_direction() {
     let old = folder([order(1, &["a"])]);
     let new = folder([event("order.placed", 1, &["a"]), event("order.paid", 1, &["z"])]);
     let findings = judge(&old, &new, Policy::default());
@@ -237,7 +237,7 @@ fn a_waiver_needs_a_reason_a_date_and_a_rule() {
 }
 
 #[test]
-fn without_a_file_nothing_is_waived() {
+fn a_folder_without_a_waiver_file_has_no_waivers() {
     assert_eq!(Waivers::read(scratch("none")).unwrap(), Waivers::default());
 }
 
@@ -293,25 +293,25 @@ fn the_command_exits_with_zero_without_findings() {
 fn the_command_exits_with_two_after_an_error() {
     let (old, new) = broken("command-usage");
     let old = old.to_str().unwrap();
-    let refused = |arguments: &[&str], says: &str| {
+    let expect_error = |arguments: &[&str], text: &str| {
         let output = command(&new, arguments);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(error.contains(says), "{error}");
+        assert!(error.contains(text), "{error}");
     };
-    refused(&[], "nothing to compare with");
-    refused(
+    expect_error(&[], "nothing to compare with");
+    expect_error(
         &["--against", "no-such-branch-or-folder"],
         "neither a folder nor a git commit",
     );
-    refused(&["--against", old, "--level", "sideways"], "no level `sideways`");
-    refused(&["--against", old, "--format", "yaml"], "no format `yaml`");
+    expect_error(&["--against", old, "--level", "sideways"], "no level `sideways`");
+    expect_error(&["--against", old, "--format", "yaml"], "no format `yaml`");
     fs::write(new.join("order.created.v1.json"), "{}").unwrap();
-    refused(&["--against", old], "is not a contract");
+    expect_error(&["--against", old], "is not a contract");
 }
 
 #[test]
-fn a_program_reads_the_findings_as_json() {
+fn the_json_report_has_the_findings() {
     let (old, new) = broken("command-json");
     let output = command(&new, &["--against", old.to_str().unwrap(), "--format", "json"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -322,7 +322,7 @@ fn a_program_reads_the_findings_as_json() {
 }
 
 #[test]
-fn a_ci_server_reads_each_contract_as_a_test() {
+fn the_junit_report_has_each_contract_as_a_test() {
     let (old, new) = broken("command-junit");
     let output = command(&new, &["--against", old.to_str().unwrap(), "--format", "junit"]);
     let text = stdout(&output);
@@ -338,7 +338,7 @@ fn a_ci_server_reads_each_contract_as_a_test() {
 }
 
 #[test]
-fn github_marks_the_file_of_the_contract() {
+fn the_github_report_names_the_file_of_the_contract() {
     let (old, new) = broken("command-github");
     let output = command(&new, &["--against", old.to_str().unwrap(), "--format", "github"]);
     let text = stdout(&output);
@@ -401,6 +401,6 @@ fn a_thousand_contracts_of_fifty_fields_are_compared_in_seconds() {
     assert_eq!(findings.len(), 3_000);
     assert!(
         took < Duration::from_mins(1),
-        "it took {took:?}, even for a busy machine"
+        "it took {took:?}, which is too long even for a busy machine"
     );
 }

@@ -3,7 +3,7 @@
     dead_code,
     missing_docs,
     unreachable_pub,
-    reason = "the types are read by schemars alone"
+    reason = "only schemars reads the types"
 )]
 
 use std::collections::{BTreeMap, HashSet};
@@ -232,12 +232,12 @@ rules! {
         { pub struct E { a: i64 } }
         "float-to-int" "data.a" BREAK WARNING
 
-    a_format_breaks_new_consumers
+    an_added_format_breaks_new_consumers
         { pub struct E { a: String } }
         { pub struct E { a: Uuid } }
         "format-added" "data.a" BREAK OK
 
-    a_format_that_is_gone_breaks_old_consumers
+    a_removed_format_breaks_old_consumers
         { pub struct E { a: Uuid } }
         { pub struct E { a: String } }
         "format-removed" "data.a" OK BREAK
@@ -257,7 +257,7 @@ rules! {
         { pub struct E { a: u32 } }
         "type-changed" "data.a" BREAK BREAK
 
-    a_list_of_it_is_another_type
+    a_list_of_a_type_is_another_type
         { pub struct E { a: u32 } }
         { pub struct E { a: Vec<u32> } }
         "type-changed" "data.a" BREAK BREAK
@@ -302,7 +302,7 @@ rules! {
         { #[serde(tag = "t")] pub enum E { X { a: u32 } } }
         "variant-removed" "data(Y)" BREAK OK
 
-    a_payload_that_came_breaks_both
+    an_added_payload_breaks_both
         { pub enum E { X, Y } }
         { pub enum E { X(u32), Y } }
         "variant-payload" "data(X)" BREAK BREAK
@@ -312,7 +312,7 @@ rules! {
         { #[serde(tag = "t")] pub enum E { X { a: u32 }, Y { b: u32 } } }
         "tagging-changed" "data" BREAK BREAK
 
-    no_tag_breaks_both
+    a_removed_tag_breaks_both
         { pub enum E { X { a: u32 }, Y { b: u32 } } }
         { #[serde(untagged)] pub enum E { X { a: u32 }, Y { b: u32 } } }
         "tagging-changed" "data" BREAK BREAK
@@ -322,7 +322,7 @@ rules! {
         { #[serde(untagged)] pub enum E { X(u32), Y(String), Z(Vec<u32>) } }
         "untagged-variant-added" "data" WARNING BREAK
 
-    another_order_may_shadow
+    another_order_of_untagged_variants_may_shadow
         { #[serde(untagged)] pub enum E { X(u32), Y(f64) } }
         { #[serde(untagged)] pub enum E { Y(f64), X(u32) } }
         "untagged-reordered" "data" WARNING WARNING
@@ -334,7 +334,7 @@ rules! {
         { pub struct E { a: K } pub enum K { /** One. */ X, /** Two. */ Y } }
         "shape-only" "data" OK OK
 
-    a_newtype_is_what_is_in_it
+    a_newtype_is_the_same_as_its_field
         { pub struct E { a: u32 } }
         { pub struct E { a: N } pub struct N(u32); }
         "shape-only" "data" OK OK
@@ -347,7 +347,7 @@ fn expect_nothing<Old: JsonSchema, New: JsonSchema>() {
 }
 
 #[test]
-fn flattened_or_not_is_the_same() {
+fn a_flattened_struct_is_the_same_as_its_fields() {
     mod old {
         use super::*;
         #[derive(Serialize, Deserialize, JsonSchema)]
@@ -408,7 +408,7 @@ fn a_field_renamed_with_an_alias_breaks_old_consumers_only() {
 }
 
 #[test]
-fn a_reader_with_other_takes_a_new_variant() {
+fn a_reader_with_an_other_variant_accepts_a_new_variant() {
     mod old {
         #[derive(schemars::JsonSchema)]
         #[serde(tag = "t")]
@@ -449,7 +449,7 @@ fn another_routing_key_is_another_event() {
 }
 
 #[test]
-fn what_a_schema_excludes_is_undecidable_unless_it_stays() {
+fn a_changed_exclusion_is_undecidable_and_an_unchanged_one_is_not() {
     #[derive(JsonSchema)]
     struct E {
         a: u32,

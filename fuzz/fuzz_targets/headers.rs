@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use tidings::__fuzz::Raw;
 use tidings_fuzz::{address, headers, properties};
 
-fn send_on(data: &[u8]) -> Result<()> {
+fn read_and_republish(data: &[u8]) -> Result<()> {
     let mut bytes = Unstructured::new(data);
     let (attempt, limit) = (bytes.int_in_range(1..=100)?, bytes.int_in_range(4_000..=8_000)?);
     let error: String = bytes.arbitrary()?;
@@ -26,5 +26,5 @@ fn send_on(data: &[u8]) -> Result<()> {
 
 fuzz_target!(|data: &[u8]| {
     // Ignore bytes that make no message.
-    let _ = send_on(data);
+    let _ = read_and_republish(data);
 });

@@ -1,4 +1,4 @@
-//! `handlers![..]` and `events![..]`: read, write. The lists have no rules beyond their syntax.
+//! `handlers![..]` and `events![..]`: read, write. The macros check only the syntax of a list.
 
 use proc_macro2::TokenStream;
 use quote::quote;

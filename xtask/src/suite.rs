@@ -113,10 +113,10 @@ const SUITES: &[Suite] = &[
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| {
             vec![
-                // `families` compares a thousand types with what serde reads.
+                // `serde_agreement` compares a thousand types with what serde reads.
                 tests(
                     "--test check --test export --test folders --test rules --test schemas --test consumed \
-                     --test findings --test families",
+                     --test findings --test serde_agreement",
                 ),
                 // Features that other crates enable must not change the exported files.
                 Step::tests(

@@ -52,7 +52,7 @@ fn receives(handler: &HandlerDescription, contract: &Contract) -> bool {
         .any(|pattern| topic::overlap(pattern, &keys))
 }
 
-/// Finds what `event` cannot read of the events that `contract` describes.
+/// Returns the findings about events of `contract` that `event` cannot read.
 fn check_readable(
     contract: &Contract,
     event: &EventDescriptor,

@@ -1,4 +1,4 @@
-//! The report of a check: what breaks consumers, what changed, and how to go on.
+//! The report of a check: the breaks, the other changes, and what to do about them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Golden events: today's types, with their upcasters, must read the committed examples.
+//! Golden events: the current types, with their upcasts, must read the committed examples.
 
 use serde_json::Value;
 use tidings::{DecodeError, EventDescriptor};
@@ -40,7 +40,7 @@ pub(crate) fn reads(event: &EventDescriptor, version: u32, example: &Value) -> R
     (event.introspect().rewrite)(version, &example.to_string()).map(drop)
 }
 
-/// Keeps the examples of the committed contract that have another shape: such events were really written.
+/// Keeps each committed example whose shape the new contract lacks, because events of that shape were written.
 pub(crate) fn keep_goldens(contract: &mut Contract, committed: &Contract) {
     for example in &committed.examples {
         let is_new = contract.examples.iter().all(|known| !alike(known, example));

@@ -1,4 +1,4 @@
-//! The check in the tests of a service: its event types against its committed contracts.
+//! The check that a service runs in its tests. It compares event types with committed contracts.
 
 pub(crate) mod committed;
 mod consumed;
@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize}; use tidings::{DomainEvent, events};
 /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] struct OrderCreated { order_id: String }
 /// # #[derive(Serialize, Deserialize, JsonSchema, DomainEvent)] struct OrderCancelled { order_id: String }
-/// fn contracts_hold() {
+/// fn the_contracts_are_current() {
 ///     tidings_contracts::check("contracts", events![OrderCreated, OrderCancelled]).unwrap();
 /// }
 /// ```
@@ -41,16 +41,16 @@ use crate::error::{Error, Result};
 /// `TIDINGS_CONTRACTS=write cargo test`, writes them. Later runs find:
 ///
 /// - a compatible change: the error shows the diff, and how to accept it;
-/// - a change that breaks consumers: the error says which consumers, where, and what to do. `TIDINGS_CONTRACTS=write` does
-///   not overwrite the contract;
+/// - a change that breaks consumers: the error says which consumers, where, and what to do. `TIDINGS_CONTRACTS=write`
+///   does not overwrite the contract;
 /// - an event without a contract, or a contract without an event that was not deprecated;
 /// - a raised `version` without the contract of the older version, or without an upcast from it;
 /// - an example in a contract that the current type cannot read any more.
 ///
 /// `waivers.toml` in the folder accepts findings until a date; see [`Waiver`](crate::Waiver).
 ///
-/// The subfolder `consumed/` holds copies of other services' contracts. The event of the same type in the list must read
-/// everything that its owner writes.
+/// The subfolder `consumed/` holds copies of other services' contracts. The event of the same type in the list must
+/// read everything that its owner writes.
 ///
 /// # Errors
 /// [`Error::Drift`] with everything that the check finds. Other errors when a file cannot be read or written.
@@ -113,8 +113,8 @@ impl Check {
         self
     }
 
-    /// Adds the description of a service: the events that its handlers return are published, and the events that they
-    /// take must read every contract whose events their patterns match.
+    /// Adds the description of a service. It publishes the events that its handlers return. The events that its handlers
+    /// take must read every contract whose events the handlers' patterns match.
     pub fn service(mut self, service: &Description) -> Self {
         for handler in &service.handlers {
             self = self.events(&handler.returns);

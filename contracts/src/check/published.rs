@@ -91,7 +91,7 @@ fn check_current(
             .filter(|finding| finding.severity > Severity::Ok),
     );
     if breaks {
-        // This contract is written only when the break is waived. Drop the examples that nothing can read then.
+        // This contract is written only if the break is waived. Drop the examples that the type cannot read then.
         contract
             .examples
             .retain(|example| reads(event, contract.version, example).is_ok());
@@ -139,7 +139,7 @@ fn check_older(event: &EventDescriptor, committed: &Folder, level: Level, drift:
     }
 }
 
-/// Finds what the type of an older version cannot read of its contract.
+/// Returns the findings about events of `contract` that `known`, the type of the same version, cannot read.
 pub(crate) fn unread(contract: &Contract, known: &EventDescriptor) -> Vec<Finding> {
     let reader = Contract::of_successor(known, [contract]).reader;
     let mut findings = accepts(&contract.writer, &reader);

@@ -31,15 +31,15 @@ pub fn main() -> ExitCode {
         }
         Ok(Command::Check(check)) => match run(&check) {
             Ok(outcome) => ExitCode::from(CODES[usize::from(outcome.fails())]),
-            Err(error) => refuse(&error),
+            Err(error) => exit_with_error(&error),
         },
-        Err(error) => refuse(&error.into()),
+        Err(error) => exit_with_error(&error.into()),
     }
 }
 
 type BoxError = Box<dyn std::error::Error>;
 
-fn refuse(error: &BoxError) -> ExitCode {
+fn exit_with_error(error: &BoxError) -> ExitCode {
     eprintln!("error: {}", with_sources(error.as_ref()));
     ExitCode::from(CODES[2])
 }
@@ -53,7 +53,7 @@ fn write_schemas(arguments: lexopt::Parser) -> ExitCode {
         }
         Err(error) => Err(error.into()),
     };
-    done.map_or_else(|error| refuse(&error), |()| ExitCode::from(CODES[0]))
+    done.map_or_else(|error| exit_with_error(&error), |()| ExitCode::from(CODES[0]))
 }
 
 fn run(check: &CheckArgs) -> Result<Outcome, BoxError> {

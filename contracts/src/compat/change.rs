@@ -1,5 +1,5 @@
 //! Finds the changes between two schemas of the same side, and names their rules. [`super::accept`] decides whether a
-//! change breaks consumers. The changes here add the warnings that no single event can show.
+//! change breaks consumers. This module adds the warnings that no single event can show.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -367,33 +367,28 @@ impl<'a> ChangeWalk<'a> {
     fn unions(&mut self, old: &'a [Id], new: &'a [Id]) {
         let was: Vec<_> = old.iter().map(|id| self.old.describe(*id)).collect();
         let is: Vec<_> = new.iter().map(|id| self.new.describe(*id)).collect();
-        let removed_fields: Vec<_> = was.iter().filter(|text| !is.contains(text)).cloned().collect();
-        let added_fields: Vec<_> = is.iter().filter(|text| !was.contains(text)).cloned().collect();
+        let removed: Vec<_> = was.iter().filter(|text| !is.contains(text)).cloned().collect();
+        let added: Vec<_> = is.iter().filter(|text| !was.contains(text)).cloned().collect();
         for (text, old) in was.iter().zip(old) {
             if let Some(place) = is.iter().position(|other| other == text) {
                 self.value(*old, new[place]);
             }
         }
-        match (removed_fields.len(), added_fields.len()) {
+        match (removed.len(), added.len()) {
             (0, 0) if was != is => self.push(Rule::UntaggedReordered, [WARNING, WARNING], None, None),
             (0, 0) => {}
             (0, _) => self.push(
                 Rule::UntaggedVariantAdded,
                 [WARNING, OK],
                 None,
-                Some(added_fields.join(", ")),
+                Some(added.join(", ")),
             ),
-            (_, 0) => self.push(
-                Rule::VariantRemoved,
-                [OK, OK],
-                Some(removed_fields.join(", ")),
-                None,
-            ),
+            (_, 0) => self.push(Rule::VariantRemoved, [OK, OK], Some(removed.join(", ")), None),
             _ => self.push(
                 Rule::TypeChanged,
                 [OK, OK],
-                Some(removed_fields.join(", ")),
-                Some(added_fields.join(", ")),
+                Some(removed.join(", ")),
+                Some(added.join(", ")),
             ),
         }
     }

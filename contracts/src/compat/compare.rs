@@ -35,8 +35,7 @@ impl Level {
 
 /// Returns every change from `older` to `newer`, once per direction of `level`, with its severity in that direction.
 ///
-/// A change without any effect, such as an inlined reference, is only reported when it is the only one, by the rule
-/// `shape-only`.
+/// A change without any effect, such as an inlined reference, is reported as `shape-only` if there is no other change.
 pub fn compare(older: &Contract, newer: &Contract, level: Level) -> Vec<Finding> {
     let [old_writer, old_reader, new_writer, new_reader] =
         [&older.writer, &older.reader, &newer.writer, &newer.reader].map(Shapes::read);
@@ -133,11 +132,11 @@ fn subject(rule: Rule) -> u8 {
     }
 }
 
-/// Merges breaks and changes, each by the name of its change.
+/// Merges breaks and changes. A break gets the rule of the change at the same path about the same subject.
 fn join(mut findings: Vec<Finding>, changes: &[Change], direction: Direction, version: u32) -> Vec<Finding> {
     for finding in &mut findings {
         let same = |change: &&Change| change.path == finding.path && change.rule == finding.rule;
-        let akin = |change: &&Change| {
+        let related = |change: &&Change| {
             change.path == finding.path
                 && subject(finding.rule) != 0
                 && subject(change.rule) == subject(finding.rule)
@@ -145,7 +144,7 @@ fn join(mut findings: Vec<Finding>, changes: &[Change], direction: Direction, ve
         if changes.iter().any(|change| same(&change)) {
             continue;
         }
-        if let Some(change) = changes.iter().find(akin) {
+        if let Some(change) = changes.iter().find(related) {
             if finding.hint == finding.rule.hint() && !change.rule.hint().is_empty() {
                 change.rule.hint().clone_into(&mut finding.hint);
             }

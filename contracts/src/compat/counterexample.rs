@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::flat::{Flat, flatten};
 use super::shape::{Enum, Id, Integer, Keys, Kind, MAX_I128, Object, Rest, Shapes, Tagging};
 
-/// The depth of sample values.
+/// The maximum depth of sample values.
 const DEPTH: usize = 4;
-/// The number of sample values per shape.
+/// The maximum number of sample values per shape.
 const MOST: usize = 64;
 
 /// Returns a value of `written` that `read` certainly refuses.
@@ -135,14 +135,7 @@ impl Shapes {
         match (seen.kind, value) {
             (Kind::Any | Kind::Unclear(_), _) => true,
             (Kind::Bool, value) => value.is_boolean(),
-            (Kind::Integer(integer), value) => {
-                let number = value.as_i64().map(i128::from).or(value.as_u64().map(i128::from));
-                number.is_some_and(|number| {
-                    integer.min <= number
-                        && number <= integer.max
-                        && (number != 0 || integer.nonzero != Some(true))
-                })
-            }
+            (Kind::Integer(integer), value) => integer.accepts(value),
             (Kind::Float { .. }, value) => value.is_number(),
             (Kind::Text { format: None }, value) => value.is_string(),
             (Kind::Text { format: Some(format) }, Value::String(written)) => reads_format(format, written),
@@ -251,9 +244,6 @@ fn plans(counts: &[usize]) -> Vec<Vec<usize>> {
 }
 
 fn integers(integer: Integer) -> Vec<Value> {
-    let inside = |number: &i128| {
-        integer.min <= *number && *number <= integer.max && (*number != 0 || integer.nonzero != Some(true))
-    };
     let ends = [
         7,
         integer.min.max(i128::from(i64::MIN)),
@@ -262,7 +252,7 @@ fn integers(integer: Integer) -> Vec<Value> {
     ];
     let ends = ends
         .into_iter()
-        .filter(|number| inside(number) && *number < MAX_I128);
+        .filter(|number| integer.contains(*number) && *number < MAX_I128);
     ends.map(|number| match (i64::try_from(number), u64::try_from(number)) {
         (Ok(number), _) => json!(number),
         (_, Ok(number)) => json!(number),

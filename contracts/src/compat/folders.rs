@@ -50,8 +50,8 @@ impl Policy {
 
 /// Returns every change from the contracts `old` to the contracts `new`, compatible ones included.
 ///
-/// A broken version, and a version that is missing while newer ones exist, is a finding of its own beside the findings
-/// of its changes.
+/// A broken version is a finding of its own, beside the findings of its changes. So is a version that is missing while
+/// newer ones exist.
 pub fn judge(old: &Folder, new: &Folder, policy: Policy) -> Vec<Finding> {
     let types: BTreeSet<&str> = old.iter().map(|contract| contract.event_type.as_str()).collect();
     let missing = types
@@ -85,7 +85,7 @@ pub fn judge(old: &Folder, new: &Folder, policy: Policy) -> Vec<Finding> {
 /// Compares one version of an event that still exists.
 fn version(old: &Contract, new: &Folder, newest: &Contract, level: Level) -> Vec<Finding> {
     let Some(same) = new.get(&old.event_type, old.version) else {
-        return lost(old, newest, level);
+        return missing_version(old, newest, level);
     };
     let mut findings = compare(old, same, level);
     for direction in level.directions() {
@@ -134,7 +134,7 @@ fn broken(old: &Contract, direction: Direction, breaks: usize) -> Finding {
 }
 
 /// The event still exists, but this version does not.
-fn lost(old: &Contract, newest: &Contract, level: Level) -> Vec<Finding> {
+fn missing_version(old: &Contract, newest: &Contract, level: Level) -> Vec<Finding> {
     let directions = level.directions().iter();
     let (problem, hint) = if newest.version < old.version {
         (

@@ -59,7 +59,7 @@ pub(crate) struct Keywords<'a> {
     pub(crate) undecidable: bool,
 }
 
-/// What serde knows and JSON Schema cannot express.
+/// Facts that serde knows and JSON Schema cannot express.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Facts<'a> {
     pub(crate) aliases: BTreeMap<&'a str, Vec<&'a str>>,
@@ -197,8 +197,9 @@ impl<'a> Keywords<'a> {
     }
 
     pub(crate) fn constraints_of(&self, names: &[&str]) -> BTreeMap<String, Value> {
-        let kept = self.constraints.iter();
-        kept.filter(|(keyword, _)| names.contains(&keyword.as_str()))
+        self.constraints
+            .iter()
+            .filter(|(keyword, _)| names.contains(&keyword.as_str()))
             .map(|(keyword, value)| (keyword.clone(), value.clone()))
             .collect()
     }

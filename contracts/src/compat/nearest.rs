@@ -1,11 +1,10 @@
 //! Finds the most similar name, to tell a renamed field from an added and a removed one.
 
 pub(crate) fn to<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names.min_by_key(|other| (distance(name, other), *other))
+    names.min_by_key(|other| (levenshtein(name, other), *other))
 }
 
-/// The Levenshtein distance.
-fn distance(one: &str, other: &str) -> usize {
+fn levenshtein(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (place, letter) in one.chars().enumerate() {

@@ -94,7 +94,7 @@ impl Outcome {
                 None => outcome.findings.push(finding),
             }
         }
-        outcome.forget_whole_versions();
+        outcome.drop_waived_versions();
         let stale = |waiver: &Waiver, why| StaleWaiver {
             waiver: waiver.clone(),
             why,
@@ -111,7 +111,7 @@ impl Outcome {
     }
 
     /// Removes the finding of a broken version when all of its breaks are waived.
-    fn forget_whole_versions(&mut self) {
+    fn drop_waived_versions(&mut self) {
         let still_broken: Vec<_> = self
             .findings
             .iter()

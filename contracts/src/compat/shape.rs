@@ -61,7 +61,7 @@ pub(crate) enum Kind {
     Union(Vec<Id>),
     /// A reference to another shape.
     Same(Id),
-    /// An undecidable schema.
+    /// A schema that the check cannot decide.
     Unclear(Value),
 }
 
@@ -74,9 +74,8 @@ pub(crate) struct Integer {
     pub(crate) nonzero: Option<bool>,
 }
 
-/// Stands for the largest `u128`, which no `i128` can hold. The largest `i128` is one below here.
+/// Represents the largest `u128`, which is beyond `i128`. The largest `i128` is one below it here.
 pub(crate) const MAX_U128: i128 = i128::MAX;
-/// Stands for the largest `i128`.
 pub(crate) const MAX_I128: i128 = i128::MAX - 1;
 
 impl Integer {
@@ -105,6 +104,16 @@ impl Integer {
     /// Tells whether `other` contains every number of `self`, except zero.
     pub(crate) fn within(self, other: Self) -> bool {
         other.min <= self.min && self.max <= other.max
+    }
+
+    pub(crate) fn contains(self, number: i128) -> bool {
+        self.min <= number && number <= self.max && (number != 0 || self.nonzero != Some(true))
+    }
+
+    /// Tells whether the value is a number within the bounds.
+    pub(crate) fn accepts(self, value: &Value) -> bool {
+        let number = value.as_i64().map(i128::from).or(value.as_u64().map(i128::from));
+        number.is_some_and(|number| self.contains(number))
     }
 
     /// Tells whether zero is among the numbers, as far as known.
@@ -175,7 +184,6 @@ pub(crate) enum Rest {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Keys {
-    /// Any text.
     Any,
     /// Integers, written as texts.
     Integer(Integer),
@@ -306,7 +314,7 @@ impl Shapes {
     /// Follows all references from `id`.
     pub(crate) fn resolve(&self, id: Id) -> ResolvedShape<'_> {
         let (mut id, mut nullable) = (id, false);
-        // Rust cannot express a cycle of references only (`type A = A`). The bound ends one anyway.
+        // Rust cannot express a cycle of references only (`type A = A`). The bound ends the loop anyway.
         for _ in 0..=self.nodes.len() {
             let node = &self.nodes[id];
             nullable |= node.nullable;

@@ -1,4 +1,4 @@
-//! Texts and their formats: those that a Rust type enforces, and advice only.
+//! Texts and their formats. A Rust type enforces some formats; the others are advice.
 
 use serde_json::Value;
 

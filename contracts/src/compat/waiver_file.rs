@@ -1,11 +1,11 @@
 //! Reads the file of waivers in a folder of contracts.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::waiver::{Waiver, Waivers};
+use crate::check::committed;
 use crate::error::{Error, Result};
 
 const FILE_NAME: &str = "waivers.toml";
@@ -24,10 +24,9 @@ impl Waivers {
     /// When the file cannot be read, or when a waiver has no reason, no date, or an unknown rule.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path: PathBuf = path.as_ref().join(FILE_NAME);
-        match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).map_err(|reason| Error::MalformedWaivers { path, reason }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(Error::Read { path, source }),
+        match committed::read(&path)? {
+            Some(text) => Self::parse(&text).map_err(|reason| Error::MalformedWaivers { path, reason }),
+            None => Ok(Self::default()),
         }
     }
 

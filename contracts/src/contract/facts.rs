@@ -1,14 +1,13 @@
 //! Facts: keywords and formats that the JSON Schema standard does not define, stored beside the schema in the file.
 //!
-//! In memory, a schema holds our keywords (`x-tidings-aliases`, `x-tidings-other`), those of the user, and formats of
-//! Rust types. A strict validator refuses them. So the file keeps them apart from the schema, by the pointer of their
-//! schema.
+//! In memory, a schema has our keywords (`x-tidings-aliases`, `x-tidings-other`), those of the user, and formats of
+//! Rust types. A strict validator refuses these, so the file stores them beside the schema, by the schema's pointer.
 
 use serde_json::{Map, Value};
 
 use crate::keyword;
 
-/// Takes the facts out of `schema`, and returns them by the pointers of their schemas.
+/// Removes the facts from `schema`, and returns them by the pointers of their schemas.
 pub(crate) fn split(schema: &mut Value) -> Map<String, Value> {
     let mut facts = Map::new();
     keyword::walk(schema, &mut |at, schema| {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::check::committed;
 use crate::contract::Contract;
 use crate::error::{Error, Result};
 
@@ -58,14 +59,8 @@ impl Folder {
     /// # Errors
     /// When the folder cannot be created or the file cannot be written.
     pub fn write(path: impl AsRef<Path>, contract: &Contract) -> Result<PathBuf> {
-        let folder = path.as_ref();
-        let file = folder.join(contract.file_name());
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&file, contract.to_json()))
-            .map_err(|source| Error::Write {
-                path: file.clone(),
-                source,
-            })?;
+        let file = path.as_ref().join(contract.file_name());
+        committed::write(&file, &contract.to_json())?;
         Ok(file)
     }
 

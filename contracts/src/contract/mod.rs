@@ -12,7 +12,7 @@ use crate::keyword;
 
 /// One version of an event type: the schema of what its writers write, and of what its readers accept.
 ///
-/// Both schemas are JSON Schema 2020-12 with additions for what serde knows and JSON Schema cannot express:
+/// Both schemas are JSON Schema 2020-12 with additions for facts that the standard cannot express:
 /// [`keyword::ALIASES`], [`keyword::OTHER`], and formats of Rust types such as `partial-date-time`. Every integer has
 /// a `minimum` and a `maximum`. The file stores the additions apart from the schemas, so that strict validators accept
 /// the schemas.
@@ -71,7 +71,7 @@ impl Contract {
     }
 }
 
-/// Removes from a schema what only people read.
+/// Returns the schema without the keywords that only people read.
 fn binding(schema: &Value) -> Value {
     let mut schema = schema.clone();
     canonical::sort_sets(&mut schema);

@@ -15,7 +15,7 @@ pub enum Side {
     Reader,
 }
 
-const DEFINITIONS: &str = "#/$defs/";
+pub(crate) const DEFINITIONS: &str = "#/$defs/";
 
 impl Contract {
     /// The JSON Schema (2020-12) of the whole event on the wire, with standard keywords only. Code generators and

@@ -1,8 +1,8 @@
-//! Names the definitions of a schema. A generic type gets the names of its parameters, and the rest of the event does
-//! not matter.
+//! Names the definitions of a schema. The name of a generic type has the names of its parameters, so that it does not
+//! depend on the rest of the event.
 //!
-//! schemars numbers types of the same name as it meets them: `Page`, `Page2`. A field that is added before others
-//! would rename their types. schemars shows the path and parameters of a type in its `Debug` form only.
+//! schemars numbers types of the same name in the order of the fields: `Page`, `Page2`. A field that is added before
+//! others would rename their types. Only the generator's `Debug` text shows the path and the parameters of a type.
 
 use std::collections::BTreeMap;
 
@@ -22,16 +22,16 @@ struct Identity {
 pub(crate) fn names(generator: &SchemaGenerator) -> BTreeMap<String, String> {
     let identities: BTreeMap<String, Identity> = identities(&format!("{generator:?}"));
     let mut names: BTreeMap<&String, String> = BTreeMap::new();
-    // Types of the same name get as much of their paths as needed.
+    // Types of the same name get the shortest part of their paths that tells them apart.
     let deepest = identities.values().map(Identity::depth).max().unwrap_or(1);
     for depth in 1..=deepest {
-        let wanting: Vec<_> = identities
+        let unnamed: Vec<_> = identities
             .iter()
             .filter(|(name, _)| !names.contains_key(name))
             .collect();
-        for (name, identity) in &wanting {
+        for (name, identity) in &unnamed {
             let text = identity.text(depth);
-            let others = wanting.iter().filter(|(other, _)| other != name);
+            let others = unnamed.iter().filter(|(other, _)| other != name);
             if others.clone().all(|(_, other)| other.text(depth) != text) {
                 names.insert(name, text);
             }
@@ -56,17 +56,17 @@ pub(crate) fn rename(
     root: &mut Value,
     definitions: Map<String, Value>,
 ) -> Map<String, Value> {
-    refer(names, root);
+    rename_references(names, root);
     definitions
         .into_iter()
         .map(|(name, mut schema)| {
-            refer(names, &mut schema);
+            rename_references(names, &mut schema);
             (names.get(&name).cloned().unwrap_or(name), schema)
         })
         .collect()
 }
 
-fn refer(names: &BTreeMap<String, String>, schema: &mut Value) {
+fn rename_references(names: &BTreeMap<String, String>, schema: &mut Value) {
     keyword::walk(schema, &mut |_, schema| {
         let Some(Value::String(reference)) = schema.get_mut("$ref") else {
             return;
@@ -99,7 +99,7 @@ fn identities(debug: &str) -> BTreeMap<String, Identity> {
     identities
 }
 
-/// Splits a quoted text from what follows.
+/// Splits a quoted text from the rest.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<String>();
     let quoted = stream.next()?.ok()?;

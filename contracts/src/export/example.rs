@@ -6,7 +6,7 @@ use tidings::EventDescriptor;
 use crate::export::introspect::index::Index;
 use crate::export::introspect::walk::{Discovered, Location, Plan, Walk};
 
-/// Returns the author's example, or one made from the schema; `None` when the type accepts neither.
+/// Returns the author's example, or an example made from the schema; `None` when the type accepts neither.
 pub(crate) fn of(event: &EventDescriptor, writer: &Value) -> Option<Value> {
     let hooks = event.introspect();
     if let Some(example) = (hooks.example)() {
@@ -14,9 +14,9 @@ pub(crate) fn of(event: &EventDescriptor, writer: &Value) -> Option<Value> {
     }
     let (plan, mut discovered) = (Plan::default(), Discovered::default());
     let index = Index::of(writer);
-    let made_up = Walk::new(&index, &plan, &mut discovered).value(&Location::root());
-    // The type reads the example and writes it again, so the contract holds what the type really writes.
-    let rewritten = (hooks.rewrite)(event.version(), &made_up.to_string())
+    let generated = Walk::new(&index, &plan, &mut discovered).value(&Location::root());
+    // The type reads the example and writes it again, so that the contract has the example as the type writes it.
+    let rewritten = (hooks.rewrite)(event.version(), &generated.to_string())
         .ok()?
         .ok()?;
     serde_json::from_str(&rewritten).ok()

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::keyword;
 
-/// Adds the bounds of integers and the ends of tuples, and removes formats that say nothing more.
+/// Adds the bounds of integers and the ends of tuples, and removes formats that add nothing to the bounds.
 pub(crate) fn normalize(schema: &mut Value) {
     keyword::walk(schema, &mut |_, schema| {
         bound(schema);

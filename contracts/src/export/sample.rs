@@ -51,7 +51,7 @@ fn integer(schema: &Map<String, Value>) -> Value {
         .unwrap_or(f64::MAX);
     let step = bound("multipleOf").unwrap_or(1.0);
     let value = (1.0_f64.clamp(least, most.max(least)) / step).ceil() * step;
-    #[allow(clippy::cast_possible_truncation)] // As near as it gets; the type has the last word.
+    #[allow(clippy::cast_possible_truncation)] // If the result does not fit, the type refuses it.
     let value = value as i64;
     json!(value)
 }
@@ -137,7 +137,7 @@ pub(crate) fn of_pattern(pattern: &str) -> Option<String> {
             }
             HirKind::Capture(capture) => write(&capture.sub, text)?,
             HirKind::Concat(parts) => parts.iter().try_for_each(|part| write(part, text))?,
-            HirKind::Alternation(ways) => write(ways.first()?, text)?,
+            HirKind::Alternation(alternatives) => write(alternatives.first()?, text)?,
         }
         Some(())
     }

@@ -37,7 +37,7 @@ impl FromStr for Format {
     }
 }
 
-/// An outcome, and what a report needs beside it.
+/// An outcome, and the other inputs of a report.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report<'a> {
     pub(crate) outcome: &'a Outcome,

@@ -68,7 +68,7 @@ impl Comparison<'_> {
     }
 
     /// Returns the name of a handler's queue without the service's prefix. A service retires only those: delay queues
-    /// empty themselves, dead letters stay for an operator, and the orphans queue goes last.
+    /// empty themselves, dead letters stay for an operator, and the orphans queue is removed last.
     fn handlers_queue<'a>(&self, name: &'a str) -> Option<&'a str> {
         let queue = name.strip_prefix(&self.described.service)?.strip_prefix('.')?;
         let is_other = queue == "orphans"

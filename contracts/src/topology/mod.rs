@@ -32,14 +32,14 @@ const FILE: &str = "topology.json";
 /// # #[event_handler] async fn take_payment(order: OrderCreated) {}
 /// # fn app() -> App { App::new("payments").handlers(handlers![take_payment]) }
 /// #[test]
-/// fn topology_holds() {
+/// fn the_topology_is_current() {
 ///     tidings_contracts::check_topology("contracts", [&app().describe()]).unwrap();
 /// }
 /// ```
 ///
 /// # Errors
-/// [`Error::Topology`] with everything that vanished or changed, [`Error::Outdated`] when the file only lacks new parts,
-/// and other errors when the file cannot be used.
+/// [`Error::Topology`] with everything that vanished or changed, [`Error::Outdated`] when the file only lacks new
+/// parts, and other errors when the file cannot be used.
 pub fn check_topology<'a>(
     folder: impl AsRef<Path>,
     services: impl IntoIterator<Item = &'a Description>,

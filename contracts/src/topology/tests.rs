@@ -42,7 +42,7 @@ mod later {
 
     /// The delays have changed.
     #[event_handler("order.created", "order.#", name = "take_payment", retry(rungs = "1s"))]
-    pub(super) async fn hasty(_: OrderCreated) {}
+    pub(super) async fn with_other_rungs(_: OrderCreated) {}
 }
 
 /// A `topology.json` in a folder that is deleted after the test.
@@ -60,13 +60,13 @@ impl Committed {
     }
 
     /// Returns the error for an app. Write mode must give the same error.
-    fn refused(&self, app: &App) -> String {
+    fn error_for(&self, app: &App) -> String {
         let before = fs::read_to_string(self.path()).unwrap();
         let error = check(&self.path(), [&app.describe()], true).unwrap_err();
         assert_eq!(
             fs::read_to_string(self.path()).unwrap(),
             before,
-            "and the file stays"
+            "write mode changed the file"
         );
         error.to_string()
     }
@@ -107,16 +107,16 @@ fn a_queue_that_vanishes_is_a_finding_until_it_is_retired() {
     let committed = Committed::of(&both());
     let without = || App::new("payments").handlers(handlers![refund]);
     assert_eq!(
-        committed.refused(&without()),
+        committed.error_for(&without()),
         "the topology differs from the committed one\n  - queue-vanished  `payments.take_payment`: no handler takes from it \
          any more; it stays bound, and would fill up; write `.retired(\"take_payment\", [\"order.#\", \
          \"order.created\"])` on the app, or restore its handler"
     );
-    // The queue still fills by the patterns that the retired entry forgets.
-    let refused = committed.refused(&without().retired("take_payment", ["order.created"]));
+    // The queue still receives events by the pattern that the retired entry lacks.
+    let error = committed.error_for(&without().retired("take_payment", ["order.created"]));
     assert!(
-        refused.contains("it is retired, and stays bound by \"order.#\""),
-        "{refused}"
+        error.contains("it is retired, and stays bound by \"order.#\""),
+        "{error}"
     );
     let retired = without().retired("take_payment", ["order.#", "order.created"]);
     committed.accepts(&retired);
@@ -125,7 +125,7 @@ fn a_queue_that_vanishes_is_a_finding_until_it_is_retired() {
             .unwrap()
             .contains("take_payment")
     );
-    // The line may go once the queue is deleted.
+    // The line can be removed after the queue is deleted.
     committed.accepts(&without());
 }
 
@@ -133,13 +133,13 @@ fn a_queue_that_vanishes_is_a_finding_until_it_is_retired() {
 fn a_pattern_that_vanishes_is_a_finding_until_it_is_retired() {
     let committed = Committed::of(&both());
     let narrower = || App::new("payments").handlers(handlers![later::narrower, refund]);
-    let refused = committed.refused(&narrower());
+    let error = committed.error_for(&narrower());
     assert!(
-        refused.ends_with(
+        error.ends_with(
             "pattern-vanished  `payments.take_payment`: no handler has \"order.#\" any more; the queue stays bound by \
              it; write `.retired(\"take_payment\", [\"order.#\"])` on the app, or restore its handler"
         ),
-        "{refused}"
+        "{error}"
     );
     committed.accepts(&narrower().retired("take_payment", ["order.#"]));
 }
@@ -148,14 +148,14 @@ fn a_pattern_that_vanishes_is_a_finding_until_it_is_retired() {
 fn a_changed_argument_is_a_finding_with_a_hint_that_works() {
     let committed = Committed::of(&both());
     let single = App::new("payments").handlers(handlers![later::single, refund]);
-    let refused = committed.refused(&single);
+    let error = committed.error_for(&single);
     assert!(
-        refused.ends_with(
+        error.ends_with(
             "argument-changed  `payments.take_payment`: its argument `x-single-active-consumer` was not there and is \
              true now; a broker that has it refuses the service; give its handler another `queue`, and write \
              `.retired(\"take_payment\", [\"order.#\", \"order.created\"])` on the app"
         ),
-        "{refused}"
+        "{error}"
     );
     let moved = App::new("payments")
         .handlers(handlers![later::moved, refund])
@@ -166,15 +166,15 @@ fn a_changed_argument_is_a_finding_with_a_hint_that_works() {
 #[test]
 fn an_unused_delay_queue_is_no_finding() {
     let committed = Committed::of(&App::new("payments").handlers(handlers![take_payment]));
-    committed.accepts(&App::new("payments").handlers(handlers![later::hasty]));
+    committed.accepts(&App::new("payments").handlers(handlers![later::with_other_rungs]));
 }
 
 #[test]
 fn a_service_that_is_not_described_any_more_is_a_finding() {
     let committed = Committed::of(&both());
     let other = App::new("billing").handlers(handlers![refund]);
-    let refused = committed.refused(&other);
-    assert!(refused.contains("service-vanished  `payments`"), "{refused}");
+    let error = committed.error_for(&other);
+    assert!(error.contains("service-vanished  `payments`"), "{error}");
     check(&committed.path(), [&both().describe(), &other.describe()], true).unwrap();
 }
 

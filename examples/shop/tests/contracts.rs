@@ -22,7 +22,7 @@ const EVENTS: &[EventDescriptor] = events![
 ];
 
 #[test]
-fn contracts_hold() {
+fn the_contracts_are_current() {
     tidings_contracts::check("contracts", EVENTS).unwrap();
 }
 

@@ -11,7 +11,7 @@ use crate::grammar::routing;
 use crate::grammar::rungs::{RUNGS, duration_text};
 use crate::model::handler::{Function, Handler};
 
-/// RabbitMQ takes a delivery back after 30 minutes.
+/// RabbitMQ takes a delivery back after 30 minutes, so a timeout stays well below that.
 const MAX_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// The rules of the function.
@@ -48,7 +48,7 @@ pub(crate) fn function(function: &Function, errors: &mut Errors) {
         );
     }
     parameters(function, errors);
-    // A function that is not async may return a future, which is right once the function is async.
+    // A function without `async` may return a future, so its return type is checked after `async` was added.
     if let ReturnType::Type(_, output) = &sig.output
         && sig.asyncness.is_some()
     {
@@ -97,7 +97,7 @@ fn parameters(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// Generated code repeats the type, so the type must be one that can be written.
+/// Rejects types without a name, since generated code repeats the type.
 fn type_can_be_named(cannot: &str, ty: &Type, errors: &mut Errors) {
     struct Unnameable<'a>(&'a str, &'a mut Errors);
     impl<'ast> Visit<'ast> for Unnameable<'_> {
@@ -161,7 +161,12 @@ pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
         errors.at(queue.span, fault);
     }
     if let Some((timeout, span)) = &handler.timeout {
-        not_zero("timeout", *timeout, *span, errors);
+        if timeout.is_zero() {
+            errors.at(
+                *span,
+                "a timeout of zero leaves no time at all; write timeout = \"30s\"",
+            );
+        }
         if *timeout > MAX_TIMEOUT {
             errors.at(
                 *span,
@@ -201,15 +206,6 @@ pub(crate) fn handler(handler: &Handler, errors: &mut Errors) {
                 );
             }
         }
-    }
-}
-
-fn not_zero(what: &str, duration: Duration, span: proc_macro2::Span, errors: &mut Errors) {
-    if duration.is_zero() {
-        errors.at(
-            span,
-            format!("a {what} of zero leaves no time at all; write {what} = \"30s\""),
-        );
     }
 }
 

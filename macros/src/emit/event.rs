@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::Member;
 use syn::spanned::Spanned as _;
 
-use super::tokens::{carriers, literal, rust_path};
+use super::tokens::{kind_impls, literal, rust_path};
 use crate::grammar::routing::Word;
 use crate::model::event::Event;
 use crate::model::field_path::FieldPath;
@@ -27,7 +27,7 @@ pub(crate) fn event(event: &Event) -> TokenStream {
     let upcast = upcast(event);
     let example = example(event);
     let proof = upcast_proof(event);
-    let carriers = carriers(name, root, "SingleEvent", "OneEvent", "ReturnsEvent");
+    let kind_impls = kind_impls(name, root, "SingleEvent", "OneEvent", "ReturnsEvent");
     quote_spanned! {span=>
         #[automatically_derived]
         #[allow(deprecated)]
@@ -56,7 +56,7 @@ pub(crate) fn event(event: &Event) -> TokenStream {
             #upcast
             #example
         }
-        #carriers
+        #kind_impls
         #proof
     }
 }
@@ -115,8 +115,8 @@ fn aggregate_id(event: &Event) -> TokenStream {
     quote_spanned!(span=> #private::AggregateId::text(&#path))
 }
 
-/// `self.path`. The span of `self` is that of the path, and its hygiene that of the method: a `macro_rules!` may write the
-/// path while its caller writes the name of the type.
+/// `self.path`. `self` has the span of the path and the hygiene of the method, because the path may come from a
+/// `macro_rules!` and the name of the type from its caller.
 fn access(name: &Ident, path: &FieldPath, span: Span) -> TokenStream {
     let this = Ident::new("self", span.resolved_at(name.span()));
     let members = path.0.iter().map(|member| match member {
@@ -155,7 +155,7 @@ fn example(event: &Event) -> TokenStream {
     let span = event.name.span();
     quote_spanned! {span=>
         fn contract_example() -> ::core::option::Option<Self> {
-            // As the argument of `Some`, a type error would mention `Some` too.
+            // Without this variable, a type error would mention `Some` too.
             let __example: Self = #example;
             ::core::option::Option::Some(__example)
         }

@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned as _;
 
-use super::tokens::carriers;
+use super::tokens::kind_impls;
 use crate::model::family::Family;
 use crate::model::root::Root;
 
@@ -28,8 +28,8 @@ pub(crate) fn family(family: &Family) -> TokenStream {
     });
     let rest = if let Some(other) = &family.other {
         let variant = &other.name;
-        let kept = other_event(root, &other.payload);
-        quote_spanned!(span=> ::core::result::Result::Ok(Self::#variant(#kept::keep(__event))))
+        let payload = other_event(root, &other.payload);
+        quote_spanned!(span=> ::core::result::Result::Ok(Self::#variant(#payload::keep(__event))))
     } else {
         quote_spanned!(span=> #private::wrong_type(__event))
     };
@@ -40,8 +40,8 @@ pub(crate) fn family(family: &Family) -> TokenStream {
     });
     let visits_other = family.other.iter().map(|other| {
         let variant = &other.name;
-        let kept = other_event(root, &other.payload);
-        quote_spanned!(span=> Self::#variant(__event) => #kept::visit(__event, __visitor),)
+        let payload = other_event(root, &other.payload);
+        quote_spanned!(span=> Self::#variant(__event) => #payload::visit(__event, __visitor),)
     });
     let proofs = family.variants.iter().enumerate().skip(1).map(|(at, variant)| {
         let span = variant.payload.span();
@@ -52,7 +52,7 @@ pub(crate) fn family(family: &Family) -> TokenStream {
             const _: () = #private::proofs::variant_is_alone(<#name as #tidings::EventFamily>::EVENTS, #at);
         }
     });
-    let carriers = carriers(name, root, "FamilyOfEvents", "OneOfFamily", "ReturnsFamily");
+    let kind_impls = kind_impls(name, root, "FamilyOfEvents", "OneOfFamily", "ReturnsFamily");
     quote_spanned! {span=>
         #[automatically_derived]
         #[allow(deprecated)]
@@ -72,7 +72,7 @@ pub(crate) fn family(family: &Family) -> TokenStream {
                 }
             }
         }
-        #carriers
+        #kind_impls
         #(#proofs)*
     }
 }

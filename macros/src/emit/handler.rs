@@ -25,8 +25,8 @@ pub(crate) fn handler(handler: &Handler, function: &Function) -> TokenStream {
             #proof
         }
     });
-    // The name resolves like the user's, and its span is the macro's: rustc does not lint the names of foreign macros, so an
-    // unused handler gives one warning, about the function.
+    // The name resolves like the user's name, but its span belongs to the macro. rustc does not lint the names of
+    // foreign macros, so an unused handler gives one warning, about the function.
     let mut marker = name.clone();
     marker.set_span(Span::call_site().located_at(span));
     quote_spanned! {span=>
@@ -69,7 +69,7 @@ fn registered(handler: &Handler, function: &Function) -> TokenStream {
     }
 }
 
-// Both have the same tokens and span at every use, so that rustc merges equal errors about them.
+// `as_input` and `as_output` return the same tokens and span for each use, so that rustc merges equal errors.
 fn as_input(handler: &Handler, input: &Type) -> TokenStream {
     let span = input.span();
     let private = handler.root.private(span);

@@ -1,7 +1,7 @@
 //! The two lists as expressions.
 //!
-//! Each entry has the span of the user's token. It stands in a struct expression with named fields or in a tuple, because
-//! rustc looks into those for the entry to blame, and not into blocks and calls.
+//! Each entry has the span of the user's token, and is part of a tuple or of a struct expression with named fields.
+//! rustc finds the entry that causes an error in those, but not in blocks and calls.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote_spanned;
@@ -18,7 +18,7 @@ pub(crate) fn handlers(list: &List) -> TokenStream {
     let List { root, paths } = list;
     let span = Span::call_site();
     let (tidings, private) = (root.at(span), root.private(span));
-    // As a value: for a function that is no handler, rustc then merges its two errors into one.
+    // Each entry is a value, so that rustc merges its two errors about a function that is no handler.
     let entries: Vec<TokenStream> = paths
         .iter()
         .map(|path| quote_spanned!(at(path)=> #path {}))
@@ -73,7 +73,8 @@ fn at(path: &Path) -> Span {
         .map_or_else(Span::call_site, |last| last.ident.span())
 }
 
-/// One pass finds all faults, and a constant at each entry reports its own. Faults are between an entry and an earlier one.
+/// `__FAULTS` is the result of one pass; a constant at each entry reports the fault of that entry. The first entry has
+/// none, since a fault is between an entry and an earlier one.
 fn proofs(paths: &[Path]) -> impl Iterator<Item = TokenStream> {
     paths.iter().enumerate().skip(1).map(|(position, path)| {
         let position = Literal::usize_unsuffixed(position);

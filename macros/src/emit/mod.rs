@@ -1,4 +1,4 @@
-//! The emitters: code for a model that has passed its checks. Nothing can fail here.
+//! Writes the code for a model that has passed its checks. No function here can fail.
 
 pub(crate) mod event;
 pub(crate) mod family;

@@ -1,10 +1,10 @@
-//! Stub impls, emitted together with errors: the rest of the program compiles, so that one mistake gives one error.
+//! Stub impls, emitted together with errors, so that the rest of the program compiles and one mistake gives one error.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote_spanned;
 use syn::{Data, DeriveInput};
 
-use super::tokens::{carriers, rust_path};
+use super::tokens::{kind_impls, rust_path};
 use crate::model::handler::Function;
 use crate::model::root::Root;
 
@@ -20,7 +20,7 @@ pub(crate) fn event(item: &DeriveInput, root: &Root) -> TokenStream {
         Data::Union(_) => shapeless(item, root),
         Data::Struct(_) => {
             let rust_type = rust_path(name);
-            let carriers = carriers(name, root, "SingleEvent", "OneEvent", "ReturnsEvent");
+            let kind_impls = kind_impls(name, root, "SingleEvent", "OneEvent", "ReturnsEvent");
             quote_spanned! {span=>
                 #[automatically_derived]
                 #[allow(deprecated)]
@@ -46,11 +46,11 @@ pub(crate) fn event(item: &DeriveInput, root: &Root) -> TokenStream {
                         ::core::unreachable!()
                     }
                 }
-                #carriers
+                #kind_impls
             }
         }
         Data::Enum(_) => {
-            let carriers = carriers(name, root, "FamilyOfEvents", "OneOfFamily", "ReturnsFamily");
+            let kind_impls = kind_impls(name, root, "FamilyOfEvents", "OneOfFamily", "ReturnsFamily");
             quote_spanned! {span=>
                 #[automatically_derived]
                 #[allow(deprecated)]
@@ -64,7 +64,7 @@ pub(crate) fn event(item: &DeriveInput, root: &Root) -> TokenStream {
                         ::core::unreachable!()
                     }
                 }
-                #carriers
+                #kind_impls
             }
         }
     }
@@ -81,19 +81,19 @@ fn shapeless(item: &DeriveInput, root: &Root) -> TokenStream {
         .where_clause
         .as_ref()
         .map(|clause| &clause.predicates);
-    let carriers = [
+    let traits = [
         ("Payload", "Kind"),
         ("HandlerInput", "Shape"),
         ("IntoOutcome", "Shape"),
     ];
-    carriers
-        .map(|(carrier, kind)| {
-            let [carrier, kind] = [carrier, kind].map(|name| Ident::new(name, span));
+    traits
+        .map(|(kind_trait, kind)| {
+            let [kind_trait, kind] = [kind_trait, kind].map(|name| Ident::new(name, span));
             quote_spanned! {span=>
                 #[automatically_derived]
                 #[allow(deprecated)]
                 #[diagnostic::do_not_recommend]
-                impl #generics #private::#carrier for #name #arguments
+                impl #generics #private::#kind_trait for #name #arguments
                 where
                     Self: ::core::marker::Send + ::core::marker::Sync + 'static,
                     #predicates
@@ -106,7 +106,6 @@ fn shapeless(item: &DeriveInput, root: &Root) -> TokenStream {
         .collect()
 }
 
-/// The stub of a handler.
 pub(crate) fn handler(function: &Function, root: &Root) -> TokenStream {
     let name = &function.sig.ident;
     let vis = &function.vis;

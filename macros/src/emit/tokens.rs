@@ -6,9 +6,10 @@ use syn::ext::IdentExt as _;
 
 use crate::model::root::Root;
 
-/// The impls that name the kind of a type. The runtime's kinds do the work: with a body here rustc would report a missing
-/// trait in one more place. `do_not_recommend` keeps rustc from listing the user's events next to a type that is no event.
-pub(crate) fn carriers(name: &Ident, root: &Root, kind: &str, input: &str, output: &str) -> TokenStream {
+/// The impls that name the kind of a type. The runtime implements the methods for each kind: if they were here, rustc
+/// would report a missing trait in one more place. `do_not_recommend` keeps rustc from listing the user's events next
+/// to a type that is no event.
+pub(crate) fn kind_impls(name: &Ident, root: &Root, kind: &str, input: &str, output: &str) -> TokenStream {
     let span = name.span();
     let private = root.private(span);
     let [kind, input, output] = [kind, input, output].map(|name| Ident::new(name, span));

@@ -6,7 +6,6 @@ const MAX_BYTES: usize = 255;
 /// A word between two dots of a routing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// Fixed text.
     Text(String),
     /// `{field}`, or `{field.of.it}`.
     Field(String),

@@ -1,6 +1,6 @@
 //! The model of an event.
 
-use proc_macro2::{Ident, Span};
+use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 use syn::{DeriveInput, Expr, Fields, Path};
 
@@ -63,7 +63,9 @@ impl Event {
         }
         let has_no_errors = errors.is_empty();
         let event_type = given.event_type.or_else(|| infer_type(&item.ident, errors))?;
-        errors_at(routing::check_type(&event_type.value), event_type.span, errors);
+        if let Err(fault) = routing::check_type(&event_type.value) {
+            errors.at(event_type.span, fault);
+        }
         let key_text = given.routing_key.clone().unwrap_or_else(|| event_type.clone());
         let template = match Template::parse(&key_text.value) {
             Ok(template) => Some(template),
@@ -79,7 +81,7 @@ impl Event {
             None if !has_no_errors => None,
             None => infer_aggregate_id(item, &event_type.value, &fields, errors),
         };
-        let event = Self {
+        Some(Self {
             name: item.ident.clone(),
             root: given.root,
             event_type,
@@ -94,8 +96,7 @@ impl Event {
             description: options::description(&item.attrs),
             deprecated: options::deprecated(&item.attrs),
             fields: fields.iter().map(|field| field.unraw().to_string()).collect(),
-        };
-        Some(event)
+        })
     }
 }
 
@@ -137,8 +138,8 @@ fn infer_aggregate_id(
     None
 }
 
-/// Without the option, the type is made of the two words of the name. With more words only the author knows where the noun
-/// ends.
+/// Without the option, the type is the two words of the name. If a name has more words, only its author knows where the
+/// noun ends.
 fn infer_type(name: &Ident, errors: &mut Errors) -> Option<Text> {
     let words = words(&name.unraw().to_string());
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -174,10 +175,4 @@ fn infer_type(name: &Ident, errors: &mut Errors) -> Option<Text> {
     };
     errors.on(name, message);
     None
-}
-
-fn errors_at(result: Result<(), String>, span: Span, errors: &mut Errors) {
-    if let Err(fault) = result {
-        errors.at(span, fault);
-    }
 }

@@ -60,7 +60,7 @@ impl EventOptions {
     }
 
     fn read_list(&mut self, known: &mut Options, input: ParseStream<'_>, errors: &mut Errors) {
-        // `other` belongs to a variant, which the list of known options would not say.
+        // `other` belongs to a variant. The error for an unknown option would not say so.
         if let Ok(name) = input.fork().call(Ident::parse_any)
             && name == "other"
         {

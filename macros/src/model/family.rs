@@ -81,7 +81,8 @@ impl Family {
 fn reject_event_options(attrs: &[Attribute], errors: &mut Errors) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
         let Meta::List(list) = &attr.meta else { continue };
-        let result = list.parse_args_with(|input: syn::parse::ParseStream<'_>| {
+        // `EventOptions` has reported syntax errors.
+        let _ = list.parse_args_with(|input: ParseStream<'_>| {
             while !input.is_empty() {
                 let name = input.call(Ident::parse_any)?;
                 let text = name.unraw().to_string();
@@ -99,8 +100,6 @@ fn reject_event_options(attrs: &[Attribute], errors: &mut Errors) {
             }
             Ok(())
         });
-        // `EventOptions` has reported syntax errors.
-        let _ = result;
     }
 }
 

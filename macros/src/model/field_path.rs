@@ -15,7 +15,7 @@ impl FieldPath {
         Self(
             text.split('.')
                 .map(|name| {
-                    // A field whose name is a keyword stands in the routing key without its `r#`.
+                    // In a routing key, a field whose name is a keyword has no `r#`.
                     let plain = syn::parse_str::<Ident>(name);
                     Member::Named(
                         plain.map_or_else(|_| Ident::new_raw(name, span), |_| Ident::new(name, span)),

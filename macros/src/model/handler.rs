@@ -14,7 +14,7 @@ use super::root::Root;
 use crate::errors::Errors;
 use crate::grammar::duration;
 
-/// A function without its body, which may have syntax errors while its author still types.
+/// A function whose body is not parsed, because it may have syntax errors while its author is typing.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -181,7 +181,13 @@ impl Handler {
                 self.retry = Some(name.clone());
                 self.read_retry(name, input, errors)?;
             }
-            "timeout" => self.timeout = read_duration(name, input, errors)?,
+            "timeout" => {
+                let text = options::text(name, input, "timeout = \"30s\"")?;
+                match duration::parse(&text.value) {
+                    Ok(timeout) => self.timeout = Some((timeout, text.span)),
+                    Err(message) => errors.at(text.span, message),
+                }
+            }
             "ordered_by" => {
                 only(name, input, "aggregate_id", errors)?;
                 self.ordered = true;
@@ -255,21 +261,6 @@ impl Handler {
     }
 }
 
-fn read_duration(
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &mut Errors,
-) -> syn::Result<Option<(Duration, Span)>> {
-    let text = options::text(name, input, &format!("{name} = \"30s\""))?;
-    match duration::parse(&text.value) {
-        Ok(duration) => Ok(Some((duration, text.span))),
-        Err(message) => {
-            errors.at(text.span, message);
-            Ok(None)
-        }
-    }
-}
-
 /// Parses an option that has a single allowed value. Users write it out, so that other values can be added later.
 fn only(name: &Ident, input: ParseStream<'_>, value: &str, errors: &mut Errors) -> syn::Result<()> {
     let text = options::text(name, input, &format!("{name} = \"{value}\""))?;
@@ -296,7 +287,7 @@ fn read_rejects(name: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Path>> 
     let content;
     syn::parenthesized!(content in input);
     let paths = Punctuated::<Path, Token![,]>::parse_terminated(&content).map_err(|parse_error| {
-        // Unread tokens would be one more error.
+        // syn would report unread tokens as one more error.
         let _ = content.parse::<TokenStream>();
         error(parse_error.span())
     })?;

@@ -15,7 +15,7 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// Reads the list. `example` shows users what a list looks like.
+    /// Reads the list. Errors show `example` to the user.
     pub(crate) fn from_syn(example: &str, tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut list = Self::default();
         let parse = |input: ParseStream<'_>| {

@@ -57,8 +57,8 @@ impl Options {
         }
     }
 
-    /// Parses all of `input`. `read` parses what follows the name of an option. After an error parsing continues behind the
-    /// next comma.
+    /// Parses all of `input`. `read` parses the tokens after the name of an option. After an error, parsing continues
+    /// after the next comma.
     pub(crate) fn read(
         &mut self,
         input: ParseStream<'_>,
@@ -148,7 +148,7 @@ pub(crate) fn skip_to_comma(input: ParseStream<'_>) {
     }
 }
 
-/// Parses `= value`. The error says `what` the option takes, with an example.
+/// Parses `= value`. `what` and `example` tell users in the error what the option takes.
 pub(crate) fn value<T: Parse>(
     name: &Ident,
     input: ParseStream<'_>,

@@ -3,9 +3,9 @@
 //! Each paragraph of a theme is one version of the type `Inner`. A context is Rust code around `Inner`; its type
 //! `Event` is written and read. `FIELDS` in a context stands for the fields of the struct `Inner`.
 
-mod family;
 mod sample;
 mod theme;
+mod type_set;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -19,16 +19,16 @@ fn main() {
     println!("cargo::rerun-if-changed=contexts.rs");
     let contexts = theme::contexts(&text(&root.join("contexts.rs")));
     let mut files: Vec<PathBuf> = fs::read_dir(root.join("themes"))
-        .expect("the themes are beside the manifest")
-        .map(|entry| entry.expect("a theme's entry").path())
+        .expect("the folder `themes` can be read")
+        .map(|entry| entry.expect("the entry of a theme can be read").path())
         .collect();
     files.sort();
     let themes = files.iter().map(|file| {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         Theme::read(&name, &text(file))
     });
-    let families: Vec<_> = themes.flat_map(|theme| family::of(&theme, &contexts)).collect();
-    fs::write(out.join("families.rs"), family::emit(&families)).expect("the types are written");
+    let type_sets: Vec<_> = themes.flat_map(|theme| type_set::of(&theme, &contexts)).collect();
+    fs::write(out.join("type_sets.rs"), type_set::emit(&type_sets)).expect("the types can be written");
 }
 
 fn text(file: &Path) -> String {

@@ -1,4 +1,4 @@
-//! Finds objects with a repeated key. A flattened map with the name of a neighbour field writes them.
+//! Finds objects with a repeated key. serde writes one if a flattened map has a key with the name of another field.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Tests the findings of `tidings-contracts` against serde itself.
 //!
-//! The build generates about a thousand types in a hundred families of edits (`generate/`, from `contexts.rs` and
-//! `themes/`). Within a family, each type writes its events ([`sample`]) and every other type decodes them. The
+//! The build generates about a thousand types in a hundred type sets (`generate/`, from `contexts.rs` and
+//! `themes/`). Within a type set, each type writes its events ([`sample`]) and every other type decodes them. The
 //! findings on the two contracts must agree with what serde does: see `tests/`.
 //!
 //! The types are in this crate and the comparison in its tests, so that an edit of `tidings-contracts` does not
@@ -12,7 +12,7 @@ pub mod sample;
 pub mod subject;
 
 #[cfg(not(test))]
-pub use generated::families;
+pub use generated::type_sets;
 
 /// The imports of the generated types.
 #[cfg(not(test))]
@@ -34,6 +34,6 @@ mod prelude {
 #[cfg(not(test))]
 #[allow(warnings, clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
 mod generated {
-    use crate::subject::{Family, Subject};
-    include!(concat!(env!("OUT_DIR"), "/families.rs"));
+    use crate::subject::{Subject, TypeSet};
+    include!(concat!(env!("OUT_DIR"), "/type_sets.rs"));
 }

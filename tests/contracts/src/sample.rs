@@ -1,8 +1,8 @@
 //! Sample values to write as events. Each type has a few, unusual ones among them.
 //!
-//! A finding that no sample confirms counts as a bug. So the samples must cover what a type can hold: both ends of an
-//! integer, a fraction, absent and empty values, each variant, and the names that a struct would look for. Floats that
-//! JSON cannot write are left out: `serde_json` writes them as null, and no float type reads null.
+//! A finding that no sample confirms counts as a bug. So the samples cover both ends of an integer, a fraction, absent
+//! and empty values, each variant, and the names that a struct may request. They have no floats that JSON cannot write:
+//! `serde_json` writes those as null, and no float type reads null.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -21,8 +21,8 @@ pub trait Sample: Clone {
     fn samples(depth: usize) -> Vec<Self>;
 }
 
-/// Chooses which sample of each field goes into which value: the first of all, then each field's others in turn, then
-/// the last of all. serde reads each field by itself, so not every combination is needed.
+/// Combines the samples of fields. The first plan has the first sample of each field. The next plans change one field
+/// each, and the last plan has the last samples. This is enough, since serde reads each field by itself.
 #[must_use]
 pub fn plans(counts: &[usize]) -> Vec<Vec<usize>> {
     if counts.contains(&0) {
@@ -127,7 +127,7 @@ impl Key for char {}
 impl Key for Uuid {}
 impl Key for NaiveDate {}
 
-/// Returns sample lists of `T`: each sample alone, none, and all.
+/// Returns sample lists of `T`: each sample alone, no samples, two samples, and all samples.
 fn lists<T: Sample>(depth: usize) -> Vec<Vec<T>> {
     let Some(depth) = depth.checked_sub(1) else {
         return vec![Vec::new()];

@@ -42,7 +42,7 @@ impl<T: Sample + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
 
 /// The types of one theme in one context.
 #[derive(Debug)]
-pub struct Family {
+pub struct TypeSet {
     /// The idea of the edits.
     pub theme: &'static str,
     /// The context of the edited type.
@@ -51,8 +51,8 @@ pub struct Family {
     pub subjects: Vec<Subject>,
 }
 
-impl Family {
-    /// Creates a family of these subjects.
+impl TypeSet {
+    /// Creates a type set of these subjects.
     pub const fn new(theme: &'static str, context: &'static str, subjects: Vec<Subject>) -> Self {
         Self {
             theme,
@@ -65,7 +65,7 @@ impl Family {
 fn events<T: Subjected>() -> Vec<String> {
     let mut events: Vec<String> = Vec::new();
     for sample in T::samples(DEPTH) {
-        // Leave out values that serde cannot write as JSON, and events that other services would read in two ways.
+        // Leave out values that serde cannot write as JSON, and repeated keys, which not all readers treat the same.
         if let Ok(event) = serde_json::to_string(&AsEvent(sample))
             && !keys::repeat(&event)
             && !events.contains(&event)
@@ -81,9 +81,9 @@ fn decode<T: Subjected>(event: &str) -> Result<(), String> {
     event.map(drop).map_err(|cause| cause.to_string())
 }
 
-/// Makes any type an event. The derive accepts structs only, and a thousand expansions of it would show nothing here.
+/// Makes any type an event. The derive accepts structs only, and this crate does not test the derive.
 ///
-/// It erases the serializer and the deserializer, so that rustc compiles each type only once for each.
+/// The impls erase the serializer and the deserializer, so that rustc compiles each type only once for each.
 struct AsEvent<T>(T);
 
 impl<T: Serialize> Serialize for AsEvent<T> {

@@ -1,4 +1,4 @@
-//! Compares all findings with serde in every family, and prints a table of the families.
+//! Compares all findings with serde in every type set, and prints a table of the type sets.
 
 mod pair;
 mod table;
@@ -13,17 +13,17 @@ use std::sync::LazyLock;
 use pair::{Agreement, Pair};
 use table::Table;
 use tested_type::TestedType;
-use tidings_contract_truth::subject::Family;
+use tidings_contract_tests::subject::TypeSet;
 use validator::ValidatorComparison;
 
 /// The number of reports to print. The file has all of them.
 const REPORTS: usize = 20;
 
-static FAMILIES: LazyLock<Vec<(Family, Vec<TestedType>)>> = LazyLock::new(|| {
-    let families = tidings_contract_truth::families().into_iter();
-    let types = families.map(|family| {
-        let types = TestedType::all(&family);
-        (family, types)
+static TYPE_SETS: LazyLock<Vec<(TypeSet, Vec<TestedType>)>> = LazyLock::new(|| {
+    let type_sets = tidings_contract_tests::type_sets().into_iter();
+    let types = type_sets.map(|type_set| {
+        let types = TestedType::all(&type_set);
+        (type_set, types)
     });
     types.collect()
 });
@@ -32,24 +32,24 @@ static FAMILIES: LazyLock<Vec<(Family, Vec<TestedType>)>> = LazyLock::new(|| {
 fn every_finding_agrees_with_serde() {
     let mut table = Table::default();
     let mut reports = Vec::new();
-    for (family, types) in FAMILIES.iter() {
+    for (type_set, types) in TYPE_SETS.iter() {
         for writer in types {
             for reader in types.iter().filter(|reader| !std::ptr::eq(*reader, writer)) {
                 let pair = Pair::new(writer, reader);
                 let agreement = pair.agreement();
-                table.count(family, agreement);
+                table.count(type_set, agreement);
                 if agreement == Agreement::Wrong {
-                    reports.push(pair.report(family));
+                    reports.push(pair.report(type_set));
                 }
             }
         }
     }
-    // Standard error is not captured by the test harness. A closed stream is no failure.
+    // The test harness does not capture this write to standard error. A closed stream is no failure.
     let _ = writeln!(io::stderr(), "\n{table}");
     print_some("disagreements", &reports);
     assert!(
-        table.types_and_pairs_suffice(),
-        "fewer types than the table is meant to have"
+        table.is_complete(),
+        "there are fewer type sets, types or pairs than expected"
     );
     assert!(
         reports.is_empty(),
@@ -62,7 +62,7 @@ fn every_finding_agrees_with_serde() {
 #[test]
 fn every_event_fits_the_schema_of_its_writer() {
     let mut comparison = ValidatorComparison::default();
-    for (_, types) in FAMILIES.iter() {
+    for (_, types) in TYPE_SETS.iter() {
         comparison.add(types);
     }
     let ValidatorComparison {

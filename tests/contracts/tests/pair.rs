@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tidings_contract_truth::subject::Family;
+use tidings_contract_tests::subject::TypeSet;
 use tidings_contracts::{Contract, Finding, Level, Rule, Severity, compare};
 
 use crate::tested_type::TestedType;
@@ -32,7 +32,7 @@ impl<'a> Pair<'a> {
         Self {
             writer,
             reader,
-            findings: both_ways(&writer.contract, &reader.contract),
+            findings: both_directions(&writer.contract, &reader.contract),
             refused: reader.refuses(&writer.events),
         }
     }
@@ -47,17 +47,17 @@ impl<'a> Pair<'a> {
     }
 
     /// Returns a report of a disagreement.
-    pub(crate) fn report(&self, family: &Family) -> String {
+    pub(crate) fn report(&self, type_set: &TypeSet) -> String {
         let Self { writer, reader, .. } = self;
         let mut report = format!(
             "--- {} in {}\nwritten by\n{}\nread by\n{}\n",
-            family.theme, family.context, writer.source, reader.source
+            type_set.theme, type_set.context, writer.source, reader.source
         );
         // Writing to a string cannot fail.
-        for (way, findings) in ["older", "newer"].iter().zip(&self.findings) {
+        for (age, findings) in ["older", "newer"].iter().zip(&self.findings) {
             let _ = writeln!(
                 report,
-                "findings with the writer as the {way}: {}",
+                "findings with the writer as the {age}: {}",
                 worst(findings)
             );
             for finding in findings {
@@ -74,14 +74,14 @@ impl<'a> Pair<'a> {
 
 /// Compares in both directions: new consumers read old events, and old consumers read new events. serde does the same
 /// in both.
-fn both_ways(writer: &Contract, reader: &Contract) -> [Vec<Finding>; 2] {
+fn both_directions(writer: &Contract, reader: &Contract) -> [Vec<Finding>; 2] {
     [
         compare(writer, reader, Level::Backward),
         compare(reader, writer, Level::Forward),
     ]
 }
 
-/// Returns the worst severity. A removed alias is left out: it concerns events of earlier writers.
+/// Returns the worst severity, without removed aliases, which concern events of earlier writers.
 fn worst(findings: &[Finding]) -> Severity {
     let findings = findings
         .iter()

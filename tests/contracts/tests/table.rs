@@ -1,8 +1,8 @@
-//! The table of families: pairs, agreed, unknown, wrong.
+//! The table of type sets: pairs, agreed, unknown, wrong.
 
 use std::fmt;
 
-use tidings_contract_truth::subject::Family;
+use tidings_contract_tests::subject::TypeSet;
 
 use crate::pair::Agreement;
 
@@ -28,7 +28,7 @@ impl Counts {
     }
 }
 
-/// The counts of every family, in the order of the tests.
+/// The counts of every type set, in the order of the tests.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<(String, usize, Counts)>,
@@ -36,10 +36,10 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn count(&mut self, family: &Family, agreement: Agreement) {
-        let name = format!("{} in {}", family.theme, family.context);
+    pub(crate) fn count(&mut self, type_set: &TypeSet, agreement: Agreement) {
+        let name = format!("{} in {}", type_set.theme, type_set.context);
         if self.rows.last().is_none_or(|(last, ..)| *last != name) {
-            self.rows.push((name, family.subjects.len(), Counts::default()));
+            self.rows.push((name, type_set.subjects.len(), Counts::default()));
         }
         if let Some((.., counts)) = self.rows.last_mut() {
             counts.add(agreement);
@@ -47,9 +47,9 @@ impl Table {
         self.all.add(agreement);
     }
 
-    /// Tells whether the table has about a thousand types in a hundred families with nine thousand pairs, so that a
+    /// Tells whether the table has at least a thousand types, a hundred type sets and nine thousand pairs, so that a
     /// lost theme fails the test.
-    pub(crate) fn types_and_pairs_suffice(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         let types: usize = self.rows.iter().map(|(_, types, _)| types).sum();
         types >= 1_000 && self.rows.len() >= 100 && self.all.pairs() >= 9_000
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Table {
             .map(|(name, ..)| name.len())
             .max()
             .unwrap_or_default();
-        writeln!(f, "{:width$}  types  pairs  agreed  unknown  wrong", "family")?;
+        writeln!(f, "{:width$}  types  pairs  agreed  unknown  wrong", "type set")?;
         let mut row = |name: &str, types: usize, counts: Counts| {
             let Counts {
                 agreed,

@@ -2,10 +2,10 @@
 
 use std::panic;
 
-use tidings_contract_truth::subject::{Family, Subject};
+use tidings_contract_tests::subject::{Subject, TypeSet};
 use tidings_contracts::Contract;
 
-/// A type of a family with its events and its contract.
+/// A type of a type set with its events and its contract.
 pub(crate) struct TestedType {
     pub(crate) source: &'static str,
     pub(crate) events: Vec<String>,
@@ -14,15 +14,15 @@ pub(crate) struct TestedType {
 }
 
 impl TestedType {
-    /// Creates all types of a family. Each contract is exported with the others as older contracts, as in a folder
-    /// that keeps all of them. It is then read from the text of its file, so the findings rely on the file alone.
-    pub(crate) fn all(family: &Family) -> Vec<Self> {
-        let plain: Vec<Contract> = family
+    /// Creates all types of a type set. The export of each contract gets the others as older contracts, as in a folder
+    /// that keeps all of them. Each contract is then read from the text of its file, so the findings rely on it alone.
+    pub(crate) fn all(type_set: &TypeSet) -> Vec<Self> {
+        let plain: Vec<Contract> = type_set
             .subjects
             .iter()
             .map(|subject| Contract::of(&subject.event))
             .collect();
-        family
+        type_set
             .subjects
             .iter()
             .map(|subject| Self::one(subject, &plain))
@@ -44,7 +44,7 @@ impl TestedType {
     }
 
     pub(crate) fn reads(&self, event: &str) -> bool {
-        // serde_json 1.0.154 splits a key within its first character when a `bool` is requested, and may panic.
+        // If a type requests a `bool` key, serde_json 1.0.154 splits the key within its first character and may panic.
         panic::catch_unwind(|| (self.decode)(event).is_ok()).unwrap_or(false)
     }
 

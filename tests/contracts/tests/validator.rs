@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::tested_type::TestedType;
 
-/// What a validator without knowledge of Rust does with the schemas of a family.
+/// The results of a validator without knowledge of Rust, compared with serde.
 #[derive(Debug, Default)]
 pub(crate) struct ValidatorComparison {
     /// Events that the schema of their writer refuses.
@@ -19,31 +19,31 @@ pub(crate) struct ValidatorComparison {
 }
 
 impl ValidatorComparison {
-    /// Adds the events of each type of a family, read by each of its types.
-    pub(crate) fn add(&mut self, family: &[TestedType]) {
-        let readers: Vec<Validator> = family
+    /// Adds the events of each type of a type set, read by each of its types.
+    pub(crate) fn add(&mut self, type_set: &[TestedType]) {
+        let readers: Vec<Validator> = type_set
             .iter()
-            .map(|types| validator(&types.contract.reader))
+            .map(|reader| validator(&reader.contract.reader))
             .collect();
-        for writer in family {
+        for writer in type_set {
             let own = validator(&writer.contract.writer);
             for event in &writer.events {
                 let value: Value = serde_json::from_str(event).expect("an event is JSON");
-                if !promises(writer) && !own.is_valid(&value) {
+                if !is_stricter(writer) && !own.is_valid(&value) {
                     self.unfit
                         .push(format!("{event}\nwritten by\n{}\n", writer.source));
                 }
-                for (reader, schema) in family.iter().zip(&readers) {
+                for (reader, schema) in type_set.iter().zip(&readers) {
                     let serde = reader.reads(event);
                     if schema.is_valid(&value) == serde {
                         self.agreed += 1;
                     } else {
-                        let odd = if serde {
+                        let differing = if serde {
                             &mut self.schema_refuses
                         } else {
                             &mut self.serde_refuses
                         };
-                        odd.push(format!("{event}\nread by\n{}\n", reader.source));
+                        differing.push(format!("{event}\nread by\n{}\n", reader.source));
                     }
                 }
             }
@@ -51,8 +51,8 @@ impl ValidatorComparison {
     }
 }
 
-/// Tells whether the schema is stricter than the samples: it has an author's constraint that serde does not enforce.
-fn promises(writer: &TestedType) -> bool {
+/// Tells whether the schema may refuse samples: it has an author's constraint that serde does not enforce.
+fn is_stricter(writer: &TestedType) -> bool {
     // schemars also cannot tell the tag from the entries of a flattened map beside it.
     let tagged_map = ["tag = ", "#[serde(flatten)] more: BTreeMap<String, u32>"];
     tagged_map.iter().all(|word| writer.source.contains(word))

@@ -1,6 +1,6 @@
 // in: root, vec
 
-//! Not here: `Held(())`. schemars gives it the schema of `Held`, which takes other fields; serde refuses them.
+//! `Held(())` is left out: schemars gives it the schema of `Held`, which accepts other fields, and serde refuses them.
 
 #[serde(tag = "kind")]
 enum Inner { Held(Id), Plain }

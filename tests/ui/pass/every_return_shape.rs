@@ -37,5 +37,5 @@ returning! {
     with_anyhow -> anyhow::Result<Option<OrderCancelled>>: Ok(None);
     with_a_text -> Result<(), String>: Ok(());
     with_a_static_text -> Result<(), &'static str>: Ok(());
-    with_a_verdict -> Result<(), HandlerError>: Ok(());
+    with_a_handler_error -> Result<(), HandlerError>: Ok(());
 }

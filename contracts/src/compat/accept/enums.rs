@@ -163,7 +163,7 @@ impl<'a> Inclusion<'a> {
         self.value(written, object, true);
     }
 
-    /// The reader expects something else than an enum.
+    /// Compares a written enum with a reader that expects no enum.
     pub(super) fn enum_as_plain(
         &mut self,
         written: &'a Enum,
@@ -189,7 +189,7 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// The writer writes an object, and the reader expects an enum.
+    /// Compares a written object with a reader that expects an enum.
     pub(super) fn object_as_enum(
         &mut self,
         written: &'a Object,
@@ -220,7 +220,7 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// The reader tries several shapes and takes the first that fits.
+    /// Compares with a reader that tries several shapes and takes the first that fits.
     pub(super) fn union(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>, members: &'a [Id]) {
         let both = Some((writes.id, reads.id));
         let tried: Vec<_> = members
@@ -299,11 +299,11 @@ impl<'a> Inclusion<'a> {
 
 /// The result of several alternatives.
 pub(super) enum Decided {
-    /// One accepts all values, with these warnings.
+    /// One alternative accepts all values, with these warnings.
     Fits(Vec<FoundFinding>),
-    /// None accepts them, for the reasons of the nearest one.
+    /// No alternative accepts all values. The findings are those of the nearest one.
     Fails(Vec<FoundFinding>),
-    /// Several accept some of the values.
+    /// Several alternatives accept some of the values.
     Open,
 }
 

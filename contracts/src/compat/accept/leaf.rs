@@ -98,14 +98,7 @@ pub(super) fn literal(value: &Value, reads: ResolvedShape<'_>) -> bool {
         Kind::Any => true,
         Kind::Bool => value.is_boolean(),
         Kind::Float { .. } => value.is_number(),
-        Kind::Integer(integer) => {
-            let number = value.as_i64().map(i128::from).or(value.as_u64().map(i128::from));
-            number.is_some_and(|number| {
-                integer.min <= number
-                    && number <= integer.max
-                    && (number != 0 || integer.nonzero != Some(true))
-            })
-        }
+        Kind::Integer(integer) => integer.accepts(value),
         Kind::Literals(values) => values.contains(value),
         _ => false,
     }

@@ -28,7 +28,7 @@ pub fn accepts(writer: &Value, reader: &Value) -> Vec<Finding> {
     check_inclusion(&written, &read, Direction::Backward, 0)
 }
 
-/// Does the same for shapes. `version` is the older version of the two.
+/// Does the same as [`accepts`] for shapes. `version` is the older version of the two.
 pub(crate) fn check_inclusion(
     written: &Shapes,
     read: &Shapes,
@@ -45,7 +45,7 @@ pub(crate) fn check_inclusion(
         found: Vec::new(),
         open: Vec::new(),
         lowest: usize::MAX,
-        fine: HashSet::new(),
+        compatible: HashSet::new(),
     };
     inclusion.value(written.root, read.root, false);
     inclusion.found.into_iter().map(|found| found.finding).collect()
@@ -70,10 +70,12 @@ struct Inclusion<'a> {
     /// Whether every value of the root has a value at this path.
     always: bool,
     found: Vec<FoundFinding>,
+    /// The pairs that are being compared, the outermost first.
     open: Vec<Pair>,
     /// The outermost open pair that was assumed to fit.
     lowest: usize,
-    fine: HashSet<Pair>,
+    /// The pairs without findings, which are not compared again.
+    compatible: HashSet<Pair>,
 }
 
 impl<'a> Inclusion<'a> {
@@ -94,7 +96,7 @@ impl<'a> Inclusion<'a> {
             return;
         }
         let pair = (writes.id, reads.id, buffered);
-        if self.fine.contains(&pair) {
+        if self.compatible.contains(&pair) {
             return;
         }
         if let Some(place) = self.open.iter().position(|open| *open == pair) {
@@ -115,7 +117,7 @@ impl<'a> Inclusion<'a> {
             usize::MAX
         };
         if assumed == usize::MAX && self.found.len() == before {
-            self.fine.insert(pair);
+            self.compatible.insert(pair);
         }
         self.lowest = outer.min(assumed);
     }
@@ -138,7 +140,7 @@ impl<'a> Inclusion<'a> {
         self.report(rule, Severity::Break, unit, Some((written, read)), problem);
     }
 
-    /// An undecidable schema fits only the same schema.
+    /// Returns whether a schema is undecidable, and reports it. An undecidable schema fits only the same schema.
     fn unclear(&mut self, writes: ResolvedShape<'a>, reads: ResolvedShape<'a>) -> bool {
         match (writes.kind, reads.kind) {
             (Kind::Unclear(one), Kind::Unclear(other)) if one == other => true,
@@ -268,7 +270,7 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// Runs `check` one step deeper. `certain` says that every value here has a value there.
+    /// Runs `check` one step deeper. `certain` says that every value at this path has a value at the deeper one.
     fn within(&mut self, step: &str, certain: bool, check: impl FnOnce(&mut Self)) {
         let (length, always) = (self.path.len(), self.always);
         self.path.push_str(step);
@@ -314,13 +316,13 @@ impl<'a> Inclusion<'a> {
         }
     }
 
-    /// The reader accepts no written value.
+    /// Reports that the reader accepts no written value.
     fn mismatch(&mut self, rule: Rule, both: Option<(Id, Id)>) {
         let always = self.always;
         self.differ(rule, both, always);
     }
 
-    /// The reader refuses some written values.
+    /// Reports that the reader refuses some written values.
     fn mismatch_partly(&mut self, rule: Rule, both: Option<(Id, Id)>) {
         self.differ(rule, both, false);
     }

@@ -16,7 +16,7 @@ enum Form<'a> {
     Keyed(&'a str),
     /// An object with constant texts. Each of them may be the tag.
     Tagged(BTreeSet<&'a str>),
-    /// None of these.
+    /// A schema of another form.
     Plain,
 }
 

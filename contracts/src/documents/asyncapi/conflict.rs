@@ -95,16 +95,14 @@ fn merge_channel(name: &str, known: &mut Value, mut other: Value, differences: &
     }
     other["messages"] = known["messages"].clone();
     // A service that receives by a routing key does not know its parameters.
-    for (one, another) in [(&mut *known, &mut other)] {
-        if one.get("parameters").is_none()
-            && let Some(parameters) = another.get("parameters")
-        {
-            one["parameters"] = parameters.clone();
-        } else if another.get("parameters").is_none()
-            && let Some(parameters) = one.get("parameters")
-        {
-            another["parameters"] = parameters.clone();
-        }
+    if known.get("parameters").is_none()
+        && let Some(parameters) = other.get("parameters")
+    {
+        known["parameters"] = parameters.clone();
+    } else if other.get("parameters").is_none()
+        && let Some(parameters) = known.get("parameters")
+    {
+        other["parameters"] = parameters.clone();
     }
     if *known != other {
         differences.push(format!(

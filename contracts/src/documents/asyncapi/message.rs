@@ -6,11 +6,10 @@ use tidings::EventDescriptor;
 use super::{AsyncApi, identifier, reference, summary};
 use crate::contract::Contract;
 use crate::documents::draft7::draft7;
-use crate::documents::event_schema::{Side, envelope};
+use crate::documents::event_schema::{DEFINITIONS, Side, envelope};
 use crate::keyword;
 
 const HEADERS: &str = "headers";
-const WHERE_DEFINITIONS_ARE: &str = "#/$defs/";
 
 /// Adds the message of an event; returns its name and the schema of its data.
 ///
@@ -33,7 +32,10 @@ pub(super) fn message(document: &mut AsyncApi, event: &EventDescriptor, side: Si
     for (definition, schema) in &definitions {
         let place = format!("{name}.{}", identifier(definition));
         let mut schema = moved(schema.clone(), &name);
-        plain(&mut schema);
+        // AsyncAPI states the draft in another way.
+        if let Value::Object(schema) = &mut schema {
+            schema.remove("$schema");
+        }
         document.schemas.insert(place, schema);
     }
 
@@ -63,7 +65,7 @@ pub(super) fn message(document: &mut AsyncApi, event: &EventDescriptor, side: Si
     let root = data
         .get("$ref")
         .and_then(Value::as_str)
-        .and_then(|reference| definitions.get(reference.strip_prefix(WHERE_DEFINITIONS_ARE)?))
+        .and_then(|reference| definitions.get(reference.strip_prefix(DEFINITIONS)?))
         .cloned();
     (name, root.unwrap_or_default())
 }
@@ -118,7 +120,7 @@ fn headers() -> Value {
 fn moved(mut schema: Value, message: &str) -> Value {
     keyword::walk(&mut schema, &mut |_, schema| {
         if let Some(Value::String(reference)) = schema.get_mut("$ref")
-            && let Some(definition) = reference.strip_prefix(WHERE_DEFINITIONS_ARE)
+            && let Some(definition) = reference.strip_prefix(DEFINITIONS)
         {
             // The name has no slashes, so undo the escapes of the pointer.
             let definition = definition.replace("~1", "/").replace("~0", "~");
@@ -126,13 +128,6 @@ fn moved(mut schema: Value, message: &str) -> Value {
         }
     });
     draft7(schema)
-}
-
-/// Removes what AsyncAPI expresses in another way.
-fn plain(schema: &mut Value) {
-    if let Value::Object(schema) = schema {
-        schema.remove("$schema");
-    }
 }
 
 /// The examples of the contract in their envelopes.

@@ -87,7 +87,7 @@ fn operation(action: &str, channel: &str, messages: &[String]) -> Map<String, Va
     operation
 }
 
-/// Describes what AsyncAPI cannot: the queue, the retries, the dead letters and the concurrency.
+/// Returns members for the queue, the retries, the dead letters and the concurrency, which AsyncAPI itself lacks.
 fn facts(service: &Description, handler: &HandlerDescription) -> Map<String, Value> {
     let described = &handler.handler;
     let mut facts = Map::new();

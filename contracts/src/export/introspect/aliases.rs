@@ -45,27 +45,25 @@ pub(crate) fn find(explorer: &mut Explorer<'_>, likely: &BTreeSet<String>) -> Ve
         let Some(first) = properties.keys().next().filter(|_| !is_variant) else {
             continue;
         };
-        let mut location = AliasSearch {
+        let mut search = AliasSearch {
             explorer,
             pointer: &object,
             branches: &branches,
         };
-        let candidates = location.candidates(properties, likely);
+        let candidates = search.candidates(properties, likely);
         // When the type accepts all candidates as extra properties, it ignores them: none of them is a name of a
         // field.
-        if candidates.is_empty() || location.takes(first, &candidates, true) {
+        if candidates.is_empty() || search.takes(first, &candidates, true) {
             continue;
         }
         for name in candidates {
             let name = [name];
-            if location.takes(first, &name, true) {
+            if search.takes(first, &name, true) {
                 continue;
             }
-            // The type refuses the name beside the field. It is an alias if the type accepts it instead of the field.
-            if let Some(field) = properties
-                .keys()
-                .find(|field| location.takes(field, &name, false))
-            {
+            // The type refuses this name beside the field. If the type accepts the name instead of the field, the name
+            // is an alias.
+            if let Some(field) = properties.keys().find(|field| search.takes(field, &name, false)) {
                 let [name] = name;
                 found.push(Alias {
                     object: object.clone(),

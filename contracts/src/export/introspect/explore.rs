@@ -1,4 +1,4 @@
-//! Runs a type through every branch of its schema.
+//! Runs a type on values of every branch of its schema.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,18 +11,16 @@ use crate::export::introspect::index::Index;
 use crate::export::introspect::key_type::KeyTypes;
 use crate::export::introspect::walk::{Discovered, Location, Plan, Walk};
 
-/// A type with its schema, and what the runs have shown so far.
+/// A type with its schema, and the results of the runs so far. [`Observations`] describes most of the fields.
 pub(crate) struct Explorer<'a> {
     index: &'a Index<'a>,
     pub(crate) discovered: Discovered,
-    /// The names of fields that a struct requests, by the pointer of the struct's schema.
     pub(crate) fields: BTreeMap<String, &'static [&'static str]>,
-    /// The names of variants that an enum requests, by the pointer of the enum's schema.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
     pub(crate) keys: KeyTypes,
     hooks: Introspect,
-    /// Results of runs without text or rename, by their branches: whether the type accepted the event, and the
-    /// answers.
+    /// Results of runs without text or rename, by their branches: whether the type accepted the event, and which of the
+    /// nested types accepted their inputs.
     plain: BTreeMap<BTreeMap<String, usize>, (bool, BTreeMap<String, bool>)>,
 }
 
@@ -32,7 +30,7 @@ pub(crate) struct RunResult {
     pub(crate) observed: Observations,
 }
 
-/// Ends the exploration of a schema that has no end. Real schemas stay far below.
+/// The limit of runs, which ends the exploration of an infinite schema. Real schemas stay far below.
 const RUNS: usize = 4096;
 
 impl<'a> Explorer<'a> {
@@ -97,17 +95,17 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Tells whether the type accepts what `plan` feeds it. When the event as a whole does not fit for other reasons,
-    /// the types at the schemas `requested` decide.
+    /// Tells whether the type accepts the values of `plan`. If the type refuses the whole event for other reasons, the
+    /// nested types at the schemas `requested` decide.
     pub(crate) fn takes(&mut self, plan: &Plan, requested: &[&str]) -> (bool, RunResult) {
-        let (fits, answers) = self.plain(&plan.branches);
+        let (fits, accepted) = self.plain(&plan.branches);
         let outcome = self.run(plan);
         let takes = if fits {
             outcome.result.is_ok()
         } else {
-            requested
-                .iter()
-                .any(|at| answers.get(*at) == Some(&true) && outcome.observed.answers.get(*at) == Some(&true))
+            requested.iter().any(|at| {
+                accepted.get(*at) == Some(&true) && outcome.observed.accepted.get(*at) == Some(&true)
+            })
         };
         (takes, outcome)
     }
@@ -121,7 +119,7 @@ impl<'a> Explorer<'a> {
             ..Plan::default()
         };
         let outcome = self.run(&plan);
-        let found = (outcome.result.is_ok(), outcome.observed.answers);
+        let found = (outcome.result.is_ok(), outcome.observed.accepted);
         self.plain.insert(branches.clone(), found.clone());
         found
     }

@@ -1,4 +1,4 @@
-//! Finds the types of map keys. JSON writes every key as a text, so the schema does not say them.
+//! Finds the types of map keys. JSON writes every key as a text, so the schema does not state the types.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::export::introspect::walk::{Plan, Rename};
 use crate::export::sample;
 use crate::keyword;
 
-/// What the contract says of the keys of one map.
+/// A fact about the keys of one map.
 #[derive(Debug)]
 pub(crate) enum KeyFact {
     /// The keys fit this schema.
@@ -38,7 +38,7 @@ fn one(explorer: &mut Explorer<'_>, map: String, requested: &KeyType) -> Option<
         KeyType::Text => {
             let mut formats = sample::FORMATS.iter();
             let format = formats.find(|(_, text)| takes(explorer, &map, text));
-            // The text has a format that is not in the list. No schema can name it, so it fits nothing but itself.
+            // The text has a format that is not in the list. No schema can name that format, so it fits only itself.
             format.map_or(
                 json!({ "not": true }),
                 |(format, _)| json!({ "type": "string", "format": format }),
@@ -72,7 +72,7 @@ fn takes(explorer: &mut Explorer<'_>, map: &str, name: &str) -> bool {
         ..Plan::default()
     };
     let observed = explorer.run(&plan).observed;
-    observed.keys.contains_key(map) && observed.answers.get(map) == Some(&true)
+    observed.keys.contains_key(map) && observed.accepted.get(map) == Some(&true)
 }
 
 /// Returns the pointer of the schema of the map's entries.

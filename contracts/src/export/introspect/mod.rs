@@ -2,8 +2,8 @@
 //! keys.
 //!
 //! The type deserializes events made from its schema. Serde hands our deserializer the list of names that each nested
-//! type knows, aliases included. Where serde buffers a value first (flattened, internally tagged and untagged types),
-//! there is no such list. There the search tries likely names.
+//! type knows, aliases included. Serde has no such list for values that it buffers first (flattened, internally tagged
+//! and untagged types), so the search tries likely names for those.
 
 mod aliases;
 mod deserializer;
@@ -22,7 +22,7 @@ use tidings::__private::Introspect;
 use self::explore::Explorer;
 use self::index::Index;
 
-/// Adds the findings to the schema of the reader, and what holds for both sides to the schema of the writer.
+/// Adds the findings to the schema of the reader, and those about both sides to the schema of the writer too.
 pub(crate) fn complete(writer: &mut Value, reader: &mut Value, hooks: Introspect, names: &BTreeSet<String>) {
     let schema = reader.clone();
     let index = Index::of(&schema);

@@ -9,12 +9,12 @@ use crate::export::introspect::explore::{Explorer, RunResult};
 use crate::export::introspect::walk::{Alone, Plan, Rename, list};
 use crate::keyword;
 
-/// What the enum of a reader accepts beyond its schema.
+/// A value that the enum of a reader accepts beyond its schema.
 #[derive(Debug)]
 pub(crate) enum VariantFact {
-    /// Any variant: the pointer of the enum.
+    /// Any variant. Holds the pointer of the enum.
     Other(String),
-    /// One more text: the pointer of the list, and the text.
+    /// One more text. Holds the pointer of the list, and the text.
     Text(String, String),
     /// A branch under another name. Holds the pointer of the list, the index of the branch, its form, and the name.
     Branch(String, usize, VariantForm, String),
@@ -62,7 +62,7 @@ pub(crate) enum VariantForm {
     Tag(String, String),
 }
 
-/// Finds them at every enum that the explorer has seen.
+/// Finds these facts at every enum that the explorer has seen.
 pub(crate) fn find(explorer: &mut Explorer<'_>, candidates: &BTreeSet<String>) -> Vec<VariantFact> {
     let mut found = Vec::new();
     for (at, branches) in explorer.discovered.nodes.clone() {
@@ -247,7 +247,7 @@ fn unlisted_names(
     let requested = at.iter().find_map(|at| explorer.variants.get(*at));
     let mut names: Vec<String> = match (requested, &outcome.result) {
         (Some(names), _) => names.iter().map(|&name| name.to_owned()).collect(),
-        (None, Err(refusal)) => expected(&refusal.to_string()),
+        (None, Err(error)) => expected(&error.to_string()),
         (None, Ok(())) => Vec::new(),
     };
     names.retain(|name| !known.contains(name));
@@ -255,8 +255,8 @@ fn unlisted_names(
 }
 
 /// Reads the names out of serde's message: unknown variant `x`, expected `a` or `b`; expected one of `a`, `b`, `c`.
-fn expected(refusal: &str) -> Vec<String> {
-    let names = refusal
+fn expected(error: &str) -> Vec<String> {
+    let names = error
         .strip_prefix("unknown variant `")
         .and_then(|rest| rest.strip_prefix(UNKNOWN)?.strip_prefix("`, expected "));
     names

@@ -99,15 +99,15 @@ impl<'a> Walk<'a> {
         self.open.len()
     }
 
-    /// Leaves the definitions that the walk has entered since.
+    /// Closes the definitions that the walk has entered since [`Walk::depth`] returned `depth`.
     pub(crate) fn close(&mut self, depth: usize) {
         self.open.truncate(depth);
     }
 
-    /// Runs `look` and then restores the state of the walk.
-    pub(crate) fn peek<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+    /// Runs `read` and then restores the state of the walk.
+    pub(crate) fn peek<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let (taken, depth) = (self.taken.clone(), self.depth());
-        let found = look(self);
+        let found = read(self);
         self.taken = taken;
         self.close(depth);
         found
@@ -164,7 +164,7 @@ impl<'a> Walk<'a> {
                 .or_else(|| branches.find(|branch| is_open(&branch)))
                 .map_or(0, |(at, _)| at)
         };
-        // A branch may lead back to the same list. The plan counts for the first pass only.
+        // A branch may lead back to the same list. The plan applies to the first pass only.
         let planned = self.plan.branches.get(list).filter(|&&at| {
             !self.taken.contains_key(list) || branches.get(at).is_some_and(|it| !self.leads_back(it))
         });

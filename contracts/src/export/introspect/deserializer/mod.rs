@@ -1,5 +1,5 @@
-//! A deserializer that observes a type: it feeds the type what its schema allows, and records the names that the type
-//! requests.
+//! A deserializer that observes a type. It feeds the type values that its schema allows, and records the names that the
+//! type requests.
 
 mod enumeration;
 mod value;
@@ -7,7 +7,7 @@ mod value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use serde::de::value::Error as Refusal;
+use serde::de::value::Error as ValueError;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use self::value::{KeyDeserializer, scalar};
 use crate::export::introspect::key_type::{self, KeyTypes};
 use crate::export::introspect::walk::{Input, Location, Property, Walk};
 
-/// What one run of the deserializer showed.
+/// The results of one run of the deserializer.
 #[derive(Debug, Default)]
 pub(crate) struct Observations {
     /// The names of fields that a struct requests, by the pointer of the struct's schema.
@@ -25,8 +25,8 @@ pub(crate) struct Observations {
     /// The names of variants that an enum requests, by the pointer of the enum's schema.
     pub(crate) variants: BTreeMap<String, &'static [&'static str]>,
     pub(crate) keys: KeyTypes,
-    /// Whether the type at a schema accepted its input. Types behind a buffer of serde are not among them.
-    pub(crate) answers: BTreeMap<String, bool>,
+    /// Whether the type at a schema accepted its input. Types that serde reads from a buffer are missing.
+    pub(crate) accepted: BTreeMap<String, bool>,
     /// The innermost property that the type refused.
     pub(crate) refused: Option<String>,
 }
@@ -54,10 +54,10 @@ impl LocationDeserializer<'_, '_> {
     }
 
     /// Computes the input at this location, and lets `feed` give it to the visitor.
-    fn feed<T>(&self, feed: impl FnOnce(Input) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    fn feed<T>(&self, feed: impl FnOnce(Input) -> Result<T, ValueError>) -> Result<T, ValueError> {
         let depth = self.run.walk.borrow().depth();
         if depth > DEEPEST {
-            return Err(Refusal::custom("the type has no end"));
+            return Err(ValueError::custom("the type has no end"));
         }
         let input = self.run.walk.borrow_mut().input(&self.location);
         let result = feed(input);
@@ -66,10 +66,10 @@ impl LocationDeserializer<'_, '_> {
     }
 
     /// Records whether the type at this location accepted its input.
-    fn answered<T>(&self, schemas: &[String], result: Result<T, Refusal>) -> Result<T, Refusal> {
+    fn record_accepted<T>(&self, schemas: &[String], result: Result<T, ValueError>) -> Result<T, ValueError> {
         let mut observed = self.run.observed.borrow_mut();
         for part in schemas {
-            observed.answers.insert(part.clone(), result.is_ok());
+            observed.accepted.insert(part.clone(), result.is_ok());
         }
         result
     }
@@ -81,9 +81,9 @@ impl LocationDeserializer<'_, '_> {
 }
 
 impl<'de> Deserializer<'de> for LocationDeserializer<'_, '_> {
-    type Error = Refusal;
+    type Error = ValueError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         self.feed(|input| match input {
             Input::Scalar(value) => scalar(value, visitor),
             Input::Array(items) => visitor.visit_seq(Items {
@@ -99,18 +99,18 @@ impl<'de> Deserializer<'de> for LocationDeserializer<'_, '_> {
         _: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, ValueError> {
         let schemas = self.schemas();
         let requested = schemas.iter().map(|part| (part.clone(), fields));
         self.run.observed.borrow_mut().fields.extend(requested);
         let result = self.clone().deserialize_any(visitor);
-        self.answered(&schemas, result)
+        self.record_accepted(&schemas, result)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         let schemas = self.schemas();
         let result = self.clone().deserialize_any(visitor);
-        self.answered(&schemas, result)
+        self.record_accepted(&schemas, result)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -118,7 +118,7 @@ impl<'de> Deserializer<'de> for LocationDeserializer<'_, '_> {
         _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, ValueError> {
         let schemas = self.schemas();
         let requested = schemas.iter().map(|part| (part.clone(), variants));
         self.run.observed.borrow_mut().variants.extend(requested);
@@ -130,17 +130,17 @@ impl<'de> Deserializer<'de> for LocationDeserializer<'_, '_> {
                         name,
                         at: Some(self.to(location)),
                     }),
-                    None => Err(Refusal::custom("an object without a variant")),
+                    None => Err(ValueError::custom("an object without a variant")),
                 }
             }
             Input::Scalar(Value::String(name)) => visitor.visit_enum(FedVariant { name, at: None }),
             Input::Scalar(value) => scalar(value, visitor),
-            Input::Array(_) => Err(Refusal::custom("an array where a variant should be")),
+            Input::Array(_) => Err(ValueError::custom("an array where a variant should be")),
         });
-        self.answered(&schemas, result)
+        self.record_accepted(&schemas, result)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         let mut walk = self.run.walk.borrow_mut();
         let input = walk.peek(|walk| walk.input(&self.location));
         drop(walk);
@@ -154,11 +154,11 @@ impl<'de> Deserializer<'de> for LocationDeserializer<'_, '_> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, ValueError> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         visitor.visit_unit()
     }
 
@@ -174,9 +174,12 @@ struct Items<'i, 'r, 'a> {
 }
 
 impl<'de> SeqAccess<'de> for Items<'_, '_, '_> {
-    type Error = Refusal;
+    type Error = ValueError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refusal> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ValueError> {
         let Some(item) = self.items.next() else {
             return Ok(None);
         };
@@ -220,9 +223,9 @@ impl<'i, 'r, 'a> Members<'i, 'r, 'a> {
 }
 
 impl<'de> MapAccess<'de> for Members<'_, '_, '_> {
-    type Error = Refusal;
+    type Error = ValueError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refusal> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ValueError> {
         let Some((name, location)) = self.left.next() else {
             return Ok(None);
         };
@@ -243,7 +246,7 @@ impl<'de> MapAccess<'de> for Members<'_, '_, '_> {
         self.refused(&location, result).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refusal> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ValueError> {
         let location = self.value.take().expect("serde asks for a key first");
         let result = seed.deserialize(self.at.to(location.clone()));
         self.refused(&location, result)
@@ -251,7 +254,7 @@ impl<'de> MapAccess<'de> for Members<'_, '_, '_> {
 }
 
 impl Members<'_, '_, '_> {
-    fn refused<T>(&self, location: &Location, result: Result<T, Refusal>) -> Result<T, Refusal> {
+    fn refused<T>(&self, location: &Location, result: Result<T, ValueError>) -> Result<T, ValueError> {
         if result.is_err() {
             let refused = &mut self.at.run.observed.borrow_mut().refused;
             refused.get_or_insert_with(|| location.pointer.clone());

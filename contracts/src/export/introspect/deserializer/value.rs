@@ -2,14 +2,14 @@
 
 use std::cell::RefCell;
 
-use serde::de::value::{Error as Refusal, MapDeserializer, SeqDeserializer};
+use serde::de::value::{Error as ValueError, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use crate::export::introspect::key_type::KeyType;
 
-pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Refusal> {
+pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, ValueError> {
     match value {
         Value::Null => visitor.visit_unit(),
         Value::Bool(value) => visitor.visit_bool(value),
@@ -19,7 +19,7 @@ pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V
             (None, Some(number)) => visitor.visit_i64(number),
             (None, None) => visitor.visit_f64(number.as_f64().unwrap_or_default()),
         },
-        // Comes from an example in the schema.
+        // An example in the schema can be an array or an object.
         Value::Array(items) => {
             visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(ValueDeserializer)))
         }
@@ -33,7 +33,7 @@ pub(crate) fn scalar<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V
 
 struct ValueDeserializer(Value);
 
-impl IntoDeserializer<'_, Refusal> for ValueDeserializer {
+impl IntoDeserializer<'_, ValueError> for ValueDeserializer {
     type Deserializer = Self;
     fn into_deserializer(self) -> Self {
         self
@@ -41,13 +41,13 @@ impl IntoDeserializer<'_, Refusal> for ValueDeserializer {
 }
 
 impl<'de> Deserializer<'de> for ValueDeserializer {
-    type Error = Refusal;
+    type Error = ValueError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         scalar(self.0, visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match self.0 {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
@@ -58,7 +58,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, ValueError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -67,7 +67,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, ValueError> {
         match self.0 {
             Value::String(name) => visitor.visit_enum(name.into_deserializer()),
             value => scalar(value, visitor),
@@ -95,7 +95,7 @@ impl KeyDeserializer<'_> {
 
 macro_rules! integers {
     ($($method:ident $format:literal)+) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
             self.requested(KeyType::Integer($format));
             match (self.name.parse::<u64>(), self.name.parse::<i64>()) {
                 (Ok(number), _) => visitor.visit_u64(number),
@@ -108,7 +108,7 @@ macro_rules! integers {
 
 macro_rules! texts {
     ($($method:ident $requested:ident)+) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
             self.requested(KeyType::$requested);
             visitor.visit_string(self.name)
         })+
@@ -116,13 +116,13 @@ macro_rules! texts {
 }
 
 impl<'de> Deserializer<'de> for KeyDeserializer<'_> {
-    type Error = Refusal;
+    type Error = ValueError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         visitor.visit_string(self.name)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         visitor.visit_some(self)
     }
 
@@ -130,7 +130,7 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'_> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, ValueError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -139,12 +139,12 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'_> {
         _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, ValueError> {
         self.requested(KeyType::Variant(variants));
         visitor.visit_enum(self.name.into_deserializer())
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         self.requested(KeyType::Bool);
         visitor.visit_bool(self.name == "true")
     }

@@ -1,4 +1,4 @@
-//! A family: one theme in one context, as Rust types.
+//! A type set: one theme in one context, as Rust types.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,22 +10,22 @@ use syn::{File, Ident, Item, parse_quote};
 use crate::sample;
 use crate::theme::Theme;
 
-pub(crate) struct Family {
+pub(crate) struct TypeSet {
     theme: String,
     context: String,
     sources: Vec<String>,
 }
 
-/// Returns the families of a theme.
-pub(crate) fn of(theme: &Theme, contexts: &BTreeMap<String, String>) -> Vec<Family> {
-    let family = |name: &String| {
+/// Returns the type sets of a theme.
+pub(crate) fn of(theme: &Theme, contexts: &BTreeMap<String, String>) -> Vec<TypeSet> {
+    let type_set = |name: &String| {
         let context = contexts.get(name).unwrap_or_else(|| {
             panic!(
                 "theme `{}` names the context `{name}`, which contexts.rs lacks",
                 theme.name
             )
         });
-        Family {
+        TypeSet {
             theme: theme.name.clone(),
             context: name.clone(),
             sources: theme
@@ -35,7 +35,7 @@ pub(crate) fn of(theme: &Theme, contexts: &BTreeMap<String, String>) -> Vec<Fami
                 .collect(),
         }
     };
-    theme.contexts.iter().map(family).collect()
+    theme.contexts.iter().map(type_set).collect()
 }
 
 /// Returns the source of a version in its context, for the report of a failure.
@@ -45,7 +45,7 @@ fn source(version: &str, context: &str) -> String {
     }
     let start = version
         .find("struct Inner {")
-        .unwrap_or_else(|| panic!("no struct `Inner` with fields to put into an enum: {version}"));
+        .unwrap_or_else(|| panic!("the context needs a struct `Inner` with fields: {version}"));
     let fields = start + "struct Inner {".len();
     let end = fields + closing(&version[fields..]);
     let mut around = version[..start].to_owned();
@@ -70,19 +70,19 @@ fn closing(text: &str) -> usize {
             }
             (open == 0).then_some(index)
         })
-        .unwrap_or_else(|| panic!("a brace stays open in {text}"))
+        .unwrap_or_else(|| panic!("a brace is not closed in {text}"))
 }
 
 /// Emits the modules with the types, and the function that lists them.
-pub(crate) fn emit(families: &[Family]) -> String {
+pub(crate) fn emit(type_sets: &[TypeSet]) -> String {
     let mut code = String::new();
     let mut list = String::new();
-    for (number, family) in families.iter().enumerate() {
-        let Family {
+    for (number, type_set) in type_sets.iter().enumerate() {
+        let TypeSet {
             theme,
             context,
             sources,
-        } = family;
+        } = type_set;
         let mut subjects = String::new();
         let _ = writeln!(code, "mod f{number} {{");
         for (version, source) in sources.iter().enumerate() {
@@ -97,9 +97,9 @@ pub(crate) fn emit(families: &[Family]) -> String {
             );
         }
         let _ = writeln!(code, "}}");
-        let _ = writeln!(list, "Family::new({theme:?}, {context:?}, vec![{subjects}]),");
+        let _ = writeln!(list, "TypeSet::new({theme:?}, {context:?}, vec![{subjects}]),");
     }
-    format!("{code}\n/// Every family.\npub fn families() -> Vec<Family> {{ vec![{list}] }}\n")
+    format!("{code}\n/// Every type set.\npub fn type_sets() -> Vec<TypeSet> {{ vec![{list}] }}\n")
 }
 
 /// Emits the types with their derives and samples.
