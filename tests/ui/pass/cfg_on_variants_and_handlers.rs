@@ -1,3 +1,5 @@
+#![allow(clippy::non_minimal_cfg)]
+
 use tidings::{DomainEvent, event_handler, handlers};
 use tidings_tests::OrderCreated;
 
