@@ -98,7 +98,7 @@ impl BoundHandler {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reason why its deliveries cannot be settled at the moment.
+    /// Why deliveries of this handler cannot be settled at the moment.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.trouble
             .lock()

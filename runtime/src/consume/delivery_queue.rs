@@ -77,7 +77,7 @@ impl DeliveryQueue {
         pending
     }
 
-    /// The running delivery of this aggregate is settled: the next one may start.
+    /// Lets the next delivery of the aggregate start, because the running one is settled.
     pub(crate) fn finished(&mut self, order_key: &str) {
         if let StartOrder::PerAggregate(order) = &mut self.order {
             order.release(order_key);
@@ -101,7 +101,6 @@ impl DeliveryQueue {
         }
     }
 
-    /// When the next retry is due.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         match &self.order {
             StartOrder::Unordered { retries, .. } => retries.keys().next(),
@@ -164,7 +163,6 @@ impl DeliveryQueue {
         }
     }
 
-    /// Whether a delivery waits for a retry.
     pub(crate) fn has_retries(&self) -> bool {
         match &self.order {
             StartOrder::Unordered { retries, .. } => !retries.is_empty(),
@@ -296,7 +294,7 @@ mod tests {
                         queue.push(pending(&aggregate.to_string(), pushed));
                     }
                     Move::Start => if let Some(next) = queue.start() {
-                        prop_assert!(running.iter().all(|other: &PendingDelivery| other.order_key() != next.order_key()), "side by side");
+                        prop_assert!(running.iter().all(|other: &PendingDelivery| other.order_key() != next.order_key()), "one aggregate, two attempts");
                         running.push(next);
                     },
                     Move::Finish(which) => if let Some(one) = pick(&mut running, which) {

@@ -32,7 +32,7 @@ const PREFETCH: u16 = 256;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(15);
 
-/// How long the last confirms may take when the app ends. A message without its confirm stays in both queues.
+/// How long the last confirms may take when the app ends. A message without its confirm may stay in both queues.
 const LAST_CONFIRMS: Duration = Duration::from_secs(5);
 
 /// A queue that was registered with `App::retired`.
@@ -61,11 +61,11 @@ impl RetiredQueue {
         }
     }
 
-    /// Moves messages until the queue is gone or the app ends.
+    /// Moves messages until the queue does not exist any more or the app ends.
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
         loop {
-            // Without a subscription a virtual clock would take the drain for idle.
+            // Without a subscription, a virtual clock would treat the drain as idle.
             let awake = self.service.bus().broker().clock().hold();
             let error = match self.subscribe().await {
                 Ok(None) => return,
@@ -120,7 +120,7 @@ impl RetiredQueue {
             tokio::select! {
                 () = &mut stop => break,
                 next = poll_fn(|cx| {
-                    // Acknowledgements are written along the way. The broker redelivers messages without one.
+                    // This writes acknowledgements too. The broker redelivers messages that are not acknowledged.
                     let _ = subscription.poll_flush(cx);
                     subscription.poll_next(cx)
                 }) => match next {
@@ -181,7 +181,7 @@ async fn move_one(service: &Service, queue: &Arc<str>, incoming: Incoming) -> Op
     }
 }
 
-/// The message as the orphans queue gets it: like a retry that finds its queue gone.
+/// The message for the orphans queue, with the headers of a retry whose queue does not exist.
 fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
     let (names, bus) = (service.names(), service.bus());
     let origin = origin(message, &names.returns(), queue, Timestamp::now());
@@ -205,8 +205,7 @@ fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
     republish(message, &origin, to, &details, bus.limits())
 }
 
-/// Waits until the app shuts down or is gone.
+/// Waits until the app shuts down or is dropped.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that the app is gone.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }

@@ -15,7 +15,7 @@ const SPACING: Duration = Duration::from_millis(5);
 enum DeliveryState {
     Running,
     Done,
-    /// The window was told twice that the delivery is done, which must count once.
+    /// The session marked the delivery twice as finished, which must count once.
     DoneTwice,
     Returned,
 }
@@ -48,11 +48,11 @@ enum Step {
     Finish(u64),
     FinishAgain(u64),
     Return(u64),
-    /// The session acknowledges what is due, as it does after each event.
+    /// The session sends the acknowledgements that are due, as it does after each event.
     Acknowledge,
     /// Time passes until the deadline of the window.
     Tick,
-    /// Less time passes than a finished delivery may wait.
+    /// Some time passes, but less than a finished delivery may wait.
     Moment,
     /// The session ends, once nothing runs.
     End,
@@ -215,7 +215,7 @@ impl Model for SessionModel {
     }
 }
 
-/// A session that never ends, and still leaves nothing unsettled.
+/// A session that never ends, and must settle every delivery nevertheless.
 struct InProgress(SessionModel);
 
 impl Model for InProgress {
@@ -253,7 +253,7 @@ fn each_delivery_is_settled_once_and_never_before_it_is_done() {
 }
 
 #[test]
-fn a_running_session_leaves_nothing_unsettled() {
+fn a_running_session_settles_every_delivery() {
     for spacing in [NO_SPACING, SPACING] {
         exhaust(2_000, || InProgress(SessionModel::new(8, spacing, 3)));
         exhaust(2_000, || InProgress(SessionModel::new(256, spacing, 3)));

@@ -31,7 +31,7 @@ use crate::clock::{Awake, Sleep};
 use crate::message::Message;
 use crate::telemetry::QueueMetrics;
 
-/// How many times per hold limit the session looks for deliveries that exceed it.
+/// How many times per hold limit the session checks whether a delivery exceeds it.
 const HOLD_CHECKS: u32 = 30;
 
 /// How many deliveries a session takes at a time.
@@ -89,12 +89,11 @@ pub(crate) struct ConsumerSession<'a> {
     metrics: QueueMetrics,
 }
 
-/// A delivery in the hands of a task.
+/// A delivery that a task handles or settles.
 struct RunningWork {
     handler: usize,
     /// Whether a handler runs it; otherwise the task only settles it.
     is_attempt: bool,
-    /// Whether it started inline and then needed a task.
     started_inline: bool,
     /// `None` when the attempt panicked outside of the handler; no report arrives then.
     task: Option<JoinHandle<()>>,
@@ -105,7 +104,7 @@ struct RunningWork {
     returns: Option<u32>,
 }
 
-/// One reading of the clocks for a whole turn of the loop: a reading is a good part of the cost of a delivery.
+/// One reading of the clocks for a whole turn of the loop, because readings are a large part of the cost of a delivery.
 #[derive(Clone, Copy)]
 struct Now {
     instant: Instant,
