@@ -50,10 +50,10 @@ pub struct Context(ContextSource);
 enum ContextSource {
     /// No event: a request or a job.
     Request(Arc<RequestIds>),
-    /// The event that a handler processes. Holds the delivery and reads the ids on demand, because every delivery gets a
-    /// context and most contexts are never read.
+    /// The event that a handler processes. The ids are read on demand, because every delivery gets a context and most
+    /// contexts are never read.
     Delivery(Delivery),
-    /// The same with a trace that replaces the one of the delivery.
+    /// An event whose trace replaces the trace of the delivery.
     TracedDelivery(Delivery, Arc<TraceContext>),
 }
 
@@ -326,11 +326,6 @@ mod tests {
         };
         let event = AnyEvent::new(Arc::new(metadata), "order.created".into(), Arc::default(), "{}");
         Delivery::new(event, facts)
-    }
-
-    #[test]
-    fn code_outside_of_every_scope_has_no_context() {
-        assert_eq!(current(), None);
     }
 
     #[test]
