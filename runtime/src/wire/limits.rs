@@ -33,7 +33,7 @@ impl Limits {
     /// The position of the bracket that exceeds the depth limit.
     ///
     /// `serde_json` skips raw JSON without a recursion limit. Without this check, a body of a million brackets would reach
-    /// the user's types. For text that is not JSON the result means nothing; the parser then reports the error.
+    /// the user's types. For text that is not JSON the result has no meaning; the parser then reports the error.
     pub(crate) fn too_deep_at(&self, json: &[u8]) -> Option<usize> {
         // Almost every body has fewer brackets than the limit allows levels. Counting them takes a hundredth of the time
         // of tracking the depth.

@@ -14,7 +14,7 @@ pub(crate) struct Origin {
     pub(crate) routing_key: Arc<str>,
     /// The number of this attempt, from 1.
     pub(crate) attempt: u32,
-    /// How often the delivery had come back unsettled when it was set aside.
+    /// How often the delivery had returned unsettled when it was set aside.
     pub(crate) returns: u32,
     pub(crate) first_received_at: Timestamp,
     pub(crate) last_error: Option<String>,
