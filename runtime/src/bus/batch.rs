@@ -29,8 +29,7 @@ impl Bus {
     /// Publishes the events in order, in groups of at most [`MAX_GROUP`].
     ///
     /// A group waits for the confirms of earlier groups only when the window is full. Concurrent futures would not keep
-    /// the order. An event has an envelope only until its group is confirmed, so at most one window of envelopes is in
-    /// memory.
+    /// the order. An event has an envelope only until its group is confirmed, which bounds the memory to one window.
     pub(super) async fn publish_batch(&self, events: Vec<EncodedEvent>) -> Vec<Result<String>> {
         let deadline = self.publish_deadline();
         let mut results = Vec::with_capacity(events.len());

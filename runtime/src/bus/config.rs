@@ -147,7 +147,7 @@ impl BusBuilder {
         self
     }
 
-    /// Divides every retry delay by `factor`, for demonstrations and tests. With 20, a delay of one second becomes 50 ms.
+    /// Divides every retry delay by `factor`, for demonstrations and tests. With 20, one second becomes 50 ms.
     ///
     /// Delay queues are named after the shortened delay, so services with different factors can share a broker.
     pub fn speed_up(mut self, factor: u32) -> Self {

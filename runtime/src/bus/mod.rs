@@ -108,7 +108,7 @@ impl Bus {
     /// [`Error::Publish`](crate::Error::Publish) when the event cannot be encoded, when the broker refuses it, or when
     /// the broker does not confirm it in time. The error says whether the event may have been delivered.
     // This method and the next two are not `async fn`s, because the type of such a future would contain the type of the
-    // event. rustc would then report a type that is no event three times: at the call, in the future and at the `.await`.
+    // event. rustc would then report a type that is no event at the call, in the future and at the `.await`.
     pub fn publish<T: Payload>(&self, event: &T) -> Publishing<'_> {
         self.publish_with(event, PublishOptions::new())
     }
@@ -125,7 +125,7 @@ impl Bus {
     /// Publishes several events without waiting for one confirm before the next event is sent. Returns one result per
     /// event, in the order of `events`.
     ///
-    /// The events are also sent in this order. An event that the broker refuses is sent again later, after other events.
+    /// The events are also sent in this order. An event that the broker refuses is sent again after other events.
     ///
     /// # Errors
     /// Each result is an error in the cases of [`publish`](Self::publish).

@@ -110,8 +110,8 @@ impl Attempt {
         };
         let handler = &self.handler;
         let mut breaker = handler.breaker();
-        // Failing deliveries stay unsettled longer than others, so they are redelivered together. A run of failures among
-        // them does not mean that every delivery fails.
+        // Failing deliveries stay unsettled longer than others, so they are redelivered together. A run of failures
+        // among them does not mean that every delivery fails.
         let change = if succeeded || !self.pending.is_untried_redelivery() {
             breaker.record(self.pending.delivery.id(), succeeded)
         } else {

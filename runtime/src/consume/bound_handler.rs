@@ -110,8 +110,7 @@ impl BoundHandler {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    /// Matches an event type and a routing key. The key is `None` for a message that was sent to the queue directly, past
-    /// all patterns.
+    /// Matches an event type and a routing key. The key is `None` for a message that was sent to the queue directly.
     pub(crate) fn matches(&self, event_type: &str, key: Option<&str>) -> HandlerMatch {
         if key.is_some_and(|key| !self.patterns.match_key(key)) {
             return HandlerMatch::ForeignKey;
@@ -128,7 +127,7 @@ impl BoundHandler {
     }
 }
 
-/// Whether the key can be the routing key of the event: its template with `*` for each field matches exactly those keys.
+/// Whether the key can be the routing key of the event: it matches the event's template with `*` for each field.
 fn has_key(event: &EventDescriptor, key: &str) -> bool {
     event
         .versions()

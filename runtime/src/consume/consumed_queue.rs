@@ -35,8 +35,8 @@ impl ConsumedQueue {
         self.clock().hold()
     }
 
-    /// Reads the state that the app wants. This call ends the sender's stop of a virtual clock, so the consumer must stop
-    /// the clock itself before.
+    /// Reads the state that the app wants. The sender stops a virtual clock until this call, so the consumer must have
+    /// stopped the clock itself.
     pub(crate) fn read_desired(&self, desired: &mut watch::Receiver<DesiredState>) -> DesiredState {
         // The borrow locks the value, so a later command cannot be marked as received here.
         let now = desired.borrow_and_update();
@@ -52,11 +52,11 @@ impl ConsumedQueue {
         self.handlers.ordered()
     }
 
-    /// Whether the consumer keeps its deliveries while a breaker is open. Other queues return those that have not started.
+    /// Whether the consumer keeps its deliveries while a breaker is open, or returns those that have not started.
     ///
-    /// An ordered queue keeps them, because another instance could receive the first of them before the last has returned.
-    /// A shared queue keeps them, because its other handlers continue. The broker would delete an ephemeral queue with its
-    /// subscription.
+    /// An ordered queue keeps them, because another instance could receive the first of them before the last has
+    /// returned. A shared queue keeps them, because its other handlers continue. The broker would delete an ephemeral
+    /// queue with its subscription.
     pub(crate) fn keeps_deliveries_while_open(&self) -> bool {
         self.handlers.len() > 1 || self.is_ordered() || self.is_ephemeral()
     }
@@ -64,8 +64,8 @@ impl ConsumedQueue {
     /// Tells the broker which deliveries to hand out one by one at the start of a subscription.
     ///
     /// After a crash, the deliveries of the dead process are first in the queue. When the broker hands them out one by
-    /// one, only the delivery that ends the process returns with a higher count. The session itself runs the suspects of
-    /// an ordered queue one by one. A queue with a single active consumer has no unsettled deliveries elsewhere.
+    /// one, only the delivery that ends the process returns with a higher count. The session itself runs the suspects
+    /// of an ordered queue one by one. A queue with a single active consumer has no unsettled deliveries elsewhere.
     pub(crate) fn suspects(&self) -> Option<Suspects> {
         let has_single_active = |handler: &Arc<BoundHandler>| handler.descriptor.single_active();
         if self.is_ephemeral() || self.is_ordered() || self.handlers.iter().any(has_single_active) {

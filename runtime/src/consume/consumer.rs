@@ -160,8 +160,8 @@ impl Consumer {
 
     /// Declares the queue and its bindings again: someone may have deleted the queue, or created it without bindings.
     async fn declare_again(&mut self) {
-        // A deletion can happen between the declaration of the queue and of its bindings, and a retry can then create the
-        // queue without bindings. A subscription to it would miss events, so the consumer declares once more first.
+        // A deletion can happen between the declaration of the queue and of its bindings, and a retry can then create
+        // the queue without bindings. A subscription to it would miss events, so the consumer declares once more first.
         if self.try_to_declare().await.is_err() {
             self.wait_for_backoff().await;
             let _ = self.try_to_declare().await;

@@ -32,7 +32,7 @@ impl DelayQueues {
         let mut state = slot.lock().await;
         match *state {
             DelayQueueState::DeclaredAt(at) => return Ok(Some(at)),
-            // If each waiting delivery tried in its turn, and each attempt timed out, the last one would wait for hours.
+            // If each waiting delivery tried in its turn, and each try timed out, the last one would wait for hours.
             DelayQueueState::FailedAt(at) if at > asked_at => return Ok(None),
             DelayQueueState::FailedAt(_) | DelayQueueState::Unknown => {}
         }

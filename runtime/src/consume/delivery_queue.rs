@@ -1,7 +1,7 @@
 //! The deliveries of one handler that have not started, in the order in which they may start.
 //!
-//! An unordered handler has one queue, and a delivery that waits for a retry leaves it. An ordered handler has a queue for
-//! each aggregate: its first delivery runs or waits for a retry, and the others wait behind it.
+//! An unordered handler has one queue, and a delivery that waits for a retry leaves it. An ordered handler has a queue
+//! for each aggregate: its first delivery runs or waits for a retry, and the others wait behind it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;

@@ -171,8 +171,8 @@ impl Outcome {
         }
     }
 
-    /// The health of the handler, for the breaker: `Some(false)` when it failed, `Some(true)` when it worked (a rejection
-    /// included), and `None` when it did not decide the outcome.
+    /// The health of the handler, for the breaker: `Some(false)` when it failed, `Some(true)` when it worked (a
+    /// rejection included), and `None` when it did not decide the outcome.
     pub(crate) fn health(&self) -> Option<bool> {
         match &self.0 {
             OutcomeKind::Done(_)
@@ -252,7 +252,7 @@ impl AttemptLimits<'_> {
         self.number + u32::from(self.counts)
     }
 
-    /// The delay before the next attempt; `None` when no attempt is left. `wanted` is the delay that the handler asked for.
+    /// The delay before the next attempt; `None` when no attempt is left. The handler asked for the delay `wanted`.
     fn delay(&self, wanted: Option<Duration>) -> Option<Duration> {
         if self.counts && self.number >= self.max {
             return None;

@@ -104,8 +104,8 @@ impl Settler {
             .await
         {
             Ok(settled) => settled,
-            // No code of the handler runs any more, so nothing should panic here. If something does, the session must still
-            // get its report.
+            // No code of the handler runs any more, so nothing should panic here. If something does, the session must
+            // still get its report.
             Err(panic) => {
                 let text = panic_text(panic);
                 let outcome = Outcome::retry(format!("settling the delivery panicked: {text}"));
@@ -205,8 +205,8 @@ impl Settler {
         error
     }
 
-    /// Publishes the events that the handler returned, until the broker has confirmed each of them. Their ids are derived
-    /// from the delivery, so a handler that runs twice publishes the same ids again.
+    /// Publishes the events that the handler returned, until the broker has confirmed each of them. Their ids are
+    /// derived from the delivery, so a handler that runs twice publishes the same ids again.
     async fn publish(&self, returned: Returned, counts: bool) -> Settled {
         let Some(delivery) = &self.delivery else {
             return Settled::Done { dead_lettered: false };
@@ -318,12 +318,12 @@ impl Settler {
         self.send_until_confirmed(message, delay).await
     }
 
-    /// Publishes a retry or a dead letter until the broker has confirmed it. The delivery stays unsettled meanwhile, and a
-    /// missing exchange or queue is declared again.
+    /// Publishes a retry or a dead letter until the broker has confirmed it. The delivery stays unsettled meanwhile,
+    /// and a missing exchange or queue is declared again.
     ///
-    /// A delay queue that was just declared may still lose its messages (see [`Broker::fresh_for`]), so the delivery stays
-    /// unsettled for that time after the confirm. Waiting before the publish instead would lengthen the delay. At worst the
-    /// delivery is handled twice.
+    /// A new delay queue may still lose its messages (see [`Broker::fresh_for`]), so the delivery stays unsettled for
+    /// that time after the confirm. A wait before the publish would lengthen the delay. At worst the delivery is
+    /// handled twice.
     ///
     /// [`Broker::fresh_for`]: crate::broker::Broker::fresh_for
     async fn send_until_confirmed(&self, message: Message, delay: Option<Duration>) -> Settled {
@@ -362,8 +362,8 @@ impl Settler {
         Settled::Abandoned
     }
 
-    /// Declares the delay queue if necessary, and returns the time of the declaration. After a failure this is the current
-    /// time, because another instance may have declared the queue.
+    /// Declares the delay queue if necessary, and returns the time of the declaration. After a failure this is the
+    /// current time, because another instance may have declared the queue.
     async fn declare_delay(&self, delay: Duration) -> Instant {
         match self.session.service.delay(&self.session.queue, delay).await {
             Ok(Some(declared_at)) => declared_at,
@@ -408,8 +408,8 @@ impl Settler {
     }
 }
 
-/// The text of a handler's error with its causes. The error may panic in its `Display` and in its `Drop`. Both run here,
-/// before anything is published, so that such a panic cannot lead to a second publish.
+/// The text of a handler's error with its causes. The error may panic in its `Display` and in its `Drop`. Both run
+/// here, before anything is published, so that such a panic cannot lead to a second publish.
 fn error_to_text(error: BoxError) -> String {
     let guarded = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).map_err(panic_text);
     let mut text = "the handler's error panicked while it was displayed".to_owned();

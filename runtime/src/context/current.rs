@@ -19,8 +19,8 @@ tokio::task_local! {
 /// The context of a task: the correlation id, the cause and the trace of the events that it publishes.
 ///
 /// Every event that is published inside a context carries its correlation id and continues its trace, however deep in
-/// the call stack. A handler runs in the context of its event. A request behind `tidings::http::CorrelationLayer` runs in
-/// the context of its headers. Other code, such as a nightly job, creates a context and enters it with
+/// the call stack. A handler runs in the context of its event. A request behind `tidings::http::CorrelationLayer` runs
+/// in the context of its headers. Other code, such as a nightly job, creates a context and enters it with
 /// [`scope`](Self::scope).
 ///
 /// A context belongs to one task: a task that is started with `tokio::spawn` or `tokio::task::spawn_blocking` has none.
@@ -135,8 +135,8 @@ impl Context {
         }
     }
 
-    /// Returns the id of the event that is being handled, which is the cause of the events that are published meanwhile.
-    /// `None` outside of a handler.
+    /// Returns the id of the event that is being handled, which is the cause of the events that are published
+    /// meanwhile. `None` outside of a handler.
     pub fn causation_id(&self) -> Option<&str> {
         match &self.0 {
             ContextSource::Request(_) => None,

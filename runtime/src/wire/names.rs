@@ -4,8 +4,8 @@ const PREFIX: &str = "tidings-";
 
 /// The number of the next attempt.
 pub(crate) const ATTEMPT: &str = "tidings-attempt";
-/// The number of attempts that a dead letter had. The name differs from [`ATTEMPT`], so that a redriven dead letter starts
-/// at attempt 1.
+/// The number of attempts that a dead letter had. The name differs from [`ATTEMPT`], so that a redriven dead letter
+/// starts at attempt 1.
 pub(crate) const ATTEMPTS: &str = "tidings-attempts";
 /// How often a delivery had returned unsettled when it was set aside, because it may crash its process.
 pub(crate) const RETURNS: &str = "tidings-returns";

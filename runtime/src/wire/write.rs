@@ -96,8 +96,8 @@ fn properties(prepared: &Prepared, metadata: &OutgoingMetadata<'_>) -> CompactPr
 /// The limit of a property and of a header's name: AMQP 0-9-1 stores their length in one byte.
 const SHORT_STRING_BYTES: usize = 255;
 
-/// The text, when it fits into a property. Longer texts are only in the envelope: a correlation id of another service can
-/// have any length, and must not make an event unpublishable.
+/// The text, when it fits into a property. Longer texts are only in the envelope: a correlation id of another service
+/// can have any length, and must not make an event unpublishable.
 fn short_string(text: &str) -> Option<&str> {
     (text.len() <= SHORT_STRING_BYTES).then_some(text)
 }
@@ -119,8 +119,8 @@ fn check_names(headers: Headers) -> Result<Headers, Unpublishable> {
 }
 
 /// Whether users must not set a header with this name. The headers of tidings and of the trace are reserved, and those
-/// that RabbitMQ acts on or writes: for example, `CC` adds routing keys. A header `specversion` would make readers treat
-/// the envelope as the data of a CloudEvent.
+/// that RabbitMQ acts on or writes: for example, `CC` adds routing keys. A header `specversion` would make readers
+/// treat the envelope as the data of a CloudEvent.
 fn is_reserved(name: &str) -> bool {
     names::is_tidings_header(name)
         || names::is_broker_header(name)

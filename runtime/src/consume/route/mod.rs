@@ -21,8 +21,8 @@ const SUSPECT_AT: u32 = 2;
 /// that is under way when its consumer is cancelled returns as well, and counts.
 const CRASH_LOOP_AT: u32 = 7;
 /// The same limits for an ordered queue. They are higher because a suspect cannot be moved out of the way there: all
-/// deliveries of an instance return with it when the instance ends, and up to RabbitMQ 4.2 also when it ends gracefully.
-/// A rolling deployment of a dozen instances that hold the same deliveries stays below the limits.
+/// deliveries of an instance return with it when the instance ends, and up to RabbitMQ 4.2 also when it ends
+/// gracefully. A rolling deployment of a dozen instances that receive the same deliveries stays below the limits.
 const ORDERED_SUSPECT_AT: u32 = 10;
 const ORDERED_CRASH_LOOP_AT: u32 = 15;
 
@@ -112,8 +112,8 @@ fn is_crash_loop(returns: u32, ordered: bool, tag: u64) -> bool {
     }
 }
 
-/// The key that patterns are compared with. `None` for a message that was sent to the queue directly without a header that
-/// names its first routing key: it was meant for this queue whatever its patterns are.
+/// The key that patterns are compared with. `None` for a message that was sent to the queue directly, without a header
+/// for its first routing key: its sender chose this queue, so patterns do not matter.
 fn key_for_patterns(origin: &Origin) -> Option<Arc<str>> {
     let is_direct = origin.arrival == Arrival::Redriven && origin.exchange.is_empty();
     (!is_direct).then(|| Arc::clone(&origin.routing_key))

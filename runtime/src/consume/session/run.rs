@@ -40,7 +40,7 @@ impl ConsumerSession<'_> {
     ///
     /// A delivery passes through this loop from its receipt to its acknowledgement. `admit` decodes and routes it, and
     /// `start_ready` runs its handler in an attempt. The attempt publishes the returned events, the retry or the dead
-    /// letter, and reports. `complete` records that the delivery is settled, and `acknowledge` sends the acknowledgement.
+    /// letter, and reports. `complete` records that the delivery is settled, and `acknowledge` acks it.
     pub(crate) async fn run(mut self, desired: &mut watch::Receiver<DesiredState>) -> SessionEnd {
         // The desired state may have changed while the consumer subscribed.
         let mut desired_changed = true;
@@ -146,8 +146,8 @@ impl ConsumerSession<'_> {
     }
 
     fn acknowledge(&mut self) {
-        // Each acknowledgement lets the broker send another delivery. A delivery that arrives while the broker cancels the
-        // subscription would return with the channel, and the return would make it more suspect.
+        // Each acknowledgement lets the broker send another delivery. A delivery that arrives while the broker cancels
+        // the subscription would return with the channel, and the return would make it more suspect.
         if self.finishes_before_end() && !self.subscription.is_drained() {
             return;
         }

@@ -159,7 +159,7 @@ impl ConsumerSession<'_> {
     /// Slows down when a suspect arrives, and returns whether the suspect must be set aside until it can run alone.
     ///
     /// An ordered queue keeps the suspect, because later deliveries must not overtake it. A smaller prefetch would not
-    /// help either: a quorum queue puts a returned message behind those that returned before, so the order would be lost.
+    /// help: a quorum queue puts a returned message behind those that returned before, so the order would be lost.
     pub(super) fn must_set_aside(&mut self, incoming: &Incoming, suspect: Option<u32>) -> bool {
         if suspect.is_none() || incoming.alone {
             return false;
@@ -176,8 +176,8 @@ impl ConsumerSession<'_> {
 
     /// Returns to the full pace when a careful session gets a delivery that is no suspect.
     ///
-    /// That delivery starts first. If it returned to the queue, it would arrive first again, before the next suspect, and
-    /// the consumer would never handle a delivery.
+    /// That delivery starts first. If it returned to the queue, it would arrive first again, before the next suspect,
+    /// and the consumer would never handle a delivery.
     pub(super) fn check_suspects(&mut self, suspect: Option<u32>) {
         if self.pace == Pace::Careful && suspect.is_none() {
             self.start_ready();
