@@ -17,12 +17,12 @@ use super::service::Service;
 const SUSPECT_AT: u32 = 2;
 /// From this number of returns on, a delivery is dead-lettered before it runs.
 ///
-/// It allows two returns together with other deliveries, and three of the delivery alone. Up to RabbitMQ 4.2 a delivery
-/// that is under way when its consumer is cancelled returns as well, and counts.
+/// It allows two returns together with other deliveries, and three of the delivery alone. Up to RabbitMQ 4.2, a delivery
+/// that arrives while its consumer is cancelled returns too, and counts.
 const CRASH_LOOP_AT: u32 = 7;
-/// The same limits for an ordered queue. They are higher because a suspect cannot be moved out of the way there: all
-/// deliveries of an instance return with it when the instance ends, and up to RabbitMQ 4.2 also when it ends
-/// gracefully. A rolling deployment of a dozen instances that receive the same deliveries stays below the limits.
+/// The limits of an ordered queue are higher, because a suspect cannot be set aside there: all deliveries of an instance
+/// return with it when the instance ends, and up to RabbitMQ 4.2 also when it ends gracefully. A rolling deployment of a
+/// dozen instances that receive the same deliveries stays below the limits.
 const ORDERED_SUSPECT_AT: u32 = 10;
 const ORDERED_CRASH_LOOP_AT: u32 = 15;
 
