@@ -205,32 +205,32 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{AnyEvent, Metadata};
-    use crate::handler::delivery::Delivery;
+    use crate::handler::delivery::{Delivery, DeliveryFacts};
+    use crate::message::Message;
     use crate::message::timestamp::Timestamp;
-    use crate::wire::origin::{Arrival, Origin};
+    use crate::wire::limits::Limits;
+    use crate::wire::origin::origin;
+    use crate::wire::read::read;
 
     fn pending(aggregate: &str, tag: u64) -> PendingDelivery {
-        let metadata = Metadata {
-            id: tag.to_string(),
-            event_type: "order.placed".to_owned(),
-            version: 1,
-            timestamp: Timestamp::now(),
-            aggregate_id: aggregate.to_owned(),
-            correlation_id: tag.to_string(),
-            causation_id: None,
-            source: None,
-            id_is_derived: false,
-        };
-        let event = AnyEvent::new(metadata.into(), "order.placed".into(), Arc::default(), "{}");
-        let facts = crate::handler::delivery::DeliveryFacts {
+        let body = format!(r#"{{"id":"{tag}","aggregateId":"{aggregate}","data":{{}}}}"#);
+        let message = Arc::new(Message {
+            exchange: "domain_events".into(),
+            routing_key: "order.placed".into(),
+            body: body.into_bytes().into(),
+            ..Message::default()
+        });
+        let now = Timestamp::now();
+        let origin = origin(&message, "shop.return", "shop.ordered", now);
+        let event = read(&message, &origin, &Limits::default()).unwrap();
+        let facts = DeliveryFacts {
             handler: "ordered",
             queue: "shop.ordered".into(),
-            exchange: "domain_events".into(),
+            exchange: Arc::clone(&origin.exchange),
             attempt: 1,
             redelivered: false,
-            first_received_at: Timestamp::now(),
-            received_at: Timestamp::now(),
+            first_received_at: now,
+            received_at: now,
             last_error: None,
             trace: None,
         };
@@ -238,15 +238,7 @@ mod tests {
             returns: None,
             tag,
             handler: 0,
-            origin: Origin {
-                exchange: "domain_events".into(),
-                routing_key: "order.placed".into(),
-                attempt: 1,
-                returns: 0,
-                first_received_at: Timestamp::now(),
-                last_error: None,
-                arrival: Arrival::Published,
-            },
+            origin,
             delivery: Delivery::new(event, facts),
             waited: Duration::ZERO,
         }
