@@ -393,16 +393,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_spawned_by_the_handler_has_the_context() {
-        let handler = service_fn(async |_: Request<()>| {
-            Ok(Response::new(
-                crate::spawn(async { Context::current() }).await.unwrap(),
-            ))
-        });
-        assert_eq!(id_behind_layer(handler).await.as_deref(), Some("cart-7"));
-    }
-
-    #[tokio::test]
     async fn the_call_itself_runs_in_the_context() {
         let handler = service_fn(|_: Request<()>| ready(Ok(Response::new(Context::current()))));
         assert_eq!(id_behind_layer(handler).await.as_deref(), Some("cart-7"));
