@@ -49,7 +49,7 @@ impl PublishOptions {
 
     /// Publishes the event with this id instead of a new one.
     ///
-    /// Use it to publish an event again that may have been delivered, or to publish from a transactional outbox: a
+    /// Use it to publish an event again that may have been delivered, or to publish from a transactional outbox. A
     /// consumer that remembers ids then processes the event once.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());

@@ -171,8 +171,8 @@ impl Outcome {
         }
     }
 
-    /// The health of the handler, for the breaker: `Some(false)` when it failed, `Some(true)` when it worked (a
-    /// rejection included), and `None` when it did not decide the outcome.
+    /// The health of the handler, for the breaker: `Some(false)` when it failed, and `Some(true)` when it worked or
+    /// rejected the delivery. `None` when it did not decide the outcome.
     pub(crate) fn health(&self) -> Option<bool> {
         match &self.0 {
             OutcomeKind::Done(_)

@@ -114,8 +114,8 @@ impl Settler {
         }
     }
 
-    /// Publishes the delivery to the shortest delay queue, so that it returns behind all other deliveries of its queue
-    /// together with the number of its returns.
+    /// Publishes the delivery, with the number of its returns, to the shortest delay queue. From there it comes back
+    /// behind all other deliveries of its queue.
     ///
     /// A requeue would not help: up to RabbitMQ 4.2 it counts as one more return, and the message comes back first.
     pub(crate) async fn set_aside(&self, returns: u32) -> Settled {

@@ -3,7 +3,7 @@
 //! A contiguous run of finished deliveries is acknowledged with one `multiple`. The run leaves at once when no other
 //! run left within the spacing, so that a lone delivery does not wait. Otherwise it waits for the end of the spacing,
 //! or for a quarter of the prefetch. Deliveries that finished behind an unfinished one are acknowledged one by one,
-//! when there are as many of them or after 20 ms, because one slow delivery must not block the prefetch window.
+//! when there are as many of them or after 20 ms. Otherwise one slow delivery would block the prefetch window.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
