@@ -84,7 +84,7 @@ mod tests {
     use super::Limits;
 
     #[test]
-    fn the_limit_itself_is_allowed() {
+    fn json_at_the_depth_limit_is_allowed() {
         let limits = Limits::default();
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(limits.too_deep_at(deep(128).as_bytes()), None);
