@@ -1,5 +1,3 @@
-//! Options of a single publish.
-
 use crate::message::headers::{HeaderValue, Headers};
 
 /// Options of a single publish, for [`Bus::publish_with`](crate::Bus::publish_with).

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// The delay queues, by name.
 #[derive(Debug, Default)]
 pub(crate) struct DelayQueues(Mutex<HashMap<String, Arc<DelayQueueSlot>>>);
 

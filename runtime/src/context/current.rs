@@ -1,5 +1,3 @@
-//! The context of a task: the correlation, cause and trace of the events that it publishes.
-
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;

@@ -1,8 +1,8 @@
 //! A session: one subscription of a consumer, from its first delivery to its last acknowledgement.
 //!
-//! One task owns the session. It admits deliveries, starts attempts and acknowledges what is settled. Attempts run in
-//! tasks of their own and report back. However a session ends, each of its deliveries is settled once or returns to
-//! the queue.
+//! One task owns the session. It admits deliveries, starts attempts and acknowledges settled deliveries. Attempts run
+//! in their own tasks and report back. At every end of a session, each delivery is settled once or returns to the
+//! queue.
 
 mod admit;
 mod complete;

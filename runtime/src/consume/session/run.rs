@@ -16,7 +16,7 @@ use crate::message::timestamp::Timestamp;
 /// The most deliveries that the session admits before it starts attempts and sends acknowledgements.
 const MAX_BATCH: usize = 64;
 
-/// What the loop waits for.
+/// Why the loop wakes up.
 enum Wakeup {
     DesiredStateChanged,
     Aborted,

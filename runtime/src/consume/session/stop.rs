@@ -23,8 +23,8 @@ impl ConsumerSession<'_> {
         }
     }
 
-    /// Takes no further deliveries and returns those that have not started. A session that ends to take one delivery at
-    /// a time handles them first.
+    /// Makes the session take no further deliveries and return those that have not started. A session that ends to take
+    /// one delivery at a time handles them first.
     pub(super) fn begin_end(&mut self, end: SessionEnd) {
         let finishes = self.finishes_before_end();
         let is_urgent = end == SessionEnd::Stopped || (finishes && end == SessionEnd::Pace(Pace::Probe));

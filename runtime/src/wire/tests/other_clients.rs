@@ -7,7 +7,7 @@ use crate::message::properties::BorrowedProperties;
 
 const ENVELOPE: &str = r#"{"id":"i-1","type":"order.created","data":{"total":7}}"#;
 
-/// Headers of every AMQP type, under each name that the reader looks for.
+/// Headers of every AMQP type, under names that the runtime reads.
 fn headers_of_every_type() -> Vec<Headers> {
     let values = [
         HeaderValue::Bool(true),
