@@ -62,7 +62,7 @@ struct BusInner {
 impl Bus {
     /// Connects to the broker that the environment variable `TIDINGS_URL` names.
     ///
-    /// Its value is `amqp://…`, `amqps://…`, several of those separated by commas, or `memory:`.
+    /// The value is `amqp://…`, `amqps://…`, several of those separated by commas, or `memory:`.
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) when the variable is not set: a service must never use the in-memory

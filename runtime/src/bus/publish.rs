@@ -93,7 +93,7 @@ impl Bus {
         outgoing.finish(result)
     }
 
-    /// Publishes a message for a delivery, such as a returned event, a retry or a dead letter, until its confirm.
+    /// Publishes a message for a delivery (a returned event, a retry or a dead letter), and waits for its confirm.
     ///
     /// These messages take no slot in the window. The prefetch already bounds their number, and they must get through
     /// when publishers have filled the window.

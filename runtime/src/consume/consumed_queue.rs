@@ -35,8 +35,8 @@ impl ConsumedQueue {
         self.clock().hold()
     }
 
-    /// Reads the state that the app wants. The sender stops a virtual clock until this call, so the consumer must have
-    /// stopped the clock itself.
+    /// Reads the state that the app wants. The sender of a command stops a virtual clock until this call, so the
+    /// consumer must have stopped the clock itself.
     pub(crate) fn read_desired(&self, desired: &mut watch::Receiver<DesiredState>) -> DesiredState {
         // The borrow locks the value, so a later command cannot be marked as received here.
         let now = desired.borrow_and_update();

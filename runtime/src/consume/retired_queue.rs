@@ -1,7 +1,7 @@
 //! The drain of a retired queue: its messages, and those that still arrive, move to the orphans queue of the service.
 //!
 //! The drain runs as long as the app does. It does not delete the queue, because an instance of an older version may
-//! bind the queue again at any time. RabbitMQ also cannot delete a quorum queue only if it is empty: it answers with
+//! bind the queue again at any time. RabbitMQ also has no `if-empty` for the delete of a quorum queue: it answers with
 //! 540, which closes the connection (tried on 3.10.8 and 4.3.6).
 
 use std::future::poll_fn;

@@ -1,8 +1,8 @@
 //! A session: one subscription of a consumer, from its first delivery to its last acknowledgement.
 //!
 //! One task owns the session. It admits deliveries, starts attempts and acknowledges settled deliveries. Attempts run
-//! in their own tasks and report back. At every end of a session, each delivery is settled once or returns to the
-//! queue.
+//! in their own tasks and report back. Whatever ends the session, each delivery is settled once or returns to
+//! the queue.
 
 mod admit;
 mod complete;
