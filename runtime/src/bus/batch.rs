@@ -12,7 +12,7 @@ use crate::bus::publish::{EncodedEvent, OutgoingEvent, confirm_result, is_handli
 use crate::bus::unconfirmed::Unconfirmed;
 use crate::error::Result;
 
-/// Events that are handed to the broker together, and wake this task together.
+/// Events that are handed to the broker together. Their confirms wake this task once.
 struct SentGroup {
     events: Vec<Result<OutgoingEvent>>,
     /// `None` when the window had no free slots in time.
@@ -28,9 +28,8 @@ enum FirstAttempt {
 impl Bus {
     /// Publishes the events in order, in groups of at most [`MAX_GROUP`].
     ///
-    /// Each group waits for the confirms of a group before it only when the window is full. Futures that are polled
-    /// side by side would not keep the order. An event gets its envelope when its group is sent, and is dropped when
-    /// its group is confirmed: so at most a window of envelopes is in memory, however many events there are.
+    /// A group waits for the confirms of earlier groups only when the window is full. Concurrent futures would not keep
+    /// the order. An event has an envelope only until its group is confirmed, which bounds the memory to one window.
     pub(super) async fn publish_batch(&self, events: Vec<EncodedEvent>) -> Vec<Result<String>> {
         let deadline = self.publish_deadline();
         let mut results = Vec::with_capacity(events.len());

@@ -140,14 +140,14 @@ impl BusBuilder {
 
     /// Sets a function that removes secrets from error texts.
     ///
-    /// The runtime calls it before it writes the error of a failed attempt to the headers of a retry or a dead letter,
-    /// and before it logs the error.
+    /// The runtime calls it before it logs the error of a failed attempt, and before it writes the error to the headers
+    /// of a retry or a dead letter.
     pub fn redact(mut self, rewrite: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         self.config.redact = Some(Arc::new(rewrite));
         self
     }
 
-    /// Divides every retry delay by `factor`, for demonstrations and tests. With 20, a delay of one second becomes 50 ms.
+    /// Divides every retry delay by `factor`, for demonstrations and tests. With 20, one second becomes 50 ms.
     ///
     /// Delay queues are named after the shortened delay, so services with different factors can share a broker.
     pub fn speed_up(mut self, factor: u32) -> Self {

@@ -18,8 +18,8 @@ use crate::bus::refusal::Refusal;
 /// The most publishes in one group.
 pub(crate) const MAX_GROUP: usize = 64;
 
-// The flags of one publish. TAKEN and ABANDONED exclude each other, and the side that sets its flag first wins: an
-// event whose caller got the error "not delivered" must never leave for the broker afterwards.
+// The flags of one publish. TAKEN and ABANDONED exclude each other, and the side that sets its flag first wins. After
+// its caller got the error "not delivered", an event must never leave for the broker.
 const TAKEN: u8 = 1;
 const ABANDONED: u8 = 2;
 // The connection was lost after the message had left. The message may have arrived, whatever happens to the next copy.
@@ -121,7 +121,7 @@ impl Confirm {
         }
     }
 
-    /// Marks the message as one that left and may have arrived, although its confirm will never come.
+    /// Records that the message left and may have arrived, although its confirm will never come.
     pub(crate) fn lost(&self) {
         self.own_flags().fetch_or(LOST, Ordering::AcqRel);
     }
@@ -150,7 +150,7 @@ impl Confirm {
 
 impl Drop for Confirm {
     fn drop(&mut self) {
-        // One slot at a time: a publish to a queue without a majority must not keep the slots of the others.
+        // Each publish frees one slot: a publish to a queue without a majority must not keep the slots of the others.
         let slot = self.group.state().slots.as_mut().and_then(|slots| slots.split(1));
         // Dropped outside of the lock, because this wakes a publisher that waits for a slot.
         drop(slot);

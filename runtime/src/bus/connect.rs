@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::error::{ConfigError, Result};
 use crate::topology::Plan;
 
-/// The environment variable that holds the broker's URL.
+/// The environment variable with the broker's URL.
 const URL_VARIABLE: &str = "TIDINGS_URL";
 
 impl BusBuilder {

@@ -1,5 +1,3 @@
-//! The health of a bus, for readiness probes.
-
 use crate::broker::BrokerState;
 
 /// The health of a bus, for a readiness probe.

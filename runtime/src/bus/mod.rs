@@ -28,7 +28,7 @@ use crate::event::payload::Payload;
 use crate::topology::Plan;
 use crate::wire::limits::Limits;
 
-/// How many events may wait for their confirm at once. Further publishers wait for a slot in this window.
+/// The number of events that may wait for their confirm at the same time. Further publishers wait for a slot.
 const WINDOW: usize = 1024;
 
 /// A connection to a broker that publishes events.
@@ -62,7 +62,7 @@ struct BusInner {
 impl Bus {
     /// Connects to the broker that the environment variable `TIDINGS_URL` names.
     ///
-    /// The variable holds `amqp://…`, `amqps://…`, several of those separated by commas, or `memory:`.
+    /// The value is `amqp://…`, `amqps://…`, several of those separated by commas, or `memory:`.
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) when the variable is not set: a service must never use the in-memory
@@ -107,8 +107,8 @@ impl Bus {
     /// # Errors
     /// [`Error::Publish`](crate::Error::Publish) when the event cannot be encoded, when the broker refuses it, or when
     /// the broker does not confirm it in time. The error says whether the event may have been delivered.
-    // This method and the next two are not `async fn`s. The type of such a future would contain the type of the event, and
-    // rustc would report a type that is no event three times: at the call, in the future and at the `.await`.
+    // This method and the next two are not `async fn`s, because the type of such a future would contain the type of the
+    // event. rustc would then report a type that is no event at the call, in the future and at the `.await`.
     pub fn publish<T: Payload>(&self, event: &T) -> Publishing<'_> {
         self.publish_with(event, PublishOptions::new())
     }
@@ -125,7 +125,7 @@ impl Bus {
     /// Publishes several events without waiting for one confirm before the next event is sent. Returns one result per
     /// event, in the order of `events`.
     ///
-    /// The events are also sent in this order. An event that the broker refuses is sent again later, after other events.
+    /// The events are also sent in this order. An event that the broker refuses is sent again after other events.
     ///
     /// # Errors
     /// Each result is an error in the cases of [`publish`](Self::publish).

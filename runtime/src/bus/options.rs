@@ -1,5 +1,3 @@
-//! Options of a single publish.
-
 use crate::message::headers::{HeaderValue, Headers};
 
 /// Options of a single publish, for [`Bus::publish_with`](crate::Bus::publish_with).
@@ -49,7 +47,7 @@ impl PublishOptions {
 
     /// Publishes the event with this id instead of a new one.
     ///
-    /// Use it to publish an event again that may have been delivered, or to publish from a transactional outbox: a
+    /// Use it to publish an event again that may have been delivered, or to publish from a transactional outbox. A
     /// consumer that remembers ids then processes the event once.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());

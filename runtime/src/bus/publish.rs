@@ -26,7 +26,7 @@ use crate::wire::ids::new_event_id;
 use crate::wire::write::{self, OutgoingMetadata};
 
 /// The delays between the attempts to publish a message that the broker refuses. A cluster that elects a new leader
-/// refuses for some hundred milliseconds. The attempts are few because each one reaches the queues that are healthy.
+/// refuses for some hundred milliseconds. The attempts are few, because each attempt reaches the healthy queues again.
 const REFUSAL_DELAYS: [Duration; 3] = [
     Duration::from_millis(200),
     Duration::from_secs(1),
@@ -61,16 +61,16 @@ impl<T> fmt::Debug for Publishing<'_, T> {
 }
 
 impl Bus {
-    /// Carries one event from its JSON to the broker's confirm.
+    /// Publishes one encoded event, and waits for the broker's confirm.
     pub(super) async fn publish_event(&self, event: EncodedEvent, options: PublishOptions) -> Result<String> {
-        // The event was encoded when `publish` was called, so this future does not borrow it. Its id, time,
-        // correlation and cause are those of the moment and the context in which the future is first polled:
-        // `context.scope(bus.publish(&event))`. The envelope adds them, and checks the limits of the wire format.
+        // `publish` has already encoded the event, so this future does not borrow it. The envelope adds id, time,
+        // correlation and cause, and checks the limits of the wire format. It takes the current time and context when
+        // this future is first polled, so that `context.scope(bus.publish(&event))` works.
         let outgoing = self.envelope(event, options, self.publish_deadline())?;
         let publish = &outgoing.publish;
 
-        // At most `WINDOW` events are unconfirmed at once, which bounds the memory of this process. Waits until one of
-        // them is confirmed when the window is full.
+        // At most `WINDOW` events are unconfirmed at once, which bounds the memory of this process. When the window is
+        // full, this call waits until one of them is confirmed.
         let result = match self.window_slot(publish).await {
             Ok(slot) => {
                 // The broker has its own connection and tasks. This call only queues the message, so it never waits.
@@ -93,7 +93,7 @@ impl Bus {
         outgoing.finish(result)
     }
 
-    /// Publishes a message for a delivery, such as a returned event, a retry or a dead letter, and waits for its confirm.
+    /// Publishes a message for a delivery (a returned event, a retry or a dead letter), and waits for its confirm.
     ///
     /// These messages take no slot in the window. The prefetch already bounds their number, and they must get through
     /// when publishers have filled the window.
@@ -334,13 +334,13 @@ impl OutgoingPublish {
     }
 }
 
-/// The result of the publish at `index`. Stops waiting for it when there is no result yet, and then fails with `late`.
+/// The result of the publish at `index`. Without a result, stops waiting for that publish and fails with `late`.
 pub(crate) fn confirm_result(
     pending: &PendingConfirms,
     index: usize,
     late: PublishFault,
 ) -> Result<(), Unconfirmed> {
-    // Read before the result: a result that arrives between the two reads counts.
+    // Read before the result, so that a result that arrives between the two reads counts.
     let fault = if pending.are_decided() {
         PublishFault::Closed
     } else {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-/// Why a broker refused a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The broker sent a nack: a queue is full, or elects a new leader.
@@ -10,9 +9,9 @@ pub(crate) enum Refusal {
     /// The message was mandatory, and no queue receives it.
     Unroutable,
     NoExchange,
-    /// The user has no permission to write to the exchange. Holds the text of the broker.
+    /// The user has no permission to write to the exchange. Contains the text of the broker.
     Forbidden(String),
-    /// The broker rejects this message every time, for example because of its size. Holds the text of the broker.
+    /// The broker rejects this message every time, for example because of its size. Contains the text of the broker.
     Unacceptable(String),
     Closed,
 }

@@ -4,11 +4,10 @@ use crate::bus::refusal::Refusal;
 use crate::error::PublishFault;
 use crate::event::payload::Unpublishable;
 
-/// A message that was not confirmed.
 #[derive(Debug)]
 pub(crate) struct Unconfirmed {
     pub(crate) fault: PublishFault,
-    /// Whether some queue may hold the message all the same.
+    /// Whether some queue may have the message nevertheless.
     pub(crate) maybe_delivered: bool,
 }
 
@@ -32,7 +31,7 @@ impl From<Refusal> for Unconfirmed {
             Refusal::Unacceptable(why) => {
                 Self::not_delivered(PublishFault::Unpublishable(Unpublishable::Unacceptable(why)))
             }
-            // A nack means that one queue refused the message. Other queues of the same routing key may hold it.
+            // A nack means that one queue refused the message. Other queues of the same routing key may have it.
             Refusal::Nacked => Self {
                 fault: PublishFault::Refused(refusal.to_string()),
                 maybe_delivered: true,

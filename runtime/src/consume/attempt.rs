@@ -14,14 +14,13 @@ use super::session_context::SessionContext;
 use super::settle::{Settled, Settler};
 use crate::telemetry;
 
-/// What a task tells its session.
+/// Sent by a task to its session.
 pub(crate) enum Report {
     /// The handler of the delivery with this tag has returned; the attempt still publishes.
     HandlerReturned(u64),
     Completed(Completion),
 }
 
-/// The way of a report from a task to its session.
 #[derive(Clone)]
 pub(crate) struct Reporter(UnboundedSender<Report>);
 
@@ -60,7 +59,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    // Each delivery moves this future, so it is kept small: what few deliveries need is boxed.
+    // Every delivery moves this future, so parts that few deliveries need are boxed to keep it small.
     pub(crate) async fn run(self) -> Completion {
         let started = Instant::now();
         let delivery = &self.pending.delivery;
@@ -104,15 +103,15 @@ impl Attempt {
         }
     }
 
-    /// Tells the breaker how the attempt went, and returns whether the attempt counts towards the handler's maximum.
+    /// Records the attempt in the breaker, and returns whether the attempt counts towards the handler's maximum.
     fn record(&self, outcome: &Outcome) -> bool {
         let Some(succeeded) = outcome.health() else {
             return true;
         };
         let handler = &self.handler;
         let mut breaker = handler.breaker();
-        // Failing deliveries stay unsettled longer than others, so they are redelivered together. A run of failures among
-        // them does not mean that every delivery fails.
+        // Failing deliveries stay unsettled longer than others, so they are redelivered together. A run of failures
+        // among them does not mean that every delivery fails.
         let change = if succeeded || !self.pending.is_untried_redelivery() {
             breaker.record(self.pending.delivery.id(), succeeded)
         } else {

@@ -98,7 +98,7 @@ impl BoundHandler {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reason why its deliveries cannot be settled at the moment.
+    /// Why deliveries of this handler cannot be settled at the moment.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.trouble
             .lock()
@@ -110,8 +110,7 @@ impl BoundHandler {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    /// Matches an event type and a routing key. The key is `None` for a message that was sent to the queue directly, past
-    /// all patterns.
+    /// Matches an event type and a routing key. The key is `None` for a message that was sent to the queue directly.
     pub(crate) fn matches(&self, event_type: &str, key: Option<&str>) -> HandlerMatch {
         if key.is_some_and(|key| !self.patterns.match_key(key)) {
             return HandlerMatch::ForeignKey;
@@ -128,7 +127,7 @@ impl BoundHandler {
     }
 }
 
-/// Whether the key can be the routing key of the event: its template with `*` for each field matches exactly those keys.
+/// Whether the key can be the routing key of the event: it matches the event's template with `*` for each field.
 fn has_key(event: &EventDescriptor, key: &str) -> bool {
     event
         .versions()

@@ -20,7 +20,7 @@ pub(crate) struct Breaker {
     probe_wait: Option<Duration>,
 }
 
-/// What an attempt changed.
+/// The change that an attempt caused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     None,

@@ -1,4 +1,4 @@
-//! A queue with its handlers, and what the app remembers of the queue between two subscriptions.
+//! A queue with its handlers, and the state that outlives a subscription.
 
 use std::sync::Arc;
 
@@ -35,8 +35,8 @@ impl ConsumedQueue {
         self.clock().hold()
     }
 
-    /// Reads what the app asks for. The sender of a command stops a virtual clock until this call, so the consumer must
-    /// have stopped the clock itself before it calls.
+    /// Reads the state that the app wants. The sender of a command stops a virtual clock until this call, so the
+    /// consumer must have stopped the clock itself.
     pub(crate) fn read_desired(&self, desired: &mut watch::Receiver<DesiredState>) -> DesiredState {
         // The borrow locks the value, so a later command cannot be marked as received here.
         let now = desired.borrow_and_update();
@@ -48,24 +48,24 @@ impl ConsumedQueue {
         matches!(self.source, QueueSource::Ephemeral { .. })
     }
 
-    /// Whether any handler of the queue is ordered.
     pub(crate) fn is_ordered(&self) -> bool {
         self.handlers.ordered()
     }
 
-    /// Whether the consumer keeps its deliveries while a breaker is open. Other queues return what has not started.
+    /// Whether the consumer keeps its deliveries while a breaker is open, or returns those that have not started.
     ///
-    /// An ordered queue keeps them because another instance could get the head back before the tail. A shared queue
-    /// keeps them because its other handlers go on. An ephemeral queue would be deleted with its subscription.
+    /// An ordered queue keeps them, because another instance could receive the first of them before the last has
+    /// returned. A shared queue keeps them, because its other handlers continue. The broker would delete an ephemeral
+    /// queue with its subscription.
     pub(crate) fn keeps_deliveries_while_open(&self) -> bool {
         self.handlers.len() > 1 || self.is_ordered() || self.is_ephemeral()
     }
 
     /// Tells the broker which deliveries to hand out one by one at the start of a subscription.
     ///
-    /// After a crash the deliveries of the dead process are first in the queue. Read one by one, only the delivery that
-    /// ends the process comes back with a higher count. An ordered queue is handled one by one by the session, and a
-    /// queue with a single active consumer has no other deliveries under way.
+    /// After a crash, the deliveries of the dead process are first in the queue. When the broker hands them out one by
+    /// one, only the delivery that ends the process returns with a higher count. The session itself runs the suspects
+    /// of an ordered queue one by one. A queue with a single active consumer has no unsettled deliveries elsewhere.
     pub(crate) fn suspects(&self) -> Option<Suspects> {
         let has_single_active = |handler: &Arc<BoundHandler>| handler.descriptor.single_active();
         if self.is_ephemeral() || self.is_ordered() || self.handlers.iter().any(has_single_active) {

@@ -1,4 +1,4 @@
-//! A consumer: subscribes to one queue, runs a session on each subscription, and subscribes again until the app ends.
+//! A consumer subscribes to one queue, runs a session on the subscription, and repeats both until the app ends.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use super::status::{ConsumerState, DesiredState};
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// A subscription that ends sooner counts as a failed one, so that a broker that cancels at once is not flooded.
+/// A subscription that ends sooner counts as failed, so that the consumer does not flood a broker that cancels at once.
 const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
 pub(crate) struct Consumer {
@@ -94,7 +94,7 @@ impl Consumer {
         Ok(subscription)
     }
 
-    /// Waits until the consumer may subscribe, and returns how much it then takes; `None` when it must end.
+    /// Waits until the consumer may subscribe, and returns the pace of its next session; `None` when it must end.
     async fn next_pace(&mut self, careful: bool) -> Option<Pace> {
         loop {
             match self.queue.read_desired(&mut self.desired) {
@@ -135,13 +135,13 @@ impl Consumer {
         }
     }
 
-    /// The broker ended a subscription that lasted for `lifetime`.
+    /// Handles a subscription that the broker ended after `lifetime`.
     async fn cancelled(&mut self, lifetime: Duration) {
         telemetry::consumer_cancelled(&self.queue.name);
         let state = ConsumerState::Failing("the broker ended its subscription".to_owned());
         self.queue.status.set(state);
         if lifetime < MIN_LIFETIME {
-            self.rest().await;
+            self.wait_for_backoff().await;
         } else {
             self.backoff.reset();
         }
@@ -153,17 +153,17 @@ impl Consumer {
         let text = error_text::one_line(error);
         tracing::warn!(queue = self.queue.name.as_ref(), error = text, "subscribe failed");
         self.queue.status.set(ConsumerState::Failing(text));
-        self.rest().await;
+        self.wait_for_backoff().await;
         self.declare_again().await;
         self.awake = Some(self.queue.stop_clock());
     }
 
     /// Declares the queue and its bindings again: someone may have deleted the queue, or created it without bindings.
     async fn declare_again(&mut self) {
-        // A queue that is being deleted can vanish between its declaration and its bindings, and a retry can create it
-        // again without them. A subscription to it would miss events, so the consumer tries once more first.
+        // A deletion can happen between the declaration of the queue and of its bindings, and a retry can then create
+        // the queue without bindings. A subscription to it would miss events, so the consumer declares once more first.
         if self.try_to_declare().await.is_err() {
-            self.rest().await;
+            self.wait_for_backoff().await;
             let _ = self.try_to_declare().await;
         }
     }
@@ -180,8 +180,8 @@ impl Consumer {
         declared
     }
 
-    /// Waits for the backoff, or until the app asks for something else.
-    async fn rest(&mut self) {
+    /// Waits for the backoff, or until the desired state changes.
+    async fn wait_for_backoff(&mut self) {
         tokio::select! {
             _ = self.desired.changed() => {}
             () = tokio::time::sleep(self.backoff.next_wait()) => {}

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// The delay queues, by name.
 #[derive(Debug, Default)]
 pub(crate) struct DelayQueues(Mutex<HashMap<String, Arc<DelayQueueSlot>>>);
 
@@ -20,11 +19,8 @@ enum DelayQueueState {
 }
 
 impl DelayQueues {
-    /// Returns since when the queue exists, and declares it if it was not declared before. `None` when another delivery
-    /// failed to declare it while this one waited for its turn.
-    ///
-    /// # Errors
-    /// When `declare` fails.
+    /// Declares the queue if it was not declared before, and returns the time of the declaration. `None` when another
+    /// delivery failed to declare the queue while this one waited for its turn.
     pub(crate) async fn declared<E>(
         &self,
         name: &str,
@@ -35,7 +31,7 @@ impl DelayQueues {
         let mut state = slot.lock().await;
         match *state {
             DelayQueueState::DeclaredAt(at) => return Ok(Some(at)),
-            // If each waiting delivery tried in its turn, and each attempt timed out, the last one would wait for hours.
+            // If each waiting delivery tried in its turn, and each try timed out, the last one would wait for hours.
             DelayQueueState::FailedAt(at) if at > asked_at => return Ok(None),
             DelayQueueState::FailedAt(_) | DelayQueueState::Unknown => {}
         }
@@ -48,7 +44,7 @@ impl DelayQueues {
         result.map(|()| Some(now))
     }
 
-    /// The queue that was declared at `declared_at` must be declared again, unless that has happened since.
+    /// Makes the next use declare the queue again, unless it was already declared again after `declared_at`.
     pub(crate) async fn doubt(&self, name: &str, declared_at: Instant) {
         let slot = self.slot(name);
         let mut state = slot.lock().await;
@@ -59,14 +55,8 @@ impl DelayQueues {
 
     fn slot(&self, name: &str) -> Arc<DelayQueueSlot> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match slots.get(name) {
-            Some(slot) => Arc::clone(slot),
-            None => Arc::clone(
-                slots
-                    .entry(name.to_owned())
-                    .or_insert_with(|| Arc::new(DelayQueueSlot::new(DelayQueueState::Unknown))),
-            ),
-        }
+        let unknown = || Arc::new(DelayQueueSlot::new(DelayQueueState::Unknown));
+        Arc::clone(slots.entry(name.to_owned()).or_insert_with(unknown))
     }
 }
 
@@ -78,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    /// A declaration that takes a turn of the runtime and is counted.
+    /// Counts the declaration and yields once to other tasks.
     async fn declare(count: &Cell<u32>, result: Result<(), ()>) -> Result<(), ()> {
         count.set(count.get() + 1);
         tokio::task::yield_now().await;
@@ -99,11 +89,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_failed_declaration_answers_every_waiting_delivery() {
+    async fn deliveries_that_wait_for_a_failed_declaration_do_not_repeat_it() {
         let (delays, count) = (DelayQueues::default(), Cell::new(0));
         let all = (0..100).map(|_| delays.declared("q", declare(&count, Err(()))));
-        let answers = join_all(all).await;
-        assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 1);
+        let results = join_all(all).await;
+        assert_eq!(results.iter().filter(|result| result.is_err()).count(), 1);
         assert_eq!(count.get(), 1);
         assert!(
             delays

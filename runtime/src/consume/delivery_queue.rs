@@ -1,7 +1,7 @@
 //! The deliveries of one handler that have not started, in the order in which they may start.
 //!
-//! An unordered handler has one queue, and a delivery that waits for a retry leaves it. An ordered handler has a queue for
-//! each aggregate: its first delivery runs or waits for a retry, and the others wait behind it.
+//! An unordered handler has one queue, and a delivery that waits for a retry leaves it. An ordered handler has a queue
+//! for each aggregate: its first delivery runs or waits for a retry, and the others wait behind it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -77,7 +77,7 @@ impl DeliveryQueue {
         pending
     }
 
-    /// The running delivery of this aggregate is settled: the next one may start.
+    /// Lets the next delivery of the aggregate start, because the running one is settled.
     pub(crate) fn finished(&mut self, order_key: &str) {
         if let StartOrder::PerAggregate(order) = &mut self.order {
             order.release(order_key);
@@ -101,7 +101,6 @@ impl DeliveryQueue {
         }
     }
 
-    /// When the next retry is due.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         match &self.order {
             StartOrder::Unordered { retries, .. } => retries.keys().next(),
@@ -164,7 +163,6 @@ impl DeliveryQueue {
         }
     }
 
-    /// Whether a delivery waits for a retry.
     pub(crate) fn has_retries(&self) -> bool {
         match &self.order {
             StartOrder::Unordered { retries, .. } => !retries.is_empty(),
@@ -207,32 +205,32 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{AnyEvent, Metadata};
-    use crate::handler::delivery::Delivery;
+    use crate::handler::delivery::{Delivery, DeliveryFacts};
+    use crate::message::Message;
     use crate::message::timestamp::Timestamp;
-    use crate::wire::origin::{Arrival, Origin};
+    use crate::wire::limits::Limits;
+    use crate::wire::origin::origin;
+    use crate::wire::read::read;
 
     fn pending(aggregate: &str, tag: u64) -> PendingDelivery {
-        let metadata = Metadata {
-            id: tag.to_string(),
-            event_type: "order.placed".to_owned(),
-            version: 1,
-            timestamp: Timestamp::now(),
-            aggregate_id: aggregate.to_owned(),
-            correlation_id: tag.to_string(),
-            causation_id: None,
-            source: None,
-            id_is_derived: false,
-        };
-        let event = AnyEvent::new(metadata.into(), "order.placed".into(), Arc::default(), "{}");
-        let facts = crate::handler::delivery::DeliveryFacts {
+        let body = format!(r#"{{"id":"{tag}","aggregateId":"{aggregate}","data":{{}}}}"#);
+        let message = Arc::new(Message {
+            exchange: "domain_events".into(),
+            routing_key: "order.placed".into(),
+            body: body.into_bytes().into(),
+            ..Message::default()
+        });
+        let now = Timestamp::now();
+        let origin = origin(&message, "shop.return", "shop.ordered", now);
+        let event = read(&message, &origin, &Limits::default()).unwrap();
+        let facts = DeliveryFacts {
             handler: "ordered",
             queue: "shop.ordered".into(),
-            exchange: "domain_events".into(),
+            exchange: Arc::clone(&origin.exchange),
             attempt: 1,
             redelivered: false,
-            first_received_at: Timestamp::now(),
-            received_at: Timestamp::now(),
+            first_received_at: now,
+            received_at: now,
             last_error: None,
             trace: None,
         };
@@ -240,15 +238,7 @@ mod tests {
             returns: None,
             tag,
             handler: 0,
-            origin: Origin {
-                exchange: "domain_events".into(),
-                routing_key: "order.placed".into(),
-                attempt: 1,
-                returns: 0,
-                first_received_at: Timestamp::now(),
-                last_error: None,
-                arrival: Arrival::Published,
-            },
+            origin,
             delivery: Delivery::new(event, facts),
             waited: Duration::ZERO,
         }
@@ -296,7 +286,7 @@ mod tests {
                         queue.push(pending(&aggregate.to_string(), pushed));
                     }
                     Move::Start => if let Some(next) = queue.start() {
-                        prop_assert!(running.iter().all(|other: &PendingDelivery| other.order_key() != next.order_key()), "side by side");
+                        prop_assert!(running.iter().all(|other: &PendingDelivery| other.order_key() != next.order_key()), "one aggregate, two attempts");
                         running.push(next);
                     },
                     Move::Finish(which) => if let Some(one) = pick(&mut running, which) {

@@ -16,7 +16,6 @@ use super::bound_handler::BoundHandler;
 use super::middleware::Next;
 use super::outcome::{DeliveryResult, Outcome};
 
-/// Calls the handler once.
 pub(crate) async fn call(handler: &Arc<BoundHandler>, delivery: Delivery) -> Outcome {
     let context = Context::of_delivery(&delivery);
     context.scope(call_in_context(handler, delivery)).await
@@ -35,7 +34,7 @@ async fn call_within_middleware(handler: &Arc<BoundHandler>, delivery: Delivery)
     let inner = Arc::clone(handler);
     let function = Box::new(move |delivery| async move { call_function(&inner, delivery).await }.boxed());
     let next = Next::new(Arc::clone(&handler.middleware), function);
-    // The handler keeps its own timeout inside; the middleware gets the same time again.
+    // The handler has its own timeout inside, so the middleware gets the same time again.
     let limit = handler.descriptor.timeout() * 2;
     guarded(limit, async move { Ok(next.run(delivery).await) })
         .await
@@ -70,7 +69,6 @@ async fn guarded<T>(
     }
 }
 
-/// The message of a panic.
 pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let panic = match panic.downcast::<&str>() {
         Ok(text) => return (*text).to_owned(),

@@ -19,7 +19,7 @@ where
     Arc::new(move |delivery, next| Box::pin(around(delivery, next)))
 }
 
-/// The next middleware, or the handler after the last one. A middleware that does not run it decides the outcome itself.
+/// The next middleware, or the handler after the last one. A middleware that does not run it decides the outcome.
 pub struct Next {
     middleware: Arc<[Middleware]>,
     at: usize,

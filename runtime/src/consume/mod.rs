@@ -5,8 +5,8 @@
 //!                       → settle (publish events, retry or dead letter) → ack window
 //! ```
 //!
-//! A [`consumer`] owns a queue and subscribes again and again. A [`session`] is one subscription, and
-//! `ConsumerSession::run` shows the whole way of a delivery.
+//! A [`consumer`] owns a queue and keeps it subscribed. A [`session`] is one subscription. `ConsumerSession::run` shows
+//! each step of a delivery.
 
 mod ack_window;
 mod attempt;

@@ -1,4 +1,4 @@
-//! The outcome table: from what happened to a delivery, to its outcome, to its settlement.
+//! The outcome table: from the result of a delivery to its outcome, and to its settlement.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::message::reason::Reason;
 use crate::retry::{rung_after, rung_at_least};
 use crate::wire::malformed::Malformed;
 
-/// What happened to a delivery.
+/// The result of a delivery: of its handler, or of its route when no handler ran.
 #[derive(Debug)]
 pub(crate) enum DeliveryResult {
     Returned(Returned),
@@ -116,11 +116,11 @@ impl Outcome {
         returned.iter().map(|event| event.event_type.as_ref())
     }
 
-    /// The first half of the table: the outcome that a result leads to, for every attempt alike.
-    pub(crate) fn of(ending: DeliveryResult) -> Self {
+    /// The first half of the table: the outcome of a result, which does not depend on the number of the attempt.
+    pub(crate) fn of(result: DeliveryResult) -> Self {
         let retry = |reason, error, delay| Self(OutcomeKind::Retry { reason, error, delay });
         let dead = |reason, error| Self(OutcomeKind::DeadLetter { reason, error });
-        match ending {
+        match result {
             DeliveryResult::Returned(Returned {
                 error: Some(error), ..
             }) => dead(Reason::Unpublishable, Box::new(ReturnedUnpublishable(error))),
@@ -132,12 +132,12 @@ impl Outcome {
             },
             DeliveryResult::Panicked(text) => retry(
                 Reason::Failed,
-                error_from(format!("the handler panicked: {text}")),
+                format!("the handler panicked: {text}").into(),
                 None,
             ),
             DeliveryResult::TimedOut(limit) => retry(
                 Reason::Failed,
-                error_from(format!("the handler took longer than {limit:?}")),
+                format!("the handler took longer than {limit:?}").into(),
                 None,
             ),
             DeliveryResult::Rejected(rejection) if rejection.retries() => {
@@ -156,25 +156,23 @@ impl Outcome {
             DeliveryResult::Undeclared => Self(OutcomeKind::Ignored),
             DeliveryResult::WrongType(found) => dead(
                 Reason::WrongType,
-                error_from(format!("its key belongs to another event than `{found}`")),
+                format!("its key belongs to another event than `{found}`").into(),
             ),
             // Another version of the service bound the key, and its instances consume from the same queue.
             DeliveryResult::ForeignKey(key) => retry(
                 Reason::NotOurs,
-                error_from(format!("no handler of this instance has a pattern for \"{key}\"")),
+                format!("no handler of this instance has a pattern for \"{key}\"").into(),
                 None,
             ),
             DeliveryResult::CrashLoop(count) => dead(
                 Reason::CrashLoop,
-                error_from(format!(
-                    "it came back {count} times without being settled; it may end its process"
-                )),
+                format!("it came back {count} times without being settled; it may end its process").into(),
             ),
         }
     }
 
-    /// What the attempt says about the health of the handler, for the breaker: `Some(false)` when the handler failed,
-    /// `Some(true)` when it worked (a rejection included), and `None` when the handler did not decide the outcome.
+    /// The health of the handler, for the breaker: `Some(false)` when it failed, and `Some(true)` when it worked or
+    /// rejected the delivery. `None` when it did not decide the outcome.
     pub(crate) fn health(&self) -> Option<bool> {
         match &self.0 {
             OutcomeKind::Done(_)
@@ -228,7 +226,7 @@ impl Outcome {
     }
 }
 
-/// What decides between another attempt and a dead letter.
+/// The limits that decide between another attempt and a dead letter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AttemptLimits<'a> {
     /// The number of the attempt, from 1.
@@ -254,7 +252,7 @@ impl AttemptLimits<'_> {
         self.number + u32::from(self.counts)
     }
 
-    /// The delay before the next attempt; `None` when no attempt is left. `wanted` is the delay that the handler asked for.
+    /// The delay before the next attempt; `None` when no attempt is left. The handler asked for the delay `wanted`.
     fn delay(&self, wanted: Option<Duration>) -> Option<Duration> {
         if self.counts && self.number >= self.max {
             return None;
@@ -308,7 +306,7 @@ impl Settlement {
     }
 }
 
-/// The error of a returned event that cannot be published however often it is tried.
+/// The error of a returned event that no retry can publish.
 #[derive(Debug)]
 struct ReturnedUnpublishable(Unpublishable);
 
@@ -330,10 +328,6 @@ pub(crate) fn unpublishable(fault: Unpublishable) -> Outcome {
         reason: Reason::Unpublishable,
         error: Box::new(ReturnedUnpublishable(fault)),
     })
-}
-
-fn error_from(text: String) -> BoxError {
-    text.into()
 }
 
 impl From<Failure> for DeliveryResult {

@@ -42,7 +42,7 @@ impl Patterns {
         !self.with_wildcards.is_empty()
     }
 
-    /// Whether one of the patterns matches the key. Patterns with wildcards are tried one by one, since a handler has few.
+    /// Whether a pattern matches the key. Patterns with wildcards are tried one by one, since a handler has few.
     pub(crate) fn match_key(&self, key: &str) -> bool {
         self.contain(key)
             || self

@@ -1,4 +1,4 @@
-//! A delivery that a session holds and has not settled.
+//! A delivery that its session has not settled.
 
 use std::time::Duration;
 

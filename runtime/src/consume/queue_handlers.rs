@@ -41,8 +41,8 @@ impl QueueHandlers {
         self.ordered
     }
 
-    /// The first handler that takes the event, or else the handler that comes closest. The key is `None` for a message that
-    /// was sent to the queue directly, past all patterns.
+    /// The first handler that takes the event, or else the handler that comes closest. The key is as in
+    /// [`BoundHandler::matches`].
     pub(crate) fn choose(&self, event_type: &str, key: Option<&str>) -> (usize, HandlerMatch) {
         let mut best = (0, HandlerMatch::ForeignKey);
         let mut try_handler = |at: usize| {
@@ -58,14 +58,14 @@ impl QueueHandlers {
         };
         let found = match key {
             Some(key) if self.all.len() > 1 => self.candidates(key).find_map(&mut try_handler),
-            // One handler finds its own patterns faster than an index does.
+            // A single handler matches its own patterns faster than the index does.
             _ => (0..self.all.len()).find_map(&mut try_handler),
         };
         found.unwrap_or(best)
     }
 
-    /// The handlers that may have a pattern for the key, in the order of their registration. Of a thousand handlers on one
-    /// queue most do not, and need not be asked.
+    /// The handlers that may have a pattern for the key, in the order of their registration. On a queue with a thousand
+    /// handlers, most have none and are skipped.
     fn candidates(&self, key: &str) -> impl Iterator<Item = usize> {
         let from = self.by_key.partition_point(|(other, _)| *other < key);
         let mut exact = self.by_key[from..]

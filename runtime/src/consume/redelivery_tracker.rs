@@ -1,4 +1,4 @@
-//! Returns that do not point to a crash: this process caused them, or has settled the message since.
+//! Counts the returns that do not point to a crash: this process caused them, or has settled the message since.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,21 +15,21 @@ pub(crate) struct RedeliveryTracker {
 }
 
 impl RedeliveryTracker {
-    /// The tracker knows at least this many recent messages; a forgotten message only looks more suspect. A cluster whose
-    /// nodes restart has redelivered tens of thousands of messages before it redelivered the first of them again.
+    /// The tracker knows at least this many recent messages; a forgotten message is only more suspect. A cluster whose
+    /// nodes restart can redeliver tens of thousands of messages before it redelivers the first of them again.
     const MIN_REMEMBERED: usize = 50_000;
 
-    /// This process returned the message unsettled.
+    /// Records that this process returned the message unsettled.
     pub(crate) fn returned(&mut self, message: &Message) {
         let key = key(message);
         let known = self.known(key);
         self.remember(key, known.saturating_add(1));
     }
 
-    /// A message that had returned `count` times was handled, or set aside so that it runs alone.
+    /// Records that a message that had returned `count` times was handled, or set aside so that it runs alone.
     ///
-    /// If it returns once more, the acknowledgement was lost: a cluster that believes one of its nodes to be down
-    /// redelivers what a consumer on that node holds, as often as it believes so.
+    /// If the message returns once more, its acknowledgement was lost. Each time a cluster considers a node down, it
+    /// redelivers the unsettled deliveries of the consumers on that node.
     pub(crate) fn settled(&mut self, message: &Message, count: u32) {
         let key = key(message);
         let known = self.known(key);

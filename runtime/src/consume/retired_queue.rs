@@ -1,8 +1,8 @@
 //! The drain of a retired queue: its messages, and those that still arrive, move to the orphans queue of the service.
 //!
-//! The drain runs as long as the app does. It does not delete the queue: RabbitMQ has no delete of a quorum queue that
-//! requires the queue to be empty (540, which closes the connection; tried on 3.10.8 and 4.3.6), and an instance of an
-//! older version may bind the queue again at any time.
+//! The drain runs as long as the app does. It does not delete the queue, because an instance of an older version may
+//! bind the queue again at any time. RabbitMQ also has no `if-empty` for the delete of a quorum queue: it answers with
+//! 540, which closes the connection (tried on 3.10.8 and 4.3.6).
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const PREFETCH: u16 = 256;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(15);
 
-/// How long the last confirms may take when the app ends. A message without its confirm stays in both queues.
+/// How long the last confirms may take when the app ends. A message without its confirm may stay in both queues.
 const LAST_CONFIRMS: Duration = Duration::from_secs(5);
 
 /// A queue that was registered with `App::retired`.
@@ -61,11 +61,11 @@ impl RetiredQueue {
         }
     }
 
-    /// Moves messages until the queue is gone or the app ends.
+    /// Moves messages until the queue does not exist any more or the app ends.
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
         loop {
-            // Without a subscription a virtual clock would take the drain for idle.
+            // Without a subscription, a virtual clock would treat the drain as idle.
             let awake = self.service.bus().broker().clock().hold();
             let error = match self.subscribe().await {
                 Ok(None) => return,
@@ -120,7 +120,7 @@ impl RetiredQueue {
             tokio::select! {
                 () = &mut stop => break,
                 next = poll_fn(|cx| {
-                    // Acknowledgements are written along the way. The broker redelivers messages without one.
+                    // This writes acknowledgements too. The broker redelivers messages that are not acknowledged.
                     let _ = subscription.poll_flush(cx);
                     subscription.poll_next(cx)
                 }) => match next {
@@ -181,7 +181,7 @@ async fn move_one(service: &Service, queue: &Arc<str>, incoming: Incoming) -> Op
     }
 }
 
-/// The message as the orphans queue gets it: like a retry that finds its queue gone.
+/// The message for the orphans queue, with the headers of a retry whose queue does not exist.
 fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
     let (names, bus) = (service.names(), service.bus());
     let origin = origin(message, &names.returns(), queue, Timestamp::now());
@@ -205,8 +205,7 @@ fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
     republish(message, &origin, to, &details, bus.limits())
 }
 
-/// Waits until the app shuts down or is gone.
+/// Waits until the app shuts down or is dropped.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that the app is gone.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }

@@ -1,4 +1,4 @@
-//! What all consumers of a running app share.
+//! The state that all consumers of a running app share: its bus, the names of its queues, its shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,6 @@ use crate::topology::{Names, Plan};
 
 use super::delay_queues::DelayQueues;
 
-/// What all consumers of a running app share: its bus, the names of its queues, its shutdown. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Service(Arc<ServiceInner>);
 
@@ -73,16 +72,12 @@ impl Service {
         self.0.stopping.clone()
     }
 
-    /// What extractors take from the app.
+    /// The part of the app that extractors read.
     pub(crate) fn app_handle(&self) -> &Arc<AppHandle> {
         &self.0.app_handle
     }
 
-    /// Declares the delay queue at its first use, and returns since when it exists. `None` when another delivery failed to
-    /// declare it while this one waited for its turn.
-    ///
-    /// # Errors
-    /// When the broker refuses the declaration.
+    /// Declares the delay queue at its first use, and returns the result of [`DelayQueues::declared`].
     pub(crate) async fn delay(&self, queue: &str, delay: Duration) -> Result<Option<Instant>> {
         let inner = &self.0;
         let declare = async { inner.bus.declare(&Plan::delay(&inner.names, queue, delay)).await };
@@ -90,24 +85,18 @@ impl Service {
         inner.delay_queues.declared(&name, declare).await
     }
 
-    /// The delay queue that exists since `declared_at` did not take a message: its next use declares it again.
+    /// Makes the next use declare the delay queue again, because the queue of `declared_at` did not accept a message.
     pub(crate) async fn doubt_delay(&self, queue: &str, delay: Duration, declared_at: Instant) {
         let name = Names::delay(queue, delay);
         self.0.delay_queues.doubt(&name, declared_at).await;
     }
 
     /// Declares the whole topology except the delay queues.
-    ///
-    /// # Errors
-    /// When the broker refuses the declaration.
     pub(crate) async fn declare_again(&self) -> Result<()> {
         self.0.bus.declare(&self.0.plan).await
     }
 
-    /// Declares what one queue needs.
-    ///
-    /// # Errors
-    /// When the broker refuses the declaration.
+    /// Declares the part of the topology that one queue needs.
     pub(crate) async fn declare_queue_again(&self, queue: &str) -> Result<()> {
         self.0.bus.declare(&self.0.plan.of_queue(queue)).await
     }

@@ -1,4 +1,4 @@
-//! What a session shares with the tasks that work on its deliveries.
+//! The state that a session shares with the tasks of its deliveries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

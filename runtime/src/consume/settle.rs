@@ -1,4 +1,4 @@
-//! The settlement of a delivery: what its outcome asks for is carried out, until the broker may forget the delivery.
+//! The settlement of a delivery: its outcome is carried out until the delivery can be acknowledged.
 
 use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,7 +36,7 @@ use super::session_context::SessionContext;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(15);
 
-/// The longest that a delivery may wait in place in total: well within the time that the broker lets a consumer hold it.
+/// The longest total wait of a delivery in place, well below the time after which the broker closes the channel.
 const MAX_IN_PLACE: Duration = Duration::from_mins(10);
 
 /// Settles one delivery.
@@ -91,7 +91,7 @@ impl Settler {
     pub(crate) async fn settle(&self, outcome: Outcome, counts: bool) -> Settled {
         match outcome.settlement(self.limits(counts)) {
             Settlement::Publish(returned) => self.publish(returned, counts).await,
-            // The broker redelivers it: a retry or a dead letter published now would be a second copy.
+            // The broker redelivers it, so a retry or a dead letter that is published now would be a second copy.
             _ if self.session.is_lost() => Settled::Abandoned,
             settlement => self.carry_out(settlement).await,
         }
@@ -104,8 +104,8 @@ impl Settler {
             .await
         {
             Ok(settled) => settled,
-            // No code of the handler runs any more, so nothing should panic here. If something does, the session must still
-            // get its report.
+            // No code of the handler runs any more, so nothing should panic here. If something does, the session must
+            // still get its report.
             Err(panic) => {
                 let text = panic_text(panic);
                 let outcome = Outcome::retry(format!("settling the delivery panicked: {text}"));
@@ -114,10 +114,10 @@ impl Settler {
         }
     }
 
-    /// Publishes the delivery to the shortest delay queue, so that it returns behind all other deliveries of its queue
-    /// together with the number of its returns.
+    /// Publishes the delivery, with the number of its returns, to the shortest delay queue. From there it comes back
+    /// behind all other deliveries of its queue.
     ///
-    /// A requeue would not do: up to RabbitMQ 4.2 it counts as one more return, and the message comes back first.
+    /// A requeue would not help: up to RabbitMQ 4.2 it counts as one more return, and the message comes back first.
     pub(crate) async fn set_aside(&self, returns: u32) -> Settled {
         telemetry::set_aside(self.log_fields(), returns);
         let kind = RepublishKind::SetAside {
@@ -205,8 +205,8 @@ impl Settler {
         error
     }
 
-    /// Publishes the events that the handler returned, until the broker has confirmed each of them. Their ids follow from
-    /// the delivery: a handler that runs twice publishes the same events twice and not two different ones.
+    /// Publishes the events that the handler returned, until the broker has confirmed each of them. Their ids are
+    /// derived from the delivery, so a handler that runs twice publishes the same ids again.
     async fn publish(&self, returned: Returned, counts: bool) -> Settled {
         let Some(delivery) = &self.delivery else {
             return Settled::Done { dead_lettered: false };
@@ -318,12 +318,12 @@ impl Settler {
         self.send_until_confirmed(message, delay).await
     }
 
-    /// Publishes a retry or a dead letter until the broker has confirmed it. The delivery stays unsettled meanwhile, and a
-    /// missing exchange or queue is declared again.
+    /// Publishes a retry or a dead letter until the broker has confirmed it. The delivery stays unsettled meanwhile,
+    /// and a missing exchange or queue is declared again.
     ///
-    /// A delay queue that was just declared may still lose its messages (see [`Broker::fresh_for`]), so the delivery stays
-    /// unsettled for that time after the confirm. Waiting before the publish instead would lengthen the delay. At worst the
-    /// delivery is handled twice.
+    /// A new delay queue may still lose its messages (see [`Broker::fresh_for`]), so the delivery stays unsettled for
+    /// that time after the confirm. A wait before the publish would lengthen the delay. At worst the delivery is
+    /// handled twice.
     ///
     /// [`Broker::fresh_for`]: crate::broker::Broker::fresh_for
     async fn send_until_confirmed(&self, message: Message, delay: Option<Duration>) -> Settled {
@@ -357,13 +357,13 @@ impl Settler {
             }
             tokio::time::sleep(backoff.next_wait()).await;
         }
-        // The next consumer of the delivery reports trouble of its own.
+        // The next consumer of the delivery reports its own trouble.
         self.handler.set_trouble(None);
         Settled::Abandoned
     }
 
-    /// Declares the delay queue if necessary, and returns since when it exists. When that fails, the queue may still exist
-    /// because another instance declared it; it counts as new then.
+    /// Declares the delay queue if necessary, and returns the time of the declaration. After a failure this is the
+    /// current time, because another instance may have declared the queue.
     async fn declare_delay(&self, delay: Duration) -> Instant {
         match self.session.service.delay(&self.session.queue, delay).await {
             Ok(Some(declared_at)) => declared_at,
@@ -408,8 +408,8 @@ impl Settler {
     }
 }
 
-/// The text of a handler's error with its causes. The error may panic in its `Display` and in its `Drop`. Both run here,
-/// before anything is published, so that such a panic cannot lead to a second publish.
+/// The text of a handler's error with its causes. The error may panic in its `Display` and in its `Drop`. Both run
+/// here, before anything is published, so that such a panic cannot lead to a second publish.
 fn error_to_text(error: BoxError) -> String {
     let guarded = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).map_err(panic_text);
     let mut text = "the handler's error panicked while it was displayed".to_owned();

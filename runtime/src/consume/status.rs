@@ -1,10 +1,10 @@
-//! What the app asks of a consumer, and what the consumer reports back.
+//! The state that the app wants a consumer to have, and the state that the consumer reports.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Awake;
 
-/// What the app asks of a consumer.
+/// The state that the app wants a consumer to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DesiredState {
     /// Take deliveries.

@@ -1,5 +1,3 @@
-//! The context of a task: the correlation, cause and trace of the events that it publishes.
-
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
@@ -19,8 +17,8 @@ tokio::task_local! {
 /// The context of a task: the correlation id, the cause and the trace of the events that it publishes.
 ///
 /// Every event that is published inside a context carries its correlation id and continues its trace, however deep in
-/// the call stack. A handler runs in the context of its event. A request behind `tidings::http::CorrelationLayer` runs in
-/// the context of its headers. Other code, such as a nightly job, creates a context and enters it with
+/// the call stack. A handler runs in the context of its event. A request behind `tidings::http::CorrelationLayer` runs
+/// in the context of its headers. Other code, such as a nightly job, creates a context and enters it with
 /// [`scope`](Self::scope).
 ///
 /// A context belongs to one task: a task that is started with `tokio::spawn` or `tokio::task::spawn_blocking` has none.
@@ -50,10 +48,10 @@ pub struct Context(ContextSource);
 enum ContextSource {
     /// No event: a request or a job.
     Request(Arc<RequestIds>),
-    /// The event that a handler processes. Holds the delivery and reads the ids on demand, because every delivery gets a
-    /// context and most contexts are never read.
+    /// The event that a handler processes. The ids are read on demand, because every delivery gets a context and most
+    /// contexts are never read.
     Delivery(Delivery),
-    /// The same with a trace that replaces the one of the delivery.
+    /// An event whose trace replaces the trace of the delivery.
     TracedDelivery(Delivery, Arc<TraceContext>),
 }
 
@@ -135,8 +133,8 @@ impl Context {
         }
     }
 
-    /// Returns the id of the event that is being handled, which is the cause of the events that are published meanwhile.
-    /// `None` outside of a handler.
+    /// Returns the id of the event that is being handled, which is the cause of the events that are published
+    /// meanwhile. `None` outside of a handler.
     pub fn causation_id(&self) -> Option<&str> {
         match &self.0 {
             ContextSource::Request(_) => None,
@@ -326,11 +324,6 @@ mod tests {
         };
         let event = AnyEvent::new(Arc::new(metadata), "order.created".into(), Arc::default(), "{}");
         Delivery::new(event, facts)
-    }
-
-    #[test]
-    fn code_outside_of_every_scope_has_no_context() {
-        assert_eq!(current(), None);
     }
 
     #[test]

@@ -210,7 +210,7 @@ mod tests {
     use tower_layer::Layer;
     use uuid::Uuid;
 
-    use super::{Correlation, CorrelationLayer};
+    use super::CorrelationLayer;
     use crate::context::current::Context;
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -378,56 +378,31 @@ mod tests {
         assert_eq!(values, ["cart-7"]);
     }
 
-    async fn context_of<S, F>(correlated: Correlation<S>) -> Option<String>
+    /// The correlation id in the response of a handler behind the layer.
+    async fn id_behind_layer<S, F>(handler: S) -> Option<String>
     where
         S: tower::Service<Request<()>, Response = ContextResponse, Error = Infallible, Future = F>,
         F: Future<Output = Result<ContextResponse, Infallible>>,
     {
-        let response = correlated
-            .oneshot(request(&[("x-correlation-id", b"cart-7")]))
-            .await
-            .unwrap();
+        let request = request(&[("x-correlation-id", b"cart-7")]);
+        let response = CorrelationLayer::new().layer(handler).oneshot(request).await;
         response
+            .unwrap()
             .into_body()
             .map(|context| context.correlation_id().to_owned())
     }
 
     #[tokio::test]
-    async fn a_task_spawned_by_the_handler_has_the_context() {
-        let handler = service_fn(async |_: Request<()>| {
-            Ok(Response::new(
-                crate::spawn(async { Context::current() }).await.unwrap(),
-            ))
-        });
-        assert_eq!(
-            context_of(CorrelationLayer::new().layer(handler))
-                .await
-                .as_deref(),
-            Some("cart-7")
-        );
-    }
-
-    #[tokio::test]
     async fn the_call_itself_runs_in_the_context() {
         let handler = service_fn(|_: Request<()>| ready(Ok(Response::new(Context::current()))));
-        assert_eq!(
-            context_of(CorrelationLayer::new().layer(handler))
-                .await
-                .as_deref(),
-            Some("cart-7")
-        );
+        assert_eq!(id_behind_layer(handler).await.as_deref(), Some("cart-7"));
     }
 
     #[tokio::test]
     async fn the_context_is_in_the_extensions_of_the_request() {
         let handler =
             service_fn(async |request: Request<()>| Ok(Response::new(request.extensions().get().cloned())));
-        assert_eq!(
-            context_of(CorrelationLayer::new().layer(handler))
-                .await
-                .as_deref(),
-            Some("cart-7")
-        );
+        assert_eq!(id_behind_layer(handler).await.as_deref(), Some("cart-7"));
     }
 
     #[tokio::test]

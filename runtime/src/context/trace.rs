@@ -1,5 +1,3 @@
-//! W3C Trace Context (<https://www.w3.org/TR/trace-context/>).
-
 use uuid::Uuid;
 
 use crate::message::headers::{HeaderValue, Headers};

@@ -1,4 +1,4 @@
-//! The body of a message as text, after its size and depth were checked.
+//! The body of a message as text, with its size and depth checked.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,7 +1,7 @@
 //! Reading CloudEvents 1.0.2 (<https://github.com/cloudevents/spec>) in every form.
 //!
-//! The specification has no binding for AMQP 0-9-1. So the reader accepts the attributes of binary mode under each prefix
-//! that is in use: `cloudEvents_` (for AMQP 1.0 clients of the broker), `cloudEvents:` (the AMQP 1.0 binding) and `ce-`.
+//! The specification has no binding for AMQP 0-9-1. So the reader accepts the attributes of binary mode under each
+//! prefix in use: `cloudEvents_` (for AMQP 1.0 clients of the broker), `cloudEvents:` (the AMQP 1.0 binding) and `ce-`.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ const MEDIA_TYPE: &str = "application/cloudevents";
 const PREFIXES: [&str; 3] = ["cloudEvents_", "cloudEvents:", "ce-"];
 const SPECVERSION: &str = "specversion";
 
-/// How a message carries its event, in the terms of CloudEvents.
+/// The content mode of a message, as CloudEvents define it.
 #[derive(Debug)]
 pub(crate) enum ContentMode<'a> {
     /// Not a CloudEvent.
@@ -268,7 +268,7 @@ fn decode(encoded: &str, limits: &Limits) -> Result<Box<RawValue>, MalformedKind
     let text = base64::decode(encoded)
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or_else(|| MalformedKind::field(FIELD, encoded, "JSON as base64"))?;
-    // The check of the body did not see these brackets.
+    // `Body::of` did not count these brackets.
     if let Some(at) = limits.too_deep_at(text.as_bytes()) {
         let limit = limits.max_depth;
         return Err(MalformedKind::TooDeep { at, limit });
@@ -276,8 +276,7 @@ fn decode(encoded: &str, limits: &Limits) -> Result<Box<RawValue>, MalformedKind
     serde_json::from_str(&text).map_err(|error| MalformedKind::not_json("`data_base64`", &text, 0, error))
 }
 
-/// The version of the event: an extension `version` that is a whole number, else the version in the last segment of
-/// `dataschema`.
+/// The version of the event: an extension `version` that is a whole number, else that of the last `dataschema` segment.
 fn version(extension: Option<&str>, dataschema: Option<&str>) -> Option<u32> {
     extension
         .and_then(|version| version.parse().ok())

@@ -70,8 +70,8 @@ pub(super) fn read_any<'a>(
     EventFields::new(event_type, Cow::Borrowed(data)).fill_with(|fields| fill(fields, &members))
 }
 
-/// An envelope that names its type and whose strings have no escapes, as almost all envelopes do. It is read in half the
-/// time of [`read_any`], which reads all others.
+/// An envelope that names its type and whose strings have no escapes. Almost all envelopes are like this, and reading
+/// one takes half the time of [`read_any`].
 #[derive(Debug, Default)]
 struct PlainEnvelope<'a> {
     id: Option<&'a str>,

@@ -28,7 +28,7 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// The same on one line, for logs and health.
+/// As [`chain`], but on one line, for logs and health.
 pub(crate) fn one_line(error: &(dyn StdError + 'static)) -> String {
     chain(error).replace('\n', ": ")
 }
@@ -42,7 +42,7 @@ pub(crate) fn redacted(text: &str, redact: Option<Redact<'_>>) -> String {
     }
 }
 
-/// The text for a header. It is redacted before it is cut, so a secret at the cut is still found.
+/// The text for a header. It is redacted before it is cut, so that a secret at the cut is found.
 pub(crate) fn for_header(text: &str, redact: Option<Redact<'_>>) -> String {
     let mut text = redacted(text, redact);
     cut(&mut text, MAX_BYTES);

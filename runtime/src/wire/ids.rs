@@ -46,8 +46,8 @@ pub(crate) fn derived_event_id(exchange: &str, routing_key: &str, body: &[u8]) -
     hashed(DERIVED, &[exchange.as_bytes(), routing_key.as_bytes(), body])
 }
 
-/// The id of the event that a handler returned as its `ordinal`th event of the type `event_type`. A handler that runs
-/// twice publishes the same ids twice, so consumers can detect the duplicates.
+/// The id of the event that a handler returned at the position `ordinal`. A handler that runs twice publishes the same
+/// ids twice, so consumers can detect the duplicates.
 pub(crate) fn returned_event_id(cause_id: &str, queue: &str, event_type: &str, ordinal: usize) -> Uuid {
     let ordinal = u64::try_from(ordinal).unwrap_or(u64::MAX).to_be_bytes();
     let parts = [

@@ -1,4 +1,4 @@
-//! Invariants that hold for every message. The unit tests and the fuzz targets both check them.
+//! Invariants of every message. The unit tests and the fuzz targets both check them.
 
 use std::sync::Arc;
 
@@ -17,10 +17,7 @@ use crate::message::timestamp::Timestamp;
 pub(crate) const RETURN: &str = "payments.return";
 pub(crate) const QUEUE: &str = "payments.take_payment";
 
-/// Checks what reading a message returns, and that the fast and the complete reader agree.
-///
-/// # Panics
-/// When an invariant does not hold.
+/// Checks the result of reading a message, and that the fast and the complete reader agree.
 pub(crate) fn check_read(message: &Message) {
     let origin = origin(message, RETURN, QUEUE, Timestamp::from_millis(0));
     match read::read(&Arc::new(message.clone()), &origin, &Limits::default()) {
@@ -41,9 +38,6 @@ pub(crate) fn check_read(message: &Message) {
 }
 
 /// Republishes a message as a retry and as a dead letter, and checks both messages and their origin.
-///
-/// # Panics
-/// When an invariant does not hold.
 pub(crate) fn check_republish(message: &Message, error: &str, attempt: u32, max_header_bytes: usize) {
     let before = origin(message, RETURN, QUEUE, Timestamp::from_millis(0));
     let limits = Limits {

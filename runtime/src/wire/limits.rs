@@ -32,11 +32,11 @@ impl Default for Limits {
 impl Limits {
     /// The position of the bracket that exceeds the depth limit.
     ///
-    /// `serde_json` skips raw JSON without a recursion limit. Without this check, a body of a million brackets would reach
-    /// the user's types. For text that is not JSON the result means nothing; the parser then reports the error.
+    /// `serde_json` skips raw JSON without a recursion limit. Without this check, a body of a million brackets would
+    /// reach the user's types. For text that is not JSON the result has no meaning; the parser then reports the error.
     pub(crate) fn too_deep_at(&self, json: &[u8]) -> Option<usize> {
-        // Almost every body has fewer brackets than the limit allows levels. Counting them takes a hundredth of the time
-        // of tracking the depth.
+        // Almost every body has fewer brackets than the limit allows levels. Counting them takes a hundredth of the
+        // time of tracking the depth.
         if count_openings(json) <= self.max_depth {
             return None;
         }
@@ -60,8 +60,7 @@ impl Limits {
     }
 }
 
-/// Counts the opening brackets, including those in strings. Each chunk is counted in a `u8`, which the compiler
-/// vectorizes.
+/// Counts the opening brackets, also in strings. Each chunk is counted in a `u8`, which the compiler vectorizes.
 fn count_openings(json: &[u8]) -> usize {
     json.chunks(usize::from(u8::MAX))
         .map(|chunk| {
@@ -85,7 +84,7 @@ mod tests {
     use super::Limits;
 
     #[test]
-    fn the_limit_itself_is_allowed() {
+    fn json_at_the_depth_limit_is_allowed() {
         let limits = Limits::default();
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(limits.too_deep_at(deep(128).as_bytes()), None);

@@ -3,14 +3,12 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// A message that cannot be read as an event.
 #[derive(Debug)]
 pub(crate) struct Malformed {
     kind: MalformedKind,
     type_hint: Option<String>,
 }
 
-/// What is wrong with a message.
 #[derive(Debug)]
 pub(crate) enum MalformedKind {
     Empty,

@@ -2,12 +2,12 @@
 
 const PREFIX: &str = "tidings-";
 
-/// The number of the attempt of a retry, from 2.
+/// The number of the next attempt.
 pub(crate) const ATTEMPT: &str = "tidings-attempt";
-/// The number of attempts that a dead letter had. The name differs from [`ATTEMPT`], so a redriven dead letter starts at
-/// attempt 1.
+/// The number of attempts that a dead letter had. The name differs from [`ATTEMPT`], so that a redriven dead letter
+/// starts at attempt 1.
 pub(crate) const ATTEMPTS: &str = "tidings-attempts";
-/// How often a delivery had come back unsettled when it was set aside, because it may crash its process.
+/// How often a delivery had returned unsettled when it was set aside, because it may crash its process.
 pub(crate) const RETURNS: &str = "tidings-returns";
 /// The time at which the first attempt was received.
 pub(crate) const FIRST_RECEIVED_AT: &str = "tidings-first-received-at";
@@ -15,35 +15,27 @@ pub(crate) const FIRST_RECEIVED_AT: &str = "tidings-first-received-at";
 pub(crate) const ERROR: &str = "tidings-error";
 /// The service that republished the message.
 pub(crate) const SERVICE: &str = "tidings-service";
-/// The handler that failed.
 pub(crate) const HANDLER: &str = "tidings-handler";
-/// The handler's queue.
 pub(crate) const QUEUE: &str = "tidings-queue";
 
 /// The [`Reason`](crate::Reason) of a dead letter.
 pub(crate) const DEAD_LETTER_REASON: &str = "tidings-dead-letter-reason";
-/// The time at which the message was dead-lettered.
 pub(crate) const DEAD_LETTERED_AT: &str = "tidings-dead-lettered-at";
 /// The names of the headers that were dropped to fit the frame.
 pub(crate) const DROPPED_HEADERS: &str = "tidings-dropped-headers";
 
 /// The prefix of the headers that describe the message as it was first published.
 pub(crate) const ORIGINAL: &str = "tidings-original-";
-/// The exchange of the first publish.
 pub(crate) const ORIGINAL_EXCHANGE: &str = "tidings-original-exchange";
-/// The routing key of the first publish.
 pub(crate) const ORIGINAL_ROUTING_KEY: &str = "tidings-original-routing-key";
 /// The property `user_id`. Setting it on the copy would close the channel.
 pub(crate) const ORIGINAL_USER_ID: &str = "tidings-original-user-id";
 /// The property `expiration`. Setting it on the copy would let the copy expire.
 pub(crate) const ORIGINAL_EXPIRATION: &str = "tidings-original-expiration";
-/// The property `priority`.
 pub(crate) const ORIGINAL_PRIORITY: &str = "tidings-original-priority";
-/// The property `reply_to`.
 pub(crate) const ORIGINAL_REPLY_TO: &str = "tidings-original-reply-to";
 /// The header `CC`. Setting it on the copy would deliver the copy to other services too.
 pub(crate) const ORIGINAL_CC: &str = "tidings-original-cc";
-/// The header `BCC`, as [`ORIGINAL_CC`].
 pub(crate) const ORIGINAL_BCC: &str = "tidings-original-bcc";
 
 /// RabbitMQ's header for additional routing keys.

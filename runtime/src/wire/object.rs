@@ -1,6 +1,6 @@
 //! A JSON object whose known members are kept as raw JSON.
 //!
-//! One pass over the body finds the members. A handler decodes `data` later, or nobody does. A derived struct would reject
+//! One pass over the body finds the members. A handler decodes `data` later, if at all. A derived struct would reject
 //! duplicate names, and could not distinguish `null` from an absent member.
 
 use std::borrow::Cow;

@@ -14,7 +14,7 @@ pub(crate) struct Origin {
     pub(crate) routing_key: Arc<str>,
     /// The number of this attempt, from 1.
     pub(crate) attempt: u32,
-    /// How often the delivery had come back unsettled when it was set aside.
+    /// How often the delivery had returned unsettled when it was set aside.
     pub(crate) returns: u32,
     pub(crate) first_received_at: Timestamp,
     pub(crate) last_error: Option<String>,
@@ -28,9 +28,9 @@ pub(crate) enum Arrival {
     Published,
     /// Through the service's return exchange. All headers are trusted, because only the service may publish there.
     Returned,
-    /// Directly into the queue, as a redriven dead letter. The original exchange and routing key are trusted, so that the
-    /// message is routed by its original key. Its attempts start at 1 again. Only users with permission to write to every
-    /// queue can publish this way.
+    /// Directly into the queue, as a redriven dead letter. The original exchange and routing key are trusted, so that
+    /// the message is routed by its original key. Its attempts start at 1 again. Only users with permission to write to
+    /// every queue can publish this way.
     Redriven,
 }
 

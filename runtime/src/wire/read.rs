@@ -17,11 +17,8 @@ use crate::message::Message;
 
 /// Reads the event in `message`, which was first published to `origin`.
 ///
-/// The content type decides only whether the message is a CloudEvent: many clients leave it out, or write `text/plain` for
-/// JSON.
-///
-/// # Errors
-/// When the message holds no event, or exceeds a limit. The error says what is wrong and where.
+/// The content type decides only whether the message is a CloudEvent, because many clients omit it or write
+/// `text/plain` for JSON.
 pub(crate) fn read(message: &Arc<Message>, origin: &Origin, limits: &Limits) -> Result<AnyEvent, Malformed> {
     let outer_type = outer_type(message, origin);
     read_fields(message, outer_type, limits)
@@ -58,7 +55,7 @@ fn outer_type<'a>(message: &'a Message, origin: &'a Origin) -> Option<&'a str> {
 ///
 /// | field | source |
 /// |---|---|
-/// | id | the property `message_id`, else derived from exchange, routing key and body, so every redelivery has the same id |
+/// | id | the property `message_id`, else an id derived from exchange, routing key and body |
 /// | correlation id | the property `correlation_id`, else the id of the event |
 /// | timestamp | the property `timestamp`, else the time of the first receipt |
 /// | version | 1 |

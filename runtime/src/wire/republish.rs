@@ -17,7 +17,7 @@ pub(crate) struct Destination<'a> {
     pub(crate) routing_key: &'a str,
 }
 
-/// What the headers of the republished message say about the delivery.
+/// The details of a delivery in the headers of the republished message.
 #[derive(Clone, Copy)]
 pub(crate) struct RepublishDetails<'a> {
     pub(crate) service: &'a str,
@@ -37,11 +37,11 @@ pub(crate) enum RepublishKind {
         /// The number of the next attempt.
         attempt: u32,
     },
-    /// The delivery may crash its process. It moves to the end of its queue and is then tried alone.
+    /// The delivery may crash its process. It moves to the end of its queue and then runs alone.
     SetAside {
         /// The number of the next attempt.
         attempt: u32,
-        /// How often the delivery came back unsettled.
+        /// How often the delivery returned unsettled.
         returns: u32,
     },
     DeadLetter {
@@ -54,9 +54,8 @@ pub(crate) enum RepublishKind {
 
 /// Builds the message that republishes `message`.
 ///
-/// The body stays byte for byte the same, and so do the headers of other producers. Properties and headers that the broker
-/// would act on again move to `tidings-original-*`: on the copy, `user_id` would close the channel, `expiration` would let
-/// it expire, and `CC` would deliver it to other services too.
+/// The body and the headers of other producers stay the same. Properties and headers that the broker would act on again
+/// move to `tidings-original-*` headers, for the reasons in [`names`].
 pub(crate) fn republish(
     message: &Message,
     origin: &Origin,
@@ -80,7 +79,6 @@ pub(crate) fn republish(
     }
 }
 
-/// The properties of the copy.
 fn copied_properties(properties: &CompactProperties) -> CompactProperties {
     BorrowedProperties {
         persistent: true,
@@ -127,7 +125,7 @@ fn record_originals(message: &Message, origin: &Origin, headers: &mut Headers) {
     }
 }
 
-/// Copies what was recorded at the first republish. The message itself is a copy, so its own properties do not count.
+/// Copies the records of the first republish. The message itself is a copy, so its own properties do not count.
 fn copy_originals(message: &Message, origin: &Origin, headers: &mut Headers) {
     for (name, value) in message.headers.iter() {
         if name.starts_with(names::ORIGINAL) || name == names::DROPPED_HEADERS {

@@ -25,13 +25,10 @@ pub(crate) struct OutgoingMetadata<'a> {
     pub(crate) source: Option<&'a str>,
 }
 
-/// The usual size of an envelope without its data, so that the buffer seldom has to grow.
+/// The usual size of an envelope without its data, so that the buffer rarely has to grow.
 const METADATA_BYTES: usize = 384;
 
 /// Writes the envelope of an event.
-///
-/// # Errors
-/// When it exceeds a limit.
 pub(crate) fn write(
     prepared: &Prepared,
     metadata: &OutgoingMetadata<'_>,
@@ -64,9 +61,6 @@ pub(crate) fn write(
 }
 
 /// Writes an event as a message to `exchange`, with envelope, properties, `headers` and trace.
-///
-/// # Errors
-/// When it exceeds a limit, or when `headers` contains a reserved name.
 pub(crate) fn message(
     prepared: &Prepared,
     metadata: &OutgoingMetadata<'_>,
@@ -102,8 +96,8 @@ fn properties(prepared: &Prepared, metadata: &OutgoingMetadata<'_>) -> CompactPr
 /// The limit of a property and of a header's name: AMQP 0-9-1 stores their length in one byte.
 const SHORT_STRING_BYTES: usize = 255;
 
-/// The text, when it fits into a property. The envelope holds longer texts: a correlation id of another service can have
-/// any length, and must not make the events that it causes unpublishable.
+/// The text, when it fits into a property. Longer texts are only in the envelope: a correlation id of another service
+/// can have any length, and must not make an event unpublishable.
 fn short_string(text: &str) -> Option<&str> {
     (text.len() <= SHORT_STRING_BYTES).then_some(text)
 }
@@ -124,9 +118,9 @@ fn check_names(headers: Headers) -> Result<Headers, Unpublishable> {
     Ok(headers)
 }
 
-/// Whether users must not set a header with this name. Reserved are the headers of tidings and of the trace, and those
-/// that RabbitMQ acts on or writes: for example, `CC` delivers past the routing key. A header `specversion` would make
-/// readers treat the envelope as the data of a CloudEvent.
+/// Whether users must not set a header with this name. The headers of tidings and of the trace are reserved, and those
+/// that RabbitMQ acts on or writes: for example, `CC` adds routing keys. A header `specversion` would make readers
+/// treat the envelope as the data of a CloudEvent.
 fn is_reserved(name: &str) -> bool {
     names::is_tidings_header(name)
         || names::is_broker_header(name)

@@ -17,12 +17,12 @@ use super::service::Service;
 const SUSPECT_AT: u32 = 2;
 /// From this number of returns on, a delivery is dead-lettered before it runs.
 ///
-/// It allows two returns together with other deliveries, and three of the delivery alone. Up to RabbitMQ 4.2 a delivery
-/// that is under way when its consumer is cancelled returns as well, and counts.
+/// It allows two returns together with other deliveries, and three of the delivery alone. Up to RabbitMQ 4.2, a
+/// delivery that arrives while its consumer is cancelled returns too, and counts.
 const CRASH_LOOP_AT: u32 = 7;
-/// The same limits for an ordered queue. They are higher because a suspect cannot be moved out of the way there: all
-/// deliveries of an instance return with it when the instance ends, and up to RabbitMQ 4.2 also when it ends gracefully.
-/// A rolling deployment of a dozen instances that hold the same deliveries stays below the limits.
+/// The limits of an ordered queue are higher, because a suspect cannot be set aside there. When an instance ends, all
+/// its deliveries return with the suspect, up to RabbitMQ 4.2 also after a graceful end. A rolling deployment of a
+/// dozen instances that receive the same deliveries stays below the limits.
 const ORDERED_SUSPECT_AT: u32 = 10;
 const ORDERED_CRASH_LOOP_AT: u32 = 15;
 
@@ -102,8 +102,8 @@ pub(crate) fn is_suspect(incoming: &Incoming, returns: u32, queue: &str, service
     returns.saturating_add(origin.returns) >= SUSPECT_AT
 }
 
-/// Whether a delivery that returned this often is dead-lettered. In an ordered queue only the first delivery of a
-/// subscription can be: it ran alone when the last subscription ended, and the others returned with it.
+/// Whether a delivery that returned this often is dead-lettered. In an ordered queue, only the first delivery of a
+/// subscription can be. It ran alone when the last subscription ended, and the others returned with it.
 fn is_crash_loop(returns: u32, ordered: bool, tag: u64) -> bool {
     if ordered {
         returns >= ORDERED_CRASH_LOOP_AT && tag == 1
@@ -112,8 +112,8 @@ fn is_crash_loop(returns: u32, ordered: bool, tag: u64) -> bool {
     }
 }
 
-/// The key that patterns are compared with. `None` for a message that was sent to the queue directly without a header that
-/// names its first routing key: it was meant for this queue whatever its patterns are.
+/// The key that patterns are compared with. `None` for a message that was sent to the queue directly, without a header
+/// for its first routing key. Its sender chose this queue, so patterns do not matter.
 fn key_for_patterns(origin: &Origin) -> Option<Arc<str>> {
     let is_direct = origin.arrival == Arrival::Redriven && origin.exchange.is_empty();
     (!is_direct).then(|| Arc::clone(&origin.routing_key))

@@ -59,8 +59,11 @@ fn handler(
     events: EventSet,
     any: bool,
 ) -> Arc<BoundHandler> {
-    let descriptor = HandlerDescriptor::new(name, name, patterns, Takes { events, any }, EventSet::NONE)
-        .with_queue("ship");
+    let takes = Takes { events, any };
+    bound(HandlerDescriptor::new(name, name, patterns, takes, EventSet::NONE).with_queue("ship"))
+}
+
+fn bound(descriptor: HandlerDescriptor) -> Arc<BoundHandler> {
     let call =
         Arc::new(|_| -> crate::handler::list::HandlerFuture { unreachable!("routing calls no handler") });
     Arc::new(BoundHandler::new(descriptor, call, Arc::new([]), 1))
@@ -227,11 +230,8 @@ fn seven_returns_are_a_crash_loop_before_the_body_is_read() {
 #[test]
 fn returns_from_before_a_delivery_was_set_aside_count_unless_they_are_forged() {
     let through = |exchange: &str| {
-        let message = Message {
-            exchange: exchange.into(),
-            ..published("order.placed", "order.placed")
-        };
-        let mut message = message;
+        let mut message = published("order.placed", "order.placed");
+        message.exchange = exchange.into();
         message
             .headers
             .set("tidings-original-routing-key", "order.placed");
@@ -244,25 +244,15 @@ fn returns_from_before_a_delivery_was_set_aside_count_unless_they_are_forged() {
 
 #[test]
 fn the_first_delivery_of_an_ordered_queue_is_a_crash_loop_at_fifteen_returns() {
-    let ordered = || {
-        let descriptor = HandlerDescriptor::new(
-            "ordered",
-            "ordered",
-            &["order.*"],
-            Takes {
-                events: PLACED,
-                any: false,
-            },
-            EventSet::NONE,
-        )
-        .with_order();
-        let call =
-            Arc::new(|_| -> crate::handler::list::HandlerFuture { unreachable!("routing calls no handler") });
-        Arc::new(BoundHandler::new(descriptor, call, Arc::new([]), 1))
+    let takes = Takes {
+        events: PLACED,
+        any: false,
     };
+    let descriptor = HandlerDescriptor::new("ordered", "ordered", &["order.*"], takes, EventSet::NONE);
+    let ordered = bound(descriptor.with_order());
     let read = |tag, returns| {
         let message = published("order.placed", "order.placed");
-        route_tag(tag, message, returns, &[ordered()]).0
+        route_tag(tag, message, returns, std::slice::from_ref(&ordered)).0
     };
     assert_eq!(read(1, 14), "run order.placed");
     assert_eq!(read(1, 15), "crash loop 15");

@@ -18,10 +18,10 @@ use crate::message::timestamp::Timestamp;
 use crate::telemetry;
 use crate::wire::origin::Origin;
 
-/// How a delivery is settled that no handler runs.
+/// How to settle a delivery that no handler runs.
 enum WithoutHandler {
     Decided(DeliveryResult),
-    /// It returned this often, and waits in a delay queue until it can run alone.
+    /// The delivery returned this often, and waits in a delay queue until it can run alone.
     SetAside {
         returns: u32,
     },
@@ -65,7 +65,6 @@ impl ConsumerSession<'_> {
         self.check_suspects(suspect);
     }
 
-    /// Puts a delivery into the queue of its handler.
     fn enqueue(
         &mut self,
         event: AnyEvent,
@@ -119,7 +118,7 @@ impl ConsumerSession<'_> {
         let bound = Arc::clone(&self.slots[handler].handler);
         let settler = Settler::without_handler(Arc::clone(&self.context), bound, message, origin);
         let (tag, reporter) = (incoming.tag, self.reporter.clone());
-        // A crash loop that returns is still a crash loop: the process survives because the delivery did not run.
+        // A crash loop keeps its count of returns: the process survives it only because the delivery does not run.
         let returns = match what {
             WithoutHandler::SetAside { .. } => Some(incoming.delivery_count),
             WithoutHandler::Decided(_) => None,

@@ -9,7 +9,7 @@ impl ConsumerSession<'_> {
     /// Takes `report`, all other reports and all attempts that completed inline.
     pub(super) fn complete(&mut self, report: Option<Report>) {
         let now = self.now();
-        // Reports first: an attempt that is retried in place has the tag of the attempt before it.
+        // Reports come first, because an attempt that is retried in place has the tag of the attempt before it.
         let mut next = report.or_else(|| self.reports.try_recv().ok());
         while let Some(report) = next {
             match report {

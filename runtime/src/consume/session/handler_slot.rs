@@ -12,7 +12,7 @@ use crate::consume::pending_delivery::PendingDelivery;
 pub(super) struct HandlerSlot {
     pub(super) handler: Arc<BoundHandler>,
     pub(super) deliveries: DeliveryQueue,
-    /// Whether the session's list of occupied slots holds this slot.
+    /// Whether the session's list of occupied slots contains this slot.
     pub(super) is_occupied: bool,
     /// The number of attempts whose handler runs.
     running: usize,

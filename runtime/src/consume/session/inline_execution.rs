@@ -1,8 +1,8 @@
-//! Inline execution: an attempt of a fast handler is polled once in the session's task before it gets a task of its own.
+//! Inline execution: an attempt of a fast handler is polled once in the session's task before it gets its own task.
 //!
 //! A task costs a few microseconds: it is allocated, queued, and usually wakes another core. Without it a delivery
-//! through the in-memory broker takes 6.2 µs instead of 8.6 µs. A handler runs inline after many fast attempts in a row.
-//! An attempt that does not complete at its first poll continues in a task, and the next attempts start in tasks again.
+//! through the in-memory broker takes 6.2 µs instead of 8.6 µs. A handler runs inline after many fast attempts in a
+//! row. After an attempt that does not complete at its first poll, this and the next attempts run in tasks again.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ const FAST: Duration = Duration::from_micros(10);
 const SLOW: Duration = Duration::from_micros(50);
 /// How many fast attempts in a row make a handler fast.
 const FAST_STREAK: u32 = 16;
-/// After a streak of this length one slow attempt is put down to the machine, and the next attempt decides.
+/// After a streak of this length, the machine may have caused one slow attempt, so the next attempt decides.
 const LONG_STREAK: u32 = 256;
 
 /// Whether the recent attempts of a handler were fast enough to run inline.
@@ -71,8 +71,8 @@ pub(super) fn executor() -> Box<dyn InlineExecutor> {
     })
 }
 
-/// An executor that keeps the allocation of a future that completed, for the next one. The trait above hides the type of
-/// that future, which has no name.
+/// An executor that reuses the allocation of a completed future. [`InlineExecutor`] hides the type of that future,
+/// which has no name.
 struct ReusedFuture<F, S> {
     run: S,
     future: Pin<Box<Option<F>>>,
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_long_streak_one_slow_attempt_is_forgiven_and_a_second_is_not() {
+    fn after_a_long_streak_a_slow_attempt_suspends_inline_execution_and_a_second_ends_it() {
         let mut handler = fast_handler(LONG_STREAK);
         handler.record(SLOW, false);
         assert!(!handler.is_likely());

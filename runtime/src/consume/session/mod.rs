@@ -1,7 +1,7 @@
 //! A session: one subscription of a consumer, from its first delivery to its last acknowledgement.
 //!
-//! One task owns the session. It admits deliveries, starts attempts and acknowledges what is settled. Attempts run in
-//! tasks of their own and report back. However a session ends, each of its deliveries is settled once or returns to
+//! One task owns the session. It admits deliveries, starts attempts and acknowledges settled deliveries. Attempts run
+//! in their own tasks and report back. Whatever ends the session, each delivery is settled once or returns to
 //! the queue.
 
 mod admit;
@@ -31,7 +31,7 @@ use crate::clock::{Awake, Sleep};
 use crate::message::Message;
 use crate::telemetry::QueueMetrics;
 
-/// How many times per hold limit the session looks for deliveries that exceed it.
+/// How many times per hold limit the session checks whether a delivery exceeds it.
 const HOLD_CHECKS: u32 = 30;
 
 /// How many deliveries a session takes at a time.
@@ -89,12 +89,11 @@ pub(crate) struct ConsumerSession<'a> {
     metrics: QueueMetrics,
 }
 
-/// A delivery in the hands of a task.
+/// A delivery that a task handles or settles.
 struct RunningWork {
     handler: usize,
     /// Whether a handler runs it; otherwise the task only settles it.
     is_attempt: bool,
-    /// Whether it started inline and then needed a task.
     started_inline: bool,
     /// `None` when the attempt panicked outside of the handler; no report arrives then.
     task: Option<JoinHandle<()>>,
@@ -105,7 +104,7 @@ struct RunningWork {
     returns: Option<u32>,
 }
 
-/// One reading of the clocks for a whole turn of the loop: a reading is a good part of the cost of a delivery.
+/// One reading of the clocks for a whole turn of the loop, because readings are a large part of the cost of a delivery.
 #[derive(Clone, Copy)]
 struct Now {
     instant: Instant,

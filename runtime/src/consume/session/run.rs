@@ -13,19 +13,19 @@ use super::{ConsumerSession, Pace, SessionEnd};
 use crate::clock::Awake;
 use crate::message::timestamp::Timestamp;
 
-/// The most deliveries that are admitted before the session settles what they led to.
+/// The most deliveries that the session admits before it starts attempts and sends acknowledgements.
 const MAX_BATCH: usize = 64;
 
-/// What the loop waits for.
+/// Why the loop wakes up.
 enum Wakeup {
     DesiredStateChanged,
     Aborted,
-    /// `batch` holds deliveries.
+    /// `batch` contains deliveries.
     Received,
     /// The broker ended the subscription.
     Cancelled,
     Reported(Report),
-    /// `completions` holds attempts that completed inline.
+    /// `completions` contains attempts that completed inline.
     CompletedInline,
     /// The earliest retry or probe is due.
     TimerFired(Awake),
@@ -38,12 +38,11 @@ enum Wakeup {
 impl ConsumerSession<'_> {
     /// Runs until the subscription ends or the app asks for something else.
     ///
-    /// A delivery passes through this loop from its receipt to its acknowledgement:
-    /// `admit` decodes and routes it, `start_ready` runs its handler in an attempt, the attempt publishes the returned
-    /// events (or the retry, or the dead letter) and reports, `complete` records that the delivery is settled, and
-    /// `acknowledge` tells the broker.
+    /// A delivery passes through this loop from its receipt to its acknowledgement. `admit` decodes and routes it, and
+    /// `start_ready` runs its handler in an attempt. The attempt publishes the returned events, the retry or the dead
+    /// letter, and reports. `complete` records that the delivery is settled, and `acknowledge` acks it.
     pub(crate) async fn run(mut self, desired: &mut watch::Receiver<DesiredState>) -> SessionEnd {
-        // The app may have changed its mind while the consumer subscribed.
+        // The desired state may have changed while the consumer subscribed.
         let mut desired_changed = true;
         loop {
             if std::mem::take(&mut desired_changed) || desired.has_changed().unwrap_or(false) {
@@ -79,7 +78,7 @@ impl ConsumerSession<'_> {
                 }
                 Wakeup::Reported(report) => self.complete(Some(report)),
                 Wakeup::CompletedInline => {
-                    // Completions and deliveries may both be ready for ever; other tasks need a turn too.
+                    // Completions and deliveries may always be ready, and other tasks need a turn too.
                     tokio::task::coop::consume_budget().await;
                     self.complete(None);
                 }
@@ -116,7 +115,7 @@ impl ConsumerSession<'_> {
                             return Poll::Ready(Wakeup::Received);
                         }
                     }
-                    // The loop admits what came before the end, and sees the end at its next turn.
+                    // With deliveries in the batch, the loop admits them first and sees the end at its next turn.
                     Poll::Ready(None) if batch.is_empty() => return Poll::Ready(Wakeup::Cancelled),
                     Poll::Pending if batch.is_empty() && awaits_drained && subscription.is_drained() => {
                         return Poll::Ready(Wakeup::Tick);
@@ -147,8 +146,8 @@ impl ConsumerSession<'_> {
     }
 
     fn acknowledge(&mut self) {
-        // Each acknowledgement makes room for another delivery. A delivery that the broker sends while it cancels the
-        // subscription would return with the channel, count as returned and look more suspect.
+        // Each acknowledgement lets the broker send another delivery. A delivery that arrives while the broker cancels
+        // the subscription would return with the channel, and the return would make it more suspect.
         if self.finishes_before_end() && !self.subscription.is_drained() {
             return;
         }

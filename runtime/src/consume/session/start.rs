@@ -31,16 +31,16 @@ impl ConsumerSession<'_> {
         self.occupied = occupied;
     }
 
-    /// Whether the broker has every suspect back and sends nothing more. A delivery that starts now may end the process,
-    /// and every unsettled delivery of the session would then count one more return.
+    /// Whether all suspects are back at the broker, and it sends no more deliveries. A delivery that starts now may end
+    /// the process, and every unsettled delivery of the session would then count one more return.
     fn has_released_suspects(&mut self) -> bool {
         self.subscription.is_drained()
             && self.running.values().all(|running| running.is_attempt)
             && self.flush_acks()
     }
 
-    /// Hands every due acknowledgement to the subscription; whether all acknowledgements have left.
-    fn flush_acks(&mut self) -> bool {
+    /// Hands every acknowledgement to the subscription, due or not, and returns whether all of them are flushed.
+    pub(super) fn flush_acks(&mut self) -> bool {
         for ack in self.ack_window.all() {
             self.subscription.ack(ack.tag, ack.multiple);
             self.has_unflushed_acks = true;
@@ -48,8 +48,8 @@ impl ConsumerSession<'_> {
         !self.has_unflushed_acks
     }
 
-    /// Starts the oldest delivery once every earlier one is settled and acknowledged: if the delivery ends the process,
-    /// it is the first to return.
+    /// Starts the oldest delivery once every earlier one is settled and acknowledged. If the delivery ends the process,
+    /// it is then the first to return.
     fn start_oldest(&mut self, now: Duration) {
         let waits_for_retry = self.slots.iter().any(|slot| slot.deliveries.has_retries());
         if !self.flush_acks() || waits_for_retry || !self.is_idle() {

@@ -23,8 +23,8 @@ impl ConsumerSession<'_> {
         }
     }
 
-    /// Takes no further deliveries and returns those that have not started. A session that ends to take one delivery at
-    /// a time handles them first.
+    /// Makes the session take no further deliveries and return those that have not started. A session that ends to take
+    /// one delivery at a time handles them first.
     pub(super) fn begin_end(&mut self, end: SessionEnd) {
         let finishes = self.finishes_before_end();
         let is_urgent = end == SessionEnd::Stopped || (finishes && end == SessionEnd::Pace(Pace::Probe));
@@ -35,7 +35,7 @@ impl ConsumerSession<'_> {
             return;
         }
         // An ordered queue returns nothing before its last attempt has ended: another instance could start an event
-        // while its predecessor runs. Its channel is closed at the end, which returns all deliveries at once.
+        // while its predecessor runs. The channel is closed at the end, which returns all deliveries together.
         if !self.queue.is_ordered() {
             self.subscription.cancel();
             if self.finishes_before_end() {
@@ -52,7 +52,7 @@ impl ConsumerSession<'_> {
         }
     }
 
-    /// Whether the session handles its deliveries before it ends. Returned to the queue they would look more suspect.
+    /// Whether the session handles its deliveries before it ends. A return to the queue would make them more suspect.
     pub(super) fn finishes_before_end(&self) -> bool {
         self.ending == Some(TAKE_ONE_AT_A_TIME)
     }
@@ -76,10 +76,8 @@ impl ConsumerSession<'_> {
 
     pub(super) async fn end(mut self, end: SessionEnd) -> SessionEnd {
         self.stop_clock();
-        for ack in self.ack_window.all() {
-            self.subscription.ack(ack.tag, ack.multiple);
-        }
-        // A broker that is away cannot take acknowledgements; it redelivers those messages.
+        self.flush_acks();
+        // An unreachable broker cannot take acknowledgements; it redelivers those messages.
         let flush = poll_fn(|cx| self.subscription.poll_flush(cx));
         let _ = tokio::time::timeout(LAST_WRITES, flush).await;
         self.track_unstarted();
@@ -110,7 +108,7 @@ impl ConsumerSession<'_> {
         SessionEnd::Stopped
     }
 
-    /// The subscription is gone, and the broker redelivers everything that is unsettled.
+    /// Ends a session whose subscription is lost. The broker redelivers every unsettled delivery.
     pub(super) async fn cancelled(mut self) -> SessionEnd {
         self.stop_clock();
         self.release_running().await;
@@ -123,8 +121,8 @@ impl ConsumerSession<'_> {
 
     /// Gives up the running deliveries, because the broker redelivers them.
     ///
-    /// An unordered attempt runs to its end, since its work may be half done. An ordered attempt is cancelled, and this
-    /// method waits for its end: it runs on until its next await, and its successor must not start meanwhile.
+    /// An unordered attempt runs to its end, since its work may be half done. An ordered attempt is cancelled. It still
+    /// runs until its next await, so this method waits for its end before the next event of its aggregate can start.
     async fn release_running(&mut self) {
         self.context.set_lost();
         let mut cancelled = Vec::new();
@@ -152,7 +150,7 @@ impl ConsumerSession<'_> {
         let is_exceeded = |since: Instant| since.elapsed() >= limit;
         if self.ack_window.oldest().is_some_and(is_exceeded) && self.ending.is_none() {
             telemetry::session_recycled(&self.queue.name, limit);
-            // The running attempts are what exceeded the limit, so the session cannot wait for them.
+            // The running attempts exceeded the limit, so the session does not wait for them.
             self.release_running().await;
             self.ending = Some(SessionEnd::Recycled);
         }
@@ -160,8 +158,8 @@ impl ConsumerSession<'_> {
 
     /// Slows down when a suspect arrives, and returns whether the suspect must be set aside until it can run alone.
     ///
-    /// In an ordered queue the suspect stays. Later deliveries must not overtake it. Smaller subscriptions would not help
-    /// either: a quorum queue puts a returned message behind those that returned before, so the order would be lost.
+    /// An ordered queue keeps the suspect, because later deliveries must not overtake it. A smaller prefetch would not
+    /// help: a quorum queue puts a returned message behind those that returned before, so the order would be lost.
     pub(super) fn must_set_aside(&mut self, incoming: &Incoming, suspect: Option<u32>) -> bool {
         if suspect.is_none() || incoming.alone {
             return false;
@@ -178,8 +176,8 @@ impl ConsumerSession<'_> {
 
     /// Returns to the full pace when a careful session gets a delivery that is no suspect.
     ///
-    /// That delivery starts first. Returned to the queue it would come first again, in front of the next suspect, and the
-    /// consumer would never handle anything.
+    /// That delivery starts first. If it returned to the queue, it would arrive first again, before the next suspect,
+    /// and the consumer would never handle a delivery.
     pub(super) fn check_suspects(&mut self, suspect: Option<u32>) {
         if self.pace == Pace::Careful && suspect.is_none() {
             self.start_ready();
@@ -187,7 +185,7 @@ impl ConsumerSession<'_> {
         }
     }
 
-    /// Ends the session when a breaker opens whose deliveries return to the queue, and when a probe has its result.
+    /// Ends the session when its breaker opens, unless the queue keeps its deliveries, and when a probe has its result.
     pub(super) fn check_breaker(&mut self) {
         if self.queue.keeps_deliveries_while_open() || (self.ending.is_some() && !self.finishes_before_end())
         {

@@ -1,6 +1,6 @@
 //! Reading CloudEvents in every form.
 
-use super::{KEY, message, read, refusal, try_read};
+use super::{KEY, error_of, message, read, try_read};
 use crate::message::Message;
 use crate::message::headers::HeaderValue;
 use crate::message::timestamp::Timestamp;
@@ -142,7 +142,7 @@ fn attributes_of_any_header_type_are_read_as_text() {
     ] {
         let mut message = binary("ce-", &REQUIRED, "1");
         message.headers.set("ce-id", value);
-        assert!(refusal(&message).starts_with("missing `id`"));
+        assert!(error_of(&message).starts_with("missing `id`"));
     }
 }
 
@@ -184,13 +184,13 @@ fn a_missing_or_empty_required_attribute_is_an_error() {
                 Some(_) => Some(format!("\"{name}\":\"\"")),
             });
             let body = format!("{{{},\"data\":1}}", members.collect::<Vec<_>>().join(","));
-            assert_eq!(refusal(&structured(&body)), text);
+            assert_eq!(error_of(&structured(&body)), text);
         }
         let attributes: Vec<_> = REQUIRED
             .into_iter()
             .map(|(name, given)| (name, if name == missing { "" } else { given }))
             .collect();
-        assert_eq!(refusal(&binary("ce-", &attributes, "1")), text);
+        assert_eq!(error_of(&binary("ce-", &attributes, "1")), text);
     }
 }
 
@@ -203,7 +203,7 @@ fn headers_without_a_specversion_make_no_cloud_event() {
 #[test]
 fn another_major_version_is_rejected() {
     let body = STRUCTURED.replace("1.0", "0.3");
-    assert_eq!(refusal(&structured(&body)), "`specversion` is `0.3`; write 1.0");
+    assert_eq!(error_of(&structured(&body)), "`specversion` is `0.3`; write 1.0");
     assert_eq!(
         try_read(&structured(&body)).unwrap_err().type_hint(),
         Some("order.shipped")
@@ -221,7 +221,7 @@ fn a_batch_is_rejected() {
         .properties
         .change(|it| it.content_type = Some("application/cloudevents-batch+json".to_owned()));
     assert_eq!(
-        refusal(&message),
+        error_of(&message),
         "the body is a batch of CloudEvents; send each event as a message of its own"
     );
     assert_eq!(try_read(&message).unwrap_err().type_hint(), Some(KEY));
@@ -234,7 +234,7 @@ fn a_format_other_than_json_is_rejected() {
         .properties
         .change(|it| it.content_type = Some("application/cloudevents+xml; charset=utf-8".to_owned()));
     assert_eq!(
-        refusal(&message),
+        error_of(&message),
         "CloudEvents as `application/cloudevents+xml; charset=utf-8` are not read; write `application/cloudevents+json`"
     );
 }
@@ -263,7 +263,7 @@ fn data_may_be_base64() {
             "both `data` and `data_base64` are there; write one of them",
         ),
     ] {
-        assert_eq!(refusal(&structured_with(member)), text);
+        assert_eq!(error_of(&structured_with(member)), text);
         assert_eq!(
             try_read(&structured_with(member)).unwrap_err().type_hint(),
             Some("t")
@@ -280,7 +280,7 @@ fn the_depth_limit_applies_to_base64_data() {
     // 150 opening brackets.
     let member = format!(r#""data_base64":"{}""#, "W1tb".repeat(50));
     assert_eq!(
-        refusal(&structured_with(&member)),
+        error_of(&structured_with(&member)),
         "the JSON is nested deeper than 128 levels at byte 128"
     );
 }
@@ -368,7 +368,7 @@ fn an_envelope_with_cloud_event_members_is_read_as_an_envelope() {
 }
 
 #[test]
-fn of_an_attribute_under_two_prefixes_the_first_counts() {
+fn the_first_of_two_headers_for_one_attribute_counts() {
     let mut message = binary("ce-", &REQUIRED, "1");
     message.headers.set("cloudEvents_type", "other");
     assert_eq!(read(&message).event_type(), "order.shipped");

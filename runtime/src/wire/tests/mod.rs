@@ -66,7 +66,7 @@ fn read(message: &Message) -> AnyEvent {
 }
 
 /// The error and its causes for a message that is no event.
-fn refusal(message: &Message) -> String {
+fn error_of(message: &Message) -> String {
     match try_read(message) {
         Ok(event) => panic!("read as {event:?}"),
         Err(malformed) => super::error_text::chain(&malformed),

@@ -1,13 +1,13 @@
 //! Messages as clients in other languages send them.
 
-use super::{KEY, message, read, refusal};
+use super::{KEY, message, read};
 use crate::message::Message;
 use crate::message::headers::{HeaderValue, Headers};
-use crate::message::properties::{BorrowedProperties, CompactProperties};
+use crate::message::properties::BorrowedProperties;
 
 const ENVELOPE: &str = r#"{"id":"i-1","type":"order.created","data":{"total":7}}"#;
 
-/// Headers of every AMQP type, under each name that the reader looks for.
+/// Headers of every AMQP type, under names that the runtime reads.
 fn headers_of_every_type() -> Vec<Headers> {
     let values = [
         HeaderValue::Bool(true),
@@ -70,13 +70,6 @@ fn the_content_type_of_an_envelope_does_not_matter() {
             .change(|it| it.content_type = content_type.map(ToOwned::to_owned));
         assert_eq!(read(&message).json(), r#"{"total":7}"#, "{content_type:?}");
     }
-}
-
-#[test]
-fn a_message_without_any_property_is_read() {
-    let message = message(r#"{"data":1}"#);
-    assert_eq!(message.properties, CompactProperties::default());
-    assert_eq!((read(&message).event_type(), read(&message).json()), (KEY, "1"));
 }
 
 #[test]
@@ -145,20 +138,4 @@ fn a_nestjs_pattern_that_is_an_object_is_no_type() {
 fn a_type_takes_precedence_over_a_pattern() {
     let event = read(&message(r#"{"pattern":"a","type":"b","data":1}"#));
     assert_eq!(event.event_type(), "b");
-}
-
-#[test]
-fn the_empty_body_that_golevelup_sends_for_undefined_is_an_error() {
-    assert_eq!(
-        refusal(&message("")),
-        "the body is empty; an event is a JSON object with `type` and `data`"
-    );
-}
-
-#[test]
-fn the_error_of_a_bare_string_says_what_to_send() {
-    assert_eq!(
-        refusal(&message("\"order.created\"")),
-        "the body is a bare JSON string; an event is a JSON object with `type` and `data`"
-    );
 }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    EXCHANGE, KEY, QUEUE, RETURN, message, origin_of, prepared, read, received_at, refusal, try_read,
+    EXCHANGE, KEY, QUEUE, RETURN, error_of, message, origin_of, prepared, read, received_at, try_read,
 };
-use crate::message::Message;
 use crate::message::headers::Headers;
 use crate::message::timestamp::Timestamp;
 use crate::wire::ids::derived_event_id;
@@ -89,7 +88,7 @@ fn a_message_without_any_type_is_an_error() {
         let mut message = message(body);
         message.routing_key = "".into();
         assert_eq!(
-            refusal(&message),
+            error_of(&message),
             "missing `type`; write it into the body, the AMQP property `type` or the routing key"
         );
     }
@@ -99,7 +98,7 @@ fn a_message_without_any_type_is_an_error() {
 fn an_envelope_without_data_is_an_error() {
     let message = message(r#"{"id":"i-1","type":"order.shipped"}"#);
     assert_eq!(
-        refusal(&message),
+        error_of(&message),
         "missing `data`; an event with a `type` in its body has its content in `data`"
     );
     assert_eq!(try_read(&message).unwrap_err().type_hint(), Some("order.shipped"));
@@ -353,13 +352,13 @@ fn the_error_of_a_wrong_field_names_the_field() {
         ),
     ] {
         let message = message(format!("{{{field},\"data\":1}}"));
-        assert_eq!(refusal(&message), text);
+        assert_eq!(error_of(&message), text);
         assert_eq!(try_read(&message).unwrap_err().type_hint(), Some(KEY), "{field}");
     }
 }
 
 #[test]
-fn of_a_duplicate_name_the_later_value_counts() {
+fn the_later_value_of_a_duplicate_name_counts() {
     let event = read(&message(r#"{"type":"a","data":1,"type":"b","data":2,"data":3}"#));
     assert_eq!((event.event_type(), event.json()), ("b", "3"));
 }
@@ -400,7 +399,7 @@ fn the_error_of_invalid_json_names_the_byte() {
         assert_eq!(malformed.to_string(), text);
         assert_eq!(malformed.type_hint(), Some(KEY));
     }
-    let cut = refusal(&message("{\"data\":"));
+    let cut = error_of(&message("{\"data\":"));
     assert_eq!(
         cut,
         "the body is not JSON at byte 7\nEOF while parsing a value at line 1 column 8"
@@ -418,7 +417,7 @@ fn a_body_that_is_no_object_is_an_error() {
         ("true", "a bare JSON boolean"),
     ] {
         let text = format!("the body is {found}; an event is a JSON object with `type` and `data`");
-        assert_eq!(refusal(&message(body)), text);
+        assert_eq!(error_of(&message(body)), text);
     }
 }
 
@@ -426,7 +425,7 @@ fn a_body_that_is_no_object_is_an_error() {
 fn an_empty_body_is_an_error() {
     for body in ["", " \r\n", "\u{feff}"] {
         let text = "the body is empty; an event is a JSON object with `type` and `data`";
-        assert_eq!(refusal(&message(body)), text);
+        assert_eq!(error_of(&message(body)), text);
     }
 }
 
@@ -437,7 +436,7 @@ fn the_error_of_a_compressed_body_names_its_encoding() {
         .properties
         .change(|it| it.content_encoding = Some("gzip".to_owned()));
     assert_eq!(
-        refusal(&message),
+        error_of(&message),
         "the body is not UTF-8 at byte 1; its content encoding is `gzip`, and only plain text is read"
     );
 }
@@ -454,7 +453,10 @@ fn a_body_over_the_size_limit_is_an_error_with_a_type_hint() {
     };
     assert_eq!(read(&of(limit)).event_type(), "a");
     let mut large = of(limit + 1);
-    assert_eq!(refusal(&large), "the body has 1048577 bytes; 1048576 is the most");
+    assert_eq!(
+        error_of(&large),
+        "the body has 1048577 bytes; 1048576 is the most"
+    );
     assert_eq!(try_read(&large).unwrap_err().type_hint(), Some(KEY));
     large
         .properties
@@ -476,12 +478,12 @@ fn the_error_of_json_over_the_depth_limit_names_the_byte() {
     };
     assert_eq!(read(&of(127)).json().len(), 254);
     assert_eq!(
-        refusal(&of(128)),
+        error_of(&of(128)),
         "the JSON is nested deeper than 128 levels at byte 135"
     );
     let unclosed = message(format!("{{\"data\":{}", "[".repeat(100_000)));
     assert_eq!(
-        refusal(&unclosed),
+        error_of(&unclosed),
         "the JSON is nested deeper than 128 levels at byte 135"
     );
 }
@@ -490,14 +492,4 @@ fn the_error_of_json_over_the_depth_limit_names_the_byte() {
 fn an_event_at_the_depth_limit_can_be_decoded() {
     let deepest = message(format!(r#"{{"data":{}{}}}"#, "[".repeat(127), "]".repeat(127)));
     assert!(serde_json::from_str::<serde_json::Value>(read(&deepest).json()).is_ok());
-}
-
-#[test]
-fn an_event_has_the_exchange_and_routing_key_of_its_message() {
-    let message: Message = message("{}");
-    let origin = origin_of(&message);
-    assert_eq!(
-        (&*origin.exchange, &*origin.routing_key, origin.attempt),
-        (EXCHANGE, KEY, 1)
-    );
 }

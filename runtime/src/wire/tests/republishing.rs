@@ -16,6 +16,10 @@ use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, repub
 
 const DELAYS: &str = "payments.delay";
 const DELAY: &str = "payments.take_payment.delay.5s";
+const TO_DELAY: Destination<'static> = Destination {
+    exchange: DELAYS,
+    routing_key: DELAY,
+};
 const DEAD: &str = "payments.dead";
 const DEAD_LETTERS: &str = "payments.take_payment.dlq";
 
@@ -40,11 +44,8 @@ fn send(message: &Message, to: Destination<'_>, details: &RepublishDetails<'_>) 
 }
 
 fn retry_with(message: &Message, attempt: u32, error: Option<&str>) -> Message {
-    let to = Destination {
-        exchange: DELAYS,
-        routing_key: DELAY,
-    };
-    send(message, to, &details(RepublishKind::Retry { attempt }, error))
+    let details = details(RepublishKind::Retry { attempt }, error);
+    send(message, TO_DELAY, &details)
 }
 
 fn retry(message: &Message) -> Message {
@@ -418,11 +419,7 @@ fn redacted_by(text: &str, redact: Redact<'_>) -> String {
         redact: Some(redact),
         ..details(RepublishKind::Retry { attempt: 2 }, Some(text))
     };
-    let to = Destination {
-        exchange: DELAYS,
-        routing_key: DELAY,
-    };
-    let sent = send(&message("{}"), to, &details);
+    let sent = send(&message("{}"), TO_DELAY, &details);
     sent.headers.text("tidings-error").unwrap().to_owned()
 }
 
@@ -459,12 +456,8 @@ fn full(spare: usize, big: &[(&str, usize)]) -> (Message, Limits) {
 }
 
 fn shrunk(message: &Message, limits: &Limits, error: &str) -> Message {
-    let to = Destination {
-        exchange: DELAYS,
-        routing_key: DELAY,
-    };
     let details = details(RepublishKind::Retry { attempt: 2 }, Some(error));
-    republish(message, &origin_of(message), to, &details, limits)
+    republish(message, &origin_of(message), TO_DELAY, &details, limits)
 }
 
 #[test]
