@@ -16,7 +16,7 @@ use std::path::Path;
 
 use self::counter::Counter;
 use self::figures::Figures;
-use self::table::{Row, Table};
+use self::table::{Count, CountTable};
 use crate::obtain;
 use crate::tool::{C_COMPILER, CARGO, VALGRIND};
 
@@ -44,9 +44,9 @@ pub(crate) fn run(root: &Path, is_write: bool) -> Result<bool, String> {
         let committed = committed.of(&path);
         let is_enough = |now| committed.is_none() || table::is_within_limit(committed, now);
         let now = counter.count(&path, is_enough)?;
-        rows.push(Row { path, committed, now });
+        rows.push(Count { path, committed, now });
     }
-    let table = Table {
+    let table = CountTable {
         removed: committed.without(&rows),
         rows,
     };

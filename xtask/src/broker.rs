@@ -8,7 +8,7 @@ use tidings_broker::{BROKER, Install, PLACE};
 use crate::obtain::{Want, obtain};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum BrokerKind {
     /// The suite needs no broker.
     None,
     Memory,
@@ -61,16 +61,16 @@ impl Choice {
         }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> BrokerKind {
         match self {
-            Self::None => Kind::None,
-            Self::Memory => Kind::Memory,
-            Self::RabbitMq(_) => Kind::RabbitMq,
+            Self::None => BrokerKind::None,
+            Self::Memory => BrokerKind::Memory,
+            Self::RabbitMq(_) => BrokerKind::RabbitMq,
         }
     }
 }
 
-impl Kind {
+impl BrokerKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::None => "-",
@@ -132,8 +132,8 @@ impl fmt::Display for Choice {
 impl fmt::Display for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::None => f.write_str(Kind::None.name()),
-            Self::Memory => f.write_str(Kind::Memory.name()),
+            Self::None => f.write_str(BrokerKind::None.name()),
+            Self::Memory => f.write_str(BrokerKind::Memory.name()),
             Self::RabbitMq(install) => install.fmt(f),
         }
     }

@@ -36,7 +36,7 @@ pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool, String> {
         };
         copy.restore()?;
         println!("    {result}");
-        rows.push(Row {
+        rows.push(TrialRow {
             name: mutant.name.clone(),
             result,
             took: started.elapsed(),
@@ -76,13 +76,13 @@ fn select(mut mutants: Vec<Mutant>, names: &[&str]) -> Result<Vec<Mutant>, Strin
     Ok(mutants)
 }
 
-struct Row {
+struct TrialRow {
     name: String,
     result: TrialResult,
     took: Duration,
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[TrialRow]) -> String {
     let width = rows
         .iter()
         .map(|row| row.name.len())
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_table_names_the_tests_that_caught_each_mutant() {
-        let row = |name: &str, result| Row {
+        let row = |name: &str, result| TrialRow {
             name: name.to_owned(),
             result,
             took: Duration::from_millis(31_240),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::broker::{Choice, Installs, Kind};
+use crate::broker::{BrokerKind, Choice, Installs};
 use crate::child;
 use crate::obtain::Want;
 use crate::step::BUILD_LIMIT;
@@ -45,7 +45,7 @@ impl Soak {
             }
         }
         let broker = broker.unwrap_or(Choice::RabbitMq(Want::Any));
-        if broker.kind() != Kind::RabbitMq {
+        if broker.kind() != BrokerKind::RabbitMq {
             return Err("a soak runs on RabbitMQ; write a version, such as `--broker 4`".to_owned());
         }
         Ok(Self {

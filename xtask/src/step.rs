@@ -18,11 +18,11 @@ pub(crate) const BUILD_LIMIT: Duration = Duration::from_hours(3);
 #[derive(Debug)]
 pub(crate) struct Step {
     args: Vec<String>,
-    kind: Kind,
+    kind: StepKind,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum StepKind {
     /// `cargo test`: as many tests as libtest counts. The tests are built first, without the suite's time limit.
     Tests,
     /// The cargo command succeeds: one test.
@@ -39,30 +39,30 @@ impl Step {
     /// `cargo test`, counted test by test.
     pub(crate) fn tests(args: &str) -> Self {
         // One binary's failure must not hide the failures of the next.
-        Self::cargo(&format!("test {args} --no-fail-fast"), Kind::Tests)
+        Self::cargo(&format!("test {args} --no-fail-fast"), StepKind::Tests)
     }
 
     /// A cargo command that counts as one test, passed when it succeeds.
     pub(crate) fn succeeds(args: &str) -> Self {
-        Self::cargo(args, Kind::Succeeds)
+        Self::cargo(args, StepKind::Succeeds)
     }
 
     /// A binary that counts as one test, passed when it succeeds.
     pub(crate) fn runs(args: &str, binary: &'static str) -> Self {
-        Self::cargo(&format!("build {args} --bin {binary}"), Kind::Runs(binary))
+        Self::cargo(&format!("build {args} --bin {binary}"), StepKind::Runs(binary))
     }
 
     /// `cargo doc` into `target/doc/*.json`, with every warning an error.
     pub(crate) fn rustdoc_json(args: &str) -> Self {
-        Self::cargo(&format!("doc {args}"), Kind::RustdocJson)
+        Self::cargo(&format!("doc {args}"), StepKind::RustdocJson)
     }
 
     /// A dependency tree that must name none of `packages`.
     pub(crate) fn lacks(packages: &'static [&'static str], args: &str) -> Self {
-        Self::cargo(&format!("tree {args} --prefix none"), Kind::Lacks(packages))
+        Self::cargo(&format!("tree {args} --prefix none"), StepKind::Lacks(packages))
     }
 
-    fn cargo(args: &str, kind: Kind) -> Self {
+    fn cargo(args: &str, kind: StepKind) -> Self {
         Self {
             args: args.split_whitespace().map(str::to_owned).collect(),
             kind,
@@ -79,7 +79,7 @@ impl Step {
             command
         };
         match &self.kind {
-            Kind::Tests => {
+            StepKind::Tests => {
                 let mut build = command();
                 build.args(["--no-run", "--quiet"]);
                 // Cargo compiles documentation tests while they run, and nothing else is left to build.
@@ -93,11 +93,11 @@ impl Step {
                 });
                 libtest.result(&self.to_string(), child::fault(end))
             }
-            Kind::Succeeds => once(
+            StepKind::Succeeds => once(
                 &self.to_string(),
                 child::run_and_print(&mut command(), BUILD_LIMIT),
             ),
-            Kind::RustdocJson => {
+            StepKind::RustdocJson => {
                 let mut command = command();
                 command.env("RUSTDOC", root.join("tests/api/rustdoc"));
                 command.env(
@@ -106,7 +106,7 @@ impl Step {
                 );
                 once(&self.to_string(), child::run_and_print(&mut command, BUILD_LIMIT))
             }
-            Kind::Runs(binary) => {
+            StepKind::Runs(binary) => {
                 if let Some(fault) = child::run_and_print(&mut command(), BUILD_LIMIT) {
                     return once(&self.to_string(), Some(fault));
                 }
@@ -114,7 +114,7 @@ impl Step {
                 prepare(&mut command, root, broker);
                 once(binary, child::run_and_print(&mut command, time_limit))
             }
-            Kind::Lacks(unwanted) => {
+            StepKind::Lacks(unwanted) => {
                 let mut packages = Vec::new();
                 let end = child::run(&mut command(), BUILD_LIMIT, |line| {
                     packages.extend(print_line(line).split_whitespace().next().map(str::to_owned));

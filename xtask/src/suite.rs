@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 use std::{fs, io};
 
-use crate::broker::{Choice, Kind};
+use crate::broker::{BrokerKind, Choice};
 use crate::feature;
 use crate::step::Step;
 use crate::tool::{C_COMPILER, CARGO, GIT, NODE, NPM, OPENSSL, PYTHON, SHELL, Tool};
@@ -18,7 +18,7 @@ pub(crate) struct Suite {
     /// What it tests, for the help text.
     about: &'static str,
     /// The kinds of broker that it can run on. It runs once on each selected broker of these kinds.
-    brokers: &'static [Kind],
+    brokers: &'static [BrokerKind],
     pub(crate) tools: &'static [Tool],
     /// How long one test may take. The time of a build does not count.
     pub(crate) time_limit: Duration,
@@ -63,7 +63,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "unit",
         about: "the unit tests of every package, and the structure of the three crates",
-        brokers: &[Kind::None],
+        brokers: &[BrokerKind::None],
         tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, GIT],
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--lib --bin xtask --test runtime --test attempts")]),
@@ -71,7 +71,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "api",
         about: "documentation without warnings, public API as in docs/api, licences and Rust version of dependencies",
-        brokers: &[Kind::None],
+        brokers: &[BrokerKind::None],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![api_docs(), runs("tidings-api"), tests("--test dependencies")]),
@@ -79,7 +79,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "features",
         about: "each feature builds alone, none brings tokio or lapin, the crates package",
-        brokers: &[Kind::None],
+        brokers: &[BrokerKind::None],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Features,
@@ -87,7 +87,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "ui",
         about: "compile errors and expanded code equal the reviewed files; unusual code compiles",
-        brokers: &[Kind::None],
+        brokers: &[BrokerKind::None],
         tools: TOOLS,
         time_limit: COMPILING_TEST_LIMIT,
         steps: Steps::Fixed(|| {
@@ -100,7 +100,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "macros",
         about: "what the derive and the attribute produce, used as a user would",
-        brokers: &[Kind::None],
+        brokers: &[BrokerKind::None],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--test macros")]),
@@ -108,7 +108,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "contracts",
         about: "exported schemas, with any features of other crates, and the result for each changed contract",
-        brokers: &[Kind::None],
+        brokers: &[BrokerKind::None],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| {
@@ -128,7 +128,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "conformance",
         about: "the promises that every broker keeps",
-        brokers: &[Kind::Memory, Kind::RabbitMq],
+        brokers: &[BrokerKind::Memory, BrokerKind::RabbitMq],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--test conformance")]),
@@ -136,7 +136,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "nodes",
         about: "the RabbitMQ nodes of the tests start, die, restart, and leave nothing behind",
-        brokers: &[Kind::RabbitMq],
+        brokers: &[BrokerKind::RabbitMq],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--test nodes")]),
@@ -144,7 +144,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "rabbitmq",
         about: "what only RabbitMQ can show: confirms, reconnection, a consumer that dies",
-        brokers: &[Kind::RabbitMq],
+        brokers: &[BrokerKind::RabbitMq],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--test rabbitmq")]),
@@ -152,7 +152,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "faults",
         about: "brokers, networks and processes fail while events are published and consumed: none is lost",
-        brokers: &[Kind::RabbitMq],
+        brokers: &[BrokerKind::RabbitMq],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--test faults")]),
@@ -160,7 +160,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "interop",
         about: "services in Node, Nest, TypeScript and Python exchange events with ours over RabbitMQ",
-        brokers: &[Kind::RabbitMq],
+        brokers: &[BrokerKind::RabbitMq],
         tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM, PYTHON],
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--test interop --test typed")]),
@@ -168,7 +168,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "documents",
         about: "other people's tools accept our AsyncAPI documents and exported schemas",
-        brokers: &[Kind::None],
+        brokers: &[BrokerKind::None],
         tools: &[CARGO, SHELL, C_COMPILER, OPENSSL, NODE, NPM],
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--test validated")]),
@@ -176,7 +176,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "shop",
         about: "the shop's tests, then the shop itself: its books must balance",
-        brokers: &[Kind::Memory],
+        brokers: &[BrokerKind::Memory],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| {
@@ -192,7 +192,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "shop-killed",
         about: "the shop as three processes, one of which is killed: its books must balance",
-        brokers: &[Kind::RabbitMq],
+        brokers: &[BrokerKind::RabbitMq],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--test processes")]),
@@ -200,7 +200,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "quickstart",
         about: "the README's example runs",
-        brokers: &[Kind::Memory],
+        brokers: &[BrokerKind::Memory],
         tools: TOOLS,
         time_limit: TEST_LIMIT,
         steps: Steps::Fixed(|| vec![runs("quickstart")]),
@@ -208,7 +208,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "docs",
         about: "every code block of the documentation and the README",
-        brokers: &[Kind::None],
+        brokers: &[BrokerKind::None],
         tools: TOOLS,
         time_limit: COMPILING_TEST_LIMIT,
         steps: Steps::Fixed(|| vec![tests("--doc")]),
@@ -219,8 +219,8 @@ impl Suite {
     /// The selected brokers that the suite can run on.
     fn on(&self, choices: &[Choice]) -> Vec<Choice> {
         match self.brokers {
-            [Kind::None] => vec![Choice::None],
-            [Kind::Memory] => vec![Choice::Memory],
+            [BrokerKind::None] => vec![Choice::None],
+            [BrokerKind::Memory] => vec![Choice::Memory],
             kinds => choices
                 .iter()
                 .filter(|choice| kinds.contains(&choice.kind()))
@@ -390,7 +390,7 @@ pub(crate) fn help() -> String {
     {
         let brokers: Vec<&str> = brokers
             .iter()
-            .filter(|kind| **kind != Kind::None)
+            .filter(|kind| **kind != BrokerKind::None)
             .map(|kind| kind.name())
             .collect();
         let on = if brokers.is_empty() {
@@ -534,7 +534,7 @@ mod tests {
             let brokers: usize = suite
                 .brokers
                 .iter()
-                .map(|kind| if *kind == Kind::RabbitMq { 2 } else { 1 })
+                .map(|kind| if *kind == BrokerKind::RabbitMq { 2 } else { 1 })
                 .sum();
             assert_eq!(jobs, brokers, "{}", suite.name);
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::table::Row;
+use super::table::Count;
 
 /// The instructions per event of each path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Figures {
     }
 
     /// The paths that have a figure and were not counted.
-    pub(crate) fn without(&self, rows: &[Row]) -> Vec<String> {
+    pub(crate) fn without(&self, rows: &[Count]) -> Vec<String> {
         let paths = self.0.iter().map(|(path, _)| path);
         paths
             .filter(|path| rows.iter().all(|row| row.path != **path))

@@ -8,13 +8,13 @@ use super::figures::{Figures, grouped};
 
 /// A path with its committed figure and its present count.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct Count {
     pub(crate) path: String,
     pub(crate) committed: Option<u64>,
     pub(crate) now: u64,
 }
 
-impl Row {
+impl Count {
     fn ratio(&self) -> Option<f64> {
         ratio(self.committed, self.now)
     }
@@ -35,15 +35,15 @@ pub(crate) fn is_within_limit(committed: Option<u64>, now: u64) -> bool {
 }
 
 #[derive(Debug)]
-pub(crate) struct Table {
-    pub(crate) rows: Vec<Row>,
+pub(crate) struct CountTable {
+    pub(crate) rows: Vec<Count>,
     /// Paths that have a figure and do not exist any more.
     pub(crate) removed: Vec<String>,
 }
 
-impl Table {
+impl CountTable {
     pub(crate) fn passed(&self) -> bool {
-        !self.rows.is_empty() && self.removed.is_empty() && self.rows.iter().all(Row::is_within_limit)
+        !self.rows.is_empty() && self.removed.is_empty() && self.rows.iter().all(Count::is_within_limit)
     }
 
     pub(crate) fn figures(&self) -> Figures {
@@ -83,7 +83,7 @@ impl Table {
     }
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for CountTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self
             .rows
@@ -125,13 +125,13 @@ impl fmt::Display for Table {
 mod tests {
     use super::*;
 
-    fn table(rows: &[(&str, Option<u64>, u64)]) -> Table {
-        let rows = rows.iter().map(|&(path, committed, now)| Row {
+    fn table(rows: &[(&str, Option<u64>, u64)]) -> CountTable {
+        let rows = rows.iter().map(|&(path, committed, now)| Count {
             path: path.to_owned(),
             committed,
             now,
         });
-        Table {
+        CountTable {
             rows: rows.collect(),
             removed: Vec::new(),
         }
