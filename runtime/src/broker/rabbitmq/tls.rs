@@ -109,25 +109,15 @@ impl TlsConnector {
         let secured = stream.into_tls(host, self.0.as_ref()).await;
         secured.map_err(|error| {
             // native-tls reports every error as `Other`. Only a network error has an I/O error among its sources.
-            if error.kind() == io::ErrorKind::Other && !is_network_error(&error) {
+            let mut sources = crate::handler::error::chain(&error).skip(1);
+            let is_network_error = sources.any(|source| source.is::<io::Error>());
+            if error.kind() == io::ErrorKind::Other && !is_network_error {
                 io::Error::new(io::ErrorKind::InvalidData, error)
             } else {
                 error
             }
         })
     }
-}
-
-#[cfg(all(feature = "native-tls", not(feature = "rustls")))]
-fn is_network_error(error: &io::Error) -> bool {
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        if cause.is::<io::Error>() {
-            return true;
-        }
-        next = cause.source();
-    }
-    false
 }
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
