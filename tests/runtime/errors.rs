@@ -11,7 +11,7 @@ struct DisplayPanics;
 
 impl std::fmt::Display for DisplayPanics {
     fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        panic!("no words")
+        panic!("no text")
     }
 }
 
