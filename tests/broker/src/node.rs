@@ -254,8 +254,8 @@ impl Node {
 
     /// Makes the node write its tables to disk now instead of within half a second.
     ///
-    /// Until then, a new quorum queue is missing in the table of queues. If the node is killed before, the queue loses even
-    /// confirmed messages (seen on 3.10.8 and 4.3.6).
+    /// Until then, a new quorum queue is missing in the table of queues. If the node is killed before, the queue loses
+    /// even confirmed messages (seen on 3.10.8 and 4.3.6).
     ///
     /// # Errors
     /// When `rabbitmqctl` fails.
@@ -371,7 +371,7 @@ impl Node {
             ("ERL_EPMD_PORT", self.sandbox.ports.epmd().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
             ("ERL_CRASH_DUMP_SECONDS", "0".to_owned()),
-            // The sandbox has a port mapper. A node that is killed during its start could leave a child that starts one.
+            // The sandbox has a port mapper. A node killed during its start could leave a child that starts one.
             ("ERL_ZFLAGS", "-start_epmd false".to_owned()),
             // The start script then replaces itself with the node, so that the pid of the child is the pid of the node.
             ("RUNNING_UNDER_SYSTEMD", "1".to_owned()),

@@ -21,8 +21,8 @@ pub(crate) type Variable = (&'static str, String);
 // Every step is an `exec`, so that the pid of the child is the pid of the node. `ulimit` is raised because a node with
 // few file descriptors lowers its own limits.
 //
-// The script waits for a line on stdin, which is sent when the watcher knows the process. So a killed test leaves nothing
-// behind.
+// The script waits for a line on stdin, which is sent when the watcher knows the process. So a killed test leaves
+// nothing behind.
 const ON_THIS_MACHINE: &str = r#"
 read -r _ || exit
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"
