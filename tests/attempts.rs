@@ -1,4 +1,4 @@
-//! Panics in unusual places of an attempt. A small binary, so that `cargo xtask mutate` builds it quickly.
+//! Panics in unusual places of an attempt. These tests are a small binary, which `cargo xtask mutate` builds quickly.
 
 use std::fmt;
 use std::future::pending;
@@ -23,8 +23,8 @@ enum Task {
     PanicWithBomb,
     FailWithBomb,
     DropBomb,
-    DropBombOfPart,
-    DropBombWhenTimeIsUp,
+    DropExtractedBomb,
+    DropBombAtTimeout,
 }
 
 /// A task was requested.
@@ -61,9 +61,9 @@ impl Drop for Bomb {
 impl FromDelivery<Log> for Bomb {
     async fn from_delivery(delivery: &Delivery, _: &Log) -> Result<Self, Rejection> {
         let requested = delivery.event().decode::<TaskRequested>();
-        Ok(Self(
-            requested.is_ok_and(|requested| requested.task == Task::DropBombOfPart),
-        ))
+        Ok(Self(requested.is_ok_and(|requested| {
+            requested.task == Task::DropExtractedBomb
+        })))
     }
 }
 
@@ -85,16 +85,16 @@ type Log = mpsc::UnboundedSender<(Task, u32)>;
 async fn execute(
     requested: TaskRequested,
     delivery: Delivery,
-    _part: Bomb,
+    _bomb: Bomb,
     State(log): State<Log>,
 ) -> Result<Done, HandlerError> {
     log.send((requested.task, delivery.attempt())).unwrap();
     match requested.task {
-        Task::Finish | Task::DropBombOfPart => {}
+        Task::Finish | Task::DropExtractedBomb => {}
         Task::PanicWithBomb => std::panic::panic_any(Bomb(true)),
         Task::FailWithBomb => return Err(HandlerError::retry(DropPanics(Bomb(true)))),
         Task::DropBomb => drop(Bomb(true)),
-        Task::DropBombWhenTimeIsUp => {
+        Task::DropBombAtTimeout => {
             let _bomb = Bomb(true);
             pending::<()>().await;
         }
@@ -105,7 +105,7 @@ async fn execute(
     })
 }
 
-/// Publishes this task and a good one. The first is retried and dead-lettered, the second is handled.
+/// Publishes this task and one that succeeds. The first is retried and dead-lettered, and the second is handled.
 async fn is_retried_and_dead_lettered(task: Task, error_text: &str) {
     let (log, mut log_entries) = mpsc::unbounded_channel();
     let bus = TestBus::new();
@@ -151,12 +151,12 @@ async fn a_local_value_whose_drop_panics_is_retried_and_dead_lettered() {
 
 #[tokio::test]
 async fn an_extracted_argument_whose_drop_panics_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::DropBombOfPart, "the bomb went off").await;
+    is_retried_and_dead_lettered(Task::DropExtractedBomb, "the bomb went off").await;
 }
 
 #[tokio::test]
 async fn a_drop_that_panics_at_the_timeout_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::DropBombWhenTimeIsUp, "the bomb went off").await;
+    is_retried_and_dead_lettered(Task::DropBombAtTimeout, "the bomb went off").await;
 }
 
 #[tokio::test]
