@@ -14,11 +14,6 @@ impl Version {
     pub fn covers(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
-
-    /// The major version.
-    pub fn major(&self) -> u32 {
-        self.0[0]
-    }
 }
 
 impl FromStr for Version {
