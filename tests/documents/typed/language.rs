@@ -23,8 +23,8 @@ pub(crate) enum Language {
     Python,
 }
 
-/// A folder with generated types and the service that uses them. Its parent has the dependencies of both. It is deleted
-/// when it is dropped.
+/// A folder with generated types and the service that uses them. Its parent folder has the dependencies of both.
+/// Dropping the value deletes the folder.
 #[derive(Debug)]
 pub(crate) struct GeneratedFolder(PathBuf);
 
@@ -51,8 +51,8 @@ impl Language {
         }
     }
 
-    /// Generates types from contracts: events that the service reads get the schema of their writer, events that it writes
-    /// get the schema of their reader. Then it compiles the service, if the language has a compiler.
+    /// Generates types from contracts, and compiles the service if the language has a compiler. An event that the
+    /// service reads has the schema of its writer, and an event that the service writes has the schema of its reader.
     pub(crate) async fn generate(self, contracts: &Path) -> GeneratedFolder {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.name());
         let home = Path::new(env!("CARGO_TARGET_TMPDIR"))
