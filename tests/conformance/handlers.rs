@@ -1,4 +1,4 @@
-//! The events and handlers of the suite. Every handler records its attempt and then runs the script of the test.
+//! The events and handlers of the suite.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -11,7 +11,7 @@ use tidings::{
     AnyEvent, Delivery, DomainEvent, Event, FromDelivery, HandlerError, Rejection, Shutdown, State,
     event_handler,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use tidings_test_support::wait::within;
 
@@ -156,6 +156,20 @@ impl Recorder {
         Self::new(async |_| Ok(Vec::new()))
     }
 
+    /// A recorder whose handlers wait for a permit of the returned semaphore.
+    pub(crate) fn waiting() -> (Self, Log, Arc<Semaphore>) {
+        let permits = Arc::new(Semaphore::new(0));
+        let shared = Arc::clone(&permits);
+        let (recorder, log) = Self::new(move |_| {
+            let permits = Arc::clone(&shared);
+            async move {
+                permits.acquire().await.expect("the semaphore is open").forget();
+                Ok(Vec::new())
+            }
+        });
+        (recorder, log, permits)
+    }
+
     /// A recorder with another script that reports to the same log.
     pub(crate) fn with_script<Fut>(&self, script: impl Fn(Attempt) -> Fut + Send + Sync + 'static) -> Self
     where
@@ -228,7 +242,7 @@ impl Log {
         self.1.pop_front().or_else(|| self.0.try_recv().ok())
     }
 
-    /// Checks that no attempt of this aggregate started since the last call. Attempts of others stay in the log.
+    /// Checks that no attempt of this aggregate started since the last call. Other attempts stay in the log.
     pub(crate) fn expect_nothing_of(&mut self, order: &str) {
         let mut others = Vec::new();
         while let Some(seen) = self.try_next() {
@@ -262,7 +276,11 @@ pub(crate) async fn ships(_: Shipped, delivery: Delivery, State(recorder): State
 }
 
 #[event_handler(timeout = "100ms", retry(attempts = 2, rungs = "1s"))]
-pub(crate) async fn hasty(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+pub(crate) async fn short_timeout(
+    _: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
     recorder.record(delivery).await
 }
 
@@ -276,12 +294,16 @@ pub(crate) async fn slow_rungs(
 }
 
 #[event_handler(concurrency = 3)]
-pub(crate) async fn narrow(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
+pub(crate) async fn three_at_a_time(
+    _: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> HandlerResult {
     recorder.record(delivery).await
 }
 
 #[event_handler(prefetch = 4)]
-pub(crate) async fn windowed(
+pub(crate) async fn prefetching_four(
     _: Placed,
     delivery: Delivery,
     State(recorder): State<Recorder>,
@@ -290,7 +312,7 @@ pub(crate) async fn windowed(
 }
 
 #[event_handler(concurrency = 1, prefetch = 4)]
-pub(crate) async fn single_file(
+pub(crate) async fn one_at_a_time(
     _: Placed,
     delivery: Delivery,
     State(recorder): State<Recorder>,
@@ -392,19 +414,19 @@ pub(crate) async fn counts(
     recorder.record(delivery).await
 }
 
-/// Records again when the app begins to shut down.
+/// Records the attempt again when the app begins to shut down.
 #[event_handler]
-pub(crate) async fn patient(
+pub(crate) async fn awaiting_shutdown(
     _: Placed,
     mut shutdown: Shutdown,
     delivery: Delivery,
     State(recorder): State<Recorder>,
 ) -> HandlerResult {
     assert!(!shutdown.is_requested());
-    let answer = recorder.record(delivery.clone()).await;
+    let result = recorder.record(delivery.clone()).await;
     shutdown.requested().await;
     recorder.record(delivery).await?;
-    answer
+    result
 }
 
 /// An extractor of the header `tenant`.
@@ -458,7 +480,7 @@ pub(crate) async fn charging(
 }
 
 #[event_handler]
-pub(crate) async fn carrying(
+pub(crate) async fn wrapping_rejection(
     _: Placed,
     delivery: Delivery,
     State(recorder): State<Recorder>,

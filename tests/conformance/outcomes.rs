@@ -1,4 +1,4 @@
-//! One test for each row of the table of outcomes.
+//! The outcomes of attempts.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ use tidings::{HandlerError, Timestamp};
 
 use crate::broker::TestBroker;
 use crate::handlers::{
-    Attempt, Recorder, Reply, Shipped, carrying, charging, hasty, older_version, paid, pays, placed, plain,
-    slow_rungs, tenanted, wild,
+    Attempt, Recorder, Reply, Shipped, charging, older_version, paid, pays, placed, plain, short_timeout,
+    slow_rungs, tenanted, wild, wrapping_rejection,
 };
 use crate::harness::{Harness, start, until_health};
 
@@ -100,7 +100,11 @@ pub(crate) async fn a_failing_event_is_retried_on_each_rung_and_then_dead_letter
         assert_eq!(seen.delivery.last_error(), last_error);
         let first = seen.delivery.first_received_at();
         if attempt > 1 {
-            assert_eq!(first_received, Some(first), "it is the same on every attempt");
+            assert_eq!(
+                first_received,
+                Some(first),
+                "the time is the same on every attempt"
+            );
         }
         first_received = Some(first);
     }
@@ -110,7 +114,7 @@ pub(crate) async fn a_failing_event_is_retried_on_each_rung_and_then_dead_letter
     );
     assert!(
         began[2] - began[1] >= Duration::from_millis(240),
-        "the second is 250 ms"
+        "the second rung is 250 ms"
     );
 
     let dead_letter = harness.dead_letter("slow_rungs").await;
@@ -153,7 +157,7 @@ pub(crate) async fn a_panic_is_retried_and_then_dead_lettered_with_its_text<B: T
     harness: Harness<B>,
 ) {
     let (recorder, mut log) = Recorder::new(async |seen| match seen.number {
-        1 => panic!("the cat is out"),
+        1 => panic!("the order is broken"),
         _ => Ok(Vec::new()),
     });
     let _app = start!(harness, recorder, [plain]);
@@ -162,7 +166,7 @@ pub(crate) async fn a_panic_is_retried_and_then_dead_lettered_with_its_text<B: T
     let dead_letter = harness.dead_letter("plain").await;
     assert_eq!((dead_letter.reason(), dead_letter.attempts()), ("failed", 3));
     assert!(
-        dead_letter.error().contains("the cat is out"),
+        dead_letter.error().contains("the order is broken"),
         "{}",
         dead_letter.error()
     );
@@ -174,10 +178,10 @@ pub(crate) async fn a_handler_that_times_out_is_retried_and_then_dead_lettered<B
     harness: Harness<B>,
 ) {
     let (recorder, mut log) = Recorder::new(async |_| pending().await);
-    let _app = start!(harness, recorder, [hasty]);
+    let _app = start!(harness, recorder, [short_timeout]);
     harness.bus.publish(&placed("a", 1)).await.unwrap();
     log.take(2).await;
-    let dead_letter = harness.dead_letter("hasty").await;
+    let dead_letter = harness.dead_letter("short_timeout").await;
     assert_eq!((dead_letter.reason(), dead_letter.attempts()), ("failed", 2));
     assert!(
         dead_letter.error().contains("longer than 100ms"),
@@ -233,9 +237,9 @@ pub(crate) async fn reject_on_matches_an_error_anywhere_in_the_chain<B: TestBrok
 
 pub(crate) async fn a_rejection_is_found_below_other_errors<B: TestBroker>(harness: Harness<B>) {
     let (recorder, mut log) = Recorder::idle();
-    let _app = start!(harness, recorder, [carrying]);
+    let _app = start!(harness, recorder, [wrapping_rejection]);
     harness.bus.publish(&placed("a", 1)).await.unwrap();
-    let dead_letter = harness.dead_letter("carrying").await;
+    let dead_letter = harness.dead_letter("wrapping_rejection").await;
     assert_eq!((dead_letter.reason(), dead_letter.attempts()), ("rejected", 1));
     assert_eq!(dead_letter.error(), "cannot charge\ncard declined");
     log.next().await;
@@ -291,14 +295,14 @@ pub(crate) async fn a_malformed_body_is_dead_lettered_at_once<B: TestBroker>(har
     found.sort_unstable();
     sent.sort_unstable();
     assert_eq!(found, sent, "the bodies are unchanged");
-    let shape = dead_letters
+    let wrong_number = dead_letters
         .iter()
         .find(|dead_letter| dead_letter.body().contains("many"))
         .unwrap();
     assert!(
-        shape.error().contains("data.number"),
+        wrong_number.error().contains("data.number"),
         "the error names the field: {}",
-        shape.error()
+        wrong_number.error()
     );
     log.expect_nothing();
 }
