@@ -8,7 +8,7 @@ use tidings::{App, Bus, Declare, Delivery, HandlerError, State, event_handler, h
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::handlers::{Paid, Placed, paid, placed};
+use crate::handlers::{Paid, Placed, paid, placed, start};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -60,12 +60,7 @@ async fn note(paid: Paid, State(harness): State<Harness>) {
 async fn a_returned_event_is_published_until_it_is_confirmed_and_the_handler_runs_once() {
     let (harness, mut received_reports) = harness();
     let bus = harness.server.bus(Bus::builder());
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![charge, note])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [charge, note]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "charged");
     assert_eq!(next_report(&mut received_reports).await, "noted o-1");
@@ -85,12 +80,7 @@ async fn a_refused_dead_letter_keeps_its_delivery_unacked_and_the_health_gives_t
     let (harness, mut received_reports) = harness();
     let server = harness.server.clone();
     let bus = server.bus(Bus::builder());
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![refuse])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [refuse]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "refused");
     let mut troubles = Vec::new();
@@ -138,12 +128,7 @@ async fn a_refused_retry_keeps_its_delivery_unacked() {
     let (harness, mut received_reports) = harness();
     let server = harness.server.clone();
     let bus = server.bus(Bus::builder());
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![fail_once])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [fail_once]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "attempt 1");
     stays_unacked_until_published(&server, "shop.fail_once", "shop.fail_once.delay.1s").await;
@@ -172,8 +157,7 @@ async fn a_delay_queue_is_declared_at_first_use_and_keeps_the_delivery_unacked_w
         reports,
     };
     let bus = server.bus(Bus::builder());
-    let app = App::new("shop").state(harness).handlers(handlers![again]);
-    let app = app.start(&bus).await.unwrap();
+    let app = start!(&bus, harness, [again]);
     assert!(
         !server.delete_queue("shop.again.delay.1s"),
         "no delivery has failed yet"
@@ -259,12 +243,7 @@ async fn a_deleted_dead_letter_queue_keeps_the_delivery_unacked_until_it_exists_
     let (harness, mut received_reports) = harness();
     let server = harness.server.clone();
     let bus = server.bus(Bus::builder());
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![rejecting])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [rejecting]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "rejected");
     stays_unacked_until_published(&server, "shop.rejecting", "shop.rejecting.dlq").await;
@@ -293,12 +272,7 @@ async fn a_delivery_past_the_hold_limit_returns_to_its_queue() {
     let bus = harness
         .server
         .bus(Bus::builder().hold_limit(Duration::from_millis(300)));
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![linger])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [linger]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "attempt 1, again false");
     assert_eq!(next_report(&mut received_reports).await, "attempt 1, again true");
