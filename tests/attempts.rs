@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::testing::TestBus;
 use tidings::{
-    App, Delivery, DomainEvent, FromDelivery, HandlerError, PublishOptions, Reason, Rejection, State,
-    event_handler, handlers,
+    App, Delivery, DomainEvent, FromDelivery, HandlerError, PublishOptions, Reason, Rejection, RunningApp,
+    State, event_handler, handlers,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -105,16 +105,16 @@ async fn execute(
     })
 }
 
+async fn start(bus: &TestBus, log: Log) -> RunningApp {
+    let app = App::new("shop").state(log).handlers(handlers![execute]);
+    app.start(bus).await.unwrap()
+}
+
 /// Publishes this task and one that succeeds. The first is retried and dead-lettered, and the second is handled.
 async fn is_retried_and_dead_lettered(task: Task, error_text: &str) {
     let (log, mut log_entries) = mpsc::unbounded_channel();
     let bus = TestBus::new();
-    let app = App::new("shop")
-        .state(log)
-        .handlers(handlers![execute])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start(&bus, log).await;
     for task in [task, Task::Finish] {
         bus.publish(&requested(task)).await.unwrap();
         bus.settled_within(100, DEADLINE).await.unwrap();
@@ -163,12 +163,7 @@ async fn a_drop_that_panics_at_the_timeout_is_retried_and_dead_lettered() {
 async fn a_handler_that_runs_twice_returns_an_event_with_the_same_id() {
     let (log, _log_entries) = mpsc::unbounded_channel();
     let bus = TestBus::new();
-    let _app = App::new("shop")
-        .state(log)
-        .handlers(handlers![execute])
-        .start(&bus)
-        .await
-        .unwrap();
+    let _app = start(&bus, log).await;
     for _ in 0..2 {
         let same = PublishOptions::new().id("one-and-the-same");
         bus.publish_with(&requested(Task::Finish), same).await.unwrap();
