@@ -149,6 +149,18 @@ impl DeadLetter {
             .expect("a dead letter has a count of attempts")
     }
 
+    /// Checks the reason and the number of attempts.
+    #[track_caller]
+    pub(crate) fn expect_reason(&self, reason: &str, attempts: i64) {
+        assert_eq!((self.reason(), self.attempts()), (reason, attempts));
+    }
+
+    /// Checks that the error contains a text.
+    #[track_caller]
+    pub(crate) fn expect_error(&self, text: &str) {
+        assert!(self.error().contains(text), "{}", self.error());
+    }
+
     pub(crate) fn body(&self) -> &str {
         std::str::from_utf8(&self.0.body).expect("the body is text")
     }

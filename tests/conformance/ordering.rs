@@ -129,14 +129,8 @@ pub(crate) async fn an_aggregate_continues_after_a_dead_letter<B: TestBroker>(ha
         .collect();
     assert_eq!(seen, [(1, 1), (2, 1), (2, 2), (2, 3), (3, 1)]);
     let dead_letters = harness.dead_letters("ordered", 2).await;
-    assert_eq!(
-        (dead_letters[0].reason(), dead_letters[0].attempts()),
-        ("rejected", 1)
-    );
-    assert_eq!(
-        (dead_letters[1].reason(), dead_letters[1].attempts()),
-        ("failed", 3)
-    );
+    dead_letters[0].expect_reason("rejected", 1);
+    dead_letters[1].expect_reason("failed", 3);
 }
 
 pub(crate) async fn on_dead_letter_pause_pauses_the_handler_until_it_is_resumed<B: TestBroker>(
