@@ -205,9 +205,9 @@ async fn an_event_of_another_service_arrives_with_its_headers_and_properties() {
 #[tokio::test]
 async fn an_event_that_was_redelivered_repeatedly_is_consumed_alone() {
     let vhost = vhost().await;
-    let (bus, taken) = (bus(&vhost.url()).await, Count::default());
+    let (bus, received) = (bus(&vhost.url()).await, Count::default());
     let start = async || {
-        let app = App::new("holder").state(taken.clone()).handlers(handlers![keep]);
+        let app = App::new("holder").state(received.clone()).handlers(handlers![keep]);
         app.start(&bus).await.unwrap()
     };
     let client = ForeignClient::connect(&vhost.url()).await;
@@ -221,15 +221,15 @@ async fn an_event_that_was_redelivered_repeatedly_is_consumed_alone() {
     for number in 0..5 {
         bus.publish(&Happened::new(number, "a")).await.unwrap();
     }
-    taken.reaches(5).await;
+    received.reaches(5).await;
     drop(app);
     all_returned().await;
     let app = start().await;
-    taken.reaches(10).await;
+    received.reaches(10).await;
     drop(app);
     all_returned().await;
     let app = start().await;
-    taken.reaches(11).await;
+    received.reaches(11).await;
     drop(app);
     all_returned().await;
     let mut returns = Vec::new();

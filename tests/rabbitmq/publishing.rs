@@ -96,7 +96,7 @@ async fn a_nacked_event_is_published_again_until_the_queue_accepts_it() {
         result.is_err_and(|error| matches!(fault(&error).0, PublishFault::Refused(_)))
     })
     .await;
-    // One policy raises the limit and removes the overflow, so the queue does not tell the channels that it has space.
+    // One policy raises the limit and removes the overflow, so the queue does not notify the channels of space.
     policy(r#"{"max-length":1000}"#).await;
     bus.publish(&Happened::new(2, "a")).await.unwrap();
 }
