@@ -117,7 +117,6 @@ pub(crate) fn paid(order: &str, number: u32) -> Paid {
     }
 }
 
-/// The result of a script.
 pub(crate) type HandlerResult = Result<Vec<Reply>, HandlerError>;
 
 type Script = Arc<dyn Fn(Attempt) -> Pin<Box<dyn Future<Output = HandlerResult> + Send>> + Send + Sync>;
@@ -141,7 +140,6 @@ pub(crate) struct Attempt {
 pub(crate) struct Log(mpsc::UnboundedReceiver<Attempt>, VecDeque<Attempt>);
 
 impl Recorder {
-    /// A recorder whose handlers run `script`.
     pub(crate) fn new<Fut>(script: impl Fn(Attempt) -> Fut + Send + Sync + 'static) -> (Self, Log)
     where
         Fut: Future<Output = HandlerResult> + Send + 'static,
@@ -212,7 +210,6 @@ impl Attempt {
 }
 
 impl Log {
-    /// Waits for the next attempt.
     pub(crate) async fn next(&mut self) -> Attempt {
         if let Some(seen) = self.1.pop_front() {
             return seen;

@@ -100,7 +100,6 @@ impl<B: TestBroker> Harness<B> {
         self.dead_letters(handler, 1).await.remove(0)
     }
 
-    /// Checks that a handler has no dead letters.
     pub(crate) async fn expect_no_dead_letters(&self, handler: &str) {
         let dead_letters = self
             .broker
@@ -149,13 +148,11 @@ impl DeadLetter {
             .expect("a dead letter has a count of attempts")
     }
 
-    /// Checks the reason and the number of attempts.
     #[track_caller]
     pub(crate) fn expect_reason(&self, reason: &str, attempts: i64) {
         assert_eq!((self.reason(), self.attempts()), (reason, attempts));
     }
 
-    /// Checks that the error contains a text.
     #[track_caller]
     pub(crate) fn expect_error(&self, text: &str) {
         assert!(self.error().contains(text), "{}", self.error());

@@ -69,7 +69,6 @@ pub(crate) async fn a_too_large_returned_event_dead_letters_its_cause<B: TestBro
     dead_letter.expect_reason("unpublishable", 1);
 }
 
-/// An error with a cause.
 fn gateway_down() -> HandlerError {
     HandlerError::retry(anyhow::anyhow!("connection refused").context("cannot reach the gateway"))
 }

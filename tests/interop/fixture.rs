@@ -100,7 +100,6 @@ pub(crate) struct RecordingService {
 }
 
 impl RecordingService {
-    /// Waits for the next order.
     pub(crate) async fn order(&mut self) -> (Event<OrderCreated>, Delivery) {
         within("an order", self.orders.recv())
             .await

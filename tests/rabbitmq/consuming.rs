@@ -207,7 +207,9 @@ async fn an_event_that_was_redelivered_repeatedly_is_consumed_alone() {
     let vhost = vhost().await;
     let (bus, received) = (bus(&vhost.url()).await, Count::default());
     let start = async || {
-        let app = App::new("holder").state(received.clone()).handlers(handlers![keep]);
+        let app = App::new("holder")
+            .state(received.clone())
+            .handlers(handlers![keep]);
         app.start(&bus).await.unwrap()
     };
     let client = ForeignClient::connect(&vhost.url()).await;

@@ -206,7 +206,6 @@ async fn enlarge(event: Happened) -> Large {
     }
 }
 
-/// A large event.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "thing.grown", aggregate_id = number)]
 struct Large {

@@ -13,7 +13,6 @@ use tidings_test_support::wait::{DEADLINE, blocking};
 
 use crate::fixture::{Happened, settings};
 
-/// Starts a node with this certificate.
 async fn node(
     authority: &Authority,
     certificate: &CertificateParams,

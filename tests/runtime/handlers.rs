@@ -115,7 +115,6 @@ pub(crate) async fn pong(event: Paid) -> Placed {
     placed(&event.order, event.number)
 }
 
-/// Starts an app with these handlers.
 macro_rules! start {
     ($bus:expr, [$($handler:path),*]) => {
         tidings::App::new("shop")

@@ -203,7 +203,6 @@ fn create_folder(parent: &Path) -> std::io::Result<PathBuf> {
     }
 }
 
-/// Returns the concatenated contents of the files.
 pub(crate) fn read_all(files: &[PathBuf]) -> String {
     files
         .iter()

@@ -34,9 +34,7 @@ pub struct Tls {
     pub ask_client: bool,
 }
 
-/// The settings of one node.
 pub(crate) struct NodeSettings<'a> {
-    /// The address that the node listens on.
     pub(crate) address: &'a str,
     pub(crate) management: u16,
     pub(crate) tls: u16,

@@ -20,7 +20,6 @@ fn all() -> AsyncApi {
         .description("Two services.")
 }
 
-/// Writes a document to a file.
 fn file(name: &str, document: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, document).expect("the target directory can be written");

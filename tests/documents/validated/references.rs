@@ -81,7 +81,6 @@ fn unsupported_keywords(schema: &Value, path: &str, faults: &mut Vec<String>) {
     }
 }
 
-/// Iterates over the members of an object.
 pub(crate) fn members(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
     object.as_object().into_iter().flatten()
 }

@@ -54,7 +54,6 @@ pub(crate) async fn home() -> PathBuf {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Parses documents with AsyncAPI's own parser.
 pub(crate) async fn asyncapi(files: &[PathBuf]) -> Vec<ParserReport> {
     let mut command = script("asyncapi.js").await;
     let output = run(command.args(files), Vec::new()).await;
