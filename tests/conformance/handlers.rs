@@ -257,110 +257,39 @@ impl Log {
     }
 }
 
-#[event_handler(retry(attempts = 3, rungs = "1s, 1s"))]
-pub(crate) async fn plain(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
+/// Defines handlers that record each attempt: `name(options): Event;`.
+macro_rules! recording {
+    ($($name:ident($($options:tt)*): $event:ident;)+) => {
+        $(
+            #[event_handler($($options)*)]
+            pub(crate) async fn $name(
+                _: $event,
+                delivery: Delivery,
+                State(recorder): State<Recorder>,
+            ) -> HandlerResult {
+                recorder.record(delivery).await
+            }
+        )+
+    };
 }
 
-#[event_handler(retry(attempts = 3, rungs = "1s, 1s"))]
-pub(crate) async fn pays(_: Paid, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(retry(attempts = 2, rungs = "1s"))]
-pub(crate) async fn ships(_: Shipped, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(timeout = "100ms", retry(attempts = 2, rungs = "1s"))]
-pub(crate) async fn short_timeout(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(retry(attempts = 3, rungs = "1s, 5s"))]
-pub(crate) async fn slow_rungs(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(concurrency = 3)]
-pub(crate) async fn three_at_a_time(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(prefetch = 4)]
-pub(crate) async fn prefetching_four(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(concurrency = 1, prefetch = 4)]
-pub(crate) async fn one_at_a_time(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(ordered_by = "aggregate_id", retry(attempts = 3, rungs = "1s, 1s"))]
-pub(crate) async fn ordered(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(
-    ordered_by = "aggregate_id",
-    on_dead_letter = "pause",
-    retry(attempts = 1, rungs = "1s")
-)]
-pub(crate) async fn pausing(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(ordered_by = "aggregate_id", single_active)]
-pub(crate) async fn single(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(ephemeral)]
-pub(crate) async fn every(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler("order.*")]
-pub(crate) async fn wild(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler("order.#")]
-pub(crate) async fn family(
-    _: PlacedOrPaid,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
+recording! {
+    plain(retry(attempts = 3, rungs = "1s, 1s")): Placed;
+    pays(retry(attempts = 3, rungs = "1s, 1s")): Paid;
+    ships(retry(attempts = 2, rungs = "1s")): Shipped;
+    short_timeout(timeout = "100ms", retry(attempts = 2, rungs = "1s")): Placed;
+    slow_rungs(retry(attempts = 3, rungs = "1s, 5s")): Placed;
+    three_at_a_time(concurrency = 3): Placed;
+    prefetching_four(prefetch = 4): Placed;
+    one_at_a_time(concurrency = 1, prefetch = 4): Placed;
+    ordered(ordered_by = "aggregate_id", retry(attempts = 3, rungs = "1s, 1s")): Placed;
+    pausing(ordered_by = "aggregate_id", on_dead_letter = "pause", retry(attempts = 1, rungs = "1s")): Placed;
+    single(ordered_by = "aggregate_id", single_active): Placed;
+    every(ephemeral): Placed;
+    wild("order.*"): Placed;
+    family("order.#"): PlacedOrPaid;
+    shared_placed(queue = "shared"): Placed;
+    shared_paid(queue = "shared"): Paid;
 }
 
 #[event_handler("#")]
@@ -370,24 +299,6 @@ pub(crate) async fn anything(
     State(recorder): State<Recorder>,
 ) -> HandlerResult {
     assert_eq!(event.event_type(), delivery.event_type());
-    recorder.record(delivery).await
-}
-
-#[event_handler(queue = "shared")]
-pub(crate) async fn shared_placed(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(queue = "shared")]
-pub(crate) async fn shared_paid(
-    _: Paid,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
     recorder.record(delivery).await
 }
 
