@@ -19,11 +19,11 @@ const DEADLINE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 enum Task {
     Finish,
-    PanicWithBomb,
-    FailWithBomb,
-    DropBomb,
-    DropExtractedBomb,
-    DropBombAtTimeout,
+    PanicInPayloadDrop,
+    PanicInErrorDrop,
+    PanicInLocalDrop,
+    PanicInArgumentDrop,
+    PanicInDropAtTimeout,
 }
 
 /// A task was requested.
@@ -46,37 +46,37 @@ fn requested(task: Task) -> TaskRequested {
     TaskRequested { by: 1, task }
 }
 
-/// Panics when it is dropped, if it is `true`.
+/// A value whose drop panics if it is `true`.
 #[derive(Debug)]
-struct Bomb(bool);
+struct PanicsOnDrop(bool);
 
-impl Drop for Bomb {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         // Rust aborts the process when a second panic starts during unwinding.
-        assert!(!self.0 || std::thread::panicking(), "the bomb went off");
+        assert!(!self.0 || std::thread::panicking(), "the drop panicked");
     }
 }
 
-impl FromDelivery<Log> for Bomb {
+impl FromDelivery<Log> for PanicsOnDrop {
     async fn from_delivery(delivery: &Delivery, _: &Log) -> Result<Self, Rejection> {
         let requested = delivery.event().decode::<TaskRequested>();
         Ok(Self(requested.is_ok_and(|requested| {
-            requested.task == Task::DropExtractedBomb
+            requested.task == Task::PanicInArgumentDrop
         })))
     }
 }
 
 /// An error whose `Drop` panics.
 #[derive(Debug)]
-struct DropPanics(#[allow(dead_code)] Bomb);
+struct DropPanicsError(#[allow(dead_code)] PanicsOnDrop);
 
-impl fmt::Display for DropPanics {
+impl fmt::Display for DropPanicsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("its drop panics")
     }
 }
 
-impl std::error::Error for DropPanics {}
+impl std::error::Error for DropPanicsError {}
 
 type Log = mpsc::UnboundedSender<(Task, u32)>;
 
@@ -84,17 +84,17 @@ type Log = mpsc::UnboundedSender<(Task, u32)>;
 async fn execute(
     requested: TaskRequested,
     delivery: Delivery,
-    _bomb: Bomb,
+    _value: PanicsOnDrop,
     State(log): State<Log>,
 ) -> Result<Done, HandlerError> {
     log.send((requested.task, delivery.attempt())).unwrap();
     match requested.task {
-        Task::Finish | Task::DropExtractedBomb => {}
-        Task::PanicWithBomb => std::panic::panic_any(Bomb(true)),
-        Task::FailWithBomb => return Err(HandlerError::retry(DropPanics(Bomb(true)))),
-        Task::DropBomb => drop(Bomb(true)),
-        Task::DropBombAtTimeout => {
-            let _bomb = Bomb(true);
+        Task::Finish | Task::PanicInArgumentDrop => {}
+        Task::PanicInPayloadDrop => std::panic::panic_any(PanicsOnDrop(true)),
+        Task::PanicInErrorDrop => return Err(HandlerError::retry(DropPanicsError(PanicsOnDrop(true)))),
+        Task::PanicInLocalDrop => drop(PanicsOnDrop(true)),
+        Task::PanicInDropAtTimeout => {
+            let _value = PanicsOnDrop(true);
             pending::<()>().await;
         }
     }
@@ -135,27 +135,27 @@ async fn is_retried_and_dead_lettered(task: Task, error_text: &str) {
 
 #[tokio::test]
 async fn a_panic_whose_payload_panics_when_dropped_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::PanicWithBomb, "panicked").await;
+    is_retried_and_dead_lettered(Task::PanicInPayloadDrop, "panicked").await;
 }
 
 #[tokio::test]
 async fn an_error_whose_drop_panics_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::FailWithBomb, "its drop panics").await;
+    is_retried_and_dead_lettered(Task::PanicInErrorDrop, "its drop panics").await;
 }
 
 #[tokio::test]
 async fn a_local_value_whose_drop_panics_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::DropBomb, "the bomb went off").await;
+    is_retried_and_dead_lettered(Task::PanicInLocalDrop, "the drop panicked").await;
 }
 
 #[tokio::test]
 async fn an_extracted_argument_whose_drop_panics_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::DropExtractedBomb, "the bomb went off").await;
+    is_retried_and_dead_lettered(Task::PanicInArgumentDrop, "the drop panicked").await;
 }
 
 #[tokio::test]
 async fn a_drop_that_panics_at_the_timeout_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::DropBombAtTimeout, "the bomb went off").await;
+    is_retried_and_dead_lettered(Task::PanicInDropAtTimeout, "the drop panicked").await;
 }
 
 #[tokio::test]
