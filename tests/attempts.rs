@@ -1,4 +1,4 @@
-//! Panics in unusual places of an attempt. A small binary, so that `cargo xtask mutate` builds it quickly.
+//! Panics in unusual places of an attempt. These tests are a small binary, which `cargo xtask mutate` builds quickly.
 
 use std::fmt;
 use std::future::pending;
@@ -8,23 +8,22 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::testing::TestBus;
 use tidings::{
-    App, Delivery, DomainEvent, FromDelivery, HandlerError, PublishOptions, Reason, Rejection, State,
-    event_handler, handlers,
+    App, Delivery, DomainEvent, FromDelivery, HandlerError, PublishOptions, Reason, Rejection, RunningApp,
+    State, event_handler, handlers,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What the handler does.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 enum Task {
     Finish,
-    PanicWithBomb,
-    FailWithBomb,
-    DropBomb,
-    DropBombOfPart,
-    DropBombWhenTimeIsUp,
+    PanicInPayloadDrop,
+    PanicInErrorDrop,
+    PanicInLocalDrop,
+    PanicInArgumentDrop,
+    PanicInDropAtTimeout,
 }
 
 /// A task was requested.
@@ -47,37 +46,37 @@ fn requested(task: Task) -> TaskRequested {
     TaskRequested { by: 1, task }
 }
 
-/// Panics when it is dropped, if it is `true`.
+/// A value whose drop panics if it is `true`.
 #[derive(Debug)]
-struct Bomb(bool);
+struct PanicsOnDrop(bool);
 
-impl Drop for Bomb {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         // Rust aborts the process when a second panic starts during unwinding.
-        assert!(!self.0 || std::thread::panicking(), "the bomb went off");
+        assert!(!self.0 || std::thread::panicking(), "the drop panicked");
     }
 }
 
-impl FromDelivery<Log> for Bomb {
+impl FromDelivery<Log> for PanicsOnDrop {
     async fn from_delivery(delivery: &Delivery, _: &Log) -> Result<Self, Rejection> {
         let requested = delivery.event().decode::<TaskRequested>();
-        Ok(Self(
-            requested.is_ok_and(|requested| requested.task == Task::DropBombOfPart),
-        ))
+        Ok(Self(requested.is_ok_and(|requested| {
+            requested.task == Task::PanicInArgumentDrop
+        })))
     }
 }
 
 /// An error whose `Drop` panics.
 #[derive(Debug)]
-struct DropPanics(#[allow(dead_code)] Bomb);
+struct DropPanicsError(#[allow(dead_code)] PanicsOnDrop);
 
-impl fmt::Display for DropPanics {
+impl fmt::Display for DropPanicsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("its drop panics")
     }
 }
 
-impl std::error::Error for DropPanics {}
+impl std::error::Error for DropPanicsError {}
 
 type Log = mpsc::UnboundedSender<(Task, u32)>;
 
@@ -85,17 +84,17 @@ type Log = mpsc::UnboundedSender<(Task, u32)>;
 async fn execute(
     requested: TaskRequested,
     delivery: Delivery,
-    _part: Bomb,
+    _value: PanicsOnDrop,
     State(log): State<Log>,
 ) -> Result<Done, HandlerError> {
     log.send((requested.task, delivery.attempt())).unwrap();
     match requested.task {
-        Task::Finish | Task::DropBombOfPart => {}
-        Task::PanicWithBomb => std::panic::panic_any(Bomb(true)),
-        Task::FailWithBomb => return Err(HandlerError::retry(DropPanics(Bomb(true)))),
-        Task::DropBomb => drop(Bomb(true)),
-        Task::DropBombWhenTimeIsUp => {
-            let _bomb = Bomb(true);
+        Task::Finish | Task::PanicInArgumentDrop => {}
+        Task::PanicInPayloadDrop => std::panic::panic_any(PanicsOnDrop(true)),
+        Task::PanicInErrorDrop => return Err(HandlerError::retry(DropPanicsError(PanicsOnDrop(true)))),
+        Task::PanicInLocalDrop => drop(PanicsOnDrop(true)),
+        Task::PanicInDropAtTimeout => {
+            let _value = PanicsOnDrop(true);
             pending::<()>().await;
         }
     }
@@ -105,16 +104,16 @@ async fn execute(
     })
 }
 
-/// Publishes this task and a good one. The first is retried and dead-lettered, the second is handled.
+async fn start(bus: &TestBus, log: Log) -> RunningApp {
+    let app = App::new("shop").state(log).handlers(handlers![execute]);
+    app.start(bus).await.unwrap()
+}
+
+/// Publishes this task and one that succeeds. The first is retried and dead-lettered, and the second is handled.
 async fn is_retried_and_dead_lettered(task: Task, error_text: &str) {
     let (log, mut log_entries) = mpsc::unbounded_channel();
     let bus = TestBus::new();
-    let app = App::new("shop")
-        .state(log)
-        .handlers(handlers![execute])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start(&bus, log).await;
     for task in [task, Task::Finish] {
         bus.publish(&requested(task)).await.unwrap();
         bus.settled_within(100, DEADLINE).await.unwrap();
@@ -136,39 +135,34 @@ async fn is_retried_and_dead_lettered(task: Task, error_text: &str) {
 
 #[tokio::test]
 async fn a_panic_whose_payload_panics_when_dropped_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::PanicWithBomb, "panicked").await;
+    is_retried_and_dead_lettered(Task::PanicInPayloadDrop, "panicked").await;
 }
 
 #[tokio::test]
 async fn an_error_whose_drop_panics_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::FailWithBomb, "its drop panics").await;
+    is_retried_and_dead_lettered(Task::PanicInErrorDrop, "its drop panics").await;
 }
 
 #[tokio::test]
 async fn a_local_value_whose_drop_panics_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::DropBomb, "the bomb went off").await;
+    is_retried_and_dead_lettered(Task::PanicInLocalDrop, "the drop panicked").await;
 }
 
 #[tokio::test]
 async fn an_extracted_argument_whose_drop_panics_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::DropBombOfPart, "the bomb went off").await;
+    is_retried_and_dead_lettered(Task::PanicInArgumentDrop, "the drop panicked").await;
 }
 
 #[tokio::test]
 async fn a_drop_that_panics_at_the_timeout_is_retried_and_dead_lettered() {
-    is_retried_and_dead_lettered(Task::DropBombWhenTimeIsUp, "the bomb went off").await;
+    is_retried_and_dead_lettered(Task::PanicInDropAtTimeout, "the drop panicked").await;
 }
 
 #[tokio::test]
 async fn a_handler_that_runs_twice_returns_an_event_with_the_same_id() {
     let (log, _log_entries) = mpsc::unbounded_channel();
     let bus = TestBus::new();
-    let _app = App::new("shop")
-        .state(log)
-        .handlers(handlers![execute])
-        .start(&bus)
-        .await
-        .unwrap();
+    let _app = start(&bus, log).await;
     for _ in 0..2 {
         let same = PublishOptions::new().id("one-and-the-same");
         bus.publish_with(&requested(Task::Finish), same).await.unwrap();

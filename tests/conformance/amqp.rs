@@ -8,7 +8,6 @@ use tidings::{HeaderValue, Headers, Properties};
 /// The AMQP delivery mode of a message that survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
-/// Sets a text property.
 type With = fn(BasicProperties, ShortString) -> BasicProperties;
 
 pub(crate) fn to_amqp(properties: &Properties, headers: &Headers) -> BasicProperties {

@@ -20,7 +20,7 @@ pub(crate) trait TestBroker: Send + Sync + Sized + 'static {
     /// Returns a bus with its own connections.
     fn bus(&self, settings: BusBuilder) -> impl Future<Output = Bus> + Send;
 
-    /// Publishes like a client without Tidings. The empty name is the default exchange.
+    /// Publishes like a client without Tidings. An exchange with an empty name is the default exchange.
     fn publish(
         &self,
         exchange: &str,
@@ -36,7 +36,7 @@ pub(crate) trait TestBroker: Send + Sync + Sized + 'static {
     /// Deletes a queue that may have consumers.
     fn delete_queue(&self, queue: &str) -> impl Future<Output = ()> + Send;
 
-    /// Closes the connections of all buses of this broker. They may connect again at once.
+    /// Closes the connections of all buses of this broker. The buses may connect again at once.
     fn cut_connections(&self) -> impl Future<Output = ()> + Send;
 }
 

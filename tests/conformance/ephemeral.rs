@@ -30,7 +30,7 @@ pub(crate) async fn retries_wait_in_place_and_dead_letters_are_counted<B: TestBr
     let app = start!(harness, recorder, [every]);
     harness.bus.publish(&placed("a", 1)).await.unwrap();
     assert_eq!(log.next().await.number, 1);
-    until_health(&app, "the failure to be counted", |health| {
+    until_health(&app, "the dead letter to be counted", |health| {
         health.handlers[0].dead_lettered == 1
     })
     .await;

@@ -1,4 +1,4 @@
-//! How many events a handler takes at once, with an open breaker, and while it is paused.
+//! Concurrency, prefetch, breaker and pause: when a handler receives events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tidings::HandlerError;
 use tidings::health::HandlerState;
-use tokio::sync::{Barrier, Notify, Semaphore, mpsc};
+use tokio::sync::{Barrier, Notify, mpsc};
 
 use crate::broker::TestBroker;
-use crate::handlers::{Recorder, narrow, placed, plain, windowed};
+use crate::handlers::{Recorder, one_at_a_time, placed, plain, prefetching_four, three_at_a_time};
 use crate::harness::{Harness, start, until_health};
 use tidings_test_support::wait::within;
 
@@ -36,7 +36,7 @@ pub(crate) async fn the_concurrency_is_reached_and_never_exceeded<B: TestBroker>
             Ok(Vec::new())
         }
     });
-    let app = start!(harness, recorder, [narrow]);
+    let app = start!(harness, recorder, [three_at_a_time]);
     publish(&harness, 1..=60).await;
     log.take(60).await;
     until_health(&app, "every event to be handled", |health| {
@@ -47,51 +47,26 @@ pub(crate) async fn the_concurrency_is_reached_and_never_exceeded<B: TestBroker>
 }
 
 pub(crate) async fn the_prefetch_limits_the_deliveries_of_an_instance<B: TestBroker>(harness: Harness<B>) {
-    let gate = Arc::new(Semaphore::new(0));
-    let held = Arc::clone(&gate);
-    let (recorder, mut log) = Recorder::new(move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.acquire().await.unwrap().forget();
-            Ok(Vec::new())
-        }
-    });
+    let (recorder, mut log, permits) = Recorder::waiting();
     let (others, mut other_log) = Recorder::idle();
-    let _one = start!(harness, recorder, [windowed]);
+    let _one = start!(harness, recorder, [prefetching_four]);
     publish(&harness, 1..=10).await;
     let first: Vec<u32> = log.numbers(4).await;
-    // Another instance receives the rest, so the first one does not hold it.
-    let _two = start!(harness, others, [windowed]);
+    // Another instance receives the rest, so the first instance has not received it.
+    let _two = start!(harness, others, [prefetching_four]);
     let rest = other_log.numbers(6).await;
     log.expect_nothing();
     let mut all = [first, rest].concat();
     all.sort_unstable();
     assert_eq!(all, (1..=10).collect::<Vec<_>>());
-    gate.add_permits(4);
+    permits.add_permits(4);
 }
 
 pub(crate) async fn two_instances_share_the_work<B: TestBroker>(harness: Harness<B>) {
-    let gate = Arc::new(Semaphore::new(0));
-    let held = Arc::clone(&gate);
-    let (recorder, mut log) = Recorder::new(move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.acquire().await.unwrap().forget();
-            Ok(Vec::new())
-        }
-    });
-    let (others, mut other_log) = {
-        let held = Arc::clone(&gate);
-        Recorder::new(move |_| {
-            let held = Arc::clone(&held);
-            async move {
-                held.acquire().await.unwrap().forget();
-                Ok(Vec::new())
-            }
-        })
-    };
-    let _one = start!(harness, recorder, [windowed]);
-    let _two = start!(harness, others, [windowed]);
+    let (recorder, mut log, permits) = Recorder::waiting();
+    let (others, mut other_log, other_permits) = Recorder::waiting();
+    let _one = start!(harness, recorder, [prefetching_four]);
+    let _two = start!(harness, others, [prefetching_four]);
     publish(&harness, 1..=8).await;
     let mut all = log.numbers(4).await;
     all.extend(other_log.numbers(4).await);
@@ -101,17 +76,18 @@ pub(crate) async fn two_instances_share_the_work<B: TestBroker>(harness: Harness
         (1..=8).collect::<Vec<_>>(),
         "each event goes to one instance"
     );
-    gate.add_permits(8);
+    permits.add_permits(4);
+    other_permits.add_permits(4);
 }
 
-pub(crate) async fn a_slow_event_does_not_block_its_neighbours<B: TestBroker>(harness: Harness<B>) {
+pub(crate) async fn a_slow_event_does_not_block_later_events<B: TestBroker>(harness: Harness<B>) {
     let release = Arc::new(Notify::new());
-    let waits = Arc::clone(&release);
+    let waiting = Arc::clone(&release);
     let (recorder, mut log) = Recorder::new(move |seen| {
-        let waits = Arc::clone(&waits);
+        let waiting = Arc::clone(&waiting);
         async move {
             if seen.number == 1 {
-                waits.notified().await;
+                waiting.notified().await;
             }
             Ok(Vec::new())
         }
@@ -119,7 +95,7 @@ pub(crate) async fn a_slow_event_does_not_block_its_neighbours<B: TestBroker>(ha
     let app = start!(harness, recorder, [plain]);
     publish(&harness, 1..=1).await;
     log.next().await;
-    // This is three windows of 256: they pass only when finished deliveries above the unfinished one are acked.
+    // These are three prefetches of 256, so the finished deliveries after the unfinished one must be acked.
     publish(&harness, 2..=800).await;
     assert_eq!(log.numbers(799).await, (2..=800).collect::<Vec<_>>());
     release.notify_one();
@@ -134,11 +110,11 @@ pub(crate) async fn an_open_breaker_counts_no_attempts_and_closes_after_a_succes
 ) {
     let is_up = Arc::new(AtomicBool::new(false));
     let (done, mut completions) = mpsc::unbounded_channel();
-    let is_well = Arc::clone(&is_up);
+    let gateway = Arc::clone(&is_up);
     let (recorder, mut log) = Recorder::new(move |seen| {
-        let (is_well, done) = (Arc::clone(&is_well), done.clone());
+        let (gateway, done) = (Arc::clone(&gateway), done.clone());
         async move {
-            if !is_well.load(Ordering::SeqCst) {
+            if !gateway.load(Ordering::SeqCst) {
                 return Err(HandlerError::retry("the gateway is down"));
             }
             done.send((seen.number, seen.attempt())).unwrap();
@@ -154,7 +130,7 @@ pub(crate) async fn an_open_breaker_counts_no_attempts_and_closes_after_a_succes
     .await;
     let opened = Instant::now();
     publish(&harness, 13..=20).await;
-    // The first probe comes after one second and fails. For some events it is the last attempt, and it must not count.
+    // The first probe comes after one second and fails. It must not count, even as the last attempt of its event.
     while opened.elapsed() < Duration::from_millis(800) {
         log.next().await;
     }
@@ -179,7 +155,7 @@ pub(crate) async fn a_paused_handler_receives_nothing_until_it_is_resumed<B: Tes
 ) {
     let (recorder, mut log) = Recorder::idle();
     let (others, mut other_log) = Recorder::idle();
-    let app = start!(harness, recorder, [plain, narrow]);
+    let app = start!(harness, recorder, [plain, three_at_a_time]);
     app.pause("plain").unwrap();
     until_health(&app, "the handler to pause", |health| {
         health.handler("plain").unwrap().state == HandlerState::Paused
@@ -189,7 +165,7 @@ pub(crate) async fn a_paused_handler_receives_nothing_until_it_is_resumed<B: Tes
     publish(&harness, 1..=1).await;
     assert_eq!(
         log.next().await.handler(),
-        "narrow",
+        "three_at_a_time",
         "the other handler continues"
     );
 
@@ -198,7 +174,7 @@ pub(crate) async fn a_paused_handler_receives_nothing_until_it_is_resumed<B: Tes
     assert_eq!(other_log.next().await.number, 1);
     other.shutdown().await.unwrap();
     publish(&harness, 2..=2).await;
-    assert_eq!(log.next().await.handler(), "narrow");
+    assert_eq!(log.next().await.handler(), "three_at_a_time");
     log.expect_nothing();
     app.resume("plain").unwrap();
     let seen = log.next().await;
@@ -209,24 +185,16 @@ pub(crate) async fn a_paused_handler_receives_nothing_until_it_is_resumed<B: Tes
 pub(crate) async fn a_pause_finishes_running_events_and_requeues_the_rest<B: TestBroker>(
     harness: Harness<B>,
 ) {
-    let release = Arc::new(Notify::new());
-    let waits = Arc::clone(&release);
-    let (recorder, mut log) = Recorder::new(move |_| {
-        let waits = Arc::clone(&waits);
-        async move {
-            waits.notified().await;
-            Ok(Vec::new())
-        }
-    });
+    let (recorder, mut log, permits) = Recorder::waiting();
     let (others, mut other_log) = Recorder::idle();
-    let app = start!(harness, recorder, [crate::handlers::single_file]);
+    let app = start!(harness, recorder, [one_at_a_time]);
     publish(&harness, 1..=4).await;
     assert_eq!(log.next().await.number, 1);
-    app.pause("single_file").unwrap();
-    let _other = start!(harness, others, [crate::handlers::single_file]);
+    app.pause("one_at_a_time").unwrap();
+    let _other = start!(harness, others, [one_at_a_time]);
     let rest: Vec<u32> = other_log.numbers(3).await;
     assert_eq!(rest, [2, 3, 4]);
-    release.notify_one();
+    permits.add_permits(1);
     until_health(&app, "the running event to be handled", |health| {
         health.handlers[0].handled == 1 && health.handlers[0].state == HandlerState::Paused
     })

@@ -1,4 +1,4 @@
-//! The events and handlers of the suite. Every handler records its attempt and then runs the script of the test.
+//! The events and handlers of the suite.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -11,7 +11,7 @@ use tidings::{
     AnyEvent, Delivery, DomainEvent, Event, FromDelivery, HandlerError, Rejection, Shutdown, State,
     event_handler,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use tidings_test_support::wait::within;
 
@@ -117,7 +117,6 @@ pub(crate) fn paid(order: &str, number: u32) -> Paid {
     }
 }
 
-/// The result of a script.
 pub(crate) type HandlerResult = Result<Vec<Reply>, HandlerError>;
 
 type Script = Arc<dyn Fn(Attempt) -> Pin<Box<dyn Future<Output = HandlerResult> + Send>> + Send + Sync>;
@@ -141,7 +140,6 @@ pub(crate) struct Attempt {
 pub(crate) struct Log(mpsc::UnboundedReceiver<Attempt>, VecDeque<Attempt>);
 
 impl Recorder {
-    /// A recorder whose handlers run `script`.
     pub(crate) fn new<Fut>(script: impl Fn(Attempt) -> Fut + Send + Sync + 'static) -> (Self, Log)
     where
         Fut: Future<Output = HandlerResult> + Send + 'static,
@@ -154,6 +152,20 @@ impl Recorder {
     /// A recorder whose handlers succeed at once.
     pub(crate) fn idle() -> (Self, Log) {
         Self::new(async |_| Ok(Vec::new()))
+    }
+
+    /// A recorder whose handlers wait for a permit of the returned semaphore.
+    pub(crate) fn waiting() -> (Self, Log, Arc<Semaphore>) {
+        let permits = Arc::new(Semaphore::new(0));
+        let shared = Arc::clone(&permits);
+        let (recorder, log) = Self::new(move |_| {
+            let permits = Arc::clone(&shared);
+            async move {
+                permits.acquire().await.expect("the semaphore is open").forget();
+                Ok(Vec::new())
+            }
+        });
+        (recorder, log, permits)
     }
 
     /// A recorder with another script that reports to the same log.
@@ -198,7 +210,6 @@ impl Attempt {
 }
 
 impl Log {
-    /// Waits for the next attempt.
     pub(crate) async fn next(&mut self) -> Attempt {
         if let Some(seen) = self.1.pop_front() {
             return seen;
@@ -228,7 +239,7 @@ impl Log {
         self.1.pop_front().or_else(|| self.0.try_recv().ok())
     }
 
-    /// Checks that no attempt of this aggregate started since the last call. Attempts of others stay in the log.
+    /// Checks that no attempt of this aggregate started since the last call. Other attempts stay in the log.
     pub(crate) fn expect_nothing_of(&mut self, order: &str) {
         let mut others = Vec::new();
         while let Some(seen) = self.try_next() {
@@ -246,102 +257,39 @@ impl Log {
     }
 }
 
-#[event_handler(retry(attempts = 3, rungs = "1s, 1s"))]
-pub(crate) async fn plain(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
+/// Defines handlers that record each attempt: `name(options): Event;`.
+macro_rules! recording {
+    ($($name:ident($($options:tt)*): $event:ident;)+) => {
+        $(
+            #[event_handler($($options)*)]
+            pub(crate) async fn $name(
+                _: $event,
+                delivery: Delivery,
+                State(recorder): State<Recorder>,
+            ) -> HandlerResult {
+                recorder.record(delivery).await
+            }
+        )+
+    };
 }
 
-#[event_handler(retry(attempts = 3, rungs = "1s, 1s"))]
-pub(crate) async fn pays(_: Paid, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(retry(attempts = 2, rungs = "1s"))]
-pub(crate) async fn ships(_: Shipped, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(timeout = "100ms", retry(attempts = 2, rungs = "1s"))]
-pub(crate) async fn hasty(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(retry(attempts = 3, rungs = "1s, 5s"))]
-pub(crate) async fn slow_rungs(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(concurrency = 3)]
-pub(crate) async fn narrow(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(prefetch = 4)]
-pub(crate) async fn windowed(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(concurrency = 1, prefetch = 4)]
-pub(crate) async fn single_file(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(ordered_by = "aggregate_id", retry(attempts = 3, rungs = "1s, 1s"))]
-pub(crate) async fn ordered(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(
-    ordered_by = "aggregate_id",
-    on_dead_letter = "pause",
-    retry(attempts = 1, rungs = "1s")
-)]
-pub(crate) async fn pausing(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(ordered_by = "aggregate_id", single_active)]
-pub(crate) async fn single(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(ephemeral)]
-pub(crate) async fn every(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler("order.*")]
-pub(crate) async fn wild(_: Placed, delivery: Delivery, State(recorder): State<Recorder>) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler("order.#")]
-pub(crate) async fn family(
-    _: PlacedOrPaid,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
+recording! {
+    plain(retry(attempts = 3, rungs = "1s, 1s")): Placed;
+    pays(retry(attempts = 3, rungs = "1s, 1s")): Paid;
+    ships(retry(attempts = 2, rungs = "1s")): Shipped;
+    short_timeout(timeout = "100ms", retry(attempts = 2, rungs = "1s")): Placed;
+    slow_rungs(retry(attempts = 3, rungs = "1s, 5s")): Placed;
+    three_at_a_time(concurrency = 3): Placed;
+    prefetching_four(prefetch = 4): Placed;
+    one_at_a_time(concurrency = 1, prefetch = 4): Placed;
+    ordered(ordered_by = "aggregate_id", retry(attempts = 3, rungs = "1s, 1s")): Placed;
+    pausing(ordered_by = "aggregate_id", on_dead_letter = "pause", retry(attempts = 1, rungs = "1s")): Placed;
+    single(ordered_by = "aggregate_id", single_active): Placed;
+    every(ephemeral): Placed;
+    wild("order.*"): Placed;
+    family("order.#"): PlacedOrPaid;
+    shared_placed(queue = "shared"): Placed;
+    shared_paid(queue = "shared"): Paid;
 }
 
 #[event_handler("#")]
@@ -351,24 +299,6 @@ pub(crate) async fn anything(
     State(recorder): State<Recorder>,
 ) -> HandlerResult {
     assert_eq!(event.event_type(), delivery.event_type());
-    recorder.record(delivery).await
-}
-
-#[event_handler(queue = "shared")]
-pub(crate) async fn shared_placed(
-    _: Placed,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
-    recorder.record(delivery).await
-}
-
-#[event_handler(queue = "shared")]
-pub(crate) async fn shared_paid(
-    _: Paid,
-    delivery: Delivery,
-    State(recorder): State<Recorder>,
-) -> HandlerResult {
     recorder.record(delivery).await
 }
 
@@ -392,19 +322,19 @@ pub(crate) async fn counts(
     recorder.record(delivery).await
 }
 
-/// Records again when the app begins to shut down.
+/// Records the attempt again when the app begins to shut down.
 #[event_handler]
-pub(crate) async fn patient(
+pub(crate) async fn awaiting_shutdown(
     _: Placed,
     mut shutdown: Shutdown,
     delivery: Delivery,
     State(recorder): State<Recorder>,
 ) -> HandlerResult {
     assert!(!shutdown.is_requested());
-    let answer = recorder.record(delivery.clone()).await;
+    let result = recorder.record(delivery.clone()).await;
     shutdown.requested().await;
     recorder.record(delivery).await?;
-    answer
+    result
 }
 
 /// An extractor of the header `tenant`.
@@ -458,7 +388,7 @@ pub(crate) async fn charging(
 }
 
 #[event_handler]
-pub(crate) async fn carrying(
+pub(crate) async fn wrapping_rejection(
     _: Placed,
     delivery: Delivery,
     State(recorder): State<Recorder>,

@@ -1,4 +1,4 @@
-//! What every test of the suite uses: its own names on the broker, a bus, and access to the dead letters.
+//! The harness of every test: its own names on the broker, a bus, and access to dead letters.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::broker::{QueuedMessage, TestBroker};
 /// The publish timeout of every bus. It is longer than any publish, so that a busy machine fails no test.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A service name and an exchange that no other test has.
+/// A broker with a service name and an exchange that no other test has.
 pub(crate) struct Harness<B> {
     pub(crate) broker: B,
     pub(crate) service: String,
@@ -40,12 +40,10 @@ impl<B: TestBroker> Harness<B> {
         settings(&self.exchange)
     }
 
-    /// Another bus, with its own connections.
     pub(crate) async fn another_bus(&self) -> Bus {
         self.broker.bus(self.settings()).await
     }
 
-    /// An app of the service of this test.
     pub(crate) fn app(&self) -> App<NoState> {
         App::new(&self.service)
     }
@@ -102,7 +100,6 @@ impl<B: TestBroker> Harness<B> {
         self.dead_letters(handler, 1).await.remove(0)
     }
 
-    /// Checks that a handler has no dead letters.
     pub(crate) async fn expect_no_dead_letters(&self, handler: &str) {
         let dead_letters = self
             .broker
@@ -124,7 +121,6 @@ pub(crate) async fn until_health(app: &RunningApp, what: &str, is: impl Fn(&Heal
     eventually(what, async || is(&app.health()).then_some(())).await;
 }
 
-/// A dead letter in its queue.
 #[derive(Debug, Clone)]
 pub(crate) struct DeadLetter(pub(crate) QueuedMessage);
 
@@ -150,6 +146,16 @@ impl DeadLetter {
             .get("tidings-attempts")
             .and_then(HeaderValue::as_i64)
             .expect("a dead letter has a count of attempts")
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_reason(&self, reason: &str, attempts: i64) {
+        assert_eq!((self.reason(), self.attempts()), (reason, attempts));
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_error(&self, text: &str) {
+        assert!(self.error().contains(text), "{}", self.error());
     }
 
     pub(crate) fn body(&self) -> &str {

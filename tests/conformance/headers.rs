@@ -1,4 +1,4 @@
-//! Headers and properties through retries and dead letters, and which headers are trusted.
+//! Headers and properties in retries and dead letters, and the headers that are trusted.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ fn foreign_headers() -> Headers {
     headers
 }
 
-/// The headers that neither Tidings nor the broker sets, by name: no broker keeps their order.
+/// The headers that neither Tidings nor the broker sets, by name, because no broker keeps their order.
 fn foreign_only(headers: &Headers) -> BTreeMap<&str, &HeaderValue> {
     headers
         .iter()

@@ -19,13 +19,13 @@ pub(crate) async fn an_unordered_handler_finishes_after_a_lost_connection_and_it
     harness: Harness<B>,
 ) {
     let (release, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (waits, tells) = (Arc::clone(&release), Arc::clone(&ended));
+    let (waiting, end) = (Arc::clone(&release), Arc::clone(&ended));
     let (recorder, mut log) = Recorder::new(move |seen| {
-        let (waits, tells) = (Arc::clone(&waits), Arc::clone(&tells));
+        let (waiting, end) = (Arc::clone(&waiting), Arc::clone(&end));
         async move {
             if !seen.delivery.redelivered() {
-                waits.notified().await;
-                tells.notify_one();
+                waiting.notified().await;
+                end.notify_one();
             }
             Ok(Vec::new())
         }
@@ -47,12 +47,12 @@ pub(crate) async fn a_failure_after_a_lost_connection_publishes_no_second_copy<B
     harness: Harness<B>,
 ) {
     let release = Arc::new(Notify::new());
-    let waits = Arc::clone(&release);
+    let waiting = Arc::clone(&release);
     let (recorder, mut log) = Recorder::new(move |seen| {
-        let waits = Arc::clone(&waits);
+        let waiting = Arc::clone(&waiting);
         async move {
             if seen.number == 1 && !seen.delivery.redelivered() {
-                waits.notified().await;
+                waiting.notified().await;
                 return Err(HandlerError::reject("the delivery is lost"));
             }
             Ok(Vec::new())

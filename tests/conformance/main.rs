@@ -1,8 +1,8 @@
 //! The promises that Tidings keeps on every broker. The suite runs on the broker that `TIDINGS_TEST_BROKER` names; the
 //! default is `memory`.
 //!
-//! A test sees only what a service and its neighbours see: the calls of its handlers, the dead letters and the health. To
-//! show that nothing more arrives, a test publishes a later event and waits for that one.
+//! A test sees only what services see: the calls of handlers, the dead letters and the health. To show that nothing
+//! more arrives, a test publishes a later event and waits for it.
 
 mod amqp;
 mod broker;
@@ -58,7 +58,7 @@ suite! {
     settling:
         a_handled_event_is_not_redelivered,
         an_unacked_event_is_redelivered_after_the_app_was_dropped,
-        an_event_that_crashes_its_process_is_dead_lettered_and_its_neighbours_are_handled;
+        an_event_that_crashes_its_process_is_dead_lettered_and_others_are_handled;
     outcomes:
         a_handler_is_done_once_its_returned_events_are_published,
         an_unpublishable_returned_event_dead_letters_its_cause,
@@ -106,7 +106,7 @@ suite! {
         the_concurrency_is_reached_and_never_exceeded,
         the_prefetch_limits_the_deliveries_of_an_instance,
         two_instances_share_the_work,
-        a_slow_event_does_not_block_its_neighbours,
+        a_slow_event_does_not_block_later_events,
         an_open_breaker_counts_no_attempts_and_closes_after_a_success,
         a_paused_handler_receives_nothing_until_it_is_resumed,
         a_pause_finishes_running_events_and_requeues_the_rest;

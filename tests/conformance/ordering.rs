@@ -1,5 +1,5 @@
-//! The promise of an ordered handler: first completions of an aggregate are in order, a replay starts at an event that was
-//! already seen and skips none, and a dead letter lets its aggregate continue unless the handler pauses.
+//! The promises of an ordered handler. First completions of an aggregate are in order. A replay starts at an event that
+//! was already seen, and skips none. After a dead letter, the aggregate continues unless the handler pauses.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -13,8 +13,7 @@ use tokio::sync::{Barrier, Notify, mpsc};
 use crate::broker::TestBroker;
 use crate::handlers::{Attempt, Recorder, ordered, pausing, placed, single};
 use crate::harness::{Harness, start, until_health};
-use tidings_test_support::wait::eventually;
-use tidings_test_support::wait::within;
+use tidings_test_support::wait::{eventually, within};
 
 async fn publish<B: TestBroker>(harness: &Harness<B>, order: &str, numbers: std::ops::RangeInclusive<u32>) {
     for number in numbers {
@@ -27,7 +26,7 @@ pub(crate) async fn first_completions_of_an_aggregate_are_in_order<B: TestBroker
     let (recorder, _log) = Recorder::new(move |seen| {
         let done = done.clone();
         async move {
-            // Later events are faster, so they would overtake without the order.
+            // Later events finish faster, so without the order they would overtake earlier ones.
             for _ in seen.number..10 {
                 tokio::task::yield_now().await;
             }
@@ -130,14 +129,8 @@ pub(crate) async fn an_aggregate_continues_after_a_dead_letter<B: TestBroker>(ha
         .collect();
     assert_eq!(seen, [(1, 1), (2, 1), (2, 2), (2, 3), (3, 1)]);
     let dead_letters = harness.dead_letters("ordered", 2).await;
-    assert_eq!(
-        (dead_letters[0].reason(), dead_letters[0].attempts()),
-        ("rejected", 1)
-    );
-    assert_eq!(
-        (dead_letters[1].reason(), dead_letters[1].attempts()),
-        ("failed", 3)
-    );
+    dead_letters[0].expect_reason("rejected", 1);
+    dead_letters[1].expect_reason("failed", 3);
 }
 
 pub(crate) async fn on_dead_letter_pause_pauses_the_handler_until_it_is_resumed<B: TestBroker>(
@@ -189,8 +182,8 @@ pub(crate) async fn the_order_survives_any_number_of_redeliveries<B: TestBroker>
     let (stuck, mut log) = Recorder::new(async |_| pending().await);
     declare(&harness, &stuck).await;
     publish(&harness, "a", 1..=6).await;
-    // A consumer with a smaller window would return the events in parts, and the queue would keep the parts in the order of
-    // their return.
+    // A consumer with a smaller window would return the events in several batches, and the queue would keep the order
+    // of the batches.
     for _ in 0..8 {
         let app = start!(harness, stuck, [ordered]);
         assert_eq!(log.next().await.number, 1);
@@ -218,7 +211,7 @@ pub(crate) async fn only_the_ordered_event_that_crashes_its_process_is_dead_lett
         _ => Ok(Vec::new()),
     });
     let dead_letters = format!("{}.dlq", harness.queue("ordered"));
-    // At first, each of them is a suspect.
+    // The first event of every aggregate becomes a suspect.
     for _ in 0..10 {
         let app = start!(harness, stuck, [ordered]);
         log.take(3).await;
@@ -293,7 +286,7 @@ pub(crate) async fn a_lost_connection_cancels_the_running_ordered_event_and_resu
     }
 }
 
-/// Checks that events which must not run concurrently do not.
+/// Panics when two events of one aggregate run concurrently.
 struct Running(Arc<Mutex<u32>>);
 
 impl Running {

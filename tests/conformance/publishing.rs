@@ -26,7 +26,7 @@ pub(crate) async fn an_unroutable_mandatory_event_is_an_error<B: TestBroker>(har
         .bus
         .publish(&paid("a", 1))
         .await
-        .expect("an unroutable event is no error by default");
+        .expect("an unroutable event is not an error by default");
     harness
         .bus
         .publish_with(&placed("a", 2), mandatory())

@@ -54,7 +54,7 @@ impl Inspector {
 }
 
 impl RabbitMqBroker {
-    /// Runs `work` on the inspector, which connects again when its connection was closed with the others.
+    /// Runs `work` on the inspector, which connects again when a test has closed its connection.
     async fn inspect<T>(&self, work: impl AsyncFnOnce(&mut Inspector) -> lapin::Result<T>) -> T {
         let mut slot = self.inspector.lock().await;
         let inspector = match slot.take() {

@@ -7,13 +7,12 @@ use tidings::{App, HandlerError, Headers, NoState, Properties, PublishOptions, R
 use crate::broker::{QueuedMessage, TestBroker};
 use crate::handlers::{Recorder, older_version, pays, placed, plain, slow_rungs};
 use crate::harness::{Harness, start};
-use tidings_test_support::wait::eventually;
-use tidings_test_support::wait::within;
+use tidings_test_support::wait::{eventually, within};
 
 /// A body that would change if it were encoded again.
 const BODY: &str = "{ \"data\": {\"number\":1,   \"order\":\"\\u0061\"},\n\"type\":\"order.placed\" }";
 
-/// Starts the next version of the service, without handlers or with others.
+/// Starts the next version of the service, which retires handlers or patterns.
 async fn next_version<B: TestBroker, S: Send + Sync + 'static>(
     harness: &Harness<B>,
     change: impl FnOnce(App<NoState>) -> App<S>,
@@ -35,7 +34,7 @@ async fn orphans<B: TestBroker>(harness: &Harness<B>, count: usize) -> Vec<Queue
     orphans
 }
 
-async fn no_queue_takes<B: TestBroker>(harness: &Harness<B>, number: u32) {
+async fn expect_unroutable<B: TestBroker>(harness: &Harness<B>, number: u32) {
     let mandatory = PublishOptions::new().mandatory();
     let published = harness.bus.publish_with(&placed("a", number), mandatory).await;
     let error = published.expect_err("no queue is bound").to_string();
@@ -48,7 +47,7 @@ pub(crate) async fn a_retired_queue_is_unbound_and_drained_to_the_orphans_queue<
     let (recorder, _log) = Recorder::idle();
     let first = start!(harness, recorder, [plain]);
     first.shutdown().await.unwrap();
-    // These events stay in the queue: it has no consumer.
+    // These events stay in the queue, because it has no consumer.
     for number in 1..=300 {
         harness.bus.publish(&placed("a", number)).await.unwrap();
     }
@@ -68,14 +67,14 @@ pub(crate) async fn a_retired_queue_is_unbound_and_drained_to_the_orphans_queue<
         .iter()
         .filter_map(|it| it.properties.message_id.as_deref())
         .collect();
-    assert_eq!(ids.len(), 301, "each event is there once");
+    assert_eq!(ids.len(), 301, "the orphans queue has each event once");
     let foreign_orphan = orphans
         .iter()
         .find(|it| it.properties.message_id.as_deref() == Some("m-1"))
-        .expect("the foreign event is there");
+        .expect("the foreign event is an orphan");
     assert_eq!(std::str::from_utf8(&foreign_orphan.body).unwrap(), BODY);
     assert!(foreign_orphan.properties.persistent);
-    // An orphan has all that is needed to publish it again.
+    // The headers are sufficient to publish the orphan again.
     for (header, text) in [
         ("x-tenant", "acme"),
         ("tidings-original-exchange", &harness.exchange),
@@ -87,7 +86,7 @@ pub(crate) async fn a_retired_queue_is_unbound_and_drained_to_the_orphans_queue<
     ] {
         assert_eq!(foreign_orphan.headers.text(header), Some(text), "{header}");
     }
-    no_queue_takes(&harness, 302).await;
+    expect_unroutable(&harness, 302).await;
     second.shutdown().await.unwrap();
     assert!(
         harness.broker.messages(&harness.queue("plain")).await.is_empty(),
@@ -101,7 +100,7 @@ pub(crate) async fn a_retry_of_a_retired_queue_goes_to_the_orphans_queue<B: Test
     harness.bus.publish(&placed("a", 1)).await.unwrap();
     log.next().await;
     first.shutdown().await.unwrap();
-    // The retry still waits in the delay queue, or is back in the queue.
+    // The retry is in the delay queue, or in the handler queue again.
     let _second = next_version(&harness, |app| app.retired("slow_rungs", ["order.placed"])).await;
     let orphan = orphans(&harness, 1).await.remove(0);
     assert_eq!(
@@ -120,11 +119,11 @@ pub(crate) async fn an_event_that_still_reaches_a_retired_queue_goes_to_the_orph
     let first = start!(harness, recorder, [plain]);
     first.shutdown().await.unwrap();
     let _second = next_version(&harness, |app| app.retired("plain", ["order.placed"])).await;
-    no_queue_takes(&harness, 1).await;
+    expect_unroutable(&harness, 1).await;
     // An instance of the old version starts and binds the queue again.
     let third = start!(harness, recorder, [plain]);
     third.shutdown().await.unwrap();
-    // The orphans queue is missing. It is declared again, and nothing is lost.
+    // The app declares the deleted orphans queue again, and no event is lost.
     harness.broker.delete_queue(&harness.queue("orphans")).await;
     harness.bus.publish(&placed("a", 2)).await.unwrap();
     let orphan = orphans(&harness, 1).await.remove(0);
@@ -139,7 +138,7 @@ pub(crate) async fn a_missing_retired_queue_is_not_an_error<B: TestBroker>(harne
         .app()
         .state(recorder)
         .handlers(tidings::handlers![pays])
-        .retired("never_was", ["order.placed"])
+        .retired("unknown", ["order.placed"])
         .start(bus)
         .await
         .unwrap();
@@ -160,7 +159,7 @@ pub(crate) async fn a_retired_pattern_is_unbound_from_a_queue_in_use<B: TestBrok
             .retired("plain", ["order.*"])
     })
     .await;
-    // The pattern of the old version would route this event to the queue, before the next one.
+    // The pattern of the old version would route this event to the queue, before the next event.
     harness
         .publish_raw(
             "order.else",
@@ -199,7 +198,7 @@ pub(crate) async fn a_drain_survives_a_lost_connection<B: TestBroker>(harness: H
         .broker
         .publish("", &queue, late, Headers::new(), BODY.as_bytes());
     within("publishing without Tidings", published).await;
-    // An event that was in flight when the connection was lost may be there twice.
+    // An event that was in flight when the connection was lost may be an orphan twice.
     let orphans = harness.queue("orphans");
     eventually("every message in the orphans queue", async || {
         let orphans = harness.broker.messages(&orphans).await;

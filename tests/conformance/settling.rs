@@ -44,7 +44,7 @@ pub(crate) async fn an_unacked_event_is_redelivered_after_the_app_was_dropped<B:
     harness.expect_no_dead_letters("plain").await;
 }
 
-pub(crate) async fn an_event_that_crashes_its_process_is_dead_lettered_and_its_neighbours_are_handled<
+pub(crate) async fn an_event_that_crashes_its_process_is_dead_lettered_and_others_are_handled<
     B: TestBroker,
 >(
     harness: Harness<B>,

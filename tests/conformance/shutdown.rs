@@ -1,37 +1,22 @@
-//! Shutdown: running events are finished, the rest goes to other instances.
+//! A shutdown finishes running events and returns the others to the queue.
 
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidings::Error;
-use tokio::sync::Notify;
 
 use crate::broker::TestBroker;
-use crate::handlers::{Recorder, narrow, ordered, patient, placed, plain, single_file};
+use crate::handlers::{Recorder, awaiting_shutdown, one_at_a_time, ordered, placed, plain, three_at_a_time};
 use crate::harness::{Harness, start};
 use tidings_test_support::wait::within;
-
-/// A recorder whose handlers wait for a notification.
-fn waiting() -> (Recorder, crate::handlers::Log, Arc<Notify>) {
-    let release = Arc::new(Notify::new());
-    let waits = Arc::clone(&release);
-    let (recorder, log) = Recorder::new(move |_| {
-        let waits = Arc::clone(&waits);
-        async move {
-            waits.notified().await;
-            Ok(Vec::new())
-        }
-    });
-    (recorder, log, release)
-}
 
 pub(crate) async fn a_shutdown_finishes_running_events_and_requeues_the_rest<B: TestBroker>(
     harness: Harness<B>,
 ) {
-    let (recorder, mut log, release) = waiting();
+    let (recorder, mut log, permits) = Recorder::waiting();
     let (others, mut other_log) = Recorder::idle();
-    let app = Arc::new(start!(harness, recorder, [single_file]));
+    let app = Arc::new(start!(harness, recorder, [one_at_a_time]));
     for number in 1..=4 {
         harness.bus.publish(&placed("a", number)).await.unwrap();
     }
@@ -41,10 +26,10 @@ pub(crate) async fn a_shutdown_finishes_running_events_and_requeues_the_rest<B: 
         async move { app.shutdown().await }
     });
     // Another instance receives the rest while the first one still runs.
-    let _other = start!(harness, others, [single_file]);
+    let _other = start!(harness, others, [one_at_a_time]);
     assert_eq!(other_log.numbers(3).await, [2, 3, 4]);
     assert!(!shutdown.is_finished());
-    release.notify_one();
+    permits.add_permits(1);
     within("the shutdown", shutdown).await.unwrap().unwrap();
 
     harness.bus.publish(&placed("a", 5)).await.unwrap();
@@ -56,7 +41,7 @@ pub(crate) async fn a_shutdown_finishes_running_events_and_requeues_the_rest<B: 
 pub(crate) async fn a_shutdown_of_an_ordered_handler_requeues_only_after_the_running_event<B: TestBroker>(
     harness: Harness<B>,
 ) {
-    let (recorder, mut log, release) = waiting();
+    let (recorder, mut log, permits) = Recorder::waiting();
     let (others, mut other_log) = Recorder::idle();
     let app = Arc::new(start!(harness, recorder, [ordered]));
     for number in 1..=3 {
@@ -68,11 +53,11 @@ pub(crate) async fn a_shutdown_of_an_ordered_handler_requeues_only_after_the_run
         async move { app.shutdown().await }
     });
     let _other = start!(harness, others, [ordered]);
-    // Events of other aggregates show that the other instance works, but it must not receive one of this aggregate yet.
+    // Events of other aggregates show that the other instance works. It must not receive an event of `a` yet.
     harness.bus.publish(&placed("b", 9)).await.unwrap();
     harness.bus.publish(&placed("c", 9)).await.unwrap();
     other_log.expect_nothing_of("a");
-    release.notify_one();
+    permits.add_permits(1);
     within("the shutdown", shutdown).await.unwrap().unwrap();
     let mut of_a = Vec::new();
     let mut others = 0;
@@ -94,7 +79,7 @@ pub(crate) async fn a_shutdown_past_its_deadline_names_unfinished_handlers_and_r
     harness: Harness<B>,
 ) {
     let (recorder, mut log) = Recorder::new(async |seen| match seen.handler() {
-        "narrow" => pending().await,
+        "three_at_a_time" => pending().await,
         _ => Ok(Vec::new()),
     });
     let bus = harness.another_bus().await;
@@ -102,7 +87,7 @@ pub(crate) async fn a_shutdown_past_its_deadline_names_unfinished_handlers_and_r
         .app()
         .shutdown_timeout(Duration::from_millis(100))
         .state(recorder.clone())
-        .handlers(tidings::handlers![plain, narrow])
+        .handlers(tidings::handlers![plain, three_at_a_time])
         .start(bus)
         .await
         .unwrap();
@@ -111,17 +96,27 @@ pub(crate) async fn a_shutdown_past_its_deadline_names_unfinished_handlers_and_r
     let Err(Error::Shutdown(error)) = within("the shutdown", app.shutdown()).await else {
         panic!("the shutdown must fail");
     };
-    assert_eq!(error.unfinished(), [format!("`{}`", harness.queue("narrow"))]);
+    assert_eq!(
+        error.unfinished(),
+        [format!("`{}`", harness.queue("three_at_a_time"))]
+    );
 
-    let _other = start!(harness, recorder.with_script(async |_| Ok(Vec::new())), [narrow]);
+    let _other = start!(
+        harness,
+        recorder.with_script(async |_| Ok(Vec::new())),
+        [three_at_a_time]
+    );
     let again = log.next().await;
-    assert_eq!((again.handler(), again.number, again.attempt()), ("narrow", 1, 1));
+    assert_eq!(
+        (again.handler(), again.number, again.attempt()),
+        ("three_at_a_time", 1, 1)
+    );
     assert!(again.delivery.redelivered());
 }
 
 pub(crate) async fn a_handler_is_notified_of_the_shutdown<B: TestBroker>(harness: Harness<B>) {
     let (recorder, mut log) = Recorder::idle();
-    let app = start!(harness, recorder, [patient]);
+    let app = start!(harness, recorder, [awaiting_shutdown]);
     harness.bus.publish(&placed("a", 1)).await.unwrap();
     log.next().await;
     log.expect_nothing();
@@ -135,7 +130,7 @@ pub(crate) async fn a_handler_is_notified_of_the_shutdown<B: TestBroker>(harness
 
 pub(crate) async fn an_abort_requeues_everything_at_once<B: TestBroker>(harness: Harness<B>) {
     let (recorder, mut log) = Recorder::new(async |_| pending().await);
-    let app = start!(harness, recorder, [single_file]);
+    let app = start!(harness, recorder, [one_at_a_time]);
     harness.bus.publish(&placed("a", 1)).await.unwrap();
     harness.bus.publish(&placed("a", 2)).await.unwrap();
     log.next().await;
@@ -144,12 +139,12 @@ pub(crate) async fn an_abort_requeues_everything_at_once<B: TestBroker>(harness:
     };
     assert_eq!(
         error.unfinished(),
-        [format!("`{}`", harness.queue("single_file"))]
+        [format!("`{}`", harness.queue("one_at_a_time"))]
     );
     let _other = start!(
         harness,
         recorder.with_script(async |_| Ok(Vec::new())),
-        [single_file]
+        [one_at_a_time]
     );
     assert_eq!(log.numbers(2).await, [1, 2]);
 }

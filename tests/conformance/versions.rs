@@ -39,15 +39,8 @@ pub(crate) async fn a_failed_upcast_is_dead_lettered<B: TestBroker>(harness: Har
     let broken = price(1, &json!({ "item": "i", "euros": "twelve" }));
     harness.publish_raw("price.set", &broken).await;
     let dead_letter = harness.dead_letter("prices").await;
-    assert_eq!(
-        (dead_letter.reason(), dead_letter.attempts()),
-        ("upcast-failed", 1)
-    );
-    assert!(
-        dead_letter.error().contains("invalid digit"),
-        "{}",
-        dead_letter.error()
-    );
+    dead_letter.expect_reason("upcast-failed", 1);
+    dead_letter.expect_error("invalid digit");
     log.expect_nothing();
 }
 
@@ -60,10 +53,7 @@ pub(crate) async fn a_newer_version_is_retried_before_it_is_dead_lettered<B: Tes
         .publish_raw("order.placed", r#"{"type":"order.placed","version":2,"data":{}}"#)
         .await;
     let dead_letter = harness.dead_letter("plain").await;
-    assert_eq!(
-        (dead_letter.reason(), dead_letter.attempts()),
-        ("newer-version", 3)
-    );
+    dead_letter.expect_reason("newer-version", 3);
     harness.bus.publish(&placed("a", 2)).await.unwrap();
     assert_eq!(log.next().await.number, 2);
     log.expect_nothing();
@@ -79,9 +69,6 @@ pub(crate) async fn an_undeclared_older_version_is_dead_lettered_at_once<B: Test
         )
         .await;
     let dead_letter = harness.dead_letter("counts").await;
-    assert_eq!(
-        (dead_letter.reason(), dead_letter.attempts()),
-        ("unknown-version", 1)
-    );
+    dead_letter.expect_reason("unknown-version", 1);
     log.expect_nothing();
 }

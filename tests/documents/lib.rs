@@ -1,1 +1,1 @@
-//! Checks the documents, schemas and types that are generated for others. Everything is in the tests.
+//! Tests of generated documents, schemas and types. The library is empty.

@@ -22,10 +22,10 @@ fn main() {
     for path in ["build.rs", EVENTS, PATCHES] {
         println!("cargo::rerun-if-changed={path}");
     }
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder"));
-    let events = fs::read_to_string(EVENTS).expect("the shop has events");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let events = fs::read_to_string(EVENTS).expect("the events of the shop can be read");
     let shop =
-        fs::read_to_string(Path::new(PATCHES).join("shop.before.patch")).expect("it prepares the shop");
+        fs::read_to_string(Path::new(PATCHES).join("shop.before.patch")).expect("the patch can be read");
     let events = apply(&events, &shop, "shop.before");
     let mut modules = Modules {
         out: &out,
@@ -49,8 +49,8 @@ fn main() {
 }
 
 fn edits(events: &str) -> Vec<Edit> {
-    let folder = fs::read_dir(PATCHES).expect("there are patches");
-    let files = folder.map(|entry| entry.expect("the folder can be read").path());
+    let folder = fs::read_dir(PATCHES).expect("the folder can be read");
+    let files = folder.map(|entry| entry.expect("the entry can be read").path());
     let mut names: Vec<String> = files
         .filter_map(|file| Some(file.file_name()?.to_str()?.strip_suffix(".patch")?.to_owned()))
         .filter(|name| !name.ends_with(".before"))
@@ -62,8 +62,8 @@ fn edits(events: &str) -> Vec<Edit> {
             Ok(patch) => apply(events, &patch, &name),
             Err(_) => events.to_owned(),
         };
-        let patch =
-            fs::read_to_string(Path::new(PATCHES).join(format!("{name}.patch"))).expect("it was listed");
+        let patch = fs::read_to_string(Path::new(PATCHES).join(format!("{name}.patch")))
+            .expect("the patch can be read");
         let new = apply(&old, &patch, &name);
         Edit {
             name,
@@ -78,10 +78,10 @@ fn edits(events: &str) -> Vec<Edit> {
 fn apply(text: &str, patch: &str, name: &str) -> String {
     let start = patch
         .find("--- a/")
-        .unwrap_or_else(|| panic!("`{name}` holds no patch"));
+        .unwrap_or_else(|| panic!("`{name}` contains no patch"));
     let patch = diffy::Patch::from_str(&patch[start..]).unwrap_or_else(|error| panic!("`{name}`: {error}"));
     diffy::apply(text, &patch)
-        .unwrap_or_else(|error| panic!("`{name}` fits the shop's events no longer: {error}"))
+        .unwrap_or_else(|error| panic!("cannot apply `{name}` to the shop's events: {error}"))
 }
 
 /// The generated modules without duplicates: many edits start from the same events.

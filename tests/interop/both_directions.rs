@@ -1,4 +1,4 @@
-//! Foreign events to our handlers and our events to foreign services, in every language.
+//! Services in every language publish events to our handlers and receive ours.
 
 use serde_json::{Value, json};
 use tidings::Properties;
@@ -11,35 +11,35 @@ use crate::language::Language::{self, Nest, Node, Python};
 
 #[tokio::test]
 async fn an_order_from_node_reaches_our_handler_with_every_field() {
-    their_order_reaches_us(Node).await;
+    a_foreign_order_reaches_our_handler(Node).await;
 }
 
 #[tokio::test]
 async fn an_order_from_nest_reaches_our_handler_with_every_field() {
-    their_order_reaches_us(Nest).await;
+    a_foreign_order_reaches_our_handler(Nest).await;
 }
 
 #[tokio::test]
 async fn an_order_from_python_reaches_our_handler_with_every_field() {
-    their_order_reaches_us(Python).await;
+    a_foreign_order_reaches_our_handler(Python).await;
 }
 
 #[tokio::test]
 async fn our_payment_reaches_node_with_every_field() {
-    our_payment_reaches_them(Node).await;
+    our_payment_reaches_a_foreign_service(Node).await;
 }
 
 #[tokio::test]
 async fn our_payment_reaches_nest_with_every_field() {
-    our_payment_reaches_them(Nest).await;
+    our_payment_reaches_a_foreign_service(Nest).await;
 }
 
 #[tokio::test]
 async fn our_payment_reaches_python_with_every_field() {
-    our_payment_reaches_them(Python).await;
+    our_payment_reaches_a_foreign_service(Python).await;
 }
 
-async fn their_order_reaches_us(language: Language) {
+async fn a_foreign_order_reaches_our_handler(language: Language) {
     let fixture = Fixture::new().await;
     let mut recording = fixture.record().await;
     // The exchange exists, and the foreign service declares it with the same arguments.
@@ -77,9 +77,9 @@ async fn their_order_reaches_us(language: Language) {
     fixture.end().await;
 }
 
-async fn our_payment_reaches_them(language: Language) {
+async fn our_payment_reaches_a_foreign_service(language: Language) {
     let fixture = Fixture::new().await;
-    // Here the foreign service declares the exchange.
+    // In this test, the foreign service declares the exchange.
     let mut service = language.start(&fixture.url()).await;
     let queue = payments(language, &mut service).await;
     let payment = payment();
@@ -88,7 +88,7 @@ async fn our_payment_reaches_them(language: Language) {
         .await
         .publish(&payment)
         .await
-        .expect("it is published");
+        .expect("the broker confirms the payment");
 
     let received = service.receive(queue).await;
     assert_eq!(id.parse::<Uuid>().map(|id| id.get_version_num()), Ok(7));
@@ -133,14 +133,12 @@ async fn our_payment_reaches_them(language: Language) {
 
 /// Makes the service consume payments. Returns the queue.
 pub(crate) async fn payments(language: Language, service: &mut ForeignService) -> &'static str {
-    // The Nest service subscribes in a decorator.
-    let queue = "nest.payments";
     if language == Nest {
-        return queue;
+        // The Nest service subscribes in a decorator.
+        return "nest.payments";
     }
-    let queue = "billing";
-    service.subscribe(queue, "payment.*").await;
-    queue
+    service.subscribe("billing", "payment.*").await;
+    "billing"
 }
 
 /// Returns the time of the event and checks its format: RFC 3339 with milliseconds and a `Z`, as JavaScript writes it.
@@ -179,8 +177,8 @@ fn received_bytes(received: &ReceivedMessage) -> Vec<u8> {
     let digits = received.body.as_bytes().chunks(2);
     let bytes: Vec<u8> = digits
         .map(|pair| {
-            let pair = std::str::from_utf8(pair).expect("it is hexadecimal");
-            u8::from_str_radix(pair, 16).expect("it is hexadecimal")
+            let pair = std::str::from_utf8(pair).expect("the body is hexadecimal");
+            u8::from_str_radix(pair, 16).expect("the body is hexadecimal")
         })
         .collect();
     assert_eq!(hex(&bytes), received.body);

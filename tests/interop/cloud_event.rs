@@ -1,4 +1,4 @@
-//! CloudEvents, as written by their own Python library.
+//! CloudEvents that the Python library `cloudevents` writes.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::fixture::Fixture;
 use crate::language::Language::Python;
 
 #[tokio::test]
-async fn cloud_events_of_their_own_library_are_read_in_every_form() {
+async fn every_form_of_the_python_library_cloudevents_is_read() {
     let fixture = Fixture::new().await;
     let mut recording = fixture.record().await;
     let mut service = Python.start(&fixture.url()).await;
@@ -18,7 +18,7 @@ async fn cloud_events_of_their_own_library_are_read_in_every_form() {
         "amqp structured",
         "amqp binary",
     ] {
-        // Printed when the test fails.
+        // A failed test prints the form.
         println!("{form}");
         let order = order().event;
         service

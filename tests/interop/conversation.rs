@@ -26,7 +26,7 @@ async fn an_order_from_python_returns_a_payment() {
 
 async fn an_order_returns_a_payment(language: Language) {
     let fixture = Fixture::new().await;
-    let ours = fixture.answer().await;
+    let ours = fixture.start_payments().await;
     let mut service = language.start(&fixture.url()).await;
     let queue = payments(language, &mut service).await;
     let order = order();
@@ -67,20 +67,20 @@ async fn an_order_returns_a_payment(language: Language) {
 #[tokio::test]
 async fn an_order_without_a_correlation_correlates_with_itself() {
     let fixture = Fixture::new().await;
-    let ours = fixture.answer().await;
+    let ours = fixture.start_payments().await;
     let mut service = Node.start(&fixture.url()).await;
     let queue = payments(Node, &mut service).await;
     let mut order = order();
     for (name, value) in [("correlationId", None), ("causationId", Some(json!(null)))] {
-        let envelope = order.envelope.as_object_mut().expect("it is an object");
+        let envelope = order.envelope.as_object_mut().expect("the envelope is an object");
         envelope.remove(name);
         envelope.extend(value.map(|value| (name.to_owned(), value)));
     }
     service.publish(&order.envelope).await;
 
-    let answer = service.receive(queue).await;
-    assert_eq!(answer.event["correlationId"], order.envelope["id"]);
-    assert_eq!(answer.event["causationId"], order.envelope["id"]);
+    let payment = service.receive(queue).await;
+    assert_eq!(payment.event["correlationId"], order.envelope["id"]);
+    assert_eq!(payment.event["causationId"], order.envelope["id"]);
     service.end().await;
     ours.shutdown().await.expect("no handler is running");
     fixture.end().await;
@@ -89,7 +89,7 @@ async fn an_order_without_a_correlation_correlates_with_itself() {
 #[tokio::test]
 async fn a_trace_from_node_continues_in_the_returned_event() {
     let fixture = Fixture::new().await;
-    let ours = fixture.answer().await;
+    let ours = fixture.start_payments().await;
     let mut service = Node.start(&fixture.url()).await;
     let queue = payments(Node, &mut service).await;
     let (version, trace, span) = ("00", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
@@ -110,7 +110,7 @@ async fn a_trace_from_node_continues_in_the_returned_event() {
         (parts.len(), parts[0], parts[1], parts[3]),
         (4, version, trace, "01")
     );
-    // Another span of the same trace.
+    // The returned event has another span of the same trace.
     assert_ne!(parts[2], span);
     assert_eq!(headers["tracestate"], "vendor=opaque");
     service.end().await;

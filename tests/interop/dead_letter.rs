@@ -23,7 +23,7 @@ async fn a_dead_letter_keeps_its_body_headers_and_properties(language: Language)
     let mut failing = fixture.fail_twice().await;
     let mut service = language.start(&fixture.url()).await;
     service.consume("failing.fail.dlq").await;
-    // The client's own view of its message, for comparison.
+    // The client receives its own message too, for comparison.
     service.subscribe("control", "order.created").await;
     service.subscribe("copies", "order.copied").await;
     let body = unusual_encoding(&order().envelope);
@@ -58,7 +58,7 @@ async fn a_dead_letter_keeps_its_body_headers_and_properties(language: Language)
     assert_eq!((first.attempt(), second.attempt()), (1, 2));
     assert_eq!(second.body(), body.as_bytes());
     assert_eq!(second.last_error(), Some("not now"));
-    // This also compares the types, which a client that reads JSON numbers cannot do.
+    // The assertion also compares the types of the values, which a client that reads JSON numbers cannot do.
     assert_eq!(foreign(&first), foreign(&second));
 
     let dead = service.receive("failing.fail.dlq").await;
@@ -87,7 +87,7 @@ async fn a_dead_letter_keeps_its_body_headers_and_properties(language: Language)
         })
     );
 
-    // Neither the retry nor the dead letter was copied to the `CC` key: the next copy is that of the next message.
+    // Neither the retry nor the dead letter was copied to the `CC` key, so the next copy is of the next message.
     service.send(&OutgoingMessage::new("order.copied", "{}")).await;
     assert_eq!(service.receive("copies").await.body, hex(b"{}"));
     service.end().await;
@@ -114,10 +114,10 @@ fn foreign(delivery: &Delivery) -> Headers {
     headers
 }
 
-/// The properties of a republished message: all but those that the broker acts on.
+/// The properties of a republished message, without those that the broker acts on.
 fn republished(properties: &Value) -> Value {
     let mut properties = properties.clone();
-    let all = properties.as_object_mut().expect("they are named");
+    let all = properties.as_object_mut().expect("the properties are an object");
     for name in ["userId", "expiration", "priority", "replyTo"] {
         assert!(all.remove(name).is_some(), "{name} was not sent");
     }

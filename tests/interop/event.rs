@@ -67,7 +67,6 @@ pub(crate) fn order() -> Order {
     Order { event, envelope }
 }
 
-/// A payment.
 pub(crate) fn payment() -> PaymentSettled {
     PaymentSettled {
         order_id: Uuid::new_v4(),

@@ -1,8 +1,8 @@
-//! Our side of every test: a virtual host, a bus, and services whose handlers record what they receive.
+//! The fixture of every test: a virtual host, a bus, and services whose handlers record events.
 
 use std::fmt;
 
-use tidings::{AnyEvent, App, Bus, Delivery, Event, FromRef, RunningApp, State, event_handler, handlers};
+use tidings::{AnyEvent, App, Bus, Delivery, Event, RunningApp, State, event_handler, handlers};
 use tidings_broker::Vhost;
 use tidings_test_support::error_text;
 use tidings_test_support::wait::{blocking, within};
@@ -43,7 +43,6 @@ impl Fixture {
         self.vhost.url()
     }
 
-    /// Closes the bus.
     pub(crate) async fn end(self) {
         if let Some(bus) = self.bus.get() {
             within("the end of the connection", bus.close()).await;
@@ -78,7 +77,7 @@ impl Fixture {
     }
 
     /// Starts the service `payments`, which returns a payment for each order.
-    pub(crate) async fn answer(&self) -> RunningApp {
+    pub(crate) async fn start_payments(&self) -> RunningApp {
         start(
             App::new("payments").handlers(handlers![take_payment]),
             self.bus().await,
@@ -88,7 +87,7 @@ impl Fixture {
 }
 
 async fn start<S: Send + Sync + 'static>(app: App<S>, bus: &Bus) -> RunningApp {
-    let started = within("the app's start", app.start(bus)).await;
+    let started = within("the start of the app", app.start(bus)).await;
     started.unwrap_or_else(|error| panic!("cannot start the app: {}", error_text(&error)))
 }
 
@@ -101,7 +100,6 @@ pub(crate) struct RecordingService {
 }
 
 impl RecordingService {
-    /// Waits for the next order.
     pub(crate) async fn order(&mut self) -> (Event<OrderCreated>, Delivery) {
         within("an order", self.orders.recv())
             .await
@@ -125,50 +123,31 @@ impl RecordingService {
     }
 }
 
-/// The state of the handlers: where they record events.
+/// The state of the handlers, which send each event to the test.
 #[derive(Clone)]
 struct Recorder {
     orders: UnboundedSender<(Event<OrderCreated>, Delivery)>,
     rest: UnboundedSender<(AnyEvent, Delivery)>,
 }
 
-impl FromRef<Recorder> for Orders {
-    fn from_ref(recorder: &Recorder) -> Self {
-        Self(recorder.orders.clone())
-    }
-}
-
-impl FromRef<Recorder> for Rest {
-    fn from_ref(recorder: &Recorder) -> Self {
-        Self(recorder.rest.clone())
-    }
-}
-
-struct Orders(UnboundedSender<(Event<OrderCreated>, Delivery)>);
-
-struct Rest(UnboundedSender<(AnyEvent, Delivery)>);
-
-/// Records the orders.
 #[event_handler("order.created")]
-async fn watch_orders(order: Event<OrderCreated>, delivery: Delivery, State(orders): State<Orders>) {
+async fn watch_orders(order: Event<OrderCreated>, delivery: Delivery, State(recorder): State<Recorder>) {
     // The test may have ended.
-    let _ = orders.0.send((order, delivery));
+    let _ = recorder.orders.send((order, delivery));
 }
 
-/// Records events of other types.
 #[event_handler("shipment.#")]
-async fn watch_rest(event: AnyEvent, delivery: Delivery, State(rest): State<Rest>) {
-    let _ = rest.0.send((event, delivery));
+async fn watch_rest(event: AnyEvent, delivery: Delivery, State(recorder): State<Recorder>) {
+    let _ = recorder.rest.send((event, delivery));
 }
 
-/// Records the order and fails, at two attempts.
 #[event_handler("order.created", retry(attempts = 2, rungs = "1s"))]
 async fn fail(
     order: Event<OrderCreated>,
     delivery: Delivery,
-    State(orders): State<Orders>,
+    State(recorder): State<Recorder>,
 ) -> Result<(), Failure> {
-    let _ = orders.0.send((order, delivery));
+    let _ = recorder.orders.send((order, delivery));
     Err(Failure)
 }
 
@@ -183,7 +162,6 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Returns the payment of an order.
 #[event_handler("order.created")]
 async fn take_payment(order: OrderCreated) -> PaymentSettled {
     PaymentSettled {

@@ -9,7 +9,6 @@ use tokio::process::Command;
 
 use crate::language::Language;
 
-/// A running service in another language.
 #[derive(Debug)]
 pub(crate) struct ForeignService(Program<ReceivedMessage>);
 

@@ -66,7 +66,6 @@ impl Language {
             .clone()
     }
 
-    /// How its service is installed and built.
     fn recipe(self) -> Recipe {
         match self {
             Self::Node => Recipe {

@@ -20,7 +20,7 @@ async fn messages_of_nests_own_transport_are_read_as_type_and_data() {
     let (event, delivery) = recording.order().await;
     assert_eq!(event.data(), &order);
     let metadata = event.metadata();
-    // Without an id, the id is derived from the content.
+    // The message has no id, so the id is derived from the content.
     assert!(metadata.id_is_derived);
     assert_eq!(metadata.correlation_id, metadata.id);
     assert_eq!((metadata.version, metadata.causation_id.as_deref()), (1, None));
@@ -31,7 +31,7 @@ async fn messages_of_nests_own_transport_are_read_as_type_and_data() {
     assert_eq!(metadata.timestamp, delivery.first_received_at());
     assert_eq!(delivery.properties(), &Properties::default());
 
-    // A pattern that is no declared event.
+    // The pattern is not the type of a declared event.
     service
         .execute(json!({ "do": "emit", "pattern": "shipment.sent.eu", "data": [1, { "a": null, "b": 1.5 }] }))
         .await;

@@ -86,7 +86,7 @@ async fn the_error_of_a_forbidden_publish_names_what_to_grant() {
 }
 
 #[tokio::test]
-async fn hosts_are_tried_in_turn() {
+async fn a_bus_tries_the_hosts_of_its_url_in_order() {
     let vhost = vhost().await;
     let bus = bus(&format!("amqp://guest:secret@127.0.0.1:1/v,{}", vhost.url())).await;
     bus.publish(&Happened::new(1, "a")).await.unwrap();
@@ -126,14 +126,14 @@ async fn a_silent_peer_is_an_error_and_leaves_no_open_connection() {
         .await
         .unwrap_err();
     assert!(error_text(&error).contains("did not answer"), "{error:?}");
-    until("its connections are closed", async || connections_to(&url) == 0).await;
+    until("the connections are closed", async || connections_to(&url) == 0).await;
     drop(listener);
 }
 
-/// How many connections to the port of the URL are open in this process.
+/// The number of open connections to the port of the URL. No other test uses this port.
 fn connections_to(url: &str) -> usize {
     let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
-    // The port of the peer and the state: 01 is an open connection.
+    // The port of the peer, and the state 01 of an open connection.
     let wanted = format!(":{port:04X} 01 ");
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
     table.lines().filter(|line| line.contains(&wanted)).count()
@@ -171,7 +171,7 @@ async fn child(test: &str, url: Option<&str>) -> String {
     }
     let output = tokio::time::timeout(DEADLINE, command.output())
         .await
-        .expect("it ends")
+        .expect("the child process ends")
         .unwrap();
     let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(

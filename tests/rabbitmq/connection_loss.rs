@@ -23,9 +23,9 @@ async fn a_publish_waits_for_a_broker_that_is_down_and_fails_as_not_delivered_af
     assert!(bus.publish(&Happened::new(2, "a")).await.is_err());
     let error = bus.publish(&Happened::new(2, "a")).await.unwrap_err();
     assert!(error.to_string().contains("it was not delivered"), "{error}");
-    let patient = bus.clone();
+    let retrying = bus.clone();
     let waiting =
-        tokio::spawn(async move { while patient.publish(&Happened::new(3, "a")).await.is_err() {} });
+        tokio::spawn(async move { while retrying.publish(&Happened::new(3, "a")).await.is_err() {} });
     let restarted = Arc::clone(&node);
     blocking(move || restarted.start_again().unwrap()).await;
     waiting.await.unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use lapin::options::BasicGetOptions;
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel};
-use tidings::{App, Delivery, HeaderValue, RunningApp, State, event_handler, handlers};
+use tidings::{App, Bus, Delivery, HeaderValue, RunningApp, State, event_handler, handlers};
 use tokio::sync::mpsc;
 
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
@@ -35,16 +35,18 @@ async fn keep(_event: Happened, State(count): State<Count>) {
     pending::<()>().await;
 }
 
+async fn start_counter(bus: &Bus, handled: &Count) -> RunningApp {
+    let app = App::new("counter")
+        .state(handled.clone())
+        .handlers(handlers![count]);
+    app.start(bus).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscription_that_is_lost_repeatedly_is_retried_with_a_backoff() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
-    let app = App::new("counter")
-        .state(handled.clone())
-        .handlers(handlers![count])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start_counter(&bus, &handled).await;
     let client = ForeignClient::connect(&vhost.url()).await;
     let mut losses = 0;
     let started = Instant::now();
@@ -58,7 +60,7 @@ async fn a_subscription_that_is_lost_repeatedly_is_retried_with_a_backoff() {
             losses += 1;
         }
     }
-    // At once and after 0.1 s, 0.2 s and so on: about six in four seconds.
+    // The handler subscribes again at once, then after 0.1 s, 0.2 s and so on: about six losses in four seconds.
     assert!((3..=10).contains(&losses), "{losses} losses");
     until("the handler consumes again", async || app.health().is_ready()).await;
     bus.publish(&Happened::new(1, "a")).await.unwrap();
@@ -102,12 +104,7 @@ async fn consumers_recover_when_another_bus_declares_a_deleted_exchange_again() 
 async fn the_health_reports_a_queue_that_was_declared_again_with_other_arguments() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
-    let app = App::new("counter")
-        .state(handled.clone())
-        .handlers(handlers![count])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start_counter(&bus, &handled).await;
     let client = ForeignClient::connect(&vhost.url()).await;
     let queue = "counter.count.dlq";
     client.delete_queue(queue).await.unwrap();
@@ -142,7 +139,7 @@ async fn an_ephemeral_queue_is_deleted_with_its_subscription() {
     bus.publish(&Happened::new(1, "a")).await.unwrap();
     handled.reaches(1).await;
     app.pause("watch").unwrap();
-    until("its queue is deleted", async || {
+    until("the queue is deleted", async || {
         !queues().await.contains("amq.gen")
     })
     .await;
@@ -208,13 +205,15 @@ async fn an_event_of_another_service_arrives_with_its_headers_and_properties() {
 #[tokio::test]
 async fn an_event_that_was_redelivered_repeatedly_is_consumed_alone() {
     let vhost = vhost().await;
-    let (bus, taken) = (bus(&vhost.url()).await, Count::default());
+    let (bus, received) = (bus(&vhost.url()).await, Count::default());
     let start = async || {
-        let app = App::new("holder").state(taken.clone()).handlers(handlers![keep]);
+        let app = App::new("holder")
+            .state(received.clone())
+            .handlers(handlers![keep]);
         app.start(&bus).await.unwrap()
     };
     let client = ForeignClient::connect(&vhost.url()).await;
-    let back = async || {
+    let all_returned = async || {
         until("every event is in the queue again", async || {
             client.depth("holder.keep").await == Some(5)
         })
@@ -224,23 +223,27 @@ async fn an_event_that_was_redelivered_repeatedly_is_consumed_alone() {
     for number in 0..5 {
         bus.publish(&Happened::new(number, "a")).await.unwrap();
     }
-    taken.reaches(5).await;
+    received.reaches(5).await;
     drop(app);
-    back().await;
+    all_returned().await;
     let app = start().await;
-    taken.reaches(10).await;
+    received.reaches(10).await;
     drop(app);
-    back().await;
+    all_returned().await;
     let app = start().await;
-    taken.reaches(11).await;
+    received.reaches(11).await;
     drop(app);
-    back().await;
+    all_returned().await;
     let mut returns = Vec::new();
     for _ in 0..5 {
         returns.push(returns_of_first(client.channel(), "holder.keep").await);
     }
     returns.sort_unstable();
-    assert_eq!(returns, [2, 2, 2, 2, 3], "the third time only one was in flight");
+    assert_eq!(
+        returns,
+        [2, 2, 2, 2, 3],
+        "the third time, only one event was in flight"
+    );
     bus.close().await;
 }
 
@@ -248,12 +251,7 @@ async fn an_event_that_was_redelivered_repeatedly_is_consumed_alone() {
 async fn a_handled_event_that_is_redelivered_is_not_a_crash_loop() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
-    let app = App::new("counter")
-        .state(handled.clone())
-        .handlers(handlers![count])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start_counter(&bus, &handled).await;
     let client = ForeignClient::connect(&vhost.url()).await;
     // The second time, the event is redelivered as if the broker had not received the ack.
     for (times, returns) in [(1, 6), (2, 12)] {
@@ -272,15 +270,10 @@ async fn a_handled_event_that_is_redelivered_is_not_a_crash_loop() {
 async fn an_event_that_was_set_aside_is_not_a_crash_loop_when_it_returns() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
-    let app = App::new("counter")
-        .state(handled.clone())
-        .handlers(handlers![count])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start_counter(&bus, &handled).await;
     let client = ForeignClient::connect(&vhost.url()).await;
     pause_count(&app, &client).await;
-    // Only a suspect behind another event is set aside. A redelivered event goes behind those redelivered before.
+    // Only a suspect behind another event is set aside. A redelivered event goes behind earlier redelivered ones.
     happen(&client, "innocent").await;
     let holder = client.connection().create_channel().await.unwrap();
     take(&holder, "counter.count").await;
@@ -306,8 +299,8 @@ async fn an_event_that_was_set_aside_is_not_a_crash_loop_when_it_returns() {
     bus.close().await;
 }
 
-/// Pauses the handler `count` while no delivery is in flight. A delivery in flight would be requeued with the end of the
-/// subscription, and the broker counts that.
+/// Pauses the handler `count` while no delivery is in flight. The end of the subscription would requeue a delivery in
+/// flight, and the broker would count that return.
 async fn pause_count(app: &RunningApp, client: &ForeignClient) {
     let consumers = async || client.consumers("counter.count").await;
     until("the handler consumes", async || consumers().await == Some(1)).await;

@@ -1,4 +1,4 @@
-//! What every test uses: an event, a virtual host or a node, and a bus.
+//! The fixture of every test: an event, a virtual host or a node, and a bus.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

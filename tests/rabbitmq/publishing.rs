@@ -29,19 +29,19 @@ async fn among_thousands_of_publishes_each_unroutable_event_fails_its_own_caller
     let bus = bus(&vhost.url()).await;
     let client = ForeignClient::connect(&vhost.url()).await;
     client
-        .bind("classic", "thing.happened.taken", arguments(&[]))
+        .bind("classic", "thing.happened.classic", arguments(&[]))
         .await
         .unwrap();
     client
-        .bind("quorum", "thing.happened.kept", quorum_queue(&[]))
+        .bind("quorum", "thing.happened.quorum", quorum_queue(&[]))
         .await
         .unwrap();
-    let kinds = ["taken", "lost", "kept", "lost"];
+    let kinds = ["classic", "lost", "quorum", "lost"];
     let publishes = (0..12_000_u64).map(|number| {
         let (bus, kind) = (bus.clone(), kinds[usize::try_from(number % 4).unwrap()]);
         tokio::spawn(async move {
             let event = Happened::new(number, kind);
-            // A third is not mandatory: their confirms are mixed with the returns of others.
+            // A third of the events is not mandatory, so that confirms and returns alternate.
             let options = PublishOptions::new();
             let mandatory = number % 3 != 0;
             let options = if mandatory { options.mandatory() } else { options };
@@ -96,7 +96,7 @@ async fn a_nacked_event_is_published_again_until_the_queue_accepts_it() {
         result.is_err_and(|error| matches!(fault(&error).0, PublishFault::Refused(_)))
     })
     .await;
-    // Limit and overflow are removed at once, so the queue does not tell the channels that it has padding.
+    // One policy raises the limit and removes the overflow, so the queue does not notify the channels of space.
     policy(r#"{"max-length":1000}"#).await;
     bus.publish(&Happened::new(2, "a")).await.unwrap();
 }
@@ -169,7 +169,7 @@ async fn the_health_reports_a_blocked_broker_and_unsent_events_fail_as_not_deliv
         let error = result.unwrap_err();
         let (fault, maybe_delivered) = fault(&error);
         assert!(matches!(fault, PublishFault::TimedOut(_)), "{fault:?}");
-        assert!(!maybe_delivered, "it was never sent");
+        assert!(!maybe_delivered, "the event was never sent");
     }
     alarm("0.4").await;
     until("the bus is ready again", async || bus.health().is_ready()).await;
@@ -206,7 +206,6 @@ async fn enlarge(event: Happened) -> Large {
     }
 }
 
-/// A large event.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(type = "thing.grown", aggregate_id = number)]
 struct Large {
@@ -216,11 +215,11 @@ struct Large {
 
 #[tokio::test]
 async fn an_event_larger_than_the_broker_accepts_fails_at_once_and_dead_letters_its_cause() {
-    let limited = blocking(|| {
+    let node = blocking(|| {
         let setup = Setup::new(&Install::find().unwrap()).conf("max_message_size = 100000");
         Arc::new(setup.start().unwrap())
-    });
-    let node = limited.await;
+    })
+    .await;
     let bus = bus(&node.url()).await;
     let large = Large {
         number: 1,
@@ -228,8 +227,8 @@ async fn an_event_larger_than_the_broker_accepts_fails_at_once_and_dead_letters_
     };
     let small = Happened::new(1, "other");
     let started = Instant::now();
-    let (refused, free) = tokio::join!(bus.publish(&large), bus.publish(&small));
-    free.unwrap();
+    let (refused, accepted) = tokio::join!(bus.publish(&large), bus.publish(&small));
+    accepted.unwrap();
     let refused = refused.unwrap_err();
     let (fault, _) = fault(&refused);
     assert!(matches!(fault, PublishFault::Unpublishable(_)), "{fault:?}");

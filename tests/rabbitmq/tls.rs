@@ -1,4 +1,4 @@
-//! TLS: which brokers are trusted, client certificates, and the errors when a connection is refused.
+//! TLS: trusted brokers, client certificates, and the errors of refused connections.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,16 +13,15 @@ use tidings_test_support::wait::{DEADLINE, blocking};
 
 use crate::fixture::{Happened, settings};
 
-/// Starts a node with this certificate.
 async fn node(
     authority: &Authority,
     certificate: &CertificateParams,
-    made: impl FnOnce(Setup) -> Setup,
+    configure: impl FnOnce(Setup) -> Setup,
     ask_client: bool,
 ) -> Arc<Node> {
     let certificate = authority.sign("server", certificate);
     let setup = Setup::new(&Install::find().unwrap()).tls(authority.tls(&certificate, ask_client));
-    let setup = made(setup);
+    let setup = configure(setup);
     blocking(move || Arc::new(setup.start().unwrap())).await
 }
 
@@ -88,22 +87,22 @@ async fn a_client_certificate_authenticates_the_user() {
             .conf("auth_mechanisms.1 = EXTERNAL\nssl_cert_login_from = common_name")
     };
     let node = node(&authority, &server(), by_certificate, true).await;
-    let at = Arc::clone(&node);
+    let admin = Arc::clone(&node);
     blocking(move || {
-        at.add_user("orders", "secret").unwrap();
-        at.permit("orders", "/", [".*", ".*", ".*"]).unwrap();
+        admin.add_user("orders", "secret").unwrap();
+        admin.permit("orders", "/", [".*", ".*", ".*"]).unwrap();
     })
     .await;
     let url = format!("amqps://localhost:{}", node.tls_port().unwrap());
 
     let orders = authority.sign_client("orders");
-    let known = || trusting(&authority.ca()).tls_client_identity(&orders.certificate, &orders.key);
+    let identified = || trusting(&authority.ca()).tls_client_identity(&orders.certificate, &orders.key);
     for url in [
         url.clone(),
         format!("{url}/%2f?auth_mechanism=external"),
         url.replace("//", "//nobody:password@") + "/?auth_mechanism=external",
     ] {
-        let bus = connected(known(), &url).await;
+        let bus = connected(identified(), &url).await;
         bus.publish(&Happened::new(1, "a")).await.unwrap();
         bus.close().await;
     }
@@ -149,12 +148,12 @@ async fn the_error_for_an_invalid_file_names_it_without_its_contents() {
         ),
     ] {
         // The error comes before any connection attempt.
-        let certificate = format!("{settings:?}");
+        let settings_text = format!("{settings:?}");
         let error = settings.connect("amqps://localhost:1").await.unwrap_err();
         assert!(matches!(error, Error::Config(_)), "{error:?}");
         let text = error_text(&error);
         assert!(text.contains(name), "{text}");
-        let all_text = format!("{text} {error:?} {certificate}");
+        let all_text = format!("{text} {error:?} {settings_text}");
         assert!(
             !all_text.contains("s3cret") && !all_text.contains("MIG"),
             "{all_text}"

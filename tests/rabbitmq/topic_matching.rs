@@ -54,20 +54,20 @@ fn distinct(mut start: BTreeSet<String>, count: usize, mut next: impl FnMut() ->
     start.into_iter().collect()
 }
 
-/// The longest keys: one word, non-ASCII words, empty words. They do not have the largest number of words: for a pattern
-/// with three `#`, old brokers try all ways to divide 256 words, which takes seconds.
-fn long_ones() -> [String; 4] {
-    let ones = [
+/// The longest keys: one word, non-ASCII words, empty words. None has the largest number of words, because old brokers
+/// need seconds to match 256 words with a pattern that has three `#`.
+fn long_keys() -> [String; 4] {
+    let keys = [
         "aaaaaaa.".repeat(31) + "aaaaaaa",
         "x".repeat(255),
         "ééééé.日本.".repeat(13) + "ééééé.日本..",
         "aaaaaaaaaaaaa..".repeat(17),
     ];
     assert!(
-        ones.iter().all(|one| (250..=255).contains(&one.len())),
-        "{ones:?}"
+        keys.iter().all(|key| (250..=255).contains(&key.len())),
+        "{keys:?}"
     );
-    ones
+    keys
 }
 
 fn hashes(pattern: &str) -> usize {
@@ -75,7 +75,7 @@ fn hashes(pattern: &str) -> usize {
 }
 
 fn patterns(numbers: &mut Numbers) -> Vec<String> {
-    let mut patterns = BTreeSet::from(long_ones());
+    let mut patterns = BTreeSet::from(long_keys());
     patterns.insert("#.#.".to_owned() + &"aaaaaaa.".repeat(30) + "aaaaaaa");
     patterns.insert("aaaaaaa.".repeat(16) + "#" + &".*".repeat(16));
     // Every pattern of up to three of these words.
@@ -92,7 +92,7 @@ fn patterns(numbers: &mut Numbers) -> Vec<String> {
     distinct(patterns, PATTERNS, || {
         loop {
             let pattern = numbers.words(&mixed);
-            // New brokers refuse more than two, and old ones are slow.
+            // New brokers refuse more than two `#`, and old brokers are slow with many.
             if hashes(&pattern) <= 3 {
                 return pattern;
             }
@@ -101,7 +101,7 @@ fn patterns(numbers: &mut Numbers) -> Vec<String> {
 }
 
 fn keys(numbers: &mut Numbers) -> Vec<String> {
-    let mut keys = BTreeSet::from(long_ones());
+    let mut keys = BTreeSet::from(long_keys());
     keys.extend(["", ".", "..", "a.", ".a", "a..a"].map(str::to_owned));
     distinct(keys, KEYS, || numbers.words(&WORDS))
 }
@@ -204,7 +204,7 @@ async fn a_key_is_routed_to_exactly_the_patterns_that_match_it() {
     let refused: HashSet<&str> = patterns
         .iter()
         .zip(&consumers)
-        .filter_map(|(pattern, consumer_of)| consumer_of.is_none().then_some(pattern.as_str()))
+        .filter_map(|(pattern, consumer)| consumer.is_none().then_some(pattern.as_str()))
         .collect();
     let many: HashSet<&str> = patterns
         .iter()
@@ -234,22 +234,17 @@ async fn a_key_is_routed_to_exactly_the_patterns_that_match_it() {
         )
         .await;
     };
-    let taking = join_all(
-        patterns
-            .iter()
-            .zip(consumers)
-            .map(async |(pattern, consumer_of)| {
-                let mut received_keys = received(consumer_of?).await;
-                received_keys.sort_unstable();
-                Some((pattern, received_keys))
-            }),
-    );
-    let both = async { tokio::join!(publishing, taking) };
-    let ((), received_keys) = tokio::time::timeout(DEADLINE, both).await.unwrap();
+    let receiving = join_all(patterns.iter().zip(consumers).map(async |(pattern, consumer)| {
+        let mut received_keys = received(consumer?).await;
+        received_keys.sort_unstable();
+        Some((pattern, received_keys))
+    }));
+    let both = async { tokio::join!(publishing, receiving) };
+    let ((), received) = tokio::time::timeout(DEADLINE, both).await.unwrap();
 
     let mut wrong = Vec::new();
     let mut pairs = 0;
-    for (pattern, received_keys) in received_keys.into_iter().flatten() {
+    for (pattern, received_keys) in received.into_iter().flatten() {
         for (number, key) in keys.iter().enumerate() {
             pairs += 1;
             let reached = received_keys.binary_search(&number).is_ok();

@@ -56,10 +56,10 @@ async fn the_error_for_queues_with_other_arguments_names_each_queue_and_both_val
             assert_eq!(error.name(), "drifting.one");
             let mut cause = std::error::Error::source(error);
             let drift = loop {
-                let here = cause.expect("a drift");
-                match here.downcast_ref::<Drift>() {
+                let error = cause.expect("a drift");
+                match error.downcast_ref::<Drift>() {
                     Some(drift) => break drift,
-                    None => cause = here.source(),
+                    None => cause = error.source(),
                 }
             };
             assert!(
@@ -94,40 +94,24 @@ async fn verify_declares_nothing_and_names_what_is_missing() {
         .connect(&vhost.url())
         .await
         .unwrap();
-    let error = App::new("missing")
-        .handlers(handlers![one])
-        .start(&verifying)
-        .await
-        .unwrap_err();
+    let app = || App::new("missing").handlers(handlers![one]);
+    let error = app().start(&verifying).await.unwrap_err();
     let missing = error_text(&error);
     assert!(
         missing.contains("missing.one") && missing.contains("missing.orphans"),
         "{missing}"
     );
-    let app = App::new("missing")
-        .handlers(handlers![one])
-        .start(&ready)
-        .await
-        .unwrap();
-    let error = App::new("missing")
-        .handlers(handlers![one])
-        .start(&verifying)
-        .await
-        .unwrap_err();
+    let running = app().start(&ready).await.unwrap();
+    let error = app().start(&verifying).await.unwrap_err();
     let missing = error_text(&error);
     assert!(
         missing.contains("missing.one.delay.50ms") && missing.contains("missing.one.delay.45s"),
         "{missing}"
     );
-    let whole = App::new("missing").handlers(handlers![one]);
-    whole.declare(&ready).await.unwrap();
-    let same = App::new("missing")
-        .handlers(handlers![one])
-        .start(&verifying)
-        .await
-        .unwrap();
-    same.shutdown().await.unwrap();
-    app.shutdown().await.unwrap();
+    app().declare(&ready).await.unwrap();
+    let verified = app().start(&verifying).await.unwrap();
+    verified.shutdown().await.unwrap();
+    running.shutdown().await.unwrap();
 }
 
 #[tokio::test]

@@ -54,27 +54,27 @@ struct Gateway(&'static str);
 #[derive(Clone)]
 struct Tariff(u32);
 
-struct Parts {
+struct AppState {
     gateway: Gateway,
     tariff: Tariff,
     seen: Arc<AtomicU32>,
 }
 
-impl FromRef<Parts> for Gateway {
-    fn from_ref(parts: &Parts) -> Self {
-        parts.gateway.clone()
+impl FromRef<AppState> for Gateway {
+    fn from_ref(state: &AppState) -> Self {
+        state.gateway.clone()
     }
 }
 
-impl FromRef<Parts> for Tariff {
-    fn from_ref(parts: &Parts) -> Self {
-        parts.tariff.clone()
+impl FromRef<AppState> for Tariff {
+    fn from_ref(state: &AppState) -> Self {
+        state.tariff.clone()
     }
 }
 
-impl FromRef<Parts> for Arc<AtomicU32> {
-    fn from_ref(parts: &Parts) -> Self {
-        Arc::clone(&parts.seen)
+impl FromRef<AppState> for Arc<AtomicU32> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.seen)
     }
 }
 
@@ -92,13 +92,13 @@ async fn charge(
 #[tokio::test]
 async fn a_handler_extracts_parts_of_the_state() {
     let (bus, seen) = (TestBus::new(), Arc::new(AtomicU32::new(0)));
-    let parts = Parts {
+    let state = AppState {
         gateway: Gateway("bank"),
         tariff: Tariff(10),
         seen: Arc::clone(&seen),
     };
     let _app = App::new("shop")
-        .state(parts)
+        .state(state)
         .handlers(handlers![charge])
         .start(&bus)
         .await
@@ -109,7 +109,7 @@ async fn a_handler_extracts_parts_of_the_state() {
 }
 
 #[test]
-fn a_description_is_a_page_for_people() {
+fn the_description_of_an_app_is_readable_text() {
     let app = App::new("shop")
         .state(Recorder::default())
         .handlers(handlers![patient, every]);
@@ -175,9 +175,9 @@ async fn a_service_with_only_retired_handlers_starts_and_stops() {
     let bus = server.bus(Bus::builder());
     bus.publish(&placed("a", 1)).await.unwrap();
     // With `Declare::Verify`, nothing is unbound or drained.
-    let careful = server.bus(Bus::builder().declare(tidings::Declare::Verify));
+    let verifying = server.bus(Bus::builder().declare(tidings::Declare::Verify));
     let app = App::new("shop").retired("ping", ["order.placed"]);
-    app.start(careful).await.unwrap().shutdown().await.unwrap();
+    app.start(verifying).await.unwrap().shutdown().await.unwrap();
     assert_eq!(server.messages("shop.ping").len(), 1);
     let app = App::new("shop").retired("ping", ["order.placed"]);
     let app = app.start(&bus).await.unwrap();

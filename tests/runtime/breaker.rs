@@ -1,4 +1,4 @@
-//! The breaker: a failing handler is paused and loses no event.
+//! The breaker stops a failing handler, and no event is lost.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ async fn open_the_breaker(bus: &TestBus, app: &RunningApp, handler: &str, record
             .await
             .unwrap();
     }
-    let looking = async {
+    let opened = async {
         while app.health().handler(handler).unwrap().state != HandlerState::BreakerOpen {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), looking)
+    tokio::time::timeout(Duration::from_secs(10), opened)
         .await
         .expect("the breaker opens");
     recorder.repair();

@@ -1,9 +1,9 @@
 //! Handler errors that panic.
 
 use tidings::testing::TestBus;
-use tidings::{App, Reason, event_handler, handlers};
+use tidings::{Reason, event_handler};
 
-use crate::handlers::{Placed, placed};
+use crate::handlers::{Placed, placed, start};
 
 /// An error whose `Display` panics.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ struct DisplayPanics;
 
 impl std::fmt::Display for DisplayPanics {
     fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        panic!("no words")
+        panic!("no text")
     }
 }
 
@@ -25,11 +25,7 @@ async fn charge(_order: Placed) -> Result<(), DisplayPanics> {
 #[tokio::test]
 async fn an_error_whose_display_panics_is_retried_and_dead_lettered() {
     let bus = TestBus::new();
-    let _app = App::new("shop")
-        .handlers(handlers![charge])
-        .start(&bus)
-        .await
-        .unwrap();
+    let _app = start!(&bus, [charge]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     bus.settled().await;
     let dead = bus.dead_letters();

@@ -115,8 +115,14 @@ pub(crate) async fn pong(event: Paid) -> Placed {
     placed(&event.order, event.number)
 }
 
-/// Starts an app with these handlers.
 macro_rules! start {
+    ($bus:expr, [$($handler:path),*]) => {
+        tidings::App::new("shop")
+            .handlers(tidings::handlers![$($handler),*])
+            .start($bus)
+            .await
+            .expect("the app starts")
+    };
     ($bus:expr, $recorder:expr, [$($handler:path),*]) => {
         tidings::App::new("shop")
             .state($recorder.clone())

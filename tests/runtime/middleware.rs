@@ -1,4 +1,4 @@
-//! The order and the abilities of middleware.
+//! The order of middleware, and how middleware changes an outcome.
 
 use std::sync::{Arc, Mutex};
 

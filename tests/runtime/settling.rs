@@ -1,4 +1,4 @@
-//! A delivery stays unacked until the broker has accepted what its outcome requires.
+//! A delivery stays unacked until the broker has accepted the messages of its outcome.
 
 use std::future::pending;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tidings::{App, Bus, Declare, Delivery, HandlerError, State, event_handler, h
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::handlers::{Paid, Placed, paid, placed};
+use crate::handlers::{Paid, Placed, paid, placed, start};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -60,12 +60,7 @@ async fn note(paid: Paid, State(harness): State<Harness>) {
 async fn a_returned_event_is_published_until_it_is_confirmed_and_the_handler_runs_once() {
     let (harness, mut received_reports) = harness();
     let bus = harness.server.bus(Bus::builder());
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![charge, note])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [charge, note]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "charged");
     assert_eq!(next_report(&mut received_reports).await, "noted o-1");
@@ -81,26 +76,17 @@ async fn refuse(_: Placed, State(harness): State<Harness>) -> Result<(), Handler
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_that_is_not_taken_keeps_its_delivery_and_the_health_says_why() {
+async fn a_refused_dead_letter_keeps_its_delivery_unacked_and_the_health_gives_the_reason() {
     let (harness, mut received_reports) = harness();
     let server = harness.server.clone();
     let bus = server.bus(Bus::builder());
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![refuse])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [refuse]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "refused");
     let mut troubles = Vec::new();
     timeout(Duration::from_mins(5), async {
         while server.messages("shop.refuse.dlq").is_empty() {
-            assert_eq!(
-                server.messages("shop.refuse").len(),
-                1,
-                "unsettled until its dead letter is taken"
-            );
+            assert_eq!(server.messages("shop.refuse").len(), 1, "the delivery is unacked");
             troubles.extend(
                 app.health()
                     .handler("refuse")
@@ -138,16 +124,11 @@ async fn fail_once(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_is_not_taken_keeps_its_delivery() {
+async fn a_refused_retry_keeps_its_delivery_unacked() {
     let (harness, mut received_reports) = harness();
     let server = harness.server.clone();
     let bus = server.bus(Bus::builder());
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![fail_once])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [fail_once]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "attempt 1");
     stays_unacked_until_published(&server, "shop.fail_once", "shop.fail_once.delay.1s").await;
@@ -165,9 +146,9 @@ async fn again(_: Placed, delivery: Delivery, State(harness): State<Harness>) ->
     Err(HandlerError::retry("not yet"))
 }
 
-/// A quorum queue is empty again when its node is killed right after the declaration.
+/// A quorum queue loses its messages when its node is killed right after the declaration.
 #[tokio::test(start_paused = true)]
-async fn a_delay_is_declared_at_first_use_and_its_delivery_kept_until_it_is_to_be_trusted() {
+async fn a_delay_queue_is_declared_at_first_use_and_keeps_the_delivery_unacked_while_it_is_new() {
     const FRESH: Duration = Duration::from_secs(10);
     let (reports, mut received_reports) = mpsc::unbounded_channel();
     let server = MemoryServer::with_fresh_queues_for(FRESH);
@@ -176,14 +157,13 @@ async fn a_delay_is_declared_at_first_use_and_its_delivery_kept_until_it_is_to_b
         reports,
     };
     let bus = server.bus(Bus::builder());
-    let app = App::new("shop").state(harness).handlers(handlers![again]);
-    let app = app.start(&bus).await.unwrap();
+    let app = start!(&bus, harness, [again]);
     assert!(
         !server.delete_queue("shop.again.delay.1s"),
         "no delivery has failed yet"
     );
     let began = Instant::now();
-    let has = async |count: usize| {
+    let await_unacked = async |count: usize| {
         timeout(DEADLINE, async {
             while server.messages("shop.again").len() != count {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -199,18 +179,18 @@ async fn a_delay_is_declared_at_first_use_and_its_delivery_kept_until_it_is_to_b
         began.elapsed() < Duration::from_secs(2),
         "the retry does not wait"
     );
-    has(1).await;
+    await_unacked(1).await;
     assert!(
         began.elapsed() < Duration::from_secs(2),
         "only the first attempt stays unacked"
     );
-    has(0).await;
+    await_unacked(0).await;
     assert!(began.elapsed() >= FRESH, "{:?}", began.elapsed());
 
     let began = Instant::now();
     bus.publish(&placed("o-2", 2)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "attempt 1");
-    has(0).await;
+    await_unacked(0).await;
     assert_eq!(server.messages("shop.again.delay.1s").len(), 1);
     assert!(
         began.elapsed() < Duration::from_secs(1),
@@ -222,12 +202,12 @@ async fn a_delay_is_declared_at_first_use_and_its_delivery_kept_until_it_is_to_b
     bus.publish(&placed("o-3", 3)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "attempt 1");
     assert_eq!(next_report(&mut received_reports).await, "attempt 2");
-    has(1).await;
+    await_unacked(1).await;
     app.shutdown().await.unwrap();
     assert!(server.messages("shop.again").is_empty());
 }
 
-/// Without the permission to declare, an app needs all delay queues or does not start.
+/// An app that may not declare queues does not start when a delay queue is missing.
 #[tokio::test(start_paused = true)]
 async fn with_verify_the_delay_queues_must_exist_before_the_start() {
     let (harness, mut received_reports) = harness();
@@ -240,7 +220,7 @@ async fn with_verify_the_delay_queues_must_exist_before_the_start() {
     app().start(&declares).await.unwrap().shutdown().await.unwrap();
     let error = app().start(&verifies).await.unwrap_err();
     assert!(error.to_string().contains("`shop.again.delay.1s`"), "{error}");
-    assert!(app().declare(&verifies).await.is_err(), "it declares nothing");
+    assert!(app().declare(&verifies).await.is_err(), "nothing is declared");
     app().declare(&declares).await.unwrap();
     for bus in [verifies, server.bus(Bus::builder().declare(Declare::Off))] {
         let app = app().start(&bus).await.unwrap();
@@ -251,29 +231,24 @@ async fn with_verify_the_delay_queues_must_exist_before_the_start() {
     }
 }
 
-#[event_handler(name = "bury")]
-async fn bury(_: Placed, State(harness): State<Harness>) -> Result<(), HandlerError> {
-    assert!(harness.server.delete_queue("shop.bury.dlq"));
-    harness.reports.send("buried".to_owned()).unwrap();
+#[event_handler(name = "rejecting")]
+async fn rejecting(_: Placed, State(harness): State<Harness>) -> Result<(), HandlerError> {
+    assert!(harness.server.delete_queue("shop.rejecting.dlq"));
+    harness.reports.send("rejected".to_owned()).unwrap();
     Err(HandlerError::reject("no such card"))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_whose_queue_is_gone_is_kept_until_there_is_one_again() {
+async fn a_deleted_dead_letter_queue_keeps_the_delivery_unacked_until_it_exists_again() {
     let (harness, mut received_reports) = harness();
     let server = harness.server.clone();
     let bus = server.bus(Bus::builder());
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![bury])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [rejecting]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
-    assert_eq!(next_report(&mut received_reports).await, "buried");
-    stays_unacked_until_published(&server, "shop.bury", "shop.bury.dlq").await;
+    assert_eq!(next_report(&mut received_reports).await, "rejected");
+    stays_unacked_until_published(&server, "shop.rejecting", "shop.rejecting.dlq").await;
     app.shutdown().await.unwrap();
-    assert!(server.messages("shop.bury").is_empty());
+    assert!(server.messages("shop.rejecting").is_empty());
 }
 
 #[event_handler(name = "linger")]
@@ -297,12 +272,7 @@ async fn a_delivery_past_the_hold_limit_returns_to_its_queue() {
     let bus = harness
         .server
         .bus(Bus::builder().hold_limit(Duration::from_millis(300)));
-    let app = App::new("shop")
-        .state(harness)
-        .handlers(handlers![linger])
-        .start(&bus)
-        .await
-        .unwrap();
+    let app = start!(&bus, harness, [linger]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
     assert_eq!(next_report(&mut received_reports).await, "attempt 1, again false");
     assert_eq!(next_report(&mut received_reports).await, "attempt 1, again true");

@@ -25,8 +25,8 @@ fn runs(app: &RunningApp) -> bool {
     app.health().handler("plain").unwrap().state == HandlerState::Running
 }
 
-/// On RabbitMQ, a queue that is being deleted can exist for its declaration and be missing for its binding. It may exist
-/// again, unbound, when the consumer subscribes.
+/// While RabbitMQ deletes a queue, the declaration can find the queue and the binding can miss it. The queue may exist
+/// again without a binding when the consumer subscribes.
 #[tokio::test(start_paused = true)]
 async fn a_queue_without_its_binding_is_bound_before_it_is_consumed() {
     let (server, recorder) = (MemoryServer::new(), Recorder::default());

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::time::{Duration, Instant};
 
 use tidings::testing::TestBus;
-use tidings::{App, Reason, assert_not_published, assert_published, event_handler, handlers};
+use tidings::{Reason, assert_not_published, assert_published, event_handler};
 
 use crate::handlers::{Paid, Placed, Recorder, paid, patient, ping, placed, plain, pong, start};
 
@@ -40,11 +40,7 @@ async fn settled_returns_after_returned_events_are_published() {
 #[tokio::test]
 async fn settled_within_fails_when_the_budget_is_used_up() {
     let bus = TestBus::new();
-    let _app = App::new("shop")
-        .handlers(handlers![ping, pong])
-        .start(&bus)
-        .await
-        .unwrap();
+    let _app = start!(&bus, [ping, pong]);
     bus.publish(&placed("a", 1)).await.unwrap();
     let error = bus
         .settled_within(100, Duration::from_secs(10))
@@ -64,11 +60,7 @@ async fn settled_within_fails_at_its_deadline() {
         pending::<()>().await;
     }
     let bus = TestBus::new();
-    let _app = App::new("shop")
-        .handlers(handlers![stuck])
-        .start(&bus)
-        .await
-        .unwrap();
+    let _app = start!(&bus, [stuck]);
     bus.publish(&placed("a", 1)).await.unwrap();
     let error = bus
         .settled_within(100, Duration::from_millis(50))
@@ -104,11 +96,7 @@ async fn an_undeclared_event_that_matches_a_wildcard_is_listed_as_ignored() {
     #[event_handler("order.*")]
     async fn wild(_: Placed) {}
     let bus = TestBus::new();
-    let _app = App::new("shop")
-        .handlers(handlers![wild])
-        .start(&bus)
-        .await
-        .unwrap();
+    let _app = start!(&bus, [wild]);
     bus.publish(&paid("a", 1)).await.unwrap();
     bus.settled().await;
     let ignored = bus.ignored();

@@ -36,11 +36,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if is_same {
         return Ok(ExitCode::SUCCESS);
     }
-    println!("if each change is meant, run `cargo xtask api --write` and commit docs/api");
+    println!("if every change is intended, run `cargo xtask api --write` and commit docs/api");
     Ok(ExitCode::FAILURE)
 }
 
-/// One item a line, with the items behind each `use` in place of the `use`.
+/// Returns one line for each item. The items behind a `use` replace the `use`.
 fn public_api(json: &Path) -> Result<String, Box<dyn Error>> {
     let api = public_api::Builder::from_rustdoc_json(json)
         .omit_blanket_impls(true)
@@ -50,8 +50,8 @@ fn public_api(json: &Path) -> Result<String, Box<dyn Error>> {
     Ok(lines.filter(|line| !is_noise(line)).collect())
 }
 
-/// What would only repeat itself: the one method of a derived trait, and the auto traits that a type has. A type that
-/// loses `Send`, `Sync` or `Unpin` gets a line `impl !Send`.
+/// Whether a line adds nothing: the method of a derived trait, or an auto trait of a type. A type without `Send`,
+/// `Sync` or `Unpin` has a line such as `impl !Send`.
 fn is_noise(line: &str) -> bool {
     const METHODS: &[&str] = &[
         "::clone(&self) -> ",

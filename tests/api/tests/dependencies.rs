@@ -20,8 +20,8 @@ const LICENCES: &[&str] = &[
     "Zlib",
 ];
 
-/// Every package that a user of the crates builds on this system, with all features. Cargo has downloaded these for the
-/// tests, so this needs no network.
+/// Returns every package that a user of the crates builds on this system, with all features. Cargo has downloaded them for
+/// the tests.
 fn dependencies() -> Vec<Value> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -73,8 +73,8 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-/// Whether an SPDX expression allows the use under licences of the list. `AND` joins within parentheses only, as in
-/// `(MIT OR Apache-2.0) AND Unicode-3.0`, so its parts can be checked one by one.
+/// Whether an SPDX expression allows the use under licences of the list. The parts of an `AND` can be checked one by one,
+/// because an `OR` beside an `AND` is in parentheses, as in `(MIT OR Apache-2.0) AND Unicode-3.0`.
 fn is_allowed(expression: &str) -> bool {
     expression.split(" AND ").all(|part| {
         let part = part.trim_matches(['(', ')']).replace('/', " OR ");

@@ -1,12 +1,12 @@
-//! Certificates for the tests of Tidings, signed by an authority of the test.
+//! Certificates for the tests of Tidings, each signed by an authority of its test.
 //!
 //! ```no_run
 //! use tidings_authority::{Authority, server};
 //! use tidings_broker::{Install, Setup};
 //!
 //! let authority = Authority::new();
-//! let shown = authority.sign("server", &server());
-//! let setup = Setup::new(&Install::find().unwrap()).tls(authority.tls(&shown, false));
+//! let certificate = authority.sign("server", &server());
+//! let setup = Setup::new(&Install::find().unwrap()).tls(authority.tls(&certificate, false));
 //! let node = setup.start().unwrap();
 //! println!("{} is trusted with {}", node.tls_url().unwrap(), authority.ca().display());
 //! ```
@@ -42,9 +42,9 @@ impl Authority {
     /// When a file cannot be written.
     #[allow(clippy::new_without_default)] // Each call creates another authority.
     pub fn new() -> Self {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        // Below the temporary folder of the machine: a node may see no other folder.
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        // This folder is below the temporary folder, because a node may see no other.
         let folder = std::env::temp_dir().join(format!("tidings-tls-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder can be created");
         let mut params = params(&[], &format!("Authority {number}"));
@@ -100,11 +100,11 @@ impl Authority {
     }
 
     /// The TLS files of a node with this certificate, which trusts the clients of this authority.
-    pub fn tls(&self, shown: &Signed, ask_client: bool) -> Tls {
+    pub fn tls(&self, signed: &Signed, ask_client: bool) -> Tls {
         Tls {
             ca: self.ca(),
-            certificate: shown.certificate.clone(),
-            key: shown.key.clone(),
+            certificate: signed.certificate.clone(),
+            key: signed.key.clone(),
             ask_client,
         }
     }

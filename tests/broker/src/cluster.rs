@@ -13,20 +13,19 @@ pub struct Cluster {
     nodes: Vec<Node>,
 }
 
-/// How often a start is tried when another process takes one of the ports.
-const TRIES: usize = 3;
+/// The number of attempts to start when other processes take the ports.
+const ATTEMPTS: usize = 3;
 
 impl Cluster {
     pub(crate) fn start(setup: &Setup, nodes: usize) -> Result<Self, Error> {
         assert!(nodes > 0, "a cluster has at least one node");
-        let mut tried = Self::try_start(setup, nodes);
-        for _ in 1..TRIES {
-            match &tried {
-                Err(Error::Start { log, .. }) if port_taken(log) => tried = Self::try_start(setup, nodes),
-                _ => break,
+        for _ in 1..ATTEMPTS {
+            match Self::try_start(setup, nodes) {
+                Err(Error::Start { log, .. }) if port_taken(&log) => {}
+                result => return result,
             }
         }
-        tried
+        Self::try_start(setup, nodes)
     }
 
     fn try_start(setup: &Setup, nodes: usize) -> Result<Self, Error> {
@@ -38,7 +37,7 @@ impl Cluster {
                 .map(|index| Node::prepare(setup, &sandbox, index, nodes))
                 .collect::<Result<_, _>>()?,
         };
-        // All at once: each node waits for the others.
+        // Launch all nodes before the first wait: each node waits for the others.
         for node in &cluster.nodes {
             node.launch()?;
         }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How often a condition is checked that nobody signals.
+/// The interval between checks of a condition that sends no signal.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The status and the output of a command.
@@ -14,9 +14,9 @@ pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub struct CommandOutput {
     /// How the command ended.
     pub status: ExitStatus,
-    /// What it wrote to stdout.
+    /// The text on stdout.
     pub stdout: String,
-    /// What it wrote to stderr.
+    /// The text on stderr.
     pub stderr: String,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<Exit
     }
 }
 
-/// Sends a signal to a process, or to a process group when the number is negative. The shell's `kill` saves a crate.
+/// Sends a signal to a process, or to a process group when the number is negative. The shell's `kill` needs no crate.
 pub(crate) fn signal(name: &str, target: &str) -> io::Result<()> {
     Command::new("sh")
         .args(["-c", r#"kill -s "$1" -- "$2""#, "kill", name, target])
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_command_past_its_limit_is_killed_with_its_children_and_its_output_is_kept() {
-        // This returns only when no process holds the pipes any more.
+        // The call returns only when no process has the pipes open.
         let error = run_with_deadline(
             &mut shell("echo here; sleep 1000 & wait"),
             Duration::from_millis(200),

@@ -9,7 +9,7 @@ use std::{error, fmt, io};
 pub enum Error {
     /// There is no RabbitMQ, or the variable that locates it cannot be parsed.
     Install(String),
-    /// The operating system refused a file, a port or a process.
+    /// An operation on a file, a port or a process failed.
     Io {
         /// What failed.
         what: String,

@@ -30,9 +30,9 @@ pub struct Node {
     pub(crate) vhosts: Mutex<Vec<String>>,
 }
 
-/// The deadline of a tool, and of a node to stop.
+/// The deadline for a run of a tool, and for the stop of a node.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// How many lines of a log an error shows.
+/// The number of log lines in an error.
 const LINES: usize = 120;
 
 impl Node {
@@ -108,7 +108,7 @@ impl Node {
         Some(format!("amqps://guest:guest@localhost:{}/%2f", self.tls_port()?))
     }
 
-    /// The pid of the node, or in Docker that of the client. `None` while the node is down.
+    /// The pid of the node, or of the Docker client. `None` while the node is down.
     pub fn pid(&self) -> Option<u32> {
         self.process().as_ref().map(Child::id)
     }
@@ -135,17 +135,17 @@ impl Node {
             && self.management_port().is_none_or(listens)
     }
 
-    /// Kills the node with SIGKILL, like a crash. Its data stay. Does nothing when the node is down.
+    /// Kills the node with SIGKILL, like a crash, and keeps its data. Does nothing when the node is down.
     pub fn kill(&self) {
         if let Some(mut child) = self.process().take() {
             self.sandbox.kill(&self.short_name(), &mut child);
         }
     }
 
-    /// Stops the node with SIGTERM and waits until it has stopped. Its data stay.
+    /// Stops the node with SIGTERM, waits until it has stopped, and keeps its data.
     ///
     /// # Errors
-    /// When it has not stopped after one minute. The node is killed then.
+    /// When the node has not stopped after one minute. The node is killed then.
     pub fn stop(&self) -> Result<(), Error> {
         let mut process = self.process();
         let Some(mut child) = process.take() else {
@@ -153,7 +153,7 @@ impl Node {
         };
         let stopped = self
             .sandbox
-            .ask_to_end(&self.short_name(), &child)
+            .terminate(&self.short_name(), &child)
             .and_then(|()| wait(&mut child, TIMEOUT))
             .map_err(Error::io(format!("stop `{}`", self.name())));
         if let Ok(Some(_)) = stopped {
@@ -190,7 +190,7 @@ impl Node {
             .sandbox
             .runner
             .server(&self.short_name(), &self.variables())
-            .map_err(Error::io("see the folder of the nodes"))?;
+            .map_err(Error::io("read the folder of the nodes"))?;
         let log = self.folder().join("log/stdout");
         let child = self.sandbox.spawn(&self.short_name(), &mut command, &log)?;
         *self.process() = Some(child);
@@ -235,18 +235,18 @@ impl Node {
     /// # Errors
     /// When the command fails. The error contains its output.
     pub fn tool(&self, name: &str, args: &[&str]) -> Result<String, Error> {
-        let short_name = || format!("{name} {}", args.join(" "));
+        let command_line = || format!("{name} {}", args.join(" "));
         let mut command = self
             .sandbox
             .runner
             .tool(&self.short_name(), name, args, &self.variables());
-        let output =
-            run_with_deadline(&mut command, TIMEOUT).map_err(Error::io(format!("run `{}`", short_name())))?;
+        let output = run_with_deadline(&mut command, TIMEOUT)
+            .map_err(Error::io(format!("run `{}`", command_line())))?;
         if output.status.success() {
             Ok(output.stdout)
         } else {
             Err(Error::Tool {
-                command: short_name(),
+                command: command_line(),
                 output: output.stdout + &output.stderr,
             })
         }
@@ -254,8 +254,8 @@ impl Node {
 
     /// Makes the node write its tables to disk now instead of within half a second.
     ///
-    /// A new quorum queue is not in the table of queues until then. When the node is killed before, the queue is empty after
-    /// the restart, even of confirmed messages (seen on 3.10.8 and 4.3.6).
+    /// Until then, a new quorum queue is missing in the table of queues. If the node is killed before, the queue loses
+    /// even confirmed messages (seen on 3.10.8 and 4.3.6).
     ///
     /// # Errors
     /// When `rabbitmqctl` fails.
@@ -310,7 +310,7 @@ impl Node {
         read_all(&files)
     }
 
-    /// Prints the end of the log and keeps the files. A node that is dropped by a panic does this by itself.
+    /// Prints the end of the log and keeps the files. A node that is dropped by a panic calls this method itself.
     pub fn report(&self) {
         eprintln!("end of the log of node `{}`:\n{}", self.name(), self.tail());
         self.sandbox.keep();
@@ -371,7 +371,7 @@ impl Node {
             ("ERL_EPMD_PORT", self.sandbox.ports.epmd().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
             ("ERL_CRASH_DUMP_SECONDS", "0".to_owned()),
-            // The sandbox has a port mapper. A node that is killed while it starts could leave a child that starts another one.
+            // The sandbox has a port mapper. A node killed during its start could leave a child that starts one.
             ("ERL_ZFLAGS", "-start_epmd false".to_owned()),
             // The start script then replaces itself with the node, so that the pid of the child is the pid of the node.
             ("RUNNING_UNDER_SYSTEMD", "1".to_owned()),

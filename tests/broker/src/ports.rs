@@ -1,4 +1,4 @@
-//! Reserves ports, so that parallel tests do not use the same.
+//! Reserves ports, so that parallel tests do not use the same ones.
 
 use std::fs::{self, File, Permissions};
 use std::net::{Ipv4Addr, TcpListener};
@@ -12,8 +12,8 @@ pub(crate) const NODES: usize = 8;
 // A block has one port for epmd, four for each node, and the rest for the tools, which listen while they run.
 const SIZE: u16 = 64;
 const TOOLS: u16 = 40;
-/// All blocks are below the range that Linux gives to outgoing connections. A killed node must find its port free again,
-/// and a port of that range could belong to another process by then.
+/// All blocks are below the range that Linux gives to outgoing connections. A killed node needs its port again, and
+/// another process could take a port of that range in the meantime.
 const FIRST: u16 = 10_240;
 const BLOCKS: u16 = (32_768 - FIRST) / SIZE;
 
@@ -29,7 +29,7 @@ impl Ports {
     pub(crate) fn take() -> io::Result<Self> {
         let folder = env::temp_dir().join("tidings-ports");
         fs::create_dir_all(&folder)?;
-        // Tests of other users share the folder. When another user owns it, this call fails, and that is no error.
+        // Tests of other users share the folder. The call may fail when another user owns it.
         let _ = fs::set_permissions(&folder, Permissions::from_mode(0o777));
         // Processes start at different blocks, so that they rarely try the same one.
         let first = u16::try_from(process::id() % u32::from(BLOCKS)).unwrap_or_default();
@@ -48,7 +48,7 @@ impl Ports {
             .open(&path)
             .ok()?;
         let _ = fs::set_permissions(&path, Permissions::from_mode(0o666));
-        // A lock instead of a mere file: the system releases it when the process ends.
+        // The system releases the lock when the process ends, but it would not delete a file.
         lock.try_lock().ok()?;
         let free = (base..base + TOOLS).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok());
         free.then_some(Self { base, _lock: lock })

@@ -22,7 +22,6 @@ fn handshake(port: u16) -> std::io::Result<bool> {
     Ok(frame == [1])
 }
 
-/// Whether a process listens on this port.
 pub(crate) fn listens(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_ok()

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::install::Place;
 
-/// Runs the commands of a sandbox. All its processes see `folder` under the same path.
+/// Runs the commands of a sandbox. All processes see `folder` under the same path.
 #[derive(Debug, Clone)]
 pub(crate) struct Runner {
     pub(crate) place: Place,
@@ -21,16 +21,16 @@ pub(crate) type Variable = (&'static str, String);
 // Every step is an `exec`, so that the pid of the child is the pid of the node. `ulimit` is raised because a node with
 // few file descriptors lowers its own limits.
 //
-// It waits for a line before it starts. By then the watcher knows the process, so a test that is killed leaves nothing
-// behind.
+// The script waits for a line on stdin, which is sent when the watcher knows the process. So a killed test leaves
+// nothing behind.
 const ON_THIS_MACHINE: &str = r#"
 read -r _ || exit
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 exec "$@" </dev/null
 "#;
 
-// The command runs in its own mount namespace, so that nothing stays mounted. The parent of the folder is mounted,
-// which is the temporary folder of the machine: certificates of a test are there too.
+// The command runs in its own mount namespace, so that nothing stays mounted. The mounted folder is the temporary folder
+// of the machine, which also contains the certificates of a test.
 const IN_A_ROOT: &str = r#"
 root=$1 shared=$2
 shift 2
@@ -71,12 +71,11 @@ impl Runner {
             Place::Installed(_) | Place::Root(_) => {
                 let mut command = self.local(&args, &[]);
                 command.args(["-address", "127.0.0.1"]);
-                Ok(held_until_watched(&command))
+                Ok(delayed_until_watched(&command))
             }
         }
     }
 
-    /// The command that runs a node.
     pub(crate) fn server(&self, node: &str, variables: &[Variable]) -> io::Result<Command> {
         if let Place::Docker(image) = &self.place {
             let network = format!("container:{}", self.container("epmd").unwrap_or_default());
@@ -90,10 +89,9 @@ impl Runner {
             return Ok(command);
         }
         let command = self.local(&[&self.script("rabbitmq-server")], variables);
-        Ok(held_until_watched(&command))
+        Ok(delayed_until_watched(&command))
     }
 
-    /// The command of one of RabbitMQ's tools for a node.
     pub(crate) fn tool(&self, node: &str, name: &str, args: &[&str], variables: &[Variable]) -> Command {
         let mut command = if matches!(self.place, Place::Docker(_)) {
             let mut command = Command::new("docker");
@@ -155,7 +153,7 @@ impl Runner {
         let mut command = Command::new("docker");
         command
             .args(["run", "--rm", "--name", &self.container(name).unwrap_or_default()])
-            // As the current user: else we could not delete the files of the container.
+            // The current user must be able to delete the files of the container.
             .args(["--user", &format!("{}:{}", owner.uid(), owner.gid())])
             .args(["--volume", &format!("{folder}:{folder}")])
             .args(["--env", &format!("HOME={folder}")]);
@@ -171,21 +169,22 @@ fn path() -> OsString {
 }
 
 /// Returns the same command, started by [`ON_THIS_MACHINE`].
-fn held_until_watched(command: &Command) -> Command {
-    let mut held = Command::new("sh");
-    held.args(["-c", ON_THIS_MACHINE, "here"])
+fn delayed_until_watched(command: &Command) -> Command {
+    let mut delayed = Command::new("sh");
+    delayed
+        .args(["-c", ON_THIS_MACHINE, "here"])
         .arg(command.get_program())
         .args(command.get_args())
         .env_clear();
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
-            held.env(name, value);
+            delayed.env(name, value);
         }
     }
     if let Some(folder) = command.get_current_dir() {
-        held.current_dir(folder);
+        delayed.current_dir(folder);
     }
-    held
+    delayed
 }
 
 #[cfg(test)]
@@ -199,47 +198,30 @@ mod tests {
         }
     }
 
-    fn shown(command: &Command) -> String {
-        let mut words = vec![command.get_program()];
-        words.extend(command.get_args());
-        words.join(" ".as_ref()).to_string_lossy().into_owned()
-    }
-
-    trait Join {
-        fn join(&self, by: &std::ffi::OsStr) -> OsString;
-    }
-
-    impl Join for Vec<&std::ffi::OsStr> {
-        fn join(&self, by: &std::ffi::OsStr) -> OsString {
-            let mut all = OsString::new();
-            for (index, word) in self.iter().enumerate() {
-                if index > 0 {
-                    all.push(by);
-                }
-                all.push(word);
-            }
-            all
-        }
+    fn command_line(command: &Command) -> String {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<_> = words.map(std::ffi::OsStr::to_string_lossy).collect();
+        words.join(" ")
     }
 
     #[test]
     fn a_node_container_joins_the_network_of_the_port_mapper() {
         let docker = runner(Place::Docker("rabbitmq:4".to_owned()));
         let network = docker.container("epmd").unwrap();
-        let epmd = shown(&docker.epmd(10_000, &[10_001]).unwrap());
+        let epmd = command_line(&docker.epmd(10_000, &[10_001]).unwrap());
         assert!(epmd.contains(&format!("--name {network} ")), "{epmd}");
         assert!(
             epmd.ends_with("--publish 127.0.0.1:10001:10001 --entrypoint epmd rabbitmq:4 -port 10000"),
             "{epmd}"
         );
-        let server = shown(&docker.server("n1", &[("A", "b".to_owned())]).unwrap());
+        let server = command_line(&docker.server("n1", &[("A", "b".to_owned())]).unwrap());
         assert!(
             server.ends_with(&format!(
                 "--network container:{network} --env A=b --entrypoint rabbitmq-server rabbitmq:4"
             )),
             "{server}"
         );
-        let tool = shown(&docker.tool("n1", "rabbitmqctl", &["status"], &[]));
+        let tool = command_line(&docker.tool("n1", "rabbitmqctl", &["status"], &[]));
         assert_eq!(
             tool,
             format!(
@@ -253,7 +235,7 @@ mod tests {
     fn an_installed_tool_gets_only_our_variables() {
         let here = runner(Place::Installed("/opt/rabbit/sbin".into()));
         let tool = here.tool("n1", "rabbitmqctl", &["status"], &[("A", "b".to_owned())]);
-        assert_eq!(shown(&tool), "/opt/rabbit/sbin/rabbitmqctl status");
+        assert_eq!(command_line(&tool), "/opt/rabbit/sbin/rabbitmqctl status");
         let names: Vec<_> = tool.get_envs().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(names, ["A", "HOME", "LANG", "PATH"]);
     }

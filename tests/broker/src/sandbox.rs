@@ -1,4 +1,4 @@
-//! What the nodes of one cluster share: a folder, ports, a port mapper, and cleanup.
+//! The folder, ports, port mapper and cleanup that the nodes of one cluster share.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
@@ -40,7 +40,7 @@ impl Sandbox {
         )))?;
         let folder =
             create_folder(&parent).map_err(Error::io(format!("create a folder in {}", parent.display())))?;
-        let watcher = Watcher::over(&folder).map_err(Error::io("start `sh`"))?;
+        let watcher = Watcher::start(&folder).map_err(Error::io("start `sh`"))?;
         let mut published = publish(&ports);
         published.push(ports.epmd());
         let sandbox = Self {
@@ -85,7 +85,7 @@ impl Sandbox {
                 self.forget(&child);
                 break Some(format!("ended with {status}"));
             }
-            // In Docker, a container can join the network of another only when that one runs.
+            // In Docker, a container can join the network of another container only when that container runs.
             if listens(port) {
                 break None;
             }
@@ -143,7 +143,7 @@ impl Sandbox {
     }
 
     /// Sends SIGTERM to a process.
-    pub(crate) fn ask_to_end(&self, name: &str, child: &Child) -> std::io::Result<()> {
+    pub(crate) fn terminate(&self, name: &str, child: &Child) -> std::io::Result<()> {
         let Some(container) = self.runner.container(name) else {
             return signal("TERM", &child.id().to_string());
         };
@@ -182,15 +182,15 @@ impl Drop for Sandbox {
         if !self.keep.load(Ordering::Relaxed) {
             let _ = fs::remove_dir_all(self.folder());
         }
-        self.watcher.bye();
+        self.watcher.stop();
     }
 }
 
-/// Creates a folder that does not exist yet: earlier runs may have left theirs.
+/// Creates a folder with a new name, because earlier runs may have left folders.
 fn create_folder(parent: &Path) -> std::io::Result<PathBuf> {
-    static MADE: AtomicUsize = AtomicUsize::new(0);
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
     loop {
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = parent.join(format!("tidings-broker-{}-{number}", process::id()));
         match fs::create_dir(&folder) {
             Ok(()) => {
@@ -203,7 +203,6 @@ fn create_folder(parent: &Path) -> std::io::Result<PathBuf> {
     }
 }
 
-/// Returns the concatenated contents of the files.
 pub(crate) fn read_all(files: &[PathBuf]) -> String {
     files
         .iter()

@@ -21,7 +21,7 @@ pub struct Setup {
     tls: Option<Tls>,
 }
 
-/// PEM files for a TLS listener. They must be below the temporary folder of the machine: a node may see no other.
+/// PEM files for a TLS listener. They must be below the temporary folder, because a node may see no other.
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// The authorities that sign client certificates.
@@ -34,9 +34,7 @@ pub struct Tls {
     pub ask_client: bool,
 }
 
-/// The settings of one node.
 pub(crate) struct NodeSettings<'a> {
-    /// The address that the node listens on.
     pub(crate) address: &'a str,
     pub(crate) management: u16,
     pub(crate) tls: u16,
@@ -45,7 +43,7 @@ pub(crate) struct NodeSettings<'a> {
 }
 
 impl Setup {
-    /// Creates a node with the default settings of its version.
+    /// Returns the default settings of this version.
     pub fn new(install: &Install) -> Self {
         Self {
             install: install.clone(),
@@ -59,19 +57,19 @@ impl Setup {
         }
     }
 
-    /// Enables a plugin: `rabbitmq_auth_mechanism_ssl`.
+    /// Enables a plugin, such as `rabbitmq_auth_mechanism_ssl`.
     pub fn plugin(mut self, name: &str) -> Self {
         self.plugins.push(name.to_owned());
         self
     }
 
-    /// Adds lines to `rabbitmq.conf`: `consumer_timeout = 5000`.
+    /// Adds lines to `rabbitmq.conf`, such as `consumer_timeout = 5000`.
     pub fn conf(mut self, lines: &str) -> Self {
         self.conf.push(lines.to_owned());
         self
     }
 
-    /// Adds a setting of the application `rabbit` to `advanced.config`, for settings that `rabbitmq.conf` does not have:
+    /// Adds a setting of the application `rabbit` that only `advanced.config` has, such as
     /// `{dead_letter_worker_publisher_confirm_timeout, 5000}`.
     pub fn advanced(mut self, setting: &str) -> Self {
         self.advanced.push(setting.to_owned());

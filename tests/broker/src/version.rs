@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// A version of one to three numbers: `4`, `3.10`, `4.3.6`.
+/// A version or its first numbers: `4`, `3.10`, `4.3.6`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(Vec<u32>);
 
@@ -14,19 +14,11 @@ impl Version {
     pub fn covers(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
-
-    /// The major version.
-    pub fn major(&self) -> u32 {
-        self.0[0]
-    }
 }
 
 impl FromStr for Version {
     type Err = Error;
 
-    // 4
-    // 3.10
-    // 4.3.6
     fn from_str(text: &str) -> Result<Self, Error> {
         text.split('.')
             .map(|number| number.parse().ok())
@@ -38,11 +30,8 @@ impl FromStr for Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, number) in self.0.iter().enumerate() {
-            let dot = if place > 0 { "." } else { "" };
-            write!(f, "{dot}{number}")?;
-        }
-        Ok(())
+        let numbers: Vec<String> = self.0.iter().map(u32::to_string).collect();
+        f.write_str(&numbers.join("."))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Virtual hosts: each test has its own.
 
-use std::fmt::Write as _;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -15,15 +14,15 @@ pub struct Vhost<'node> {
     name: String,
 }
 
-/// How many are created by one call of `rabbitmqctl`, whose start takes longer than all of them.
+/// The number of virtual hosts that one call of `rabbitmqctl` creates. Its start takes longer than their creation.
 const BATCH: usize = 8;
 
 impl<'node> Vhost<'node> {
     pub(crate) fn of(node: &'node Node) -> Result<Self, Error> {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let mut spare = node.vhosts.lock().unwrap_or_else(PoisonError::into_inner);
         if spare.is_empty() {
-            let first = MADE.fetch_add(BATCH, Ordering::Relaxed);
+            let first = NEXT.fetch_add(BATCH, Ordering::Relaxed);
             let names: Vec<String> = (first..first + BATCH)
                 .map(|number| format!("test-{number}"))
                 .collect();
@@ -58,15 +57,11 @@ impl Drop for Vhost<'_> {
     }
 }
 
-/// Returns the Erlang code that creates virtual hosts and gives `guest` all permissions. With `rabbitmqctl` this would
-/// take two commands for each.
+/// Returns the Erlang code that creates virtual hosts and gives `guest` all permissions. `rabbitmqctl` would
+/// need two commands for each.
 fn expression(names: &[String]) -> String {
-    let mut list = String::new();
-    for name in names {
-        let comma = if list.is_empty() { "" } else { "," };
-        // Writing to a string cannot fail.
-        let _ = write!(list, "{comma}<<\"{name}\">>");
-    }
+    let names: Vec<String> = names.iter().map(|name| format!("<<\"{name}\">>")).collect();
+    let list = names.join(",");
     format!(
         "[begin ok = rabbit_vhost:add(V, <<\"tests\">>), \
          ok = rabbit_auth_backend_internal:set_permissions(\

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-/// A shell at the other end of a pipe. When the pipe closes without the command `bye`, it kills the processes that were
-/// registered. That happens when the test was killed, or when its process exited with a node in a static.
+/// A shell at the other end of a pipe. When the pipe closes without the command `stop`, the shell kills the registered
+/// processes. The pipe closes like this when the test is killed, or when its process exits with a node in a static.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     shell: Mutex<Child>,
@@ -27,14 +27,14 @@ while read -r command what; do
         ;;
     container) containers="$containers $what" ;;
     keep) keep=1 ;;
-    bye) exit ;;
+    stop) exit ;;
     esac
 done
 [ -z "$containers" ] || docker rm --force --volumes $containers
 for pid in $pids; do
     kill -s KILL "$pid"
 done
-# A process that still writes would create its files again, so wait. A zombie counts as running: stop after a while.
+# A process that still writes would create its files again, so wait. A zombie counts as running, so the wait is limited.
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     left=
     for pid in $pids; do
@@ -48,7 +48,7 @@ done
 
 impl Watcher {
     /// Starts a watcher that deletes `folder` in the end.
-    pub(crate) fn over(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn start(folder: &Path) -> io::Result<Self> {
         let shell = Command::new("sh")
             .args(["-c", WATCH, "watcher"])
             .arg(folder)
@@ -64,36 +64,33 @@ impl Watcher {
         })
     }
 
-    /// Registers a process.
     pub(crate) fn watch(&self, pid: u32) -> io::Result<()> {
         self.send(&format!("watch {pid}\n"))
     }
 
-    /// Removes a process that has ended or is about to end: its number may be reused.
+    /// Removes a process that has ended or is about to end, because its pid may be reused.
     pub(crate) fn forget(&self, pid: u32) -> io::Result<()> {
         self.send(&format!("forget {pid}\n"))
     }
 
-    /// Registers a container.
     pub(crate) fn container(&self, name: &str) -> io::Result<()> {
         self.send(&format!("container {name}\n"))
     }
 
-    /// Keeps the folder.
     pub(crate) fn keep(&self) -> io::Result<()> {
         self.send("keep\n")
     }
 
-    /// Stops the watcher: everything is cleaned up.
-    pub(crate) fn bye(&self) {
-        // When the pipe is closed, the shell has exited.
-        let _ = self.send("bye\n");
+    /// Stops the watcher, which has nothing to clean up any more.
+    pub(crate) fn stop(&self) {
+        // A write to a closed pipe fails, and then the shell has exited.
+        let _ = self.send("stop\n");
         let _ = self.lock().wait();
     }
 
     fn send(&self, line: &str) -> io::Result<()> {
         match &mut self.lock().stdin {
-            // A single write: half a line could be the number of another process.
+            // A single write: half a line could be the pid of another process.
             Some(stdin) => stdin.write_all(line.as_bytes()),
             None => Err(io::ErrorKind::BrokenPipe.into()),
         }
@@ -121,10 +118,10 @@ mod tests {
     }
 
     #[test]
-    fn without_bye_the_processes_are_killed_and_the_folder_is_deleted() {
+    fn without_a_stop_the_processes_are_killed_and_the_folder_is_deleted() {
         let folder = folder("left");
         let mut child = sleeper();
-        let watcher = Watcher::over(&folder).unwrap();
+        let watcher = Watcher::start(&folder).unwrap();
         watcher.watch(child.id()).unwrap();
         let mut shell = watcher.shell.into_inner().unwrap();
         drop(shell.stdin.take());
@@ -137,7 +134,7 @@ mod tests {
     fn a_kept_folder_and_a_forgotten_process_are_left_alone() {
         let folder = folder("kept");
         let mut child = sleeper();
-        let watcher = Watcher::over(&folder).unwrap();
+        let watcher = Watcher::start(&folder).unwrap();
         watcher.watch(child.id()).unwrap();
         watcher.forget(child.id()).unwrap();
         watcher.keep().unwrap();
@@ -151,9 +148,9 @@ mod tests {
     }
 
     #[test]
-    fn after_bye_nothing_is_touched() {
-        let folder = folder("bye");
-        Watcher::over(&folder).unwrap().bye();
+    fn a_stopped_watcher_deletes_nothing() {
+        let folder = folder("stopped");
+        Watcher::start(&folder).unwrap().stop();
         assert!(folder.exists());
         fs::remove_dir_all(folder).unwrap();
     }

@@ -56,10 +56,10 @@ fn http(node: &Node, method: &str, path: &str, body: &str) -> String {
     body.to_owned()
 }
 
-/// Declares the durable queue `kept` of this type and publishes a persistent message to it.
-fn keep_message(node: &Node, kind: &str) {
-    let queue = format!(r#"{{"durable":true,"arguments":{{"x-queue-type":"{kind}"}}}}"#);
-    http(node, "PUT", "queues/%2F/kept", &queue);
+/// Declares the durable quorum queue `kept` and publishes a persistent message to it.
+fn keep_message(node: &Node) {
+    let queue = r#"{"durable":true,"arguments":{"x-queue-type":"quorum"}}"#;
+    http(node, "PUT", "queues/%2F/kept", queue);
     node.flush().unwrap();
     let message = r#"{"routing_key":"kept","properties":{"delivery_mode":2},"payload":"x","payload_encoding":"string"}"#;
     let answer = http(node, "POST", "exchanges/%2F/amq.default/publish", message);
@@ -82,7 +82,7 @@ fn kept(node: &Node) -> String {
 fn a_killed_node_restarts_with_its_messages_on_the_same_port() {
     let node = setup().management().start().unwrap();
     let (pid, url) = (node.pid().unwrap(), node.url());
-    keep_message(&node, "quorum");
+    keep_message(&node);
     node.kill();
     assert!(!exists(pid) && !node.ready());
     let started = Instant::now();
@@ -127,7 +127,7 @@ fn a_cluster_of_three_survives_the_loss_of_one_node() {
         panic!("{} nodes", cluster.nodes().len())
     };
     let pids: Vec<u32> = cluster.nodes().iter().filter_map(Node::pid).collect();
-    keep_message(one, "quorum");
+    keep_message(one);
     one.kill();
     assert_eq!(kept(two), "kept\t1");
     let started = Instant::now();
@@ -192,7 +192,7 @@ fn folders_of(process: u32) -> Vec<PathBuf> {
         .collect()
 }
 
-fn await_gone(process: u32, node: &str) {
+fn await_cleanup(process: u32, node: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while is_running(node) || !folders_of(process).is_empty() {
         assert!(
@@ -204,7 +204,7 @@ fn await_gone(process: u32, node: &str) {
     }
 }
 
-/// Whether a process runs that is not our child. It may be a zombie for a while.
+/// Whether the process runs and is not a zombie.
 fn is_running(pid: &str) -> bool {
     std::fs::read_to_string(Path::new("/proc").join(pid).join("stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
@@ -223,7 +223,7 @@ fn a_node_is_killed_when_its_test_process_is_killed() {
     assert!(is_running(&node[0]));
     child.kill().unwrap();
     child.wait().unwrap();
-    await_gone(child.id(), &node[0]);
+    await_cleanup(child.id(), &node[0]);
 }
 
 #[test]
@@ -233,10 +233,10 @@ fn the_shared_node_is_killed_when_the_tests_end() {
         return;
     }
     let (mut child, mut output, node) = run_in_child("the_shared_node_is_killed_when_the_tests_end");
-    // This ends only when no process of the node holds the output of the test.
+    // The read ends when no process of the node has the output of the test open.
     output.read_to_string(&mut String::new()).unwrap();
     assert!(child.wait().unwrap().success());
-    await_gone(child.id(), &node[0]);
+    await_cleanup(child.id(), &node[0]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ async function parse(file) {
   const { document, diagnostics } = await new Parser().parse(readFileSync(file, 'utf8'));
   return {
     diagnostics: diagnostics.map(({ code, message, path, severity }) => ({ code, message, path, severity })),
-    understood: document && {
+    document: document && {
       title: document.info().title(),
       operations: document.operations().all().map((operation) => ({
         id: operation.id(),
@@ -25,7 +25,7 @@ async function parse(file) {
 }
 
 Promise.all(process.argv.slice(2).map(parse)).then(
-  (verdicts) => console.log(JSON.stringify(verdicts)),
+  (reports) => console.log(JSON.stringify(reports)),
   (error) => {
     console.error(error);
     process.exit(1);

@@ -34,7 +34,7 @@ def order(order_id):
             "place": [52.5, 13.4],
             "labels": {"gift": "yes"},
             "totalCents": 4200,
-            # `note` and `express` may be omitted: the reader accepts that.
+            # The reader accepts an order without `note` and `express`.
         },
     })
 
@@ -53,7 +53,7 @@ MISTAKES = [
 
 
 def refused(order_id):
-    """Returns how many of the mistakes are found."""
+    """Returns the number of mistakes that the models find."""
     count = 0
     for mistake in MISTAKES:
         right = order(order_id).model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -80,11 +80,11 @@ def summary(payment: PaymentBookedV1):
     }
 
 
-def tell(line):
+def write_line(line):
     print(json.dumps(line), flush=True)
 
 
-def obey(channel, command):
+def execute(channel, command):
     if command["do"] == "placeOrder":
         event = order(command["orderId"])
         body = event.model_dump_json(by_alias=True, exclude_unset=True)
@@ -94,7 +94,7 @@ def obey(channel, command):
         channel.queue_bind(queue, EXCHANGE, "payment.booked")
 
         def on_message(channel, method, properties, body):
-            tell({"payment": summary(PaymentBookedV1.model_validate_json(body))})
+            write_line({"payment": summary(PaymentBookedV1.model_validate_json(body))})
             channel.basic_ack(method.delivery_tag)
 
         channel.basic_consume(queue, on_message)
@@ -103,7 +103,7 @@ def obey(channel, command):
             raise ValueError("a mistake was not refused")
     else:
         raise ValueError(f"no command {command['do']}")
-    tell({"done": command["do"]})
+    write_line({"done": command["do"]})
 
 
 def main(url):
@@ -111,7 +111,7 @@ def main(url):
     channel = connection.channel()
     channel.confirm_delivery()
     channel.exchange_declare(EXCHANGE, exchange_type="topic", durable=True)
-    tell({"done": "connect"})
+    write_line({"done": "connect"})
     ended = threading.Event()
     faults = []
 
@@ -123,7 +123,7 @@ def main(url):
 
     def guarded(command):
         try:
-            obey(channel, command)
+            execute(channel, command)
         except Exception as fault:
             faults.append(fault)
             ended.set()

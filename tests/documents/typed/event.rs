@@ -110,7 +110,6 @@ async fn take_payment(order: Event<OrderPlaced>, State(orders): State<Orders>) -
     payment
 }
 
-/// Our service.
 pub(crate) fn payments(orders: Orders) -> App<Orders> {
     App::new("payments")
         .state(orders)

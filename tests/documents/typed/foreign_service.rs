@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use crate::language::Language;
 
-/// A running service in another language.
 #[derive(Debug)]
 pub(crate) struct ForeignService(Program<Value>);
 

@@ -1,7 +1,8 @@
-//! Uses types that are generated from the contract files by the tools of TypeScript and Python. A service in each language
-//! publishes an order over RabbitMQ, our service returns a payment, and the service reads it.
+//! Uses types that TypeScript and Python tools generate from the contract files. A service in each language publishes an
+//! order over RabbitMQ and reads the payment that our service returns.
 //!
-//! They need `node` with `npm`, and `python3` with `venv`. The dependencies are installed once, in the target directory.
+//! The services need `node` with `npm`, and `python3` with `venv`. The dependencies are installed once, in the target
+//! directory.
 
 mod event;
 mod foreign_service;

@@ -25,7 +25,7 @@ function order(orderId: string): OrderPlacedV2 {
       place: [52.5, 13.4],
       labels: { gift: 'yes' },
       totalCents: 4200,
-      // `note` and `express` may be omitted: the reader accepts that.
+      // The reader accepts an order without `note` and `express`.
     },
   };
 }
@@ -60,7 +60,7 @@ function summary(payment: PaymentBookedV1): object {
   return { id: payment.id, causation, order: data.orderId, cents, method, note, at: payment.timestamp };
 }
 
-const tell = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const writeLine = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 interface Command {
   do: 'placeOrder' | 'takePayments';
@@ -71,7 +71,7 @@ async function main(url: string): Promise<void> {
   const connection = await amqp.connect(url);
   const channel = await connection.createConfirmChannel();
   await channel.assertExchange(EXCHANGE, 'topic');
-  tell({ done: 'connect' });
+  writeLine({ done: 'connect' });
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const command: Command = JSON.parse(line);
     if (command.do === 'placeOrder') {
@@ -84,11 +84,11 @@ async function main(url: string): Promise<void> {
       await channel.consume(queue, (message) => {
         if (message === null) return;
         const payment: PaymentBookedV1 = JSON.parse(message.content.toString());
-        tell({ payment: summary(payment) });
+        writeLine({ payment: summary(payment) });
         channel.ack(message);
       });
     }
-    tell({ done: command.do });
+    writeLine({ done: command.do });
   }
   await connection.close();
 }

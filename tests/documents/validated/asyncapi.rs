@@ -13,14 +13,13 @@ use crate::validators;
 
 fn all() -> AsyncApi {
     let orders = asyncapi(&warehouse()).sending(events![OrderCreated]);
-    let merged = orders.merge(asyncapi(&billing())).expect("they agree");
+    let merged = orders.merge(asyncapi(&billing())).expect("the services agree");
     merged
         .title("The shop")
         .version("2.1.0")
         .description("Two services.")
 }
 
-/// Writes a document to a file.
 fn file(name: &str, document: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, document).expect("the target directory can be written");
@@ -58,7 +57,7 @@ async fn the_asyncapi_parser_accepts_every_document() {
         let found: Vec<String> = report
             .diagnostics
             .iter()
-            // 3.1 adds nothing for AMQP, and is available on request.
+            // AsyncAPI 3.1 adds nothing for AMQP, and `v3_1` selects it.
             .filter(|it| it.code != "asyncapi-latest-version")
             .map(|it| format!("{} at {:?}: {}", it.code, it.path, it.message))
             .collect();
@@ -78,7 +77,7 @@ async fn the_asyncapi_parser_accepts_every_document() {
 
 #[tokio::test]
 async fn the_asyncapi_parser_finds_every_operation() {
-    let path = file("understood.asyncapi.json", &all().to_json());
+    let path = file("operations.asyncapi.json", &all().to_json());
     let report = validators::asyncapi(&[path]).await.remove(0);
     let operations = report
         .document
@@ -143,9 +142,10 @@ async fn the_json_schema_of_asyncapi_accepts_every_document() {
     for (name, document) in documents() {
         let document: Value = serde_json::from_str(&document).unwrap();
         let version = document["asyncapi"].as_str().unwrap();
-        let schema = fs::read_to_string(specs.join(format!("{version}.json"))).expect("it is installed");
+        let schema =
+            fs::read_to_string(specs.join(format!("{version}.json"))).expect("the schema is installed");
         let schema: Value = serde_json::from_str(&schema).unwrap();
-        let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+        let validator = jsonschema::validator_for(&schema).expect("the schema is valid");
         let faults: Vec<String> = validator
             .iter_errors(&document)
             .map(|error| format!("{}: {error}", error.instance_path()))
@@ -170,7 +170,7 @@ fn our_own_checks_find_broken_references() {
     let document = asyncapi(&warehouse()).to_value();
     let broken = |pointer: &str, value: Value| {
         let mut document = document.clone();
-        *document.pointer_mut(pointer).expect("it is there") = value;
+        *document.pointer_mut(pointer).expect("the document has the value") = value;
         faults(&document)
     };
     let operation = "/operations/warehouse.pack.receives.order.created";
@@ -263,7 +263,7 @@ fn queues_retries_and_dead_letters_are_described_in_extensions() {
     assert_eq!(sent["region"]["location"], "$message.payload#/data/region");
     assert!(
         sent["carrier"].get("location").is_none(),
-        "it has another name on the wire"
+        "the field has another name on the wire"
     );
 }
 
@@ -298,6 +298,6 @@ fn two_services_that_write_one_event_differently_are_a_conflict() {
     );
     let conflict = one.clone().merge(asyncapi(&billing()).v3_1()).unwrap_err();
     assert_eq!(conflict.differences().len(), 1, "{conflict}");
-    // Merging a document with itself is no conflict.
+    // A document can be merged with itself.
     assert_eq!(one.clone().merge(one.clone()), Ok(one));
 }

@@ -1,4 +1,4 @@
-//! Checks the documents of an app with the tools of others: the parser of AsyncAPI, its JSON Schema, and ajv.
+//! Checks the documents of an app with third-party tools: the parser of AsyncAPI, its JSON Schema, and ajv.
 //!
 //! The tools need `node` with `npm`. They are installed once, in the target directory.
 

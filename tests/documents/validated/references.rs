@@ -1,4 +1,4 @@
-//! Our own checks of an AsyncAPI document, which neither its JSON Schema nor every parser makes.
+//! Checks of an AsyncAPI document that neither its JSON Schema nor every parser makes.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ pub(crate) fn faults(document: &Value) -> Vec<String> {
             if !used.contains(&format!("\"#/components/{kind}/{name}\"")) {
                 faults.push(format!("{kind}/{name} is not referenced"));
             }
-            foreign(schema, &format!("{kind}/{name}"), &mut faults);
+            unsupported_keywords(schema, &format!("{kind}/{name}"), &mut faults);
         }
     }
     faults
@@ -61,7 +61,7 @@ fn unresolved(document: &Value, at: &Value, path: &str, faults: &mut Vec<String>
 }
 
 /// Finds keywords that draft-07 or AsyncAPI do not have.
-fn foreign(schema: &Value, path: &str, faults: &mut Vec<String>) {
+fn unsupported_keywords(schema: &Value, path: &str, faults: &mut Vec<String>) {
     let Value::Object(object) = schema else { return };
     for (name, value) in object {
         if [
@@ -76,16 +76,15 @@ fn foreign(schema: &Value, path: &str, faults: &mut Vec<String>) {
             faults.push(format!("{path} has {name}"));
         }
         if name != "examples" {
-            foreign(value, &format!("{path}/{name}"), faults);
+            unsupported_keywords(value, &format!("{path}/{name}"), faults);
         }
     }
 }
 
-/// Iterates over the members of an object.
 pub(crate) fn members(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
     object.as_object().into_iter().flatten()
 }
 
 fn text(value: &Value) -> &str {
-    value.as_str().expect("it is a text")
+    value.as_str().expect("the reference is a string")
 }

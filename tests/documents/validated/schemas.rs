@@ -58,10 +58,10 @@ async fn ajv_accepts_every_exported_schema_in_strict_mode() {
 async fn ajv_rejects_invalid_events_and_schemas() {
     let contract = Contract::of(&EVENTS[0]);
     let schema = contract.event_schema(Side::Writer);
-    let strange = json!({"x-tidings-other": true});
+    let unknown_keyword = json!({"x-tidings-other": true});
     let faults = validators::ajv(&json!([
         {"name": "a", "draft": 2020, "schema": schema, "good": [{"type": "order.created"}]},
-        {"name": "b", "draft": 2020, "schema": strange, "good": []},
+        {"name": "b", "draft": 2020, "schema": unknown_keyword, "good": []},
     ]))
     .await;
     assert_eq!(faults.len(), 2, "{faults:#?}");

@@ -1,4 +1,4 @@
-//! The validators that are written in JavaScript.
+//! Validators in JavaScript.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,7 +21,6 @@ const RECIPE: Recipe = Recipe {
 #[derive(Debug, Deserialize)]
 pub(crate) struct ParserReport {
     pub(crate) diagnostics: Vec<Diagnostic>,
-    #[serde(rename = "understood")]
     pub(crate) document: Option<ParsedDocument>,
 }
 
@@ -55,7 +54,6 @@ pub(crate) async fn home() -> PathBuf {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Parses documents with AsyncAPI's own parser.
 pub(crate) async fn asyncapi(files: &[PathBuf]) -> Vec<ParserReport> {
     let mut command = script("asyncapi.js").await;
     let output = run(command.args(files), Vec::new()).await;
@@ -85,7 +83,7 @@ async fn run(command: &mut Command, input: Vec<u8>) -> Vec<u8> {
     let mut stdin = child.stdin.take().expect("stdin is piped");
     let write = tokio::spawn(async move { stdin.write_all(&input).await });
     let output = within("the output of a validator", child.wait_with_output()).await;
-    let output = output.expect("the validator can be waited for");
+    let output = output.expect("the validator exits");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{errors}", output.status);
     // A validator without input may exit before it is written.

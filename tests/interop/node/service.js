@@ -55,7 +55,7 @@ const ODD_HEADERS = {
   'x-date': new Date(0),
 };
 
-// The commands. A command is done when the client has passed it to the broker or has received the answer.
+// A command is done when the client has written it to the broker or has received the reply.
 const commands = {
   subscribe: (bus, { queue, pattern }) => bus.subscribe(queue, pattern, received(queue)),
   consume: (bus, { queue }) => bus.consume(queue, received(queue)),
@@ -82,12 +82,12 @@ const received = (queue) => (message) => {
   let instant = null;
   try {
     event = JSON.parse(message.content.toString());
-    // Throws when the time is invalid; else writes it as JavaScript does.
+    // This call throws when the time is invalid.
     instant = new Date(event.timestamp).toISOString();
   } catch {
     // A dead letter may not be JSON.
   }
-  tell({
+  writeLine({
     received: {
       queue,
       exchange: message.fields.exchange,
@@ -101,16 +101,16 @@ const received = (queue) => (message) => {
   });
 };
 
-const tell = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const writeLine = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 async function main([url]) {
   const bus = new EventBus();
   await bus.connect(url);
-  tell({ done: 'connect' });
+  writeLine({ done: 'connect' });
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const command = JSON.parse(line);
     await commands[command.do](bus, command);
-    tell({ done: command.do });
+    writeLine({ done: command.do });
   }
   await bus.connection.close();
 }

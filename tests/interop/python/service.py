@@ -83,9 +83,9 @@ def received(queue):
             at = datetime.datetime.strptime(event["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z")
             instant = at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         except (ValueError, KeyError, TypeError):
-            pass  # A dead letter may be anything.
+            pass  # A dead letter may not be JSON.
         values = {ours: getattr(properties, name) for name, ours in PROPERTIES.items()}
-        tell({
+        write_line({
             "received": {
                 "queue": queue,
                 "exchange": method.exchange,
@@ -108,10 +108,10 @@ def cloud_event(command):
 
 
 def written(form, event):
-    """Returns the event as written by the CloudEvents library: its headers, its content type and its body."""
+    """Returns the headers, the content type and the body that the CloudEvents library writes for an event."""
     binding, mode = form.split()
     if binding == "amqp":
-        # For AMQP 1.0. Its application properties are headers here.
+        # This binding is for AMQP 1.0, whose application properties become headers.
         message = getattr(amqp, f"to_{mode}")(event, JSONFormat())
         return message.application_properties, message.properties.get("content-type"), message.application_data
     message = getattr(rabbitmq, f"to_{mode}")(event, JSONFormat())
@@ -125,11 +125,11 @@ def as_json(value):
     return {type(value).__name__: str(value)}
 
 
-def tell(line):
+def write_line(line):
     print(json.dumps(line, default=as_json), flush=True)
 
 
-def obey(bus, command):
+def execute(bus, command):
     do = command["do"]
     if do == "subscribe":
         bus.subscribe(command["queue"], command["pattern"], received(command["queue"]))
@@ -155,12 +155,12 @@ def obey(bus, command):
         bus.channel.basic_publish(EXCHANGE, command["attributes"]["type"], body, properties)
     else:
         raise ValueError(f"no command {do}")
-    tell({"done": do})
+    write_line({"done": do})
 
 
 def main(url):
     bus = EventBus(url)
-    tell({"done": "connect"})
+    write_line({"done": "connect"})
     ended = threading.Event()
     faults = []
 
@@ -172,7 +172,7 @@ def main(url):
 
     def guarded(command):
         try:
-            obey(bus, command)
+            execute(bus, command)
         except Exception as fault:
             faults.append(fault)
             ended.set()

@@ -12,7 +12,7 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Exchange
 
 use crate::wait::within;
 
-/// An AMQP client that does not use Tidings. It declares queues, publishes, and reads what queues contain.
+/// Declares queues, publishes, and reads the messages of queues, without Tidings.
 #[derive(Debug)]
 pub struct ForeignClient {
     connection: Connection,
@@ -117,7 +117,7 @@ impl ForeignClient {
 
     /// Whether an exchange exists.
     pub async fn has_exchange(&self, exchange: &str) -> bool {
-        // A passive declare of a missing exchange closes the channel, so it has a channel of its own.
+        // A passive declare of a missing exchange closes the channel, so use a channel of its own.
         let Ok(channel) = self.connection.create_channel().await else {
             return false;
         };
@@ -169,18 +169,18 @@ impl ForeignClient {
         Ok(confirm.is_ack())
     }
 
-    /// How many messages of a queue are ready, or `None` when the queue does not exist.
+    /// Returns the number of ready messages in a queue, or `None` when the queue does not exist.
     pub async fn depth(&self, queue: &str) -> Option<u32> {
         Some(self.inspect(queue).await?.message_count())
     }
 
-    /// How many consumers a queue has, or `None` when the queue does not exist.
+    /// Returns the number of consumers of a queue, or `None` when the queue does not exist.
     pub async fn consumers(&self, queue: &str) -> Option<u32> {
         Some(self.inspect(queue).await?.consumer_count())
     }
 
     async fn inspect(&self, queue: &str) -> Option<Queue> {
-        // A passive declare of a missing queue closes the channel, so it has a channel of its own.
+        // A passive declare of a missing queue closes the channel, so use a channel of its own.
         let channel = self.connection.create_channel().await.ok()?;
         let passive = QueueDeclareOptions::durable().passive();
         let declared = channel
@@ -212,7 +212,7 @@ impl ForeignClient {
     }
 }
 
-/// Returns the arguments of a quorum queue, and these.
+/// Returns the arguments of a quorum queue, with `more` arguments.
 pub fn quorum_queue(more: &[(&str, AMQPValue)]) -> FieldTable {
     let mut table = arguments(more);
     table.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));

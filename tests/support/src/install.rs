@@ -124,7 +124,7 @@ pub fn run(folder: &Path, words: &[&str], deadline: Duration) -> Result<(), Stri
     ))
 }
 
-/// Returns the path of a program: one with a `/` is in `folder`, another is found by `PATH`.
+/// Returns the path of a program. A name with a `/` is in `folder`, and another name is found by `PATH`.
 pub fn locate(folder: &Path, program: &str) -> PathBuf {
     if program.contains('/') {
         folder.join(program)

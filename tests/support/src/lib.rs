@@ -1,7 +1,7 @@
-//! What the test suites of Tidings share.
+//! The code that the test suites of Tidings share.
 //!
 //! - [`install`] installs programs in other languages from their lock files.
-//! - [`program`] runs such a program and talks to it in lines of JSON.
+//! - [`program`] runs such a program, with commands and messages as lines of JSON.
 //! - [`foreign_client`] is an AMQP client that does not use Tidings.
 //! - [`wait`] waits for conditions, always with a deadline.
 

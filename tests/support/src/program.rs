@@ -1,4 +1,4 @@
-//! Runs a program in another language and talks to it in lines of JSON.
+//! Runs a program in another language, with commands and messages as lines of JSON.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -41,7 +41,7 @@ impl<M: Debug + DeserializeOwned> Program<M> {
     /// Starts a program and waits until it reports that it is connected.
     ///
     /// # Panics
-    /// When it cannot be started or does not connect.
+    /// When the program cannot be started or does not connect.
     pub async fn start(name: &str, mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
@@ -101,7 +101,7 @@ impl<M: Debug + DeserializeOwned> Program<M> {
     /// Closes the input of the program and waits until it exits.
     ///
     /// # Panics
-    /// When it fails, or a message is left that no test received.
+    /// When the program fails, or the test has not received one of its messages.
     pub async fn end(mut self) {
         drop(self.input.take());
         let exited = within("the exit of the program", self.child.wait()).await;
@@ -123,7 +123,7 @@ impl<M: Debug + DeserializeOwned> Program<M> {
         }
     }
 
-    /// Reads a line. Keeps a message for later; returns the name of a command that is done.
+    /// Reads a line. Returns the name of a command that is done, and keeps a message for later.
     async fn read_line(&mut self, what: &str) -> Option<String> {
         let line = within(what, self.output.next_line()).await;
         let Some(line) = line.expect("the program writes UTF-8") else {

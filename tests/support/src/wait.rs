@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-/// The deadline of everything that a test waits for. It is far longer than needed, so that a busy machine fails no test.
+/// The deadline of every wait in a test. It is much longer than needed, so that a busy machine fails no test.
 pub const DEADLINE: Duration = Duration::from_mins(2);
 
-/// How often a condition is checked that nobody signals.
+/// The interval between checks of a condition that sends no signal.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits for a future.
@@ -35,7 +35,7 @@ pub async fn eventually<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>)
     within(what, polling).await
 }
 
-/// Polls until a condition holds.
+/// Polls until a condition is true.
 ///
 /// # Panics
 /// After [`DEADLINE`], with `what` in the text.
@@ -46,7 +46,7 @@ pub async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
     );
 }
 
-/// Polls until a condition holds or the time is over. Returns whether it holds.
+/// Polls until a condition is true or the deadline has passed. Returns whether the condition is true.
 pub async fn becomes_true(deadline: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
     let polling = async {
         while !condition().await {
@@ -56,7 +56,7 @@ pub async fn becomes_true(deadline: Duration, mut condition: impl AsyncFnMut() -
     tokio::time::timeout(deadline, polling).await.is_ok()
 }
 
-/// Runs a blocking call, such as one of a node, on another thread.
+/// Runs a blocking call, such as a command of a node, on another thread.
 ///
 /// # Panics
 /// When the call panics.

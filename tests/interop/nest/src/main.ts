@@ -38,9 +38,9 @@ interface PaymentSettled {
 class PaymentsListener {
   @RabbitSubscribe({ exchange: EXCHANGE, routingKey: 'payment.*', queue: 'nest.payments' })
   onPayment(event: DomainEvent<PaymentSettled>, raw?: ConsumeMessage): void {
-    if (raw === undefined) throw new Error('no message beside the event');
+    if (raw === undefined) throw new Error('the event has no raw message');
     const { headers, ...properties } = raw.properties;
-    tell({
+    writeLine({
       received: {
         queue: 'nest.payments',
         exchange: raw.fields.exchange,
@@ -94,14 +94,14 @@ class OrdersPublisher {
 })
 class AppModule {}
 
-/** Nest's own logger, without the standard output, which belongs to the test. */
+/** Nest's own logger on the standard error, because the test reads the standard output. */
 class StderrLogger extends ConsoleLogger {
   protected override printMessages(messages: unknown[], context?: string, level?: LogLevel): void {
     super.printMessages(messages, context, level, 'stderr');
   }
 }
 
-const tell = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const writeLine = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 async function main(): Promise<void> {
   const app = await NestFactory.createApplicationContext(AppModule, {
@@ -109,7 +109,7 @@ async function main(): Promise<void> {
     abortOnError: false,
   });
   const orders = app.get(OrdersPublisher);
-  tell({ done: 'connect' });
+  writeLine({ done: 'connect' });
   for await (const line of createInterface({ input: process.stdin })) {
     const command = JSON.parse(line);
     switch (command.do) {
@@ -125,7 +125,7 @@ async function main(): Promise<void> {
       default:
         throw new Error(`no command ${command.do}`);
     }
-    tell({ done: command.do });
+    writeLine({ done: command.do });
   }
   await app.close();
 }
