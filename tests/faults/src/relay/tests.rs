@@ -1,4 +1,4 @@
-//! The modes of the relay.
+//! Tests of the relay in each mode.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -9,7 +9,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// How long a silent connection is watched.
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// An echo server behind a relay.
+/// Starts an echo server behind a relay.
 async fn echo() -> Relay {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -46,7 +46,7 @@ async fn receive_nothing(client: &mut TcpStream) {
     assert!(received.is_err(), "{received:?}");
 }
 
-/// How the connection ends for the client.
+/// Returns `Ok(0)` for a FIN and an error for a RST.
 async fn read_end(client: &mut TcpStream) -> io::Result<usize> {
     timeout(DEADLINE, client.read(&mut [0; 8])).await.unwrap()
 }
@@ -57,13 +57,13 @@ async fn bytes_pass_in_both_directions_in_order() {
     let mut one = client(&relay).await;
     let sent: Vec<u8> = (0..3_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
     let (mut from, mut to) = one.split();
-    let mut came = vec![0; sent.len()];
-    let both = async { tokio::join!(to.write_all(&sent), from.read_exact(&mut came)) };
+    let mut received = vec![0; sent.len()];
+    let both = async { tokio::join!(to.write_all(&sent), from.read_exact(&mut received)) };
     let (wrote, read) = timeout(DEADLINE, both).await.unwrap();
     wrote.unwrap();
     read.unwrap();
-    assert!(came == sent);
-    assert_eq!((relay.living(), relay.accepted()), (1, 1));
+    assert!(received == sent);
+    assert_eq!((relay.open_connections(), relay.accepted()), (1, 1));
 }
 
 #[tokio::test]
@@ -118,11 +118,11 @@ async fn a_delay_applies_once_in_each_direction() {
     let mut one = client(&relay).await;
     let started = Instant::now();
     for _ in 0..50 {
-        health_reports(&mut one, "word ").await;
+        health_reports(&mut one, "a").await;
     }
-    receive(&mut one, &"word ".repeat(50)).await;
+    receive(&mut one, &"a".repeat(50)).await;
     let took = started.elapsed();
-    // One delay after the other would take ten seconds.
+    // Fifty delays in a row would take ten seconds.
     assert!(took >= 2 * late && took < 20 * late, "{took:?}");
 }
 
@@ -137,7 +137,7 @@ async fn close_new_closes_new_connections_only() {
     assert_eq!(read_end(&mut new).await.unwrap(), 0);
     health_reports(&mut old, "b").await;
     receive(&mut old, "b").await;
-    assert_eq!((relay.living(), relay.accepted()), (1, 2));
+    assert_eq!((relay.open_connections(), relay.accepted()), (1, 2));
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn a_cut_of_the_brokers_end_is_not_visible_to_the_client() {
     let (mut broker, _) = listener.accept().await.unwrap();
     relay.cut(Cut::BrokerOnly);
     assert!(read_end(&mut broker).await.is_err());
-    health_reports(&mut one, "is anyone there?").await;
+    health_reports(&mut one, "a").await;
     receive_nothing(&mut one).await;
     relay.cut(Cut::Reset);
     assert!(read_end(&mut one).await.is_err());
