@@ -158,7 +158,7 @@ impl RunningAttempts {
 
 /// Retries are confirmed, acks never arrive.
 pub(super) async fn delay_and_ack(harness: &Harness) -> Row {
-    let mut all = no_runs(harness);
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let mut attempts = attempts!(harness, failing);
         let client = ForeignClient::connect(&attempts.virtual_host.url).await;
@@ -181,14 +181,14 @@ pub(super) async fn delay_and_ack(harness: &Harness) -> Row {
 
 /// The delay queue was declared a moment before. A node that is killed then restarts with an empty queue.
 pub(super) async fn fresh_delay(harness: &Harness) -> Row {
-    let mut all = no_runs(harness);
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let mut attempts = attempts!(harness, stumbling);
         let client = ForeignClient::connect(&attempts.virtual_host.url).await;
         attempts
             .kill_when(async |_| retries_wait(&client, "stumbling").await)
             .await;
-        all.add(&attempts.traffic.finish().await.into_row(once(harness)));
+        all.add(&attempts.traffic.finish().await.into_row(harness.row_of(1)));
     }
     all
 }
@@ -201,7 +201,7 @@ async fn retries_wait(client: &ForeignClient, handler: &str) -> bool {
 
 /// Handlers have finished, acks never arrive.
 pub(super) async fn handler_and_ack(harness: &Harness) -> Row {
-    let mut all = no_runs(harness);
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let mut attempts = attempts!(harness, finishing);
         attempts
@@ -220,7 +220,7 @@ async fn twice(harness: &Harness, mut attempts: RunningAttempts) -> Row {
         attempts.traffic.finished() >= 2 * EVENTS
     })
     .await;
-    let mut row = attempts.traffic.finish().await.into_row(once(harness));
+    let mut row = attempts.traffic.finish().await.into_row(harness.row_of(1));
     let redelivered = row.redelivered;
     row.check(redelivered >= EVENTS as u64, || {
         format!("only {redelivered} events were redelivered: the broker was killed too late")
@@ -230,7 +230,7 @@ async fn twice(harness: &Harness, mut attempts: RunningAttempts) -> Row {
 
 /// The dead-letter queue refuses, the broker is killed meanwhile, and the queue accepts in the end.
 pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
-    let mut all = no_runs(harness);
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let node = harness.shared_node().await;
         let virtual_host = harness.virtual_host(&node).await;
@@ -267,7 +267,7 @@ pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
             r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
         )
         .await;
-        let mut row = traffic.finish().await.into_row(once(harness));
+        let mut row = traffic.finish().await.into_row(harness.row_of(1));
         let dead = row.dead_lettered;
         row.check(dead == EVENTS as u64, || {
             format!("{dead} of {EVENTS} events are dead letters")
@@ -275,20 +275,6 @@ pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
         all.add(&row);
     }
     all
-}
-
-fn no_runs(harness: &Harness) -> Row {
-    Row {
-        times: 0,
-        ..harness.row()
-    }
-}
-
-fn once(harness: &Harness) -> Row {
-    Row {
-        times: 1,
-        ..harness.row()
-    }
 }
 
 /// Suspends the process of a queue, so that it handles no messages, not even acks, until its node is killed.

@@ -192,10 +192,7 @@ fn load(url: &str) -> Load {
 
 /// The queue is deleted: its retries go to the orphans queue.
 pub(super) async fn of_a_queue_that_is_gone(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let virtual_host = harness.virtual_host(&harness.shared_node().await).await;
         let scene = Scene::start(harness, load(&virtual_host.url), 1).await;
@@ -204,7 +201,7 @@ pub(super) async fn of_a_queue_that_is_gone(harness: &Harness) -> Row {
             .delete_queue("faults.doomed")
             .await
             .expect("the queue is deleted");
-        all.add(&scene.check_other_retries(once(harness)).await);
+        all.add(&scene.check_other_retries(harness.row_of(1)).await);
         let client = ForeignClient::connect(&virtual_host.url).await;
         let kept = becomes_true(2 * DOOMED, async || {
             let orphans = client.depth("faults.orphans").await.unwrap_or_default();
@@ -219,10 +216,7 @@ pub(super) async fn of_a_queue_that_is_gone(harness: &Harness) -> Row {
 
 /// The queue refuses: its retries wait until it accepts them.
 pub(super) async fn of_a_queue_that_is_full(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+    let mut all = harness.row_of(0);
     let node = harness.shared_node().await;
     set_worker_timeout(&node, "5000").await;
     for _ in 0..harness.times() {
@@ -247,7 +241,7 @@ pub(super) async fn of_a_queue_that_is_full(harness: &Harness) -> Row {
         // By then the dead-letter worker has tried to deliver the retries.
         tokio::time::sleep_until((scene.due + LATE).into()).await;
         let (load, timing) = (scene.load.clone(), scene.timing.clone());
-        let mut row = scene.check_other_retries(once(harness)).await;
+        let mut row = scene.check_other_retries(harness.row_of(1)).await;
         let taken = ForeignClient::connect(&virtual_host.url)
             .await
             .depth("faults.doomed")
@@ -313,11 +307,4 @@ async fn limit(node: &Arc<Node>, virtual_host: &VirtualHost, definition: &'stati
         node.ctl(&set).expect("the policy is set");
     })
     .await;
-}
-
-fn once(harness: &Harness) -> Row {
-    Row {
-        times: 1,
-        ..harness.row()
-    }
 }

@@ -14,10 +14,7 @@ use tidings_test_support::wait::{blocking, until, within};
 
 /// Starts a service while the broker is down: it fails in time, or connects once the broker runs.
 pub(super) async fn at_start(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let node = harness.shared_node().await;
         let virtual_host = harness.virtual_host(&node).await;
@@ -35,10 +32,7 @@ pub(super) async fn at_start(harness: &Harness) -> Row {
         let mut traffic = Load::on(&virtual_host.url).start(harness).await;
         up.await.expect("the node restarts");
         traffic.confirms(100).await;
-        let mut row = Row {
-            times: 1,
-            ..harness.row()
-        };
+        let mut row = harness.row_of(1);
         row.check(refused.is_err(), || {
             "a bus connected to a broker that was down".to_owned()
         });

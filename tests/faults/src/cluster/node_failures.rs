@@ -82,10 +82,7 @@ pub(super) async fn rolling(harness: &Harness) -> Row {
 
 /// The node of the clients is killed and stays down until they have moved to another one.
 pub(super) async fn pinned(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+    let mut all = harness.row_of(0);
     for time in 0..harness.times() {
         let members = Members::of(harness).await;
         let first = time as usize % members.len();
@@ -102,10 +99,7 @@ pub(super) async fn pinned(harness: &Harness) -> Row {
         let moved = killed.elapsed();
         traffic.flows(MEANWHILE).await;
         members.restart(first).await;
-        let mut row = Row {
-            times: 1,
-            ..harness.row()
-        };
+        let mut row = harness.row_of(1);
         row.check(moved < MOVED, || {
             format!("the clients of a killed node took {moved:?} to move to another")
         });
@@ -116,10 +110,7 @@ pub(super) async fn pinned(harness: &Harness) -> Row {
 
 /// Publishes while the leader is killed. The other nodes send nacks during the election, and the bus publishes again.
 pub(super) async fn election(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let members = Members::of(harness).await;
         // This declares the queues, so that they have a leader.
@@ -147,10 +138,7 @@ pub(super) async fn election(harness: &Harness) -> Row {
         let seen = account.seen.iter().flatten();
         let again = seen.filter(|(_, copies)| copies.len() > 1).count();
         eprintln!("{again} events were published again, {refused} publishers got an error");
-        let mut row = account.into_row(Row {
-            times: 1,
-            ..harness.row()
-        });
+        let mut row = account.into_row(harness.row_of(1));
         row.check(refused == 0, || {
             format!("{refused} publishers got an error during an election")
         });

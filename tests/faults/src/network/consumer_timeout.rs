@@ -10,10 +10,9 @@ use std::time::Duration;
 use tidings::{App, Event, State, event_handler, handlers};
 use tokio::sync::watch;
 
-use super::operator::FIRST_NOTEBOOK;
 use crate::event::Noted;
 use crate::handler_log::HandlerLog;
-use crate::harness::Harness;
+use crate::harness::{FIRST_HANDLER_LOG, Harness};
 use crate::recovery::recovers;
 use crate::row::Row;
 use crate::traffic::Load;
@@ -74,7 +73,7 @@ pub(super) async fn exceeded(harness: &Harness) -> Row {
         .handled_by("holders", &handlers);
     let bus = load.bus().await;
     let holder_state = HolderState {
-        handler_log: HandlerLog::open(&harness.folder().join(FIRST_NOTEBOOK)),
+        handler_log: HandlerLog::open(&harness.folder().join(FIRST_HANDLER_LOG)),
         deliveries: Arc::new(watch::Sender::default()),
     };
     let app = App::new("holders")

@@ -11,7 +11,7 @@ use crate::deleted_events::{DeletedEvents, DeletionWindow, PATIENCE};
 use crate::event::Noted;
 use crate::handler_log::HandlerLog;
 use crate::handlers::HANDLERS;
-use crate::harness::Harness;
+use crate::harness::{FIRST_HANDLER_LOG, Harness};
 use crate::recovery::{recovers, slowest};
 use crate::row::Row;
 use crate::soak::SoakTarget;
@@ -19,9 +19,6 @@ use crate::traffic::{Load, Traffic};
 use tidings_test_support::error_text;
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::{blocking, until, within};
-
-/// The name of the first handler log of a harness. An app that starts before its traffic uses this file.
-pub(super) const FIRST_NOTEBOOK: &str = "handler_log-1";
 
 /// The handler `faltering` fails one of this many events.
 const RETRY_EVERY: usize = 50;
@@ -217,7 +214,7 @@ pub(super) async fn dead_letters_deleted(harness: &Harness) -> Row {
         .patience(PATIENCE);
     let bus = load.bus().await;
     let app = App::new("refusers")
-        .state(HandlerLog::open(&harness.folder().join(FIRST_NOTEBOOK)))
+        .state(HandlerLog::open(&harness.folder().join(FIRST_HANDLER_LOG)))
         .handlers(handlers![refusing])
         .start(&bus)
         .await

@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::deleted_events::{DeletedEvents, DeletionWindow};
 use crate::handler_log::HandlerLog;
 use crate::handlers::SERVICE;
-use crate::harness::{Harness, VirtualHost};
+use crate::harness::{FIRST_HANDLER_LOG, Harness, VirtualHost};
 use crate::process::instance::Instance;
 use crate::process::service::{HandlerSet, ServiceConfig};
 use crate::recorder::{self, number_and_id};
@@ -73,7 +73,7 @@ impl SoakTarget {
             .with_orphans();
 
         // The traffic opens the same file, and the queues must exist before its events.
-        let handler_log = HandlerLog::open(&harness.folder().join("handler_log-1"));
+        let handler_log = HandlerLog::open(&harness.folder().join(FIRST_HANDLER_LOG));
         let behaviours = Behaviours::new(handler_log.clone());
         let bus = load.bus().await;
         let app = within("the start of the app", behaviours.app().start(&bus)).await;
