@@ -1,4 +1,4 @@
-//! An operator deletes queues and exchanges with events in them.
+//! An operator deletes queues with their events, and the exchange of all events.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::row::Row;
 use crate::soak::SoakTarget;
 use crate::soak::service;
 use crate::traffic::Load;
-use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
+use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::until;
 
 pub(super) async fn queue(harness: &Harness) -> Row {
@@ -38,7 +38,7 @@ pub(super) async fn queue(harness: &Harness) -> Row {
                 client.consumers(&queue).await > Some(0)
             })
             .await;
-            // The queue is bound before it is consumed, so events are lost from here on if they are missing.
+            // The service binds a queue before it consumes it. From here on, a missing event counts as lost.
             window.close(&traffic, &mut deleted);
             recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
         }
@@ -59,9 +59,9 @@ pub(super) async fn delay_queue(harness: &Harness) -> Row {
         let queue = delays::queue("faltering", FIRST_RUNG);
         let window = DeletionWindow::open(&mut traffic, &["faltering"]);
         client.delete_queue(&queue).await.expect("the deletion succeeds");
-        // Only retries use this queue. Later retries wait until it exists, so they must not be missing.
+        // Only retries use this queue. A later retry waits until the queue exists, so it must not be missing.
         window.close(&traffic, &mut deleted);
-        until("a retry declares it again", async || {
+        until("a retry declares the delay queue again", async || {
             client.depth(&queue).await.is_some()
         })
         .await;
@@ -87,10 +87,7 @@ pub(super) async fn domain_exchange(harness: &Harness) -> Row {
             .expect("the deletion succeeds");
         recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         // The binding of the recorder was deleted too.
-        until("the recorder is bound again", async || {
-            client.bind(recorder::QUEUE, "#", quorum_queue(&[])).await.is_ok()
-        })
-        .await;
+        recorder::bind_again(&client).await;
         window.close(&traffic, &mut deleted);
     }
     deleted.into_row(traffic.finish().await, row)
@@ -119,7 +116,7 @@ pub(super) async fn delete_delay_queue(target: &mut SoakTarget) {
     let window = target.window(&["faltering"]);
     client.delete_queue(&queue).await.expect("the deletion succeeds");
     target.close(window);
-    until("a retry declares it again", async || {
+    until("a retry declares the delay queue again", async || {
         client.depth(&queue).await.is_some()
     })
     .await;
@@ -133,6 +130,6 @@ pub(super) async fn delete_domain_exchange(target: &mut SoakTarget) {
         .await
         .expect("the deletion succeeds");
     target.recovers().await;
-    target.bind_witness().await;
+    recorder::bind_again(&client).await;
     target.close(window);
 }

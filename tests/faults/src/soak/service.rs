@@ -11,10 +11,10 @@ use crate::handler_log::HandlerLog;
 use crate::handlers::{SERVICE, faltering, ordered, plain};
 
 /// The handlers of a soak. `far` runs in its own process.
-pub(crate) const HANDLERS: &[&str] = &["plain", "faltering", "ordered", "refusing", "unruly", "far"];
+pub(crate) const HANDLERS: &[&str] = &["plain", "faltering", "ordered", "rejecting", "unruly", "far"];
 
-/// `refusing` dead-letters one of this many events.
-const REFUSED: u64 = 200;
+/// `rejecting` dead-letters one event in this many.
+const REJECT_EVERY: u64 = 200;
 
 /// The behaviour of the handler `unruly`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Behaviours {
     pub(crate) fn app(&self) -> App<Self> {
         App::new(SERVICE)
             .state(self.clone())
-            .handlers(handlers![plain, faltering, ordered, refusing, unruly])
+            .handlers(handlers![plain, faltering, ordered, rejecting, unruly])
     }
 
     fn count_misbehaviour(&self) {
@@ -83,13 +83,12 @@ impl Behaviours {
     }
 }
 
-/// Dead-letters a few events.
 #[event_handler("fault.noted")]
-async fn refusing(event: Event<Noted>, State(handler_log): State<HandlerLog>) -> Result<(), HandlerError> {
-    if event.number.is_multiple_of(REFUSED) {
+async fn rejecting(event: Event<Noted>, State(handler_log): State<HandlerLog>) -> Result<(), HandlerError> {
+    if event.number.is_multiple_of(REJECT_EVERY) {
         return Err(HandlerError::reject("it is rejected"));
     }
-    handler_log.record("refusing", event.number, event.id(), &event.aggregate);
+    handler_log.record("rejecting", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 

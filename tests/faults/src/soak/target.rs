@@ -15,13 +15,13 @@ use crate::handlers::SERVICE;
 use crate::harness::{FIRST_HANDLER_LOG, Harness, VirtualHost};
 use crate::process::instance::Instance;
 use crate::process::service::{HandlerSet, ServiceConfig};
-use crate::recorder::{self, number_and_id};
+use crate::recorder::number_and_id;
 use crate::recovery::{PATIENCE, recovers};
 use crate::relay::Relay;
 use crate::row::Row;
 use crate::traffic::{Load, Traffic};
-use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
-use tidings_test_support::wait::{blocking, until, within};
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::{blocking, within};
 
 /// The user of the service.
 pub(crate) const USER: &str = "user";
@@ -134,15 +134,6 @@ impl SoakTarget {
     /// Call this when the object exists again.
     pub(crate) fn close(&mut self, window: DeletionWindow) {
         window.close(&self.traffic, &mut self.deleted);
-    }
-
-    /// Declares and binds the queue of the recorder again.
-    pub(crate) async fn bind_witness(&self) {
-        let client = self.client().await;
-        until("the recorder is bound again", async || {
-            client.bind(recorder::QUEUE, "#", quorum_queue(&[])).await.is_ok()
-        })
-        .await;
     }
 
     /// Reads the dead letters before they are deleted.
