@@ -36,13 +36,13 @@ pub const FAULTS: &[Fault] = &[
     )
     .inject(|target| restarted::stop_app(&target.node)),
     Fault::new(
-        "broker-away-at-start",
+        "broker-down-at-start",
         "a service starts while the broker is down, and the broker starts later",
         FIVE,
         |harness| Box::pin(unavailable::at_start(harness)),
     ),
     Fault::new(
-        "broker-away-for-long",
+        "broker-down-for-long",
         "3,000 callers keep publishing while the broker is down",
         Times { short: 1, full: 1 },
         |harness| Box::pin(unavailable::for_long(harness)),

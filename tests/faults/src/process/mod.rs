@@ -107,7 +107,7 @@ pub const FAULTS: &[Fault] = &[
         |harness| Box::pin(shutdown::twice(harness)),
     ),
     Fault::new(
-        "shutdown-broker-away",
+        "shutdown-broker-down",
         "SIGTERM while the broker is down",
         FIVE,
         |harness| Box::pin(shutdown::broker_down(harness)),
