@@ -1,7 +1,7 @@
 //! Deliveries that stay unacked longer than the consumer timeout of the broker.
 //!
-//! RabbitMQ up to 4.2 closes the channel and counts a failed delivery for every unacked message. RabbitMQ 4.3 cancels the
-//! consumer and counts nothing. Both redeliver the events once the service consumes the queue again.
+//! RabbitMQ up to 4.2 closes the channel and counts a failed delivery of every unacked message. RabbitMQ 4.3 cancels
+//! the consumer and counts nothing. Both redeliver the events once the service consumes the queue again.
 
 use std::collections::HashMap;
 use std::sync::Arc;

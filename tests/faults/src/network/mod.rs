@@ -151,7 +151,7 @@ pub const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "tls-refused",
-        "wrong host name or scheme, unknown or expired certificates of either side, no EXTERNAL; connecting fails at once",
+        "wrong host name or scheme, unknown or expired certificates, EXTERNAL not offered; connecting fails at once",
         Times { short: 10, full: 10 },
         |harness| Box::pin(tls::refused(harness)),
     ),

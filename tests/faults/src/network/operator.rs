@@ -28,7 +28,7 @@ pub(super) fn load(harness: &Harness, url: &str) -> Load {
     Load::on(url).per_second(harness.pick(400, 2_000))
 }
 
-/// Erlang code that closes all connections. One `eval` runs several expressions, so that `rabbitmqctl` starts only once.
+/// Erlang code that closes all connections. One `eval` runs several expressions, so `rabbitmqctl` starts only once.
 pub(super) const CLOSE_ALL: &str =
     "[rabbit_networking:close_connection(Pid, \"by an operator\") || Pid <- rabbit_networking:connections()]";
 

@@ -1,4 +1,4 @@
-//! Faults of processes: handlers that misbehave, services that are killed, drained and replaced, and malformed messages.
+//! Faults of services: handlers misbehave, processes are killed, drained and replaced, and messages are malformed.
 
 mod crash_loop;
 mod dependency;
@@ -37,7 +37,7 @@ const FIVE: Times = Times { short: 1, full: 5 };
 pub const FAULTS: &[Fault] = &[
     Fault::new(
         "handler-misbehaves",
-        "handlers fail, panic everywhere, block their thread, and never return",
+        "handlers fail, panic in every place, block their thread, and never return",
         Times { short: 2, full: 20 },
         |harness| Box::pin(misbehaving::misbehaves(harness)),
     )
@@ -51,32 +51,32 @@ pub const FAULTS: &[Fault] = &[
     .inject(|target| Box::pin(misbehaving::hold(target))),
     Fault::new(
         "process-killed",
-        "the service is killed while it works and restarted",
+        "the service is killed while it handles events, and restarted",
         Times { short: 4, full: 20 },
         |harness| Box::pin(killed::killed(harness)),
     )
     .inject(|target| Box::pin(killed::kill(target))),
     Fault::new(
         "crash-loop",
-        "one event that aborts its process, among 255 that do not",
+        "one event aborts its process, and 255 others do not",
         Times { short: 1, full: 1 },
         |harness| Box::pin(crash_loop::run(harness, 1, 1)),
     ),
     Fault::new(
         "crash-loop-few",
-        "three events that abort their process, among 253 that do not",
+        "three events abort their process, and 253 others do not",
         Times { short: 1, full: 1 },
         |harness| Box::pin(crash_loop::run(harness, 3, 1)),
     ),
     Fault::new(
         "crash-loop-many",
-        "ten events that abort their process, among 246 that do not",
+        "ten events abort their process, and 246 others do not",
         Times { short: 1, full: 1 },
         |harness| Box::pin(crash_loop::run(harness, 10, 1)),
     ),
     Fault::new(
         "crash-loop-instances",
-        "three events that abort their process, and six instances",
+        "three events abort their process, and six instances run",
         Times { short: 1, full: 1 },
         |harness| Box::pin(crash_loop::run(harness, 3, 6)),
     ),
@@ -89,14 +89,14 @@ pub const FAULTS: &[Fault] = &[
     .inject(|target| Box::pin(dependency::make_dependency_fail(target))),
     Fault::new(
         "shutdown",
-        "SIGTERM with a long queue and 64 running events",
+        "SIGTERM while 64 events run and the queue is long",
         FIVE,
         |harness| Box::pin(shutdown::finishes(harness)),
     )
     .inject(|target| Box::pin(shutdown::stop_and_restart(target))),
     Fault::new(
         "shutdown-too-short",
-        "SIGTERM, and handlers that exceed the shutdown timeout",
+        "SIGTERM while handlers exceed the shutdown timeout",
         FIVE,
         |harness| Box::pin(shutdown::too_short(harness)),
     ),
@@ -136,7 +136,7 @@ pub const FAULTS: &[Fault] = &[
     .inject(|target| Box::pin(generated_messages::publish_generated(target))),
     Fault::new(
         "order",
-        "two instances with a single active consumer; retries, closed connections, killed processes and a killed broker",
+        "two instances with a single active consumer; retries, closed connections, killed processes, a killed broker",
         Times { short: 1, full: 5 },
         |harness| Box::pin(order::disturbed(harness)),
     ),

@@ -1,7 +1,7 @@
 //! A TCP relay between a client and a broker that simulates network faults.
 //!
-//! The [`Mode`] applies to existing and new connections and can be changed at any time. The relay keeps the bytes that it
-//! does not forward yet, like a network with retransmission. It changes, loses and reorders nothing.
+//! The [`Mode`] applies to existing and new connections, and can change at any time. The relay keeps the bytes that it
+//! does not forward yet, like a network with retransmission. It changes, loses and reorders no byte.
 
 mod in_flight;
 #[cfg(test)]

@@ -10,8 +10,8 @@ use crate::event::Noted;
 use crate::handler_log::HandlerLog;
 use crate::handlers::{SERVICE, faltering, ordered, plain};
 
-/// The handlers of a soak. `far` runs in its own process.
-pub(crate) const HANDLERS: &[&str] = &["plain", "faltering", "ordered", "rejecting", "unruly", "far"];
+/// The handlers of a soak. `remote` runs in its own process.
+pub(crate) const HANDLERS: &[&str] = &["plain", "faltering", "ordered", "rejecting", "unruly", "remote"];
 
 /// `rejecting` dead-letters one event in this many.
 const REJECT_EVERY: u64 = 200;
@@ -71,7 +71,7 @@ impl Behaviours {
         self.misbehaviours.load(Ordering::Relaxed)
     }
 
-    /// The app with all handlers but `far`.
+    /// The app with all handlers but `remote`.
     pub(crate) fn app(&self) -> App<Self> {
         App::new(SERVICE)
             .state(self.clone())

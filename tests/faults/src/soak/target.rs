@@ -44,7 +44,7 @@ pub struct SoakTarget {
     pub row: Row,
     pub(crate) deleted: DeletedEvents,
     pub(crate) behaviours: Behaviours,
-    far: Option<Instance>,
+    remote: Option<Instance>,
     config: ServiceConfig,
     dead: HashMap<String, Vec<(u64, String)>>,
     random: RefCell<fastrand::Rng>,
@@ -77,11 +77,11 @@ impl SoakTarget {
         let behaviours = Behaviours::new(handler_log.clone());
         let bus = load.bus().await;
         let app = within("the start of the app", behaviours.app().start(&bus)).await;
-        let mut config = ServiceConfig::new(&url, harness.folder(), HandlerSet::Far);
+        let mut config = ServiceConfig::new(&url, harness.folder(), HandlerSet::Remote);
         SERVICE.clone_into(&mut config.service);
         handler_log.path().clone_into(&mut config.handler_log);
         let client = ForeignClient::connect(&virtual_host.url).await;
-        let far = Instance::start_on(&config, &client, &["far"], 0).await;
+        let remote = Instance::start_on(&config, &client, &["remote"], 0).await;
         let mut traffic = load.start(harness).await;
         traffic.attach(app.expect("the app starts"), bus);
         Self {
@@ -92,7 +92,7 @@ impl SoakTarget {
             row: Row::default(),
             deleted: DeletedEvents::default(),
             behaviours,
-            far: Some(far),
+            remote: Some(remote),
             config,
             dead: HashMap::new(),
             random: RefCell::new(fastrand::Rng::with_seed(harness.random(u64::MAX))),
@@ -163,29 +163,28 @@ impl SoakTarget {
         }
     }
 
-    /// Takes the process of `far`.
-    pub(crate) fn far(&mut self) -> Instance {
-        self.far.take().expect("the process runs")
+    /// Takes the process of `remote`, which the caller stops.
+    pub(crate) fn take_remote(&mut self) -> Instance {
+        self.remote.take().expect("the process runs")
     }
 
-    /// Restarts the process of `far`.
-    pub(crate) async fn start_far(&mut self) {
+    /// Restarts the process of `remote`.
+    pub(crate) async fn start_remote(&mut self) {
         let client = self.client().await;
-        self.far = Some(Instance::start_on(&self.config, &client, &["far"], 0).await);
+        self.remote = Some(Instance::start_on(&self.config, &client, &["remote"], 0).await);
     }
 
     /// Stops everything and returns the account, with a note about the deleted events of each handler.
     pub(super) async fn finish(mut self) -> (Account, Vec<String>) {
         self.behaviours.set(Behaviour::Normal);
-        let mut far = self.far();
+        let mut remote = self.take_remote();
         let mut account = self.traffic.finish().await;
-        if let Some(status) = far.exit_status() {
+        if let Some(status) = remote.exit_status() {
             account
                 .failed
-                .push(format!("the process of `far` exited with {status}"));
+                .push(format!("the process of `remote` exited with {status}"));
         } else {
-            far.terminate().await;
-            far.wait_for_exit().await;
+            remote.stop().await;
         }
         for (handler, letters) in self.dead {
             account.dead.entry(handler).or_default().extend(letters);
