@@ -1,8 +1,8 @@
 //! Tells events that an operator deleted from events that were lost.
 //!
-//! An event in a deleted queue, or one that was published while its binding was missing, cannot be recovered by any client.
-//! Such an event counts as deleted. It is known by its time: its handler had not finished it before the deletion, or it
-//! was published before the object existed again. Every other missing event is lost.
+//! An event in a deleted queue, or one that was published while its binding was missing, cannot be recovered by any
+//! client. Such an event counts as deleted. It is known by its time: its handler had not finished it before the
+//! deletion, or it was published before the object existed again. Every other missing event is lost.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

@@ -90,8 +90,8 @@ pub fn all() -> Vec<Fault> {
     groups().concat()
 }
 
-/// The faults in the order of the table, grouped by broker. Faults of one group use the same broker and run one after the
-/// other; groups run in parallel.
+/// The faults in the order of the table, grouped by broker. Faults of one group use the same broker and run one after
+/// the other; groups run in parallel.
 pub fn groups() -> [Vec<Fault>; 3] {
     [
         crate::broker::FAULTS.to_vec(),

@@ -139,8 +139,8 @@ pub fn finished(entries: &[LogEntry]) -> HashMap<(&str, u64), u64> {
     finished
 }
 
-/// Returns the violations of the order in which `handler` finished the events of each aggregate. First completions must be
-/// in order. A replay must start at an event that was already seen and skip none.
+/// Returns the violations of the order in which `handler` finished the events of each aggregate. First completions must
+/// be in order. A replay must start at an event that was already seen and skip none.
 pub fn disorder(entries: &[LogEntry], handler: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let mut seen: HashMap<&str, AggregateProgress> = HashMap::new();

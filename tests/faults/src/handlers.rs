@@ -36,8 +36,8 @@ pub async fn faltering(
 
 /// Finishes the events of an aggregate in order.
 ///
-/// It has a single active consumer. Without that, a broker that has not noticed the end of a connection could deliver the
-/// old deliveries of that connection after newer ones.
+/// It has a single active consumer. Without that, a broker that has not noticed the end of a connection could deliver
+/// the old deliveries of that connection after newer ones.
 #[event_handler("fault.noted", ordered_by = "aggregate_id", single_active)]
 pub async fn ordered(event: Event<Noted>, State(handler_log): State<HandlerLog>) {
     handler_log.record("ordered", event.number, event.id(), &event.aggregate);

@@ -91,8 +91,8 @@ impl Harness {
 
     /// The configuration of a node. The caller extends and starts it.
     ///
-    /// A queue can refuse a retry that returns from a delay queue, for example on 3.10 after the loss of a node. By default
-    /// the broker tries again after three minutes. This configuration sets five seconds.
+    /// A queue can refuse a retry that returns from a delay queue, for example on 3.10 after the loss of a node. By
+    /// default the broker tries again after three minutes. This configuration sets five seconds.
     pub fn setup(&self) -> Setup {
         Setup::new(&self.install).advanced("{dead_letter_worker_publisher_confirm_timeout, 5000}")
     }
@@ -147,7 +147,8 @@ impl Harness {
         .await
     }
 
-    /// Returns the shared node of the faults that kill and restart their node. Each uses its own [`Harness::virtual_host`].
+    /// Returns the shared node of the faults that kill and restart their node. Each uses its own
+    /// [`Harness::virtual_host`].
     ///
     /// # Panics
     /// When the node does not start.

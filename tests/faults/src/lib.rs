@@ -1,9 +1,9 @@
-//! Injects faults into real brokers, networks and processes while events are published and handled, and accounts for every
-//! event.
+//! Injects faults into real brokers, networks and processes while events are published and handled, and accounts for
+//! every event.
 //!
-//! The accounts do not ask the runtime what it did. They compare four records ([`account`]): the result of every publish
-//! ([`publish_log`]), a file in which handlers log an event before they return ([`handler_log`]), all messages that a
-//! client without Tidings received ([`recorder`]), and the dead letters.
+//! The accounts do not ask the runtime what it did. They compare four records ([`account`]): the result of every
+//! publish ([`publish_log`]), a file in which handlers log an event before they return ([`handler_log`]), all messages
+//! that a client without Tidings received ([`recorder`]), and the dead letters.
 //!
 //! A fault is an entry in the `FAULTS` of a module, with a function that runs it and returns its [`Row`]:
 //!

@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
 use tidings_test_support::wait::until;
 
-/// A client without Tidings whose queue is bound to every event. Every event that it records was on the broker. The client
-/// reconnects after every connection loss.
+/// A client without Tidings whose queue is bound to every event. Every event that it records was on the broker. The
+/// client reconnects after every connection loss.
 #[derive(Debug)]
 pub struct Recorder {
     seen: Seen,

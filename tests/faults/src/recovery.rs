@@ -12,8 +12,8 @@ use tidings_test_support::wait::becomes_true;
 /// The deadline of one step. The bounds that are checked are shorter.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Waits until events that are published from now on are confirmed and finished by every handler. This must happen within
-/// `bound`, which is ten times the usual duration, for busy machines.
+/// Waits until events that are published from now on are confirmed and finished by every handler. This must happen
+/// within `bound`, which is ten times the usual duration, for busy machines.
 pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Duration, handlers: &[&str]) {
     let began = Instant::now();
     let (from, known) = (traffic.publish_log().next_number(), traffic.finished());

@@ -30,7 +30,7 @@ pub const FAULTS: &[Fault] = &[
     .inject(|target| restarted::restart(&target.node)),
     Fault::new(
         "app-stopped",
-        "RabbitMQ is stopped with `stop_app` and started again, without a restart of the Erlang VM",
+        "RabbitMQ is stopped with `stop_app` and started again in the same Erlang VM",
         FIVE,
         |harness| Box::pin(restarted::through(harness, |node| restarted::stop_app(node))),
     )
@@ -64,30 +64,30 @@ pub const FAULTS: &[Fault] = &[
         "queue-full",
         "a full queue of another service is bound to the event and refuses it",
         FIVE,
-        |harness| Box::pin(queue_full::refusing(harness)),
+        |harness| Box::pin(queue_full::full(harness)),
     )
-    .inject(|target| Box::pin(queue_full::refuse(target))),
+    .inject(|target| Box::pin(queue_full::fill_and_delete(target))),
     Fault::new(
         "retries-of-a-queue-that-is-deleted",
         "a hundred retries wait for a deleted queue; the retries of another queue return in time",
         Times { short: 1, full: 3 },
-        |harness| Box::pin(retries::of_a_queue_that_is_gone(harness)),
+        |harness| Box::pin(retries::of_a_deleted_queue(harness)),
     ),
     Fault::new(
         "retries-of-a-queue-that-is-full",
-        "a hundred retries wait for a queue that refuses them; the retries of another queue return in time",
+        "a hundred retries wait for a full queue; the retries of another queue return in time",
         Times { short: 1, full: 3 },
-        |harness| Box::pin(retries::of_a_queue_that_is_full(harness)),
+        |harness| Box::pin(retries::of_a_full_queue(harness)),
     ),
     Fault::new(
         "killed-between-delay-and-ack",
-        "the broker is killed when 1,000 retries are in the delay queue and no delivery is acked",
+        "the broker is killed when 500 retries are in the delay queue and no delivery is acked",
         FIVE,
         |harness| Box::pin(before_ack::delay_and_ack(harness)),
     ),
     Fault::new(
         "killed-after-a-delay-was-declared",
-        "the broker is killed when 1,000 retries are in a delay queue that was just declared",
+        "the broker is killed when 500 retries are in a delay queue that was just declared",
         FIVE,
         |harness| Box::pin(before_ack::fresh_delay(harness)),
     ),

@@ -13,13 +13,13 @@ pub const FAULTS: &[Fault] = &[
         "leader-killed",
         "the cluster node with the leader of the queue is killed and restarted",
         FIVE,
-        |harness| Box::pin(node_failures::leader(harness)),
+        |harness| Box::pin(node_failures::relative_to_leader(harness, 0)),
     ),
     Fault::new(
         "follower-killed",
         "a cluster node without the leader of the queue is killed and restarted",
         FIVE,
-        |harness| Box::pin(node_failures::follower(harness)),
+        |harness| Box::pin(node_failures::relative_to_leader(harness, 1)),
     ),
     Fault::new(
         "each-node-killed",
@@ -35,7 +35,7 @@ pub const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "pinned-node-killed",
-        "the cluster node of the clients is killed: they connect to another node",
+        "the cluster node of the clients is killed, and the clients connect to another node",
         FIVE,
         |harness| Box::pin(node_failures::pinned(harness)),
     ),

@@ -11,8 +11,8 @@ use crate::row::Row;
 use crate::soak::SoakTarget;
 use crate::soak::service::Behaviour;
 
-/// All attempts take a second and a half here, and half an hour with the default delays. So one second of downtime stands
-/// for ten minutes or more.
+/// All attempts take a second and a half here, and half an hour with the default delays. So one second of downtime
+/// stands for ten minutes or more.
 pub(super) async fn down(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
     let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Patient, &["patient"]).await;

@@ -32,8 +32,8 @@ pub(super) async fn misbehaves(harness: &Harness) -> Row {
     let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Plain, &["plain"]).await;
     let service = publisher.start_instance(0).await;
     for _ in 0..harness.times() {
-        // Each bad event is among enough good ones, so that the breaker stays closed. Each kind has its own good events,
-        // because retries arrive last, with no good events between them.
+        // Each bad event is among enough good ones, so that the breaker stays closed. Each kind has its own good
+        // events, because retries arrive last, with no good events between them.
         for &misbehaviour in MISBEHAVIOURS {
             let mut tasks = vec![Task::Note; harness.pick(30, 80)];
             tasks.push(misbehaviour);

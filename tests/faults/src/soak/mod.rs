@@ -33,8 +33,8 @@ struct Phase {
     row: Row,
 }
 
-/// Injects random faults for this time. Each fault is injected once before any is injected again. Every event is accounted
-/// to the fault during which it was published.
+/// Injects random faults for this time. Each fault is injected once before any is injected again. Every event is
+/// accounted to the fault during which it was published.
 ///
 /// # Panics
 /// When no event is confirmed after a fault.

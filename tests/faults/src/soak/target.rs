@@ -51,7 +51,8 @@ pub struct SoakTarget {
 }
 
 impl SoakTarget {
-    /// Starts a service on its own broker, behind a relay and with its own user. One of its handlers runs in its own process.
+    /// Starts a service on its own broker, behind a relay and with its own user. One of its handlers runs in its own
+    /// process.
     pub(super) async fn open(harness: &Harness, per_second: u32) -> Self {
         let node = harness
             .node_of(harness.setup().conf("max_message_size = 100000"))
