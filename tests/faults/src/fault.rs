@@ -1,4 +1,4 @@
-//! Faults: what happens, how often, and the function that runs it.
+//! A fault: its name, how often it is injected, and the function that runs it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -32,17 +32,17 @@ pub struct Fault {
     pub name: &'static str,
     /// What happens, in a few words.
     pub about: &'static str,
-    /// How often it is injected.
+    /// How often the fault is injected.
     pub times: Times,
     /// Runs the fault and accounts for every event.
     pub run: for<'a> fn(&'a Harness) -> Run<'a>,
-    /// Injects the fault once into a soak, if a soak can do that.
+    /// Injects the fault once into a soak, if a soak injects this fault.
     pub inject: Option<Inject>,
-    /// Whether it runs in its own process.
+    /// Whether the fault runs in its own process.
     pub alone: bool,
 }
 
-/// Injects a fault once into a running soak and returns when it is over.
+/// Injects a fault once into a running soak and returns when the fault is over.
 pub type Inject = for<'a> fn(&'a mut SoakTarget) -> Run<'a, ()>;
 
 /// How often a fault is injected, in both forms of the suite.
@@ -111,7 +111,7 @@ mod tests {
         let all = all();
         let names: HashSet<&str> = all.iter().map(|fault| fault.name).collect();
         assert_eq!(names.len(), all.len());
-        let drawn = all.iter().filter(|fault| fault.inject.is_some()).count();
-        assert!(drawn >= 30, "{drawn} of {}", all.len());
+        let injected = all.iter().filter(|fault| fault.inject.is_some()).count();
+        assert!(injected >= 30, "{injected} of {}", all.len());
     }
 }

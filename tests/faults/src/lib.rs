@@ -22,7 +22,7 @@
 //! }
 //! ```
 
-// Each fault is one large future. Only a few exist at a time.
+// Each fault is one large future, and only a few exist at a time.
 #![allow(clippy::large_futures)]
 
 pub mod account;
@@ -40,16 +40,14 @@ mod harness;
 pub mod network;
 pub mod own_process;
 pub mod process;
+pub mod publish_log;
+pub mod recorder;
 mod recovery;
 pub mod relay;
 mod row;
 pub mod soak;
-
-pub mod publish_log;
 mod table;
 mod traffic;
-
-pub mod recorder;
 
 pub use crate::fault::{Fault, Inject, Run, Times, all, groups};
 pub use crate::harness::{FORM, Form, Harness};

@@ -152,7 +152,7 @@ pub(super) async fn return_exchange_deleted(harness: &Harness) -> Row {
             .expect("the orphans queue can be read");
         row.notes
             .push(format!("{} retries are in the orphans queue", orphans.len()));
-        deleted.mark_found("faltering", &orphans);
+        deleted.add_orphans("faltering", &orphans);
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     deleted.into_row(traffic.finish().await, row)

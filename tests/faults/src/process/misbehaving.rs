@@ -108,7 +108,7 @@ pub(super) async fn misbehave(target: &mut SoakTarget) {
         Behaviour::Errors,
         Behaviour::Panics,
         Behaviour::Blocks,
-        Behaviour::Endless,
+        Behaviour::TimesOut,
     ]);
     misbehave_as(target, behaviour).await;
 }

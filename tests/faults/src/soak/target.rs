@@ -23,7 +23,7 @@ use crate::traffic::{Load, Traffic};
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::{blocking, within};
 
-/// The user of the service.
+/// The broker user of the service.
 pub(crate) const USER: &str = "user";
 
 /// The password of the user.
@@ -73,7 +73,8 @@ impl SoakTarget {
             .settings(|builder| builder.publish_timeout(Duration::from_secs(10)))
             .with_orphans();
 
-        // The traffic opens the same file, and the queues must exist before its events.
+        // The app starts before the traffic, so that its queues exist before the first event. The traffic opens the
+        // same file.
         let handler_log = HandlerLog::open(&harness.folder().join(FIRST_HANDLER_LOG));
         let behaviours = Behaviours::new(handler_log.clone());
         let bus = load.bus().await;
@@ -137,19 +138,19 @@ impl SoakTarget {
         window.close(&self.traffic, &mut self.deleted);
     }
 
-    /// Reads the dead letters before they are deleted.
+    /// Takes all dead letters before an operator deletes them.
     pub(crate) async fn keep_dead_letters(&mut self) {
         let client = self.client().await;
         for handler in HANDLERS {
             let queue = format!("{SERVICE}.{handler}.dlq");
             for message in client.take(&queue).await.unwrap_or_default() {
-                let kept = self.dead.entry((*handler).to_owned()).or_default();
-                kept.extend(number_and_id(&message.delivery.data));
+                let dead = self.dead.entry((*handler).to_owned()).or_default();
+                dead.extend(number_and_id(&message.delivery.data));
             }
         }
     }
 
-    /// Reads the orphans queue: its events are not lost.
+    /// Takes the events of the orphans queue, which are not lost.
     pub(crate) async fn keep_orphans(&mut self) {
         let queue = format!("{SERVICE}.orphans");
         let orphans = self
@@ -158,9 +159,9 @@ impl SoakTarget {
             .take(&queue)
             .await
             .expect("the orphans queue can be read");
-        // The handler of an orphan does not matter: a handler that finished the event does not miss it.
+        // The handler of an orphan does not matter, because events that a handler finished are removed later.
         for handler in HANDLERS {
-            self.deleted.mark_found(handler, &orphans);
+            self.deleted.add_orphans(handler, &orphans);
         }
     }
 
@@ -175,7 +176,7 @@ impl SoakTarget {
         self.remote = Some(Instance::start_on(&self.config, &client, &["remote"], 0).await);
     }
 
-    /// Stops everything and returns the account, with a note about the deleted events of each handler.
+    /// Stops everything. Returns the account, and a note about the deleted events of each handler.
     pub(super) async fn finish(mut self) -> (Account, Vec<String>) {
         self.behaviours.set(Behaviour::Normal);
         let mut remote = self.take_remote();
@@ -193,7 +194,7 @@ impl SoakTarget {
         let client = ForeignClient::connect(&self.virtual_host.url).await;
         let orphans = client.take("faults.orphans").await.unwrap_or_default();
         for handler in HANDLERS {
-            self.deleted.mark_found(handler, &orphans);
+            self.deleted.add_orphans(handler, &orphans);
         }
         let notes = self.deleted.add_to(&mut account);
         (account, notes)
