@@ -17,7 +17,6 @@ pub type Run<'a, T = Row> = Pin<Box<dyn Future<Output = T> + 'a>>;
 ///
 /// pub const FAULTS: &[Fault] = &[Fault::new(
 ///     "broker-killed",
-///     "the broker is killed and restarted",
 ///     Times { short: 2, full: 20 },
 ///     |harness| Box::pin(killed(harness)),
 /// )];
@@ -30,8 +29,6 @@ pub type Run<'a, T = Row> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub struct Fault {
     /// The name in kebab-case, of the row and of the test.
     pub name: &'static str,
-    /// What happens, in a few words.
-    pub about: &'static str,
     /// How often the fault is injected.
     pub times: Times,
     /// Runs the fault and accounts for every event.
@@ -48,23 +45,17 @@ pub type Inject = for<'a> fn(&'a mut SoakTarget) -> Run<'a, ()>;
 /// How often a fault is injected, in both forms of the suite.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
-    /// In the short form, which runs for every change.
+    /// In the short form, which is the default.
     pub short: u32,
-    /// In the full form, which fills the tables of the documentation.
+    /// In the full form, which takes most of an hour.
     pub full: u32,
 }
 
 impl Fault {
     /// Creates a fault that a soak does not inject.
-    pub const fn new(
-        name: &'static str,
-        about: &'static str,
-        times: Times,
-        run: for<'a> fn(&'a Harness) -> Run<'a>,
-    ) -> Self {
+    pub const fn new(name: &'static str, times: Times, run: for<'a> fn(&'a Harness) -> Run<'a>) -> Self {
         Self {
             name,
-            about,
             times,
             run,
             inject: None,

@@ -104,11 +104,6 @@ impl HandlerLogReader {
         self.read += whole as u64;
         &self.entries
     }
-
-    /// How many entries there are.
-    pub fn count(&mut self) -> usize {
-        self.entries().len()
-    }
 }
 
 impl LogEntry {

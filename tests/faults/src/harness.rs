@@ -84,11 +84,6 @@ impl Harness {
         }
     }
 
-    /// The RabbitMQ installation that the fault runs on.
-    pub fn install(&self) -> &Install {
-        &self.install
-    }
-
     /// The configuration of a node. The caller extends and starts it.
     ///
     /// A queue can refuse a retry that returns from a delay queue, for example on 3.10 after the loss of a node. By

@@ -5,7 +5,8 @@
 //! publish ([`publish_log`]), a file in which handlers log an event before they return ([`handler_log`]), all messages
 //! that a client without Tidings received ([`recorder`]), and the dead letters.
 //!
-//! A fault is an entry in the `FAULTS` of a module, with a function that runs it and returns its [`Row`]:
+//! A fault is an entry in the `FAULTS` of a module, with a function that runs it and returns its [`Row`].
+//! `docs/faults.md` says what each fault does:
 //!
 //! ```no_run
 //! # use tidings_faults::{Load, Row, Harness};

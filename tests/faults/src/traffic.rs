@@ -276,11 +276,6 @@ impl Traffic {
         self.app.as_ref().expect("this traffic runs the handlers")
     }
 
-    /// The recorder, if there is one.
-    pub fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.as_ref()
-    }
-
     /// Returns the completions that handlers have logged.
     pub fn entries(&mut self) -> &[LogEntry] {
         self.reader.entries()
@@ -288,7 +283,7 @@ impl Traffic {
 
     /// How many completions the handlers have logged.
     pub fn finished(&mut self) -> usize {
-        self.reader.count()
+        self.entries().len()
     }
 
     /// How many different events one handler has finished.
