@@ -80,9 +80,9 @@ pub(super) async fn wrong_password(harness: &Harness) -> Row {
         let began = Instant::now();
         let refused = within("the result of a connect", Bus::connect(&url)).await;
         let error = refused.map_or_else(|error| error_text(&error), |_| "Ok".to_owned());
-        let words = ["ACCESS_REFUSED", "check the password of user `guest`"];
+        let texts = ["ACCESS_REFUSED", "check the password of user `guest`"];
         row.check(
-            words.iter().all(|word| error.contains(word)) && !error.contains("secret"),
+            texts.iter().all(|text| error.contains(text)) && !error.contains("secret"),
             || format!("the error is {error}"),
         );
         let took = began.elapsed();
@@ -100,8 +100,8 @@ pub(super) async fn password_changed(harness: &Harness) -> Row {
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
         user.set_password("changed").await;
-        let words = ["ACCESS_REFUSED", "check the password of user `user-"];
-        health_reports(&traffic, &mut row, &words).await;
+        let texts = ["ACCESS_REFUSED", "check the password of user `user-"];
+        health_reports(&traffic, &mut row, &texts).await;
         user.set_password("secret").await;
         recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
     }
@@ -143,13 +143,13 @@ pub(super) async fn exchange_forbidden(harness: &Harness) -> Row {
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
         user.set_permissions([ALL, "^faults[.].*$", ALL]).await;
-        let words = [
+        let texts = [
             "ACCESS_REFUSED",
             "grant the user the `write` permission on exchange `domain_events`",
         ];
         until("a publisher gets the error", async || {
             let error = publish(&traffic, 0).await;
-            words.iter().all(|word| error.contains(word))
+            texts.iter().all(|text| error.contains(text))
         })
         .await;
         user.set_permissions([ALL; 3]).await;
@@ -165,11 +165,11 @@ pub(super) async fn queue_forbidden(harness: &Harness) -> Row {
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
         user.set_permissions([ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
-        let words = [
+        let texts = [
             "ACCESS_REFUSED",
             "grant the user the `read` permission on queue `faults.plain`",
         ];
-        health_reports(&traffic, &mut row, &words).await;
+        health_reports(&traffic, &mut row, &texts).await;
         // The other handlers continue.
         recovers(
             &mut traffic,
