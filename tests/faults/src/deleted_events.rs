@@ -1,8 +1,8 @@
 //! Separates events that an operator deleted from events that were lost.
 //!
-//! An event in a deleted queue, or one that was published while its binding was missing, cannot be recovered by any
-//! client. Such an event counts as deleted. It is known by its time: its handler had not finished it before the
-//! deletion, or it was published before the object existed again. Every other missing event is lost.
+//! No client can recover an event of a deleted queue, or an event that was published while its binding was missing.
+//! A missing event counts as deleted if its handler had not finished it before the deletion, or if it was published
+//! before the object existed again. Every other missing event is lost.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -15,15 +15,14 @@ use crate::recorder::number_and_id;
 use crate::row::Row;
 use crate::traffic::Traffic;
 
-/// The [`Load::patience`](crate::Load::patience) of faults that delete events, which is short because these never
-/// arrive.
+/// The patience of the traffic in faults that delete events. It is short, because deleted events never arrive.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The events that may be deleted, by handler.
 #[derive(Debug, Default)]
 pub(crate) struct DeletedEvents(HashMap<String, HashSet<u64>>);
 
-/// The time in which an object of the topology is deleted.
+/// The time from the deletion of a queue, a binding or an exchange until it exists again.
 #[derive(Debug)]
 pub(crate) struct DeletionWindow {
     from: u64,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::operator::load;
 use crate::delays::{self, FIRST_RUNG};
 use crate::deleted_events::{DeletedEvents, DeletionWindow, PATIENCE};
 use crate::handlers::HANDLERS;
@@ -11,15 +12,13 @@ use crate::recovery::recovers;
 use crate::row::Row;
 use crate::soak::SoakTarget;
 use crate::soak::service;
-use crate::traffic::Load;
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::until;
 
 pub(super) async fn queue(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
     let client = ForeignClient::connect(&vhost.url()).await;
-    let load = Load::on(&vhost.url())
-        .per_second(harness.pick(400, 2_000))
+    let load = load(harness, &vhost.url())
         .patience(PATIENCE)
         // Retries may return before their queue exists again.
         .with_orphans();
@@ -49,9 +48,7 @@ pub(super) async fn queue(harness: &Harness) -> Row {
 pub(super) async fn delay_queue(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
     let client = ForeignClient::connect(&vhost.url()).await;
-    let load = Load::on(&vhost.url())
-        .per_second(harness.pick(400, 2_000))
-        .patience(PATIENCE);
+    let load = load(harness, &vhost.url()).patience(PATIENCE);
     let (mut traffic, mut row, mut deleted) =
         (load.start(harness).await, harness.row(), DeletedEvents::default());
     for _ in 0..harness.times() {
@@ -73,9 +70,7 @@ pub(super) async fn delay_queue(harness: &Harness) -> Row {
 pub(super) async fn domain_exchange(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
     let client = ForeignClient::connect(&vhost.url()).await;
-    let load = Load::on(&vhost.url())
-        .per_second(harness.pick(400, 2_000))
-        .patience(PATIENCE);
+    let load = load(harness, &vhost.url()).patience(PATIENCE);
     let (mut traffic, mut row, mut deleted) =
         (load.start(harness).await, harness.row(), DeletedEvents::default());
     for _ in 0..harness.times() {

@@ -47,7 +47,7 @@ pub(super) async fn run(harness: &Harness, crashing_events: usize, instances: us
     for mut instance in running {
         instance.kill().await;
     }
-    // A process that aborts while it sets an event aside can duplicate the dead letter.
+    // A process that aborts while it sets an event aside can duplicate the event, and so its dead letter.
     let letters: BTreeSet<u64> = publisher
         .dead("plain")
         .await

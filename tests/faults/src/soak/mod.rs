@@ -33,8 +33,8 @@ struct Phase {
     row: Row,
 }
 
-/// Injects random faults for this time. Each fault is injected once before any is injected again. Every event is
-/// accounted to the fault during which it was published.
+/// Injects random faults for this time. Each fault is injected once before any is injected again. An event counts for
+/// the fault during which it was published.
 ///
 /// # Panics
 /// When no event is confirmed after a fault.
@@ -93,8 +93,8 @@ fn phase((fault, first, since): (&'static str, u64, u64), target: &mut SoakTarge
     }
 }
 
-/// Returns the completions of events whose order is known: those of single publishers, which were published once and
-/// confirmed before the next.
+/// Returns the completions of events whose order is known. These events are from single publishers, were published
+/// once, and were confirmed before the next event.
 fn ordered_entries(account: &Account, phases: &[Phase]) -> Vec<LogEntry> {
     let unordered: Vec<&Range<u64>> = phases
         .iter()
