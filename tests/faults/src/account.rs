@@ -1,4 +1,4 @@
-//! The account of a run: compares the results of all publishes with what was finished and dead-lettered.
+//! The account of a run compares the results of all publishes with the finished and dead-lettered events.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -17,7 +17,7 @@ pub struct Account {
     pub entries: Vec<LogEntry>,
     /// The number and the id of each dead letter, by handler.
     pub dead: HashMap<String, Vec<(u64, String)>>,
-    /// The events that were deleted with a queue or missed with a binding that an operator deleted, by handler.
+    /// The events that an operator deleted with a queue or kept out by deleting a binding, by handler.
     pub deleted: HashMap<String, HashSet<u64>>,
     /// The id of each copy that the recorder received, by event number. `None` without a recorder.
     pub seen: Option<HashMap<u64, Vec<String>>>,
@@ -32,25 +32,28 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns the row of this account. `row` has the name of the fault and its count.
+    /// Returns the row of this account. `row` has the name of the fault, its count and earlier results.
     pub fn into_row(self, row: Row) -> Row {
         let (finished, dead) = (finished(&self.entries), self.dead_numbers());
-        let has = |handler: &str, number: u64| {
+        let has_ended = |handler: &str, number: u64| {
             finished.contains_key(&(handler, number)) || dead.contains(&(handler, number))
         };
         let by_all = |is: &dyn Fn(&str) -> bool| self.handlers.iter().all(|handler| is(handler));
         let confirmed = || self.confirmed();
-        let is_gone = |handler: &str, number: u64| {
+        let is_deleted = |handler: &str, number: u64| {
             self.deleted
                 .get(handler)
                 .is_some_and(|deleted| deleted.contains(&number))
         };
-        let accounted = |handler: &str, number: u64| has(handler, number) || is_gone(handler, number);
+        let accounted =
+            |handler: &str, number: u64| has_ended(handler, number) || is_deleted(handler, number);
         let lost: Vec<u64> = confirmed()
             .filter(|&number| !by_all(&|handler| accounted(handler, number)))
             .collect();
         let wrong_ok = confirmed()
-            .filter(|&number| !self.was_there(number, &has) && !by_all(&|handler| is_gone(handler, number)))
+            .filter(|&number| {
+                !self.was_on_broker(number, &has_ended) && !by_all(&|handler| is_deleted(handler, number))
+            })
             .count();
         let handled = self
             .results
@@ -59,8 +62,8 @@ impl Account {
             .count();
         let dead_lettered: HashSet<u64> = dead.iter().map(|(_, number)| *number).collect();
         let mut failed = self.failed.clone();
-        failed.extend(self.broken_promises());
-        failed.extend(self.where_lost(&lost, &accounted));
+        failed.extend(self.contradictions());
+        failed.extend(self.losses_by_handler(&lost, &accounted));
         Row {
             published: self.results.len() as u64,
             confirmed: confirmed().count() as u64,
@@ -88,7 +91,7 @@ impl Account {
             entries: self
                 .entries
                 .iter()
-                .filter(|line| is_in(&line.number))
+                .filter(|entry| is_in(&entry.number))
                 .cloned()
                 .collect(),
             dead: self
@@ -109,9 +112,8 @@ impl Account {
             }),
             deleted: self.deleted.clone(),
             handlers: self.handlers.clone(),
-            orphans: 0,
             published,
-            failed: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -131,14 +133,14 @@ impl Account {
     }
 
     /// Whether the recorder or a handler received the event.
-    fn was_there(&self, number: u64, has: &impl Fn(&str, u64) -> bool) -> bool {
+    fn was_on_broker(&self, number: u64, has_ended: &impl Fn(&str, u64) -> bool) -> bool {
         let seen = self.seen.as_ref();
         seen.is_some_and(|seen| seen.contains_key(&number))
-            || self.handlers.iter().any(|handler| has(handler, number))
+            || self.handlers.iter().any(|handler| has_ended(handler, number))
     }
 
-    /// Checks what must hold for every fault.
-    fn broken_promises(&self) -> Vec<String> {
+    /// Returns the contradictions between the records, which no fault may cause.
+    fn contradictions(&self) -> Vec<String> {
         let mut ids: HashMap<u64, HashSet<&str>> = HashMap::new();
         for LogEntry { number, id, .. } in &self.entries {
             ids.entry(*number).or_default().insert(id);
@@ -152,11 +154,11 @@ impl Account {
         for (number, id) in self.dead.values().flatten() {
             ids.entry(*number).or_default().insert(id);
         }
-        let (mut refused, mut other, mut several) = (0, 0, 0);
+        let (mut not_delivered, mut other, mut several) = (0, 0, 0);
         for (number, ids) in &ids {
             several += u64::from(ids.len() > 1);
             match self.results.get(number) {
-                Some(PublishResult::NotDelivered(_)) => refused += 1,
+                Some(PublishResult::NotDelivered(_)) => not_delivered += 1,
                 Some(PublishResult::Confirmed(id) | PublishResult::MaybeDelivered(id))
                     if !ids.contains(id.as_str()) =>
                 {
@@ -168,7 +170,7 @@ impl Account {
         let failure = |count: u64, what: &str| (count > 0).then(|| format!("{count} events {what}"));
         [
             failure(
-                refused,
+                not_delivered,
                 "were published although the caller's error said that they were not delivered",
             ),
             failure(
@@ -183,7 +185,7 @@ impl Account {
     }
 
     /// Lists some of the lost events of each handler.
-    fn where_lost(&self, lost: &[u64], has: &impl Fn(&str, u64) -> bool) -> Vec<String> {
+    fn losses_by_handler(&self, lost: &[u64], accounted: &impl Fn(&str, u64) -> bool) -> Vec<String> {
         let mut lost = lost.to_vec();
         lost.sort_unstable();
         self.handlers
@@ -192,7 +194,7 @@ impl Account {
                 let missing: Vec<u64> = lost
                     .iter()
                     .copied()
-                    .filter(|&number| !has(handler, number))
+                    .filter(|&number| !accounted(handler, number))
                     .collect();
                 let few = &missing[..missing.len().min(10)];
                 (!missing.is_empty())
@@ -225,7 +227,7 @@ fn cloned<T: Clone>((number, value): (&u64, &T)) -> (u64, T) {
 mod tests {
     use super::*;
 
-    fn line(handler: &str, number: u64, at: u64) -> LogEntry {
+    fn entry(handler: &str, number: u64, at: u64) -> LogEntry {
         LogEntry {
             handler: handler.to_owned(),
             number,
@@ -235,30 +237,27 @@ mod tests {
         }
     }
 
-    fn outcome(number: u64, result: impl Fn(String) -> PublishResult) -> (u64, PublishResult) {
+    fn result_of(number: u64, result: impl Fn(String) -> PublishResult) -> (u64, PublishResult) {
         (number, result(format!("id-{number}")))
     }
 
     fn account() -> Account {
         Account {
             results: HashMap::from([
-                outcome(1, PublishResult::Confirmed),
-                outcome(2, PublishResult::Confirmed),
-                outcome(3, PublishResult::MaybeDelivered),
+                result_of(1, PublishResult::Confirmed),
+                result_of(2, PublishResult::Confirmed),
+                result_of(3, PublishResult::MaybeDelivered),
             ]),
             entries: vec![
-                line("a", 1, 10),
-                line("b", 1, 20),
-                line("a", 2, 30),
-                line("a", 1, 70),
+                entry("a", 1, 10),
+                entry("b", 1, 20),
+                entry("a", 2, 30),
+                entry("a", 1, 70),
             ],
             dead: HashMap::from([("b".to_owned(), vec![(2, "id-2".to_owned())])]),
-            deleted: HashMap::new(),
-            seen: None,
             handlers: vec!["a".to_owned(), "b".to_owned()],
-            orphans: 0,
             published: (0, 80),
-            failed: Vec::new(),
+            ..Account::default()
         }
     }
 
@@ -296,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_confirmed_event_that_nobody_received_is_a_wrong_ok() {
+    fn a_confirmed_event_that_no_client_received_is_a_wrong_ok() {
         let mut account = account();
         account
             .results
@@ -307,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_arrives_as_not_delivered_or_with_another_id_fails() {
+    fn an_event_that_arrives_although_not_delivered_or_with_another_id_is_a_failure() {
         let mut account = account();
         account
             .results
@@ -320,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_counts_its_own_events_only() {
+    fn a_part_of_an_account_counts_only_its_own_events() {
         let mut account = account();
         account.dead.clear();
         let lost = |numbers| account.part(&numbers, (0, 80)).into_row(Row::default()).lost;
@@ -328,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn one_number_with_two_ids_fails() {
+    fn an_event_that_arrives_with_two_ids_is_a_failure() {
         let mut account = account();
         account.seen = Some(HashMap::from([(1, vec!["id-1".to_owned(), "id-x".to_owned()])]));
         let row = account.into_row(Row::default());

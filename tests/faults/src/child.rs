@@ -1,4 +1,4 @@
-//! Child processes, such as a service to be killed. They run this program again.
+//! Child processes, which run this program again with another main function.
 
 use std::process::Command;
 
@@ -24,7 +24,7 @@ pub fn command(name: &str) -> Command {
     command
 }
 
-/// Runs the child program, if this process is a child. Returns whether it was. Call it first in `main`.
+/// Runs the child program if this process is a child, and returns whether it is one. Call this first in `main`.
 ///
 /// # Panics
 /// When there is no such child program.
@@ -33,6 +33,6 @@ pub fn ran() -> bool {
         return false;
     };
     let child = crate::process::CHILDREN.iter().find(|child| child.name == name);
-    (child.unwrap_or_else(|| panic!("no child `{name}`")).run)();
+    (child.unwrap_or_else(|| panic!("no child program `{name}`")).run)();
     true
 }

@@ -12,10 +12,10 @@ use crate::recorder::number_and_id;
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::POLL_INTERVAL;
 
-/// How long no event is finished before the dead letters are read.
-const STILL: Duration = Duration::from_secs(1);
+/// How long no event was finished before the dead letters are read.
+const IDLE: Duration = Duration::from_secs(1);
 
-/// The events that are not finished after publishing has stopped.
+/// The events that are still outstanding after publishing has stopped.
 #[derive(Debug)]
 pub struct Completion {
     /// The unfinished events of each handler.
@@ -29,12 +29,12 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// Every confirmed event is outstanding for each of these handlers.
+    /// Every confirmed event is outstanding for each handler.
     pub fn of(publish_log: &PublishLog, service: &str, handlers: &[String], url: &str) -> Self {
         let results = publish_log.results();
         let confirmed: HashSet<u64> = results
             .iter()
-            .filter(|(_, results)| matches!(results, PublishResult::Confirmed(_)))
+            .filter(|(_, result)| matches!(result, PublishResult::Confirmed(_)))
             .map(|(number, _)| *number)
             .collect();
         Self {
@@ -50,23 +50,24 @@ impl Completion {
         }
     }
 
-    /// Waits until every event is done, or no event was finished for `patience`. Returns whether every event is done.
+    /// Waits until no event is outstanding, or no event was finished for `patience`. Returns whether none is
+    /// outstanding.
     pub async fn finish(&mut self, reader: &mut HandlerLogReader, patience: Duration) -> bool {
-        let mut still_since = Instant::now();
-        let mut looked = Instant::now();
+        let mut idle_since = Instant::now();
+        let mut dead_letters_read = Instant::now();
         loop {
-            if self.read_on(reader) {
-                still_since = Instant::now();
+            if self.read_entries(reader) {
+                idle_since = Instant::now();
             }
-            if looked.elapsed() > STILL && still_since.elapsed() > STILL {
+            if dead_letters_read.elapsed() > IDLE && idle_since.elapsed() > IDLE {
                 if self.take_dead_letters().await > 0 {
-                    still_since = Instant::now();
+                    idle_since = Instant::now();
                 }
-                looked = Instant::now();
+                dead_letters_read = Instant::now();
             }
             let done = self.outstanding.values().all(HashSet::is_empty);
-            if done || still_since.elapsed() > patience {
-                // Count all dead letters, also those of events that were finished.
+            if done || idle_since.elapsed() > patience {
+                // This counts all dead letters, also of events that a handler finished.
                 self.take_dead_letters().await;
                 return done;
             }
@@ -98,16 +99,16 @@ impl Completion {
         }
     }
 
-    fn read_on(&mut self, reader: &mut HandlerLogReader) -> bool {
+    fn read_entries(&mut self, reader: &mut HandlerLogReader) -> bool {
         let entries = reader.entries();
-        let moved = entries.len() > self.read;
-        for line in &entries[self.read..] {
-            if let Some(outstanding) = self.outstanding.get_mut(&line.handler) {
-                outstanding.remove(&line.number);
+        let has_new = entries.len() > self.read;
+        for entry in &entries[self.read..] {
+            if let Some(outstanding) = self.outstanding.get_mut(&entry.handler) {
+                outstanding.remove(&entry.number);
             }
         }
         self.read = entries.len();
-        moved
+        has_new
     }
 
     async fn take_dead_letters(&mut self) -> usize {
@@ -134,13 +135,13 @@ impl Completion {
 /// The reason and the error of a dead letter.
 fn reason(properties: &BasicProperties) -> String {
     let headers = properties.headers().as_ref();
-    let said = |name| {
+    let header = |name| {
         let value = headers.and_then(|headers| headers.inner().get(name))?;
         value.as_long_string().map(ToString::to_string)
     };
     ["tidings-dead-letter-reason", "tidings-error"]
         .into_iter()
-        .filter_map(said)
+        .filter_map(header)
         .collect::<Vec<_>>()
         .join(", ")
 }

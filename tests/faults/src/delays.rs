@@ -2,7 +2,7 @@
 
 use crate::handlers::SERVICE;
 
-/// The first rung of a handler, with retry delays divided by twenty.
+/// The first rung, with retry delays divided by twenty.
 pub(crate) const FIRST_RUNG: &str = "50ms";
 
 /// The exchange of the delay queues.

@@ -1,8 +1,8 @@
-//! Tells events that an operator deleted from events that were lost.
+//! Separates events that an operator deleted from events that were lost.
 //!
-//! An event in a deleted queue, or one that was published while its binding was missing, cannot be recovered by any client.
-//! Such an event counts as deleted. It is known by its time: its handler had not finished it before the deletion, or it
-//! was published before the object existed again. Every other missing event is lost.
+//! No client can recover an event of a deleted queue, or an event that was published while its binding was missing.
+//! A missing event counts as deleted if its handler had not finished it before the deletion, or if it was published
+//! before the object existed again. Every other missing event is lost.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::recorder::number_and_id;
 use crate::row::Row;
 use crate::traffic::Traffic;
 
-/// How long no event is finished, at the end, before missing events are counted. Deleted events never arrive.
+/// The patience of the traffic in faults that delete events. It is short, because deleted events never arrive.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The events that may be deleted, by handler.
 #[derive(Debug, Default)]
 pub(crate) struct DeletedEvents(HashMap<String, HashSet<u64>>);
 
-/// The time in which an object of the topology is deleted.
+/// The time from the deletion of a queue, a binding or an exchange until it exists again.
 #[derive(Debug)]
 pub(crate) struct DeletionWindow {
     from: u64,
@@ -36,8 +36,8 @@ impl DeletionWindow {
         let entries = traffic.entries();
         let unfinished = |handler: &str| {
             let mut numbers: HashSet<u64> = (0..from).collect();
-            for line in entries.iter().filter(|entry| entry.handler == handler) {
-                numbers.remove(&line.number);
+            for entry in entries.iter().filter(|entry| entry.handler == handler) {
+                numbers.remove(&entry.number);
             }
             numbers
         };
@@ -61,9 +61,9 @@ impl DeletionWindow {
 }
 
 impl DeletedEvents {
-    /// Marks events that were found in another queue, which keeps them.
-    pub(crate) fn mark_found(&mut self, handler: &str, found: &[BasicGetMessage]) {
-        let numbers = found
+    /// Adds events that are in the orphans queue, so they are not lost.
+    pub(crate) fn add_orphans(&mut self, handler: &str, orphans: &[BasicGetMessage]) {
+        let numbers = orphans
             .iter()
             .filter_map(|message| number_and_id(&message.delivery.data))
             .map(|(number, _)| number);
@@ -76,7 +76,7 @@ impl DeletedEvents {
         account.into_row(row)
     }
 
-    /// Adds the deleted events to an account. Returns a sentence about their number for each handler.
+    /// Adds the deleted events to an account. Returns a note for each handler.
     pub(crate) fn add_to(self, account: &mut Account) -> Vec<String> {
         let mut notes = Vec::new();
         let finished = finished(&account.entries);
@@ -96,7 +96,7 @@ impl DeletedEvents {
                     && !finished.contains_key(&(handler.as_str(), *number))
             });
             notes.push(format!(
-                "{} events of `{handler}` were deleted or set aside by the operator",
+                "{} events of `{handler}` were deleted by an operator or are orphans",
                 numbers.len()
             ));
             deleted.insert(handler, numbers);

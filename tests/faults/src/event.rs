@@ -12,7 +12,7 @@ pub struct Noted {
     pub number: u64,
     /// The aggregate. Its events are published in the order of their numbers.
     pub aggregate: String,
-    /// Padding, to make the body larger.
+    /// Padding that makes the body larger.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub padding: String,
 }

@@ -1,4 +1,4 @@
-//! Faults: what happens, how often, and the function that runs it.
+//! A fault: its name, how often it is injected, and the function that runs it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +17,6 @@ pub type Run<'a, T = Row> = Pin<Box<dyn Future<Output = T> + 'a>>;
 ///
 /// pub const FAULTS: &[Fault] = &[Fault::new(
 ///     "broker-killed",
-///     "the broker is killed and restarted",
 ///     Times { short: 2, full: 20 },
 ///     |harness| Box::pin(killed(harness)),
 /// )];
@@ -30,41 +29,33 @@ pub type Run<'a, T = Row> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub struct Fault {
     /// The name in kebab-case, of the row and of the test.
     pub name: &'static str,
-    /// What happens, in a few words.
-    pub about: &'static str,
-    /// How often it is injected.
+    /// How often the fault is injected.
     pub times: Times,
     /// Runs the fault and accounts for every event.
     pub run: for<'a> fn(&'a Harness) -> Run<'a>,
-    /// Injects the fault once into a soak, if a soak can do that.
+    /// Injects the fault once into a soak, if a soak injects this fault.
     pub inject: Option<Inject>,
-    /// Whether it runs in its own process.
+    /// Whether the fault runs in its own process.
     pub alone: bool,
 }
 
-/// Injects a fault once into a running soak and returns when it is over.
+/// Injects a fault once into a running soak and returns when the fault is over.
 pub type Inject = for<'a> fn(&'a mut SoakTarget) -> Run<'a, ()>;
 
 /// How often a fault is injected, in both forms of the suite.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
-    /// In the short form, which runs for every change.
+    /// In the short form, which is the default.
     pub short: u32,
-    /// In the full form, which fills the tables of the documentation.
+    /// In the full form, which takes most of an hour.
     pub full: u32,
 }
 
 impl Fault {
     /// Creates a fault that a soak does not inject.
-    pub const fn new(
-        name: &'static str,
-        about: &'static str,
-        times: Times,
-        run: for<'a> fn(&'a Harness) -> Run<'a>,
-    ) -> Self {
+    pub const fn new(name: &'static str, times: Times, run: for<'a> fn(&'a Harness) -> Run<'a>) -> Self {
         Self {
             name,
-            about,
             times,
             run,
             inject: None,
@@ -90,8 +81,8 @@ pub fn all() -> Vec<Fault> {
     groups().concat()
 }
 
-/// The faults in the order of the table, grouped by broker. Faults of one group use the same broker and run one after the
-/// other; groups run in parallel.
+/// The faults in the order of the table, grouped by broker. Faults of one group use the same broker and run one after
+/// the other; groups run in parallel.
 pub fn groups() -> [Vec<Fault>; 3] {
     [
         crate::broker::FAULTS.to_vec(),
@@ -111,7 +102,7 @@ mod tests {
         let all = all();
         let names: HashSet<&str> = all.iter().map(|fault| fault.name).collect();
         assert_eq!(names.len(), all.len());
-        let drawn = all.iter().filter(|fault| fault.inject.is_some()).count();
-        assert!(drawn >= 30, "{drawn} of {}", all.len());
+        let injected = all.iter().filter(|fault| fault.inject.is_some()).count();
+        assert!(injected >= 30, "{injected} of {}", all.len());
     }
 }

@@ -10,10 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// A file in which a handler records an event before it returns, and so before the event is acked. Clones, and other
 /// processes that open the same path, append whole lines to the same file.
 #[derive(Debug, Clone)]
-pub struct HandlerLog(Arc<Open>);
+pub struct HandlerLog(Arc<LogFile>);
 
 #[derive(Debug)]
-struct Open {
+struct LogFile {
     path: PathBuf,
     file: File,
 }
@@ -44,13 +44,13 @@ impl HandlerLog {
             .append(true)
             .open(path)
             .unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()));
-        Self(Arc::new(Open {
+        Self(Arc::new(LogFile {
             path: path.to_owned(),
             file,
         }))
     }
 
-    /// The path, for other processes that append to the file.
+    /// The path of the file, for other processes that append to it.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
@@ -61,7 +61,7 @@ impl HandlerLog {
     /// When the file cannot be written.
     pub fn record(&self, handler: &str, number: u64, id: &str, aggregate: &str) {
         let text = format!("{handler} {number} {id} {aggregate} {}\n", now());
-        // A single append: the system writes it whole, even if this process is killed right after.
+        // The system completes a single append even if this process is killed right after.
         let written = (&self.0.file)
             .write(text.as_bytes())
             .expect("the handler log can be written");
@@ -98,16 +98,11 @@ impl HandlerLogReader {
             .expect("the handler log is seekable");
         file.read_to_string(&mut text)
             .expect("the handler log can be read");
-        // Read whole lines only: the last one may be incomplete.
+        // Only whole lines are read, because the last line may be incomplete.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         self.entries.extend(text[..whole].lines().map(LogEntry::parse));
         self.read += whole as u64;
         &self.entries
-    }
-
-    /// How many entries there are.
-    pub fn count(&mut self) -> usize {
-        self.entries().len()
     }
 }
 
@@ -133,35 +128,37 @@ impl LogEntry {
 /// Returns how often each handler finished each event.
 pub fn finished(entries: &[LogEntry]) -> HashMap<(&str, u64), u64> {
     let mut finished = HashMap::new();
-    for line in entries {
-        *finished.entry((line.handler.as_str(), line.number)).or_default() += 1;
+    for entry in entries {
+        *finished
+            .entry((entry.handler.as_str(), entry.number))
+            .or_default() += 1;
     }
     finished
 }
 
-/// Returns the violations of the order in which `handler` finished the events of each aggregate. First completions must be
-/// in order. A replay must start at an event that was already seen and skip none.
+/// Returns the violations of the order in which `handler` finished the events of each aggregate. First completions must
+/// be in order. A replay must start at an event that was already seen and skip none.
 pub fn disorder(entries: &[LogEntry], handler: &str) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut seen: HashMap<&str, AggregateProgress> = HashMap::new();
+    let mut violations = Vec::new();
+    let mut aggregates: HashMap<&str, AggregateProgress> = HashMap::new();
     for LogEntry {
         aggregate, number, ..
     } in entries.iter().filter(|entry| entry.handler == handler)
     {
-        let seen = seen.entry(aggregate).or_default();
-        if let Some(fault) = seen.finish(*number) {
-            let before = &seen.all[seen.all.len().saturating_sub(12)..];
-            faults.push(format!("{handler}: {aggregate}: {fault}: {before:?}"));
+        let progress = aggregates.entry(aggregate).or_default();
+        if let Some(violation) = progress.finish(*number) {
+            let before = &progress.all[progress.all.len().saturating_sub(12)..];
+            violations.push(format!("{handler}: {aggregate}: {violation}: {before:?}"));
         }
     }
-    faults
+    violations
 }
 
 /// The finished events of one aggregate.
 #[derive(Default)]
 struct AggregateProgress {
     /// The position of each number in the order of first completions.
-    places: HashMap<u64, usize>,
+    positions: HashMap<u64, usize>,
     /// The position of the event that was finished last.
     last: usize,
     newest: u64,
@@ -172,14 +169,14 @@ impl AggregateProgress {
     fn finish(&mut self, number: u64) -> Option<&'static str> {
         self.all.push(number);
         let next = self.last + 1;
-        if let Some(&place) = self.places.get(&number) {
-            self.last = place;
-            // A replay may go back to any event already seen, and then continues one by one.
-            return (place > next).then_some("a replay skipped events");
+        if let Some(&position) = self.positions.get(&number) {
+            self.last = position;
+            // A replay may start at any event already seen. It must then continue with every following event.
+            return (position > next).then_some("a replay skipped events");
         }
-        let (is_first, is_older) = (self.places.is_empty(), self.newest > number);
-        self.last = self.places.len();
-        self.places.insert(number, self.last);
+        let (is_first, is_older) = (self.positions.is_empty(), self.newest > number);
+        self.last = self.positions.len();
+        self.positions.insert(number, self.last);
         self.newest = self.newest.max(number);
         if is_older {
             Some("an event was finished after a later one")

@@ -8,7 +8,7 @@ use crate::handler_log::HandlerLog;
 /// The name of the service.
 pub const SERVICE: &str = "faults";
 
-/// The names of its handlers.
+/// The names of the handlers.
 pub const HANDLERS: &[&str] = &["plain", "faltering", "ordered"];
 
 /// Finishes every event.
@@ -20,7 +20,7 @@ pub async fn plain(event: Event<Noted>, State(handler_log): State<HandlerLog>) {
 /// Fails the first attempt of every fiftieth event.
 ///
 /// # Errors
-/// For these attempts.
+/// At the attempts that fail.
 #[event_handler("fault.noted")]
 pub async fn faltering(
     event: Event<Noted>,
@@ -28,7 +28,7 @@ pub async fn faltering(
     State(handler_log): State<HandlerLog>,
 ) -> Result<(), HandlerError> {
     if event.number.is_multiple_of(50) && delivery.attempt() == 1 {
-        return Err(HandlerError::retry("not at first"));
+        return Err(HandlerError::retry("the first attempt fails"));
     }
     handler_log.record("faltering", event.number, event.id(), &event.aggregate);
     Ok(())
@@ -36,8 +36,8 @@ pub async fn faltering(
 
 /// Finishes the events of an aggregate in order.
 ///
-/// It has a single active consumer. Without that, a broker that has not noticed the end of a connection could deliver the
-/// old deliveries of that connection after newer ones.
+/// The handler has a single active consumer. Without it, a broker that has not noticed the end of a connection could
+/// deliver the old deliveries of that connection after newer ones.
 #[event_handler("fault.noted", ordered_by = "aggregate_id", single_active)]
 pub async fn ordered(event: Event<Noted>, State(handler_log): State<HandlerLog>) {
     handler_log.record("ordered", event.number, event.id(), &event.aggregate);

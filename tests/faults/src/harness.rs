@@ -1,4 +1,4 @@
-//! What every fault uses: nodes, a folder, and the size of the run.
+//! The harness of a fault: nodes, a folder, and the form of the suite.
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -13,6 +13,9 @@ use crate::fault::Times;
 use crate::row::Row;
 use tidings_test_support::wait::blocking;
 
+/// The name of the first handler log of a harness. An app that starts before its traffic uses this file.
+pub(crate) const FIRST_HANDLER_LOG: &str = "handler_log-1";
+
 /// The variable that selects the form of the suite: `short` or `full`.
 pub const FORM: &str = "TIDINGS_TEST_FAULTS";
 
@@ -25,7 +28,7 @@ pub enum Form {
     Full,
 }
 
-/// The harness of one fault. Its folder is deleted when it is dropped, unless the run panics.
+/// The harness of one fault. Dropping it deletes its folder, unless the run panics.
 #[derive(Debug)]
 pub struct Harness {
     install: Install,
@@ -66,8 +69,8 @@ impl Harness {
     /// # Panics
     /// When the folder cannot be created.
     pub fn new(install: &Install, form: Form, fault: &'static str, times: Times, seed: u64) -> Self {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        static CREATED: AtomicUsize = AtomicUsize::new(0);
+        let number = CREATED.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("tidings-faults-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder can be created");
         Self {
@@ -81,15 +84,10 @@ impl Harness {
         }
     }
 
-    /// The RabbitMQ of the run.
-    pub fn install(&self) -> &Install {
-        &self.install
-    }
-
-    /// The configuration of a node, to be extended and started.
+    /// The configuration of a node. The caller extends and starts it.
     ///
-    /// A queue can refuse a retry that returns from a delay queue, for example on 3.10 after the loss of a node. The broker
-    /// tries again after three minutes by default; here it does after five seconds.
+    /// A queue can refuse a retry that returns from a delay queue, for example on 3.10 after the loss of a node. By
+    /// default the broker tries again after three minutes. This configuration sets five seconds.
     pub fn setup(&self) -> Setup {
         Setup::new(&self.install).advanced("{dead_letter_worker_publisher_confirm_timeout, 5000}")
     }
@@ -119,17 +117,22 @@ impl Harness {
 
     /// An empty row of this fault.
     pub fn row(&self) -> Row {
+        self.row_of(self.times())
+    }
+
+    /// An empty row of this fault that counts `times` injections.
+    pub fn row_of(&self, times: u32) -> Row {
         Row {
             fault: self.fault.to_owned(),
-            times: self.times(),
+            times,
             ..Row::default()
         }
     }
 
-    /// Returns a new virtual host on the node of the faults that keep it running.
+    /// Returns a new virtual host on the shared node of the faults that keep their node running.
     ///
     /// # Panics
-    /// When it cannot be created.
+    /// When the virtual host cannot be created.
     pub async fn vhost(&self) -> Vhost<'static> {
         blocking(|| {
             tidings_broker::shared()
@@ -139,12 +142,13 @@ impl Harness {
         .await
     }
 
-    /// Returns the node of the faults that kill and restart it. Each fault uses its own [`Harness::virtual_host`].
+    /// Returns the shared node of the faults that kill and restart their node. Each uses its own
+    /// [`Harness::virtual_host`].
     ///
     /// # Panics
     /// When the node does not start.
     pub async fn shared_node(&self) -> Arc<Node> {
-        // A static is never dropped: the watcher kills the node.
+        // Rust never drops a static. The watcher of the node kills it.
         static SHARED_NODE: OnceCell<Arc<Node>> = OnceCell::const_new();
         let node = Arc::clone(SHARED_NODE.get_or_init(|| self.node()).await);
         // A fault that panicked may have left the node down.
@@ -156,7 +160,7 @@ impl Harness {
     /// Returns a new virtual host on a node.
     ///
     /// # Panics
-    /// When it cannot be created.
+    /// When the virtual host cannot be created.
     pub async fn virtual_host(&self, node: &Arc<Node>) -> VirtualHost {
         let node = Arc::clone(node);
         blocking(move || {
@@ -188,7 +192,7 @@ impl Harness {
     /// Returns the cluster of three nodes that all cluster faults share.
     ///
     /// # Panics
-    /// When the node does not start.
+    /// When a node does not start.
     pub async fn cluster(&self) -> Arc<Cluster> {
         static CLUSTER: OnceCell<Arc<Cluster>> = OnceCell::const_new();
         let start = async || {

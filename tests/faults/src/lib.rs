@@ -1,11 +1,12 @@
-//! Injects faults into real brokers, networks and processes while events are published and handled, and accounts for every
-//! event.
+//! Injects faults into real brokers, networks and processes while events are published and handled, and accounts for
+//! every event.
 //!
-//! The accounts do not ask the runtime what it did. They compare four records ([`account`]): the result of every publish
-//! ([`publish_log`]), a file in which handlers log an event before they return ([`handler_log`]), all messages that a
-//! client without Tidings received ([`recorder`]), and the dead letters.
+//! The accounts do not ask the runtime what it did. They compare four records ([`account`]): the result of every
+//! publish ([`publish_log`]), a file in which handlers log an event before they return ([`handler_log`]), all messages
+//! that a client without Tidings received ([`recorder`]), and the dead letters.
 //!
-//! A fault is an entry in the `FAULTS` of a module, with a function that runs it and returns its [`Row`]:
+//! A fault is an entry in the `FAULTS` of a module, with a function that runs it and returns its [`Row`].
+//! `docs/faults.md` says what each fault does:
 //!
 //! ```no_run
 //! # use tidings_faults::{Load, Row, Harness};
@@ -22,7 +23,7 @@
 //! }
 //! ```
 
-// Each fault is one large future. Only a few exist at a time.
+// Each fault is one large future, and only a few exist at a time.
 #![allow(clippy::large_futures)]
 
 pub mod account;
@@ -40,16 +41,14 @@ mod harness;
 pub mod network;
 pub mod own_process;
 pub mod process;
+pub mod publish_log;
+pub mod recorder;
 mod recovery;
 pub mod relay;
 mod row;
 pub mod soak;
-
-pub mod publish_log;
 mod table;
 mod traffic;
-
-pub mod recorder;
 
 pub use crate::fault::{Fault, Inject, Run, Times, all, groups};
 pub use crate::harness::{FORM, Form, Harness};

@@ -1,8 +1,8 @@
-//! Runs a fault in its own process, for faults that measure their process.
+//! Runs a fault in this process, or in its own process if it measures the process.
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use tidings_broker::Install;
 
@@ -23,7 +23,7 @@ const ROW: &str = "TIDINGS_FAULTS_ROW";
 /// Runs a fault, in this process or in its own, and returns its row.
 ///
 /// # Panics
-/// When the run panics.
+/// When the fault panics.
 pub fn run(fault: &Fault) -> Row {
     if fault.alone {
         in_child(fault)
@@ -33,7 +33,7 @@ pub fn run(fault: &Fault) -> Row {
 }
 
 fn in_this_process(fault: &Fault) -> Row {
-    let install = Install::find().expect("a RabbitMQ");
+    let install = Install::find().expect("RabbitMQ is installed");
     let harness = Harness::new(
         &install,
         Form::selected(),
@@ -46,7 +46,7 @@ fn in_this_process(fault: &Fault) -> Row {
         .worker_threads(2)
         .enable_all()
         .build()
-        .expect("a runtime");
+        .expect("the runtime starts");
     runtime.block_on((fault.run)(&harness))
 }
 
@@ -56,20 +56,20 @@ fn in_child(fault: &Fault) -> Row {
         std::process::id(),
         fault.name
     ));
-    let mut command: Command = child::command(NAME);
+    let mut command = child::command(NAME);
     command
         .env(FAULT, fault.name)
         .env(ROW, &file)
         .stdin(Stdio::piped());
-    let mut process: Child = command.spawn().expect("a process starts");
+    let mut process = command.spawn().expect("a process starts");
     // The child ends when this pipe closes.
     let stdin = process.stdin.take();
-    let status = process.wait().expect("the system knows its processes");
+    let status = process.wait().expect("the process can be awaited");
     drop(stdin);
-    assert!(status.success(), "its process ended with {status}");
-    let row = fs::read(&file).expect("the process left its row");
+    assert!(status.success(), "the process of the fault ended with {status}");
+    let row = fs::read(&file).expect("the process wrote its row");
     let _ = fs::remove_file(&file);
-    serde_json::from_slice(&row).expect("a row can be written as JSON")
+    serde_json::from_slice(&row).expect("the row can be parsed")
 }
 
 /// The main function of the child.
@@ -78,10 +78,10 @@ pub(crate) fn child() {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(9);
     });
-    let name = std::env::var(FAULT).expect("a fault's name");
-    let file = PathBuf::from(std::env::var_os(ROW).expect("a file for its row"));
+    let name = std::env::var(FAULT).expect("the name of the fault is set");
+    let file = PathBuf::from(std::env::var_os(ROW).expect("the file for the row is set"));
     let fault = all().into_iter().find(|fault| fault.name == name);
-    let row = in_this_process(&fault.expect("there is such a fault"));
+    let row = in_this_process(&fault.expect("the fault exists"));
     fs::write(
         file,
         serde_json::to_vec(&row).expect("a row can be written as JSON"),

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidings::Error;
 
-/// What the caller of a publish learned. The texts are event ids.
+/// The result that the caller of a publish got. The texts are event ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishResult {
-    /// No result: the call still waits, or was cancelled.
+    /// No result, because the call still waits or was cancelled.
     Pending,
     /// `Ok`.
     Confirmed(String),
-    /// An error that says `maybe_delivered`.
+    /// An error with `maybe_delivered`.
     MaybeDelivered(String),
-    /// An error that says that the event was not delivered.
+    /// An error without `maybe_delivered`.
     NotDelivered(String),
 }
 
@@ -46,7 +46,7 @@ impl PublishLog {
                 PublishResult::MaybeDelivered(error.event_id().to_owned())
             }
             Err(Error::Publish(error)) => PublishResult::NotDelivered(error.event_id().to_owned()),
-            Err(error) => panic!("a publish returned another error than a publish error: {error}"),
+            Err(error) => panic!("the result of a publish is not a publish error: {error}"),
         };
         let is_confirmed = matches!(result, PublishResult::Confirmed(_));
         let before = self.lock().insert(number, result);

@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
 use tidings_test_support::wait::until;
 
-/// A client without Tidings whose queue is bound to every event. What it records was on the broker. It reconnects after
-/// every loss.
+/// A client without Tidings whose queue is bound to every event. Every event that it records was on the broker. The
+/// client reconnects after every connection loss.
 #[derive(Debug)]
 pub struct Recorder {
     seen: Seen,
@@ -27,22 +27,21 @@ pub struct Recorder {
 /// The ids of the recorded copies, by event number.
 type Seen = Arc<Mutex<HashMap<u64, Vec<String>>>>;
 
-/// The queue of the recorder.
-pub const QUEUE: &str = "recorder";
+const QUEUE: &str = "recorder";
 
 impl Recorder {
     /// Declares the queue and consumes it. `url` must lead to the broker without a relay.
     ///
     /// # Panics
-    /// When the broker refuses.
+    /// When the queue cannot be declared and bound.
     pub async fn start(url: &str) -> Self {
         let client = ForeignClient::connect(url).await;
         client
             .bind(QUEUE, "#", quorum_queue(&[]))
             .await
-            .expect("the recorder has its queue");
+            .expect("the queue of the recorder is bound");
         let seen = Seen::default();
-        let task = tokio::spawn(watch(url.to_owned(), Arc::clone(&seen)));
+        let task = tokio::spawn(consume_forever(url.to_owned(), Arc::clone(&seen)));
         Self {
             seen,
             url: url.to_owned(),
@@ -62,7 +61,7 @@ impl Recorder {
     pub async fn stop(self) -> HashMap<u64, Vec<String>> {
         // A queue delivers in order, so the last message arrives last.
         until(
-            "the recorder's queue takes the last message",
+            "the queue of the recorder accepts the last message",
             async || match ForeignClient::try_connect(&self.url).await {
                 Ok(client) => client
                     .publish("", QUEUE, BasicProperties::default(), LAST)
@@ -72,7 +71,7 @@ impl Recorder {
             },
         )
         .await;
-        until("the recorder has seen all", async || {
+        until("the recorder has received the last message", async || {
             self.seen().contains_key(&u64::MAX)
         })
         .await;
@@ -83,7 +82,7 @@ impl Recorder {
     }
 }
 
-/// The message that marks the end of the queue.
+/// The message after all events.
 const LAST: &[u8] = br#"{"id":"last","data":{"number":18446744073709551615}}"#;
 
 impl Drop for Recorder {
@@ -92,21 +91,21 @@ impl Drop for Recorder {
     }
 }
 
-/// How often a silent connection is checked.
+/// How often the recorder checks a silent connection.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The deadline of a call to the broker.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-async fn watch(url: String, seen: Seen) {
+async fn consume_forever(url: String, seen: Seen) {
     loop {
-        // It may end because the broker is down or the queue moves to another node.
-        let _ = take(&url, &seen).await;
+        // Consuming ends when the broker is down or the queue moves to another node.
+        let _ = consume(&url, &seen).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
+async fn consume(url: &str, seen: &Seen) -> lapin::Result<()> {
     let client = ForeignClient::try_connect(url).await?;
     let mut deliveries = in_time(async {
         let channel = client.channel();
@@ -136,11 +135,19 @@ async fn take(url: &str, seen: &Seen) -> lapin::Result<()> {
     Ok(())
 }
 
-/// lapin waits without a limit for the answer of a broker that stops.
+/// Limits a call, because lapin waits forever for the answer of a broker that stops.
 async fn in_time<T>(work: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
     tokio::time::timeout(TIMEOUT, work)
         .await
         .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+}
+
+/// Binds the queue of the recorder again, after an operator deleted the queue or the exchange.
+pub(crate) async fn bind_again(client: &ForeignClient) {
+    until("the recorder is bound again", async || {
+        client.bind(QUEUE, "#", quorum_queue(&[])).await.is_ok()
+    })
+    .await;
 }
 
 /// Reads the number and the id from the body of an event.

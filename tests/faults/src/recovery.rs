@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use tidings::RunningApp;
 use tokio::time::Instant;
 
 use crate::row::Row;
 use crate::traffic::Traffic;
 use tidings_test_support::wait::becomes_true;
 
-/// The deadline of one step. The bounds that are checked are shorter.
+/// The deadline of one step. The checked bounds are shorter.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Waits until events that are published from now on are confirmed and finished by every handler. This must happen within
-/// `bound`, which is ten times the usual duration, for busy machines.
+/// Waits until events that are published from now on are confirmed and finished by every handler. This must happen
+/// within `bound`, which is ten times the usual duration, for busy machines.
 pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Duration, handlers: &[&str]) {
     let began = Instant::now();
     let (from, known) = (traffic.publish_log().next_number(), traffic.finished());
-    let well = becomes_true(PATIENCE, async || {
+    let recovered = becomes_true(PATIENCE, async || {
         let since = &traffic.entries()[known..];
         let has_recovered = |handler: &&str| {
             let mut last = since.iter().rev();
@@ -27,10 +26,10 @@ pub(crate) async fn recovers(traffic: &mut Traffic, row: &mut Row, bound: Durati
     })
     .await;
     let took = began.elapsed();
-    row.check(well && took <= bound, || {
-        format!("well again after {took:.1?}, not within {bound:?}")
+    row.check(recovered && took <= bound, || {
+        format!("the recovery took {took:.1?}, more than {bound:?}")
     });
-    slowest(row, "well again", took);
+    slowest(row, "recovered", took);
 }
 
 /// Waits until both buses report that they are disconnected. This must happen within `bound`.
@@ -45,12 +44,12 @@ pub(crate) async fn loss_is_noticed(traffic: &Traffic, row: &mut Row, bound: Dur
     .await;
     let took = began.elapsed();
     row.check(noticed && took <= bound, || {
-        format!("noticed after {took:.1?}, not within {bound:?}")
+        format!("the buses noticed the loss after {took:.1?}, more than {bound:?}")
     });
-    slowest(row, "noticed", took);
+    slowest(row, "loss noticed", took);
 }
 
-/// Adds a note with the longest duration.
+/// Adds a note, or updates its duration if this one is longer.
 pub(crate) fn slowest(row: &mut Row, what: &str, took: Duration) {
     let took = took.as_secs_f64();
     let start = format!("{what} after ");
@@ -69,7 +68,7 @@ pub(crate) fn slowest(row: &mut Row, what: &str, took: Duration) {
     }
 }
 
-/// Adds notes to a row and keeps only the longest of each duration.
+/// Adds notes to a row. Of equal notes with a duration, it keeps only the longest.
 pub(crate) fn join_notes(row: &mut Row, notes: &[String]) {
     for note in notes {
         let timed = note
@@ -83,20 +82,21 @@ pub(crate) fn join_notes(row: &mut Row, notes: &[String]) {
     }
 }
 
-/// Waits until the health of the app or its bus contains all of `words`.
-pub(crate) async fn health_reports(traffic: &Traffic, row: &mut Row, words: &[&str]) {
+/// Waits until the health of the app and of the buses contains all of `texts`.
+pub(crate) async fn health_reports(traffic: &Traffic, row: &mut Row, texts: &[&str]) {
     let mut last = String::new();
-    let said = becomes_true(PATIENCE, async || {
-        last = reasons(traffic.app(), traffic);
-        words.iter().all(|word| last.contains(word))
+    let reported = becomes_true(PATIENCE, async || {
+        last = reasons(traffic);
+        texts.iter().all(|text| last.contains(text))
     })
     .await;
-    row.check(said, || format!("the health does not report {words:?}: {last}"));
+    row.check(reported, || {
+        format!("the health does not report {texts:?}: {last}")
+    });
 }
 
-/// All reasons that the health reports.
-fn reasons(app: &RunningApp, traffic: &Traffic) -> String {
-    let health = app.health();
+fn reasons(traffic: &Traffic) -> String {
+    let health = traffic.app().health();
     let mut reasons: Vec<String> = health.bus.reason.iter().cloned().collect();
     reasons.extend(traffic.bus().health().reason);
     for handler in &health.handlers {
@@ -114,18 +114,21 @@ mod tests {
     fn only_the_longest_duration_is_kept() {
         let mut row = Row::default();
         for notes in [
-            ["well again after 1.5 s at most", "3 retries wait"],
-            ["well again after 0.7 s at most", "3 retries wait"],
-            ["well again after 2.0 s at most", "noticed after 0.1 s at most"],
+            ["recovered after 1.5 s at most", "3 retries wait"],
+            ["recovered after 0.7 s at most", "3 retries wait"],
+            [
+                "recovered after 2.0 s at most",
+                "loss noticed after 0.1 s at most",
+            ],
         ] {
             join_notes(&mut row, &notes.map(str::to_owned));
         }
         assert_eq!(
             row.notes,
             [
-                "well again after 2.0 s at most",
+                "recovered after 2.0 s at most",
                 "3 retries wait",
-                "noticed after 0.1 s at most"
+                "loss noticed after 0.1 s at most"
             ]
         );
     }

@@ -23,7 +23,7 @@ pub struct Row {
     pub dead_lettered: u64,
     /// Confirmed events that some handler neither finished nor dead-lettered.
     pub lost: u64,
-    /// Confirmed events that never were on the broker.
+    /// Confirmed events that never reached the broker.
     pub wrong_ok: u64,
     /// The longest time without a completion while events were published.
     pub longest_pause: Duration,
@@ -39,10 +39,10 @@ impl Row {
         self.lost == 0 && self.wrong_ok == 0 && self.failed.is_empty()
     }
 
-    /// Adds the failure `what` unless the check passed.
-    pub fn check(&mut self, passed: bool, what: impl FnOnce() -> String) {
+    /// Adds the failure unless the check passed.
+    pub fn check(&mut self, passed: bool, failure: impl FnOnce() -> String) {
         if !passed {
-            self.failed.push(what());
+            self.failed.push(failure());
         }
     }
 
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_fails_by_a_loss_a_wrong_ok_or_a_check() {
+    fn a_loss_a_wrong_ok_or_a_failed_check_fails_the_row() {
         let row = Row::default();
         assert!(row.passed());
         let lost = Row {
@@ -97,7 +97,7 @@ mod tests {
         let mut late = row;
         late.check(true, || unreachable!());
         assert!(late.passed());
-        late.check(false, || "it came late".to_owned());
+        late.check(false, || "it was late".to_owned());
         for row in [lost, wrong, late] {
             assert!(!row.passed() && row.failures().len() == 1, "{row:?}");
         }

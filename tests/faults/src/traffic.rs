@@ -25,10 +25,10 @@ const BATCH: usize = 20;
 
 /// The configuration of traffic, for [`Load::start`].
 ///
-/// By default: sixteen publishers of single events and one of batches of twenty, a thousand events a second, the handlers
-/// of [`crate::handlers`], retry delays divided by twenty, and a recorder.
+/// By default sixteen tasks publish single events and one task publishes batches of twenty, a thousand events per
+/// second. The default has the handlers of [`crate::handlers`], retry delays divided by twenty, and a recorder.
 #[derive(Debug, Clone)]
-#[allow(clippy::struct_excessive_bools)] // Each is a choice of its own.
+#[allow(clippy::struct_excessive_bools)] // The options are independent of each other.
 pub struct Load {
     url: String,
     direct: String,
@@ -39,9 +39,9 @@ pub struct Load {
     settings: Settings,
     service: String,
     handlers: Vec<String>,
-    /// Whether the traffic starts the default handlers. Else another service writes the same handler log.
-    ours: bool,
-    witnessed: bool,
+    /// Whether the traffic starts the default handlers. Otherwise another service writes the same handler log.
+    own_handlers: bool,
+    recorder: bool,
     in_order: bool,
     orphans: bool,
     patience: Duration,
@@ -86,8 +86,8 @@ impl Load {
             settings: Settings(Arc::new(|builder| builder)),
             service: SERVICE.to_owned(),
             handlers: HANDLERS.iter().map(|&name| name.to_owned()).collect(),
-            ours: true,
-            witnessed: true,
+            own_handlers: true,
+            recorder: true,
             in_order: true,
             orphans: false,
             patience: Duration::from_mins(1),
@@ -105,7 +105,7 @@ impl Load {
         self
     }
 
-    /// Sets the number of tasks that publish single events and of those that publish batches of twenty.
+    /// Sets the numbers of tasks that publish single events, and that publish batches of twenty.
     pub fn publishers(mut self, singles: usize, batches: usize) -> Self {
         (self.singles, self.batches) = (singles, batches);
         self
@@ -133,18 +133,18 @@ impl Load {
     pub fn handled_by(mut self, service: &str, handlers: &[&str]) -> Self {
         service.clone_into(&mut self.service);
         self.handlers = handlers.iter().map(|&name| name.to_owned()).collect();
-        self.ours = false;
+        self.own_handlers = false;
         self
     }
 
     /// Starts no recorder.
-    pub fn unwitnessed(mut self) -> Self {
-        self.witnessed = false;
+    pub fn without_recorder(mut self) -> Self {
+        self.recorder = false;
         self
     }
 
-    /// Does not check the order of the handler `ordered`. A network that delivers old bytes late can change the order in which
-    /// events reach the queue.
+    /// Does not check the order of the handler `ordered`. A network that delivers bytes late can change the order in
+    /// which events reach the queue.
     pub fn in_any_order(mut self) -> Self {
         self.in_order = false;
         self
@@ -156,7 +156,8 @@ impl Load {
         self
     }
 
-    /// Sets how long no event may be finished, at the end, before missing events count as lost. The default is one minute.
+    /// Sets how long [`Traffic::finish`] waits for the next completion before missing events count as lost: by default
+    /// one minute.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -164,18 +165,18 @@ impl Load {
 
     /// Starts handlers, recorder and publishers. Publishing begins one second after the declarations.
     ///
-    /// A broker writes its table of quorum queues within half a second of a declaration. When it is killed before, it forgets
-    /// the queue.
+    /// A broker writes its table of quorum queues within half a second after a declaration. A broker that is killed
+    /// earlier forgets the queue.
     ///
     /// # Panics
-    /// When one of them does not start.
+    /// When a handler or the recorder does not start.
     pub async fn start(self, harness: &Harness) -> Traffic {
         let handler_log = HandlerLog::open(&harness.file("handler_log"));
         let (mut running, mut consumer) = (None, None);
-        if self.ours {
+        if self.own_handlers {
             let bus = self.bus().await;
             let app = app(&handler_log);
-            // This declares the delay queues too. The first retry would declare them at an unknown time.
+            // The delay queues are declared here too, because the first retry would declare them at an unknown time.
             within("the declaration", app.declare(&bus))
                 .await
                 .expect("the declaration succeeds");
@@ -184,7 +185,7 @@ impl Load {
             consumer = Some(bus);
         }
         let bus = self.bus().await;
-        let recorder = if self.witnessed {
+        let recorder = if self.recorder {
             Some(Recorder::start(&self.direct).await)
         } else {
             None
@@ -211,7 +212,7 @@ impl Load {
     /// Connects a bus with the settings of this traffic.
     ///
     /// # Panics
-    /// When the broker refuses the connection.
+    /// When the bus cannot connect.
     pub async fn bus(&self) -> Bus {
         let builder = Bus::builder()
             .service(&self.service)
@@ -275,19 +276,14 @@ impl Traffic {
         self.app.as_ref().expect("this traffic runs the handlers")
     }
 
-    /// The recorder, if there is one.
-    pub fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.as_ref()
-    }
-
-    /// Returns what handlers have finished.
+    /// Returns the completions that handlers have logged.
     pub fn entries(&mut self) -> &[LogEntry] {
         self.reader.entries()
     }
 
     /// How many completions the handlers have logged.
     pub fn finished(&mut self) -> usize {
-        self.reader.count()
+        self.entries().len()
     }
 
     /// How many different events one handler has finished.
@@ -306,9 +302,9 @@ impl Traffic {
     /// After the deadline.
     pub async fn flows(&mut self, more: usize) {
         let before = self.finished();
-        let come = becomes_true(DEADLINE, async || self.finished() >= before + more).await;
+        let in_time = becomes_true(DEADLINE, async || self.finished() >= before + more).await;
         assert!(
-            come,
+            in_time,
             "{more} more events were not finished within {DEADLINE:?}; {}",
             self.health()
         );
@@ -320,9 +316,9 @@ impl Traffic {
     /// After the deadline.
     pub async fn confirms(&mut self, more: usize) {
         let before = self.publish_log.confirmed();
-        let come = becomes_true(DEADLINE, async || self.publish_log.confirmed() >= before + more).await;
+        let in_time = becomes_true(DEADLINE, async || self.publish_log.confirmed() >= before + more).await;
         assert!(
-            come,
+            in_time,
             "{more} more events were not confirmed within {DEADLINE:?}, {} were; {}",
             self.publish_log.confirmed() - before,
             self.health()
@@ -351,7 +347,7 @@ impl Traffic {
         join_all((0..many).map(publish)).await
     }
 
-    /// Stops publishing, waits for the results of all publishes, and returns when it began to stop.
+    /// Stops publishing and waits for the results of all publishes. Returns the time at which the stop began.
     ///
     /// # Panics
     /// When a publish returns no result.
@@ -366,8 +362,8 @@ impl Traffic {
         at
     }
 
-    /// Stops publishing, waits until every confirmed event is handled or dead-lettered, stops everything, and returns the
-    /// account.
+    /// Stops publishing, waits until every confirmed event is handled or dead-lettered, closes the app and the buses,
+    /// and returns the account.
     ///
     /// # Panics
     /// When a publish returns no result, or the recorder cannot read its queue.
@@ -382,10 +378,10 @@ impl Traffic {
         completion.finish(&mut self.reader, self.load.patience).await;
         let mut failed = Vec::new();
         if let Some(app) = &self.app {
-            let well = becomes_true(Duration::from_mins(1), async || {
+            let healthy = becomes_true(Duration::from_mins(1), async || {
                 app.health().is_ready() && self.bus.health().is_ready()
             });
-            if !well.await {
+            if !healthy.await {
                 failed.push(format!(
                     "not healthy at the end: {:?}, {:?}",
                     self.bus.health(),
@@ -399,7 +395,7 @@ impl Traffic {
         for bus in [Some(&self.bus), self.consumer.as_ref()].into_iter().flatten() {
             within("closing a bus", bus.close()).await;
         }
-        if self.load.ours {
+        if self.load.own_handlers {
             // The default handlers dead-letter no event.
             failed.extend(completion.reasons());
         }
@@ -412,7 +408,7 @@ impl Traffic {
             None => None,
         };
         let entries = self.reader.entries().to_vec();
-        if self.load.in_order && self.load.ours {
+        if self.load.in_order && self.load.own_handlers {
             let singles: Vec<_> = entries
                 .iter()
                 .filter(|entry| entry.aggregate.starts_with("one-"))
@@ -457,7 +453,7 @@ impl Publisher {
                 _ = self.stop.wait_for(|stop| *stop) => return,
                 _ = pace.tick() => {}
             }
-            // Not in the `select!`: a publish that has started must end.
+            // The publish is outside the `select!`, because a publish that has started must end.
             let events: Vec<Noted> = (0..self.many).map(|_| self.event()).collect();
             let results = match events.as_slice() {
                 [event] => vec![self.bus.publish(event).await],

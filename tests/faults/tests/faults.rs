@@ -21,14 +21,14 @@ fn main() -> ExitCode {
         let turn = Arc::new(Mutex::new(()));
         trials.extend(group.into_iter().map(|fault| trial(fault, &turn, &table)));
     }
-    // Faults of one group run one after the other, groups in parallel: a fault mostly waits.
+    // Groups run in parallel, because a fault mostly waits. Faults of one group run one after the other.
     arguments.test_threads = Some(trials.len());
     let conclusion = libtest_mimic::run(&arguments, trials);
     let mut table = table.lock().expect("no test is running");
     if !table.0.is_empty() {
-        let place = |row: &Row| all().iter().position(|fault| fault.name == row.fault);
-        table.0.sort_by_key(place);
-        show(&table, started);
+        let position = |row: &Row| all().iter().position(|fault| fault.name == row.fault);
+        table.0.sort_by_key(position);
+        report(&table, started);
     }
     conclusion.exit_code()
 }
@@ -71,9 +71,9 @@ fn text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("the fault panicked: {}", text.unwrap_or_default())
 }
 
-/// Prints the table and writes it to a file, for the documentation.
-fn show(table: &Table, started: Instant) {
-    let version = Install::find().expect("a RabbitMQ").version;
+/// Prints the table and writes it to a file for the documentation.
+fn report(table: &Table, started: Instant) {
+    let version = Install::find().expect("RabbitMQ is installed").version;
     let form = match Form::selected() {
         Form::Short => "short",
         Form::Full => "full",

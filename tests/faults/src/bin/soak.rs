@@ -1,4 +1,4 @@
-//! The soak, as `cargo xtask soak --minutes 30` runs it: `soak --minutes 30 --seed 7`.
+//! The program that `cargo xtask soak --minutes 30` runs: `soak --minutes 30 --seed 7`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,14 +17,14 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let install = Install::find().expect("there is a RabbitMQ");
+    let install = Install::find().expect("RabbitMQ is installed");
     println!("{minutes} minutes on RabbitMQ {}, seed {seed}", install.version);
     let harness = Harness::new(&install, Form::Full, "soak", Times { short: 1, full: 1 }, seed);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .expect("a runtime");
+        .expect("the runtime starts");
     let table = runtime.block_on(soak::soak(&harness, Duration::from_secs(minutes * 60)));
     println!(
         "\n{minutes} minutes on RabbitMQ {}, seed {seed}\n\n{table}",
@@ -37,8 +37,6 @@ fn main() -> ExitCode {
     }
 }
 
-// --minutes 30
-// --minutes 30 --seed 7
 fn arguments() -> Result<(u64, u64), String> {
     let (mut minutes, mut seed) = (None, fastrand::u64(..1_000_000));
     let mut args = std::env::args().skip(1);

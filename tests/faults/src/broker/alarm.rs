@@ -1,4 +1,4 @@
-//! A memory or disk alarm: the broker accepts no publishes, but still delivers.
+//! During a memory or disk alarm the broker accepts no publishes, but still delivers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,10 @@ use std::time::Duration;
 use tidings_broker::Node;
 
 use crate::harness::Harness;
-use crate::publish_log::PublishResult;
 use crate::recovery::health_reports;
 use crate::row::Row;
 use crate::soak::SoakTarget;
-use crate::traffic::{Load, Traffic};
+use crate::traffic::Load;
 use tidings_test_support::wait::{blocking, until};
 
 /// An alarm, with the commands that raise and clear it.
@@ -36,7 +35,7 @@ const PUBLISHERS: usize = 8;
 /// How long an alarm lasts in a soak.
 const DURATION: Duration = Duration::from_secs(3);
 
-/// Raises the alarm while events wait for a handler: publishers wait, the handler continues, and both recover.
+/// Raises the alarm while events wait for a handler. Publishers wait, the handler continues, and both recover.
 pub(super) async fn alarmed(harness: &Harness, alarm: Alarm) -> Row {
     let node = harness.shared_node().await;
     let virtual_host = harness.virtual_host(&node).await;
@@ -56,15 +55,15 @@ pub(super) async fn alarmed(harness: &Harness, alarm: Alarm) -> Row {
             reason.is_some_and(|reason| reason.contains("takes no publishes"))
         })
         .await;
-        let before = confirmed(&traffic);
+        let before = traffic.publish_log().confirmed();
         traffic.app().resume("plain").expect("the handler exists");
         until("the handler has finished the waiting events", async || {
             traffic.finished_by("plain") >= before
         })
         .await;
-        let since = confirmed(&traffic) - before;
-        row.check(since <= PUBLISHERS, || {
-            format!("{since} events of {PUBLISHERS} publishers were confirmed during the alarm")
+        let during = traffic.publish_log().confirmed() - before;
+        row.check(during <= PUBLISHERS, || {
+            format!("{during} events of {PUBLISHERS} publishers were confirmed during the alarm")
         });
         alarm.ctl(&node, alarm.clear).await;
         until("the health is ready", async || traffic.bus().health().is_ready()).await;
@@ -86,10 +85,4 @@ impl Alarm {
         let node = Arc::clone(node);
         blocking(move || node.ctl(&args).expect("the limit is set")).await;
     }
-}
-
-fn confirmed(traffic: &Traffic) -> usize {
-    traffic
-        .publish_log()
-        .count(|results| matches!(results, PublishResult::Confirmed(_)))
 }

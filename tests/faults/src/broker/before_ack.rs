@@ -1,4 +1,4 @@
-//! The broker is killed at the worst moment: when everything is done and no delivery is acked.
+//! The broker is killed when everything is done except the acks.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,6 +8,7 @@ use tidings::{App, Delivery, Event, HandlerError, State, event_handler, handlers
 use tidings_broker::Node;
 use tokio::sync::watch;
 
+use super::queue_full::limit_queues;
 use crate::delays;
 use crate::event::Noted;
 use crate::handler_log::HandlerLog;
@@ -18,10 +19,10 @@ use crate::traffic::{Load, Traffic};
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::{blocking, until, within};
 
-/// How many events are in flight at that moment.
+/// How many events have a running attempt when the broker is killed.
 const EVENTS: usize = 1_000;
 
-/// Blocks the first attempts of all events until it is opened.
+/// Blocks all attempts until it is opened.
 #[derive(Debug, Clone)]
 struct Gate {
     handler_log: HandlerLog,
@@ -37,7 +38,8 @@ impl Gate {
     }
 }
 
-/// Fails every other event once. All attempts end together, since the breaker opens after twenty failures in a row.
+/// Fails every other event at its first attempt. All attempts end together, because the breaker opens after twenty
+/// failures in a row.
 #[event_handler(
     "fault.noted",
     concurrency = 1000,
@@ -52,14 +54,14 @@ async fn failing(
 ) -> Result<(), HandlerError> {
     gate.pass().await;
     if delivery.attempt() == 1 && !event.number.is_multiple_of(2) {
-        return Err(HandlerError::retry("not at first"));
+        return Err(HandlerError::retry("the first attempt fails"));
     }
     gate.handler_log
         .record("failing", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
-/// The same, but an event whose retry was lost does not fail again.
+/// Fails every other event once. An event whose retry was lost does not fail again.
 #[event_handler(
     "fault.noted",
     concurrency = 1000,
@@ -67,14 +69,14 @@ async fn failing(
     timeout = "5m",
     retry(rungs = "5m")
 )]
-async fn stumbling(event: Event<Noted>, State(gate): State<Gate>) -> Result<(), HandlerError> {
+async fn failing_once(event: Event<Noted>, State(gate): State<Gate>) -> Result<(), HandlerError> {
     gate.pass().await;
     let mut failed = gate.failed.lock().unwrap_or_else(PoisonError::into_inner);
     if !event.number.is_multiple_of(2) && failed.insert(event.number) {
-        return Err(HandlerError::retry("not at first"));
+        return Err(HandlerError::retry("the first attempt fails"));
     }
     gate.handler_log
-        .record("stumbling", event.number, event.id(), &event.aggregate);
+        .record("failing_once", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
@@ -92,7 +94,7 @@ async fn rejecting(_event: Event<Noted>) -> Result<(), HandlerError> {
     Err(HandlerError::reject("it is rejected"))
 }
 
-/// A service with one handler that has 1,000 running attempts.
+/// A service whose handler has [`EVENTS`] running attempts.
 struct RunningAttempts {
     node: Arc<Node>,
     virtual_host: VirtualHost,
@@ -122,8 +124,7 @@ macro_rules! attempts {
             .handlers(handlers![$handler]);
         let app = within("the start of the app", app.start(&bus)).await;
         traffic.attach(app.expect("the app starts"), bus);
-        let down = Arc::clone(&node);
-        blocking(move || down.flush().expect("the node writes its tables")).await;
+        flush(&node).await;
         traffic.burst(EVENTS).await;
         until("the handler runs all events", async || {
             gate.entered.load(Ordering::Relaxed) == EVENTS
@@ -156,9 +157,9 @@ impl RunningAttempts {
     }
 }
 
-/// Retries are confirmed, acks never arrive.
+/// The retries are confirmed, but the acks never arrive.
 pub(super) async fn delay_and_ack(harness: &Harness) -> Row {
-    let mut all = no_runs(harness);
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let mut attempts = attempts!(harness, failing);
         let client = ForeignClient::connect(&attempts.virtual_host.url).await;
@@ -168,9 +169,8 @@ pub(super) async fn delay_and_ack(harness: &Harness) -> Row {
                 if !retries_wait(&client, "failing").await {
                     return false;
                 }
-                // The delay queue is new, and its loss is not the subject of this fault.
-                let node = Arc::clone(&node);
-                blocking(move || node.flush().expect("the node writes its tables")).await;
+                // This fault must not lose the delay queue, which was just declared.
+                flush(&node).await;
                 true
             })
             .await;
@@ -179,16 +179,16 @@ pub(super) async fn delay_and_ack(harness: &Harness) -> Row {
     all
 }
 
-/// The delay queue was declared a moment before. A node that is killed then restarts with an empty queue.
+/// The broker is killed right after it declared the delay queue. It restarts with an empty queue.
 pub(super) async fn fresh_delay(harness: &Harness) -> Row {
-    let mut all = no_runs(harness);
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
-        let mut attempts = attempts!(harness, stumbling);
+        let mut attempts = attempts!(harness, failing_once);
         let client = ForeignClient::connect(&attempts.virtual_host.url).await;
         attempts
-            .kill_when(async |_| retries_wait(&client, "stumbling").await)
+            .kill_when(async |_| retries_wait(&client, "failing_once").await)
             .await;
-        all.add(&attempts.traffic.finish().await.into_row(once(harness)));
+        all.add(&attempts.traffic.finish().await.into_row(harness.row_of(1)));
     }
     all
 }
@@ -199,9 +199,9 @@ async fn retries_wait(client: &ForeignClient, handler: &str) -> bool {
     waiting == u32::try_from(EVENTS / 2).ok()
 }
 
-/// Handlers have finished, acks never arrive.
+/// The handlers have finished, but the acks never arrive.
 pub(super) async fn handler_and_ack(harness: &Harness) -> Row {
-    let mut all = no_runs(harness);
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let mut attempts = attempts!(harness, finishing);
         attempts
@@ -214,13 +214,13 @@ pub(super) async fn handler_and_ack(harness: &Harness) -> Row {
     all
 }
 
-/// The row of a run in which every event is delivered twice.
+/// Waits until every event was delivered twice and returns the row.
 async fn twice(harness: &Harness, mut attempts: RunningAttempts) -> Row {
     until("every event was redelivered", async || {
         attempts.traffic.finished() >= 2 * EVENTS
     })
     .await;
-    let mut row = attempts.traffic.finish().await.into_row(once(harness));
+    let mut row = attempts.traffic.finish().await.into_row(harness.row_of(1));
     let redelivered = row.redelivered;
     row.check(redelivered >= EVENTS as u64, || {
         format!("only {redelivered} events were redelivered: the broker was killed too late")
@@ -228,9 +228,9 @@ async fn twice(harness: &Harness, mut attempts: RunningAttempts) -> Row {
     row
 }
 
-/// The dead-letter queue refuses, the broker is killed meanwhile, and the queue accepts in the end.
+/// The broker is killed while a dead-letter queue refuses dead letters. Later the queue accepts them.
 pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
-    let mut all = no_runs(harness);
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let node = harness.shared_node().await;
         let virtual_host = harness.virtual_host(&node).await;
@@ -244,30 +244,22 @@ pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
             within("the start of the app", app).await.expect("the app starts"),
             bus,
         );
-        policy(
-            &node,
-            &virtual_host,
-            r#"{"max-length":1,"overflow":"reject-publish"}"#,
-        )
-        .await;
+        limit_queues(&node, &virtual_host, r"\.dlq$", 1).await;
+        flush(&node).await;
         traffic.burst(EVENTS).await;
-        let troubled = async || {
+        let has_trouble = async || {
             let health = traffic.app().health();
             health.handlers.iter().any(|handler| handler.trouble.is_some())
         };
-        until("the health reports refused dead letters", troubled).await;
+        until("the health reports refused dead letters", has_trouble).await;
         super::killed::kill(&node).await;
-        until("the health reports it again", async || {
-            traffic.app().health().bus.is_ready() && troubled().await
+        until("the health reports refused dead letters again", async || {
+            traffic.app().health().bus.is_ready() && has_trouble().await
         })
         .await;
-        policy(
-            &node,
-            &virtual_host,
-            r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
-        )
-        .await;
-        let mut row = traffic.finish().await.into_row(once(harness));
+        limit_queues(&node, &virtual_host, r"\.dlq$", 1_000_000).await;
+        flush(&node).await;
+        let mut row = traffic.finish().await.into_row(harness.row_of(1));
         let dead = row.dead_lettered;
         row.check(dead == EVENTS as u64, || {
             format!("{dead} of {EVENTS} events are dead letters")
@@ -277,21 +269,7 @@ pub(super) async fn refused_dead_letters(harness: &Harness) -> Row {
     all
 }
 
-fn no_runs(harness: &Harness) -> Row {
-    Row {
-        times: 0,
-        ..harness.row()
-    }
-}
-
-fn once(harness: &Harness) -> Row {
-    Row {
-        times: 1,
-        ..harness.row()
-    }
-}
-
-/// Suspends the process of a queue, so that it handles no messages, not even acks, until its node is killed.
+/// Suspends the process of a queue, so that it handles no acks until its node is killed.
 async fn suspend_queue(node: &Arc<Node>, virtual_host: &VirtualHost, queue: &str) {
     let expression = format!(
         "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"{}\">>, queue, <<\"{queue}\">>)), \
@@ -302,22 +280,8 @@ async fn suspend_queue(node: &Arc<Node>, virtual_host: &VirtualHost, queue: &str
     blocking(move || node.ctl(&["eval", &expression]).expect("the queue is suspended")).await;
 }
 
-/// Sets a policy for the dead-letter queues of the virtual host.
-async fn policy(node: &Arc<Node>, virtual_host: &VirtualHost, definition: &'static str) {
-    let (node, vhost) = (Arc::clone(node), virtual_host.vhost.clone());
-    blocking(move || {
-        let set = [
-            "set_policy",
-            "-p",
-            &vhost,
-            "dead",
-            r"\.dlq$",
-            definition,
-            "--apply-to",
-            "queues",
-        ];
-        node.ctl(&set).expect("the policy is set");
-        node.flush().expect("the node writes its tables");
-    })
-    .await;
+/// Makes the node write its tables, so that a kill loses no queue and no policy.
+async fn flush(node: &Arc<Node>) {
+    let node = Arc::clone(node);
+    blocking(move || node.flush().expect("the node writes its tables")).await;
 }

@@ -10,7 +10,7 @@ use crate::row::Row;
 use crate::traffic::Load;
 use tidings_test_support::wait::blocking;
 
-/// Kills the node repeatedly. In the full form, 10,000 events are confirmed in between.
+/// Kills the node repeatedly. The full form waits for 10,000 confirmed events before each kill.
 pub(super) async fn killed(harness: &Harness) -> Row {
     let node = harness.shared_node().await;
     let virtual_host = harness.virtual_host(&node).await;

@@ -14,93 +14,56 @@ const FIVE: Times = Times { short: 1, full: 5 };
 
 /// The faults of this module, in the order of the table.
 pub const FAULTS: &[Fault] = &[
-    Fault::new(
-        "broker-killed",
-        "the broker is killed and restarted while events are published and handled",
-        Times { short: 2, full: 20 },
-        |harness| Box::pin(killed::killed(harness)),
-    )
+    Fault::new("broker-killed", Times { short: 2, full: 20 }, |harness| {
+        Box::pin(killed::killed(harness))
+    })
     .inject(|target| killed::kill(&target.node)),
-    Fault::new(
-        "broker-restarted",
-        "the broker is stopped regularly and restarted",
-        FIVE,
-        |harness| Box::pin(restarted::through(harness, |node| restarted::restart(node))),
-    )
+    Fault::new("broker-restarted", FIVE, |harness| {
+        Box::pin(restarted::through(harness, |node| restarted::restart(node)))
+    })
     .inject(|target| restarted::restart(&target.node)),
-    Fault::new(
-        "app-stopped",
-        "RabbitMQ is stopped with `stop_app` and started again, without a restart of the Erlang VM",
-        FIVE,
-        |harness| Box::pin(restarted::through(harness, |node| restarted::stop_app(node))),
-    )
+    Fault::new("app-stopped", FIVE, |harness| {
+        Box::pin(restarted::through(harness, |node| restarted::stop_app(node)))
+    })
     .inject(|target| restarted::stop_app(&target.node)),
-    Fault::new(
-        "broker-away-at-start",
-        "a service starts while the broker is down, and the broker starts later",
-        FIVE,
-        |harness| Box::pin(unavailable::at_start(harness)),
-    ),
-    Fault::new(
-        "broker-away-for-long",
-        "3,000 callers keep publishing while the broker is down",
-        Times { short: 1, full: 1 },
-        |harness| Box::pin(unavailable::for_long(harness)),
-    )
+    Fault::new("broker-down-at-start", FIVE, |harness| {
+        Box::pin(unavailable::at_start(harness))
+    }),
+    Fault::new("broker-down-for-long", Times { short: 1, full: 1 }, |harness| {
+        Box::pin(unavailable::for_long(harness))
+    })
     .inject(|target| Box::pin(unavailable::for_a_while(target)))
     .alone(),
-    Fault::new(
-        "memory-alarm",
-        "a memory alarm blocks publishers",
-        FIVE,
-        |harness| Box::pin(alarm::alarmed(harness, alarm::MEMORY)),
-    )
+    Fault::new("memory-alarm", FIVE, |harness| {
+        Box::pin(alarm::alarmed(harness, alarm::MEMORY))
+    })
     .inject(|target| Box::pin(alarm::raise(target, alarm::MEMORY))),
-    Fault::new("disk-alarm", "a disk alarm blocks publishers", FIVE, |harness| {
+    Fault::new("disk-alarm", FIVE, |harness| {
         Box::pin(alarm::alarmed(harness, alarm::DISK))
     })
     .inject(|target| Box::pin(alarm::raise(target, alarm::DISK))),
-    Fault::new(
-        "queue-full",
-        "a full queue of another service is bound to the event and refuses it",
-        FIVE,
-        |harness| Box::pin(queue_full::refusing(harness)),
-    )
-    .inject(|target| Box::pin(queue_full::refuse(target))),
+    Fault::new("queue-full", FIVE, |harness| Box::pin(queue_full::full(harness)))
+        .inject(|target| Box::pin(queue_full::fill_and_delete(target))),
     Fault::new(
         "retries-of-a-queue-that-is-deleted",
-        "a hundred retries wait for a deleted queue; the retries of another queue return in time",
         Times { short: 1, full: 3 },
-        |harness| Box::pin(retries::of_a_queue_that_is_gone(harness)),
+        |harness| Box::pin(retries::of_a_deleted_queue(harness)),
     ),
     Fault::new(
         "retries-of-a-queue-that-is-full",
-        "a hundred retries wait for a queue that refuses them; the retries of another queue return in time",
         Times { short: 1, full: 3 },
-        |harness| Box::pin(retries::of_a_queue_that_is_full(harness)),
+        |harness| Box::pin(retries::of_a_full_queue(harness)),
     ),
-    Fault::new(
-        "killed-between-delay-and-ack",
-        "the broker is killed when 1,000 retries are in the delay queue and no delivery is acked",
-        FIVE,
-        |harness| Box::pin(before_ack::delay_and_ack(harness)),
-    ),
-    Fault::new(
-        "killed-after-a-delay-was-declared",
-        "the broker is killed when 1,000 retries are in a delay queue that was just declared",
-        FIVE,
-        |harness| Box::pin(before_ack::fresh_delay(harness)),
-    ),
-    Fault::new(
-        "killed-between-handler-and-ack",
-        "the broker is killed when a handler has finished 1,000 events and no delivery is acked",
-        FIVE,
-        |harness| Box::pin(before_ack::handler_and_ack(harness)),
-    ),
-    Fault::new(
-        "killed-while-dead-letters-are-refused",
-        "the broker is killed while the dead letters of 1,000 rejected events are refused",
-        FIVE,
-        |harness| Box::pin(before_ack::refused_dead_letters(harness)),
-    ),
+    Fault::new("killed-between-delay-and-ack", FIVE, |harness| {
+        Box::pin(before_ack::delay_and_ack(harness))
+    }),
+    Fault::new("killed-after-a-delay-was-declared", FIVE, |harness| {
+        Box::pin(before_ack::fresh_delay(harness))
+    }),
+    Fault::new("killed-between-handler-and-ack", FIVE, |harness| {
+        Box::pin(before_ack::handler_and_ack(harness))
+    }),
+    Fault::new("killed-while-dead-letters-are-refused", FIVE, |harness| {
+        Box::pin(before_ack::refused_dead_letters(harness))
+    }),
 ];

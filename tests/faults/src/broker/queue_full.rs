@@ -1,24 +1,26 @@
-//! One of the queues of an event is full.
+//! A full queue that is bound to an event refuses it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use lapin::types::AMQPValue;
 use tidings::Error;
 use tidings::error::PublishFault;
+use tidings_broker::Node;
 
-use crate::harness::Harness;
+use crate::harness::{Harness, VirtualHost};
 use crate::publish_log::PublishResult;
 use crate::row::Row;
 use crate::soak::SoakTarget;
 use crate::traffic::Load;
 use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
-use tidings_test_support::wait::until;
+use tidings_test_support::wait::{blocking, until};
 
-/// How often an event reaches the other queues: at once, and after 0.2, 1 and 5 seconds.
+/// How many copies of a refused event the other queues receive: at once, and after 0.2, 1 and 5 seconds.
 const COPIES: usize = 4;
 
-/// Publishes while the queue of another service refuses: publishers get errors, and the other queues get a few copies.
-pub(super) async fn refusing(harness: &Harness) -> Row {
+/// Publishes while the queue of another service is full. Publishers get errors, and the other queues get a few copies.
+pub(super) async fn full(harness: &Harness) -> Row {
     let node = harness.shared_node().await;
     let virtual_host = harness.virtual_host(&node).await;
     let client = ForeignClient::connect(&virtual_host.url).await;
@@ -26,21 +28,13 @@ pub(super) async fn refusing(harness: &Harness) -> Row {
     fill(&client).await;
     let mut row = harness.row();
     // The queue accepts a few more than ten messages before it refuses.
-    let mut taken = 1;
-    while taken > 0 {
-        taken = traffic
-            .burst(20)
-            .await
-            .iter()
-            .filter(|results| results.is_ok())
-            .count();
-    }
+    while traffic.burst(20).await.iter().any(Result::is_ok) {}
     for _ in 0..harness.times() {
         let results = traffic.burst(100).await;
-        let refused = results.iter().filter(|results| is_refused(results)).count();
+        let refused = results.iter().filter(|result| is_refused(result)).count();
         row.check(refused == results.len(), || {
             format!(
-                "{refused} of {} publishers got the error of a refusing queue",
+                "{refused} of {} publishers got the error of a full queue",
                 results.len()
             )
         });
@@ -74,7 +68,24 @@ pub(super) async fn refusing(harness: &Harness) -> Row {
     account.into_row(row)
 }
 
-/// Declares a queue that accepts ten messages and refuses the next.
+/// Makes the matching queues of a virtual host refuse messages beyond `max_length`.
+pub(super) async fn limit_queues(
+    node: &Arc<Node>,
+    virtual_host: &VirtualHost,
+    pattern: &'static str,
+    max_length: u32,
+) {
+    let (node, vhost) = (Arc::clone(node), virtual_host.vhost.clone());
+    blocking(move || {
+        let definition = format!(r#"{{"max-length":{max_length},"overflow":"reject-publish"}}"#);
+        let mut set = vec!["set_policy", "-p", &vhost, "limit", pattern, &definition];
+        set.extend(["--apply-to", "queues"]);
+        node.ctl(&set).expect("the policy is set");
+    })
+    .await;
+}
+
+/// Declares a queue that refuses messages once it has about ten.
 async fn fill(client: &ForeignClient) {
     let mut arguments = quorum_queue(&[]);
     arguments.insert("x-max-length".into(), AMQPValue::LongInt(10));
@@ -88,19 +99,19 @@ async fn fill(client: &ForeignClient) {
         .expect("a queue is bound");
 }
 
-/// The queue of another service refuses until some publishers got errors. Then it is deleted.
-pub(super) async fn refuse(target: &mut SoakTarget) {
+/// Declares a queue that is soon full, and deletes it after some publishers got errors.
+pub(super) async fn fill_and_delete(target: &mut SoakTarget) {
     let client = target.client().await;
-    let maybe = |target: &SoakTarget| {
+    let errors = |target: &SoakTarget| {
         target
             .traffic
             .publish_log()
-            .count(|results| matches!(results, PublishResult::MaybeDelivered(_)))
+            .count(|result| matches!(result, PublishResult::MaybeDelivered(_)))
     };
-    let before = maybe(target);
+    let before = errors(target);
     fill(&client).await;
-    until("publishers get the error of a refusing queue", async || {
-        maybe(target) >= before + 20
+    until("publishers get the error of a full queue", async || {
+        errors(target) >= before + 20
     })
     .await;
     client
@@ -109,8 +120,8 @@ pub(super) async fn refuse(target: &mut SoakTarget) {
         .expect("the full queue is deleted");
 }
 
-fn is_refused(results: &tidings::Result<String>) -> bool {
-    match results {
+fn is_refused(result: &tidings::Result<String>) -> bool {
+    match result {
         Err(Error::Publish(error)) => {
             matches!(error.fault(), PublishFault::Refused(_)) && error.maybe_delivered()
         }

@@ -1,97 +1,87 @@
-//! A hundred retries cannot return to their queue: the retries of other queues must be in time.
+//! A hundred retries cannot return to their queue. The retries of another queue must still be in time.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lapin::BasicProperties;
 use tidings::{App, Bus, Event, HandlerError, RunningApp, State, event_handler, handlers};
-
 use tidings_broker::Node;
 
+use super::queue_full::limit_queues;
 use crate::event::Noted;
 use crate::handler_log::HandlerLog;
 use crate::handlers::SERVICE;
-use crate::harness::{Harness, VirtualHost};
+use crate::harness::Harness;
 use crate::row::Row;
 use crate::traffic::{Load, Traffic};
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::{becomes_true, blocking, until, within};
 
-/// The rung of the queue that is deleted or full: it leaves time for that.
-const DOOMED: Duration = Duration::from_secs(15);
-/// The rung of the other queue.
+/// The rung of the handler `stuck`, which leaves time to delete or fill its queue.
+const STUCK_RUNG: Duration = Duration::from_secs(15);
+/// The rung of the handler `other`.
 const RUNG: Duration = Duration::from_secs(5);
 /// How late a retry may be.
 const LATE: Duration = Duration::from_secs(1);
 /// How many events each handler receives.
 const EVENTS: usize = 208;
-/// How many of them are retried.
+/// How many of these events must at least be retried.
 const RETRIES: usize = 100;
-
-/// How many hundreds of retries return to a full queue. RabbitMQ 4.3 accepts up to 200 before it refuses a sender, and a
-/// hundred must wait.
+/// How many hundreds of retries return to a full queue. RabbitMQ 4.3 accepts up to 200 before it refuses a sender, and
+/// at least a hundred must wait.
 const HUNDREDS: usize = 6;
 
 /// When attempts failed, and how long their retries took.
 #[derive(Debug, Clone)]
 struct Timing {
     handler_log: HandlerLog,
-    seen: Arc<Mutex<HashSet<u64>>>,
-    failed: Arc<Mutex<HashMap<u64, Instant>>>,
+    failed_once: Arc<Mutex<HashSet<u64>>>,
+    failed_at: Arc<Mutex<HashMap<u64, Instant>>>,
     waited: Arc<Mutex<HashMap<u64, Duration>>>,
-    doomed: Arc<Mutex<usize>>,
-    finished_by_doomed: Arc<Mutex<HashSet<u64>>>,
-    healed: Arc<AtomicBool>,
+    stuck_failures: Arc<Mutex<usize>>,
+    finished_by_stuck: Arc<Mutex<HashSet<u64>>>,
+    stuck_succeeds: Arc<AtomicBool>,
 }
 
-impl Timing {
-    fn finished_by_doomed(&self) -> usize {
-        let finished = self.finished_by_doomed.lock();
-        finished.unwrap_or_else(PoisonError::into_inner).len()
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Fails every other event until `healed`. If all failed, the breaker would open.
+/// Fails every other event until `stuck_succeeds`. The breaker would open if all events failed.
 #[event_handler("fault.noted", concurrency = 256, retry(rungs = "15s"))]
-async fn doomed(event: Event<Noted>, State(timing): State<Timing>) -> Result<(), HandlerError> {
-    if event.number.is_multiple_of(2) || timing.healed.load(Ordering::Relaxed) {
+async fn stuck(event: Event<Noted>, State(timing): State<Timing>) -> Result<(), HandlerError> {
+    if event.number.is_multiple_of(2) || timing.stuck_succeeds.load(Ordering::Relaxed) {
         timing
             .handler_log
-            .record("doomed", event.number, event.id(), &event.aggregate);
-        let mut finished = timing
-            .finished_by_doomed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        finished.insert(event.number);
+            .record("stuck", event.number, event.id(), &event.aggregate);
+        lock(&timing.finished_by_stuck).insert(event.number);
         return Ok(());
     }
-    *timing.doomed.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-    Err(HandlerError::retry("never"))
+    *lock(&timing.stuck_failures) += 1;
+    Err(HandlerError::retry("it fails"))
 }
 
-/// Fails every other event once. It does not use the attempt number: an open breaker counts no attempts.
+/// Fails every other event once. It does not use the attempt number, because an open breaker counts no attempts.
 #[event_handler("fault.noted", concurrency = 256, retry(rungs = "5s"))]
-async fn prompt(event: Event<Noted>, State(timing): State<Timing>) -> Result<(), HandlerError> {
-    let mut failed = timing.failed.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut seen = timing.seen.lock().unwrap_or_else(PoisonError::into_inner);
-    if !event.number.is_multiple_of(2) && seen.insert(event.number) {
-        failed.insert(event.number, Instant::now());
-        return Err(HandlerError::retry("not at first"));
+async fn other(event: Event<Noted>, State(timing): State<Timing>) -> Result<(), HandlerError> {
+    let mut failed_at = lock(&timing.failed_at);
+    if !event.number.is_multiple_of(2) && lock(&timing.failed_once).insert(event.number) {
+        failed_at.insert(event.number, Instant::now());
+        return Err(HandlerError::retry("the first attempt fails"));
     }
-    if let Some(failed) = failed.get(&event.number) {
-        let mut waited = timing.waited.lock().unwrap_or_else(PoisonError::into_inner);
-        waited.insert(event.number, failed.elapsed());
+    if let Some(failed_at) = failed_at.get(&event.number) {
+        lock(&timing.waited).insert(event.number, failed_at.elapsed());
     }
     timing
         .handler_log
-        .record("prompt", event.number, event.id(), &event.aggregate);
+        .record("other", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
-/// A service without the handler `doomed`, of which a hundred retries are in flight.
-struct Scene {
+/// A stopped service whose handler `stuck` has at least a hundred retries in its delay queue.
+struct WaitingRetries {
     traffic: Traffic,
     load: Load,
     timing: Timing,
@@ -100,60 +90,55 @@ struct Scene {
     due: Instant,
 }
 
-impl Scene {
+impl WaitingRetries {
     async fn start(harness: &Harness, load: Load, hundreds: usize) -> Self {
         let traffic = load.clone().start(harness).await;
         let timing = Timing {
             handler_log: traffic.handler_log().clone(),
-            seen: Arc::default(),
-            failed: Arc::default(),
+            failed_once: Arc::default(),
+            failed_at: Arc::default(),
             waited: Arc::default(),
-            doomed: Arc::default(),
-            finished_by_doomed: Arc::default(),
-            healed: Arc::default(),
+            stuck_failures: Arc::default(),
+            finished_by_stuck: Arc::default(),
+            stuck_succeeds: Arc::default(),
         };
         let client = ForeignClient::connect(load.url()).await;
-        let mut scene = Self {
+        let mut retries = Self {
             traffic,
             load,
             timing,
             client,
             due: Instant::now(),
         };
-        let (app, bus) = scene.app(|app| app.handlers(handlers![doomed, prompt])).await;
-        scene.traffic.burst(hundreds * EVENTS).await;
-        until("every event has failed once", async || {
-            *scene.timing.doomed.lock().unwrap_or_else(PoisonError::into_inner) >= hundreds * RETRIES
+        let (app, bus) = start_app(&retries.load, &retries.timing, |app| {
+            app.handlers(handlers![stuck, other])
         })
         .await;
-        scene.due = Instant::now() + DOOMED;
-        // A shutdown waits until the retries of failed events are published.
+        retries.traffic.burst(hundreds * EVENTS).await;
+        until("every other event has failed once", async || {
+            *lock(&retries.timing.stuck_failures) >= hundreds * RETRIES
+        })
+        .await;
+        retries.due = Instant::now() + STUCK_RUNG;
+        // A shutdown waits until all retries are published.
         within("the shutdown", app.shutdown())
             .await
             .expect("the app ends");
         bus.close().await;
-        scene
+        retries
     }
 
-    async fn app(&self, handlers: impl FnOnce(App<Timing>) -> App<Timing>) -> (RunningApp, Bus) {
-        app_of(&self.load, &self.timing, handlers).await
-    }
-
-    /// Publishes to the other handler only and checks that its retries are in time.
+    /// Starts a service with the handler `other` only, and checks that its retries are in time.
     async fn check_other_retries(mut self, row: Row) -> Row {
         // Earlier retries returned while no handler ran, so they are not measured.
-        self.timing
-            .failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-        let (app, bus) = self.app(|app| app.handlers(handlers![prompt])).await;
+        lock(&self.timing.failed_at).clear();
+        let (app, bus) = start_app(&self.load, &self.timing, |app| app.handlers(handlers![other])).await;
         self.traffic.attach(app, bus);
         self.traffic.burst(EVENTS).await;
         let account = self.traffic.finish().await;
         let orphans = account.orphans;
         let mut row = account.into_row(row);
-        let waited = self.timing.waited.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = lock(&self.timing.waited);
         let longest = waited.values().max().copied().unwrap_or_default();
         eprintln!(
             "{}: {} retries, {longest:?} at most; {orphans} orphans",
@@ -171,7 +156,7 @@ impl Scene {
 }
 
 /// Starts an app with some of the handlers.
-async fn app_of(
+async fn start_app(
     load: &Load,
     timing: &Timing,
     handlers: impl FnOnce(App<Timing>) -> App<Timing>,
@@ -185,28 +170,25 @@ async fn app_of(
 fn load(url: &str) -> Load {
     Load::on(url)
         .publishers(0, 0)
-        .handled_by(SERVICE, &["prompt"])
+        .handled_by(SERVICE, &["other"])
         .settings(|builder| builder.speed_up(1))
         .with_orphans()
 }
 
-/// The queue is deleted: its retries go to the orphans queue.
-pub(super) async fn of_a_queue_that_is_gone(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+/// The retries of a deleted queue go to the orphans queue.
+pub(super) async fn of_a_deleted_queue(harness: &Harness) -> Row {
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let virtual_host = harness.virtual_host(&harness.shared_node().await).await;
-        let scene = Scene::start(harness, load(&virtual_host.url), 1).await;
-        scene
+        let retries = WaitingRetries::start(harness, load(&virtual_host.url), 1).await;
+        retries
             .client
-            .delete_queue("faults.doomed")
+            .delete_queue("faults.stuck")
             .await
             .expect("the queue is deleted");
-        all.add(&scene.check_other_retries(once(harness)).await);
+        all.add(&retries.check_other_retries(harness.row_of(1)).await);
         let client = ForeignClient::connect(&virtual_host.url).await;
-        let kept = becomes_true(2 * DOOMED, async || {
+        let kept = becomes_true(2 * STUCK_RUNG, async || {
             let orphans = client.depth("faults.orphans").await.unwrap_or_default();
             orphans as usize >= RETRIES
         });
@@ -217,62 +199,45 @@ pub(super) async fn of_a_queue_that_is_gone(harness: &Harness) -> Row {
     all
 }
 
-/// The queue refuses: its retries wait until it accepts them.
-pub(super) async fn of_a_queue_that_is_full(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+/// The retries of a full queue wait until the queue accepts them.
+pub(super) async fn of_a_full_queue(harness: &Harness) -> Row {
+    let mut all = harness.row_of(0);
     let node = harness.shared_node().await;
     set_worker_timeout(&node, "5000").await;
     for _ in 0..harness.times() {
         let virtual_host = harness.virtual_host(&node).await;
-        let scene = Scene::start(harness, load(&virtual_host.url), HUNDREDS).await;
-        // The full queue is unbound, because it would refuse the publishers as well.
-        let unbound = scene.client.unbind("faults.doomed", "fault.noted").await;
+        let retries = WaitingRetries::start(harness, load(&virtual_host.url), HUNDREDS).await;
+        // A full queue that is bound would refuse the events of the publishers too.
+        let unbound = retries.client.unbind("faults.stuck", "fault.noted").await;
         unbound.expect("the queue is unbound");
-        limit(
-            &node,
-            &virtual_host,
-            r#"{"max-length":1,"overflow":"reject-publish"}"#,
-        )
-        .await;
+        limit_queues(&node, &virtual_host, r"\.stuck$", 1).await;
         until("the queue refuses", async || {
-            let publish = scene
+            let publish = retries
                 .client
-                .publish("", "faults.doomed", BasicProperties::default(), b"{}");
+                .publish("", "faults.stuck", BasicProperties::default(), b"{}");
             !publish.await.expect("the broker answers")
         })
         .await;
-        // By then the dead-letter worker has tried to deliver the retries.
-        tokio::time::sleep_until((scene.due + LATE).into()).await;
-        let (load, timing) = (scene.load.clone(), scene.timing.clone());
-        let mut row = scene.check_other_retries(once(harness)).await;
-        let taken = ForeignClient::connect(&virtual_host.url)
-            .await
-            .depth("faults.doomed")
-            .await;
-        let taken = taken.expect("the queue is there") as usize;
-        row.check(taken <= (HUNDREDS - 1) * RETRIES, || {
-            format!("the full queue accepted {taken} of {}", HUNDREDS * RETRIES)
+        // After this time the dead-letter worker has tried to deliver all retries.
+        tokio::time::sleep_until((retries.due + LATE).into()).await;
+        let (load, timing) = (retries.load.clone(), retries.timing.clone());
+        let mut row = retries.check_other_retries(harness.row_of(1)).await;
+        let client = ForeignClient::connect(&virtual_host.url).await;
+        let accepted = client.depth("faults.stuck").await.expect("the queue exists") as usize;
+        row.check(accepted <= (HUNDREDS - 1) * RETRIES, || {
+            format!("the full queue accepted {accepted} of {}", HUNDREDS * RETRIES)
         });
-        // The limit is raised instead of removed: a queue that loses limit and overflow at once never tells that it has room.
-        limit(
-            &node,
-            &virtual_host,
-            r#"{"max-length":1000000,"overflow":"reject-publish"}"#,
-        )
-        .await;
-        timing.healed.store(true, Ordering::Relaxed);
-        let (app, bus) = app_of(&load, &timing, |app| app.handlers(handlers![doomed])).await;
-        let come_back = becomes_true(Duration::from_mins(1), async || {
-            timing.finished_by_doomed() >= HUNDREDS * EVENTS
-        })
-        .await;
-        row.check(come_back, || {
-            let finished = timing.finished_by_doomed();
+        // The policy stays, because a queue that loses its limit and its overflow setting at once never reports room.
+        limit_queues(&node, &virtual_host, r"\.stuck$", 1_000_000).await;
+        timing.stuck_succeeds.store(true, Ordering::Relaxed);
+        let (app, bus) = start_app(&load, &timing, |app| app.handlers(handlers![stuck])).await;
+        let finished = || lock(&timing.finished_by_stuck).len();
+        let all_returned =
+            becomes_true(Duration::from_mins(1), async || finished() >= HUNDREDS * EVENTS).await;
+        row.check(all_returned, || {
+            let finished = finished();
             format!(
-                "{finished} of {} returned once the queue accepted them",
+                "{finished} of {} events were finished after the queue accepted messages again",
                 HUNDREDS * EVENTS
             )
         });
@@ -295,29 +260,4 @@ async fn set_worker_timeout(node: &Arc<Node>, millis: &'static str) {
         node.ctl(&["eval", &set]).expect("the timeout is set");
     })
     .await;
-}
-
-async fn limit(node: &Arc<Node>, virtual_host: &VirtualHost, definition: &'static str) {
-    let (node, vhost) = (Arc::clone(node), virtual_host.vhost.clone());
-    blocking(move || {
-        let set = [
-            "set_policy",
-            "-p",
-            &vhost,
-            "full",
-            r"\.doomed$",
-            definition,
-            "--apply-to",
-            "queues",
-        ];
-        node.ctl(&set).expect("the policy is set");
-    })
-    .await;
-}
-
-fn once(harness: &Harness) -> Row {
-    Row {
-        times: 1,
-        ..harness.row()
-    }
 }

@@ -1,4 +1,4 @@
-//! The broker is down: at the start of a service, or for a long time.
+//! The broker is down at the start of a service, or for a long time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,12 +12,9 @@ use crate::soak::SoakTarget;
 use crate::traffic::Load;
 use tidings_test_support::wait::{blocking, until, within};
 
-/// Starts a service while the broker is down: it fails in time, or connects once the broker runs.
+/// Connects while the broker is down. One bus fails in time, another bus connects once the broker runs.
 pub(super) async fn at_start(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let node = harness.shared_node().await;
         let virtual_host = harness.virtual_host(&node).await;
@@ -27,19 +24,16 @@ pub(super) async fn at_start(harness: &Harness) -> Row {
             down.kill();
         })
         .await;
-        let asked = Instant::now();
-        let hasty = Bus::builder().connect_timeout(Duration::from_secs(1));
-        let refused = within("a start without a broker", hasty.connect(&virtual_host.url)).await;
-        let took = asked.elapsed();
-        let up = tokio::task::spawn_blocking(move || node.start_again().expect("the node restarts"));
+        let started = Instant::now();
+        let builder = Bus::builder().connect_timeout(Duration::from_secs(1));
+        let result = within("a connect without a broker", builder.connect(&virtual_host.url)).await;
+        let took = started.elapsed();
+        let restart = tokio::task::spawn_blocking(move || node.start_again().expect("the node restarts"));
         let mut traffic = Load::on(&virtual_host.url).start(harness).await;
-        up.await.expect("the node restarts");
+        restart.await.expect("the node restarts");
         traffic.confirms(100).await;
-        let mut row = Row {
-            times: 1,
-            ..harness.row()
-        };
-        row.check(refused.is_err(), || {
+        let mut row = harness.row_of(1);
+        row.check(result.is_err(), || {
             "a bus connected to a broker that was down".to_owned()
         });
         row.check(took < Duration::from_secs(5), || {
@@ -56,13 +50,13 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const SLACK: Duration = Duration::from_secs(10);
 /// How many callers publish, one event after the other.
 const CALLERS: usize = 3_000;
-/// How much the process may grow meanwhile, in KiB. The bus keeps at most 1,024 events of 4 KiB. A bus that kept all events
-/// would grow by 12,000 KiB every three seconds.
+/// How much the memory of the process may grow, in KiB. The bus keeps at most 1,024 events of 4 KiB. A bus that kept
+/// all events would grow by 12,000 KiB every three seconds.
 const GROWTH: u64 = 32 * 1024;
-/// The memory that the suite itself uses for an event, in bytes: its id and its result, in a map that is half full.
+/// The memory of one entry of the publish log, in bytes: the id and the result of an event, in a map that is half full.
 const LOGGED: u64 = 160;
 
-/// Keeps publishing while the broker is down: callers wait, then get an error, and memory does not grow.
+/// Keeps publishing while the broker is down. Callers wait, then get an error, and memory does not grow.
 pub(super) async fn for_long(harness: &Harness) -> Row {
     let node = harness.shared_node().await;
     let virtual_host = harness.virtual_host(&node).await;
@@ -77,20 +71,20 @@ pub(super) async fn for_long(harness: &Harness) -> Row {
         traffic.burst(100).await;
         let down = Arc::clone(&node);
         blocking(move || down.kill()).await;
-        let away = Instant::now();
-        // The memory of the callers is allocated after the first round.
+        let down_since = Instant::now();
+        // The first round allocates the memory of the callers.
         traffic.burst(CALLERS).await;
         let (before, first) = (resident(), traffic.publish_log().next_number());
-        while away.elapsed() < harness.pick(Duration::from_secs(15), Duration::from_mins(3)) {
-            let asked = Instant::now();
+        while down_since.elapsed() < harness.pick(Duration::from_secs(15), Duration::from_mins(3)) {
+            let started = Instant::now();
             let results = traffic.burst(CALLERS).await;
-            let took = asked.elapsed();
+            let took = started.elapsed();
             row.check(took < TIMEOUT * 2 + SLACK, || {
                 format!("callers waited {took:?}, with a timeout of {TIMEOUT:?}")
             });
-            let taken = results.iter().filter(|result| result.is_ok()).count();
-            row.check(taken == 0, || {
-                format!("{taken} callers got `Ok` from a broker that is down")
+            let confirmed = results.iter().filter(|result| result.is_ok()).count();
+            row.check(confirmed == 0, || {
+                format!("{confirmed} callers got `Ok` from a broker that is down")
             });
         }
         let growth = resident().saturating_sub(before);
@@ -98,17 +92,17 @@ pub(super) async fn for_long(harness: &Harness) -> Row {
         row.check(growth < GROWTH + logged, || {
             format!("the process grew by {growth} KiB, of which {logged} are logs")
         });
-        let up = Arc::clone(&node);
-        blocking(move || up.start_again().expect("the node restarts")).await;
+        let restarted = Arc::clone(&node);
+        blocking(move || restarted.start_again().expect("the node restarts")).await;
         until("publishing works again", async || {
             traffic.burst(1).await[0].is_ok()
         })
         .await;
     }
-    let surely = traffic
+    let not_delivered = traffic
         .publish_log()
-        .count(|results| matches!(results, PublishResult::NotDelivered(_)));
-    row.check(surely > 0, || {
+        .count(|result| matches!(result, PublishResult::NotDelivered(_)));
+    row.check(not_delivered > 0, || {
         "no error said that the event was not delivered".to_owned()
     });
     traffic.finish().await.into_row(row)
@@ -117,7 +111,7 @@ pub(super) async fn for_long(harness: &Harness) -> Row {
 /// How long the broker is down in a soak.
 const DURATION: Duration = Duration::from_secs(20);
 
-/// Kills the broker of a soak and restarts it later: callers get errors meanwhile.
+/// Kills the broker of a soak and restarts it later. Callers get errors in the meantime.
 pub(super) async fn for_a_while(target: &mut SoakTarget) {
     let node = Arc::clone(&target.node);
     blocking(move || node.kill()).await;

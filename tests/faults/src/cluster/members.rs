@@ -14,15 +14,15 @@ pub(super) struct Members {
     vhost: String,
 }
 
-/// The queue whose leader is looked up.
+/// The queue whose leader [`Members::leader`] returns.
 const QUEUE: &str = "faults.plain";
 
 impl Members {
     pub(super) async fn of(harness: &Harness) -> Self {
         let cluster = harness.cluster().await;
-        let made = Arc::clone(&cluster);
+        let nodes = Arc::clone(&cluster);
         let vhost = blocking(move || {
-            let vhost = made.nodes()[0].vhost().expect("the node creates a virtual host");
+            let vhost = nodes.nodes()[0].vhost().expect("the node creates a virtual host");
             vhost.name().to_owned()
         });
         Self {
@@ -38,7 +38,7 @@ impl Members {
         self.wait_until_online().await;
     }
 
-    /// The URLs of all nodes, beginning with this one. A client connects to the first that accepts it.
+    /// The URLs of all nodes, starting with `first`. A client connects to the first node that accepts it.
     pub(super) fn url(&self, first: usize) -> String {
         let nodes = self.cluster.nodes();
         let urls: Vec<String> = (0..nodes.len())
@@ -80,7 +80,7 @@ impl Members {
         leader.unwrap_or_default()
     }
 
-    /// Waits until every queue has all its members. With two nodes down, a queue has no majority.
+    /// Waits until every queue has all its members, because the loss of another node would take its majority.
     pub(super) async fn wait_until_online(&self) {
         until("every queue has all its members", async || {
             let queues = self.queues("online").await;

@@ -9,40 +9,22 @@ const FIVE: Times = Times { short: 1, full: 5 };
 
 /// The faults of this module, in the order of the table.
 pub const FAULTS: &[Fault] = &[
-    Fault::new(
-        "leader-killed",
-        "the cluster node with the leader of the queue is killed and restarted",
-        FIVE,
-        |harness| Box::pin(node_failures::leader(harness)),
-    ),
-    Fault::new(
-        "follower-killed",
-        "a cluster node without the leader of the queue is killed and restarted",
-        FIVE,
-        |harness| Box::pin(node_failures::follower(harness)),
-    ),
-    Fault::new(
-        "each-node-killed",
-        "the nodes of a cluster are killed and restarted, one after the other",
-        FIVE,
-        |harness| Box::pin(node_failures::every_node(harness)),
-    ),
-    Fault::new(
-        "rolling-restart",
-        "the nodes of a cluster are stopped regularly and restarted, one after the other",
-        FIVE,
-        |harness| Box::pin(node_failures::rolling(harness)),
-    ),
-    Fault::new(
-        "pinned-node-killed",
-        "the cluster node of the clients is killed: they connect to another node",
-        FIVE,
-        |harness| Box::pin(node_failures::pinned(harness)),
-    ),
-    Fault::new(
-        "nacks-during-an-election",
-        "a leader is killed with 500 publishes in flight through another node",
-        FIVE,
-        |harness| Box::pin(node_failures::election(harness)),
-    ),
+    Fault::new("leader-killed", FIVE, |harness| {
+        Box::pin(node_failures::relative_to_leader(harness, 0))
+    }),
+    Fault::new("follower-killed", FIVE, |harness| {
+        Box::pin(node_failures::relative_to_leader(harness, 1))
+    }),
+    Fault::new("each-node-killed", FIVE, |harness| {
+        Box::pin(node_failures::every_node(harness))
+    }),
+    Fault::new("rolling-restart", FIVE, |harness| {
+        Box::pin(node_failures::rolling(harness))
+    }),
+    Fault::new("pinned-node-killed", FIVE, |harness| {
+        Box::pin(node_failures::pinned(harness))
+    }),
+    Fault::new("nacks-during-an-election", FIVE, |harness| {
+        Box::pin(node_failures::election(harness))
+    }),
 ];

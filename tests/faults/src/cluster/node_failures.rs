@@ -9,14 +9,14 @@ use crate::harness::Harness;
 use crate::row::Row;
 use crate::traffic::{Load, Traffic};
 
-/// How many events are confirmed while a node is down.
-const MEANWHILE: usize = 200;
+/// How many events are confirmed before a node is killed, and while it is down.
+const EVENTS: usize = 200;
 
 /// How long the clients of a killed node may take until another node confirms their publishes.
-const MOVED: Duration = Duration::from_secs(20);
+const MOVE_LIMIT: Duration = Duration::from_secs(20);
 
-/// Starts the default traffic on a cluster. Clients prefer the first node. The recorder uses the last node only, and waits
-/// while that one is down.
+/// Starts the default traffic on a cluster. Clients prefer the first node. The recorder uses only the last node, and
+/// waits while it is down.
 async fn start(harness: &Harness) -> (Members, Traffic) {
     let members = Members::of(harness).await;
     let traffic = Load::on(&members.url(0))
@@ -31,26 +31,17 @@ async fn start(harness: &Harness) -> (Members, Traffic) {
 /// Kills a node, waits until events are confirmed without it, and restarts it.
 async fn kill(members: &Members, index: usize, traffic: &mut Traffic) {
     members.node(index, Node::kill).await;
-    traffic.confirms(MEANWHILE).await;
+    traffic.confirms(EVENTS).await;
     members.restart(index).await;
 }
 
-pub(super) async fn leader(harness: &Harness) -> Row {
+/// Kills the node with the leader, or the node `offset` places after it.
+pub(super) async fn relative_to_leader(harness: &Harness, offset: usize) -> Row {
     let (members, mut traffic) = start(harness).await;
     for _ in 0..harness.times() {
-        traffic.confirms(MEANWHILE).await;
-        let leader = members.leader().await;
-        kill(&members, leader, &mut traffic).await;
-    }
-    traffic.finish().await.into_row(harness.row())
-}
-
-pub(super) async fn follower(harness: &Harness) -> Row {
-    let (members, mut traffic) = start(harness).await;
-    for _ in 0..harness.times() {
-        traffic.confirms(MEANWHILE).await;
-        let follower = (members.leader().await + 1) % members.len();
-        kill(&members, follower, &mut traffic).await;
+        traffic.confirms(EVENTS).await;
+        let index = (members.leader().await + offset) % members.len();
+        kill(&members, index, &mut traffic).await;
     }
     traffic.finish().await.into_row(harness.row())
 }
@@ -59,7 +50,7 @@ pub(super) async fn every_node(harness: &Harness) -> Row {
     let (members, mut traffic) = start(harness).await;
     for _ in 0..harness.times() {
         for index in 0..members.len() {
-            traffic.confirms(MEANWHILE).await;
+            traffic.confirms(EVENTS).await;
             kill(&members, index, &mut traffic).await;
         }
     }
@@ -70,22 +61,19 @@ pub(super) async fn rolling(harness: &Harness) -> Row {
     let (members, mut traffic) = start(harness).await;
     for _ in 0..harness.times() {
         for index in 0..members.len() {
-            traffic.confirms(MEANWHILE).await;
+            traffic.confirms(EVENTS).await;
             let stop = |node: &Node| node.stop().expect("the node stops");
             members.node(index, stop).await;
             members.restart(index).await;
         }
     }
-    traffic.confirms(MEANWHILE).await;
+    traffic.confirms(EVENTS).await;
     traffic.finish().await.into_row(harness.row())
 }
 
-/// The node of the clients is killed and stays down until they have moved to another one.
+/// The node of the clients is killed and stays down until the clients have moved to another node.
 pub(super) async fn pinned(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+    let mut all = harness.row_of(0);
     for time in 0..harness.times() {
         let members = Members::of(harness).await;
         let first = time as usize % members.len();
@@ -95,18 +83,15 @@ pub(super) async fn pinned(harness: &Harness) -> Row {
             .start(harness)
             .await;
         members.wait_until_online().await;
-        traffic.confirms(MEANWHILE).await;
+        traffic.confirms(EVENTS).await;
         members.node(first, Node::kill).await;
         let killed = Instant::now();
-        traffic.confirms(MEANWHILE).await;
+        traffic.confirms(EVENTS).await;
         let moved = killed.elapsed();
-        traffic.flows(MEANWHILE).await;
+        traffic.flows(EVENTS).await;
         members.restart(first).await;
-        let mut row = Row {
-            times: 1,
-            ..harness.row()
-        };
-        row.check(moved < MOVED, || {
+        let mut row = harness.row_of(1);
+        row.check(moved < MOVE_LIMIT, || {
             format!("the clients of a killed node took {moved:?} to move to another")
         });
         all.add(&traffic.finish().await.into_row(row));
@@ -116,14 +101,11 @@ pub(super) async fn pinned(harness: &Harness) -> Row {
 
 /// Publishes while the leader is killed. The other nodes send nacks during the election, and the bus publishes again.
 pub(super) async fn election(harness: &Harness) -> Row {
-    let mut all = Row {
-        times: 0,
-        ..harness.row()
-    };
+    let mut all = harness.row_of(0);
     for _ in 0..harness.times() {
         let members = Members::of(harness).await;
         // This declares the queues, so that they have a leader.
-        let before = Load::on(&members.url_of(0)).publishers(0, 0).unwitnessed();
+        let before = Load::on(&members.url_of(0)).publishers(0, 0).without_recorder();
         before.start(harness).await.finish().await;
         members.wait_until_online().await;
         let leader = members.leader().await;
@@ -141,16 +123,13 @@ pub(super) async fn election(harness: &Harness) -> Row {
             results
         };
         let (results, ()) = tokio::join!(publish, members.node(leader, Node::kill));
-        let refused = results.iter().filter(|results| results.is_err()).count();
+        let refused = results.iter().filter(|result| result.is_err()).count();
         members.restart(leader).await;
         let account = traffic.finish().await;
         let seen = account.seen.iter().flatten();
         let again = seen.filter(|(_, copies)| copies.len() > 1).count();
         eprintln!("{again} events were published again, {refused} publishers got an error");
-        let mut row = account.into_row(Row {
-            times: 1,
-            ..harness.row()
-        });
+        let mut row = account.into_row(harness.row_of(1));
         row.check(refused == 0, || {
             format!("{refused} publishers got an error during an election")
         });

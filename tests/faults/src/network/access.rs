@@ -15,7 +15,7 @@ use crate::recovery::{health_reports, recovers};
 use crate::row::Row;
 use crate::soak::{PASSWORD, SoakTarget, USER, service};
 use tidings_test_support::error_text;
-use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
+use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::{until, within};
 
 /// The permission pattern that matches everything.
@@ -32,11 +32,11 @@ impl TestUser {
     async fn add(harness: &Harness) -> Self {
         let vhost = harness.vhost().await;
         let name = format!("user-{}", vhost.name());
-        let hired = format!(
+        let added = format!(
             "ok = rabbit_auth_backend_internal:add_user(<<\"{name}\">>, <<\"secret\">>, <<\"tests\">>)"
         );
         let permitted = permit(&name, vhost.name(), [ALL; 3]);
-        eval(vhost.node(), &[&hired, &permitted]).await;
+        eval(vhost.node(), &[&added, &permitted]).await;
         Self { vhost, name }
     }
 
@@ -51,17 +51,21 @@ impl TestUser {
         eval(self.vhost.node(), &[&permitted, CLOSE_ALL]).await;
     }
 
-    /// Sets the password and closes the connections, since the broker checks it at a connect only.
+    /// Sets the password and closes the connections, since the broker checks a password only when a client connects.
     async fn set_password(&self, password: &str) {
-        let name = &self.name;
-        let changed = format!(
-            "ok = rabbit_auth_backend_internal:change_password(<<\"{name}\">>, <<\"{password}\">>, <<\"tests\">>)"
-        );
+        let changed = set_password(&self.name, password);
         eval(self.vhost.node(), &[&changed, CLOSE_ALL]).await;
     }
 }
 
-/// Returns the Erlang code that sets permissions.
+/// Returns the Erlang code that sets the password of a user.
+fn set_password(user: &str, password: &str) -> String {
+    format!(
+        "ok = rabbit_auth_backend_internal:change_password(<<\"{user}\">>, <<\"{password}\">>, <<\"tests\">>)"
+    )
+}
+
+/// Returns the Erlang code that sets the permissions of a user.
 fn permit(user: &str, vhost: &str, [configure, write, read]: [&str; 3]) -> String {
     format!(
         "ok = rabbit_auth_backend_internal:set_permissions(<<\"{user}\">>, <<\"{vhost}\">>, <<\"{configure}\">>, \
@@ -74,11 +78,11 @@ pub(super) async fn wrong_password(harness: &Harness) -> Row {
     let url = vhost.node().url_of("guest", "secret", vhost.name());
     for _ in 0..harness.times() {
         let began = Instant::now();
-        let refused = within("the result of connecting", Bus::connect(&url)).await;
+        let refused = within("the result of a connect", Bus::connect(&url)).await;
         let error = refused.map_or_else(|error| error_text(&error), |_| "Ok".to_owned());
-        let words = ["ACCESS_REFUSED", "check the password of user `guest`"];
+        let texts = ["ACCESS_REFUSED", "check the password of user `guest`"];
         row.check(
-            words.iter().all(|word| error.contains(word)) && !error.contains("secret"),
+            texts.iter().all(|text| error.contains(text)) && !error.contains("secret"),
             || format!("the error is {error}"),
         );
         let took = began.elapsed();
@@ -96,8 +100,8 @@ pub(super) async fn password_changed(harness: &Harness) -> Row {
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
         user.set_password("changed").await;
-        let words = ["ACCESS_REFUSED", "check the password of user `user-"];
-        health_reports(&traffic, &mut row, &words).await;
+        let texts = ["ACCESS_REFUSED", "check the password of user `user-"];
+        health_reports(&traffic, &mut row, &texts).await;
         user.set_password("secret").await;
         recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
     }
@@ -118,16 +122,13 @@ pub(super) async fn vhost_deleted(harness: &Harness) -> Row {
             &[&format!("rabbit_vhost:delete(<<\"{name}\">>, <<\"tests\">>)")],
         )
         .await;
-        let there = format!("check that the virtual host `{}` exists", vhost.name());
-        health_reports(&traffic, &mut row, &["NOT_ALLOWED", &there]).await;
+        let advice = format!("check that the virtual host `{}` exists", vhost.name());
+        health_reports(&traffic, &mut row, &["NOT_ALLOWED", &advice]).await;
         let added = format!("ok = rabbit_vhost:add(<<\"{name}\">>, <<\"tests\">>)");
         eval(vhost.node(), &[&added, &permit("guest", name, [ALL; 3])]).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(30), HANDLERS).await;
         let client = ForeignClient::connect(&vhost.url()).await;
-        until("the recorder has its queue again", async || {
-            client.bind(recorder::QUEUE, "#", quorum_queue(&[])).await.is_ok()
-        })
-        .await;
+        recorder::bind_again(&client).await;
         window.close(&traffic, &mut deleted);
     }
     deleted.into_row(traffic.finish().await, row)
@@ -142,13 +143,13 @@ pub(super) async fn exchange_forbidden(harness: &Harness) -> Row {
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
         user.set_permissions([ALL, "^faults[.].*$", ALL]).await;
-        let words = [
+        let texts = [
             "ACCESS_REFUSED",
             "grant the user the `write` permission on exchange `domain_events`",
         ];
         until("a publisher gets the error", async || {
             let error = publish(&traffic, 0).await;
-            words.iter().all(|word| error.contains(word))
+            texts.iter().all(|text| error.contains(text))
         })
         .await;
         user.set_permissions([ALL; 3]).await;
@@ -164,12 +165,12 @@ pub(super) async fn queue_forbidden(harness: &Harness) -> Row {
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
         user.set_permissions([ALL, ALL, "^(?!faults[.]plain$).*$"]).await;
-        let words = [
+        let texts = [
             "ACCESS_REFUSED",
             "grant the user the `read` permission on queue `faults.plain`",
         ];
-        health_reports(&traffic, &mut row, &words).await;
-        // The other handlers are not affected.
+        health_reports(&traffic, &mut row, &texts).await;
+        // The other handlers continue.
         recovers(
             &mut traffic,
             &mut row,
@@ -183,16 +184,11 @@ pub(super) async fn queue_forbidden(harness: &Harness) -> Row {
     traffic.finish().await.into_row(row)
 }
 
-/// Changes the password of the soak user and restores it later.
+/// Changes the password of the soak user and restores it once the health reports the error.
 pub(super) async fn change_password(target: &mut SoakTarget) {
-    let to = |password: &str| {
-        format!(
-            "ok = rabbit_auth_backend_internal:change_password(<<\"{USER}\">>, <<\"{password}\">>, <<\"tests\">>)"
-        )
-    };
-    target.eval(&[&to("changed"), CLOSE_ALL]).await;
+    target.eval(&[&set_password(USER, "changed"), CLOSE_ALL]).await;
     health_reports(&target.traffic, &mut target.row, &["ACCESS_REFUSED"]).await;
-    target.eval(&[&to(PASSWORD), CLOSE_ALL]).await;
+    target.eval(&[&set_password(USER, PASSWORD), CLOSE_ALL]).await;
 }
 
 /// Deletes the virtual host of a soak with its contents and creates it again.
@@ -209,7 +205,7 @@ pub(super) async fn delete_vhost(target: &mut SoakTarget) {
     let permitted = ["guest", USER].map(|user| permit(user, &name, [ALL; 3]));
     target.eval(&[&added, &permitted[0], &permitted[1]]).await;
     target.recovers().await;
-    target.bind_witness().await;
+    recorder::bind_again(&target.client().await).await;
     target.close(window);
 }
 

@@ -1,7 +1,7 @@
 //! Deliveries that stay unacked longer than the consumer timeout of the broker.
 //!
-//! Up to 4.2 the broker closes the channel, which counts as a failed delivery of everything unacked. 4.3 cancels the
-//! consumer and counts nothing. In both cases the queue is consumed again and the events are redelivered.
+//! RabbitMQ up to 4.2 closes the channel and counts a failed delivery of every unacked message. RabbitMQ 4.3 cancels
+//! the consumer and counts nothing. Both redeliver the events once the service consumes the queue again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,19 +10,17 @@ use std::time::Duration;
 use tidings::{App, Event, State, event_handler, handlers};
 use tokio::sync::watch;
 
-use super::operator::FIRST_NOTEBOOK;
 use crate::event::Noted;
-use crate::handler_log::HandlerLog;
-use crate::harness::Harness;
+use crate::handler_log::{HandlerLog, LogEntry};
+use crate::harness::{FIRST_HANDLER_LOG, Harness};
 use crate::recovery::recovers;
 use crate::row::Row;
 use crate::traffic::Load;
 use tidings_test_support::wait::{blocking, until};
 
-/// The consumer timeout.
-const LIMIT: Duration = Duration::from_secs(2);
+/// The consumer timeout of the broker.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The state of the handlers.
 #[derive(Debug, Clone)]
 struct HolderState {
     handler_log: HandlerLog,
@@ -59,13 +57,13 @@ async fn other(event: Event<Noted>, State(holder_state): State<HolderState>) {
 pub(super) async fn exceeded(harness: &Harness) -> Row {
     let setup = harness
         .setup()
-        .conf(&format!("consumer_timeout = {}", LIMIT.as_millis()));
+        .conf(&format!("consumer_timeout = {}", TIMEOUT.as_millis()));
     let node = harness.node_of(setup).await;
-    // By default the broker checks the timeout every minute or every five seconds.
+    // By default the broker checks the timeout every minute or every five seconds. Here it checks every second.
     let at = Arc::clone(&node);
     blocking(move || {
-        let often = "[application:set_env(rabbit, Key, 1000) || Key <- [channel_tick_interval, quorum_tick_interval]].";
-        at.ctl(&["eval", often]).expect("the interval is set");
+        let set = "[application:set_env(rabbit, Key, 1000) || Key <- [channel_tick_interval, quorum_tick_interval]].";
+        at.ctl(&["eval", set]).expect("the interval is set");
     })
     .await;
     let handlers = ["holding", "other"];
@@ -74,7 +72,7 @@ pub(super) async fn exceeded(harness: &Harness) -> Row {
         .handled_by("holders", &handlers);
     let bus = load.bus().await;
     let holder_state = HolderState {
-        handler_log: HandlerLog::open(&harness.folder().join(FIRST_NOTEBOOK)),
+        handler_log: HandlerLog::open(&harness.folder().join(FIRST_HANDLER_LOG)),
         deliveries: Arc::new(watch::Sender::default()),
     };
     let app = App::new("holders")
@@ -87,11 +85,10 @@ pub(super) async fn exceeded(harness: &Harness) -> Row {
     for time in 0..harness.times() {
         let mut reader = traffic.handler_log().reader();
         let kept = 500 * u64::from(time);
-        // Twice: by the attempt that kept it, and by the attempt after the redelivery.
+        // The attempt that kept the event finishes it, and so does the attempt after the redelivery.
         until("the kept event is finished twice", async || {
             let entries = reader.entries();
-            let deliveries =
-                |entry: &&crate::handler_log::LogEntry| entry.handler == "holding" && entry.number == kept;
+            let deliveries = |entry: &&LogEntry| entry.handler == "holding" && entry.number == kept;
             entries.iter().filter(deliveries).count() >= 2
         })
         .await;

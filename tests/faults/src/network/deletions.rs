@@ -1,7 +1,8 @@
-//! An operator deletes queues and exchanges with events in them.
+//! An operator deletes queues with their events, and the exchange of all events.
 
 use std::time::Duration;
 
+use super::operator::load;
 use crate::delays::{self, FIRST_RUNG};
 use crate::deleted_events::{DeletedEvents, DeletionWindow, PATIENCE};
 use crate::handlers::HANDLERS;
@@ -11,15 +12,13 @@ use crate::recovery::recovers;
 use crate::row::Row;
 use crate::soak::SoakTarget;
 use crate::soak::service;
-use crate::traffic::Load;
-use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
+use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::until;
 
 pub(super) async fn queue(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
     let client = ForeignClient::connect(&vhost.url()).await;
-    let load = Load::on(&vhost.url())
-        .per_second(harness.pick(400, 2_000))
+    let load = load(harness, &vhost.url())
         .patience(PATIENCE)
         // Retries may return before their queue exists again.
         .with_orphans();
@@ -38,7 +37,7 @@ pub(super) async fn queue(harness: &Harness) -> Row {
                 client.consumers(&queue).await > Some(0)
             })
             .await;
-            // The queue is bound before it is consumed, so events are lost from here on if they are missing.
+            // The service binds a queue before it consumes it. From here on, a missing event counts as lost.
             window.close(&traffic, &mut deleted);
             recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
         }
@@ -49,9 +48,7 @@ pub(super) async fn queue(harness: &Harness) -> Row {
 pub(super) async fn delay_queue(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
     let client = ForeignClient::connect(&vhost.url()).await;
-    let load = Load::on(&vhost.url())
-        .per_second(harness.pick(400, 2_000))
-        .patience(PATIENCE);
+    let load = load(harness, &vhost.url()).patience(PATIENCE);
     let (mut traffic, mut row, mut deleted) =
         (load.start(harness).await, harness.row(), DeletedEvents::default());
     for _ in 0..harness.times() {
@@ -59,9 +56,9 @@ pub(super) async fn delay_queue(harness: &Harness) -> Row {
         let queue = delays::queue("faltering", FIRST_RUNG);
         let window = DeletionWindow::open(&mut traffic, &["faltering"]);
         client.delete_queue(&queue).await.expect("the deletion succeeds");
-        // Only retries use this queue. Later retries wait until it exists, so they must not be missing.
+        // Only retries use this queue. A later retry waits until the queue exists, so it must not be missing.
         window.close(&traffic, &mut deleted);
-        until("a retry declares it again", async || {
+        until("a retry declares the delay queue again", async || {
             client.depth(&queue).await.is_some()
         })
         .await;
@@ -73,9 +70,7 @@ pub(super) async fn delay_queue(harness: &Harness) -> Row {
 pub(super) async fn domain_exchange(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
     let client = ForeignClient::connect(&vhost.url()).await;
-    let load = Load::on(&vhost.url())
-        .per_second(harness.pick(400, 2_000))
-        .patience(PATIENCE);
+    let load = load(harness, &vhost.url()).patience(PATIENCE);
     let (mut traffic, mut row, mut deleted) =
         (load.start(harness).await, harness.row(), DeletedEvents::default());
     for _ in 0..harness.times() {
@@ -87,10 +82,7 @@ pub(super) async fn domain_exchange(harness: &Harness) -> Row {
             .expect("the deletion succeeds");
         recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         // The binding of the recorder was deleted too.
-        until("the recorder is bound again", async || {
-            client.bind(recorder::QUEUE, "#", quorum_queue(&[])).await.is_ok()
-        })
-        .await;
+        recorder::bind_again(&client).await;
         window.close(&traffic, &mut deleted);
     }
     deleted.into_row(traffic.finish().await, row)
@@ -119,7 +111,7 @@ pub(super) async fn delete_delay_queue(target: &mut SoakTarget) {
     let window = target.window(&["faltering"]);
     client.delete_queue(&queue).await.expect("the deletion succeeds");
     target.close(window);
-    until("a retry declares it again", async || {
+    until("a retry declares the delay queue again", async || {
         client.depth(&queue).await.is_some()
     })
     .await;
@@ -133,6 +125,6 @@ pub(super) async fn delete_domain_exchange(target: &mut SoakTarget) {
         .await
         .expect("the deletion succeeds");
     target.recovers().await;
-    target.bind_witness().await;
+    recorder::bind_again(&client).await;
     target.close(window);
 }

@@ -1,4 +1,4 @@
-//! Faults of the network, by operators, and by missing permissions.
+//! Faults of the network, deletions by operators, and missing permissions.
 
 mod access;
 mod consumer_timeout;
@@ -9,156 +9,87 @@ mod tls;
 
 use crate::fault::{Fault, Times};
 
-const ONCE: Times = Times { short: 1, full: 10 };
-const SOME: Times = Times { short: 1, full: 3 };
+const TEN: Times = Times { short: 1, full: 10 };
+const THREE: Times = Times { short: 1, full: 3 };
 
 /// The faults of this module, in the order of the table.
 pub const FAULTS: &[Fault] = &[
-    Fault::new(
-        "network-cut",
-        "all connections are closed by FIN and RST in turn; recovery within 15 s",
-        Times { short: 2, full: 10 },
-        |harness| Box::pin(relayed::cut(harness)),
-    )
-    .inject(|target| Box::pin(relayed::cut_off(target))),
-    Fault::new(
-        "network-black-hole",
-        "all packets are dropped; noticed within twice the heartbeat and 2 s, recovery within 20 s",
-        ONCE,
-        |harness| Box::pin(relayed::black_hole(harness)),
-    )
-    .inject(|target| Box::pin(relayed::swallow(target))),
-    Fault::new("network-slow", "1 kB/s; recovery within 20 s", ONCE, |harness| {
-        Box::pin(relayed::slow(harness))
+    Fault::new("network-cut", Times { short: 2, full: 10 }, |harness| {
+        Box::pin(relayed::cut(harness))
     })
-    .inject(|target| Box::pin(relayed::slow_down(target))),
-    Fault::new(
-        "network-late",
-        "200 ms of delay; no connection is lost",
-        ONCE,
-        |harness| Box::pin(relayed::late(harness)),
-    )
-    .inject(|target| Box::pin(relayed::delay(target))),
-    Fault::new(
-        "network-closes",
-        "new connections are closed at once; recovery within 15 s, and only a few attempts a second",
-        ONCE,
-        |harness| Box::pin(relayed::closes(harness)),
-    )
-    .inject(|target| Box::pin(relayed::hang_up(target))),
-    Fault::new(
-        "network-half-open",
-        "one direction is dropped, or only the broker's end is closed; noticed like a black hole, recovery within 20 s",
-        ONCE,
-        |harness| Box::pin(relayed::half_open(harness)),
-    )
+    .inject(|target| Box::pin(relayed::cut_once(target))),
+    Fault::new("network-black-hole", TEN, |harness| {
+        Box::pin(relayed::black_hole(harness))
+    })
+    .inject(|target| Box::pin(relayed::drop_packets(target))),
+    Fault::new("network-slow", TEN, |harness| Box::pin(relayed::slow(harness)))
+        .inject(|target| Box::pin(relayed::slow_down(target))),
+    Fault::new("network-late", TEN, |harness| Box::pin(relayed::late(harness)))
+        .inject(|target| Box::pin(relayed::delay(target))),
+    Fault::new("network-closes", TEN, |harness| {
+        Box::pin(relayed::closes(harness))
+    })
+    .inject(|target| Box::pin(relayed::close_new(target))),
+    Fault::new("network-half-open", TEN, |harness| {
+        Box::pin(relayed::half_open(harness))
+    })
     .inject(|target| Box::pin(relayed::half_close(target))),
-    Fault::new(
-        "connections-closed",
-        "an operator closes all connections; recovery within 15 s",
-        Times { short: 2, full: 10 },
-        |harness| Box::pin(operator::connections_closed(harness)),
-    )
+    Fault::new("connections-closed", Times { short: 2, full: 10 }, |harness| {
+        Box::pin(operator::connections_closed(harness))
+    })
     .inject(|target| Box::pin(operator::close_all(target))),
-    Fault::new(
-        "channel-closed-404",
-        "the exchange of the retries is deleted, so that a publish closes the channel that all publishes share",
-        SOME,
-        |harness| Box::pin(operator::delay_exchange_deleted(harness)),
-    )
+    Fault::new("channel-closed-404", THREE, |harness| {
+        Box::pin(operator::delay_exchange_deleted(harness))
+    })
     .inject(|target| Box::pin(operator::delete_delay_exchange(target))),
-    Fault::new(
-        "channel-closed-406",
-        "an event is larger than the broker accepts, which closes the channel that all publishes share",
-        SOME,
-        |harness| Box::pin(operator::too_large(harness)),
-    )
+    Fault::new("channel-closed-406", THREE, |harness| {
+        Box::pin(operator::too_large(harness))
+    })
     .inject(|target| Box::pin(operator::publish_too_large(target))),
-    Fault::new(
-        "queue-deleted",
-        "the queue of a handler is deleted, which cancels its consumer; the events in it are gone",
-        SOME,
-        |harness| Box::pin(deletions::queue(harness)),
-    )
+    Fault::new("queue-deleted", THREE, |harness| {
+        Box::pin(deletions::queue(harness))
+    })
     .inject(|target| Box::pin(deletions::delete_queue(target))),
-    Fault::new(
-        "dlq-deleted",
-        "a dead-letter queue is deleted, and the next dead letter declares it again",
-        SOME,
-        |harness| Box::pin(operator::dead_letters_deleted(harness)),
-    )
+    Fault::new("dlq-deleted", THREE, |harness| {
+        Box::pin(operator::dead_letters_deleted(harness))
+    })
     .inject(|target| Box::pin(operator::delete_dead_letters(target))),
-    Fault::new(
-        "delay-queue-deleted",
-        "a delay queue is deleted; the retries in it are gone",
-        SOME,
-        |harness| Box::pin(deletions::delay_queue(harness)),
-    )
+    Fault::new("delay-queue-deleted", THREE, |harness| {
+        Box::pin(deletions::delay_queue(harness))
+    })
     .inject(|target| Box::pin(deletions::delete_delay_queue(target))),
-    Fault::new(
-        "return-exchange-deleted",
-        "the return exchange of the retries is deleted; no retry is lost",
-        SOME,
-        |harness| Box::pin(operator::return_exchange_deleted(harness)),
-    )
+    Fault::new("return-exchange-deleted", THREE, |harness| {
+        Box::pin(operator::return_exchange_deleted(harness))
+    })
     .inject(|target| Box::pin(operator::delete_return_exchange(target))),
-    Fault::new(
-        "domain-exchange-deleted",
-        "the exchange of all events is deleted with all bindings; recovery within 20 s",
-        SOME,
-        |harness| Box::pin(deletions::domain_exchange(harness)),
-    )
+    Fault::new("domain-exchange-deleted", THREE, |harness| {
+        Box::pin(deletions::domain_exchange(harness))
+    })
     .inject(|target| Box::pin(deletions::delete_domain_exchange(target))),
-    Fault::new(
-        "password-wrong",
-        "the password is wrong from the start: an immediate error",
-        SOME,
-        |harness| Box::pin(access::wrong_password(harness)),
-    ),
-    Fault::new(
-        "password-changed",
-        "the password is changed at run time; the health reports it; recovery within 30 s after it is right again",
-        SOME,
-        |harness| Box::pin(access::password_changed(harness)),
-    )
+    Fault::new("password-wrong", THREE, |harness| {
+        Box::pin(access::wrong_password(harness))
+    }),
+    Fault::new("password-changed", THREE, |harness| {
+        Box::pin(access::password_changed(harness))
+    })
     .inject(|target| Box::pin(access::change_password(target))),
-    Fault::new(
-        "vhost-deleted",
-        "the virtual host is deleted with its contents; recovery within 30 s after it exists again",
-        SOME,
-        |harness| Box::pin(access::vhost_deleted(harness)),
-    )
+    Fault::new("vhost-deleted", THREE, |harness| {
+        Box::pin(access::vhost_deleted(harness))
+    })
     .inject(|target| Box::pin(access::delete_vhost(target))),
-    Fault::new(
-        "exchange-forbidden",
-        "the permission to write to the exchange is removed; the publish error names it",
-        SOME,
-        |harness| Box::pin(access::exchange_forbidden(harness)),
-    )
+    Fault::new("exchange-forbidden", THREE, |harness| {
+        Box::pin(access::exchange_forbidden(harness))
+    })
     .inject(|target| Box::pin(access::forbid_exchange(target))),
-    Fault::new(
-        "queue-forbidden",
-        "the permission to read from a queue is removed; the health names it",
-        SOME,
-        |harness| Box::pin(access::queue_forbidden(harness)),
-    )
+    Fault::new("queue-forbidden", THREE, |harness| {
+        Box::pin(access::queue_forbidden(harness))
+    })
     .inject(|target| Box::pin(access::forbid_queue(target))),
-    Fault::new(
-        "tls",
-        "TLS with a client certificate (EXTERNAL), and all connections are closed",
-        SOME,
-        |harness| Box::pin(tls::trusted(harness)),
-    ),
-    Fault::new(
-        "tls-refused",
-        "wrong host name, unknown or expired certificates of either side, EXTERNAL not offered, the wrong scheme: an immediate error",
-        Times { short: 10, full: 10 },
-        |harness| Box::pin(tls::refused(harness)),
-    ),
-    Fault::new(
-        "delivery-held",
-        "a handler keeps deliveries longer than the broker's consumer timeout; the others continue",
-        SOME,
-        |harness| Box::pin(consumer_timeout::exceeded(harness)),
-    ),
+    Fault::new("tls", THREE, |harness| Box::pin(tls::trusted(harness))),
+    Fault::new("tls-refused", Times { short: 10, full: 10 }, |harness| {
+        Box::pin(tls::refused(harness))
+    }),
+    Fault::new("consumer-timeout", THREE, |harness| {
+        Box::pin(consumer_timeout::exceeded(harness))
+    }),
 ];

@@ -1,4 +1,4 @@
-//! An operator changes a broker in use, without deleting events.
+//! An operator closes connections and deletes exchanges or dead letters, but no other events.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::deleted_events::{DeletedEvents, DeletionWindow, PATIENCE};
 use crate::event::Noted;
 use crate::handler_log::HandlerLog;
 use crate::handlers::HANDLERS;
-use crate::harness::Harness;
+use crate::harness::{FIRST_HANDLER_LOG, Harness};
 use crate::recovery::{recovers, slowest};
 use crate::row::Row;
 use crate::soak::SoakTarget;
@@ -20,10 +20,7 @@ use tidings_test_support::error_text;
 use tidings_test_support::foreign_client::ForeignClient;
 use tidings_test_support::wait::{blocking, until, within};
 
-/// The name of the first handler log of a harness. An app that starts before its traffic uses this file.
-pub(super) const FIRST_NOTEBOOK: &str = "handler_log-1";
-
-/// The handler `faltering` fails one of this many events.
+/// The handler `faltering` fails one event in this many.
 const RETRY_EVERY: usize = 50;
 
 /// The default traffic at the rate of these faults.
@@ -31,7 +28,7 @@ pub(super) fn load(harness: &Harness, url: &str) -> Load {
     Load::on(url).per_second(harness.pick(400, 2_000))
 }
 
-/// The Erlang code that closes all connections. `eval` runs several commands at the cost of one `rabbitmqctl` start.
+/// Erlang code that closes all connections. One `eval` runs several expressions, so `rabbitmqctl` starts only once.
 pub(super) const CLOSE_ALL: &str =
     "[rabbit_networking:close_connection(Pid, \"by an operator\") || Pid <- rabbit_networking:connections()]";
 
@@ -48,13 +45,16 @@ pub(super) async fn close_all(target: &mut SoakTarget) {
 
 /// Deletes the delay exchange of a soak.
 pub(super) async fn delete_delay_exchange(target: &mut SoakTarget) {
-    let client = target.client().await;
-    let exchange = delays::EXCHANGE;
+    delete_exchange(&target.client().await, delays::EXCHANGE).await;
+}
+
+/// Deletes an exchange and waits until the service declares it again.
+async fn delete_exchange(client: &ForeignClient, exchange: &str) {
     client
         .delete_exchange(exchange)
         .await
         .expect("the deletion succeeds");
-    until("a retry declares it again", async || {
+    until("the exchange is declared again", async || {
         client.has_exchange(exchange).await
     })
     .await;
@@ -62,15 +62,7 @@ pub(super) async fn delete_delay_exchange(target: &mut SoakTarget) {
 
 /// Deletes the return exchange of a soak. Retries that reach it without bindings go to the orphans queue.
 pub(super) async fn delete_return_exchange(target: &mut SoakTarget) {
-    let client = target.client().await;
-    client
-        .delete_exchange(RETURN_EXCHANGE)
-        .await
-        .expect("the deletion succeeds");
-    until("it is declared again", async || {
-        client.has_exchange(RETURN_EXCHANGE).await
-    })
-    .await;
+    delete_exchange(&target.client().await, RETURN_EXCHANGE).await;
     target.recovers().await;
     target.keep_orphans().await;
 }
@@ -83,14 +75,14 @@ pub(super) async fn publish_too_large(target: &mut SoakTarget) {
     });
 }
 
-/// Deletes a dead-letter queue of a soak, after its dead letters were read.
+/// Reads the dead letters of a soak, then deletes one of its dead-letter queues.
 pub(super) async fn delete_dead_letters(target: &mut SoakTarget) {
     target.keep_dead_letters().await;
-    let (client, window) = (target.client().await, target.window(&["refusing"]));
-    let queue = "faults.refusing.dlq";
+    let (client, window) = (target.client().await, target.window(&["rejecting"]));
+    let queue = "faults.rejecting.dlq";
     client.delete_queue(queue).await.expect("the deletion succeeds");
     target.close(window);
-    until("a dead letter declares it again", async || {
+    until("a dead letter declares the queue again", async || {
         client.depth(queue).await.is_some()
     })
     .await;
@@ -125,15 +117,7 @@ pub(super) async fn delay_exchange_deleted(harness: &Harness) -> Row {
     let (mut traffic, mut row) = (load(harness, &vhost.url()).start(harness).await, harness.row());
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(500, 3_000)).await;
-        let exchange = delays::EXCHANGE;
-        client
-            .delete_exchange(exchange)
-            .await
-            .expect("the deletion succeeds");
-        until("a retry declares it again", async || {
-            client.has_exchange(exchange).await
-        })
-        .await;
+        delete_exchange(&client, delays::EXCHANGE).await;
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.finish().await.into_row(row)
@@ -150,21 +134,13 @@ pub(super) async fn return_exchange_deleted(harness: &Harness) -> Row {
         (load.start(harness).await, harness.row(), DeletedEvents::default());
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(500, 3_000)).await;
-        let exchange = RETURN_EXCHANGE;
-        client
-            .delete_exchange(exchange)
-            .await
-            .expect("the deletion succeeds");
         let began = Instant::now();
-        until("it is declared again", async || {
-            client.has_exchange(exchange).await
-        })
-        .await;
+        delete_exchange(&client, RETURN_EXCHANGE).await;
         slowest(&mut row, "declared again", began.elapsed());
         row.check(began.elapsed() < Duration::from_secs(30), || {
-            "it was not declared again within 30 s".to_owned()
+            "the return exchange was not declared again within 30 s".to_owned()
         });
-        // While it has no bindings, the return exchange routes retries to the orphans queue.
+        // The return exchange routes retries to the orphans queue while it has no bindings.
         let published = traffic.publish_log().results().len();
         until("a later retry is finished", async || {
             traffic.finished_by("faltering") > published + RETRY_EVERY
@@ -176,7 +152,7 @@ pub(super) async fn return_exchange_deleted(harness: &Harness) -> Row {
             .expect("the orphans queue can be read");
         row.notes
             .push(format!("{} retries are in the orphans queue", orphans.len()));
-        deleted.mark_found("faltering", &orphans);
+        deleted.add_orphans("faltering", &orphans);
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     deleted.into_row(traffic.finish().await, row)
@@ -201,11 +177,11 @@ pub(super) async fn too_large(harness: &Harness) -> Row {
 
 /// Dead-letters every 20th event.
 #[event_handler("fault.noted")]
-async fn refusing(event: Event<Noted>, State(handler_log): State<HandlerLog>) -> Result<(), HandlerError> {
+async fn rejecting(event: Event<Noted>, State(handler_log): State<HandlerLog>) -> Result<(), HandlerError> {
     if event.number.is_multiple_of(20) {
         return Err(HandlerError::reject("it is rejected"));
     }
-    handler_log.record("refusing", event.number, event.id(), &event.aggregate);
+    handler_log.record("rejecting", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
@@ -213,12 +189,12 @@ pub(super) async fn dead_letters_deleted(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
     let client = ForeignClient::connect(&vhost.url()).await;
     let load = load(harness, &vhost.url())
-        .handled_by("refusers", &["refusing"])
+        .handled_by("rejecters", &["rejecting"])
         .patience(PATIENCE);
     let bus = load.bus().await;
-    let app = App::new("refusers")
-        .state(HandlerLog::open(&harness.folder().join(FIRST_NOTEBOOK)))
-        .handlers(handlers![refusing])
+    let app = App::new("rejecters")
+        .state(HandlerLog::open(&harness.folder().join(FIRST_HANDLER_LOG)))
+        .handlers(handlers![rejecting])
         .start(&bus)
         .await
         .expect("the app starts");
@@ -226,15 +202,15 @@ pub(super) async fn dead_letters_deleted(harness: &Harness) -> Row {
         (load.start(harness).await, harness.row(), DeletedEvents::default());
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(500, 3_000)).await;
-        let window = DeletionWindow::open(&mut traffic, &["refusing"]);
-        let queue = "refusers.refusing.dlq";
+        let window = DeletionWindow::open(&mut traffic, &["rejecting"]);
+        let queue = "rejecters.rejecting.dlq";
         client.delete_queue(queue).await.expect("the deletion succeeds");
         window.close(&traffic, &mut deleted);
-        until("a dead letter declares it again", async || {
+        until("a dead letter declares the queue again", async || {
             client.depth(queue).await.is_some_and(|depth| depth > 0)
         })
         .await;
-        recovers(&mut traffic, &mut row, Duration::from_secs(15), &["refusing"]).await;
+        recovers(&mut traffic, &mut row, Duration::from_secs(15), &["rejecting"]).await;
     }
     let row = deleted.into_row(traffic.finish().await, row);
     app.shutdown().await.expect("the app ends");

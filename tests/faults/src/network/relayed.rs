@@ -12,11 +12,11 @@ use crate::row::Row;
 use crate::soak::SoakTarget;
 use crate::traffic::Load;
 
-/// The heartbeat of the URL. A dead peer is noticed after twice this time.
+/// The heartbeat of the URL. A client notices a dead peer after twice this time.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Twice the heartbeat, and one second for the check of each end.
-const NOTICED: Duration = Duration::from_secs(4);
+/// How long a client may take to notice a dead peer: twice the heartbeat, and one second for the check of each end.
+const NOTICE_LIMIT: Duration = Duration::from_secs(4);
 
 /// How long a network fault of a soak lasts.
 const DURATION: Duration = Duration::from_secs(4);
@@ -30,7 +30,7 @@ async fn behind_relay(harness: &Harness, query: &str) -> (Vhost<'static>, Relay,
         .direct(&vhost.url())
         .per_second(harness.pick(400, 1_000))
         .settings(|builder| builder.connect_timeout(Duration::from_secs(2)))
-        // Bytes that the relay delayed can arrive after events that were published again.
+        // Delayed bytes can reach the broker after the same events were published again.
         .in_any_order();
     (vhost, relay, load)
 }
@@ -45,7 +45,7 @@ pub(super) async fn cut(harness: &Harness) -> Row {
     for time in 0..harness.times() {
         traffic.flows(harness.pick(500, 3_000)).await;
         let cut = relay.cut(if time % 2 == 0 { Cut::Reset } else { Cut::Fin });
-        row.check(cut >= 4, || format!("only {cut} connections existed"));
+        row.check(cut >= 4, || format!("only {cut} connections were open"));
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
     }
     traffic.finish().await.into_row(row)
@@ -57,7 +57,7 @@ pub(super) async fn black_hole(harness: &Harness) -> Row {
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(300, 3_000)).await;
         relay.set(Mode::BlackHole);
-        loss_is_noticed(&traffic, &mut row, NOTICED).await;
+        loss_is_noticed(&traffic, &mut row, NOTICE_LIMIT).await;
         relay.set(Mode::Forward);
         recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
     }
@@ -89,8 +89,10 @@ pub(super) async fn late(harness: &Harness) -> Row {
         relay.set(Mode::Forward);
         traffic.flows(harness.pick(300, 1_000)).await;
     }
-    let more = relay.accepted() - before;
-    row.check(more == 0, || format!("{more} connections were opened again"));
+    let reconnects = relay.accepted() - before;
+    row.check(reconnects == 0, || {
+        format!("{reconnects} connections were opened again")
+    });
     traffic.finish().await.into_row(row)
 }
 
@@ -104,10 +106,10 @@ pub(super) async fn closes(harness: &Harness) -> Row {
         relay.cut(Cut::Reset);
         // The duration of the fault.
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let tries = relay.accepted() - before;
-        // Four connections, which wait 0.1 s, 0.2 s and so on, each reduced by up to a half.
-        row.check((4..=32).contains(&tries), || {
-            format!("{tries} connection attempts in 3 s")
+        let attempts = relay.accepted() - before;
+        // Each of four connections waits 0.1 s, 0.2 s and so on. Jitter shortens each wait by up to a half.
+        row.check((4..=32).contains(&attempts), || {
+            format!("{attempts} connection attempts in 3 s")
         });
         relay.set(Mode::Forward);
         recovers(&mut traffic, &mut row, Duration::from_secs(15), HANDLERS).await;
@@ -123,17 +125,17 @@ pub(super) async fn half_open(harness: &Harness) -> Row {
             traffic.flows(harness.pick(300, 1_000)).await;
             if let Some(direction) = fault {
                 relay.set(Mode::HalfOpen(direction));
-                // When the broker receives nothing, only the broker can notice it, which takes longer.
+                // Only the broker can notice that it receives nothing, which takes longer.
                 let bound = if direction == Direction::ToBroker {
-                    NOTICED
+                    NOTICE_LIMIT
                 } else {
-                    2 * NOTICED
+                    2 * NOTICE_LIMIT
                 };
                 loss_is_noticed(&traffic, &mut row, bound).await;
                 relay.set(Mode::Forward);
             } else {
                 relay.cut(Cut::BrokerOnly);
-                loss_is_noticed(&traffic, &mut row, NOTICED).await;
+                loss_is_noticed(&traffic, &mut row, NOTICE_LIMIT).await;
             }
             recovers(&mut traffic, &mut row, Duration::from_secs(20), HANDLERS).await;
         }
@@ -141,13 +143,13 @@ pub(super) async fn half_open(harness: &Harness) -> Row {
     traffic.finish().await.into_row(row)
 }
 
-pub(super) async fn cut_off(target: &mut SoakTarget) {
+pub(super) async fn cut_once(target: &mut SoakTarget) {
     let how = target.one_of(&[Cut::Fin, Cut::Reset]);
     target.relay.cut(how);
 }
 
-/// Drops all packets until the loss is noticed.
-pub(super) async fn swallow(target: &mut SoakTarget) {
+/// Drops all packets until both buses notice the loss.
+pub(super) async fn drop_packets(target: &mut SoakTarget) {
     target.relay.set(Mode::BlackHole);
     loss_is_noticed(&target.traffic, &mut target.row, PATIENCE).await;
     target.relay.set(Mode::Forward);
@@ -169,14 +171,14 @@ pub(super) async fn delay(target: &mut SoakTarget) {
 }
 
 /// Closes new connections at once.
-pub(super) async fn hang_up(target: &mut SoakTarget) {
+pub(super) async fn close_new(target: &mut SoakTarget) {
     target.relay.set(Mode::CloseNew);
     target.relay.cut(Cut::Reset);
     tokio::time::sleep(DURATION).await;
     target.relay.set(Mode::Forward);
 }
 
-/// Drops one direction, or closes the broker's end only.
+/// Drops the packets of one direction, or closes only the broker's end.
 pub(super) async fn half_close(target: &mut SoakTarget) {
     match target.one_of(&[Some(Direction::ToBroker), Some(Direction::ToClient), None]) {
         Some(direction) => target.relay.set(Mode::HalfOpen(direction)),

@@ -1,4 +1,4 @@
-//! TLS: which brokers are trusted, and the errors for the others.
+//! TLS: trusted brokers and clients, and the errors for all others.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use crate::traffic::Load;
 use tidings_test_support::error_text;
 use tidings_test_support::wait::{blocking, within};
 
-/// A connect timeout with time for several attempts. A permanent error must come earlier.
+/// A connect timeout with time for several attempts. A permanent error must end the connect earlier.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Starts a node with TLS that authenticates clients by their certificate.
+/// Starts a node that authenticates clients by their TLS certificate.
 async fn node(harness: &Harness, authority: &Authority) -> Arc<Node> {
-    let shown = authority.sign("server", &server());
+    let identity = authority.sign("server", &server());
     let setup = harness
         .setup()
         .plugin("rabbitmq_auth_mechanism_ssl")
         .conf("auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\nssl_cert_login_from = common_name")
-        .tls(authority.tls(&shown, true));
+        .tls(authority.tls(&identity, true));
     let node = harness.node_of(setup).await;
     ctl(&node, &["add_user", "orders", "secret"]).await;
     ctl(&node, &["set_permissions", "orders", ".*", ".*", ".*"]).await;
@@ -47,12 +47,12 @@ async fn ctl(node: &Arc<Node>, args: &[&str]) {
 }
 
 /// Settings that trust an authority and present a certificate.
-fn by(ca: &Path, shown: &Signed) -> impl Fn(BusBuilder) -> BusBuilder + Send + Sync + 'static {
-    let (ca, shown) = (ca.to_owned(), shown.clone());
+fn tls_settings(ca: &Path, identity: &Signed) -> impl Fn(BusBuilder) -> BusBuilder + Send + Sync + 'static {
+    let (ca, identity) = (ca.to_owned(), identity.clone());
     move |builder| {
         builder
             .tls_ca_file(&ca)
-            .tls_client_identity(&shown.certificate, &shown.key)
+            .tls_client_identity(&identity.certificate, &identity.key)
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn trusted(harness: &Harness) -> Row {
     let load = Load::on(&format!("amqps://localhost:{port}"))
         .direct(&node.url())
         .per_second(harness.pick(400, 2_000))
-        .settings(by(&authority.ca(), &orders));
+        .settings(tls_settings(&authority.ca(), &orders));
     let (mut traffic, mut row) = (load.start(harness).await, harness.row());
     for _ in 0..harness.times() {
         traffic.flows(harness.pick(500, 3_000)).await;
@@ -80,7 +80,6 @@ struct Case<'a> {
     settings: BusBuilder,
     url: String,
     expected: &'a [&'a str],
-    /// The connect timeout.
     timeout: Duration,
 }
 
@@ -94,14 +93,14 @@ fn case<'a>(what: &'a str, settings: BusBuilder, url: String, expected: &'a [&'a
     }
 }
 
-fn with(ca: &Path, shown: &Signed) -> BusBuilder {
-    by(ca, shown)(Bus::builder())
+fn builder(ca: &Path, identity: &Signed) -> BusBuilder {
+    tls_settings(ca, identity)(Bus::builder())
 }
 
 /// Brokers that a client must not trust.
-fn of_brokers(authority: &Authority, tls: u16, plain: u16) -> Vec<Case<'static>> {
+fn broker_cases(authority: &Authority, tls: u16, plain: u16) -> Vec<Case<'static>> {
     let (ca, orders, other_authority) = (authority.ca(), authority.sign_client("orders"), Authority::new());
-    // The folder of the other authority is deleted when it is dropped, so its certificate is copied.
+    // Dropping the other authority deletes its folder, so its certificate is copied.
     let unknown = authority.file(
         "other_authority.pem",
         &std::fs::read_to_string(other_authority.ca()).expect("a certificate"),
@@ -109,24 +108,24 @@ fn of_brokers(authority: &Authority, tls: u16, plain: u16) -> Vec<Case<'static>>
     vec![
         case(
             "a wrong host name",
-            with(&ca, &orders),
+            builder(&ca, &orders),
             format!("amqps://127.0.0.1:{tls}"),
             &["not valid for name", "127.0.0.1"],
         ),
         case(
             "an unknown authority",
-            with(&unknown, &orders),
+            builder(&unknown, &orders),
             format!("amqps://localhost:{tls}"),
             &["UnknownIssuer", "by `tls_ca_file`"],
         ),
         case(
-            "TLS to a port without",
-            with(&ca, &orders),
+            "TLS to a port without TLS",
+            builder(&ca, &orders),
             format!("amqps://localhost:{plain}"),
             &["this port speaks no TLS"],
         ),
         case(
-            "no TLS to a port with",
+            "no TLS to a port with TLS",
             Bus::builder(),
             format!("amqp://guest:guest@localhost:{tls}"),
             &["write amqps://"],
@@ -135,7 +134,7 @@ fn of_brokers(authority: &Authority, tls: u16, plain: u16) -> Vec<Case<'static>>
 }
 
 /// Clients that the broker rejects.
-fn of_clients(authority: &Authority, tls: u16) -> Vec<Case<'static>> {
+fn client_cases(authority: &Authority, tls: u16) -> Vec<Case<'static>> {
     let (ca, nobody, other_authority) = (authority.ca(), authority.sign_client("nobody"), Authority::new());
     let foreign = other_authority.sign_client("orders");
     let read = |path: &Path| std::fs::read_to_string(path).expect("a certificate or a key");
@@ -143,7 +142,7 @@ fn of_clients(authority: &Authority, tls: u16) -> Vec<Case<'static>> {
         certificate: authority.file("foreign.pem", &read(&foreign.certificate)),
         key: authority.file("foreign.key", &read(&foreign.key)),
     };
-    let mut of_client = old();
+    let mut of_client = expired_certificate();
     of_client.extended_key_usages.clear();
     let expired = authority.sign("expired", &of_client);
     let url = || format!("amqps://localhost:{tls}");
@@ -156,19 +155,19 @@ fn of_clients(authority: &Authority, tls: u16) -> Vec<Case<'static>> {
         ),
         case(
             "an expired certificate of the client",
-            with(&ca, &expired),
+            builder(&ca, &expired),
             url(),
             &["xpired"],
         ),
         case(
             "a client's certificate of an unknown authority",
-            with(&ca, &foreign),
+            builder(&ca, &foreign),
             url(),
             &["TLS failed", "UnknownCA"],
         ),
         case(
             "a client that the broker does not know",
-            with(&ca, &nobody),
+            builder(&ca, &nobody),
             url(),
             &["ACCESS_REFUSED", "client certificate"],
         ),
@@ -180,22 +179,22 @@ pub(super) async fn refused(harness: &Harness) -> Row {
     let node = node(harness, &authority).await;
     let (tls, plain) = (node.tls_port().expect("a port for TLS"), node.port());
     let mut row = harness.row();
-    let cases = of_brokers(&authority, tls, plain).into_iter();
-    for case in cases.chain(of_clients(&authority, tls)) {
+    let cases = broker_cases(&authority, tls, plain).into_iter();
+    for case in cases.chain(client_cases(&authority, tls)) {
         check_refused(&mut row, case).await;
     }
 
-    let settings = || with(&authority.ca(), &authority.sign_client("orders"));
+    let settings = || builder(&authority.ca(), &authority.sign_client("orders"));
     ctl(
         &node,
         &["eval", "application:set_env(rabbit, auth_mechanisms, ['PLAIN'])."],
     )
     .await;
     let not_offered = Case {
-        // The broker closes the connection without an error, like one that stops.
+        // The broker closes the connection without an error, as it does when it stops.
         timeout: Duration::from_secs(5),
         ..case(
-            "EXTERNAL where it is not offered",
+            "EXTERNAL to a broker that does not offer it",
             settings(),
             format!("amqps://localhost:{tls}"),
             &["EXTERNAL", "rabbitmq_auth_mechanism_ssl"],
@@ -203,7 +202,7 @@ pub(super) async fn refused(harness: &Harness) -> Row {
     };
     check_refused(&mut row, not_offered).await;
 
-    authority.sign("server", &old());
+    authority.sign("server", &expired_certificate());
     ctl(&node, &["eval", "ssl:clear_pem_cache()."]).await;
     let expired = case(
         "an expired certificate of the broker",
@@ -215,11 +214,10 @@ pub(super) async fn refused(harness: &Harness) -> Row {
     row
 }
 
-/// A certificate that has expired.
-fn old() -> CertificateParams {
-    let mut old = server();
-    (old.not_before, old.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
-    old
+fn expired_certificate() -> CertificateParams {
+    let mut params = server();
+    (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    params
 }
 
 async fn check_refused(row: &mut Row, case: Case<'_>) {
@@ -230,7 +228,7 @@ async fn check_refused(row: &mut Row, case: Case<'_>) {
         Err(error) => error_text(&error),
     };
     let took = began.elapsed();
-    row.check(case.expected.iter().all(|word| error.contains(word)), || {
+    row.check(case.expected.iter().all(|text| error.contains(text)), || {
         format!("{} got: {error}", case.what)
     });
     // The broker waits some seconds before it refuses a user.

@@ -14,16 +14,15 @@ use tidings_test_support::wait::POLL_INTERVAL;
 /// The number of events, which is the size of the prefetch window.
 const WINDOW: usize = 256;
 
-/// Instances receive `crashing_events` events that abort them, and are restarted until every event is done.
+/// Publishes `crashing_events` events that abort their process. Restarts the instances until every event is complete.
 pub(super) async fn run(harness: &Harness, crashing_events: usize, instances: usize) -> Row {
     let vhost = harness.vhost().await;
     let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Plain, &["plain"]).await;
-    // Real retry delays: instances set suspects aside and handle their neighbours before the suspects return.
+    // Real retry delays, so that instances handle the other events before the suspects that they set aside return.
     publisher.config.speed_up = 1;
     // Declares the queue before the events are published.
-    let first = Instance::start_on(&publisher.config, &publisher.client, &["plain"], 0).await;
-    first.terminate().await;
-    first.wait_for_exit().await;
+    let first = publisher.start_instance(0).await;
+    first.stop().await;
     let mut tasks = vec![Task::Wait(20); WINDOW];
     for crashing_event in 0..crashing_events {
         tasks[WINDOW * (2 * crashing_event + 1) / (2 * crashing_events)] = Task::Abort;
@@ -48,12 +47,12 @@ pub(super) async fn run(harness: &Harness, crashing_events: usize, instances: us
     for mut instance in running {
         instance.kill().await;
     }
-    // An event that was set aside when its process run may be there twice.
+    // A process that aborts while it sets an event aside can duplicate the event, and so its dead letter.
     let letters: BTreeSet<u64> = publisher
         .dead("plain")
         .await
         .iter()
-        .map(|one| one.number)
+        .map(|letter| letter.number)
         .collect();
     let mut row = publisher.row(harness).await;
     row.check(letters.len() == crashing_events, || {

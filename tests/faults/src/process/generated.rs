@@ -1,5 +1,4 @@
-//! Generates messages with their expected outcome. The generator knows whether it made an event; it does not ask the
-//! runtime.
+//! Generates messages with their expected outcome, which the generator decides without the runtime.
 
 use fastrand::Rng;
 use lapin::BasicProperties;
@@ -13,17 +12,16 @@ const LIMIT: usize = 1024 * 1024;
 /// A message for the routing key `fault.task_requested`.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// [`Task::Note`] for a valid event, [`Task::Nonsense`] for a malformed one.
+    /// [`Task::Note`] for a valid event, [`Task::Malformed`] for a malformed one.
     pub(super) task: Task,
     pub(super) properties: BasicProperties,
     pub(super) body: Vec<u8>,
 }
 
-/// Generates the message with this number.
 pub(super) fn message(number: u64, random: &mut Rng) -> Message {
     let (task, body) = match random.u8(..20) {
         0..7 => (Task::Note, valid_body(number)),
-        kind => (Task::Nonsense, malformed_body(kind, number, random)),
+        kind => (Task::Malformed, malformed_body(kind, number, random)),
     };
     let mut headers = FieldTable::default();
     let mut properties = BasicProperties::default()
@@ -59,7 +57,7 @@ pub(super) fn message(number: u64, random: &mut Rng) -> Message {
     }
 }
 
-/// The id in the properties of a message.
+/// The id of the message with this number.
 pub(super) fn id(number: u64) -> String {
     format!("generated-{number}")
 }
@@ -78,10 +76,9 @@ fn envelope(data: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Generates the body of a malformed message.
 fn malformed_body(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
     match kind {
-        // Random bytes. No JSON starts with the first one.
+        // Random bytes. No JSON text starts with the first byte.
         7 => {
             let mut bytes: Vec<u8> = (0..random.usize(..400)).map(|_| random.u8(..)).collect();
             bytes.insert(0, random.u8(0x80..));
@@ -104,9 +101,9 @@ fn malformed_body(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
         // Deep nesting, up to a depth that would overflow the stack of a recursive parser.
         14 => {
             let depth = [129, 1_000, 100_000][random.usize(..3)];
-            let line = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+            let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
             envelope(&format!(
-                r#"{{"number":{number},"aggregate":{line},"task":"Note"}}"#
+                r#"{{"number":{number},"aggregate":{nested},"task":"Note"}}"#
             ))
         }
         15 => {
@@ -128,9 +125,9 @@ fn malformed_body(kind: u8, number: u64, random: &mut Rng) -> Vec<u8> {
         }
         17 => Vec::new(),
         18 if random.u8(..50) == 0 => {
-            let line = "x".repeat(LIMIT);
+            let long = "x".repeat(LIMIT);
             envelope(&format!(
-                r#"{{"number":{number},"aggregate":"{line}","task":"Note"}}"#
+                r#"{{"number":{number},"aggregate":"{long}","task":"Note"}}"#
             ))
         }
         18 => b"null".to_vec(),
@@ -142,7 +139,7 @@ fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 
-/// A table with a value of every type, with tables inside.
+/// A table with a value of every type and nested tables.
 fn every_type(random: &mut Rng, depth: u8) -> FieldTable {
     let mut table = FieldTable::default();
     let decimal = DecimalValue {
@@ -212,10 +209,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_a_valid_event_exactly_when_it_is_meant_to_be() {
+    fn a_message_is_a_valid_event_exactly_when_its_task_says_so() {
         #[derive(serde::Deserialize)]
         struct Envelope {
-            // This field is read, because serde does not check the UTF-8 of skipped fields.
+            // The test reads this field, because serde does not check the UTF-8 of skipped fields.
             #[serde(rename = "type")]
             event_type: String,
             data: super::super::task::TaskRequested,
@@ -223,10 +220,9 @@ mod tests {
         let mut random = Rng::with_seed(7);
         for number in 0..3_000 {
             let message = message(number, &mut random);
-            // serde_json has the same limit of 128 levels.
+            // serde_json limits the depth to 128 levels, like the runtime.
             let read = serde_json::from_slice::<Envelope>(&message.body);
-            let small = message.body.len() <= LIMIT;
-            let is_event = small
+            let is_event = message.body.len() <= LIMIT
                 && read.is_ok_and(|envelope| {
                     envelope.event_type == "fault.task_requested" && envelope.data.number == number
                 });

@@ -12,7 +12,6 @@ use crate::event::Noted;
 use crate::handler_log::HandlerLog;
 use tidings_test_support::wait::POLL_INTERVAL;
 
-/// The state of the handlers.
 #[derive(Debug, Clone)]
 pub(super) struct ServiceState {
     pub(super) handler_log: HandlerLog,
@@ -24,7 +23,7 @@ pub(super) const RELEASE: &str = "release";
 /// [`Task::FailWhileDown`] fails while this file exists.
 pub(super) const DOWN: &str = "down";
 
-/// Has a timeout of one second.
+/// Performs the task with a timeout of one second.
 #[event_handler("fault.task_requested", timeout = "1s", retry(attempts = 3, rungs = "1s"))]
 pub(super) async fn plain(
     event: Event<TaskRequested>,
@@ -36,7 +35,7 @@ pub(super) async fn plain(
     state.perform(&event, &delivery).await
 }
 
-/// Has a long timeout.
+/// Performs the task with a long timeout.
 #[event_handler(
     "fault.task_requested",
     timeout = "10m",
@@ -50,15 +49,15 @@ pub(super) async fn patient(
     state.perform(&event, &delivery).await
 }
 
-/// Finishes every event of the default traffic.
+/// Finishes every event of a soak.
 #[event_handler("fault.noted")]
-pub(super) async fn far(event: Event<Noted>, State(state): State<ServiceState>) {
+pub(super) async fn remote(event: Event<Noted>, State(state): State<ServiceState>) {
     state
         .handler_log
-        .record("far", event.number, event.id(), &event.aggregate);
+        .record("remote", event.number, event.id(), &event.aggregate);
 }
 
-/// Keeps the order of each aggregate across instances.
+/// Performs the tasks of each aggregate in order, across instances.
 #[event_handler(
     "fault.task_requested",
     ordered_by = "aggregate_id",
@@ -78,8 +77,8 @@ impl ServiceState {
     async fn perform(&self, event: &Event<TaskRequested>, delivery: &Delivery) -> Result<(), HandlerError> {
         let error = |text: &str| Err(HandlerError::retry(text.to_owned()));
         match event.task {
-            // The argument is dropped by the caller and panics there.
-            Task::DropBombOfPart => return Ok(()),
+            // The extracted argument panics when `plain` drops it.
+            Task::DropBombInArgument => return Ok(()),
             Task::Wait(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
             Task::Hold => self.wait_for(RELEASE).await,
             Task::Fail => return error("it fails"),
@@ -97,7 +96,7 @@ impl ServiceState {
                 pending::<()>().await;
             }
             Task::Block(millis) => std::thread::sleep(Duration::from_millis(millis)),
-            Task::Never | Task::Nonsense => pending().await,
+            Task::Never | Task::Malformed => pending().await,
             Task::Abort => std::process::abort(),
         }
         self.handler_log
@@ -112,13 +111,13 @@ impl ServiceState {
     }
 }
 
-/// Panics when it is dropped, if it is `true`.
+/// Panics when it is dropped, if the flag is `true`.
 #[derive(Debug)]
 pub(super) struct Bomb(bool);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        // Rust aborts the process when a second panic starts during unwinding.
+        // During unwinding it must not panic, because a second panic aborts the process.
         assert!(!self.0 || std::thread::panicking(), "it panics in a `Drop`");
     }
 }
@@ -126,7 +125,7 @@ impl Drop for Bomb {
 impl FromDelivery<ServiceState> for Bomb {
     async fn from_delivery(delivery: &Delivery, _: &ServiceState) -> Result<Self, Rejection> {
         let task = delivery.event().decode::<TaskRequested>().map(|event| event.task);
-        Ok(Self(matches!(task, Ok(Task::DropBombOfPart))))
+        Ok(Self(matches!(task, Ok(Task::DropBombInArgument))))
     }
 }
 

@@ -39,7 +39,7 @@ impl Instance {
         }
     }
 
-    /// Starts an instance and waits until it consumes all of these queues, besides this many others.
+    /// Starts an instance and waits until it and `others` instances consume the queues of these handlers.
     ///
     /// # Panics
     /// After the deadline.
@@ -63,7 +63,7 @@ impl Instance {
     /// Kills the process with SIGKILL.
     ///
     /// # Panics
-    /// When it cannot be killed.
+    /// When the process cannot be killed.
     pub async fn kill(&mut self) {
         self.child.kill().await.expect("a process is killed");
     }
@@ -86,13 +86,22 @@ impl Instance {
         assert!(sent.expect("there is a `kill`").success(), "the signal is sent");
     }
 
+    /// Sends SIGTERM and waits until the process exits. Returns its status and how long that took.
+    ///
+    /// # Panics
+    /// When the process has exited before, and after the deadline.
+    pub async fn stop(self) -> (ExitStatus, Duration) {
+        self.terminate().await;
+        self.wait_for_exit().await
+    }
+
     /// Waits until the process exits. Returns its status and how long that took.
     ///
     /// # Panics
     /// After the deadline.
     pub async fn wait_for_exit(mut self) -> (ExitStatus, Duration) {
         let since = Instant::now();
-        let status = within("the wait_for_exit of a service", self.child.wait()).await;
+        let status = within("the exit of a service", self.child.wait()).await;
         (status.expect("the status can be read"), since.elapsed())
     }
 }

@@ -10,7 +10,7 @@ use super::handlers::{self, ServiceState};
 use crate::handler_log::HandlerLog;
 
 /// The variable with the [`ServiceConfig`] as JSON.
-pub(super) const SERVICE_CONFIG: &str = "TIDINGS_FAULTS_JOB";
+pub(super) const SERVICE_CONFIG: &str = "TIDINGS_FAULTS_SERVICE";
 
 /// The exit code of a service whose shutdown left unfinished handlers.
 pub const UNFINISHED: i32 = 3;
@@ -28,7 +28,7 @@ pub struct ServiceConfig {
     pub handler_log: PathBuf,
     /// The handlers of the service.
     pub handler_set: HandlerSet,
-    /// The divisor of its retry delays.
+    /// The divisor of the retry delays.
     pub speed_up: u32,
     /// The shutdown timeout, in milliseconds.
     pub drain_millis: u64,
@@ -41,13 +41,13 @@ pub enum HandlerSet {
     Plain,
     /// A handler with a long timeout.
     Patient,
-    /// A handler that finishes every event of the default traffic.
-    Far,
+    /// A handler that finishes every event of a soak.
+    Remote,
     /// A handler that keeps the order of each aggregate across instances.
     Ordered,
     /// The old version of the service.
     Old,
-    /// The new version of the service: another key, a newer event version and one more handler.
+    /// The new version of the service.
     New,
 }
 
@@ -66,13 +66,13 @@ impl ServiceConfig {
     }
 }
 
-/// Runs the configured service until a signal.
+/// Runs the configured service until it gets a signal.
 pub(super) fn run() {
     let config = std::env::var(SERVICE_CONFIG).expect("the configuration is set");
     let config: ServiceConfig = serde_json::from_str(&config).expect("the configuration can be parsed");
     // Panics of handlers are expected, so they are not printed.
     std::panic::set_hook(Box::new(|_| {}));
-    // The parent holds the other end of stdin. When the parent ends for any reason, the service ends too.
+    // The parent holds the other end of stdin, so the service exits when the parent ends for any reason.
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(9);
@@ -104,7 +104,7 @@ async fn serve(config: ServiceConfig) -> i32 {
     let app = match config.handler_set {
         HandlerSet::Plain => app.handlers(handlers![handlers::plain]),
         HandlerSet::Patient => app.handlers(handlers![handlers::patient]),
-        HandlerSet::Far => app.handlers(handlers![handlers::far]),
+        HandlerSet::Remote => app.handlers(handlers![handlers::remote]),
         HandlerSet::Ordered => app.handlers(handlers![handlers::ordered]),
         HandlerSet::Old => app.handlers(handlers![super::versions::old::deployed]),
         HandlerSet::New => app.handlers(handlers![

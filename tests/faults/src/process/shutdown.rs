@@ -1,4 +1,4 @@
-//! Services are shut down while they have much to do.
+//! Services shut down while their handlers run and their queues are long.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -21,23 +21,22 @@ const SLACK: Duration = Duration::from_secs(8);
 pub(super) async fn finishes(harness: &Harness) -> Row {
     let vhost = harness.vhost().await;
     let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Patient, &["patient"]).await;
-    let mut service = Instance::start_on(&publisher.config, &publisher.client, &["patient"], 0).await;
+    let mut service = publisher.start_instance(0).await;
     let mut failed = Vec::new();
     for _ in 0..harness.times() {
         let before = publisher.finished("patient");
         publisher
             .publish_tasks(&vec![Task::Wait(300); harness.pick(600, 10_000)])
             .await;
-        until("some are handled", async || {
+        until("some events are handled", async || {
             publisher.finished("patient") >= before + 100
         })
         .await;
-        service.terminate().await;
-        let (status, took) = service.wait_for_exit().await;
+        let (status, took) = service.stop().await;
         if !status.success() || took > SLACK {
             failed.push(format!("the service ended with {status} after {took:?}"));
         }
-        service = Instance::start_on(&publisher.config, &publisher.client, &["patient"], 0).await;
+        service = publisher.start_instance(0).await;
     }
     failed.extend(finish(harness, &mut publisher, service).await);
     let mut row = row(harness, publisher, &[]).await;
@@ -56,10 +55,7 @@ pub(super) async fn too_short(harness: &Harness) -> Row {
     let ended = stop_while_busy(
         harness,
         &mut publisher,
-        async |service: Instance, _: &TaskPublisher| {
-            service.terminate().await;
-            service.wait_for_exit().await
-        },
+        async |service: Instance, _: &TaskPublisher| service.stop().await,
     )
     .await;
     let mut row = row(harness, publisher, &ended).await;
@@ -75,7 +71,7 @@ pub(super) async fn twice(harness: &Harness) -> Row {
         &mut publisher,
         async |service: Instance, publisher: &TaskPublisher| {
             service.terminate().await;
-            // The shutdown has begun when the queue has no consumer.
+            // The queue has no consumer once the shutdown has begun.
             until("the service drains", async || {
                 publisher.client.consumers(QUEUE).await == Some(0)
             })
@@ -95,20 +91,18 @@ pub(super) async fn broker_down(harness: &Harness) -> Row {
     let mut publisher = TaskPublisher::of(harness, &node.url(), HandlerSet::Patient, &["patient"]).await;
     publisher.config.drain_millis = 2_000;
     // The broker forgets a queue that was declared less than half a second before it is killed.
-    let first = Instance::start_on(&publisher.config, &publisher.client, &["patient"], 0).await;
+    let first = publisher.start_instance(0).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    first.terminate().await;
-    first.wait_for_exit().await;
+    first.stop().await;
     let ended = stop_while_busy(
         harness,
         &mut publisher,
         async |service: Instance, _: &TaskPublisher| {
-            let dies = node.clone();
-            blocking(move || dies.kill()).await;
-            service.terminate().await;
-            let ended = service.wait_for_exit().await;
-            let again = node.clone();
-            blocking(move || again.start_again().expect("the node restarts")).await;
+            let killed = node.clone();
+            blocking(move || killed.kill()).await;
+            let ended = service.stop().await;
+            let restarted = node.clone();
+            blocking(move || restarted.start_again().expect("the node restarts")).await;
             ended
         },
     )
@@ -122,15 +116,14 @@ pub(super) async fn broker_down(harness: &Harness) -> Row {
     row
 }
 
-/// How a service with running events ended, and the failures of its successor.
+/// The end of a service with running events, and the failure of its successor.
 struct Ended {
     status: ExitStatus,
     took: Duration,
-    failed: Vec<String>,
+    failure: Option<String>,
 }
 
-/// Stops services that have 64 running events and more in the window and in the queue. Each has a successor that finishes
-/// the events.
+/// Stops services with 64 running events, a full prefetch window and a long queue. A successor finishes their events.
 async fn stop_while_busy(
     harness: &Harness,
     publisher: &mut TaskPublisher,
@@ -139,7 +132,7 @@ async fn stop_while_busy(
     let mut ended = Vec::new();
     for _ in 0..harness.times() {
         publisher.hold();
-        let service = Instance::start_on(&publisher.config, &publisher.client, &["patient"], 0).await;
+        let service = publisher.start_instance(0).await;
         let many = harness.pick(600, 10_000);
         publisher.publish_tasks(&vec![Task::Hold; many as usize]).await;
         until("the window is full", async || {
@@ -147,13 +140,13 @@ async fn stop_while_busy(
         })
         .await;
         let (status, took) = stop(service, publisher).await;
-        // The broker may have been restarted.
+        // A restart of the broker closes the connection of the client.
         publisher.reconnect_client(&publisher.config.url.clone()).await;
         let successor = Instance::start(&publisher.config);
         ended.push(Ended {
             status,
             took,
-            failed: finish(harness, publisher, successor).await,
+            failure: finish(harness, publisher, successor).await,
         });
     }
     ended
@@ -168,41 +161,32 @@ fn check_unfinished(row: &mut Row, ended: &[Ended], bound: Duration) {
     }
 }
 
-/// Releases all events, waits until they are done and stops the service. Returns the failures.
-async fn finish(harness: &Harness, publisher: &mut TaskPublisher, service: Instance) -> Vec<String> {
+/// Releases all events, waits until they are complete and stops the service. Returns the failure of the service.
+async fn finish(harness: &Harness, publisher: &mut TaskPublisher, service: Instance) -> Option<String> {
     publisher.release();
-    let completed = publisher
-        .completed(harness.pick(Duration::from_mins(2), Duration::from_mins(10)))
+    publisher
+        .wait_until_complete(harness.pick(Duration::from_mins(2), Duration::from_mins(10)))
         .await;
-    service.terminate().await;
-    let (status, _) = service.wait_for_exit().await;
-    let mut failed = Vec::new();
-    if !completed {
-        failed.push("some events came to no stop_and_restart".to_owned());
-    }
-    if !status.success() {
-        failed.push(format!("the service ended with {status}"));
-    }
-    failed
+    let (status, _) = service.stop().await;
+    (!status.success()).then(|| format!("the service ended with {status}"))
 }
 
 async fn row(harness: &Harness, publisher: TaskPublisher, ended: &[Ended]) -> Row {
     let mut row = publisher.row(harness).await;
     row.failed
-        .extend(ended.iter().flat_map(|ended| ended.failed.clone()));
+        .extend(ended.iter().filter_map(|ended| ended.failure.clone()));
     row.check(row.dead_lettered == 0, || {
         "healthy events were dead-lettered".to_owned()
     });
     row
 }
 
-/// Stops the process of a handler of a soak with SIGTERM and restarts it.
+/// Stops and restarts the process of the handler `remote` of a soak.
 pub(super) async fn stop_and_restart(target: &mut SoakTarget) {
-    let far = target.far();
-    far.terminate().await;
-    let (status, _) = far.wait_for_exit().await;
+    let remote = target.take_remote();
+    let (status, _) = remote.stop().await;
     target
         .row
         .check(status.success(), || format!("the service ended with {status}"));
-    target.start_far().await;
+    target.start_remote().await;
 }

@@ -1,4 +1,4 @@
-//! The event of the process faults: a task for its handler.
+//! The event of the process faults, which tells its handler what to do.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub struct TaskRequested {
     pub task: Task,
 }
 
-/// What a handler does with an event. To log the event is to finish it.
+/// What a handler does with an event. A handler finishes an event by logging it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Task {
     /// Log the event.
@@ -27,7 +27,7 @@ pub enum Task {
     Hold,
     /// Return an error.
     Fail,
-    /// Return an error at this many attempts, then log the event.
+    /// Return an error at the first attempts, this many times, then log the event.
     FailTimes(u32),
     /// Return an error while the file `down` exists in the folder of the service, then log the event.
     FailWhileDown,
@@ -44,7 +44,7 @@ pub enum Task {
     /// Panic in a `Drop` at the end of the handler.
     DropBomb,
     /// Panic in the `Drop` of an extracted argument.
-    DropBombOfPart,
+    DropBombInArgument,
     /// Exceed the timeout and panic in a `Drop` when cancelled.
     DropBombWhenCancelled,
     /// Block the thread for this many milliseconds, then log the event.
@@ -54,12 +54,12 @@ pub enum Task {
     /// Abort the process.
     Abort,
     /// No task: the message is malformed.
-    Nonsense,
+    Malformed,
 }
 
 impl Task {
     /// Whether an event with this task is handled in the end.
-    pub fn ends_well(self) -> bool {
+    pub fn is_handled(self) -> bool {
         matches!(
             self,
             Self::Note

@@ -10,6 +10,7 @@ use tidings::{Bus, Payload};
 
 use super::generated;
 use super::handlers::{DOWN, RELEASE};
+use super::instance::Instance;
 use super::service::{HandlerSet, ServiceConfig};
 use super::task::{Task, TaskRequested};
 use crate::account::Account;
@@ -35,14 +36,15 @@ pub struct TaskPublisher {
     tasks: BTreeMap<u64, Task>,
     handlers: Vec<String>,
     dead: HashMap<String, Vec<DeadLetter>>,
+    timed_out: bool,
 }
 
 /// A dead letter of the service.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
-    /// The number of its event.
+    /// The number of the event.
     pub number: u64,
-    /// The id of its event.
+    /// The id of the event.
     pub id: String,
     /// The reason header.
     pub reason: String,
@@ -53,7 +55,7 @@ pub struct DeadLetter {
 impl TaskPublisher {
     /// Creates a publisher for a service with these handlers.
     pub async fn of(harness: &Harness, url: &str, handler_set: HandlerSet, handlers: &[&str]) -> Self {
-        let folder = harness.folder().join(uuid());
+        let folder = harness.folder().join(format!("{:016x}", fastrand::u64(..)));
         fs::create_dir_all(&folder).expect("a folder can be created");
         let config = ServiceConfig::new(url, &folder, handler_set);
         let builder = Bus::builder()
@@ -71,7 +73,14 @@ impl TaskPublisher {
             tasks: BTreeMap::new(),
             handlers: handlers.iter().map(|&name| name.to_owned()).collect(),
             dead: HashMap::new(),
+            timed_out: false,
         }
+    }
+
+    /// Starts an instance and waits until it and `others` instances consume the queues of all handlers.
+    pub async fn start_instance(&self, others: u32) -> Instance {
+        let handlers: Vec<&str> = self.handlers.iter().map(String::as_str).collect();
+        Instance::start_on(&self.config, &self.client, &handlers, others).await
     }
 
     /// Publishes these tasks, each with its own aggregate.
@@ -119,7 +128,7 @@ impl TaskPublisher {
 
     /// Publishes new events of any type and records the results.
     pub async fn publish_as<T: Payload>(&self, numbers: &[u64], events: &[T]) {
-        // In parts, because the publish window and the publish timeout are limited.
+        // In chunks, because the publish window and the publish timeout are limited.
         for (numbers, events) in numbers.chunks(500).zip(events.chunks(500)) {
             let results = within("the confirms", self.bus.publish_all(events)).await;
             for (number, result) in numbers.iter().zip(&results) {
@@ -147,17 +156,17 @@ impl TaskPublisher {
         dead
     }
 
-    /// Waits until each handler has finished or dead-lettered every event. Returns whether that happened in time.
-    pub async fn completed(&mut self, patience: Duration) -> bool {
+    /// Waits until each handler has finished or dead-lettered every event. After `patience`, [`Self::row`] fails.
+    pub async fn wait_until_complete(&mut self, patience: Duration) {
         let started = Instant::now();
-        // No timeout around the call: dead letters would be lost when it is cancelled while it reads them.
+        // A timeout around this call would lose the dead letters that it reads when it is cancelled.
         while !self.is_complete().await {
             if started.elapsed() > patience {
-                return false;
+                self.timed_out = true;
+                return;
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
-        true
     }
 
     /// Whether each handler has finished or dead-lettered every event.
@@ -208,60 +217,55 @@ impl TaskPublisher {
         }
     }
 
-    /// Returns the row. Besides the account, it checks that every event ended as its task demands.
+    /// Returns the row. It also checks that every event had the outcome that its task demands.
     pub async fn row(mut self, harness: &Harness) -> Row {
         let mut row = harness.row();
         for handler in self.handlers.clone() {
             let letters = self.dead(&handler).await.to_vec();
-            for one in &letters {
-                let task = self.tasks.get(&one.number).copied();
-                let wanted = task.and_then(expected_dead_letter);
+            for letter in &letters {
+                let task = self.tasks.get(&letter.number).copied();
+                let expected = task.and_then(expected_dead_letter);
                 row.check(
-                    wanted.is_some_and(|(reason, attempts)| {
-                        one.reason == reason && attempts.is_none_or(|attempts| one.attempts == attempts)
+                    expected.is_some_and(|(reason, attempts)| {
+                        letter.reason == reason && attempts.is_none_or(|attempts| letter.attempts == attempts)
                     }),
                     || {
                         format!(
                             "{handler}: event {} ({task:?}) is dead-lettered as {} after {} attempts",
-                            one.number, one.reason, one.attempts
+                            letter.number, letter.reason, letter.attempts
                         )
                     },
                 );
             }
             let finished = self.numbers(&handler);
             for (number, task) in &self.tasks {
-                row.check(task.ends_well() || !finished.contains(number), || {
+                row.check(task.is_handled() || !finished.contains(number), || {
                     format!("{handler}: event {number} ({task:?}) was finished")
                 });
             }
         }
-        // Some failures are enough.
+        // The first failures are enough for a report.
         row.failed.truncate(20);
-        let (from, to) = {
-            let at = |entry: &LogEntry| entry.at;
-            let entries = self.entries();
-            (
-                entries.iter().map(at).min().unwrap_or(0),
-                entries.iter().map(at).max().unwrap_or(0),
-            )
-        };
+        row.check(!self.timed_out, || {
+            "some events were neither handled nor dead-lettered".to_owned()
+        });
+        let entries = self.entries().to_vec();
+        let times = || entries.iter().map(|entry| entry.at);
+        let published = (times().min().unwrap_or(0), times().max().unwrap_or(0));
         let account = Account {
             results: self.publish_log.results(),
-            entries: self.entries().to_vec(),
+            entries,
             dead: self
                 .dead
                 .iter()
                 .map(|(handler, dead)| {
-                    let letters = dead.iter().map(|one| (one.number, one.id.clone()));
+                    let letters = dead.iter().map(|letter| (letter.number, letter.id.clone()));
                     (handler.clone(), letters.collect())
                 })
                 .collect(),
-            seen: None,
-            deleted: HashMap::new(),
-            orphans: 0,
             handlers: self.handlers.clone(),
-            published: (from, to),
-            failed: Vec::new(),
+            published,
+            ..Account::default()
         };
         within("closing the bus", self.bus.close()).await;
         account.into_row(row)
@@ -271,10 +275,10 @@ impl TaskPublisher {
 /// The expected reason and number of attempts of the dead letter of a task, for the handler `plain`.
 fn expected_dead_letter(task: Task) -> Option<(&'static str, Option<i64>)> {
     match task {
-        _ if task.ends_well() => None,
+        _ if task.is_handled() => None,
         Task::Reject => Some(("rejected", Some(1))),
         Task::Abort => Some(("crash-loop", None)),
-        Task::Nonsense => Some(("malformed", Some(1))),
+        Task::Malformed => Some(("malformed", Some(1))),
         _ => Some(("failed", Some(3))),
     }
 }
@@ -309,8 +313,4 @@ fn number_of(value: &AMQPValue) -> i64 {
         AMQPValue::LongUInt(number) => i64::from(*number),
         _ => -1,
     }
-}
-
-fn uuid() -> String {
-    format!("{:016x}", fastrand::u64(..))
 }

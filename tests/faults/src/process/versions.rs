@@ -1,4 +1,4 @@
-//! Two versions of one service: the new one binds another key, has a newer event version and one more handler.
+//! Two versions of one service. The new version binds another key, and has a newer event version and one more handler.
 
 /// The old version of the service.
 pub(crate) mod old {

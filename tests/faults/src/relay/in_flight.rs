@@ -1,4 +1,4 @@
-//! Bytes in flight in one direction.
+//! The bytes that the relay has read in one direction and not written yet.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use super::Mode;
 
 /// The largest number of bytes in flight. Beyond it the relay stops reading, so that the peer cannot write.
-const MOST: usize = 4 * 1024 * 1024;
+const LIMIT: usize = 4 * 1024 * 1024;
 /// The interval between writes in a throttled direction.
 const TICK: Duration = Duration::from_millis(50);
-/// The number of ticks in a second.
+/// The number of ticks per second.
 const TICKS: u32 = 20;
 
-/// Bytes in flight, with the time of their arrival.
+/// Bytes in flight, with the time at which they are due.
 #[derive(Default)]
 pub(super) struct InFlight {
     chunks: VecDeque<(Instant, Vec<u8>)>,
@@ -27,9 +27,9 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    /// Whether more bytes can be read.
-    pub(super) fn takes(&self) -> bool {
-        !self.ended && self.bytes < MOST
+    /// Whether the relay may read more bytes.
+    pub(super) fn has_room(&self) -> bool {
+        !self.ended && self.bytes < LIMIT
     }
 
     /// Whether the last byte was written.
@@ -38,7 +38,7 @@ impl InFlight {
     }
 
     /// Adds bytes that were read. An empty chunk is the end of the stream.
-    pub(super) fn take(&mut self, chunk: Vec<u8>, mode: Mode) {
+    pub(super) fn push(&mut self, chunk: Vec<u8>, mode: Mode) {
         if chunk.is_empty() {
             self.ended = true;
             return;
@@ -47,7 +47,7 @@ impl InFlight {
             Mode::Late(late) => late,
             _ => Duration::ZERO,
         };
-        // Keep the order: never earlier than the previous chunk.
+        // A chunk is never due before the previous one, which keeps the order.
         let due = self.chunks.back().map_or_else(Instant::now, |(due, _)| *due);
         let due = due.max(Instant::now() + late);
         self.bytes += chunk.len();
@@ -60,8 +60,8 @@ impl InFlight {
         Some(self.next_tick.map_or(*due, |tick| tick.max(*due)))
     }
 
-    /// Writes what is due.
-    pub(super) fn give(&mut self, to: &TcpStream, mode: Mode) -> io::Result<()> {
+    /// Writes the first chunk, or the part of it that the mode allows.
+    pub(super) fn write_due(&mut self, to: &TcpStream, mode: Mode) -> io::Result<()> {
         let Some((_, chunk)) = self.chunks.front_mut() else {
             return Ok(());
         };

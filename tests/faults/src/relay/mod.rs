@@ -1,7 +1,7 @@
 //! A TCP relay between a client and a broker that simulates network faults.
 //!
-//! The [`Mode`] applies to existing and new connections and can be changed at any time. Bytes that are held back are kept,
-//! as on a network with retransmission: nothing is changed, lost or reordered.
+//! The [`Mode`] applies to existing and new connections, and can change at any time. The relay keeps the bytes that it
+//! does not forward yet, like a network with retransmission. It changes, loses and reorders no byte.
 
 mod in_flight;
 #[cfg(test)]
@@ -29,7 +29,7 @@ const CHUNK: usize = 16 * 1024;
 pub enum Mode {
     /// A working network.
     Forward,
-    /// Nothing passes: no byte, no FIN, no RST. Existing connections stay open. New connections are accepted and get no answer.
+    /// No byte, FIN or RST passes. Existing connections stay open. New connections are accepted and get no answer.
     BlackHole,
     /// Only bytes in this direction pass.
     HalfOpen(Direction),
@@ -41,7 +41,7 @@ pub enum Mode {
     CloseNew,
 }
 
-/// A direction.
+/// The direction of bytes through the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the broker.
@@ -73,10 +73,10 @@ pub struct Relay {
 struct Shared {
     target: SocketAddr,
     mode: watch::Sender<Mode>,
-    /// The number of cuts, and the last one.
+    /// The number of cuts, and how the last one closed the connections.
     cut: watch::Sender<(usize, Cut)>,
     accepted: AtomicUsize,
-    living: watch::Sender<usize>,
+    open_connections: watch::Sender<usize>,
 }
 
 impl Relay {
@@ -91,7 +91,7 @@ impl Relay {
             mode: watch::Sender::new(Mode::Forward),
             cut: watch::Sender::new((0, Cut::Fin)),
             accepted: AtomicUsize::new(0),
-            living: watch::Sender::new(0),
+            open_connections: watch::Sender::new(0),
         });
         Ok(Self {
             port: listener.local_addr()?.port(),
@@ -122,20 +122,20 @@ impl Relay {
 
     /// Closes all open connections. Returns how many there were.
     pub fn cut(&self, how: Cut) -> usize {
-        let living = self.living();
+        let open_connections = self.open_connections();
         self.shared.cut.send_modify(|(count, last)| {
             *count += 1;
             *last = how;
         });
-        living
+        open_connections
     }
 
-    /// How many connections are open. One whose broker's end was closed does not count.
-    pub fn living(&self) -> usize {
-        *self.shared.living.borrow()
+    /// How many connections are open. A connection whose broker's end was closed does not count.
+    pub fn open_connections(&self) -> usize {
+        *self.shared.open_connections.borrow()
     }
 
-    /// How many connections were ever accepted.
+    /// How many connections the relay has accepted so far.
     pub fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
     }
@@ -165,7 +165,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 /// Forwards one connection until it is closed.
 async fn forward(client: TcpStream, shared: Arc<Shared>, before: usize) {
-    let living = Living::new(Arc::clone(&shared));
+    let counted = OpenConnection::new(Arc::clone(&shared));
     let (mut cuts, mut modes) = (shared.cut.subscribe(), shared.mode.subscribe());
     let broker = async {
         let _ = modes.wait_for(|mode| *mode != Mode::BlackHole).await;
@@ -179,7 +179,7 @@ async fn forward(client: TcpStream, shared: Arc<Shared>, before: usize) {
         return;
     };
     let how = tokio::select! {
-        // AMQP peers neither send nor receive after the end of one direction.
+        // An AMQP peer that closed one direction does not use the other one.
         _ = pump(&client, &broker, Direction::ToBroker, shared.mode.subscribe()) => Cut::Fin,
         _ = pump(&broker, &client, Direction::ToClient, shared.mode.subscribe()) => Cut::Fin,
         // This includes a cut during the connect to the broker.
@@ -194,7 +194,7 @@ async fn forward(client: TcpStream, shared: Arc<Shared>, before: usize) {
         Cut::BrokerOnly => {
             reset(&broker);
             drop(broker);
-            drop(living);
+            drop(counted);
             let before = cuts.borrow().0;
             tokio::select! {
                 () = client_is_cut(&mut cuts, before) => {}
@@ -212,7 +212,7 @@ async fn client_is_cut(cuts: &mut watch::Receiver<(usize, Cut)>, before: usize) 
     let _ = cut.await;
 }
 
-/// Waits until the client closes the connection, and discards what it sends.
+/// Discards bytes from the client until it closes the connection.
 async fn client_closes(client: &TcpStream) {
     while read(client).await.is_ok_and(|chunk| !chunk.is_empty()) {}
 }
@@ -237,7 +237,7 @@ async fn pump(
         if in_flight.is_over() {
             return Ok(());
         }
-        let may_read = open && in_flight.takes();
+        let may_read = open && in_flight.has_room();
         let due = open.then(|| in_flight.due()).flatten();
         let may_write = async {
             until(due).await;
@@ -245,10 +245,10 @@ async fn pump(
         };
         tokio::select! {
             changed = modes.changed() => if changed.is_err() { return Ok(()) },
-            chunk = read(from), if may_read => in_flight.take(chunk?, mode),
+            chunk = read(from), if may_read => in_flight.push(chunk?, mode),
             ready = may_write => {
                 ready?;
-                in_flight.give(to, mode)?;
+                in_flight.write_due(to, mode)?;
             }
         }
     }
@@ -269,7 +269,7 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// Reads the next bytes. Returns none at the end of the stream.
+/// Reads the next bytes. Returns an empty chunk at the end of the stream.
 async fn read(from: &TcpStream) -> io::Result<Vec<u8>> {
     from.async_io(Interest::READABLE, || {
         let mut chunk = vec![0; CHUNK];
@@ -280,18 +280,18 @@ async fn read(from: &TcpStream) -> io::Result<Vec<u8>> {
     .await
 }
 
-/// Counts an open connection.
-struct Living(Arc<Shared>);
+/// Counts an open connection until it is dropped.
+struct OpenConnection(Arc<Shared>);
 
-impl Living {
+impl OpenConnection {
     fn new(shared: Arc<Shared>) -> Self {
-        shared.living.send_modify(|living| *living += 1);
+        shared.open_connections.send_modify(|count| *count += 1);
         Self(shared)
     }
 }
 
-impl Drop for Living {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.living.send_modify(|living| *living -= 1);
+        self.0.open_connections.send_modify(|count| *count -= 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The soak: one broker with continuous traffic, and one random fault after the other.
+//! A soak injects one random fault after the other into one broker with continuous traffic.
 
 pub(crate) mod service;
 mod target;
@@ -21,10 +21,10 @@ use crate::table::Table;
 /// The number of events per second.
 const PER_SECOND: u32 = 100;
 
-/// Faults that delete events of a handler, after which its order cannot be checked.
-const DISORDERLY: &[&str] = &["queue-deleted", "vhost-deleted"];
+/// Faults that delete events of a handler, so that its order cannot be checked.
+const UNORDERED: &[&str] = &["queue-deleted", "vhost-deleted"];
 
-/// The time from one fault to the next: the events that were published in it, and the results.
+/// The time from one fault to the next, with the events that were published and the results.
 #[derive(Debug, Clone)]
 struct Phase {
     fault: &'static str,
@@ -33,8 +33,8 @@ struct Phase {
     row: Row,
 }
 
-/// Injects random faults for this time. Each fault is injected once before any is injected again. Every event is accounted
-/// to the fault during which it was published.
+/// Injects random faults for this time. Each fault is injected once before any is injected again. An event counts for
+/// the fault during which it was published.
 ///
 /// # Panics
 /// When no event is confirmed after a fault.
@@ -45,7 +45,7 @@ pub async fn soak(harness: &Harness, time: Duration) -> Table {
     let (mut phases, mut remaining): (Vec<Phase>, Vec<Fault>) = (Vec::new(), Vec::new());
     let mut phase_start = ("none", target.traffic.publish_log().next_number(), now());
     while started.elapsed() < time {
-        // The service must recover before the next fault. Sometimes it gets more time.
+        // The service recovers before the next fault, and sometimes gets more time.
         target
             .traffic
             .confirms(50 + usize::try_from(harness.random(500)).unwrap_or_default())
@@ -62,8 +62,8 @@ pub async fn soak(harness: &Harness, time: Duration) -> Table {
             inject(&mut target).await;
         }
         target.recovers().await;
-        for fault in &target.row.failed {
-            println!("       {fault}");
+        for failure in &target.row.failed {
+            println!("       {failure}");
         }
     }
     target.traffic.confirms(500).await;
@@ -83,7 +83,7 @@ pub async fn soak(harness: &Harness, time: Duration) -> Table {
     table
 }
 
-/// Ends a phase that began then.
+/// Returns the phase of a fault, which began with the event `first` at the time `since`.
 fn phase((fault, first, since): (&'static str, u64, u64), target: &mut SoakTarget) -> Phase {
     Phase {
         fault,
@@ -93,12 +93,12 @@ fn phase((fault, first, since): (&'static str, u64, u64), target: &mut SoakTarge
     }
 }
 
-/// Returns the completions of events whose order is known: those of single publishers, which were published once and
-/// confirmed before the next.
+/// Returns the completions of events whose order is known. These events are from single publishers, were published
+/// once, and were confirmed before the next event.
 fn ordered_entries(account: &Account, phases: &[Phase]) -> Vec<LogEntry> {
-    let disorderly: Vec<&Range<u64>> = phases
+    let unordered: Vec<&Range<u64>> = phases
         .iter()
-        .filter(|phase| DISORDERLY.contains(&phase.fault))
+        .filter(|phase| UNORDERED.contains(&phase.fault))
         .map(|phase| &phase.numbers)
         .collect();
     let once: HashSet<u64> = account
@@ -115,12 +115,12 @@ fn ordered_entries(account: &Account, phases: &[Phase]) -> Vec<LogEntry> {
                 account.results.get(&entry.number),
                 Some(PublishResult::Confirmed(_))
             )
-            && !disorderly.iter().any(|numbers| numbers.contains(&entry.number))
+            && !unordered.iter().any(|numbers| numbers.contains(&entry.number))
     };
     account.entries.iter().filter(is_known).cloned().collect()
 }
 
-/// Returns a row for each injected fault, by name, and a row for all.
+/// Returns a row for each injected fault, by name, and a row for all faults.
 fn table(account: &Account, phases: &[Phase]) -> Table {
     let mut rows: Vec<Row> = Vec::new();
     let mut total = Row {
@@ -142,16 +142,16 @@ fn table(account: &Account, phases: &[Phase]) -> Table {
         });
         let notes = std::mem::take(&mut row.notes);
         total.add(&row);
-        let known = rows.iter().position(|known| known.fault == *fault);
-        let known = known.unwrap_or_else(|| {
+        let index = rows.iter().position(|known| known.fault == *fault);
+        let index = index.unwrap_or_else(|| {
             rows.push(Row {
                 fault: (*fault).to_owned(),
                 ..Row::default()
             });
             rows.len() - 1
         });
-        rows[known].add(&row);
-        join_notes(&mut rows[known], &notes);
+        rows[index].add(&row);
+        join_notes(&mut rows[index], &notes);
     }
     rows.sort_by(|one, other| one.fault.cmp(&other.fault));
     rows.push(total);

@@ -10,25 +10,32 @@ use crate::event::Noted;
 use crate::handler_log::HandlerLog;
 use crate::handlers::{SERVICE, faltering, ordered, plain};
 
-/// The handlers of a soak. `far` runs in its own process.
-pub(crate) const HANDLERS: &[&str] = &["plain", "faltering", "ordered", "refusing", "unruly", "far"];
+/// The handlers of a soak. `remote` runs in its own process.
+pub(crate) const HANDLERS: &[&str] = &[
+    "plain",
+    "faltering",
+    "ordered",
+    "rejecting",
+    "misbehaving",
+    "remote",
+];
 
-/// `refusing` dead-letters one of this many events.
-const REFUSED: u64 = 200;
+/// `rejecting` dead-letters one event in this many.
+const REJECT_EVERY: u64 = 200;
 
-/// The behaviour of the handler `unruly`.
+/// The behaviour of the handler `misbehaving`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
     /// It finishes every event.
     Normal,
     /// It returns an error at the first attempt of every fifth event.
     Errors,
-    /// It panics at these attempts.
+    /// It panics at the same attempts.
     Panics,
-    /// It blocks its thread at these attempts.
+    /// It blocks its thread at the same attempts.
     Blocks,
-    /// It runs into its timeout at these attempts.
-    Endless,
+    /// It exceeds its timeout at the same attempts.
+    TimesOut,
     /// It keeps one event until the behaviour changes.
     Holds,
     /// It fails every attempt.
@@ -40,7 +47,7 @@ pub(crate) enum Behaviour {
 pub(crate) struct Behaviours {
     handler_log: HandlerLog,
     behaviour: Arc<watch::Sender<Behaviour>>,
-    holds: Arc<AtomicBool>,
+    is_holding: Arc<AtomicBool>,
     misbehaviours: Arc<AtomicU64>,
 }
 
@@ -55,27 +62,31 @@ impl Behaviours {
         Self {
             handler_log,
             behaviour: Arc::new(watch::Sender::new(Behaviour::Normal)),
-            holds: Arc::default(),
+            is_holding: Arc::default(),
             misbehaviours: Arc::default(),
         }
     }
 
-    /// Changes the behaviour of `unruly`.
+    /// Changes the behaviour of `misbehaving`.
     pub(crate) fn set(&self, behaviour: Behaviour) {
-        self.holds.store(false, Ordering::Relaxed);
+        self.is_holding.store(false, Ordering::Relaxed);
         self.behaviour.send_replace(behaviour);
     }
 
-    /// How often `unruly` misbehaved.
+    /// How often `misbehaving` misbehaved.
     pub(crate) fn misbehaviours(&self) -> u64 {
         self.misbehaviours.load(Ordering::Relaxed)
     }
 
-    /// The app with all handlers but `far`.
+    /// The app with all handlers but `remote`.
     pub(crate) fn app(&self) -> App<Self> {
-        App::new(SERVICE)
-            .state(self.clone())
-            .handlers(handlers![plain, faltering, ordered, refusing, unruly])
+        App::new(SERVICE).state(self.clone()).handlers(handlers![
+            plain,
+            faltering,
+            ordered,
+            rejecting,
+            misbehaving
+        ])
     }
 
     fn count_misbehaviour(&self) {
@@ -83,19 +94,17 @@ impl Behaviours {
     }
 }
 
-/// Dead-letters a few events.
 #[event_handler("fault.noted")]
-async fn refusing(event: Event<Noted>, State(handler_log): State<HandlerLog>) -> Result<(), HandlerError> {
-    if event.number.is_multiple_of(REFUSED) {
+async fn rejecting(event: Event<Noted>, State(handler_log): State<HandlerLog>) -> Result<(), HandlerError> {
+    if event.number.is_multiple_of(REJECT_EVERY) {
         return Err(HandlerError::reject("it is rejected"));
     }
-    handler_log.record("refusing", event.number, event.id(), &event.aggregate);
+    handler_log.record("rejecting", event.number, event.id(), &event.aggregate);
     Ok(())
 }
 
-/// Behaves as configured.
 #[event_handler("fault.noted", timeout = "10s")]
-async fn unruly(
+async fn misbehaving(
     event: Event<Noted>,
     delivery: Delivery,
     State(behaviours): State<Behaviours>,
@@ -105,22 +114,22 @@ async fn unruly(
     match behaviour {
         Behaviour::Errors if chosen => {
             behaviours.count_misbehaviour();
-            return Err(HandlerError::retry("it count_misbehaviour"));
+            return Err(HandlerError::retry("it misbehaves"));
         }
         Behaviour::Panics if chosen => {
             behaviours.count_misbehaviour();
-            // A panic without a message on stderr.
-            std::panic::resume_unwind(Box::new("it count_misbehaviour"));
+            // This panics without a message on stderr.
+            std::panic::resume_unwind(Box::new("it misbehaves"));
         }
         Behaviour::Blocks if chosen => {
             behaviours.count_misbehaviour();
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        Behaviour::Endless if chosen => {
+        Behaviour::TimesOut if chosen => {
             behaviours.count_misbehaviour();
             std::future::pending::<()>().await;
         }
-        Behaviour::Holds if !behaviours.holds.swap(true, Ordering::Relaxed) => {
+        Behaviour::Holds if !behaviours.is_holding.swap(true, Ordering::Relaxed) => {
             behaviours.count_misbehaviour();
             let mut changes = behaviours.behaviour.subscribe();
             // The sender is in the state, so this cannot fail.
@@ -134,6 +143,6 @@ async fn unruly(
     }
     behaviours
         .handler_log
-        .record("unruly", event.number, event.id(), &event.aggregate);
+        .record("misbehaving", event.number, event.id(), &event.aggregate);
     Ok(())
 }

@@ -12,18 +12,18 @@ use crate::account::Account;
 use crate::deleted_events::{DeletedEvents, DeletionWindow};
 use crate::handler_log::HandlerLog;
 use crate::handlers::SERVICE;
-use crate::harness::{Harness, VirtualHost};
+use crate::harness::{FIRST_HANDLER_LOG, Harness, VirtualHost};
 use crate::process::instance::Instance;
 use crate::process::service::{HandlerSet, ServiceConfig};
-use crate::recorder::{self, number_and_id};
+use crate::recorder::number_and_id;
 use crate::recovery::{PATIENCE, recovers};
 use crate::relay::Relay;
 use crate::row::Row;
 use crate::traffic::{Load, Traffic};
-use tidings_test_support::foreign_client::{ForeignClient, quorum_queue};
-use tidings_test_support::wait::{blocking, until, within};
+use tidings_test_support::foreign_client::ForeignClient;
+use tidings_test_support::wait::{blocking, within};
 
-/// The user of the service.
+/// The broker user of the service.
 pub(crate) const USER: &str = "user";
 
 /// The password of the user.
@@ -44,14 +44,15 @@ pub struct SoakTarget {
     pub row: Row,
     pub(crate) deleted: DeletedEvents,
     pub(crate) behaviours: Behaviours,
-    far: Option<Instance>,
+    remote: Option<Instance>,
     config: ServiceConfig,
     dead: HashMap<String, Vec<(u64, String)>>,
     random: RefCell<fastrand::Rng>,
 }
 
 impl SoakTarget {
-    /// Starts a service on its own broker, behind a relay and with its own user. One of its handlers runs in its own process.
+    /// Starts a service on its own broker, behind a relay and with its own user. One of its handlers runs in its own
+    /// process.
     pub(super) async fn open(harness: &Harness, per_second: u32) -> Self {
         let node = harness
             .node_of(harness.setup().conf("max_message_size = 100000"))
@@ -72,16 +73,17 @@ impl SoakTarget {
             .settings(|builder| builder.publish_timeout(Duration::from_secs(10)))
             .with_orphans();
 
-        // The traffic opens the same file, and the queues must exist before its events.
-        let handler_log = HandlerLog::open(&harness.folder().join("handler_log-1"));
+        // The app starts before the traffic, so that its queues exist before the first event. The traffic opens the
+        // same file.
+        let handler_log = HandlerLog::open(&harness.folder().join(FIRST_HANDLER_LOG));
         let behaviours = Behaviours::new(handler_log.clone());
         let bus = load.bus().await;
         let app = within("the start of the app", behaviours.app().start(&bus)).await;
-        let mut config = ServiceConfig::new(&url, harness.folder(), HandlerSet::Far);
+        let mut config = ServiceConfig::new(&url, harness.folder(), HandlerSet::Remote);
         SERVICE.clone_into(&mut config.service);
         handler_log.path().clone_into(&mut config.handler_log);
         let client = ForeignClient::connect(&virtual_host.url).await;
-        let far = Instance::start_on(&config, &client, &["far"], 0).await;
+        let remote = Instance::start_on(&config, &client, &["remote"], 0).await;
         let mut traffic = load.start(harness).await;
         traffic.attach(app.expect("the app starts"), bus);
         Self {
@@ -92,7 +94,7 @@ impl SoakTarget {
             row: Row::default(),
             deleted: DeletedEvents::default(),
             behaviours,
-            far: Some(far),
+            remote: Some(remote),
             config,
             dead: HashMap::new(),
             random: RefCell::new(fastrand::Rng::with_seed(harness.random(u64::MAX))),
@@ -136,28 +138,19 @@ impl SoakTarget {
         window.close(&self.traffic, &mut self.deleted);
     }
 
-    /// Declares and binds the queue of the recorder again.
-    pub(crate) async fn bind_witness(&self) {
-        let client = self.client().await;
-        until("the recorder is bound again", async || {
-            client.bind(recorder::QUEUE, "#", quorum_queue(&[])).await.is_ok()
-        })
-        .await;
-    }
-
-    /// Reads the dead letters before they are deleted.
+    /// Takes all dead letters before an operator deletes them.
     pub(crate) async fn keep_dead_letters(&mut self) {
         let client = self.client().await;
         for handler in HANDLERS {
             let queue = format!("{SERVICE}.{handler}.dlq");
             for message in client.take(&queue).await.unwrap_or_default() {
-                let kept = self.dead.entry((*handler).to_owned()).or_default();
-                kept.extend(number_and_id(&message.delivery.data));
+                let dead = self.dead.entry((*handler).to_owned()).or_default();
+                dead.extend(number_and_id(&message.delivery.data));
             }
         }
     }
 
-    /// Reads the orphans queue: its events are not lost.
+    /// Takes the events of the orphans queue, which are not lost.
     pub(crate) async fn keep_orphans(&mut self) {
         let queue = format!("{SERVICE}.orphans");
         let orphans = self
@@ -166,35 +159,34 @@ impl SoakTarget {
             .take(&queue)
             .await
             .expect("the orphans queue can be read");
-        // The handler of an orphan does not matter: a handler that finished the event does not miss it.
+        // The handler of an orphan does not matter, because events that a handler finished are removed later.
         for handler in HANDLERS {
-            self.deleted.mark_found(handler, &orphans);
+            self.deleted.add_orphans(handler, &orphans);
         }
     }
 
-    /// Takes the process of `far`.
-    pub(crate) fn far(&mut self) -> Instance {
-        self.far.take().expect("the process runs")
+    /// Takes the process of `remote`, which the caller stops.
+    pub(crate) fn take_remote(&mut self) -> Instance {
+        self.remote.take().expect("the process runs")
     }
 
-    /// Restarts the process of `far`.
-    pub(crate) async fn start_far(&mut self) {
+    /// Restarts the process of `remote`.
+    pub(crate) async fn start_remote(&mut self) {
         let client = self.client().await;
-        self.far = Some(Instance::start_on(&self.config, &client, &["far"], 0).await);
+        self.remote = Some(Instance::start_on(&self.config, &client, &["remote"], 0).await);
     }
 
-    /// Stops everything and returns the account, with a note about the deleted events of each handler.
+    /// Stops everything. Returns the account, and a note about the deleted events of each handler.
     pub(super) async fn finish(mut self) -> (Account, Vec<String>) {
         self.behaviours.set(Behaviour::Normal);
-        let mut far = self.far();
+        let mut remote = self.take_remote();
         let mut account = self.traffic.finish().await;
-        if let Some(status) = far.exit_status() {
+        if let Some(status) = remote.exit_status() {
             account
                 .failed
-                .push(format!("the process of `far` exited with {status}"));
+                .push(format!("the process of `remote` exited with {status}"));
         } else {
-            far.terminate().await;
-            far.wait_for_exit().await;
+            remote.stop().await;
         }
         for (handler, letters) in self.dead {
             account.dead.entry(handler).or_default().extend(letters);
@@ -202,7 +194,7 @@ impl SoakTarget {
         let client = ForeignClient::connect(&self.virtual_host.url).await;
         let orphans = client.take("faults.orphans").await.unwrap_or_default();
         for handler in HANDLERS {
-            self.deleted.mark_found(handler, &orphans);
+            self.deleted.add_orphans(handler, &orphans);
         }
         let notes = self.deleted.add_to(&mut account);
         (account, notes)
