@@ -1,18 +1,27 @@
 //! Runs suites one after the other, and prints the table.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::broker::{Broker, Installs};
 use crate::obtain;
-use crate::suite::{Form, Job, Suite};
+use crate::suite::{self, Form, Job, Suite};
 use crate::table::{Row, Table};
 use crate::tally::Tally;
+
+/// From more suites than this, the tests of all suites are built first.
+const MANY: usize = 8;
 
 /// Runs each suite on each of its brokers and prints the table. Returns whether all passed.
 pub(crate) fn all(jobs: &[Job], root: &Path) -> bool {
     let mut installs = Installs::default();
     let mut table = Table::default();
+    // A suite reports the missing tool, or the failed build.
+    if jobs.len() > MANY && suite::TOOLS.iter().all(|tool| obtain::tool(tool).is_ok()) {
+        let build = suite::build();
+        println!("\n==> build: {build}");
+        build.run(root, &Broker::None, Form::Short, Duration::ZERO);
+    }
     for Job { suite, form, choices } in jobs {
         let mut done = Vec::new();
         for choice in choices {

@@ -35,7 +35,7 @@ enum Steps {
 const TEST_LIMIT: Duration = Duration::from_mins(20);
 /// For tests that run a compiler.
 const COMPILING_TEST_LIMIT: Duration = Duration::from_hours(2);
-const TOOLS: &[Tool] = &[CARGO, SHELL, C_COMPILER, OPENSSL];
+pub(crate) const TOOLS: &[Tool] = &[CARGO, SHELL, C_COMPILER, OPENSSL];
 
 /// The longest suites run only when the command line names them.
 const ONLY_NAMED: &[&str] = &["faults"];
@@ -51,6 +51,12 @@ fn runs(binary: &'static str) -> Step {
 
 fn tests(targets: &str) -> Step {
     Step::tests(&format!("{SHARED} {targets}"))
+}
+
+/// Builds the tests of all suites. One build uses every core, where the builds of single suites wait for their largest
+/// crate.
+pub(crate) fn build() -> Step {
+    Step::succeeds(&format!("test {SHARED} --no-run --quiet"))
 }
 
 /// Rustdoc's JSON for `tidings-api`, which reads it from the target folder.
