@@ -7,7 +7,7 @@ use crate::app::spec::{AppSpec, RegisteredHandler, patterns_of};
 use crate::error::{Result, StartError};
 use crate::event::descriptor::EventDescriptor;
 use crate::handler::descriptor::HandlerDescriptor;
-use crate::handler::proofs;
+use crate::handler::proofs::overlap::overlap;
 use crate::message::topic;
 use crate::topology::Names;
 
@@ -155,7 +155,7 @@ fn shared_queue_faults(
             "{both} share queue `{queue}`; write `single_active` on both or on neither"
         ));
     }
-    if let Some(event) = proofs::overlap(one, other) {
+    if let Some(event) = overlap(one, other) {
         faults.push(format!(
             "{both} both take \"{event}\" from queue `{queue}`; give one its own queue"
         ));

@@ -16,6 +16,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use crate::bus::config::TlsFiles;
 use crate::error::ConfigError;
+#[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+use crate::handler::error::chain;
 
 /// The certificate authorities to trust and the client certificate, as read from their files.
 #[cfg(feature = "rustls")]
@@ -109,8 +111,7 @@ impl TlsConnector {
         let secured = stream.into_tls(host, self.0.as_ref()).await;
         secured.map_err(|error| {
             // native-tls reports every error as `Other`. Only a network error has an I/O error among its sources.
-            let mut sources = crate::handler::error::chain(&error).skip(1);
-            let is_network_error = sources.any(|source| source.is::<io::Error>());
+            let is_network_error = chain(&error).skip(1).any(|source| source.is::<io::Error>());
             if error.kind() == io::ErrorKind::Other && !is_network_error {
                 io::Error::new(io::ErrorKind::InvalidData, error)
             } else {

@@ -4,12 +4,10 @@
 //! error there. The proofs are `const` items because `cargo check` does not evaluate inline `const {}` blocks.
 
 mod list;
-mod overlap;
+pub(crate) mod overlap;
 mod text;
 
 use text::{ConstText, last_segment, same};
-
-pub(crate) use overlap::overlap;
 
 pub use list::{Fault, count_events, event_faults, handler_faults};
 
