@@ -109,7 +109,8 @@ async fn start(bus: &TestBus, log: Log) -> RunningApp {
     app.start(bus).await.unwrap()
 }
 
-/// Publishes this task and one that succeeds. The first is retried and dead-lettered, and the second is handled.
+/// Publishes this task, which fails, and another task, which succeeds. The runtime retries and dead-letters the first task,
+/// and handles the second.
 async fn is_retried_and_dead_lettered(task: Task, error_text: &str) {
     let (log, mut log_entries) = mpsc::unbounded_channel();
     let bus = TestBus::new();

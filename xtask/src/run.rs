@@ -9,14 +9,14 @@ use crate::suite::{self, Form, Job, Suite};
 use crate::table::{Row, Table};
 use crate::tally::Tally;
 
-/// From more suites than this, the tests of all suites are built first.
+/// A run of more suites than this builds the tests of all suites first.
 const MANY: usize = 8;
 
 /// Runs each suite on each of its brokers and prints the table. Returns whether all passed.
 pub(crate) fn all(jobs: &[Job], root: &Path) -> bool {
     let mut installs = Installs::default();
     let mut table = Table::default();
-    // A suite reports the missing tool, or the failed build.
+    // A missing tool or a failed build is no failure here: each suite that needs it reports it.
     if jobs.len() > MANY && suite::TOOLS.iter().all(|tool| obtain::tool(tool).is_ok()) {
         let build = suite::build();
         println!("\n==> build: {build}");

@@ -12,7 +12,7 @@ use crate::tool::{CARGO, VALGRIND};
 const EVENTS: (u64, u64) = (256, 768);
 /// How often a path that exceeds its limit is counted.
 const MAX_ATTEMPTS: usize = 10;
-/// A path takes seconds. The limit ends one that hangs.
+/// The count of a path takes seconds. The limit ends a count that hangs.
 const RUN_LIMIT: Duration = Duration::from_mins(5);
 const BUILD_LIMIT: Duration = Duration::from_mins(30);
 
