@@ -36,20 +36,10 @@ pub(super) async fn tidings(run: &Run) {
     let app = app.start(&bus).await.expect("the queue exists");
     bus.publish(&numbered(0)).await.expect("the broker confirms");
     until(&mut handled, 0).await;
-    let stopwatch = Stopwatch::start();
-    let (mut confirms, mut deliveries) = (Vec::new(), Vec::new());
-    for number in 1..=run.events {
-        tokio::time::sleep(CONNECTION_AGE).await;
-        proxy.cut();
-        let cut = Instant::now();
+    measure(run, &proxy, &mut handled, async |number| {
         bus.publish(&numbered(number)).await.expect("the broker confirms");
-        confirms.push(micros_since(cut));
-        until(&mut handled, number).await;
-        deliveries.push(micros_since(cut));
-    }
-    stopwatch
-        .also("ms-to-handled", median(&mut deliveries) / 1000.0)
-        .stop(run.events, confirms);
+    })
+    .await;
     app.shutdown().await.expect("the shutdown succeeds");
 }
 
@@ -58,18 +48,31 @@ pub(super) async fn lapin(run: &Run) {
     let proxy = CuttableProxy::start(&run.url).await;
     let (sender, mut handled) = mpsc::unbounded_channel();
     let mut open = open(&proxy.url, sender.clone()).await;
+    measure(run, &proxy, &mut handled, async |number| {
+        let (body, properties) = encode(&numbered(number));
+        while !published(&open.1, &body, properties.clone()).await {
+            open = self::open(&proxy.url, sender.clone()).await;
+        }
+    })
+    .await;
+}
+
+/// Cuts the connection before each event, and measures until the event is confirmed and until it is handled.
+async fn measure(
+    run: &Run,
+    proxy: &CuttableProxy,
+    handled: &mut mpsc::UnboundedReceiver<u64>,
+    mut publish: impl AsyncFnMut(u64),
+) {
     let stopwatch = Stopwatch::start();
     let (mut confirms, mut deliveries) = (Vec::new(), Vec::new());
     for number in 1..=run.events {
         tokio::time::sleep(CONNECTION_AGE).await;
         proxy.cut();
         let cut = Instant::now();
-        let (body, properties) = encode(&numbered(number));
-        while !published(&open.1, &body, properties.clone()).await {
-            open = self::open(&proxy.url, sender.clone()).await;
-        }
+        publish(number).await;
         confirms.push(micros_since(cut));
-        until(&mut handled, number).await;
+        until(handled, number).await;
         deliveries.push(micros_since(cut));
     }
     stopwatch
