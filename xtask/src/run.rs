@@ -9,7 +9,7 @@ use crate::suite::{self, Form, Job, Suite};
 use crate::table::{Row, Table};
 use crate::tally::Tally;
 
-/// A run of more suites than this builds the tests of all suites first.
+/// A run of more suites than this builds the tests of all of them first.
 const MANY: usize = 8;
 
 /// Runs each suite on each of its brokers and prints the table. Returns whether all passed.
@@ -17,8 +17,10 @@ pub(crate) fn all(jobs: &[Job], root: &Path) -> bool {
     let mut installs = Installs::default();
     let mut table = Table::default();
     // A missing tool or a failed build is no failure here: each suite that needs it reports it.
-    if jobs.len() > MANY && suite::TOOLS.iter().all(|tool| obtain::tool(tool).is_ok()) {
-        let build = suite::build();
+    if jobs.len() > MANY
+        && suite::TOOLS.iter().all(|tool| obtain::tool(tool).is_ok())
+        && let Ok(build) = suite::build(jobs, root)
+    {
         println!("\n==> build: {build}");
         build.run(root, &Broker::None, Form::Short, Duration::ZERO);
     }

@@ -69,6 +69,20 @@ impl Step {
         }
     }
 
+    /// The targets of `cargo test` with these packages and features, such as `--lib` and `--test check`.
+    pub(crate) fn test_targets(&self, packages: &str) -> Vec<String> {
+        let args = self.args.join(" ");
+        let targets = args
+            .strip_prefix("test ")
+            .and_then(|args| args.strip_prefix(packages));
+        let targets = targets.unwrap_or_default().split(" --").skip(1);
+        targets
+            // Cargo builds documentation tests only when it runs them.
+            .filter(|target| !["doc", "no-fail-fast"].contains(target))
+            .map(|target| format!("--{target}"))
+            .collect()
+    }
+
     /// Runs the command in the workspace, and passes its output on. `time_limit` is for one test, not for a build.
     pub(crate) fn run(&self, root: &Path, broker: &Broker, form: Form, time_limit: Duration) -> Tally {
         let command = || {

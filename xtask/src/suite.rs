@@ -1,5 +1,6 @@
 //! The suites: what each one tests, and its commands.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -53,10 +54,20 @@ fn tests(targets: &str) -> Step {
     Step::tests(&format!("{SHARED} {targets}"))
 }
 
-/// Builds the tests of all suites. One build uses every core, where the builds of single suites wait for their largest
+/// Builds the tests of these jobs. One build uses every core, where the builds of single suites wait for their largest
 /// crate.
-pub(crate) fn build() -> Step {
-    Step::succeeds(&format!("test {SHARED} --no-run --quiet"))
+pub(crate) fn build(jobs: &[Job], root: &Path) -> io::Result<Step> {
+    let mut targets = BTreeSet::new();
+    for job in jobs {
+        for step in job.suite.steps(root)? {
+            targets.extend(step.test_targets(SHARED));
+        }
+    }
+    let targets: Vec<String> = targets.into_iter().collect();
+    Ok(Step::succeeds(&format!(
+        "test {SHARED} {} --no-run --quiet",
+        targets.join(" ")
+    )))
 }
 
 /// Rustdoc's JSON for `tidings-api`, which reads it from the target folder.
@@ -554,6 +565,22 @@ mod tests {
         assert_eq!(
             select(&["rabbitmq", "--broker", "memory"]).unwrap_err(),
             "suite `rabbitmq` does not run on memory"
+        );
+    }
+
+    #[test]
+    fn the_build_has_every_target_of_the_selected_suites_once() {
+        let root = crate::root();
+        let build = |args: &[&str]| build(&select(args).unwrap(), &root).unwrap().to_string();
+        assert_eq!(
+            build(&["macros", "features", "contracts", "docs", "quickstart"]),
+            "cargo test --workspace --all-features --test check --test consumed --test export --test findings \
+             --test folders --test macros --test rules --test schemas --test serde_agreement --no-run --quiet"
+        );
+        let all = format!("{} ", build(&[]));
+        assert!(
+            all.contains(" --lib --test ") && !all.contains(" --test faults "),
+            "{all}"
         );
     }
 

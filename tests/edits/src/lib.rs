@@ -18,4 +18,6 @@ pub struct Edit {
     pub new: &'static [EventDescriptor],
 }
 
+// The library has no tests of its own, so clippy need not check the modules twice.
+#[cfg(not(test))]
 include!(concat!(env!("OUT_DIR"), "/edits.rs"));
