@@ -113,12 +113,12 @@ impl Mistake {
     }
 }
 
-// The name of the file in rustc's messages: `ui/event/union.rs`.
+// The name of the file in rustc's messages: `event/union.rs`.
 fn place(file: &Path) -> String {
     let parts: Vec<_> = file
         .components()
         .rev()
-        .take(3)
+        .take(2)
         .map(|part| part.as_os_str().to_string_lossy().into_owned())
         .collect();
     parts.into_iter().rev().collect::<Vec<_>>().join("/")
@@ -243,8 +243,8 @@ mod tests {
         let source = "// Why.\nuse a;\n\n#[b]\nstruct C;\n\nfn main() {}\n";
         assert_eq!(excerpt(source, &[5]), "#[b]\nstruct C;");
         assert_eq!(split_remark(source), ("Why.".to_owned(), 1));
-        let message = "error: no\n --> ui/x/y.rs:4:1\n  |\n4 | #[b]\n  | ^^\n ::: lib.rs\n7 | fn\n";
-        assert_eq!(lines_of(message, "ui/x/y.rs"), [4, 4]);
+        let message = "error: no\n --> x/y.rs:4:1\n  |\n4 | #[b]\n  | ^^\n ::: lib.rs\n7 | fn\n";
+        assert_eq!(lines_of(message, "x/y.rs"), [4, 4]);
         assert_eq!(title("type_with_capitals"), "Type with capitals");
     }
 }

@@ -270,9 +270,11 @@ fn feature_steps(manifest: &str) -> Vec<Step> {
     ];
     let features = feature::names(manifest).into_iter();
     steps.extend(features.map(|name| Step::succeeds(&format!("check {bare} --lib --features {name}"))));
-    // One command: cargo builds the runtime against the macros that it has just packaged, not against a registry.
+    // One command: cargo builds the runtime against the macros that it has just packaged, not against a registry. The
+    // packages have no profiles, and with those of the workspace cargo reuses what it has built.
     steps.push(Step::succeeds(
-        "package -p tidings-macros -p tidings -p tidings-contracts --allow-dirty",
+        "package -p tidings-macros -p tidings -p tidings-contracts --allow-dirty \
+         --config profile.dev.debug=\"line-tables-only\" --config profile.dev.build-override.debug=false",
     ));
     steps
 }

@@ -16,7 +16,7 @@ macro_rules! programs {
 
         #[test]
         fn every_file_of_the_folder_is_a_test() {
-            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ui/pass");
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/pass");
             let files = std::fs::read_dir(folder).expect("the folder is readable");
             let files = files.map(|file| file.expect("the folder is readable").file_name());
             let mut files: Vec<String> = files.map(|file| file.to_string_lossy().replace(".rs", "")).collect();
