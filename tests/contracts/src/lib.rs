@@ -11,18 +11,18 @@ mod keys;
 pub mod sample;
 pub mod subject;
 
-#[cfg(not(any(test, clippy)))]
+#[cfg(not(any(test, clippy, doc)))]
 pub use generated::type_sets;
 
-/// Clippy checks the tests without the types.
-#[cfg(clippy)]
+/// Returns the generated type sets.
+#[cfg(any(clippy, doc))]
 #[must_use]
 pub fn type_sets() -> Vec<subject::TypeSet> {
     Vec::new()
 }
 
 /// The imports of the generated types.
-#[cfg(not(any(test, clippy)))]
+#[cfg(not(any(test, clippy, doc)))]
 mod prelude {
     pub(crate) use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
     pub(crate) use std::num::{NonZeroI32, NonZeroU8, NonZeroU32, NonZeroU64};
@@ -36,8 +36,9 @@ mod prelude {
     pub(crate) use crate::sample::{Key, Sample, plans};
 }
 
-// Generated code is not linted, so clippy need not compile it. The library has no tests of its own.
-#[cfg(not(any(test, clippy)))]
+// Only the tests of this crate need the types. Clippy, rustdoc and the unit tests, which the library lacks, skip them:
+// a thousand types with their derives take minutes.
+#[cfg(not(any(test, clippy, doc)))]
 #[allow(warnings, missing_docs, unreachable_pub)]
 mod generated {
     use crate::subject::{Subject, TypeSet};
