@@ -274,7 +274,8 @@ fn feature_steps(manifest: &str) -> Vec<Step> {
     // packages have no profiles, and with those of the workspace cargo reuses what it has built.
     steps.push(Step::succeeds(
         "package -p tidings-macros -p tidings -p tidings-contracts --allow-dirty \
-         --config profile.dev.debug=\"line-tables-only\" --config profile.dev.build-override.debug=false",
+         --config profile.dev.debug=\"line-tables-only\" --config profile.dev.package.\"*\".debug=false \
+         --config profile.dev.build-override.debug=false",
     ));
     steps
 }
