@@ -80,29 +80,30 @@ async fn no_publish_gets_the_answer_of_another_publish() {
 
     let accepted = message_ids(&client, "accepting").await;
     for answer in &answers.of_accepted {
-        match answer {
-            Ok(id) => assert!(accepted.contains(id), "{id} is confirmed, and not in the queue"),
-            Err(error) => {
-                assert!(matches!(error.fault(), PublishFault::TimedOut(_)), "{error:?}");
-                let is_accepted = accepted.contains(error.event_id());
-                assert!(error.maybe_delivered() || !is_accepted, "{error:?}");
-            }
-        }
+        assert_accepted(answer, &accepted);
     }
     let confirmed = answers.of_refused.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(confirmed, 0, "of {} refused events", answers.of_refused.len());
-    for error in answers
-        .of_refused
-        .iter()
-        .filter_map(|answer| answer.as_ref().err())
-    {
-        let fault = error.fault();
+    for answer in &answers.of_refused {
+        let fault = answer.as_ref().map_err(PublishError::fault);
         assert!(
-            matches!(fault, PublishFault::Refused(_) | PublishFault::TimedOut(_)),
-            "{error:?}"
+            matches!(fault, Err(PublishFault::Refused(_) | PublishFault::TimedOut(_))),
+            "{answer:?}"
         );
     }
     assert_eq!(client.depth("full").await, Some(in_full_queue));
+}
+
+/// Checks the answer of an event that the queue accepts, with the ids in that queue.
+fn assert_accepted(answer: &Answer, accepted: &HashSet<String>) {
+    match answer {
+        Ok(id) => assert!(accepted.contains(id), "{id} is confirmed, and not in the queue"),
+        Err(error) => {
+            assert!(matches!(error.fault(), PublishFault::TimedOut(_)), "{error:?}");
+            let is_accepted = accepted.contains(error.event_id());
+            assert!(error.maybe_delivered() || !is_accepted, "{error:?}");
+        }
+    }
 }
 
 /// Declares a queue that refuses every event, and returns the number of its messages.
