@@ -2,6 +2,7 @@
 //!
 //! Runs on the RabbitMQ that `TIDINGS_TEST_BROKER` selects, or on the installed one.
 
+mod answers;
 mod connecting;
 mod connection_loss;
 mod consuming;

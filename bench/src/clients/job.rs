@@ -38,6 +38,10 @@ jobs! {
     Publish1024 "publish-1024",
     /// 256 tasks hand their events to one task that owns the channel.
     PublishByOwner "publish-by-owner",
+    /// 256 tasks publish on one confirm channel, and a task may get the confirm of another.
+    PublishByTasks "publish-by-tasks",
+    /// The same with a lock that gives each task its own confirm.
+    PublishLocked "publish-locked",
     PublishAll "publish-all",
     /// One task publishes batches of 10,000, and awaits the last confirm of a batch before the next batch.
     PublishInCalls "publish-in-calls",

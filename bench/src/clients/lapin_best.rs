@@ -17,7 +17,7 @@ use super::lapin_wire::{
     KEY, QUEUE, acknowledge, confirm_channel, confirmed, connect, decode, encode, encode_as, next,
     publish_order, publish_to, subscribe,
 };
-use super::{chain, lapin_owner, reconnect};
+use super::{chain, lapin_owner, lapin_tasks, reconnect};
 use crate::event::{OrderCreated, now_micros};
 use crate::stopwatch::{Stopwatch, micros_since};
 
@@ -37,6 +37,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
             stopwatch.stop(run.events, latencies);
         }
         Job::PublishByOwner => lapin_owner::publish(run).await,
+        Job::PublishByTasks | Job::PublishLocked => lapin_tasks::publish(job, run).await,
         Job::PublishInCalls => publish_in_calls(run).await,
         Job::Consume | Job::ConsumeBig => consume(run).await,
         Job::Slow16 => in_tasks(run, 16, Work::Sleep).await,

@@ -10,6 +10,7 @@ mod job;
 mod lapin_best;
 mod lapin_naive;
 mod lapin_owner;
+mod lapin_tasks;
 mod lapin_wire;
 mod memory_growth;
 mod publish_tasks;

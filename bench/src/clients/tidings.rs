@@ -45,7 +45,7 @@ pub(crate) async fn run(job: Job, run: &Run) {
         Job::Reconnect => reconnect::tidings(run).await,
         Job::Start => start::run(run).await,
         Job::MemoryGrowth => memory_growth::run(run).await,
-        other @ (Job::PublishByOwner | Job::PublishInCalls) => {
+        other @ (Job::PublishByOwner | Job::PublishByTasks | Job::PublishLocked | Job::PublishInCalls) => {
             unreachable!("no scenario has Tidings do {other:?}")
         }
     }

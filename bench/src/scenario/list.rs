@@ -34,15 +34,6 @@ const fn of(of: &'static str, figure: Figure, bound: Bound) -> Target {
     Target { figure, of, bound }
 }
 
-const PUBLISH: &[Target] = &[
-    target(Figure::Rate, TimesAtLeast(0.95, "lapin-best")),
-    target(Figure::Cpu, TimesAtMost(1.15, "lapin-best")),
-    target(Figure::Rate, TimesAtLeast(4.0, "faststream")),
-    target(Figure::Rate, TimesAtLeast(1.3, "golevelup")),
-    target(Figure::Rate, TimesAtLeast(1.0, "ruststream")),
-    target(Figure::Cpu, TimesAtMost(1.0, "ruststream")),
-];
-
 pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "publish-one",
@@ -65,6 +56,8 @@ pub(crate) const ALL: &[Scenario] = &[
             row(Client::LapinBest, Job::PublishMany, 100_000),
             named("tidings-1024", Client::Tidings, Job::Publish1024, 100_000),
             named("lapin-owner", Client::LapinBest, Job::PublishByOwner, 100_000),
+            named("lapin-tasks", Client::LapinBest, Job::PublishByTasks, 100_000),
+            named("lapin-locked", Client::LapinBest, Job::PublishLocked, 100_000),
             row(Client::LapinNaive, Job::PublishMany, 2_000),
             row(Client::RustStream, Job::PublishMany, 100_000),
             row(Client::FastStream, Job::PublishMany, 6_000),
@@ -72,7 +65,16 @@ pub(crate) const ALL: &[Scenario] = &[
         ],
         on: On::Queues,
         rounds: 10,
-        targets: PUBLISH,
+        targets: &[
+            target(Figure::Rate, TimesAtLeast(0.95, "lapin-best")),
+            target(Figure::Cpu, TimesAtMost(1.10, "lapin-best")),
+            target(Figure::Rate, TimesAtLeast(1.0, "lapin-tasks")),
+            target(Figure::Cpu, TimesAtMost(1.05, "lapin-tasks")),
+            target(Figure::Rate, TimesAtLeast(4.0, "faststream")),
+            target(Figure::Rate, TimesAtLeast(1.3, "golevelup")),
+            target(Figure::Rate, TimesAtLeast(1.0, "ruststream")),
+            target(Figure::Cpu, TimesAtMost(1.0, "ruststream")),
+        ],
     },
     Scenario {
         name: "publish-all",
@@ -87,7 +89,15 @@ pub(crate) const ALL: &[Scenario] = &[
         ],
         on: On::Queues,
         rounds: 10,
-        targets: PUBLISH,
+        targets: &[
+            target(Figure::Rate, TimesAtLeast(0.95, "lapin-best")),
+            target(Figure::Cpu, TimesAtMost(1.15, "lapin-best")),
+            target(Figure::Cpu, TimesAtMost(1.05, "lapin-calls")),
+            target(Figure::Rate, TimesAtLeast(4.0, "faststream")),
+            target(Figure::Rate, TimesAtLeast(1.3, "golevelup")),
+            target(Figure::Rate, TimesAtLeast(1.0, "ruststream")),
+            target(Figure::Cpu, TimesAtMost(1.0, "ruststream")),
+        ],
     },
     Scenario {
         name: "publish-64kb",
