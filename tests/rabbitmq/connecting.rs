@@ -1,12 +1,13 @@
 //! Connecting, and the errors when it fails.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use tidings::{Bus, Declare};
 
 use tidings_test_support::error_text;
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
-use tidings_test_support::wait::{DEADLINE, blocking, until};
+use tidings_test_support::wait::{DEADLINE, blocking, until, within};
 
 use crate::fixture::{Happened, bus, settings, vhost};
 
@@ -83,6 +84,62 @@ async fn the_error_of_a_forbidden_publish_names_what_to_grant() {
         "{text}"
     );
     assert!(text.contains("it was not delivered"), "{text}");
+}
+
+#[tokio::test]
+async fn a_forbidden_routing_key_is_refused_and_no_other_key_is() {
+    let vhost = vhost().await;
+    // A topic permission is for an exchange that exists.
+    bus(&vhost.url()).await.close().await;
+    let (node, name) = (vhost.node(), vhost.name().to_owned());
+    let granted = name.clone();
+    blocking(move || {
+        node.add_user("half", "secret").unwrap();
+        node.permit("half", &granted, [".*"; 3]).unwrap();
+        let key = "^thing[.]happened[.]permitted$";
+        let permission = [
+            "set_topic_permissions",
+            "-p",
+            &granted,
+            "half",
+            "domain_events",
+            key,
+            ".*",
+        ];
+        node.ctl(&permission).unwrap();
+    })
+    .await;
+    let bus = settings()
+        .connect(&node.url_of("half", "secret", &name))
+        .await
+        .unwrap();
+    let events = |kind: &str| {
+        (0..20)
+            .map(|number| Happened::new(number, kind))
+            .collect::<Vec<_>>()
+    };
+    let is_refused = Cell::new(false);
+    let forbidden = async {
+        // The bus publishes them again after 0.2, 1 and 5 seconds. The broker closes the channel each time.
+        for published in bus.publish_all(&events("forbidden")).await {
+            let text = error_text(&published.unwrap_err());
+            assert!(
+                text.contains("a topic permission to write `thing.happened.forbidden`"),
+                "{text}"
+            );
+        }
+        is_refused.set(true);
+    };
+    let permitted = async {
+        while !is_refused.get() {
+            for published in bus.publish_all(&events("permitted")).await {
+                published.unwrap();
+            }
+        }
+    };
+    let both = async { tokio::join!(forbidden, permitted) };
+    within("the answers of all publishes", both).await;
+    bus.close().await;
 }
 
 #[tokio::test]

@@ -107,6 +107,14 @@ impl RabbitError {
         })
     }
 
+    /// The routing key that the user may not publish to the exchange, when the text names one.
+    // ACCESS_REFUSED - access to topic 'k' in exchange 'x' in vhost '/' refused for user 'u'
+    // ACCESS_REFUSED - write access to topic 'k' in exchange 'x' in vhost '/' refused for user 'u'
+    pub(super) fn forbidden_key(&self) -> Option<&str> {
+        let (_, rest) = self.text.split_once("access to topic '")?;
+        rest.split_once("' in exchange '").map(|(key, _)| key)
+    }
+
     /// The argument that differs from the declared one.
     // inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '1' but current is '2'
     // inequivalent arg 'x-expires' for queue 'q' in vhost '/': received none but current is the value '2' of type 'long'
@@ -258,5 +266,25 @@ mod tests {
             RabbitError::from_broker(320, "CONNECTION_FORCED - shutdown").object(),
             None
         );
+    }
+
+    #[test]
+    fn the_forbidden_key_of_an_error_is_parsed() {
+        for (text, key) in [
+            (
+                "ACCESS_REFUSED - access to topic 'order.it's' in exchange 'e' in vhost '/' refused for user 'u'",
+                Some("order.it's"),
+            ),
+            (
+                "ACCESS_REFUSED - write access to topic 'a.b' in exchange 'e' in vhost '/' refused for user 'u'",
+                Some("a.b"),
+            ),
+            (
+                "ACCESS_REFUSED - write access to exchange 'e' in vhost 'v' refused for user 'u'",
+                None,
+            ),
+        ] {
+            assert_eq!(RabbitError::from_broker(403, text).forbidden_key(), key);
+        }
     }
 }

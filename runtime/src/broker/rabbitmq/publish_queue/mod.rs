@@ -170,20 +170,28 @@ impl PublishQueue {
     }
 }
 
-/// Whether the broker closed the channel because the message's exchange does not exist or is forbidden.
+/// Whether the broker closed the channel because the message's exchange does not exist, or because the user may not
+/// publish to the exchange or under the message's routing key.
 fn is_to_refused_exchange(error: &RabbitError, message: &Message) -> bool {
     (error.is_not_found() || error.is_forbidden())
         && error
             .object()
             .is_some_and(|object| object.kind == "exchange" && object.name == &*message.exchange)
+        && error
+            .forbidden_key()
+            .is_none_or(|key| key == &*message.routing_key)
 }
 
 fn refusal(error: &RabbitError) -> Refusal {
     if error.is_not_found() {
         return Refusal::NoExchange;
     }
-    match error.object() {
-        Some(object) if error.is_forbidden() => Refusal::Forbidden(format!(
+    match (error.object(), error.forbidden_key()) {
+        (Some(object), Some(key)) if error.is_forbidden() => Refusal::Forbidden(format!(
+            "{error}; grant the user a topic permission to write `{key}` to exchange `{}`",
+            object.name
+        )),
+        (Some(object), None) if error.is_forbidden() => Refusal::Forbidden(format!(
             "{error}; grant the user the `write` permission on exchange `{}`",
             object.name
         )),
