@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::broker::Broker;
+use crate::form::Form;
 use crate::step::Step;
-use crate::suite::{self, Form};
+use crate::suite;
 
 /// Compares the API with docs/api, or writes it there. Returns whether that succeeded.
 pub(crate) fn run(root: &Path, is_write: bool) -> bool {

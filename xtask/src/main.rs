@@ -6,10 +6,12 @@ mod broker;
 mod broker_command;
 mod child;
 mod feature;
+mod form;
 mod messages;
 mod mutate;
 mod obtain;
 mod run;
+mod selection;
 mod soak;
 mod step;
 mod structure;
@@ -124,7 +126,7 @@ fn test(args: &[&str]) -> Done {
         print!("{}", suite::help());
         return Ok(true);
     }
-    usage(suite::select(args)).map(|jobs| run::all(&jobs, &root()))
+    usage(selection::select(args)).map(|jobs| run::all(&jobs, &root()))
 }
 
 fn mutate(args: &[&str]) -> Done {

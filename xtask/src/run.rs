@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::broker::{Broker, Installs};
+use crate::form::Form;
 use crate::obtain;
-use crate::suite::{self, Form, Job, Suite};
+use crate::selection::{self, Job};
+use crate::suite::{self, Suite};
 use crate::table::{Row, Table};
 use crate::tally::Tally;
 
@@ -19,7 +21,7 @@ pub(crate) fn all(jobs: &[Job], root: &Path) -> bool {
     // A missing tool or a failed build is no failure here: each suite that needs it reports it.
     if jobs.len() > MANY
         && suite::TOOLS.iter().all(|tool| obtain::tool(tool).is_ok())
-        && let Ok(build) = suite::build(jobs, root)
+        && let Ok(build) = selection::build(jobs, root)
     {
         println!("\n==> build: {build}");
         build.run(root, &Broker::None, Form::Short, Duration::ZERO);

@@ -7,7 +7,7 @@ use std::{env, fmt};
 
 use crate::broker::Broker;
 use crate::child;
-use crate::suite::Form;
+use crate::form::Form;
 use crate::tally::{Libtest, Tally};
 use crate::tool::CARGO;
 
