@@ -115,7 +115,7 @@ impl PublishQueue {
         let unconfirmed = in_flight.len();
         let (refused, resent): (Vec<Publish>, Vec<Publish>) = in_flight
             .into_iter()
-            .partition(|publish| is_to_refused_exchange(error, &publish.message));
+            .partition(|publish| is_refused(error, &publish.message));
         let (is_only, has_refused) = (refused.len() == 1, !refused.is_empty());
         for publish in refused {
             // The broker may have refused only the last of several messages, and delivered the earlier ones.
@@ -170,9 +170,8 @@ impl PublishQueue {
     }
 }
 
-/// Whether the broker closed the channel because the message's exchange does not exist, or because the user may not
-/// publish to the exchange or under the message's routing key.
-fn is_to_refused_exchange(error: &RabbitError, message: &Message) -> bool {
+/// Whether the broker closed the channel because of the message's exchange or routing key.
+fn is_refused(error: &RabbitError, message: &Message) -> bool {
     (error.is_not_found() || error.is_forbidden())
         && error
             .object()
@@ -186,19 +185,19 @@ fn refusal(error: &RabbitError) -> Refusal {
     if error.is_not_found() {
         return Refusal::NoExchange;
     }
-    match (error.object(), error.forbidden_key()) {
-        (Some(object), Some(key)) if error.is_forbidden() => Refusal::Forbidden(format!(
-            "{error}; grant the user a topic permission to write `{key}` to exchange `{}`",
-            object.name
-        )),
-        (Some(object), None) if error.is_forbidden() => Refusal::Forbidden(format!(
-            "{error}; grant the user the `write` permission on exchange `{}`",
-            object.name
-        )),
-        _ if error.is_forbidden() => Refusal::Forbidden(error.to_string()),
+    if !error.is_forbidden() {
         // For example, the message is larger than the broker accepts.
-        _ => Refusal::Unacceptable(error.to_string()),
+        return Refusal::Unacceptable(error.to_string());
     }
+    let Some(exchange) = error.object().map(|object| object.name) else {
+        return Refusal::Forbidden(error.to_string());
+    };
+    Refusal::Forbidden(match error.forbidden_key() {
+        Some(key) => {
+            format!("{error}; grant the user a topic permission to write `{key}` to exchange `{exchange}`")
+        }
+        None => format!("{error}; grant the user the `write` permission on exchange `{exchange}`"),
+    })
 }
 
 #[cfg(test)]
