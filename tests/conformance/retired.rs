@@ -22,6 +22,16 @@ async fn start_version<B: TestBroker, S: Send + Sync + 'static>(
     started.expect("the app starts")
 }
 
+/// Starts a version of the service, and ends it with its bus. A bus that stays open declares its bindings again every
+/// few seconds.
+async fn run_version<B: TestBroker, S: Send + Sync + 'static>(
+    harness: &Harness<B>,
+    change: impl FnOnce(App<NoState>) -> App<S>,
+) {
+    let version = start_version(harness, change).await;
+    version.shutdown().await.unwrap();
+}
+
 /// Waits until the orphans queue has `count` messages.
 async fn orphans<B: TestBroker>(harness: &Harness<B>, count: usize) -> Vec<QueuedMessage> {
     let queue = harness.queue("orphans");
@@ -45,10 +55,10 @@ pub(crate) async fn a_retired_queue_is_unbound_and_drained_to_the_orphans_queue<
     harness: Harness<B>,
 ) {
     let (recorder, _log) = Recorder::idle();
-    // The first version has a bus of its own that closes here: a bus declares its bindings again every few seconds.
-    let handlers = tidings::handlers![plain];
-    let first = start_version(&harness, |app| app.state(recorder).handlers(handlers)).await;
-    first.shutdown().await.unwrap();
+    run_version(&harness, |app| {
+        app.state(recorder).handlers(tidings::handlers![plain])
+    })
+    .await;
     // These events stay in the queue, because it has no consumer.
     for number in 1..=300 {
         harness.bus.publish(&placed("a", number)).await.unwrap();
@@ -118,8 +128,8 @@ pub(crate) async fn an_event_that_still_reaches_a_retired_queue_goes_to_the_orph
     harness: Harness<B>,
 ) {
     let (recorder, _log) = Recorder::idle();
-    let first = start!(harness, recorder, [plain]);
-    first.shutdown().await.unwrap();
+    let handlers = tidings::handlers![plain];
+    run_version(&harness, |app| app.state(recorder.clone()).handlers(handlers)).await;
     let _second = start_version(&harness, |app| app.retired("plain", ["order.placed"])).await;
     expect_unroutable(&harness, 1).await;
     // An instance of the old version starts and binds the queue again.
@@ -152,8 +162,8 @@ pub(crate) async fn a_missing_retired_queue_is_not_an_error<B: TestBroker>(harne
 
 pub(crate) async fn a_retired_pattern_is_unbound_from_a_queue_in_use<B: TestBroker>(harness: Harness<B>) {
     let (recorder, mut log) = Recorder::idle();
-    let first = start!(harness, recorder, [older_version::plain]);
-    first.shutdown().await.unwrap();
+    let handlers = tidings::handlers![older_version::plain];
+    run_version(&harness, |app| app.state(recorder.clone()).handlers(handlers)).await;
     let _second = start_version(&harness, |app| {
         let handlers = tidings::handlers![plain];
         app.state(recorder.clone())
