@@ -1,1 +1,1 @@
-//! Tests that need more than one crate of Tidings. The library is empty.
+//! Tests that need more than one crate of Tidings. Cargo accepts no package of tests alone, so this library is empty.

@@ -7,28 +7,28 @@ use tidings::DomainEvent;
 /// A customer placed an order.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 pub struct OrderCreated {
-    /// The order.
+    /// The id of the order.
     pub order_id: String,
 }
 
 /// A customer cancelled an order.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 pub struct OrderCancelled {
-    /// The order.
+    /// The id of the order.
     pub order_id: String,
 }
 
-/// A payment arrived.
+/// The payment of an order arrived.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
 #[event(aggregate_id = order_id, routing_key = "payment.settled.{currency}")]
 pub struct PaymentSettled {
-    /// The order that was paid.
+    /// The id of the order that was paid.
     pub order_id: String,
     /// The currency of the payment.
     pub currency: String,
 }
 
-/// A state.
+/// The state of the handlers that need one.
 #[derive(Debug, Clone, Default)]
 pub struct Gateway;
 
