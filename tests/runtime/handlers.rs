@@ -42,6 +42,8 @@ pub(crate) fn paid(order: &str, number: u32) -> Paid {
 pub(crate) struct Recorder {
     seen: Arc<Mutex<Vec<(u32, u32)>>>,
     failing: Arc<AtomicBool>,
+    /// Decides by number and attempt, while the recorder fails.
+    spares: Option<fn(u32, u32) -> bool>,
 }
 
 impl Recorder {
@@ -51,13 +53,24 @@ impl Recorder {
         recorder
     }
 
+    /// Fails every attempt except those that `spares` accepts by number and attempt.
+    pub(crate) fn failing_except(spares: fn(u32, u32) -> bool) -> Self {
+        Self {
+            spares: Some(spares),
+            ..Self::failing()
+        }
+    }
+
     pub(crate) fn repair(&self) {
         self.failing.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn record(&self, number: u32, delivery: &Delivery) -> Result<(), HandlerError> {
         self.seen.lock().unwrap().push((number, delivery.attempt()));
-        if self.failing.load(Ordering::SeqCst) {
+        let is_spared = self
+            .spares
+            .is_some_and(|spares| spares(number, delivery.attempt()));
+        if self.failing.load(Ordering::SeqCst) && !is_spared {
             return Err(HandlerError::retry("the gateway is down"));
         }
         Ok(())

@@ -66,7 +66,7 @@ pub enum HandlerState {
     /// The handler is paused: by [`RunningApp::pause`](crate::RunningApp::pause), or by its option
     /// `on_dead_letter = "pause"`.
     Paused,
-    /// The breaker is open because the recent attempts failed. The handler receives single deliveries as probes.
+    /// The breaker is open because the recent attempts failed. The handler receives a few deliveries as probes.
     BreakerOpen,
     /// The handler is not subscribed, for this reason. The runtime subscribes again by itself.
     Failing(String),

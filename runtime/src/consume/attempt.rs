@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::bound_handler::{BoundHandler, HandlerCounts};
-use super::breaker::Change;
+use super::breaker::{Change, FailedAttempt};
 use super::handler_call;
 use super::outcome::Outcome;
 use super::pending_delivery::PendingDelivery;
@@ -97,7 +97,7 @@ impl Attempt {
             handler: Arc::clone(&self.handler),
             message: Arc::clone(delivery.message()),
             origin: self.pending.origin.clone(),
-            attempt: delivery.attempt(),
+            attempt: self.pending.attempt_number(),
             waited: self.pending.waited,
             delivery: Some(delivery.clone()),
         }
@@ -108,27 +108,30 @@ impl Attempt {
         let Some(succeeded) = outcome.health() else {
             return true;
         };
-        let handler = &self.handler;
+        let (handler, delivery) = (&self.handler, &self.pending.delivery);
         let mut breaker = handler.breaker();
-        // Failing deliveries stay unsettled longer than others, so they are redelivered together. A run of failures
-        // among them does not mean that every delivery fails.
-        let change = if succeeded || !self.pending.is_untried_redelivery() {
-            breaker.record(self.pending.delivery.id(), succeeded)
-        } else {
+        let change = if succeeded {
+            breaker.succeeded(delivery.received_at())
+        } else if self.pending.is_untried_redelivery() {
+            // Failing deliveries stay unsettled longer than others, so they are redelivered together. A run of failures
+            // among them does not mean that every delivery fails.
             Change::None
+        } else {
+            breaker.failed(FailedAttempt {
+                event_id: delivery.id(),
+                is_first_attempt: delivery.attempt() == 1,
+                first_received_at: delivery.first_received_at(),
+            })
         };
-        if self.is_probe && !succeeded {
-            breaker.probe_failed();
-        }
-        let next_probe = breaker.probe_after();
+        let next_round = breaker.next_round();
         drop(breaker);
-        match change {
-            Change::None => {}
-            Change::Opened { failures } => {
-                telemetry::breaker_opened(handler.name(), failures, next_probe.unwrap_or_default());
+        match (change, next_round) {
+            (Change::Opened { failures }, Some(round)) => {
+                telemetry::breaker_opened(handler.name(), failures, round.wait);
             }
-            Change::Closed => telemetry::breaker_closed(handler.name()),
+            (Change::Closed, _) => telemetry::breaker_closed(handler.name()),
+            _ => {}
         }
-        next_probe.is_none()
+        next_round.is_none_or(|round| self.is_probe && handler.retries_in_place() && round.counts_in_place)
     }
 }

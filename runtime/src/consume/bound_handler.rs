@@ -94,6 +94,11 @@ impl BoundHandler {
         &self.patterns
     }
 
+    /// Whether a failed delivery stays in the session until its next attempt.
+    pub(crate) fn retries_in_place(&self) -> bool {
+        self.descriptor.ordered() || self.descriptor.ephemeral()
+    }
+
     pub(crate) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }

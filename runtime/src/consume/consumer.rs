@@ -83,10 +83,13 @@ impl Consumer {
 
     async fn subscribe(&self, pace: Pace) -> Result<Box<dyn Subscription>, Error> {
         let queue = &self.queue;
+        let prefetch = pace.prefetch(queue);
         let subscribe = Subscribe {
             queue: queue.source.clone(),
-            prefetch: if pace == Pace::Full { queue.prefetch } else { 1 },
-            suspects: (pace == Pace::Full).then(|| queue.suspects()).flatten(),
+            prefetch,
+            suspects: (pace == Pace::Full || prefetch > 1)
+                .then(|| queue.suspects())
+                .flatten(),
             consumer: format!("{}.{}", queue.service.name(), queue.handlers[0].name()),
         };
         let subscription = queue.service.bus().broker().subscribe(subscribe).await?;
@@ -126,12 +129,13 @@ impl Consumer {
         }
     }
 
-    /// How long to wait for the next probe, for a queue that returns its deliveries while the breaker is open.
+    /// How long to wait for the next probes, for a queue that returns its deliveries while the breaker is open.
     fn probe_after(&self) -> Option<Duration> {
         if self.queue.keeps_deliveries_while_open() {
             None
         } else {
-            self.queue.handlers[0].breaker().probe_after()
+            let round = self.queue.handlers[0].breaker().next_round()?;
+            Some(round.wait)
         }
     }
 

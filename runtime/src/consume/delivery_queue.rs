@@ -236,6 +236,7 @@ mod tests {
         };
         PendingDelivery {
             returns: None,
+            uncounted: 0,
             tag,
             handler: 0,
             origin,

@@ -13,6 +13,7 @@ use crate::handler::returns::Returned;
 use crate::message::reason::Reason;
 use crate::retry::{rung_after, rung_at_least};
 use crate::wire::malformed::Malformed;
+use crate::wire::origin::AttemptNumber;
 
 /// The result of a delivery: of its handler, or of its route when no handler ran.
 #[derive(Debug)]
@@ -212,12 +213,12 @@ impl Outcome {
             OutcomeKind::Retry { reason, error, delay } => match limits.delay(delay) {
                 Some(delay) if limits.in_place => Settlement::RetryInPlace {
                     delay,
-                    next_attempt: limits.next_attempt(),
+                    next: limits.number.next(limits.counts),
                     error,
                 },
                 Some(delay) => Settlement::Delay {
                     delay,
-                    next_attempt: limits.next_attempt(),
+                    next: limits.number.next(limits.counts),
                     error,
                 },
                 None => Settlement::dead_letter(limits, reason, error),
@@ -229,9 +230,8 @@ impl Outcome {
 /// The limits that decide between another attempt and a dead letter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AttemptLimits<'a> {
-    /// The number of the attempt, from 1.
-    pub(crate) number: u32,
-    /// The maximum number of attempts.
+    pub(crate) number: AttemptNumber,
+    /// The maximum number of attempts that count.
     pub(crate) max: u32,
     /// The handler's retry delays, after `speed_up`.
     pub(crate) rungs: &'a [Duration],
@@ -248,19 +248,15 @@ pub(crate) struct AttemptLimits<'a> {
 }
 
 impl AttemptLimits<'_> {
-    fn next_attempt(&self) -> u32 {
-        self.number + u32::from(self.counts)
-    }
-
     /// The delay before the next attempt; `None` when no attempt is left. The handler asked for the delay `wanted`.
     fn delay(&self, wanted: Option<Duration>) -> Option<Duration> {
-        if self.counts && self.number >= self.max {
+        if self.counts && self.number.counted() >= self.max {
             return None;
         }
         let delay = match wanted {
             Some(wanted) if self.in_place => wanted,
             Some(wanted) => rung_at_least(self.ladder, wanted),
-            None => rung_after(self.rungs, self.number),
+            None => rung_after(self.rungs, self.number.counted()),
         };
         (!self.in_place || delay <= self.in_place_left || !self.counts).then_some(delay)
     }
@@ -275,13 +271,13 @@ pub(crate) enum Settlement {
     /// Publish to a delay queue, then acknowledge.
     Delay {
         delay: Duration,
-        next_attempt: u32,
+        next: AttemptNumber,
         error: BoxError,
     },
     /// Keep the delivery in the session, and retry it there.
     RetryInPlace {
         delay: Duration,
-        next_attempt: u32,
+        next: AttemptNumber,
         error: BoxError,
     },
     /// Publish to the dead-letter queue, then acknowledge.
@@ -353,7 +349,7 @@ mod tests {
 
     fn limits(number: u32) -> AttemptLimits<'static> {
         AttemptLimits {
-            number,
+            number: AttemptNumber { number, uncounted: 0 },
             max: 3,
             rungs: RUNGS,
             ladder: LADDER,
@@ -369,12 +365,8 @@ mod tests {
         match step {
             Settlement::Acknowledge => "acknowledge".to_owned(),
             Settlement::Publish(returned) => format!("publish {}", returned.events.len()),
-            Settlement::Delay {
-                delay, next_attempt, ..
-            } => format!("delay {delay:?}, then {next_attempt}"),
-            Settlement::RetryInPlace {
-                delay, next_attempt, ..
-            } => format!("wait {delay:?}, then {next_attempt}"),
+            Settlement::Delay { delay, next, .. } => format!("delay {delay:?}, then {}", next.number),
+            Settlement::RetryInPlace { delay, next, .. } => format!("wait {delay:?}, then {}", next.number),
             Settlement::DeadLetter { reason, error } => format!("dead letter, {reason}: {error}"),
             Settlement::Drop { reason, .. } => format!("drop, {reason}"),
         }
@@ -538,7 +530,7 @@ mod tests {
         };
         assert_eq!(
             text(&Outcome::of(failed()).settlement(uncounted)),
-            "delay 5s, then 3"
+            "delay 5s, then 4"
         );
         let in_place = AttemptLimits {
             in_place: true,
@@ -547,8 +539,18 @@ mod tests {
         };
         assert_eq!(
             text(&Outcome::of(failed()).settlement(in_place)),
-            "wait 5s, then 3"
+            "wait 5s, then 4"
         );
+        let ninth = |uncounted| AttemptLimits {
+            number: AttemptNumber { number: 9, uncounted },
+            ..limits(9)
+        };
+        assert_eq!(
+            text(&Outcome::of(failed()).settlement(ninth(7))),
+            "delay 5s, then 10"
+        );
+        let step = text(&Outcome::of(failed()).settlement(ninth(6)));
+        assert!(step.starts_with("dead letter"), "{step}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::handler::delivery::Delivery;
-use crate::wire::origin::Origin;
+use crate::wire::origin::{AttemptNumber, Origin};
 
 #[derive(Debug, Clone)]
 pub(crate) struct PendingDelivery {
@@ -13,6 +13,8 @@ pub(crate) struct PendingDelivery {
     pub(crate) handler: usize,
     pub(crate) origin: Origin,
     pub(crate) delivery: Delivery,
+    /// How many of its attempts do not count towards the maximum.
+    pub(crate) uncounted: u32,
     /// The broker's count of its returns, if it was ever returned unsettled.
     pub(crate) returns: Option<u32>,
     /// The total time it has waited in this session for retries.
@@ -22,7 +24,14 @@ pub(crate) struct PendingDelivery {
 impl PendingDelivery {
     /// Whether the broker redelivered it and no attempt of this session has run since.
     pub(crate) fn is_untried_redelivery(&self) -> bool {
-        self.delivery.redelivered() && self.delivery.attempt() == self.origin.attempt
+        self.delivery.redelivered() && self.delivery.attempt() == self.origin.attempt.number
+    }
+
+    pub(crate) fn attempt_number(&self) -> AttemptNumber {
+        AttemptNumber {
+            number: self.delivery.attempt(),
+            uncounted: self.uncounted,
+        }
     }
 
     /// The key by which an ordered handler keeps the order: the aggregate id, or the event's id when there is none.

@@ -198,9 +198,7 @@ fn orphan(service: &Service, queue: &str, message: &Message) -> Message {
         first_received_at: origin.first_received_at,
         error: origin.last_error.as_deref(),
         redact: bus.config().redact.as_deref(),
-        kind: RepublishKind::Retry {
-            attempt: origin.attempt,
-        },
+        kind: RepublishKind::Retry { next: origin.attempt },
     };
     republish(message, &origin, to, &details, bus.limits())
 }

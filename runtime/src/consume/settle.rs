@@ -24,7 +24,7 @@ use crate::telemetry::{self, DeliveryFields, EventLabels};
 use crate::topology::Names;
 use crate::wire::error_text;
 use crate::wire::ids::returned_event_id;
-use crate::wire::origin::Origin;
+use crate::wire::origin::{AttemptNumber, Origin};
 use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, republish};
 
 use super::bound_handler::{BoundHandler, HandlerCounts};
@@ -47,7 +47,7 @@ pub(crate) struct Settler {
     pub(crate) message: Arc<Message>,
     pub(crate) origin: Origin,
     /// The number of this attempt. Retries in place count on from the attempt of the origin.
-    pub(crate) attempt: u32,
+    pub(crate) attempt: AttemptNumber,
     /// How long the delivery has waited in place.
     pub(crate) waited: Duration,
     /// `None` for a delivery that no handler runs.
@@ -62,7 +62,7 @@ pub(crate) enum Settled {
     /// The delivery stays in the session, for another attempt after the delay.
     RetryInPlace {
         delay: Duration,
-        next_attempt: u32,
+        next: AttemptNumber,
         error: String,
     },
     /// The delivery is left unsettled, and the broker redelivers it.
@@ -121,7 +121,7 @@ impl Settler {
     pub(crate) async fn set_aside(&self, returns: u32) -> Settled {
         telemetry::set_aside(self.log_fields(), returns);
         let kind = RepublishKind::SetAside {
-            attempt: self.attempt,
+            next: self.attempt,
             returns,
         };
         let delay = rung_at_least(self.session.service.ladder(), Duration::ZERO);
@@ -142,7 +142,7 @@ impl Settler {
             rungs: &self.handler.rungs,
             ladder: self.session.service.ladder(),
             // A delivery without a handler has no place in a delivery queue, so it uses the delay queues.
-            in_place: (handler.ordered() || handler.ephemeral()) && self.delivery.is_some(),
+            in_place: self.handler.retries_in_place() && self.delivery.is_some(),
             in_place_left: MAX_IN_PLACE.saturating_sub(self.waited),
             keeps_dead_letters: !handler.ephemeral(),
             counts,
@@ -157,27 +157,13 @@ impl Settler {
                 Settled::Done { dead_lettered: false }
             }
             Settlement::Publish(_) => unreachable!("`settle` publishes"),
-            Settlement::RetryInPlace {
-                delay,
-                next_attempt,
-                error,
-            } => {
+            Settlement::RetryInPlace { delay, next, error } => {
                 let error = self.retry_scheduled(delay, error);
-                Settled::RetryInPlace {
-                    delay,
-                    next_attempt,
-                    error,
-                }
+                Settled::RetryInPlace { delay, next, error }
             }
-            Settlement::Delay {
-                delay,
-                next_attempt,
-                error,
-            } => {
+            Settlement::Delay { delay, next, error } => {
                 let error = self.retry_scheduled(delay, error);
-                let kind = RepublishKind::Retry {
-                    attempt: next_attempt,
-                };
+                let kind = RepublishKind::Retry { next };
                 self.delay(delay, kind, Some(&error)).await
             }
             Settlement::DeadLetter { reason, error } => {
@@ -288,7 +274,7 @@ impl Settler {
         };
         let kind = RepublishKind::DeadLetter {
             reason,
-            attempts: self.attempt,
+            attempts: self.attempt.number,
             at: Timestamp::now(),
         };
         match self.republish(to, Some(error), kind, None).await {
@@ -403,7 +389,7 @@ impl Settler {
             event_type: properties.kind().unwrap_or_default(),
             event_id: properties.message_id().unwrap_or_default(),
             correlation_id: properties.correlation_id().unwrap_or_default(),
-            attempt: self.attempt,
+            attempt: self.attempt.number,
         }
     }
 }

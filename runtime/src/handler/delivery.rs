@@ -209,7 +209,8 @@ impl Delivery {
         &self.0.facts.queue
     }
 
-    /// The number of this attempt, from 1.
+    /// The number of this attempt, from 1. It can exceed the handler's maximum, because attempts that fail while the
+    /// breaker is open do not count towards the maximum.
     pub fn attempt(&self) -> u32 {
         self.0.facts.attempt
     }

@@ -6,7 +6,7 @@ use super::body::Body;
 use super::envelope;
 use super::error_text::chain;
 use super::limits::Limits;
-use super::origin::origin;
+use super::origin::{AttemptNumber, origin};
 use super::read;
 use super::republish::{Destination, RepublishDetails, RepublishKind, republish};
 use crate::context::trace::TraceContext;
@@ -80,7 +80,12 @@ pub(crate) fn check_republish(message: &Message, error: &str, attempt: u32, max_
         }
         sent
     };
-    let mut retried = send(RepublishKind::Retry { attempt });
+    let mut retried = send(RepublishKind::Retry {
+        next: AttemptNumber {
+            number: attempt,
+            uncounted: 0,
+        },
+    });
     retried.exchange = RETURN.into();
     retried.routing_key = QUEUE.into();
     let returned = origin(&retried, RETURN, QUEUE, Timestamp::from_millis(0));
@@ -88,7 +93,7 @@ pub(crate) fn check_republish(message: &Message, error: &str, attempt: u32, max_
         (returned.exchange, returned.routing_key),
         (before.exchange.clone(), before.routing_key.clone())
     );
-    assert_eq!(returned.attempt, attempt.max(1));
+    assert_eq!(returned.attempt.number, attempt.max(1));
 
     let mut dead = send(RepublishKind::DeadLetter {
         reason: Reason::Failed,
@@ -102,5 +107,8 @@ pub(crate) fn check_republish(message: &Message, error: &str, attempt: u32, max_
         (redriven.exchange, redriven.routing_key),
         (before.exchange.clone(), before.routing_key.clone())
     );
-    assert_eq!(redriven.attempt, 1, "a redriven dead letter starts at attempt 1");
+    assert_eq!(
+        redriven.attempt.number, 1,
+        "a redriven dead letter starts at attempt 1"
+    );
 }

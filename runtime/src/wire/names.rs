@@ -4,6 +4,8 @@ const PREFIX: &str = "tidings-";
 
 /// The number of the next attempt.
 pub(crate) const ATTEMPT: &str = "tidings-attempt";
+/// How many attempts before it do not count towards the maximum; absent when all count.
+pub(crate) const UNCOUNTED: &str = "tidings-uncounted-attempts";
 /// The number of attempts that a dead letter had. The name differs from [`ATTEMPT`], so that a redriven dead letter
 /// starts at attempt 1.
 pub(crate) const ATTEMPTS: &str = "tidings-attempts";

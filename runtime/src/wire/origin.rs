@@ -12,13 +12,41 @@ use crate::message::timestamp::Timestamp;
 pub(crate) struct Origin {
     pub(crate) exchange: Arc<str>,
     pub(crate) routing_key: Arc<str>,
-    /// The number of this attempt, from 1.
-    pub(crate) attempt: u32,
+    pub(crate) attempt: AttemptNumber,
     /// How often the delivery had returned unsettled when it was set aside.
     pub(crate) returns: u32,
     pub(crate) first_received_at: Timestamp,
     pub(crate) last_error: Option<String>,
     pub(crate) arrival: Arrival,
+}
+
+/// The number of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AttemptNumber {
+    /// From 1.
+    pub(crate) number: u32,
+    /// How many attempts before it do not count towards the maximum, because the breaker was open.
+    pub(crate) uncounted: u32,
+}
+
+impl AttemptNumber {
+    pub(crate) const FIRST: Self = Self {
+        number: 1,
+        uncounted: 0,
+    };
+
+    /// The attempt after this one. `counts` says whether this one counts.
+    pub(crate) fn next(self, counts: bool) -> Self {
+        Self {
+            number: self.number.saturating_add(1),
+            uncounted: self.uncounted.saturating_add(u32::from(!counts)),
+        }
+    }
+
+    /// The number among the attempts that count, from 1.
+    pub(crate) fn counted(self) -> u32 {
+        self.number.saturating_sub(self.uncounted).max(1)
+    }
 }
 
 /// How a message reached its queue. This decides which of its `tidings-*` headers are trusted.
@@ -46,7 +74,7 @@ pub(crate) fn origin(
     let published = Origin {
         exchange: Arc::clone(&message.exchange),
         routing_key: Arc::clone(&message.routing_key),
-        attempt: 1,
+        attempt: AttemptNumber::FIRST,
         returns: 0,
         first_received_at: received_at,
         last_error: None,
@@ -65,7 +93,10 @@ pub(crate) fn origin(
         Arrival::Published => published,
         Arrival::Redriven => with_original_address(published),
         Arrival::Returned => Origin {
-            attempt: number(headers, names::ATTEMPT).unwrap_or(1).max(1),
+            attempt: AttemptNumber {
+                number: number(headers, names::ATTEMPT).unwrap_or(1).max(1),
+                uncounted: number(headers, names::UNCOUNTED).unwrap_or(0),
+            },
             returns: number(headers, names::RETURNS).unwrap_or(0),
             first_received_at: headers
                 .text(names::FIRST_RECEIVED_AT)

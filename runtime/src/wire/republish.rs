@@ -3,7 +3,7 @@
 use super::error_text::{Redact, cut, for_header};
 use super::limits::Limits;
 use super::names;
-use super::origin::{Arrival, Origin};
+use super::origin::{Arrival, AttemptNumber, Origin};
 use crate::message::Message;
 use crate::message::headers::{HeaderValue, Headers};
 use crate::message::properties::{BorrowedProperties, CompactProperties};
@@ -34,13 +34,11 @@ pub(crate) struct RepublishDetails<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RepublishKind {
     Retry {
-        /// The number of the next attempt.
-        attempt: u32,
+        next: AttemptNumber,
     },
     /// The delivery may crash its process. It moves to the end of its queue and then runs alone.
     SetAside {
-        /// The number of the next attempt.
-        attempt: u32,
+        next: AttemptNumber,
         /// How often the delivery returned unsettled.
         returns: u32,
     },
@@ -142,9 +140,9 @@ fn add_details(details: &RepublishDetails<'_>, headers: &mut Headers) {
     headers.set(names::QUEUE, details.queue);
     headers.set(names::FIRST_RECEIVED_AT, details.first_received_at.to_string());
     match details.kind {
-        RepublishKind::Retry { attempt } => headers.set(names::ATTEMPT, attempt),
-        RepublishKind::SetAside { attempt, returns } => {
-            headers.set(names::ATTEMPT, attempt);
+        RepublishKind::Retry { next } => add_attempt(next, headers),
+        RepublishKind::SetAside { next, returns } => {
+            add_attempt(next, headers);
             headers.set(names::RETURNS, returns);
         }
         RepublishKind::DeadLetter { reason, attempts, at } => {
@@ -155,6 +153,13 @@ fn add_details(details: &RepublishDetails<'_>, headers: &mut Headers) {
     }
     if let Some(error) = details.error {
         headers.set(names::ERROR, for_header(error, details.redact));
+    }
+}
+
+fn add_attempt(next: AttemptNumber, headers: &mut Headers) {
+    headers.set(names::ATTEMPT, next.number);
+    if next.uncounted > 0 {
+        headers.set(names::UNCOUNTED, next.uncounted);
     }
 }
 

@@ -152,7 +152,11 @@ fn route_tag(
         Route::Decided(DeliveryResult::Malformed(_)) => "malformed".to_owned(),
         Route::Decided(other) => format!("{other:?}"),
     };
-    (result, handlers[routed.handler].name(), routed.origin.attempt)
+    (
+        result,
+        handlers[routed.handler].name(),
+        routed.origin.attempt.number,
+    )
 }
 
 fn route_of(message: Message) -> String {

@@ -77,7 +77,7 @@ impl ConsumerSession<'_> {
             handler: self.slots[handler].handler.name(),
             queue: Arc::clone(&self.queue.name),
             exchange: Arc::clone(&origin.exchange),
-            attempt: origin.attempt,
+            attempt: origin.attempt.number,
             redelivered: incoming.redelivered,
             first_received_at: origin.first_received_at,
             received_at,
@@ -89,6 +89,7 @@ impl ConsumerSession<'_> {
         self.slots[handler].deliveries.push(PendingDelivery {
             tag: incoming.tag,
             handler,
+            uncounted: origin.attempt.uncounted,
             origin,
             delivery,
             returns: was_returned.then_some(incoming.delivery_count),

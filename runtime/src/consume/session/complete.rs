@@ -82,16 +82,13 @@ impl ConsumerSession<'_> {
                     slot.deliveries.finished(pending.order_key());
                 }
             }
-            Settled::RetryInPlace {
-                delay,
-                next_attempt,
-                error,
-            } => {
+            Settled::RetryInPlace { delay, next, error } => {
                 if let Some(mut pending) = pending {
-                    if next_attempt > pending.delivery.attempt() {
+                    if next.uncounted == pending.uncounted {
                         pending.waited += delay;
                     }
-                    pending.delivery = pending.delivery.again(next_attempt, error);
+                    pending.uncounted = next.uncounted;
+                    pending.delivery = pending.delivery.again(next.number, error);
                     slot.deliveries.retry(pending, now.elapsed + delay);
                     self.occupy(handler);
                 }

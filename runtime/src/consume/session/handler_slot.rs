@@ -16,9 +16,10 @@ pub(super) struct HandlerSlot {
     pub(super) is_occupied: bool,
     /// The number of attempts whose handler runs.
     running: usize,
-    /// When the next probe may start, while the breaker is open and the queue keeps its deliveries.
+    /// When the next round of probes may start, while the breaker is open and the queue keeps its deliveries.
     probe_at: Option<Duration>,
-    is_probing: bool,
+    /// The number of probes that have started in this round.
+    probes: u16,
     pub(super) inline_execution: InlineExecution,
 }
 
@@ -30,7 +31,7 @@ impl HandlerSlot {
             is_occupied: false,
             running: 0,
             probe_at: None,
-            is_probing: false,
+            probes: 0,
             inline_execution: InlineExecution::default(),
         }
     }
@@ -41,34 +42,39 @@ impl HandlerSlot {
         if !self.deliveries.has_ready() || self.running >= concurrency {
             return None;
         }
-        let probe_after = self.handler.breaker().probe_after();
-        match probe_after {
+        let round = self.handler.breaker().next_round();
+        match round {
             None => self.probe_at = None,
-            Some(_) if pace == Pace::Probe => {}
-            Some(wait) => {
-                let at = *self.probe_at.get_or_insert(now + wait);
-                if self.is_probing || self.running > 0 || at > now {
+            Some(round) if self.probes > 0 && self.probes < round.size => {}
+            // A session at this pace starts when a round is due.
+            Some(_) if pace == Pace::Probe && self.probe_at.is_none() => {}
+            Some(round) => {
+                let at = *self.probe_at.get_or_insert(now + round.wait);
+                if self.running > 0 || at > now {
                     return None;
                 }
             }
         }
         let pending = self.deliveries.start()?;
         self.running += 1;
-        self.is_probing = probe_after.is_some();
-        Some((pending, self.is_probing))
+        self.probes += u16::from(round.is_some());
+        Some((pending, round.is_some()))
     }
 
-    /// Frees the place of an attempt whose handler has returned.
+    /// Frees the place of an attempt whose handler has returned. The last one of a round ends the round.
     pub(super) fn release(&mut self, now: Duration) {
         self.running -= 1;
-        if std::mem::take(&mut self.is_probing) {
-            self.probe_at = self.handler.breaker().probe_after().map(|wait| now + wait);
+        if self.probes > 0 && self.running == 0 {
+            self.probes = 0;
+            let mut breaker = self.handler.breaker();
+            breaker.round_failed();
+            self.probe_at = breaker.next_round().map(|round| now + round.wait);
         }
     }
 
     /// When the next retry or probe is due.
     pub(super) fn next_due(&self) -> Option<Duration> {
-        let can_probe = self.deliveries.has_ready() && !self.is_probing && self.running == 0;
+        let can_probe = self.deliveries.has_ready() && self.running == 0;
         let probe = self.probe_at.filter(|_| can_probe);
         [probe, self.deliveries.next_due()].into_iter().flatten().min()
     }

@@ -41,8 +41,22 @@ pub(crate) enum Pace {
     Full,
     /// One, because a waiting delivery may be the one that ends the process.
     Careful,
-    /// One, to learn whether the handler works again.
+    /// One round of probes, to learn whether the handler works again.
     Probe,
+}
+
+impl Pace {
+    pub(crate) fn prefetch(self, queue: &ConsumedQueue) -> u16 {
+        let handler = &queue.handlers[0];
+        match self {
+            Self::Full => queue.prefetch,
+            Self::Careful => 1,
+            Self::Probe => handler.breaker().next_round().map_or(1, |round| {
+                let concurrency = handler.descriptor.concurrency();
+                round.size.min(concurrency).min(queue.prefetch)
+            }),
+        }
+    }
 }
 
 /// Why a session ended.
@@ -63,6 +77,9 @@ pub(crate) struct ConsumerSession<'a> {
     queue: &'a mut ConsumedQueue,
     subscription: Box<dyn Subscription>,
     pace: Pace,
+    prefetch: u16,
+    /// Whether a probe has started.
+    has_probed: bool,
     ack_window: AckWindow,
     slots: Vec<HandlerSlot>,
     /// The slots with waiting deliveries, oldest first. Most slots of a queue with a thousand handlers are empty.
@@ -121,7 +138,7 @@ impl<'a> ConsumerSession<'a> {
     ) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
         let slots = queue.handlers.iter().map(Arc::clone).map(HandlerSlot::new);
-        let prefetch = if pace == Pace::Full { queue.prefetch } else { 1 };
+        let prefetch = pace.prefetch(queue);
         let next_hold_check = Instant::now() + queue.service.bus().config().hold_limit / HOLD_CHECKS;
         Self {
             ack_window: AckWindow::new(prefetch, subscription.ack_spacing()),
@@ -148,6 +165,8 @@ impl<'a> ConsumerSession<'a> {
             queue,
             subscription,
             pace,
+            prefetch,
+            has_probed: false,
         }
     }
 

@@ -97,7 +97,7 @@ impl ConsumerSession<'_> {
         if !self.completions.is_empty() {
             return Wakeup::CompletedInline;
         }
-        let ack_at = self.ack_window.deadline();
+        let ack_at = self.ack_window.deadline().filter(|_| !self.keeps_acks());
         let hold_check = self.next_hold_check;
         let (subscription, batch) = (&mut self.subscription, &mut self.batch);
         let has_unflushed_acks = self.has_unflushed_acks;
@@ -146,9 +146,7 @@ impl ConsumerSession<'_> {
     }
 
     fn acknowledge(&mut self) {
-        // Each acknowledgement lets the broker send another delivery. A delivery that arrives while the broker cancels
-        // the subscription would return with the channel, and the return would make it more suspect.
-        if self.finishes_before_end() && !self.subscription.is_drained() {
+        if self.keeps_acks() {
             return;
         }
         self.ack_window.due(Instant::now(), &mut self.acks);
@@ -156,6 +154,15 @@ impl ConsumerSession<'_> {
             self.subscription.ack(ack.tag, ack.multiple);
             self.has_unflushed_acks = true;
         }
+    }
+
+    /// Whether no acknowledgement may be sent yet, since each one lets the broker send another delivery.
+    ///
+    /// A delivery that arrives while the broker cancels the subscription would return with the channel, and the return
+    /// would make it more suspect. A delivery that arrives during a round of probes would make the round larger.
+    fn keeps_acks(&self) -> bool {
+        let is_round = self.pace == Pace::Probe && self.has_probed && self.ending.is_none();
+        is_round || (self.finishes_before_end() && !self.subscription.is_drained())
     }
 
     /// Sets the timer to the earliest retry or probe.

@@ -76,6 +76,7 @@ impl ConsumerSession<'_> {
     fn start(&mut self, pending: PendingDelivery, is_probe: bool) {
         let (tag, handler, returns) = (pending.tag, pending.handler, pending.returns);
         let message = Arc::clone(pending.delivery.message());
+        self.has_probed |= is_probe;
         let slot = &self.slots[handler];
         let attempt = Attempt {
             session: Arc::clone(&self.context),

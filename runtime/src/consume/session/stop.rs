@@ -171,7 +171,8 @@ impl ConsumerSession<'_> {
         if self.pace == Pace::Full {
             self.begin_end(TAKE_ONE_AT_A_TIME);
         }
-        self.pace == Pace::Full
+        // A round of several probes has no place for a suspect. The next session of the queue starts with the suspects.
+        self.pace == Pace::Full || self.prefetch > 1
     }
 
     /// Returns to the full pace when a careful session gets a delivery that is no suspect.
@@ -185,7 +186,7 @@ impl ConsumerSession<'_> {
         }
     }
 
-    /// Ends the session when its breaker opens, unless the queue keeps its deliveries, and when a probe has its result.
+    /// Ends the session when its breaker opens, unless the queue keeps its deliveries, and when a round of probes has its result.
     pub(super) fn check_breaker(&mut self) {
         if self.queue.keeps_deliveries_while_open() || (self.ending.is_some() && !self.finishes_before_end())
         {
@@ -193,7 +194,7 @@ impl ConsumerSession<'_> {
         }
         let is_open = self.slots[0].handler.breaker().is_open();
         match self.pace {
-            Pace::Probe if self.is_idle() => {
+            Pace::Probe if self.is_idle() && (self.has_probed || !is_open) => {
                 self.begin_end(SessionEnd::Pace(if is_open { Pace::Probe } else { Pace::Full }));
             }
             Pace::Full | Pace::Careful if is_open => self.begin_end(SessionEnd::Pace(Pace::Probe)),

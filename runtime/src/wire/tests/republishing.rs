@@ -11,7 +11,7 @@ use crate::message::reason::Reason;
 use crate::message::timestamp::Timestamp;
 use crate::wire::error_text::{Redact, chain};
 use crate::wire::limits::Limits;
-use crate::wire::origin::{Arrival, origin};
+use crate::wire::origin::{Arrival, AttemptNumber, origin};
 use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, republish};
 
 const DELAYS: &str = "payments.delay";
@@ -43,8 +43,14 @@ fn send(message: &Message, to: Destination<'_>, details: &RepublishDetails<'_>) 
     republish(message, &origin_of(message), to, details, &Limits::default())
 }
 
+fn retry_kind(number: u32) -> RepublishKind {
+    RepublishKind::Retry {
+        next: AttemptNumber { number, uncounted: 0 },
+    }
+}
+
 fn retry_with(message: &Message, attempt: u32, error: Option<&str>) -> Message {
-    let details = details(RepublishKind::Retry { attempt }, error);
+    let details = details(retry_kind(attempt), error);
     send(message, TO_DELAY, &details)
 }
 
@@ -208,7 +214,7 @@ fn a_retry_has_its_attempt_number_and_the_last_error() {
     let message = returned(retry_with(&message("{}"), 3, Some("the gateway is down")));
     let origin = origin_of(&message);
     assert_eq!((&*origin.exchange, &*origin.routing_key), (EXCHANGE, KEY));
-    assert_eq!(origin.attempt, 3);
+    assert_eq!(origin.attempt.number, 3);
     assert_eq!(origin.first_received_at, first_received_at());
     assert_eq!(origin.last_error.as_deref(), Some("the gateway is down"));
     assert_eq!(origin.arrival, Arrival::Returned);
@@ -219,7 +225,7 @@ fn a_retry_of_a_retry_keeps_the_first_origin() {
     let twice = returned(retry_with(&returned(retry(&with_everything())), 3, None));
     let origin = origin_of(&twice);
     assert_eq!(
-        (&*origin.exchange, &*origin.routing_key, origin.attempt),
+        (&*origin.exchange, &*origin.routing_key, origin.attempt.number),
         (EXCHANGE, KEY, 3)
     );
     assert_eq!(
@@ -266,7 +272,7 @@ fn a_publisher_on_the_domain_exchange_cannot_forge_an_attempt() {
     }
     forged.headers.set("tidings-attempt", 7_i64);
     let origin = origin_of(&forged);
-    assert_eq!((&*origin.routing_key, origin.attempt), (KEY, 1));
+    assert_eq!((&*origin.routing_key, origin.attempt.number), (KEY, 1));
     assert_eq!(
         (origin.first_received_at, &origin.last_error),
         (received_at(), &None)
@@ -309,7 +315,7 @@ fn a_redriven_dead_letter_starts_at_attempt_1_with_its_original_key() {
     shovelled.headers.set("tidings-attempt", 7_i64);
     let origin = origin_of(&shovelled);
     assert_eq!(
-        (&*origin.exchange, &*origin.routing_key, origin.attempt),
+        (&*origin.exchange, &*origin.routing_key, origin.attempt.number),
         (EXCHANGE, KEY, 1)
     );
     assert_eq!(
@@ -349,7 +355,7 @@ fn invalid_values_of_tidings_headers_count_as_absent() {
         }
         let origin = origin_of(&message);
         assert_eq!(
-            (origin.attempt, origin.first_received_at),
+            (origin.attempt.number, origin.first_received_at),
             (1, received_at()),
             "{value:?}"
         );
@@ -417,7 +423,7 @@ fn error_text_is_cut_to_2_kib_between_characters() {
 fn redacted_by(text: &str, redact: Redact<'_>) -> String {
     let details = RepublishDetails {
         redact: Some(redact),
-        ..details(RepublishKind::Retry { attempt: 2 }, Some(text))
+        ..details(retry_kind(2), Some(text))
     };
     let sent = send(&message("{}"), TO_DELAY, &details);
     sent.headers.text("tidings-error").unwrap().to_owned()
@@ -456,7 +462,7 @@ fn full(spare: usize, big: &[(&str, usize)]) -> (Message, Limits) {
 }
 
 fn shrunk(message: &Message, limits: &Limits, error: &str) -> Message {
-    let details = details(RepublishKind::Retry { attempt: 2 }, Some(error));
+    let details = details(retry_kind(2), Some(error));
     republish(message, &origin_of(message), TO_DELAY, &details, limits)
 }
 
@@ -499,7 +505,7 @@ fn a_shrunk_retry_fits_and_keeps_its_own_headers() {
     let sent = shrunk(&message, &limits, &"é".repeat(2000));
     assert!(sent.headers.wire_size() <= 4000, "{}", sent.headers.wire_size());
     let origin = origin_of(&returned(sent.clone()));
-    assert_eq!((&*origin.routing_key, origin.attempt), (KEY, 2));
+    assert_eq!((&*origin.routing_key, origin.attempt.number), (KEY, 2));
     assert!(
         sent.headers
             .text("tidings-dropped-headers")
