@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-use lapin::options::BasicGetOptions;
+use lapin::options::{BasicGetOptions, BasicNackOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel};
 use tidings::{App, Bus, Delivery, HeaderValue, RunningApp, State, event_handler, handlers};
@@ -299,6 +299,39 @@ async fn an_event_that_was_set_aside_is_not_a_crash_loop_when_it_returns() {
     bus.close().await;
 }
 
+#[tokio::test]
+async fn a_delivery_count_that_the_publisher_set_is_no_crash_loop() {
+    let vhost = vhost().await;
+    let (bus, handled) = (bus(&vhost.url()).await, Count::default());
+    let app = start_counter(&bus, &handled).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    pause_count(&app, &client).await;
+    for number in 0..10 {
+        let forged = arguments(&[("x-delivery-count", AMQPValue::LongLongInt(1_000))]);
+        let properties = BasicProperties::default().with_headers(forged);
+        happen_with(&client, &number.to_string(), properties).await;
+    }
+    let channel = client.connection().create_channel().await.unwrap();
+    for _ in 0..10 {
+        take(&channel, "counter.count").await;
+    }
+    // RabbitMQ 4.3 does not count this return, and leaves the header of the publisher.
+    let requeue = BasicNackOptions {
+        multiple: true,
+        requeue: true,
+    };
+    channel.basic_nack(0, requeue).await.unwrap();
+    until("every event is in the queue again", async || {
+        client.depth("counter.count").await == Some(10)
+    })
+    .await;
+    app.resume("count").unwrap();
+    handled.reaches(10).await;
+    app.shutdown().await.unwrap();
+    assert_eq!(client.depth("counter.count.dlq").await, Some(0));
+    bus.close().await;
+}
+
 /// Pauses the handler `count` while no delivery is in flight. The end of the subscription would requeue a delivery in
 /// flight, and the broker would count that return.
 async fn pause_count(app: &RunningApp, client: &ForeignClient) {
@@ -310,14 +343,13 @@ async fn pause_count(app: &RunningApp, client: &ForeignClient) {
 
 /// Publishes an event with this id, without Tidings.
 async fn happen(client: &ForeignClient, id: &str) {
+    happen_with(client, id, BasicProperties::default()).await;
+}
+
+async fn happen_with(client: &ForeignClient, id: &str, properties: BasicProperties) {
     let body = format!(r#"{{"id":"{id}","type":"thing.happened","data":{{"number":1,"kind":"a"}}}}"#);
     client
-        .publish(
-            "domain_events",
-            "thing.happened.a",
-            BasicProperties::default(),
-            body.as_bytes(),
-        )
+        .publish("domain_events", "thing.happened.a", properties, body.as_bytes())
         .await
         .unwrap();
 }

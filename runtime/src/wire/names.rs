@@ -51,7 +51,7 @@ const X_DEATH: &str = "x-death";
 
 /// Whether RabbitMQ acts on the header or writes it. A copy of the message must not have it.
 pub(crate) fn is_broker_header(name: &str) -> bool {
-    const PREFIXES: [&str; 3] = ["x-first-death-", "x-last-death-", "x-delivery-"];
+    const PREFIXES: [&str; 4] = ["x-first-death-", "x-last-death-", "x-delivery-", "x-acquired-"];
     [X_DEATH, CC, BCC].contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 

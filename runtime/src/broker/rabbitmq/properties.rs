@@ -172,11 +172,17 @@ pub(super) fn from_amqp(
 }
 
 /// How often the message returned to its queue. Broker versions use different integer types.
+///
+/// RabbitMQ 4.3 leaves the publisher's own `x-delivery-count` until the first return that it counts. It always writes
+/// `x-acquired-count`, and never counts more returns than acquisitions, so a higher count is the publisher's. Earlier
+/// versions always write `x-delivery-count`.
 fn delivery_count(headers: &Headers) -> u32 {
-    headers
-        .get("x-delivery-count")
-        .and_then(HeaderValue::as_i64)
-        .map_or(0, |count| u32::try_from(count.max(0)).unwrap_or(u32::MAX))
+    let number = |name| headers.get(name).and_then(HeaderValue::as_i64);
+    let returns = number("x-delivery-count").unwrap_or(0);
+    match number("x-acquired-count") {
+        Some(acquired) if returns > acquired => 0,
+        _ => u32::try_from(returns.max(0)).unwrap_or(u32::MAX),
+    }
 }
 
 fn to_table(headers: &Headers) -> Result<FieldTable, TooLong> {
@@ -369,5 +375,14 @@ mod tests {
         let headers = [("x-delivery-count", HeaderValue::I64(-1))].into_iter().collect();
         assert_eq!(delivery_count(&headers), 0);
         assert_eq!(delivery_count(&Headers::new()), 0);
+    }
+
+    #[test]
+    fn a_delivery_count_above_the_count_of_acquisitions_is_the_publishers() {
+        for (returns, acquired, counted) in [(1_000, 1, 0), (3, 3, 3), (3, 5, 3)] {
+            let headers = [("x-delivery-count", returns), ("x-acquired-count", acquired)];
+            let headers = headers.map(|(name, count)| (name, HeaderValue::I64(count)));
+            assert_eq!(delivery_count(&headers.into_iter().collect()), counted);
+        }
     }
 }

@@ -79,6 +79,7 @@ fn returned(mut message: Message) -> Message {
     message.headers.set("x-first-death-queue", DELAY);
     message.headers.set("x-last-death-reason", "expired");
     message.headers.set("x-delivery-count", 3_i64);
+    message.headers.set("x-acquired-count", 4_i64);
     message
 }
 
@@ -204,6 +205,7 @@ fn the_death_headers_of_the_broker_are_dropped() {
         "x-first-death-queue",
         "x-last-death-reason",
         "x-delivery-count",
+        "x-acquired-count",
     ] {
         assert_eq!(sent.headers.get(name), None, "{name}");
     }

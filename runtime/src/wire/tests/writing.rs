@@ -172,6 +172,7 @@ fn reserved_headers_are_rejected() {
         "x-death",
         "x-first-death-queue",
         "x-delivery-count",
+        "x-acquired-count",
         "ce-specversion",
         "cloudEvents_specversion",
         "cloudevents:SpecVersion",
