@@ -107,6 +107,7 @@ pub struct Gateway;
     queue = "payments",
     concurrency = 8,
     prefetch = 16,
+    breaker = 30,
     retry(attempts = 3, rungs = "1s, 5s"),
     timeout = "10s",
     ordered_by = "aggregate_id",

@@ -127,7 +127,7 @@ fn a_handler() {
 fn a_handler_with_every_option() {
     let args = quote! {
         "order.created", "order.*",
-        name = "billing.take_payment", queue = "billing", concurrency = 8, prefetch = 16,
+        name = "billing.take_payment", queue = "billing", concurrency = 8, prefetch = 16, breaker = 30,
         retry(attempts = 3, rungs = "1s, 5s"), timeout = "10s", ordered_by = "aggregate_id",
         on_dead_letter = "pause", single_active, reject_on(Declined, bank::Closed)
     };

@@ -317,6 +317,7 @@ mod families {
     queue = "billing",
     concurrency = 4,
     prefetch = 9,
+    breaker = 30,
     retry(attempts = 3, rungs = "1s, 1s, 5m"),
     timeout = "250ms",
     ordered_by = "aggregate_id",
@@ -374,6 +375,7 @@ mod handling {
             (HANDLER.concurrency(), HANDLER.prefetch(), HANDLER.attempts()),
             (4, 9, 3)
         );
+        assert_eq!(HANDLER.breaker(), Some(30));
         let second = Duration::from_secs(1);
         assert_eq!(HANDLER.rungs(), [second, second, second * 300]);
         assert_eq!(HANDLER.timeout(), Duration::from_millis(250));
@@ -396,6 +398,7 @@ mod handling {
             (HANDLER.concurrency(), HANDLER.prefetch(), HANDLER.attempts()),
             (64, 256, 8)
         );
+        assert_eq!(HANDLER.breaker(), Some(20));
         assert_eq!(HANDLER.timeout(), Duration::from_secs(30));
         assert_eq!(HANDLER.rungs().len(), 6);
     }

@@ -233,6 +233,7 @@ pub use tidings_macros::DomainEvent;
 /// | `concurrency = 64` | the maximum number of deliveries that it handles at the same time | 64 |
 /// | `prefetch = 256` | the maximum number of unacknowledged deliveries that the broker sends | 256; 32 with `ordered_by` |
 /// | `retry(attempts = 8, rungs = "1s, 5s, 15s, 1m, 5m, 15m")` | the maximum number of attempts, and the delays between them. A delay, called a rung, is one of these six or `1h`; the last one repeats | as written here |
+/// | `breaker = 20` | how many attempts in a row must fail, of at least half as many events, until the breaker opens: the handler then gets only probes, from one event after a second to `concurrency` events a minute, until one succeeds. `"off"` for none | 20 |
 /// | `timeout = "30s"` | the maximum duration of one attempt, up to `15m` | 30 seconds |
 /// | `ordered_by = "aggregate_id"` | handles the events of one aggregate one at a time, in the order of their arrival | no order |
 /// | `on_dead_letter = "pause"` | the handler pauses after it dead-letters a delivery | it continues |

@@ -6,7 +6,7 @@ use tidings::RunningApp;
 use tidings::health::HandlerState;
 use tidings::testing::TestBus;
 
-use crate::handlers::{Recorder, every, ordered, placed, plain, start};
+use crate::handlers::{Recorder, cautious, every, ordered, placed, plain, start, unguarded};
 
 /// Publishes 25 events to a failing handler, and waits until its breaker is open.
 async fn publish_until_open(bus: &TestBus, app: &RunningApp, handler: &str) {
@@ -15,6 +15,10 @@ async fn publish_until_open(bus: &TestBus, app: &RunningApp, handler: &str) {
             .await
             .unwrap();
     }
+    until_open(app, handler).await;
+}
+
+async fn until_open(app: &RunningApp, handler: &str) {
     let opened = async {
         while app.health().handler(handler).unwrap().state != HandlerState::BreakerOpen {
             tokio::task::yield_now().await;
@@ -117,4 +121,25 @@ async fn messages_that_are_no_events_do_not_use_up_the_probes() {
     bus.settled().await;
     assert_eq!(bus.dead_letters().len(), 100);
     assert!(bus.elapsed() < Duration::from_secs(10), "{:?}", bus.elapsed());
+}
+
+#[tokio::test]
+async fn the_option_breaker_sets_how_many_attempts_must_fail_in_a_row() {
+    let (bus, recorder) = (TestBus::new(), Recorder::failing());
+    let app = start!(&bus, recorder, [cautious]);
+    bus.publish(&placed("order-1", 1)).await.unwrap();
+    bus.publish(&placed("order-2", 2)).await.unwrap();
+    until_open(&app, "cautious").await;
+    recorder.repair();
+    bus.settled().await;
+    assert_eq!(app.health().handler("cautious").unwrap().handled, 2);
+}
+
+#[tokio::test]
+async fn a_handler_with_its_breaker_off_dead_letters_every_event_of_an_outage() {
+    let (bus, recorder) = (TestBus::new(), Recorder::failing());
+    let _app = start!(&bus, recorder, [unguarded]);
+    publish_and_settle(&bus, 50).await;
+    assert_eq!(bus.dead_letters().len(), 50);
+    assert_eq!(recorder.seen().len(), 8 * 50);
 }

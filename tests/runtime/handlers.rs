@@ -90,6 +90,24 @@ pub(crate) async fn plain(
     recorder.record(event.number, &delivery)
 }
 
+#[event_handler(breaker = 2)]
+pub(crate) async fn cautious(
+    event: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> Result<(), HandlerError> {
+    recorder.record(event.number, &delivery)
+}
+
+#[event_handler(breaker = "off")]
+pub(crate) async fn unguarded(
+    event: Placed,
+    delivery: Delivery,
+    State(recorder): State<Recorder>,
+) -> Result<(), HandlerError> {
+    recorder.record(event.number, &delivery)
+}
+
 #[event_handler(ordered_by = "aggregate_id", retry(attempts = 8, rungs = "5s"))]
 pub(crate) async fn ordered(
     event: Placed,

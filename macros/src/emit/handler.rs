@@ -106,6 +106,7 @@ fn options(handler: &Handler, span: Span) -> TokenStream {
     for (name, number) in [
         ("concurrency", handler.concurrency),
         ("prefetch", handler.prefetch),
+        ("breaker", handler.breaker),
         ("attempts", handler.attempts),
     ] {
         if let Some(number) = number {

@@ -71,6 +71,8 @@ pub(crate) struct Handler {
     pub(crate) queue: Option<Text>,
     pub(crate) concurrency: Option<u32>,
     pub(crate) prefetch: Option<u32>,
+    /// Zero for `breaker = "off"`.
+    pub(crate) breaker: Option<u32>,
     pub(crate) attempts: Option<u32>,
     pub(crate) rungs: Option<(Vec<Duration>, Span)>,
     pub(crate) timeout: Option<(Duration, Span)>,
@@ -90,6 +92,7 @@ const OPTIONS: &[&str] = &[
     "queue",
     "concurrency",
     "prefetch",
+    "breaker",
     "retry",
     "timeout",
     "ordered_by",
@@ -114,6 +117,7 @@ impl Handler {
             queue: None,
             concurrency: None,
             prefetch: None,
+            breaker: None,
             attempts: None,
             rungs: None,
             timeout: None,
@@ -176,6 +180,13 @@ impl Handler {
             }
             "prefetch" => {
                 self.prefetch = Some(options::number(name, input, "prefetch = 256", u16::MAX.into())?);
+            }
+            "breaker" if input.peek2(LitStr) => {
+                only(name, input, "off", errors)?;
+                self.breaker = Some(0);
+            }
+            "breaker" => {
+                self.breaker = Some(options::number(name, input, "breaker = 20", u16::MAX.into())?);
             }
             "retry" => {
                 self.retry = Some(name.clone());

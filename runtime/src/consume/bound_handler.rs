@@ -78,7 +78,7 @@ impl BoundHandler {
             rungs: rungs.map(|&rung| retry::scaled(rung, speed_up)).collect(),
             patterns: Patterns::new(descriptor.patterns()),
             event_types,
-            breaker: Mutex::default(),
+            breaker: Mutex::new(Breaker::new(descriptor.breaker())),
             trouble: Mutex::default(),
             counts: HandlerCounts::default(),
             metrics: HandlerMetrics::new(descriptor.name()),

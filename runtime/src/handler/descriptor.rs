@@ -21,6 +21,8 @@ pub struct HandlerDescriptor {
     returns: EventSet,
     concurrency: u16,
     prefetch: Option<u16>,
+    /// Zero for none.
+    breaker: u16,
     attempts: u32,
     rungs: &'static [Duration],
     timeout: Duration,
@@ -61,6 +63,7 @@ impl HandlerDescriptor {
             returns,
             concurrency: 64,
             prefetch: None,
+            breaker: 20,
             attempts: 8,
             rungs: RUNGS.split_at(6).0,
             timeout: Duration::from_secs(30),
@@ -157,6 +160,15 @@ impl HandlerDescriptor {
         }
     }
 
+    /// How many attempts in a row must fail, of at least half as many events, until the breaker opens: 20 by default.
+    /// `None` for a handler without a breaker.
+    pub const fn breaker(&self) -> Option<u16> {
+        match self.breaker {
+            0 => None,
+            attempts => Some(attempts),
+        }
+    }
+
     /// The maximum number of attempts, including the first.
     pub const fn attempts(&self) -> u32 {
         self.attempts
@@ -213,6 +225,11 @@ impl HandlerDescriptor {
 
     pub const fn with_prefetch(mut self, prefetch: u16) -> Self {
         self.prefetch = Some(prefetch);
+        self
+    }
+
+    pub const fn with_breaker(mut self, breaker: u16) -> Self {
+        self.breaker = breaker;
         self
     }
 

@@ -8,6 +8,7 @@ use tidings_tests::OrderCreated;
     queue = "Billing",
     concurrency = 1,
     prefetch = 65_535,
+    breaker = 1,
     retry(rungs = "1s,1s , 1h", attempts = 0x10,),
     timeout = "900000ms",
     ordered_by = "aggregate_id",
@@ -19,7 +20,7 @@ async fn take_payment(_order: OrderCreated) -> Result<(), std::fmt::Error> {
     Ok(())
 }
 
-#[event_handler("order.created", ephemeral, name = "live")]
+#[event_handler("order.created", ephemeral, name = "live", breaker = "off")]
 async fn watch(_order: OrderCreated) {}
 
 pub(super) fn main() {

@@ -64,7 +64,7 @@ impl HandlerModel {
             failed_while_closed: 0,
         });
         Self {
-            breaker: Breaker::new(3, 2),
+            breaker: Breaker::new(Some(3)),
             queue: queue.collect(),
             in_place,
             is_up: true,
@@ -192,7 +192,7 @@ impl Model for HandlerModel {
             Step::Up => self.is_up = true,
             Step::Restart => {
                 self.restarts += 1;
-                self.breaker = Breaker::new(3, 2);
+                self.breaker = Breaker::new(Some(3));
             }
         }
         self.check_recovery()

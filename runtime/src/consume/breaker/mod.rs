@@ -6,10 +6,6 @@ use std::time::Duration;
 
 use crate::message::timestamp::Timestamp;
 
-/// The number of attempts in a row that must fail.
-const ATTEMPTS: usize = 20;
-/// The number of different events among them: a single poison event must not open the breaker.
-const EVENTS: usize = 10;
 const FIRST_PROBE_WAIT: Duration = Duration::from_secs(1);
 const MAX_PROBE_WAIT: Duration = Duration::from_mins(1);
 /// From this number of failed rounds on, probes count as attempts where retries wait in place. The breaker has then
@@ -25,19 +21,14 @@ const COUNTING_ROUND: u32 = 64;
 /// handler has succeeded since the event was first received, and each round of probes takes more events than the last.
 #[derive(Debug, Clone)]
 pub(crate) struct Breaker {
-    threshold: Threshold,
+    /// The number of attempts in a row that must fail; `None` for a breaker that never opens.
+    threshold: Option<u16>,
     /// Hashes of the events whose attempts failed since the last success.
     failures: VecDeque<u64>,
     /// When the last delivery that succeeded was received.
     last_success: Option<Timestamp>,
     /// The number of rounds that failed, while the breaker is open.
     failed_rounds: Option<u32>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Threshold {
-    attempts: usize,
-    events: usize,
 }
 
 /// A failed attempt.
@@ -67,16 +58,10 @@ pub(crate) enum Change {
     Closed,
 }
 
-impl Default for Breaker {
-    fn default() -> Self {
-        Self::new(ATTEMPTS, EVENTS)
-    }
-}
-
 impl Breaker {
-    fn new(attempts: usize, events: usize) -> Self {
+    pub(crate) fn new(threshold: Option<u16>) -> Self {
         Self {
-            threshold: Threshold { attempts, events },
+            threshold,
             failures: VecDeque::new(),
             last_success: None,
             failed_rounds: None,
@@ -111,16 +96,20 @@ impl Breaker {
     }
 
     pub(crate) fn failed(&mut self, failure: FailedAttempt<'_>) -> Change {
+        let Some(threshold) = self.threshold.map(usize::from) else {
+            return Change::None;
+        };
         if self.is_open() || self.is_own(failure) {
             return Change::None;
         }
         let mut hasher = DefaultHasher::new();
         failure.event_id.hash(&mut hasher);
         self.failures.push_back(hasher.finish());
-        if self.failures.len() > self.threshold.attempts {
+        if self.failures.len() > threshold {
             self.failures.pop_front();
         }
-        if self.failures.len() < self.threshold.attempts || self.distinct_events() < self.threshold.events {
+        // A single poison event must not open the breaker.
+        if self.failures.len() < threshold || self.distinct_events() < threshold.div_ceil(2) {
             return Change::None;
         }
         self.failed_rounds = Some(0);
@@ -176,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_breaker_opens_after_twenty_failed_attempts_of_ten_events() {
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::new(Some(20));
         let changes = fail(&mut breaker, 20, 10);
         assert_eq!(changes[19], Change::Opened { failures: 20 });
         assert!(changes[..19].iter().all(|change| *change == Change::None));
@@ -185,14 +174,14 @@ mod tests {
 
     #[test]
     fn a_few_poison_events_never_open_the_breaker() {
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::new(Some(20));
         fail(&mut breaker, 500, 9);
         assert!(!breaker.is_open());
     }
 
     #[test]
     fn a_success_in_between_keeps_the_breaker_closed() {
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::new(Some(20));
         for _ in 0..100 {
             fail(&mut breaker, 19, 19);
             assert_eq!(succeed(&mut breaker), Change::None);
@@ -202,7 +191,7 @@ mod tests {
 
     #[test]
     fn retries_of_events_that_failed_before_the_last_success_do_not_open_the_breaker() {
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::new(Some(20));
         succeed(&mut breaker);
         for event in 0..100 {
             breaker.failed(failed_attempt(&event.to_string(), 2, 0));
@@ -217,7 +206,7 @@ mod tests {
 
     #[test]
     fn after_a_restart_retries_open_the_breaker() {
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::new(Some(20));
         for event in 0..20 {
             breaker.failed(failed_attempt(&event.to_string(), 5, 0));
         }
@@ -226,7 +215,7 @@ mod tests {
 
     #[test]
     fn each_round_waits_longer_and_probes_more_until_the_first_success() {
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::new(Some(20));
         fail(&mut breaker, 20, 20);
         let mut rounds = Vec::new();
         for _ in 0..8 {
@@ -251,7 +240,7 @@ mod tests {
 
     #[test]
     fn probes_in_place_count_after_an_hour() {
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::new(Some(20));
         fail(&mut breaker, 20, 20);
         let mut open_for = Duration::ZERO;
         while let Some(round) = breaker.next_round().filter(|round| !round.counts_in_place) {
