@@ -258,7 +258,8 @@ impl AttemptLimits<'_> {
             return None;
         }
         let delay = match wanted {
-            Some(wanted) if self.in_place => wanted,
+            // No retry waits longer than the longest rung, in place or not.
+            Some(wanted) if self.in_place => wanted.min(rung_at_least(self.ladder, wanted)),
             Some(wanted) => rung_at_least(self.ladder, wanted),
             None => rung_after(self.rungs, self.number),
         };
@@ -549,6 +550,10 @@ mod tests {
             text(&Outcome::of(failed()).settlement(in_place)),
             "wait 5s, then 3"
         );
+        let endless = || DeliveryResult::Failed(HandlerError::retry_after(Duration::MAX, "later"));
+        for (limits, expected) in [(uncounted, "delay 15s, then 3"), (in_place, "wait 15s, then 3")] {
+            assert_eq!(text(&Outcome::of(endless()).settlement(limits)), expected);
+        }
     }
 
     #[test]
