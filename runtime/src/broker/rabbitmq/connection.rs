@@ -101,7 +101,13 @@ impl SupervisedConnection {
     }
 
     pub(super) fn state(&self) -> LiveState {
-        self.state.borrow().clone()
+        // Read before the state, because the supervisor sets its last state before it ends.
+        let has_ended = self.state.has_changed().is_err();
+        match self.state.borrow().clone() {
+            ConnectionState::Closed => ConnectionState::Closed,
+            _ if has_ended => ConnectionState::Down("the tokio runtime of the bus has ended".to_owned()),
+            state => state,
+        }
     }
 
     /// Waits a short time for a connection.
