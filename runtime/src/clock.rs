@@ -20,6 +20,13 @@ use crate::message::timestamp::Timestamp;
 // The origin of `elapsed`; only differences matter.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// The time after `timeout`. A timeout that no `Instant` can hold ends in thirty years, as in tokio.
+pub(crate) fn deadline_after(timeout: Duration) -> Instant {
+    const FAR: Duration = Duration::from_hours(30 * 365 * 24);
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or_else(|| now + FAR)
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Clock {
     Real,

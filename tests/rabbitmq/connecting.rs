@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use tidings::{Bus, Declare};
+use tidings::{App, Bus, Declare, event_handler, handlers};
 
 use tidings_test_support::error_text;
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
@@ -214,6 +214,61 @@ async fn the_error_for_a_tls_url_names_the_missing_feature() {
 
 /// Set in the child process of a test.
 const CHILD: &str = "TIDINGS_TEST_CHILD";
+
+#[tokio::test]
+async fn no_timeout_is_too_long_for_a_bus_or_an_app() {
+    let vhost = vhost().await;
+    for timeout in [Duration::from_secs(u64::MAX), Duration::MAX] {
+        let builder = settings().connect_timeout(timeout).publish_timeout(timeout);
+        let bus = within("the connection", builder.connect(&vhost.url()))
+            .await
+            .unwrap();
+        let app = App::new("endless")
+            .handlers(handlers![count])
+            .shutdown_timeout(timeout);
+        let running = app.start(&bus).await.unwrap();
+        within("the confirm", bus.publish(&Happened::new(1, "a")))
+            .await
+            .unwrap();
+        until("the event is handled", async || {
+            running.health().handlers[0].handled == 1
+        })
+        .await;
+        within("the shutdown", running.shutdown()).await.unwrap();
+        bus.close().await;
+    }
+}
+
+#[event_handler("thing.#")]
+async fn count(_: Happened) {}
+
+#[tokio::test]
+async fn a_bus_whose_runtime_has_ended_is_not_ready_and_says_why() {
+    let vhost = vhost().await;
+    let url = vhost.url();
+    let bus = blocking(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let bus = runtime.block_on(bus(&url));
+        assert!(bus.health().is_ready());
+        bus
+    })
+    .await;
+    let health = bus.health();
+    assert!(!health.is_ready() && !health.connected, "{health:?}");
+    assert!(
+        health
+            .reason
+            .as_ref()
+            .is_some_and(|reason| reason.contains("runtime")),
+        "{health:?}"
+    );
+    // No call waits for a task that no longer exists.
+    let error = within("an error", bus.publish(&Happened::new(1, "a")))
+        .await
+        .unwrap_err();
+    assert!(error_text(&error).contains("closed"), "{error:?}");
+    within("the close", bus.close()).await;
+}
 
 /// Runs one test of this binary in a child process with this `TIDINGS_URL`. Returns its output.
 async fn child(test: &str, url: Option<&str>) -> String {

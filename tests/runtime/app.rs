@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use tidings::health::HandlerState;
 use tidings::testing::{MemoryServer, TestBus};
 use tidings::{AnyEvent, App, Bus, Delivery, Error, Event, FromRef, State, event_handler, handlers};
 
@@ -46,6 +47,19 @@ async fn all_start_errors_of_all_lists_are_reported_together() {
         error.faults().iter().all(|fault| text.contains(fault)),
         "the text contains all errors: {text}"
     );
+}
+
+#[test]
+fn an_app_whose_runtime_has_ended_is_not_ready() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let bus = Bus::in_memory();
+    let app = App::new("shop").handlers(handlers![ping]);
+    let running = runtime.block_on(app.start(&bus)).unwrap();
+    assert!(running.health().is_ready());
+    drop(runtime);
+    let health = running.health();
+    assert!(!health.is_ready(), "{health:?}");
+    assert_eq!(health.handlers[0].state, HandlerState::Stopped);
 }
 
 #[derive(Clone)]

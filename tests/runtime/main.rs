@@ -3,6 +3,7 @@
 mod app;
 mod breaker;
 mod context;
+mod edges;
 mod errors;
 mod handlers;
 mod middleware;

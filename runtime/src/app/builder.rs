@@ -186,7 +186,8 @@ impl<S: Send + Sync + 'static> App<S> {
         self
     }
 
-    /// Sets how long running handlers may take to finish when the app shuts down. The default is 30 seconds.
+    /// Sets how long running handlers may take to finish when the app shuts down. The default is 30 seconds;
+    /// [`Duration::MAX`] is no limit.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.spec.shutdown_timeout = timeout;
         self

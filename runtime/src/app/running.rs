@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use crate::app::describe::Description;
 use crate::app::health::{HandlerHealth, HandlerState, Health};
@@ -16,6 +15,7 @@ use crate::app::spec::{AppSpec, RegisteredHandler, patterns_of};
 use crate::broker::QueueSource;
 use crate::bus::Bus;
 use crate::bus::config::Declare;
+use crate::clock::deadline_after;
 use crate::consume::bound_handler::BoundHandler;
 use crate::consume::consumed_queue::ConsumedQueue;
 use crate::consume::consumer::Consumer;
@@ -219,7 +219,7 @@ impl RunningApp {
     pub async fn shutdown(&self) -> Result<()> {
         self.stopping.send_replace(true);
         self.change_all_states(DesiredState::Drain);
-        let deadline = Instant::now() + self.shutdown_timeout;
+        let deadline = deadline_after(self.shutdown_timeout);
         if tokio::time::timeout_at(deadline, self.ended()).await.is_ok() {
             return Ok(());
         }

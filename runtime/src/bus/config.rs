@@ -114,13 +114,15 @@ impl BusBuilder {
         self
     }
 
-    /// Sets how long a publish may wait for the broker's confirm. The default is 30 seconds.
+    /// Sets how long a publish may wait for the broker's confirm. The default is 30 seconds;
+    /// [`Duration::MAX`] is no limit.
     pub fn publish_timeout(mut self, timeout: Duration) -> Self {
         self.config.publish_timeout = timeout;
         self
     }
 
-    /// Sets how long connecting may take, including the handshake. The default is 10 seconds.
+    /// Sets how long connecting may take, including the handshake. The default is 10 seconds;
+    /// [`Duration::MAX`] is no limit.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
         self
@@ -158,7 +160,7 @@ impl BusBuilder {
     /// Sets how long a delivery may stay unsettled before its consumer subscribes again. For the runtime's own tests.
     #[doc(hidden)]
     pub fn hold_limit(mut self, limit: Duration) -> Self {
-        self.config.hold_limit = limit;
+        self.config.hold_limit = limit.max(Duration::from_millis(1));
         self
     }
 

@@ -14,6 +14,7 @@ use crate::bus::Bus;
 use crate::bus::confirm::{Confirm, PendingConfirms, confirm_group};
 use crate::bus::options::PublishOptions;
 use crate::bus::unconfirmed::Unconfirmed;
+use crate::clock::deadline_after;
 use crate::context::current::Context;
 use crate::context::trace::TraceContext;
 use crate::error::{PublishError, PublishFault, Result};
@@ -116,7 +117,7 @@ impl Bus {
 
     /// The time by which a publish that starts now must be confirmed.
     pub(super) fn publish_deadline(&self) -> Instant {
-        Instant::now() + self.config().publish_timeout
+        deadline_after(self.config().publish_timeout).into_std()
     }
 
     pub(super) fn envelope(

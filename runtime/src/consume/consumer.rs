@@ -78,7 +78,6 @@ impl Consumer {
                 SessionEnd::Recycled | SessionEnd::Paused | SessionEnd::Pace(_) => {}
             }
         }
-        self.queue.status.set(ConsumerState::Stopped);
     }
 
     async fn subscribe(&self, pace: Pace) -> Result<Box<dyn Subscription>, Error> {
@@ -190,5 +189,12 @@ impl Consumer {
             _ = self.desired.changed() => {}
             () = tokio::time::sleep(self.backoff.next_wait()) => {}
         }
+    }
+}
+
+/// A tokio runtime that ends drops its tasks, and health must not report their last state.
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.queue.status.set(ConsumerState::Stopped);
     }
 }

@@ -254,7 +254,8 @@ impl AttemptLimits<'_> {
             return None;
         }
         let delay = match wanted {
-            Some(wanted) if self.in_place => wanted,
+            // No retry waits longer than the longest rung, in place or not.
+            Some(wanted) if self.in_place => wanted.min(rung_at_least(self.ladder, wanted)),
             Some(wanted) => rung_at_least(self.ladder, wanted),
             None => rung_after(self.rungs, self.number.counted()),
         };
@@ -551,6 +552,10 @@ mod tests {
         );
         let step = text(&Outcome::of(failed()).settlement(ninth(6)));
         assert!(step.starts_with("dead letter"), "{step}");
+        let endless = || DeliveryResult::Failed(HandlerError::retry_after(Duration::MAX, "later"));
+        for (limits, expected) in [(uncounted, "delay 15s, then 4"), (in_place, "wait 15s, then 4")] {
+            assert_eq!(text(&Outcome::of(endless()).settlement(limits)), expected);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::broker::Broker;
+use crate::clock::deadline_after;
 
 use super::TestBus;
 
@@ -53,7 +54,7 @@ impl TestBus {
     /// # Errors
     /// When this takes more than `budget` deliveries, or more than `deadline` of real time.
     pub async fn settled_within(&self, budget: u64, deadline: Duration) -> Result<(), NotSettled> {
-        let end = Instant::now() + deadline;
+        let end = deadline_after(deadline);
         let first = self.memory.deliveries();
         loop {
             let changed = self.memory.changed();

@@ -26,6 +26,7 @@ use super::tls::TlsConnector;
 use super::url::Server;
 use crate::backoff::Backoff;
 use crate::bus::config::TlsFiles;
+use crate::clock::deadline_after;
 use crate::telemetry;
 
 /// The waits between two attempts to open the first connection.
@@ -100,7 +101,13 @@ impl SupervisedConnection {
     }
 
     pub(super) fn state(&self) -> LiveState {
-        self.state.borrow().clone()
+        // Read before the state, because the supervisor sets its last state before it ends.
+        let has_ended = self.state.has_changed().is_err();
+        match self.state.borrow().clone() {
+            ConnectionState::Closed => ConnectionState::Closed,
+            _ if has_ended => ConnectionState::Down("the tokio runtime of the bus has ended".to_owned()),
+            state => state,
+        }
     }
 
     /// Waits a short time for a connection.
@@ -141,7 +148,7 @@ impl SupervisedConnection {
 impl Connector {
     /// Tries the servers in turn until one accepts the connection or the timeout passes.
     async fn dial_first(&self) -> Result<LiveConnection, Vec<(Server, RabbitError)>> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = deadline_after(self.timeout);
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
             let began = Instant::now();
@@ -151,7 +158,7 @@ impl Connector {
             };
             let wait = backoff.next_wait();
             // If the deadline ended the next attempt, a timeout would replace these errors.
-            let next_end = Instant::now() + wait + began.elapsed();
+            let next_end = deadline_after(wait + began.elapsed());
             if errors.iter().any(|(_, error)| error.is_final()) || next_end >= deadline {
                 return Err(errors);
             }
@@ -326,7 +333,7 @@ impl Supervisor {
         let dialling = async {
             tokio::time::sleep(after).await;
             connector.reload_tls().await;
-            let deadline = Instant::now() + connector.timeout;
+            let deadline = deadline_after(connector.timeout);
             connector.dial_all(deadline, number).await
         };
         tokio::select! {

@@ -15,6 +15,13 @@ use crate::error::ConfigError;
 /// The default heartbeat in seconds. A dead peer is noticed after twice this time.
 const HEARTBEAT: u16 = 10;
 
+/// The largest frame in bytes: the default of RabbitMQ. lapin allocates 64 frames for each connection before it
+/// connects, and the process aborts when that fails.
+const FRAME_MAX: u32 = 131_072;
+
+/// AMQP 0-9-1 stores the length of the name in one byte. lapin panics on a longer name.
+const LONGEST_VHOST: usize = 255;
+
 /// One broker. Its `Debug` and `Display` texts contain no password.
 #[derive(Clone)]
 pub(super) struct Server {
@@ -67,7 +74,14 @@ impl Server {
             // `amqp://host/` names a virtual host with an empty name, which no broker has.
             uri.vhost.push('/');
         }
+        if uri.vhost.len() > LONGEST_VHOST {
+            return Err(ConfigError::new(format!(
+                "the virtual host in `{shown}` is longer than {LONGEST_VHOST} bytes"
+            )));
+        }
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        let frame_max = uri.query.frame_max.filter(|&bytes| bytes > 0);
+        uri.query.frame_max = Some(frame_max.map_or(FRAME_MAX, |bytes| bytes.min(FRAME_MAX)));
         Ok(Self {
             uri,
             has_password: has_password(url),
