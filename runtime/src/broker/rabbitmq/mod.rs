@@ -134,6 +134,13 @@ impl Broker for RabbitBroker {
         Duration::from_secs(1)
     }
 
+    fn frame_max(&self) -> u32 {
+        match self.publishing.state() {
+            ConnectionState::Up(live) => live.connection.configuration().frame_max(),
+            ConnectionState::Down(_) | ConnectionState::Closed => url::FRAME_MAX,
+        }
+    }
+
     fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             // The consume connection is never blocked.

@@ -77,6 +77,10 @@ pub(super) async fn declare(
     let steps = steps(plan, mode);
     let mut rest = steps.as_slice();
     while let Some((done, error)) = first_error(live, rest, mode).await {
+        if error.is_channel_limit() {
+            errors.push(nothing_declared(plan, error));
+            break;
+        }
         let step = rest[done];
         let denied = error.object().map(|object| step.denied_permission(&object));
         errors.push(declare_error(step.kind(), step.name(), error, denied, live, plan));
