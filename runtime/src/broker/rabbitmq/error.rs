@@ -140,6 +140,7 @@ impl RabbitError {
             argument: argument.to_owned(),
             found: value(found),
             wanted: value(wanted),
+            advice: Drift::OF_QUEUE,
         })
     }
 }
