@@ -174,15 +174,24 @@ pub struct Drift {
     pub found: String,
     /// The value that the service needs.
     pub wanted: String,
+    pub(crate) advice: &'static str,
+}
+
+impl Drift {
+    pub(crate) const OF_QUEUE: &'static str =
+        "cannot be changed in place; drain and delete it, or give the handler another `queue`";
+    pub(crate) const OF_OWN_EXCHANGE: &'static str = "cannot be changed in place; nobody but this service uses it, so \
+                                                      delete it, and the service declares it again";
+    pub(crate) const OF_SHARED_EXCHANGE: &'static str = "cannot be changed in place; other services may use it, so leave it, and name a durable topic exchange with \
+         `BusBuilder::exchange`";
 }
 
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "its argument `{}` is {} on the broker and {} here, and cannot be changed in place; drain and delete it, \
-             or give the handler another `queue`",
-            self.argument, self.found, self.wanted
+            "its argument `{}` is {} on the broker and {} here, and {}",
+            self.argument, self.found, self.wanted, self.advice
         )
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::error::Drift;
 use crate::rungs::duration_text;
 
 use serde::Serialize;
@@ -32,6 +33,21 @@ pub struct ExchangePlan {
     pub kind: ExchangeKind,
     /// The exchange that receives the messages that this exchange cannot route (`alternate-exchange`).
     pub alternate: Option<String>,
+}
+
+impl ExchangePlan {
+    /// Whether other services use the exchange, too. It is taken as it is, if it is a durable topic exchange.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.kind == ExchangeKind::Topic
+    }
+
+    pub(crate) fn drift_advice(&self) -> &'static str {
+        if self.is_shared() {
+            Drift::OF_SHARED_EXCHANGE
+        } else {
+            Drift::OF_OWN_EXCHANGE
+        }
+    }
 }
 
 /// The type of an exchange.

@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use tidings::{App, Bus, Declare, event_handler, handlers};
+use tidings::{App, Bus, Declare, Delivery, PublishOptions, State, event_handler, handlers};
 
 use tidings_test_support::error_text;
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
 use tidings_test_support::wait::{DEADLINE, blocking, until, within};
 
-use crate::fixture::{Happened, bus, settings, vhost};
+use crate::fixture::{Count, Happened, bus, node, settings, vhost};
 
 async fn refused(url: &str) -> String {
     let started = Instant::now();
@@ -329,4 +329,92 @@ async fn without_tidings_url_from_env_or_uses_its_default_and_from_env_fails() {
         output_text.contains("error: `TIDINGS_URL` is not set; set it to amqp://"),
         "{output_text}"
     );
+}
+
+/// Fails with a long error at the first attempt.
+#[event_handler("thing.happened.*")]
+async fn faltering(_event: Happened, delivery: Delivery, State(done): State<Count>) -> Result<(), String> {
+    if delivery.attempt() == 1 {
+        return Err("x".repeat(5_000));
+    }
+    done.add();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bus_works_in_little_memory_with_every_frame_size_that_a_broker_proposes() {
+    if std::env::var_os(CHILD).is_some() {
+        let started = Instant::now();
+        let bus = settings().from_env().await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(5));
+        let done = Count::default();
+        let app = App::new("frames")
+            .state(done.clone())
+            .handlers(handlers![faltering]);
+        let app = app.start(&bus).await.unwrap();
+        let large = Happened::new(1, &"x".repeat(200));
+        let options = PublishOptions::new().header("foreign", "x".repeat(3_000));
+        bus.publish_with(&large, options).await.unwrap();
+        done.reaches(1).await;
+        app.shutdown().await.unwrap();
+        bus.close().await;
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        println!("peak: {}", peak.unwrap_or("0 kB").trim());
+        return;
+    }
+    let node = node().await;
+    // 0 is without a limit.
+    for frame_max in [8_192, 131_072, 1_048_576, 0] {
+        let own = std::sync::Arc::clone(&node);
+        let setting = format!("application:set_env(rabbit, frame_max, {frame_max}).");
+        blocking(move || own.ctl(&["eval", &setting]).unwrap()).await;
+        let this = "connecting::a_bus_works_in_little_memory_with_every_frame_size_that_a_broker_proposes";
+        let output_text = child(this, Some(&node.url())).await;
+        eprintln!("{frame_max}: {output_text}");
+        let peak = output_text
+            .lines()
+            .find_map(|line| line.strip_prefix("peak: "))
+            .unwrap();
+        let peak: u32 = peak.split(' ').next().unwrap().parse().unwrap();
+        assert!(peak < 40 * 1024, "{peak} KiB with frame_max = {frame_max}");
+    }
+}
+
+#[tokio::test]
+async fn the_error_without_a_free_channel_is_one_line_that_names_the_setting() {
+    let node = node().await;
+    let bus = bus(&node.url()).await;
+    App::new("frames")
+        .state(Count::default())
+        .handlers(handlers![faltering])
+        .declare(&bus)
+        .await
+        .unwrap();
+    bus.close().await;
+    let own = std::sync::Arc::clone(&node);
+    let setting = "application:set_env(rabbit, channel_max, 1).";
+    blocking(move || own.ctl(&["eval", setting]).unwrap()).await;
+    let bus = settings().connect(&node.url()).await.unwrap();
+    let app = || {
+        App::new("frames")
+            .state(Count::default())
+            .handlers(handlers![faltering])
+    };
+    // The handler takes the only channel. lapin frees the channel of an earlier declaration a moment after its close.
+    let start = async {
+        loop {
+            match app().start(&bus).await {
+                Ok(running) => return running,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let running = within("the start of the app", start).await;
+    let error = app().declare(&bus).await;
+    let text = error_text(&error.unwrap_err());
+    assert!(text.contains("raise `channel_max`"), "{text}");
+    assert_eq!(text.matches("cannot declare").count(), 1, "{text}");
+    running.shutdown().await.unwrap();
+    bus.close().await;
 }

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use lapin::ExchangeKind;
+use lapin::options::ExchangeDeclareOptions;
 use lapin::types::AMQPValue;
 use tidings::error::Drift;
 use tidings::{App, Declare, Error, event_handler, handlers};
 
 use tidings_test_support::error_text;
 use tidings_test_support::foreign_client::{ForeignClient, arguments, quorum_queue};
-use tidings_test_support::wait::blocking;
+use tidings_test_support::wait::{blocking, until};
 
 use crate::fixture::{Happened, bus, settings, vhost};
 
@@ -72,6 +74,79 @@ async fn the_error_for_queues_with_other_arguments_names_each_queue_and_both_val
         }
         ready.close().await;
         bus.close().await;
+    }
+}
+
+/// Declares `domain_events` as another team did, and a queue of theirs.
+async fn foreign_exchange(client: &ForeignClient, kind: ExchangeKind, options: ExchangeDeclareOptions) {
+    let exchange = |name: &str, kind, options, arguments| {
+        client
+            .channel()
+            .exchange_declare(name.into(), kind, options, arguments)
+    };
+    let durable = ExchangeDeclareOptions {
+        durable: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    let unrouted = [("alternate-exchange", AMQPValue::LongString("unrouted".into()))];
+    exchange("unrouted", ExchangeKind::Fanout, durable, arguments(&[]))
+        .await
+        .unwrap();
+    exchange("domain_events", kind, options, arguments(&unrouted))
+        .await
+        .unwrap();
+    client.bind("theirs", "#", arguments(&[])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_shared_exchange_with_other_arguments_is_used_as_it_is() {
+    for auto_delete in [false, true] {
+        let vhost = vhost().await;
+        let client = ForeignClient::connect(&vhost.url()).await;
+        let options = ExchangeDeclareOptions {
+            auto_delete,
+            durable: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        foreign_exchange(&client, ExchangeKind::Topic, options).await;
+        let app = || App::new("guest").handlers(handlers![one]);
+        for declare in [Declare::Auto, Declare::Verify] {
+            let bus = settings().declare(declare).connect(&vhost.url()).await.unwrap();
+            app().declare(&bus).await.unwrap();
+            let running = app().start(&bus).await.unwrap();
+            bus.publish(&Happened::new(1, "a")).await.unwrap();
+            until("the event is handled", async || {
+                running.health().handlers[0].handled == 1
+            })
+            .await;
+            assert!(running.health().is_ready());
+            running.shutdown().await.unwrap();
+            bus.close().await;
+        }
+        assert_eq!(client.depth("theirs").await, Some(2));
+    }
+}
+
+#[tokio::test]
+async fn the_error_for_a_shared_exchange_that_is_transient_or_no_topic_exchange_deletes_nothing() {
+    for (kind, durable, argument) in [
+        (ExchangeKind::Direct, true, "`type`"),
+        (ExchangeKind::Topic, false, "`durable`"),
+    ] {
+        let vhost = vhost().await;
+        let client = ForeignClient::connect(&vhost.url()).await;
+        let options = ExchangeDeclareOptions {
+            durable,
+            ..ExchangeDeclareOptions::default()
+        };
+        foreign_exchange(&client, kind, options).await;
+        let error = settings().connect(&vhost.url()).await.unwrap_err();
+        let text = error_text(&error);
+        assert!(
+            text.contains(argument) && text.contains("`BusBuilder::exchange`"),
+            "{text}"
+        );
+        assert!(!text.contains("delete"), "{text}");
     }
 }
 

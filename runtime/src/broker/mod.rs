@@ -38,6 +38,11 @@ pub(crate) trait Broker: Send + Sync + 'static {
     /// How long after its declaration a queue can still lose confirmed messages.
     fn fresh_for(&self) -> Duration;
 
+    /// The size in bytes of the largest frame. The headers of a message must fit into one frame.
+    fn frame_max(&self) -> u32 {
+        131_072
+    }
+
     /// Whether the broker delivers the published [`Message`] itself instead of a copy from the wire. The publisher then
     /// checks the body once, and the consumers do not check it again.
     fn delivers_published_message(&self) -> bool {

@@ -152,7 +152,8 @@ impl Bus {
         let limits = Limits {
             max_body_bytes: config.max_body_bytes,
             ..Limits::default()
-        };
+        }
+        .fit_into_frame(broker.frame_max());
         let service = config.service.clone();
         let window = Arc::new(Semaphore::new(WINDOW));
         Self {

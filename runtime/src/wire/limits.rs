@@ -10,13 +10,16 @@ pub(crate) struct Limits {
     pub(crate) max_body_bytes: usize,
     /// The depth of arrays and objects in a body, including the level of the envelope itself.
     pub(crate) max_depth: usize,
-    /// Headers share one AMQP frame with the other properties, which take at most 255 bytes each. The broker closes the
-    /// connection when a frame is too large, and the AMQP client does not check.
+    /// Set by [`fit_into_frame`](Self::fit_into_frame). The broker closes the connection when a frame is too large, and
+    /// the AMQP client does not check.
     pub(crate) max_header_bytes: usize,
 }
 
-/// RabbitMQ's default frame size, without the eight bytes of the frame itself.
-const FRAME_BYTES: usize = 131_064;
+/// RabbitMQ's default frame size.
+const FRAME_BYTES: usize = 131_072;
+
+/// The bytes of a frame that headers must not use: eight of the frame itself, and at most 255 of each other property.
+const NOT_FOR_HEADERS: usize = 8 + 4096;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -24,12 +27,22 @@ impl Default for Limits {
             max_body_bytes: 1024 * 1024,
             // The recursion limit of serde_json: deeper JSON could be published, but never decoded.
             max_depth: 128,
-            max_header_bytes: FRAME_BYTES - 4096,
+            max_header_bytes: FRAME_BYTES - NOT_FOR_HEADERS,
         }
     }
 }
 
 impl Limits {
+    /// Limits the headers to what fits into a frame of `frame_max` bytes. A larger frame than RabbitMQ's default does not
+    /// raise the limit, because other consumers may not accept it.
+    pub(crate) fn fit_into_frame(self, frame_max: u32) -> Self {
+        let frame_max = usize::try_from(frame_max).unwrap_or(usize::MAX);
+        Self {
+            max_header_bytes: frame_max.min(FRAME_BYTES).saturating_sub(NOT_FOR_HEADERS),
+            ..self
+        }
+    }
+
     /// The position of the bracket that exceeds the depth limit.
     ///
     /// `serde_json` skips raw JSON without a recursion limit. Without this check, a body of a million brackets would

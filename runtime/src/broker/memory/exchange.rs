@@ -161,13 +161,18 @@ impl Exchange {
                 argument: "type".to_owned(),
                 found: self.kind.to_string(),
                 wanted: plan.kind.to_string(),
+                advice: plan.drift_advice(),
             });
+        }
+        if plan.is_shared() && plan.alternate.is_none() {
+            return None;
         }
         let text = |alternate: &Option<String>| alternate.clone().unwrap_or_else(|| NONE.to_owned());
         (self.alternate != plan.alternate).then(|| Drift {
             argument: "alternate-exchange".to_owned(),
             found: text(&self.alternate),
             wanted: text(&plan.alternate),
+            advice: plan.drift_advice(),
         })
     }
 

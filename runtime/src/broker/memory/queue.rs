@@ -124,6 +124,7 @@ impl Queue {
             argument: (*name).to_owned(),
             found: text(self.arguments.get(name)),
             wanted: text(wanted.get(name)),
+            advice: Drift::OF_QUEUE,
         })
     }
 

@@ -7,7 +7,7 @@ use super::connection::LiveConnection;
 use super::error::RabbitError;
 use crate::app::describe::Permissions;
 use crate::error::{DeclareError, Drift};
-use crate::topology::Plan;
+use crate::topology::{ExchangePlan, Plan};
 
 /// The error of one step. If the broker refused access, `denied` is the missing permission.
 pub(super) fn declare_error(
@@ -18,8 +18,15 @@ pub(super) fn declare_error(
     live: &LiveConnection,
     plan: &Plan,
 ) -> DeclareError {
+    let exchange = plan
+        .exchanges
+        .iter()
+        .find(|it| kind == "exchange" && it.name == name);
     let source: Box<dyn Error + Send + Sync> = match (error.drift(), denied) {
-        (Some(drift), _) => Box::new(drift),
+        (Some(drift), _) => Box::new(Drift {
+            advice: exchange.map_or(drift.advice, ExchangePlan::drift_advice),
+            ..drift
+        }),
         (None, Some(permission)) if error.is_forbidden() => {
             Box::new(Forbidden(grant(&error, permission, live, plan)))
         }

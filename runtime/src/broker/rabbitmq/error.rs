@@ -17,6 +17,10 @@ const CONNECTION_FORCED: u16 = 320;
 const NOT_ALLOWED: u16 = 530;
 const INTERNAL_ERROR: u16 = 541;
 
+/// The text for a connection that may open no further channel.
+const NO_CHANNEL: &str = "the connection has no channel left; each handler needs one, and declarations need one more; \
+                          raise `channel_max` in the broker's configuration";
+
 /// Why a channel or a connection was closed, or could not be opened.
 #[derive(Debug, Clone)]
 pub(super) struct RabbitError {
@@ -72,6 +76,11 @@ impl RabbitError {
     pub(super) fn is_hang_up(&self) -> bool {
         self.code.is_none()
             && self.text == std::io::Error::from(std::io::ErrorKind::ConnectionAborted).to_string()
+    }
+
+    /// Whether the connection may open no further channel.
+    pub(super) fn is_channel_limit(&self) -> bool {
+        self.code.is_none() && self.text == NO_CHANNEL
     }
 
     pub(super) fn is_not_found(&self) -> bool {
@@ -131,6 +140,7 @@ impl RabbitError {
             argument: argument.to_owned(),
             found: value(found),
             wanted: value(wanted),
+            advice: Drift::OF_QUEUE,
         })
     }
 }
@@ -155,6 +165,7 @@ impl From<&Error> for RabbitError {
             ErrorKind::ParsingError(_) => {
                 Self::incompatible("the peer does not speak AMQP; if this port is for TLS, write amqps://")
             }
+            ErrorKind::ChannelsLimitReached => Self::new(NO_CHANNEL),
             ErrorKind::IOError(error) => Self::new(error.to_string()),
             _ => Self::new(error.to_string()),
         }

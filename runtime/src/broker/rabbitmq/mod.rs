@@ -18,6 +18,7 @@ pub(crate) mod packed;
 mod properties;
 mod publish_queue;
 mod publisher;
+mod shared_exchanges;
 mod socket;
 mod subscription;
 mod suspect_reader;
@@ -134,10 +135,17 @@ impl Broker for RabbitBroker {
         Duration::from_secs(1)
     }
 
+    fn frame_max(&self) -> u32 {
+        match self.publishing.state() {
+            ConnectionState::Up(live) => live.connection.configuration().frame_max(),
+            ConnectionState::Down(_) | ConnectionState::Closed => url::FRAME_MAX,
+        }
+    }
+
     fn declare<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             // The consume connection is never blocked.
-            topology::declare_on(&self.consuming, plan, DeclareMode::Declare).await?;
+            topology::declare_on(&self.consuming, &self.topology.shared, plan, DeclareMode::Declare).await?;
             self.topology.add_declared(plan.clone());
             Ok(())
         })
@@ -145,13 +153,20 @@ impl Broker for RabbitBroker {
 
     fn verify<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            topology::declare_on(&self.consuming, plan, DeclareMode::Check).await?;
+            topology::declare_on(&self.consuming, &self.topology.shared, plan, DeclareMode::Check).await?;
             // A passive declaration does not compare arguments. This one does, and creates nothing: everything exists.
             let plan = Plan {
                 bindings: Vec::new(),
                 ..plan.clone()
             };
-            match topology::declare_on(&self.consuming, &plan, DeclareMode::Declare).await {
+            match topology::declare_on(
+                &self.consuming,
+                &self.topology.shared,
+                &plan,
+                DeclareMode::Declare,
+            )
+            .await
+            {
                 Err(error) if is_missing_permission(&error) => {
                     tracing::debug!("cannot compare queue arguments without the permission to declare");
                 }

@@ -18,6 +18,7 @@ use super::connection::{LiveConnection, SupervisedConnection};
 use super::declare_error::{all_errors, declare_error, nothing_declared};
 use super::error::{BrokerObject, RabbitError};
 use super::properties::name;
+use super::shared_exchanges::SharedExchanges;
 use crate::error::DeclareError;
 use crate::topology::{self, Argument, BindingPlan, ExchangePlan, Plan, QueuePlan};
 
@@ -51,6 +52,7 @@ type Declaring = Pin<Box<dyn Future<Output = Result<(), RabbitError>> + Send>>;
 /// With every declaration that the broker refused, or when there is no connection or no answer in time.
 pub(super) async fn declare_on(
     connection: &SupervisedConnection,
+    shared: &SharedExchanges,
     plan: &Plan,
     mode: DeclareMode,
 ) -> Result<(), DeclareError> {
@@ -58,7 +60,7 @@ pub(super) async fn declare_on(
         .live()
         .await
         .map_err(|error| nothing_declared(plan, error))?;
-    tokio::time::timeout(DECLARE_TIMEOUT, declare(&live, plan, mode))
+    tokio::time::timeout(DECLARE_TIMEOUT, declare(&live, shared, plan, mode))
         .await
         .unwrap_or_else(|_| {
             let error = RabbitError::new("the broker does not answer");
@@ -70,17 +72,26 @@ pub(super) async fn declare_on(
 /// With every declaration that the broker refused.
 pub(super) async fn declare(
     live: &LiveConnection,
+    shared: &SharedExchanges,
     plan: &Plan,
     mode: DeclareMode,
 ) -> Result<(), DeclareError> {
     let mut errors = Vec::new();
     let steps = steps(plan, mode);
     let mut rest = steps.as_slice();
-    while let Some((done, error)) = first_error(live, rest, mode).await {
+    while let Some((done, error)) = first_error(live, shared, rest, mode).await {
+        if error.is_channel_limit() {
+            errors.push(nothing_declared(plan, error));
+            break;
+        }
         let step = rest[done];
+        rest = &rest[done..];
+        if matches!(step, DeclareStep::Exchange(plan) if shared.learn(plan, &error)) {
+            continue;
+        }
         let denied = error.object().map(|object| step.denied_permission(&object));
         errors.push(declare_error(step.kind(), step.name(), error, denied, live, plan));
-        rest = &rest[done + 1..];
+        rest = &rest[1..];
         if errors.len() >= MAX_ERRORS || !live.connection.status().connected() {
             break;
         }
@@ -110,6 +121,7 @@ fn steps(plan: &Plan, mode: DeclareMode) -> Vec<DeclareStep<'_>> {
 /// The index of the first step that fails, with its error.
 async fn first_error(
     live: &LiveConnection,
+    shared: &SharedExchanges,
     steps: &[DeclareStep<'_>],
     mode: DeclareMode,
 ) -> Option<(usize, RabbitError)> {
@@ -123,7 +135,7 @@ async fn first_error(
     for (chunk, steps) in steps.chunks(CHUNK).enumerate() {
         let declarations = steps
             .iter()
-            .map(|step| step.declare(channel.clone(), mode))
+            .map(|step| step.declare(channel.clone(), shared, mode))
             .collect();
         let results = all_in_order(declarations).await;
         // The steps after the first error failed too, because the channel was closed.
@@ -210,18 +222,20 @@ impl DeclareStep<'_> {
         }
     }
 
-    fn declare(&self, channel: Channel, mode: DeclareMode) -> Declaring {
+    fn declare(&self, channel: Channel, shared: &SharedExchanges, mode: DeclareMode) -> Declaring {
         let passive = mode == DeclareMode::Check;
         match *self {
             Self::Exchange(plan) => {
                 let (name, kind) = (name(&plan.name), kind(plan.kind));
+                let settings = shared.settings(plan);
                 let options = ExchangeDeclareOptions {
                     passive,
                     durable: true,
+                    auto_delete: settings.auto_delete,
                     ..ExchangeDeclareOptions::default()
                 };
                 let mut arguments = FieldTable::default();
-                if let Some(alternate) = &plan.alternate {
+                if let Some(alternate) = &settings.alternate {
                     arguments.insert("alternate-exchange".into(), text(alternate));
                 }
                 Box::pin(async move { Ok(channel.exchange_declare(name?, kind, options, arguments).await?) })

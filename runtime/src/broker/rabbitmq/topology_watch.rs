@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::connection::{LiveConnection, LiveState, SupervisedConnection};
 use super::connection_state::ConnectionState;
 use super::declare_error::is_missing_permission;
+use super::shared_exchanges::SharedExchanges;
 use super::topology::{self, DeclareMode};
 use super::topology_schedule::{TopologyCheck, TopologySchedule};
 use crate::error::DeclareError;
@@ -29,7 +30,10 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) type CheckRequest = oneshot::Sender<()>;
 
 #[derive(Debug, Default)]
-pub(super) struct TopologyWatch(Mutex<WatchedTopology>);
+pub(super) struct TopologyWatch {
+    watched: Mutex<WatchedTopology>,
+    pub(super) shared: SharedExchanges,
+}
 
 #[derive(Debug, Default)]
 struct WatchedTopology {
@@ -82,7 +86,7 @@ impl TopologyWatch {
     }
 
     fn lock(&self) -> MutexGuard<'_, WatchedTopology> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,7 +188,9 @@ impl TopologyWatcher {
                 ..Plan::default()
             };
             let exists = connection == live.number
-                && topology::declare(live, &plan, DeclareMode::Declare).await.is_ok();
+                && topology::declare(live, &self.watch.shared, &plan, DeclareMode::Declare)
+                    .await
+                    .is_ok();
             if !exists {
                 // The queue was deleted with its subscription. The consumer declares a new queue.
                 self.watch.lock().ephemeral.remove(&queue);
@@ -193,7 +199,7 @@ impl TopologyWatcher {
     }
 
     async fn declare(&self, plan: &Plan, mode: DeclareMode) -> Result<(), DeclareError> {
-        topology::declare_on(&self.connection, plan, mode).await
+        topology::declare_on(&self.connection, &self.watch.shared, plan, mode).await
     }
 
     fn is_current(&self, live: &LiveConnection) -> bool {

@@ -1,11 +1,12 @@
 //! Parses the URLs of the brokers.
 //!
 //! Accepted forms:
-//! - `amqp://user:password@host:5672/vhost?heartbeat=30`. Only the scheme and the host are required.
+//! - `amqp://user:password@host:5672/vhost?heartbeat=30&frame_max=65536`. Only the scheme and the host are required.
 //! - `amqps://…`, with a TLS feature.
 //! - A list of URLs, separated by commas and tried in turn. Write a comma in a password as `%2C`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
@@ -15,9 +16,12 @@ use crate::error::ConfigError;
 /// The default heartbeat in seconds. A dead peer is noticed after twice this time.
 const HEARTBEAT: u16 = 10;
 
-/// The largest frame in bytes: the default of RabbitMQ. lapin allocates 64 frames for each connection before it
-/// connects, and the process aborts when that fails.
-const FRAME_MAX: u32 = 131_072;
+/// The largest frame that is agreed on by default, which is also RabbitMQ's default. lapin allocates 64 frames for each
+/// connection, so the broker's proposal must not decide alone: without a limit on the broker, that is 256 GiB.
+pub(super) const FRAME_MAX: u32 = 131_072;
+
+/// The limits of `frame_max` in a URL. lapin accepts no smaller frame.
+const FRAME_RANGE: RangeInclusive<u32> = 8_192..=1_048_576;
 
 /// AMQP 0-9-1 stores the length of the name in one byte. lapin panics on a longer name.
 const LONGEST_VHOST: usize = 255;
@@ -80,8 +84,10 @@ impl Server {
             )));
         }
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        // 0 means no limit.
         let frame_max = uri.query.frame_max.filter(|&bytes| bytes > 0);
-        uri.query.frame_max = Some(frame_max.map_or(FRAME_MAX, |bytes| bytes.min(FRAME_MAX)));
+        let frame_max = frame_max.unwrap_or(FRAME_MAX);
+        uri.query.frame_max = Some(frame_max.clamp(*FRAME_RANGE.start(), *FRAME_RANGE.end()));
         Ok(Self {
             uri,
             has_password: has_password(url),
@@ -171,6 +177,20 @@ mod tests {
         assert_eq!((uri.authority.port, uri.vhost.as_str()), (1234, "my/host"));
         assert_eq!(uri.query.heartbeat, Some(60));
         assert_eq!(one("amqp://host?heartbeat=0").query.heartbeat, Some(0));
+    }
+
+    #[test]
+    fn a_frame_always_has_a_limit() {
+        let frame_max = |query| one(&format!("amqp://host{query}")).query.frame_max;
+        for (query, bytes) in [
+            ("", 131_072),
+            ("?frame_max=0", 131_072),
+            ("?frame_max=4096", 8_192),
+            ("?frame_max=262144", 262_144),
+            ("?frame_max=4294967295", 1_048_576),
+        ] {
+            assert_eq!(frame_max(query), Some(bytes), "{query}");
+        }
     }
 
     #[test]

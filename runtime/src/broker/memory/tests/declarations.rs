@@ -62,6 +62,15 @@ async fn an_exchange_of_another_type_or_alternate_is_a_drift_too() {
 }
 
 #[tokio::test]
+async fn a_topic_exchange_with_an_alternate_is_used_as_it_is() {
+    let broker = broker();
+    let mut plan = exchange("e", ExchangeKind::Topic);
+    plan.exchanges[0].alternate = Some("orphans".to_owned());
+    declare(&broker, plan).await;
+    declare(&broker, exchange("e", ExchangeKind::Topic)).await;
+}
+
+#[tokio::test]
 async fn a_binding_needs_its_exchange_and_its_queue() {
     let broker = broker_with_queue().await;
     for (plan, why) in [
