@@ -87,6 +87,8 @@ suite! {
         a_star_matches_exactly_one_word,
         a_hash_matches_any_number_of_words,
         a_key_with_fields_reaches_the_handler_of_its_event,
+        an_event_that_arrives_by_a_cc_key_is_handled_and_retried,
+        an_event_that_arrives_by_a_bcc_key_is_dead_lettered_with_the_advice,
         a_family_takes_each_of_its_events_and_ignores_others,
         any_event_receives_events_of_every_type,
         each_event_of_a_shared_queue_goes_to_the_handler_of_its_type,

@@ -1,5 +1,7 @@
 //! Which handlers receive which events.
 
+use tidings::{HandlerError, HeaderValue, Headers, Properties};
+
 use crate::broker::TestBroker;
 use crate::handlers::{
     Recorder, Shipped, anything, family, paid, placed, plain, shared_paid, shared_placed, ships, wild,
@@ -43,6 +45,40 @@ pub(crate) async fn a_key_with_fields_reaches_the_handler_of_its_event<B: TestBr
     let seen = log.next().await;
     assert_eq!(seen.delivery.routing_key(), "order.shipped.eu");
     assert_eq!(seen.delivery.aggregate_id(), "a");
+}
+
+pub(crate) async fn an_event_that_arrives_by_a_cc_key_is_handled_and_retried<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, mut log) = Recorder::new(async |_| Err(HandlerError::retry("once more")));
+    let _app = start!(harness, recorder, [plain]);
+    let mut headers = Headers::new();
+    headers.set("CC", HeaderValue::List(vec![HeaderValue::from("order.placed")]));
+    harness
+        .publish_as("else", Properties::default(), headers, PLACED.as_bytes())
+        .await;
+    for attempt in 1..=3 {
+        let seen = log.next().await;
+        assert_eq!((seen.number, seen.attempt()), (1, attempt));
+        assert_eq!(seen.delivery.routing_key(), "else");
+    }
+    harness.dead_letter("plain").await.expect_reason("failed", 3);
+}
+
+pub(crate) async fn an_event_that_arrives_by_a_bcc_key_is_dead_lettered_with_the_advice<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, mut log) = Recorder::idle();
+    let _app = start!(harness, recorder, [plain]);
+    let mut headers = Headers::new();
+    headers.set("BCC", HeaderValue::List(vec![HeaderValue::from("order.placed")]));
+    harness
+        .publish_as("else", Properties::default(), headers, PLACED.as_bytes())
+        .await;
+    let dead_letter = harness.dead_letter("plain").await;
+    dead_letter.expect_reason("not-ours", 3);
+    dead_letter.expect_error("publish with `CC`");
+    log.expect_nothing();
 }
 
 pub(crate) async fn a_family_takes_each_of_its_events_and_ignores_others<B: TestBroker>(harness: Harness<B>) {

@@ -162,7 +162,11 @@ impl Outcome {
             // Another version of the service bound the key, and its instances consume from the same queue.
             DeliveryResult::ForeignKey(key) => retry(
                 Reason::NotOurs,
-                format!("no handler of this instance has a pattern for \"{key}\"").into(),
+                format!(
+                    "no handler of this instance has a pattern for \"{key}\"; if its publisher uses `BCC`, which brokers \
+                     remove, publish with `CC`"
+                )
+                .into(),
                 None,
             ),
             DeliveryResult::CrashLoop(count) => dead(

@@ -21,7 +21,8 @@ pub enum Reason {
     Malformed,
     /// The routing key belongs to one event, and the event type to another.
     WrongType,
-    /// The routing key matches no pattern of the handler, and no other instance processed the delivery.
+    /// Neither the routing key nor a key of the header `CC` matches a pattern of the handler, and no other instance
+    /// processed the delivery. Keys of the header `BCC` do not count, because the broker removes them.
     NotOurs,
     /// The version of the event is newer than this service knows, and no other instance processed the delivery.
     NewerVersion,

@@ -55,7 +55,8 @@ pub(crate) fn is_broker_header(name: &str) -> bool {
     [X_DEATH, CC, BCC].contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether a `tidings-*` header can be dropped: its publisher chose its length, and a retry does not need it.
+/// Whether a `tidings-*` header can be dropped because its publisher chose its length. Only a list of keys that fills a
+/// frame is dropped, since the largest headers are dropped first.
 pub(crate) fn is_droppable(name: &str) -> bool {
     [ORIGINAL_CC, ORIGINAL_BCC].contains(&name)
 }

@@ -1,10 +1,14 @@
 //! Routing: a delivery is decoded and assigned to a handler of its queue, or its result is decided without one.
 
+use std::iter;
 use std::sync::Arc;
 
 use crate::broker::Incoming;
 use crate::event::AnyEvent;
+use crate::message::Message;
+use crate::message::headers::HeaderValue;
 use crate::message::timestamp::Timestamp;
+use crate::wire::names;
 use crate::wire::origin::{self, Arrival, Origin};
 use crate::wire::read;
 
@@ -68,8 +72,12 @@ pub(crate) fn route(
         return decided(origin, 0, DeliveryResult::CrashLoop(returns));
     }
     let key = key_for_patterns(&origin);
+    let choose = |event_type: &str| {
+        let keys = iter::once(key.as_deref()).chain(copy_keys(message, &origin, queue));
+        choose(handlers, event_type, keys)
+    };
     match read::read(message, &origin, service.bus().limits()) {
-        Ok(event) => match handlers.choose(event.event_type(), key.as_deref()) {
+        Ok(event) => match choose(event.event_type()) {
             (handler, HandlerMatch::Takes) => Routed {
                 origin,
                 handler,
@@ -83,7 +91,7 @@ pub(crate) fn route(
         },
         // A malformed event of a type that no handler declares is ignored like any other event of that type.
         Err(malformed) => match malformed.type_hint() {
-            Some(hint) => match handlers.choose(hint, key.as_deref()) {
+            Some(hint) => match choose(hint) {
                 (handler, found @ (HandlerMatch::Undeclared | HandlerMatch::ForeignKey)) => {
                     let result = result_without_handler(found, hint, key.as_deref());
                     decided(origin, handler, result)
@@ -117,6 +125,42 @@ fn is_crash_loop(returns: u32, ordered: bool, tag: u64) -> bool {
 fn key_for_patterns(origin: &Origin) -> Option<Arc<str>> {
     let is_direct = origin.arrival == Arrival::Redriven && origin.exchange.is_empty();
     (!is_direct).then(|| Arc::clone(&origin.routing_key))
+}
+
+/// The keys of the header `CC`, by which the broker also routes a message. Each is as in [`key_for_patterns`].
+fn copy_keys<'a>(
+    message: &'a Message,
+    origin: &'a Origin,
+    queue: &'a str,
+) -> impl Iterator<Item = Option<&'a str>> {
+    let name = match origin.arrival {
+        Arrival::Published => names::CC,
+        Arrival::Returned | Arrival::Redriven => names::ORIGINAL_CC,
+    };
+    let keys = match message.headers.get(name) {
+        Some(HeaderValue::List(keys)) => keys.as_slice(),
+        _ => &[],
+    };
+    let is_direct = move |key: &&str| origin.exchange.is_empty() && *key == queue;
+    let keys = keys.iter().filter_map(HeaderValue::as_str);
+    keys.map(move |key| Some(key).filter(|key| !is_direct(key)))
+}
+
+/// Chooses a handler that takes the event by one of the keys. If there is none, the first key with a pattern decides.
+fn choose<'a>(
+    handlers: &QueueHandlers,
+    event_type: &str,
+    keys: impl Iterator<Item = Option<&'a str>>,
+) -> (usize, HandlerMatch) {
+    let mut best = (0, HandlerMatch::ForeignKey);
+    for key in keys {
+        match handlers.choose(event_type, key) {
+            found @ (_, HandlerMatch::Takes) => return found,
+            found if best.1 == HandlerMatch::ForeignKey => best = found,
+            _ => {}
+        }
+    }
+    best
 }
 
 fn result_without_handler(found: HandlerMatch, event_type: &str, key: Option<&str>) -> DeliveryResult {

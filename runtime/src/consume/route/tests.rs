@@ -321,6 +321,66 @@ fn a_message_sent_to_the_queue_directly_is_routed_by_its_original_key() {
     );
 }
 
+fn with_list(mut message: Message, header: &str, keys: &[&str]) -> Message {
+    let keys = keys.iter().map(|key| HeaderValue::from(*key)).collect();
+    message.headers.set(header, HeaderValue::List(keys));
+    message
+}
+
+#[test]
+fn an_event_is_also_routed_by_the_keys_in_cc() {
+    let copied = |event_type, keys: &[&str]| route_of(with_list(published("else", event_type), "CC", keys));
+    assert_eq!(copied("order.placed", &["order.copy"]), "run order.placed");
+    assert_eq!(copied("order.placed", &["a", "order.copy"]), "run order.placed");
+    assert_eq!(copied("order.shipped", &["order.copy"]), "undeclared");
+    assert_eq!(
+        copied("order.shipped", &["order.placed"]),
+        "wrong type order.shipped"
+    );
+    assert_eq!(copied("order.placed", &["a", "b"]), "foreign key else");
+    let both = with_list(published("order.placed", "order.shipped"), "CC", &["order.copy"]);
+    assert_eq!(
+        route_of(both),
+        "wrong type order.shipped",
+        "the routing key comes first"
+    );
+    let shared = [wide(), any()];
+    let undeclared = with_list(published("order.shipped", "order.shipped"), "CC", &["audit.x"]);
+    let (result, handler, _) = route_message(undeclared, 0, &shared);
+    assert_eq!((result.as_str(), handler), ("run order.shipped", "any"));
+}
+
+#[test]
+fn a_retry_is_routed_by_the_original_keys_in_cc() {
+    let retry = |exchange: &str, header| {
+        let mut message = with_list(published(QUEUE, "order.placed"), header, &["order.copy"]);
+        message.exchange = exchange.into();
+        message.headers.set("tidings-original-exchange", "domain_events");
+        message.headers.set("tidings-original-routing-key", "else");
+        route_of(message)
+    };
+    for exchange in ["shop.return", ""] {
+        assert_eq!(retry(exchange, "tidings-original-cc"), "run order.placed");
+        assert_eq!(retry(exchange, "CC"), "foreign key else");
+    }
+    assert_eq!(
+        retry("domain_events", "tidings-original-cc"),
+        format!("foreign key {QUEUE}"),
+        "a publisher can set this header"
+    );
+}
+
+#[test]
+fn a_message_whose_cc_names_the_queue_was_sent_to_the_queue_directly() {
+    let sent = |exchange: &str| {
+        let mut message = with_list(published("other.queue", "order.placed"), "CC", &[QUEUE]);
+        message.exchange = exchange.into();
+        route_of(message)
+    };
+    assert_eq!(sent(""), "run order.placed");
+    assert_eq!(sent("domain_events"), "foreign key other.queue");
+}
+
 #[test]
 fn the_attempt_header_is_read_only_on_messages_from_the_return_exchange() {
     let attempt = |exchange: &str| {
