@@ -17,6 +17,7 @@ const SET_ASIDE: &str = "tidings.set_aside";
 const DEAD_LETTERED: &str = "tidings.dead_lettered";
 const IGNORED: &str = "tidings.ignored";
 const ORPHANED: &str = "tidings.orphaned";
+const BLOCKED: &str = "tidings.handler.blocked";
 const BREAKER_OPEN: &str = "tidings.breaker.open";
 const SUBSCRIPTIONS_LOST: &str = "tidings.subscriptions.lost";
 const GAPS: &str = "tidings.ephemeral.gaps";
@@ -168,6 +169,16 @@ pub(crate) fn ignored(handler: &'static str) {
 /// A message of a retired queue was moved to the orphans queue.
 pub(crate) fn orphaned(queue: &str) {
     counter!(ORPHANED, "messaging.destination.name" => queue.to_owned()).increment(1);
+}
+
+/// A handler did not await anything for a long time.
+pub(crate) fn handler_blocked(handler: &'static str, blocked_for: Duration) {
+    counter!(BLOCKED, "tidings.handler" => handler).increment(1);
+    tracing::warn!(
+        handler,
+        ?blocked_for,
+        "handler blocked its thread; use `tidings::spawn_blocking` for blocking work"
+    );
 }
 
 /// Every recent attempt of a handler failed.

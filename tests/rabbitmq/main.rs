@@ -3,6 +3,7 @@
 //! Runs on the RabbitMQ that `TIDINGS_TEST_BROKER` selects, or on the installed one.
 
 mod answers;
+mod blocking;
 mod connecting;
 mod connection_loss;
 mod consuming;

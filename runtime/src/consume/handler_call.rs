@@ -1,20 +1,24 @@
 //! The call of a handler: within its middleware and its context, under its timeout, with panics caught.
 
 use std::any::Any;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 
 use crate::context::Context;
 use crate::handler::delivery::Delivery;
 use crate::handler::failure::Failure;
+use crate::telemetry;
 
 use super::bound_handler::BoundHandler;
 use super::middleware::Next;
 use super::outcome::{DeliveryResult, Outcome};
+
+/// From this time on, a poll of a handler is reported as blocking.
+const BLOCKED: Duration = Duration::from_secs(1);
 
 pub(crate) async fn call(handler: &Arc<BoundHandler>, delivery: Delivery) -> Outcome {
     let context = Context::of_delivery(&delivery);
@@ -43,12 +47,26 @@ async fn call_within_middleware(handler: &Arc<BoundHandler>, delivery: Delivery)
 
 async fn call_function(handler: &BoundHandler, delivery: Delivery) -> Outcome {
     let call = async {
-        (handler.call)(delivery)
+        warn_if_blocked(handler, (handler.call)(delivery))
             .await
             .map_err(|failure: Failure| DeliveryResult::from(failure))
     };
     let result = guarded(handler.descriptor.timeout(), call).await;
     Outcome::of(result.map_or_else(|failed| failed, DeliveryResult::Returned))
+}
+
+/// Logs a warning when the handler keeps its thread for long: other handlers and the bus cannot use the thread meanwhile.
+async fn warn_if_blocked<T>(handler: &BoundHandler, mut future: impl Future<Output = T> + Unpin) -> T {
+    poll_fn(|cx| {
+        let began = Instant::now();
+        let polled = future.poll_unpin(cx);
+        let blocked_for = began.elapsed();
+        if blocked_for >= BLOCKED {
+            telemetry::handler_blocked(handler.name(), blocked_for);
+        }
+        polled
+    })
+    .await
 }
 
 /// Runs a future that may panic or never end. The future is dropped inside the guard too, so that a panic in a `Drop`

@@ -4,24 +4,25 @@
 //! unconfirmed publishes pending. Here, a lost connection ends with all its channels. Its users wait for the next
 //! connection and open new channels.
 //!
-//! A connection belongs to the tokio runtime that opened it, because lapin runs its tasks on that runtime. So two
-//! runtimes, such as those of two `#[tokio::test]`s, must not share a bus.
+//! The supervisor runs on the tokio runtime that opened the connection, so two runtimes, such as those of two
+//! `#[tokio::test]`s, must not share a bus. lapin has a runtime of its own: see [`io_runtime`].
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::tcp::{AMQPUriTcpExt, OwnedTLSConfig};
 use lapin::uri::AMQPScheme;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties, Event};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connect_error::reasons;
 use super::connection_state::{ActionResult, ConnectionState, NextAction, Numbered, Reconnector};
 use super::error::RabbitError;
-use super::socket::{Connecting, Socket};
+use super::socket::{Connecting, Socket, WatchedSocket};
 use super::tls::TlsConnector;
 use super::url::Server;
 use crate::backoff::Backoff;
@@ -193,7 +194,10 @@ impl Connector {
         let no_tls = || RabbitError::new("TLS is not set up");
         let tls = server.is_tls().then(|| self.tls.clone().ok_or_else(no_tls));
         let tls = tls.transpose()?;
-        let runtime = lapin::runtime::default_runtime()?;
+        let runtime = {
+            let _io = io_runtime()?.enter();
+            lapin::runtime::default_runtime()?
+        };
         let connecting = Connecting::default();
         // lapin has no timeout for the handshake, so its thread would wait forever for a silent peer.
         let _cut = connecting.cut_on_drop();
@@ -254,6 +258,25 @@ impl Connector {
     }
 }
 
+/// The runtime on which lapin reads its sockets and sends heartbeats: one thread for all connections of the process.
+///
+/// On the app's runtime, handlers that block every thread would stop the heartbeats. The connection would be lost, and
+/// the deliveries would run again.
+fn io_runtime() -> Result<&'static Handle, RabbitError> {
+    static IO: LazyLock<std::io::Result<Handle>> = LazyLock::new(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let handle = runtime.handle().clone();
+        std::thread::Builder::new()
+            .name("tidings-io".to_owned())
+            .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+        Ok(handle)
+    });
+    IO.as_ref()
+        .map_err(|error| RabbitError::new(format!("cannot start the thread for I/O: {error}")))
+}
+
 async fn within<T>(
     timeout: Duration,
     work: impl Future<Output = std::io::Result<T>>,
@@ -296,6 +319,7 @@ impl Supervisor {
 
     /// Watches a connection until it is lost or the supervisor is stopped, then closes the connection.
     async fn watch(&self, live: &LiveConnection) -> ActionResult<LiveConnection> {
+        let _cut = WatchedSocket(&live.socket);
         // A connection has one listener only: several listeners compete for its events.
         let mut events = pin!(live.connection.events_listener());
         let mut why = None;
@@ -323,7 +347,6 @@ impl Supervisor {
                 }
             }
         }
-        live.socket.cut();
         ActionResult::Lost(why.unwrap_or_else(|| "the connection is lost".to_owned()))
     }
 

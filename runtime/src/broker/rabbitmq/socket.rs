@@ -29,6 +29,15 @@ impl Socket {
     }
 }
 
+/// Cuts the socket of an open connection when the task that watches it ends, or its runtime does.
+pub(super) struct WatchedSocket<'a>(pub(super) &'a Socket);
+
+impl Drop for WatchedSocket<'_> {
+    fn drop(&mut self) {
+        self.0.cut();
+    }
+}
+
 /// The socket of a connection that is being opened. When a timeout or a cancelled caller drops the attempt, the guard
 /// cuts the socket, unless [`take`](Self::take) was called before.
 #[derive(Debug, Clone, Default)]
