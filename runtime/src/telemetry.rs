@@ -148,7 +148,7 @@ pub(crate) fn dead_lettered(delivery: DeliveryFields<'_>, reason: &'static str, 
     log_delivery!(error, delivery, reason, error, "dead-lettered");
 }
 
-/// A suspect delivery was moved to a delay queue, so that it runs alone later.
+/// A suspect delivery was moved to a delay queue, so that it runs in a trial later.
 pub(crate) fn set_aside(delivery: DeliveryFields<'_>, returns: u32) {
     counter!(SET_ASIDE, "tidings.handler" => delivery.handler).increment(1);
     tracing::warn!(

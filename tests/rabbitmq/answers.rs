@@ -16,12 +16,9 @@ use tidings::{Bus, DomainEvent, Error};
 use tidings_broker::{Install, Setup};
 use tidings_test_support::foreign_client::{ForeignClient, arguments, quorum_queue};
 use tidings_test_support::wait::{blocking, within};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::fixture::{Count, Happened, settings};
+use crate::fixture::{Count, Happened, Relay, settings};
 
 /// The tasks that publish to the queue that accepts events.
 const TASKS: u64 = 32;
@@ -54,7 +51,7 @@ async fn no_publish_gets_the_answer_of_another_publish() {
         setup.start().unwrap()
     })
     .await;
-    let relay = Relay::start(node.port()).await;
+    let relay = Relay::start(&node.url()).await;
     let bus = settings()
         // A refused event is published three times: at once, after 0.2 s and after 1.2 s.
         .publish_timeout(Duration::from_secs(4))
@@ -126,41 +123,6 @@ async fn fill(client: &ForeignClient) -> u32 {
         messages += 1;
     }
     messages
-}
-
-/// Forwards connections to the node, until the test cuts them.
-struct Relay {
-    url: String,
-    cut: Arc<Notify>,
-}
-
-impl Relay {
-    async fn start(node: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let cut = Arc::new(Notify::new());
-        let cuts = Arc::clone(&cut);
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let cut = Arc::clone(&cuts).notified_owned();
-                tokio::spawn(async move {
-                    let mut node = TcpStream::connect(("127.0.0.1", node)).await.unwrap();
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut client, &mut node) => {}
-                        () = cut => {}
-                    }
-                });
-            }
-        });
-        Self {
-            url: format!("amqp://guest:guest@127.0.0.1:{port}/%2f"),
-            cut,
-        }
-    }
-
-    fn cut(&self) {
-        self.cut.notify_waiters();
-    }
 }
 
 type Answer = Result<String, PublishError>;

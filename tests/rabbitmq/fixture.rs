@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use tidings::{Bus, BusBuilder, DomainEvent};
 use tidings_broker::{Install, Node, Setup, Vhost};
 use tidings_test_support::wait::{blocking, within};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 /// Something happened.
@@ -74,5 +76,43 @@ impl Count {
             }
         })
         .await;
+    }
+}
+
+/// Forwards connections to the node of a URL, until the test cuts them.
+pub(crate) struct Relay {
+    pub(crate) url: String,
+    cut: Arc<Notify>,
+}
+
+impl Relay {
+    pub(crate) async fn start(url: &str) -> Self {
+        let (head, rest) = url.rsplit_once(':').unwrap();
+        let (node, vhost) = rest.split_once('/').unwrap();
+        let node: u16 = node.parse().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let cut = Arc::new(Notify::new());
+        let cuts = Arc::clone(&cut);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let cut = Arc::clone(&cuts).notified_owned();
+                tokio::spawn(async move {
+                    let mut node = TcpStream::connect(("127.0.0.1", node)).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut node) => {}
+                        () = cut => {}
+                    }
+                });
+            }
+        });
+        Self {
+            url: format!("{head}:{port}/{vhost}"),
+            cut,
+        }
+    }
+
+    pub(crate) fn cut(&self) {
+        self.cut.notify_waiters();
     }
 }

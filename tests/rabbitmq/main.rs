@@ -7,6 +7,7 @@ mod blocking;
 mod connecting;
 mod connection_loss;
 mod consuming;
+mod crash_loops;
 mod fixture;
 mod publishing;
 mod tls;

@@ -46,6 +46,8 @@ pub struct HandlerHealth {
     pub dead_lettered: u64,
     /// The number of deliveries that were ignored because the handler does not declare their event type.
     pub ignored: u64,
+    /// How often a delivery was set aside, because it returned several times and may end its process.
+    pub set_aside: u64,
 }
 
 impl HandlerHealth {

@@ -342,6 +342,7 @@ fn handler_health(queue: &RunningQueue, handler: &BoundHandler, state: &Consumer
         retried: handler.counts.retried.load(Relaxed),
         dead_lettered: handler.counts.dead_lettered.load(Relaxed),
         ignored: handler.counts.ignored.load(Relaxed),
+        set_aside: handler.counts.set_aside.load(Relaxed),
     }
 }
 

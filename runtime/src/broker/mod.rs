@@ -138,9 +138,6 @@ pub(crate) trait Subscription: Send {
     /// Closes the channel. Ready when the broker has the unsettled deliveries back.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Whether the consumer is cancelled, and every delivery that the broker sent before has arrived.
-    fn is_drained(&self) -> bool;
-
     /// Sets how many unsettled deliveries wait only for the clock. A broker with a virtual clock is idle when no other
     /// deliveries are left.
     fn set_waiting(&mut self, count: usize);
@@ -155,8 +152,6 @@ pub(crate) struct Incoming {
     pub(crate) redelivered: bool,
     /// How often the message returned to its queue unsettled (`x-delivery-count`).
     pub(crate) delivery_count: u32,
-    /// Whether the broker delivered the message as a suspect, while the subscription had no other unsettled delivery.
-    pub(crate) alone: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -40,6 +40,7 @@ pub(crate) struct HandlerCounts {
     pub(crate) retried: AtomicU64,
     pub(crate) dead_lettered: AtomicU64,
     pub(crate) ignored: AtomicU64,
+    pub(crate) set_aside: AtomicU64,
 }
 
 impl HandlerCounts {

@@ -63,9 +63,10 @@ impl ConsumedQueue {
 
     /// Tells the broker which deliveries to hand out one by one at the start of a subscription.
     ///
-    /// After a crash, the deliveries of the dead process are first in the queue. When the broker hands them out one by
-    /// one, only the delivery that ends the process returns with a higher count. The session itself runs the suspects
-    /// of an ordered queue one by one. A queue with a single active consumer has no unsettled deliveries elsewhere.
+    /// After a crash, the deliveries of the dead process are first in the queue. If the process keeps ending soon after
+    /// its start, only the deliveries that it has received return with a higher count. The session itself runs the
+    /// suspects of an ordered queue one by one. A queue with a single active consumer has no unsettled deliveries
+    /// elsewhere.
     pub(crate) fn suspects(&self) -> Option<Suspects> {
         let has_single_active = |handler: &Arc<BoundHandler>| handler.descriptor.single_active();
         if self.is_ephemeral() || self.is_ordered() || self.handlers.iter().any(has_single_active) {

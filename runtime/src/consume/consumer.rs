@@ -43,8 +43,7 @@ impl Consumer {
     /// Runs until the app drains or aborts the consumer. `started` receives the result of the first subscription.
     pub(crate) async fn run(mut self, started: oneshot::Sender<Result<(), Error>>) {
         let mut started = Some(started);
-        let mut careful = false;
-        while let Some(pace) = self.next_pace(careful).await {
+        while let Some(pace) = self.next_pace().await {
             let subscription = match self.subscribe(pace).await {
                 Ok(subscription) => subscription,
                 Err(error) => {
@@ -71,7 +70,6 @@ impl Consumer {
             if self.queue.is_ephemeral() && end != SessionEnd::Stopped {
                 telemetry::ephemeral_gap(&self.queue.name);
             }
-            careful = end == SessionEnd::Pace(Pace::Careful);
             match end {
                 SessionEnd::Stopped => break,
                 SessionEnd::Cancelled => self.cancelled(since.elapsed()).await,
@@ -86,9 +84,7 @@ impl Consumer {
         let subscribe = Subscribe {
             queue: queue.source.clone(),
             prefetch,
-            suspects: (pace == Pace::Full || prefetch > 1)
-                .then(|| queue.suspects())
-                .flatten(),
+            suspects: queue.suspects(),
             consumer: format!("{}.{}", queue.service.name(), queue.handlers[0].name()),
         };
         let subscription = queue.service.bus().broker().subscribe(subscribe).await?;
@@ -97,7 +93,7 @@ impl Consumer {
     }
 
     /// Waits until the consumer may subscribe, and returns the pace of its next session; `None` when it must end.
-    async fn next_pace(&mut self, careful: bool) -> Option<Pace> {
+    async fn next_pace(&mut self) -> Option<Pace> {
         loop {
             match self.queue.read_desired(&mut self.desired) {
                 DesiredState::Drain | DesiredState::Abort => return None,
@@ -108,7 +104,6 @@ impl Consumer {
                     self.awake = Some(self.queue.stop_clock());
                 }
                 DesiredState::Run => match self.probe_after() {
-                    None if careful => return Some(Pace::Careful),
                     None => return Some(Pace::Full),
                     Some(wait) => {
                         self.queue.status.set(ConsumerState::BreakerOpen);

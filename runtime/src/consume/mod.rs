@@ -30,3 +30,4 @@ mod session;
 mod session_context;
 mod settle;
 pub(crate) mod status;
+mod trials;

@@ -26,7 +26,7 @@ impl RedeliveryTracker {
         self.remember(key, known.saturating_add(1));
     }
 
-    /// Records that a message that had returned `count` times was handled, or set aside so that it runs alone.
+    /// Records that a message that had returned `count` times was handled, or set aside.
     ///
     /// If the message returns once more, its acknowledgement was lost. Each time a cluster considers a node down, it
     /// redelivers the unsettled deliveries of the consumers on that node.

@@ -14,6 +14,7 @@ use crate::retry;
 use crate::topology::{Names, Plan};
 
 use super::delay_queues::DelayQueues;
+use super::trials::Trials;
 
 #[derive(Clone)]
 pub(crate) struct Service(Arc<ServiceInner>);
@@ -26,6 +27,7 @@ struct ServiceInner {
     plan: Plan,
     ladder: Vec<Duration>,
     delay_queues: DelayQueues,
+    trials: Trials,
     stopping: watch::Receiver<bool>,
     app_handle: Arc<AppHandle>,
 }
@@ -41,6 +43,7 @@ impl Service {
             bus,
             plan,
             delay_queues: DelayQueues::default(),
+            trials: Trials::default(),
             stopping,
             app_handle: Arc::new(AppHandle::new(name.into(), handle)),
         }))
@@ -66,6 +69,10 @@ impl Service {
     /// All retry delays, after `speed_up`.
     pub(crate) fn ladder(&self) -> &[Duration] {
         &self.0.ladder
+    }
+
+    pub(crate) fn trials(&self) -> &Trials {
+        &self.0.trials
     }
 
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {

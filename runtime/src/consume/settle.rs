@@ -19,7 +19,6 @@ use crate::handler::returns::Returned;
 use crate::message::Message;
 use crate::message::reason::Reason;
 use crate::message::timestamp::Timestamp;
-use crate::retry::rung_at_least;
 use crate::telemetry::{self, DeliveryFields, EventLabels};
 use crate::topology::Names;
 use crate::wire::error_text;
@@ -114,17 +113,18 @@ impl Settler {
         }
     }
 
-    /// Publishes the delivery, with the number of its returns, to the shortest delay queue. From there it comes back
+    /// Publishes the delivery, with the number of its returns, to the delay queue of this rung. From there it comes back
     /// behind all other deliveries of its queue.
     ///
     /// A requeue would not help: up to RabbitMQ 4.2 it counts as one more return, and the message comes back first.
-    pub(crate) async fn set_aside(&self, returns: u32) -> Settled {
+    pub(crate) async fn set_aside(&self, returns: u32, rung: usize) -> Settled {
+        HandlerCounts::add(&self.handler.counts.set_aside);
         telemetry::set_aside(self.log_fields(), returns);
         let kind = RepublishKind::SetAside {
             next: self.attempt,
             returns,
         };
-        let delay = rung_at_least(self.session.service.ladder(), Duration::ZERO);
+        let delay = self.session.service.ladder()[rung];
         let error = self.origin.last_error.as_deref();
         self.delay(delay, kind, error).await
     }

@@ -36,7 +36,7 @@ pub(crate) enum RepublishKind {
     Retry {
         next: AttemptNumber,
     },
-    /// The delivery may crash its process. It moves to the end of its queue and then runs alone.
+    /// The delivery may crash its process. It moves to the end of its queue and then runs in a trial.
     SetAside {
         next: AttemptNumber,
         /// How often the delivery returned unsettled.

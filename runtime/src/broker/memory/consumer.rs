@@ -52,7 +52,6 @@ impl MemoryConsumer {
             message: Arc::clone(&entry.message),
             redelivered: entry.redelivered,
             delivery_count: entry.delivery_count,
-            alone: false,
         });
         self.unsettled.insert(self.last_tag, entry);
         effects.wake(&mut self.waker);
@@ -74,11 +73,6 @@ impl MemoryConsumer {
         self.unpolled.clear();
         effects.wake(&mut self.waker);
         std::mem::take(&mut self.unsettled)
-    }
-
-    /// Whether the subscription has polled every delivery.
-    pub(super) fn is_drained(&self) -> bool {
-        self.unpolled.is_empty()
     }
 
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {

@@ -51,10 +51,6 @@ impl Subscription for MemorySubscription {
         Poll::Ready(())
     }
 
-    fn is_drained(&self) -> bool {
-        self.shared.lock().consumers[self.id].is_drained()
-    }
-
     fn set_waiting(&mut self, count: usize) {
         self.shared
             .with(|state, _| state.consumers[self.id].waiting = count);

@@ -135,7 +135,6 @@ pub(super) fn incoming(delivery: Delivery, last_address: &mut LastAddress) -> In
         },
         message: Arc::new(message),
         redelivered,
-        alone: false,
     }
 }
 

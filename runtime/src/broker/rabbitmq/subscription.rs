@@ -58,8 +58,6 @@ enum SubscriptionState {
     Cancelled {
         cancelling: Option<BoxFuture<'static, ()>>,
         channel_closed: BoxFuture<'static, ()>,
-        /// Whether the last delivery has arrived.
-        is_drained: bool,
     },
     Lost,
 }
@@ -261,9 +259,8 @@ impl Subscription for RabbitSubscription {
             Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(incoming(delivery, &mut self.last_address))),
             // After an error the stream may never end, so the first error ends the subscription.
             Poll::Ready(end) => {
-                if let (None, SubscriptionState::Cancelled { is_drained, .. }) = (end, &mut self.state) {
+                if let (None, SubscriptionState::Cancelled { .. }) = (end, &self.state) {
                     // The stream ended because of our own cancel. `channel_closed` reports a closed channel.
-                    *is_drained = true;
                     return Poll::Pending;
                 }
                 self.state = SubscriptionState::Lost;
@@ -312,7 +309,6 @@ impl Subscription for RabbitSubscription {
         }
         let (reader, channel) = (self.suspect_reader.take(), self.channel.clone());
         let consumer = self.deliveries.as_ref().map(Consumer::tag);
-        let is_drained = consumer.is_none();
         let cancelling: BoxFuture<'static, ()> = Box::pin(async move {
             if let Some(reader) = reader {
                 reader.abandon().await;
@@ -327,7 +323,6 @@ impl Subscription for RabbitSubscription {
         self.state = SubscriptionState::Cancelled {
             cancelling: Some(cancelling),
             channel_closed: self.channel_closed(),
-            is_drained,
         };
     }
 
@@ -341,10 +336,6 @@ impl Subscription for RabbitSubscription {
             })
         });
         closing.as_mut().poll(cx)
-    }
-
-    fn is_drained(&self) -> bool {
-        matches!(self.state, SubscriptionState::Cancelled { is_drained: true, .. })
     }
 
     fn set_waiting(&mut self, _: usize) {}

@@ -101,9 +101,7 @@ impl SuspectReader {
             // Suspects are rare, so each has its own address.
             let mut last_address = LastAddress::default();
             match got.map(|got| incoming(got.delivery, &mut last_address)) {
-                Some(first) if (suspects.0)(&first) => {
-                    Ok(ReadResult::Suspect(Incoming { alone: true, ..first }))
-                }
+                Some(first) if (suspects.0)(&first) => Ok(ReadResult::Suspect(first)),
                 first => Ok(ReadResult::Consuming(
                     first,
                     consume(&channel, queue, consumer).await?,

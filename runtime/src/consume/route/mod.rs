@@ -17,12 +17,12 @@ use super::outcome::DeliveryResult;
 use super::queue_handlers::QueueHandlers;
 use super::service::Service;
 
-/// From this number of returns on, a delivery is suspected of ending its process, and runs alone.
+/// From this number of returns on, a delivery is suspected of ending its process, and runs only in a trial.
 const SUSPECT_AT: u32 = 2;
 /// From this number of returns on, a delivery is dead-lettered before it runs.
 ///
-/// It allows two returns together with other deliveries, and three of the delivery alone. Up to RabbitMQ 4.2, a
-/// delivery that arrives while its consumer is cancelled returns too, and counts.
+/// It allows two returns together with other deliveries, three in trials of ever smaller groups, and two alone: see
+/// [`Trials`](super::trials::Trials).
 const CRASH_LOOP_AT: u32 = 7;
 /// The limits of an ordered queue are higher, because a suspect cannot be set aside there. When an instance ends, all
 /// its deliveries return with the suspect, up to RabbitMQ 4.2 also after a graceful end. A rolling deployment of a
@@ -34,9 +34,17 @@ pub(crate) struct Routed {
     pub(crate) origin: Origin,
     /// The index of the handler. A delivery that no handler takes is settled in the name of the first one.
     pub(crate) handler: usize,
-    /// The number of returns, when it makes the delivery a suspect.
-    pub(crate) suspect: Option<u32>,
+    /// Whether the delivery may end its process.
+    pub(crate) suspect: Option<Suspect>,
     pub(crate) route: Route,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Suspect {
+    /// How often the delivery returned.
+    pub(crate) returns: u32,
+    /// Whether it was set aside, and has not returned since.
+    pub(crate) waited: bool,
 }
 
 pub(crate) enum Route {
@@ -58,10 +66,11 @@ pub(crate) fn route(
 ) -> Routed {
     let message = &incoming.message;
     let origin = origin::origin(message, service.return_exchange(), queue, received_at);
+    let waited = returns == 0;
     let returns = returns.saturating_add(origin.returns);
     let ordered = handlers.ordered();
     let suspect_at = if ordered { ORDERED_SUSPECT_AT } else { SUSPECT_AT };
-    let suspect = (returns >= suspect_at).then_some(returns);
+    let suspect = (returns >= suspect_at).then_some(Suspect { returns, waited });
     let decided = |origin, handler, result| Routed {
         origin,
         handler,
@@ -103,11 +112,17 @@ pub(crate) fn route(
     }
 }
 
-/// Whether a delivery of an unordered queue that returned this often may end its process.
+/// Whether a delivery of an unordered queue that returned this often may end its process, and was not set aside since.
 pub(crate) fn is_suspect(incoming: &Incoming, returns: u32, queue: &str, service: &Service) -> bool {
     let now = Timestamp::now();
     let origin = origin::origin(&incoming.message, service.return_exchange(), queue, now);
-    returns.saturating_add(origin.returns) >= SUSPECT_AT
+    returns > 0 && returns.saturating_add(origin.returns) >= SUSPECT_AT
+}
+
+/// The rung on which a delivery waits after it returned this often. In the waits, an outage of the network can end, and
+/// healthy deliveries that returned with the cause of a crash are handled.
+pub(crate) fn suspect_rung(returns: u32) -> usize {
+    usize::try_from(returns.saturating_sub(SUSPECT_AT).min(3)).unwrap_or_default()
 }
 
 /// Whether a delivery that returned this often is dead-lettered. In an ordered queue, only the first delivery of a

@@ -133,7 +133,6 @@ fn route_tag(
         message: Arc::new(message),
         redelivered: returns > 0,
         delivery_count: returns,
-        alone: false,
     };
     let routed = route(
         &incoming,

@@ -9,7 +9,7 @@ use crate::consume::attempt::{Completion, Report};
 use crate::consume::bound_handler::HandlerCounts;
 use crate::consume::outcome::{DeliveryResult, Outcome};
 use crate::consume::pending_delivery::PendingDelivery;
-use crate::consume::route::{self, Route, Routed};
+use crate::consume::route::{self, Route, Routed, Suspect, suspect_rung};
 use crate::consume::settle::Settler;
 use crate::context::trace::TraceContext;
 use crate::event::AnyEvent;
@@ -21,9 +21,10 @@ use crate::wire::origin::Origin;
 /// How to settle a delivery that no handler runs.
 enum WithoutHandler {
     Decided(DeliveryResult),
-    /// The delivery returned this often, and waits in a delay queue until it can run alone.
+    /// The delivery returned this often, and waits in the delay queue of this rung.
     SetAside {
         returns: u32,
+        rung: usize,
     },
 }
 
@@ -52,17 +53,34 @@ impl ConsumerSession<'_> {
             &queue.service,
         );
         match route {
-            Route::Run(_) if self.must_set_aside(incoming, suspect) => {
-                let returns = suspect.unwrap_or_default();
-                self.settle_without_handler(incoming, origin, handler, WithoutHandler::SetAside { returns });
-            }
-            Route::Run(event) => self.enqueue(event, incoming, received_at, origin, handler),
+            Route::Run(event) => match self.set_aside(incoming.tag, suspect) {
+                Some(set_aside) => self.settle_without_handler(incoming, origin, handler, set_aside),
+                None => self.enqueue(event, incoming, received_at, origin, handler),
+            },
             Route::Decided(DeliveryResult::Undeclared) => self.ignore(incoming, &origin, handler, now),
             Route::Decided(result) => {
                 self.settle_without_handler(incoming, origin, handler, WithoutHandler::Decided(result));
             }
         }
-        self.check_suspects(suspect);
+    }
+
+    /// Whether a suspect must wait in a delay queue. It waits longer after each return, and again when too many
+    /// suspects are in flight for a trial.
+    ///
+    /// An ordered queue keeps the suspect, because later deliveries must not overtake it. A smaller prefetch would not
+    /// help: a quorum queue puts a returned message behind those that returned before, so the order would be lost.
+    fn set_aside(&mut self, tag: u64, suspect: Option<Suspect>) -> Option<WithoutHandler> {
+        let Suspect { returns, waited } = suspect?;
+        if self.queue.is_ordered() {
+            self.one_by_one_through = tag;
+            return None;
+        }
+        if waited && let Some(trial) = self.queue.service.trials().start(returns) {
+            self.trials.insert(tag, trial);
+            return None;
+        }
+        let rung = if waited { 0 } else { suspect_rung(returns) };
+        Some(WithoutHandler::SetAside { returns, rung })
     }
 
     fn enqueue(
@@ -116,18 +134,20 @@ impl ConsumerSession<'_> {
         what: WithoutHandler,
     ) {
         let message = Arc::clone(&incoming.message);
+        let is_first = origin.returns == 0;
         let bound = Arc::clone(&self.slots[handler].handler);
         let settler = Settler::without_handler(Arc::clone(&self.context), bound, message, origin);
         let (tag, reporter) = (incoming.tag, self.reporter.clone());
-        // A crash loop keeps its count of returns: the process survives it only because the delivery does not run.
+        // A message that returns after it was set aside has a copy in the delay queue. A copy keeps its count of returns,
+        // because they are what makes it a suspect, and so does a crash loop.
         let returns = match what {
-            WithoutHandler::SetAside { .. } => Some(incoming.delivery_count),
-            WithoutHandler::Decided(_) => None,
+            WithoutHandler::SetAside { .. } if is_first => Some(incoming.delivery_count),
+            WithoutHandler::SetAside { .. } | WithoutHandler::Decided(_) => None,
         };
         let task = tokio::spawn(async move {
             let settled = match what {
                 WithoutHandler::Decided(result) => settler.settle(Outcome::of(result), true).await,
-                WithoutHandler::SetAside { returns } => settler.set_aside(returns).await,
+                WithoutHandler::SetAside { returns, rung } => settler.set_aside(returns, rung).await,
             };
             reporter.report(Report::Completed(Completion {
                 tag,
@@ -137,7 +157,6 @@ impl ConsumerSession<'_> {
         });
         let running = RunningWork {
             handler,
-            is_attempt: false,
             started_inline: false,
             task: Some(task),
             holds_slot: false,

@@ -71,6 +71,7 @@ impl ConsumerSession<'_> {
     }
 
     fn finish(&mut self, handler: usize, completion: Completion, now: Now) {
+        let ended_trial = self.trials.remove(&completion.tag);
         let slot = &mut self.slots[handler];
         let pending = completion.attempt.map(|attempt| attempt.pending);
         match completion.settled {
@@ -95,6 +96,10 @@ impl ConsumerSession<'_> {
             }
             // The delivery stays unsettled and returns to its queue when the session ends.
             Settled::Abandoned => {}
+        }
+        if let Some(trial) = ended_trial {
+            self.ended_trials.push(trial);
+            self.flush_acks();
         }
     }
 

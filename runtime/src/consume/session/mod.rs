@@ -26,6 +26,7 @@ use super::ack_window::{Ack, AckWindow};
 use super::attempt::{Completion, Report, Reporter};
 use super::consumed_queue::ConsumedQueue;
 use super::session_context::SessionContext;
+use super::trials::Trial;
 use crate::broker::{Incoming, Subscription};
 use crate::clock::{Awake, Sleep};
 use crate::message::Message;
@@ -39,8 +40,6 @@ const HOLD_CHECKS: u32 = 30;
 pub(crate) enum Pace {
     /// The whole prefetch.
     Full,
-    /// One, because a waiting delivery may be the one that ends the process.
-    Careful,
     /// One round of probes, to learn whether the handler works again.
     Probe,
 }
@@ -50,7 +49,6 @@ impl Pace {
         let handler = &queue.handlers[0];
         match self {
             Self::Full => queue.prefetch,
-            Self::Careful => 1,
             Self::Probe => handler.breaker().next_round().map_or(1, |round| {
                 let concurrency = handler.descriptor.concurrency();
                 round.size.min(concurrency).min(queue.prefetch)
@@ -77,7 +75,6 @@ pub(crate) struct ConsumerSession<'a> {
     queue: &'a mut ConsumedQueue,
     subscription: Box<dyn Subscription>,
     pace: Pace,
-    prefetch: u16,
     /// Whether a probe has started.
     has_probed: bool,
     ack_window: AckWindow,
@@ -85,6 +82,10 @@ pub(crate) struct ConsumerSession<'a> {
     /// The slots with waiting deliveries, oldest first. Most slots of a queue with a thousand handlers are empty.
     occupied: Vec<usize>,
     running: HashMap<u64, RunningWork, BuildHasherDefault<TagHasher>>,
+    /// The unsettled suspects of an unordered queue, by tag.
+    trials: HashMap<u64, Trial, BuildHasherDefault<TagHasher>>,
+    /// The trials that ended. The next trials wait for their acks, so that a crash does not count against these.
+    ended_trials: Vec<Trial>,
     context: Arc<SessionContext>,
     inline_executor: Box<dyn InlineExecutor>,
     completions: Vec<Completion>,
@@ -109,8 +110,6 @@ pub(crate) struct ConsumerSession<'a> {
 /// A delivery that a task handles or settles.
 struct RunningWork {
     handler: usize,
-    /// Whether a handler runs it; otherwise the task only settles it.
-    is_attempt: bool,
     started_inline: bool,
     /// `None` when the attempt panicked outside of the handler; no report arrives then.
     task: Option<JoinHandle<()>>,
@@ -165,8 +164,9 @@ impl<'a> ConsumerSession<'a> {
             queue,
             subscription,
             pace,
-            prefetch,
             has_probed: false,
+            trials: HashMap::default(),
+            ended_trials: Vec::new(),
         }
     }
 

@@ -31,8 +31,7 @@ enum Wakeup {
     TimerFired(Awake),
     AcksFlushed,
     HoldCheckDue,
-    /// Acknowledgements are due, or the subscription is drained.
-    Tick,
+    AcksDue,
 }
 
 impl ConsumerSession<'_> {
@@ -60,7 +59,6 @@ impl ConsumerSession<'_> {
             *self.awake = None;
             if let Some(end) = self.ending
                 && self.is_idle()
-                && !self.has_work_before_end()
             {
                 return self.end(end).await;
             }
@@ -86,9 +84,12 @@ impl ConsumerSession<'_> {
                     *self.awake = Some(awake);
                     self.wake_retries();
                 }
-                Wakeup::AcksFlushed => self.has_unflushed_acks = false,
+                Wakeup::AcksFlushed => {
+                    self.has_unflushed_acks = false;
+                    self.ended_trials.clear();
+                }
                 Wakeup::HoldCheckDue => self.check_hold_limit().await,
-                Wakeup::Tick => {}
+                Wakeup::AcksDue => {}
             }
         }
     }
@@ -101,8 +102,6 @@ impl ConsumerSession<'_> {
         let hold_check = self.next_hold_check;
         let (subscription, batch) = (&mut self.subscription, &mut self.batch);
         let has_unflushed_acks = self.has_unflushed_acks;
-        let awaits_drained =
-            self.ending == Some(SessionEnd::Pace(Pace::Careful)) && !subscription.is_drained();
         let flush_or_receive = poll_fn(|cx| {
             if has_unflushed_acks && subscription.poll_flush(cx).is_ready() {
                 return Poll::Ready(Wakeup::AcksFlushed);
@@ -117,9 +116,6 @@ impl ConsumerSession<'_> {
                     }
                     // With deliveries in the batch, the loop admits them first and sees the end at its next turn.
                     Poll::Ready(None) if batch.is_empty() => return Poll::Ready(Wakeup::Cancelled),
-                    Poll::Pending if batch.is_empty() && awaits_drained && subscription.is_drained() => {
-                        return Poll::Ready(Wakeup::Tick);
-                    }
                     Poll::Pending if batch.is_empty() => return Poll::Pending,
                     Poll::Ready(None) | Poll::Pending => return Poll::Ready(Wakeup::Received),
                 }
@@ -140,7 +136,7 @@ impl ConsumerSession<'_> {
             Some(report) = self.reports.recv() => Wakeup::Reported(report),
             wakeup = flush_or_receive => wakeup,
             awake = timer => Wakeup::TimerFired(awake),
-            () = until(ack_at) => Wakeup::Tick,
+            () = until(ack_at) => Wakeup::AcksDue,
             () = until(Some(hold_check)) => Wakeup::HoldCheckDue,
         }
     }
@@ -156,13 +152,10 @@ impl ConsumerSession<'_> {
         }
     }
 
-    /// Whether no acknowledgement may be sent yet, since each one lets the broker send another delivery.
-    ///
-    /// A delivery that arrives while the broker cancels the subscription would return with the channel, and the return
-    /// would make it more suspect. A delivery that arrives during a round of probes would make the round larger.
+    /// Whether no acknowledgement may be sent yet. Each one lets the broker send another delivery, and a delivery that
+    /// arrives during a round of probes would make the round larger.
     fn keeps_acks(&self) -> bool {
-        let is_round = self.pace == Pace::Probe && self.has_probed && self.ending.is_none();
-        is_round || (self.finishes_before_end() && !self.subscription.is_drained())
+        self.pace == Pace::Probe && self.has_probed && self.ending.is_none()
     }
 
     /// Sets the timer to the earliest retry or probe.

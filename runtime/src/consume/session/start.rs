@@ -11,7 +11,7 @@ use crate::consume::pending_delivery::PendingDelivery;
 impl ConsumerSession<'_> {
     /// Starts every attempt that has a delivery, a free place and, when its breaker is open, a due probe.
     pub(super) fn start_ready(&mut self) {
-        if self.ending.is_some() && !(self.finishes_before_end() && self.has_released_suspects()) {
+        if self.ending.is_some() {
             return;
         }
         let now = self.elapsed();
@@ -29,14 +29,6 @@ impl ConsumerSession<'_> {
             slot.is_occupied
         });
         self.occupied = occupied;
-    }
-
-    /// Whether all suspects are back at the broker, and it sends no more deliveries. A delivery that starts now may end
-    /// the process, and every unsettled delivery of the session would then count one more return.
-    fn has_released_suspects(&mut self) -> bool {
-        self.subscription.is_drained()
-            && self.running.values().all(|running| running.is_attempt)
-            && self.flush_acks()
     }
 
     /// Hands every acknowledgement to the subscription, due or not, and returns whether all of them are flushed.
@@ -97,7 +89,6 @@ impl ConsumerSession<'_> {
         };
         let running = RunningWork {
             handler,
-            is_attempt: true,
             started_inline,
             task,
             holds_slot: true,

@@ -4,12 +4,9 @@ use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
 use super::{ConsumerSession, HOLD_CHECKS, Pace, SessionEnd};
-use crate::broker::Incoming;
 use crate::consume::status::DesiredState;
 use crate::message::Message;
 use crate::telemetry;
-
-const TAKE_ONE_AT_A_TIME: SessionEnd = SessionEnd::Pace(Pace::Careful);
 
 /// How long the broker has to take the last acknowledgements, and to close the channel of an ordered queue.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -23,24 +20,18 @@ impl ConsumerSession<'_> {
         }
     }
 
-    /// Makes the session take no further deliveries and return those that have not started. A session that ends to take
-    /// one delivery at a time handles them first.
+    /// Makes the session take no further deliveries and return those that have not started.
     pub(super) fn begin_end(&mut self, end: SessionEnd) {
-        let finishes = self.finishes_before_end();
-        let is_urgent = end == SessionEnd::Stopped || (finishes && end == SessionEnd::Pace(Pace::Probe));
-        if self.ending.is_some() && !is_urgent {
+        if self.ending.is_some() && end != SessionEnd::Stopped {
             return;
         }
-        if self.ending.replace(end).is_some() && !finishes {
+        if self.ending.replace(end).is_some() {
             return;
         }
         // An ordered queue returns nothing before its last attempt has ended: another instance could start an event
         // while its predecessor runs. The channel is closed at the end, which returns all deliveries together.
         if !self.queue.is_ordered() {
             self.subscription.cancel();
-            if self.finishes_before_end() {
-                return;
-            }
             let unstarted: Vec<_> = self
                 .slots
                 .iter_mut()
@@ -52,22 +43,13 @@ impl ConsumerSession<'_> {
         }
     }
 
-    /// Whether the session handles its deliveries before it ends. A return to the queue would make them more suspect.
-    pub(super) fn finishes_before_end(&self) -> bool {
-        self.ending == Some(TAKE_ONE_AT_A_TIME)
-    }
-
-    /// Whether deliveries wait to be handled, or may still arrive, before the session ends.
-    pub(super) fn has_work_before_end(&self) -> bool {
-        self.finishes_before_end() && (self.waiting() > 0 || !self.subscription.is_drained())
-    }
-
     /// Whether the session returns each delivery that arrives now.
     pub(super) fn returns_new_deliveries(&self) -> bool {
-        self.ending.is_some() && !self.finishes_before_end() && !self.queue.is_ordered()
+        self.ending.is_some() && !self.queue.is_ordered()
     }
 
     pub(super) fn return_to_queue(&mut self, tag: u64, message: &Message) {
+        self.trials.remove(&tag);
         self.queue.redeliveries.returned(message);
         self.ack_window.returned(tag);
         self.subscription.requeue(tag);
@@ -156,40 +138,9 @@ impl ConsumerSession<'_> {
         }
     }
 
-    /// Slows down when a suspect arrives, and returns whether the suspect must be set aside until it can run alone.
-    ///
-    /// An ordered queue keeps the suspect, because later deliveries must not overtake it. A smaller prefetch would not
-    /// help: a quorum queue puts a returned message behind those that returned before, so the order would be lost.
-    pub(super) fn must_set_aside(&mut self, incoming: &Incoming, suspect: Option<u32>) -> bool {
-        if suspect.is_none() || incoming.alone {
-            return false;
-        }
-        if self.queue.is_ordered() {
-            self.one_by_one_through = incoming.tag;
-            return false;
-        }
-        if self.pace == Pace::Full {
-            self.begin_end(TAKE_ONE_AT_A_TIME);
-        }
-        // A round of several probes has no place for a suspect. The next session of the queue starts with the suspects.
-        self.pace == Pace::Full || self.prefetch > 1
-    }
-
-    /// Returns to the full pace when a careful session gets a delivery that is no suspect.
-    ///
-    /// That delivery starts first. If it returned to the queue, it would arrive first again, before the next suspect,
-    /// and the consumer would never handle a delivery.
-    pub(super) fn check_suspects(&mut self, suspect: Option<u32>) {
-        if self.pace == Pace::Careful && suspect.is_none() {
-            self.start_ready();
-            self.begin_end(SessionEnd::Pace(Pace::Full));
-        }
-    }
-
     /// Ends the session when its breaker opens, unless the queue keeps its deliveries, and when a round of probes has its result.
     pub(super) fn check_breaker(&mut self) {
-        if self.queue.keeps_deliveries_while_open() || (self.ending.is_some() && !self.finishes_before_end())
-        {
+        if self.queue.keeps_deliveries_while_open() || self.ending.is_some() {
             return;
         }
         let is_open = self.slots[0].handler.breaker().is_open();
@@ -197,7 +148,7 @@ impl ConsumerSession<'_> {
             Pace::Probe if self.is_idle() && (self.has_probed || !is_open) => {
                 self.begin_end(SessionEnd::Pace(if is_open { Pace::Probe } else { Pace::Full }));
             }
-            Pace::Full | Pace::Careful if is_open => self.begin_end(SessionEnd::Pace(Pace::Probe)),
+            Pace::Full if is_open => self.begin_end(SessionEnd::Pace(Pace::Probe)),
             _ => {}
         }
     }

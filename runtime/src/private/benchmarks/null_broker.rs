@@ -218,7 +218,6 @@ impl Subscription for NullSubscription {
             message: Arc::clone(&self.state.message),
             redelivered: false,
             delivery_count: 0,
-            alone: false,
         }))
     }
 
@@ -235,10 +234,6 @@ impl Subscription for NullSubscription {
 
     fn cancel(&mut self) {
         self.prefetch = 0;
-    }
-
-    fn is_drained(&self) -> bool {
-        self.prefetch == 0
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {

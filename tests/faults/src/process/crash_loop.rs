@@ -18,8 +18,8 @@ const WINDOW: usize = 256;
 pub(super) async fn run(harness: &Harness, crashing_events: usize, instances: usize) -> Row {
     let vhost = harness.vhost().await;
     let mut publisher = TaskPublisher::of(harness, &vhost.url(), HandlerSet::Plain, &["plain"]).await;
-    // Real retry delays, so that instances handle the other events before the suspects that they set aside return.
-    publisher.config.speed_up = 1;
+    // Longer delays than those of the other faults, so that a suspect waits longer than an instance needs to start.
+    publisher.config.speed_up = 4;
     // Declares the queue before the events are published.
     let first = publisher.start_instance(0).await;
     first.stop().await;
