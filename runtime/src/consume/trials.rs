@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The suspects in flight in this process, over all queues of the app.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Trials(Arc<Mutex<InFlight>>);
+pub(crate) struct Trials(Arc<Mutex<SuspectsInFlight>>);
 
 #[derive(Debug, Default)]
-struct InFlight {
+struct SuspectsInFlight {
     /// The number of returns of each suspect.
     suspects: BTreeMap<u64, u32>,
     next: u64,
@@ -54,7 +54,7 @@ impl Trials {
         })
     }
 
-    fn in_flight(&self) -> MutexGuard<'_, InFlight> {
+    fn in_flight(&self) -> MutexGuard<'_, SuspectsInFlight> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
