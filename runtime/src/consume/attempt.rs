@@ -118,7 +118,7 @@ impl Attempt {
             Change::None
         } else {
             breaker.failed(FailedAttempt {
-                event_id: delivery.id(),
+                event: delivery.metadata().identity(),
                 is_first_attempt: delivery.attempt() == 1,
                 first_received_at: delivery.first_received_at(),
             })

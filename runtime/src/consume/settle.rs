@@ -198,6 +198,7 @@ impl Settler {
             return Settled::Done { dead_lettered: false };
         };
         let bus = self.session.service.bus();
+        let cause = delivery.metadata().identity();
         let messages = Context::of_delivery(delivery).sync_scope(|| {
             returned
                 .events
@@ -205,7 +206,7 @@ impl Settler {
                 .enumerate()
                 .map(|(ordinal, event)| {
                     let queue = &self.session.queue;
-                    let id = returned_event_id(delivery.id(), queue, &event.event_type, ordinal);
+                    let id = returned_event_id(cause, queue, &event.event_type, ordinal);
                     bus.message(event, &id.to_string(), crate::Headers::new())
                         .map(Arc::new)
                 })
