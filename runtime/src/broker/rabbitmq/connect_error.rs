@@ -46,7 +46,7 @@ fn with_advice(server: &Server, error: &RabbitError) -> String {
              in it"
         )
     } else if error.is_forbidden() {
-        format!("check the password of user `{user}`")
+        format!("check the password of user `{user}`; a URL has %25 for a `%` in it")
     } else {
         format!(
             "check that the virtual host `{vhost}` exists, and grant access with rabbitmqctl set_permissions -p \
