@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::message::shown::shown;
+
 /// The characters that have a meaning in a URL, and how to write them in a user, a password or a virtual host.
 pub(crate) const ENCODING: &str = "in a user, a password and a virtual host write %25 for `%`, %2F for `/`, %3F for \
                                    `?`, %23 for `#`, %40 for `@`, %3A for `:`, %5B for `[`, %5D for `]`, %2C for `,` \
@@ -27,11 +29,8 @@ pub(crate) fn split(urls: &str) -> Vec<&str> {
 
 /// A URL, or several separated by commas, without anything that can be part of a password.
 pub(crate) fn redacted(urls: &str) -> String {
-    split(urls)
-        .into_iter()
-        .map(redacted_one)
-        .collect::<Vec<_>>()
-        .join(",")
+    let each: Vec<String> = split(urls).into_iter().map(redacted_one).collect();
+    shown(&each.join(",")).to_string()
 }
 
 fn redacted_one(url: &str) -> String {
