@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::bus::refusal::Refusal;
 use crate::event::payload::Unpublishable;
 use crate::handler::error::BoxError;
+use crate::message::shown::shown;
 
 /// A result whose error is [`Error`] by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -191,7 +192,10 @@ impl fmt::Display for Drift {
         write!(
             f,
             "its argument `{}` is {} on the broker and {} here, and {}",
-            self.argument, self.found, self.wanted, self.advice
+            shown(&self.argument),
+            shown(&self.found),
+            shown(&self.wanted),
+            self.advice
         )
     }
 }
@@ -254,7 +258,8 @@ impl fmt::Display for PublishError {
         write!(
             f,
             "cannot publish event `{}` (id {})",
-            self.event_type, self.event_id
+            shown(&self.event_type),
+            shown(&self.event_id)
         )?;
         f.write_str(if self.maybe_delivered {
             "; it may have been delivered nevertheless"

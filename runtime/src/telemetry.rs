@@ -7,6 +7,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use crate::message::shown::{shown, shown_error};
 use metrics::{Key, Label, Level, Metadata, counter, gauge, with_recorder};
 
 const SENT: &str = "messaging.client.sent.messages";
@@ -60,6 +61,7 @@ impl EventLabels {
 /// The delivery that a log event is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DeliveryFields<'a> {
+    pub(crate) service: &'a str,
     pub(crate) handler: &'static str,
     pub(crate) queue: &'a str,
     pub(crate) event_type: &'a str,
@@ -71,11 +73,12 @@ pub(crate) struct DeliveryFields<'a> {
 macro_rules! log_delivery {
     ($level:ident, $delivery:ident, $($fields:tt)+) => {
         tracing::$level!(
+            service = $delivery.service,
             handler = $delivery.handler,
             queue = $delivery.queue,
-            event_type = $delivery.event_type,
-            event_id = $delivery.event_id,
-            correlation_id = $delivery.correlation_id,
+            event_type = %shown($delivery.event_type),
+            event_id = %shown($delivery.event_id),
+            correlation_id = %shown($delivery.correlation_id),
             attempt = $delivery.attempt,
             $($fields)+
         )
@@ -133,32 +136,31 @@ pub(crate) fn published(event_type: &str, labels: EventLabels) {
 
 /// The broker did not confirm an event.
 pub(crate) fn publish_failed(event_type: &str, error: &dyn Display, maybe_delivered: bool) {
-    tracing::warn!(event_type, maybe_delivered, error = %error, "publish failed");
+    let error = error.to_string();
+    tracing::warn!(
+        event_type = %shown(event_type),
+        maybe_delivered,
+        error = %shown_error(&error),
+        "publish failed"
+    );
     counter!(SENT, "tidings.event.type" => event_type.to_owned(), "error.type" => "unconfirmed").increment(1);
 }
 
 /// An attempt failed and another one follows after `delay`.
 pub(crate) fn retry_scheduled(delivery: DeliveryFields<'_>, delay: Duration, error: &str) {
     counter!(RETRIED, "tidings.handler" => delivery.handler).increment(1);
-    log_delivery!(warn, delivery, ?delay, error, "retry scheduled");
+    log_delivery!(warn, delivery, ?delay, error = %shown_error(error), "retry scheduled");
 }
 
 pub(crate) fn dead_lettered(delivery: DeliveryFields<'_>, reason: &'static str, error: &str) {
     counter!(DEAD_LETTERED, "tidings.handler" => delivery.handler, "tidings.reason" => reason).increment(1);
-    log_delivery!(error, delivery, reason, error, "dead-lettered");
+    log_delivery!(error, delivery, reason, error = %shown_error(error), "dead-lettered");
 }
 
 /// A suspect delivery was moved to a delay queue, so that it runs in a trial later.
 pub(crate) fn set_aside(delivery: DeliveryFields<'_>, returns: u32) {
     counter!(SET_ASIDE, "tidings.handler" => delivery.handler).increment(1);
-    tracing::warn!(
-        handler = delivery.handler,
-        queue = delivery.queue,
-        event_id = delivery.event_id,
-        correlation_id = delivery.correlation_id,
-        returns,
-        "suspect delivery set aside"
-    );
+    log_delivery!(warn, delivery, returns, "suspect delivery set aside");
 }
 
 /// A delivery was acknowledged without a handler, because no handler declares its type.
@@ -216,7 +218,7 @@ pub(crate) fn session_recycled(queue: &str, limit: Duration) {
 #[cfg(feature = "rabbitmq")]
 pub(crate) fn connection_lost(purpose: &'static str, error: &str) {
     counter!(CONNECTIONS_LOST, "tidings.purpose" => purpose).increment(1);
-    tracing::warn!(purpose, error, "connection lost");
+    tracing::warn!(purpose, error = %shown_error(error), "connection lost");
 }
 
 /// Publishes whose channel was lost before their confirms arrived are sent again.

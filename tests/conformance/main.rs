@@ -125,6 +125,7 @@ suite! {
         an_event_without_a_cause_correlates_with_itself;
     returning:
         a_handler_that_runs_twice_returns_events_with_the_same_ids,
+        two_causes_with_one_id_and_two_sources_return_events_with_two_ids,
         a_returned_event_names_its_cause_and_keeps_the_correlation,
         a_publish_inside_a_handler_inherits_cause_and_correlation,
         failed_attempts_publish_no_returned_events;

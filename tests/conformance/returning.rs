@@ -1,6 +1,6 @@
 //! Events that a handler returns or publishes.
 
-use tidings::PublishOptions;
+use tidings::{Headers, Properties, PublishOptions};
 
 use crate::broker::TestBroker;
 use crate::handlers::{Recorder, Reply, paid, pays, placed, plain};
@@ -30,6 +30,45 @@ pub(crate) async fn a_handler_that_runs_twice_returns_events_with_the_same_ids<B
     assert_eq!(ids[0].len(), 2);
     assert_ne!(ids[0][0], ids[0][1]);
     assert_eq!(ids[0], ids[1]);
+}
+
+pub(crate) async fn two_causes_with_one_id_and_two_sources_return_events_with_two_ids<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, mut log) = Recorder::new(async |seen| match seen.handler() {
+        "plain" => Ok(vec![Reply::Paid(paid("a", 1))]),
+        _ => Ok(Vec::new()),
+    });
+    let _app = start!(harness, recorder, [plain, pays]);
+    for source in ["orders", "shop"] {
+        let body = format!(r#"{{"id":"42","source":"{source}","data":{{"order":"a","number":1}}}}"#);
+        harness.publish_raw("order.placed", &body).await;
+        let headers = [
+            ("ce-specversion", "1.0"),
+            ("ce-id", "42"),
+            ("ce-type", "order.placed"),
+            ("ce-source", &format!("/cloud/{source}")),
+        ];
+        let body = br#"{"order":"a","number":1}"#;
+        harness
+            .publish_as(
+                "order.placed",
+                Properties::default(),
+                Headers::from_iter(headers),
+                body,
+            )
+            .await;
+    }
+    let mut ids: Vec<String> = log
+        .take(8)
+        .await
+        .iter()
+        .filter(|seen| seen.handler() == "pays")
+        .map(|seen| seen.delivery.id().to_owned())
+        .collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
 }
 
 pub(crate) async fn a_returned_event_names_its_cause_and_keeps_the_correlation<B: TestBroker>(

@@ -1,13 +1,14 @@
 //! Connecting, and the errors when it fails.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidings::{App, Bus, Declare, Delivery, PublishOptions, State, event_handler, handlers};
 
-use tidings_test_support::error_text;
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
 use tidings_test_support::wait::{DEADLINE, blocking, until, within};
+use tidings_test_support::{error_text, log};
 
 use crate::fixture::{Count, Happened, bus, node, settings, vhost};
 
@@ -241,6 +242,47 @@ async fn no_timeout_is_too_long_for_a_bus_or_an_app() {
 
 #[event_handler("thing.#")]
 async fn count(_: Happened) {}
+
+#[tokio::test]
+async fn a_password_of_any_characters_connects_and_is_never_shown() {
+    const PASSWORD: &str = "Geh3im /?#@:%[]&=+!$'()*;\"<>\\^`{|}~,";
+    let log = log::capture();
+    let node = node().await;
+    let (url, wrong) = blocking({
+        let node = Arc::clone(&node);
+        move || {
+            node.add_user("orders", PASSWORD).unwrap();
+            node.permit("orders", "/", [".*"; 3]).unwrap();
+            let encoded: String = PASSWORD
+                .bytes()
+                .fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
+            let url = |password: &str| node.url_of("orders", password, "%2f");
+            (url(&encoded), url(&format!("{encoded}x")))
+        }
+    })
+    .await;
+    let builder = settings().connect_timeout(Duration::from_secs(20));
+    let bus = builder.connect(&url).await.unwrap();
+    bus.publish(&Happened::new(1, "a")).await.unwrap();
+    let refused = refused(&wrong).await;
+    let restarted = Arc::clone(&node);
+    blocking(move || restarted.change_password("orders", "another").unwrap()).await;
+    let restarted = Arc::clone(&node);
+    blocking(move || restarted.kill()).await;
+    until("the bus notices", async || !bus.health().is_ready()).await;
+    let restarted = Arc::clone(&node);
+    blocking(move || restarted.start_again().unwrap()).await;
+    until("the bus is refused", async || {
+        let reason = bus.health().reason.unwrap_or_default();
+        reason.contains("password")
+    })
+    .await;
+    let texts = [refused, format!("{bus:?}"), format!("{:?}", bus.health())];
+    assert!(texts.iter().all(|text| !text.contains("Geh3im")), "{texts:?}");
+    let lines = log.lines_with(tracing::Level::DEBUG, "Geh3im");
+    assert!(lines.is_empty(), "{lines:?}");
+    bus.close().await;
+}
 
 #[tokio::test]
 async fn a_bus_whose_runtime_has_ended_is_not_ready_and_says_why() {

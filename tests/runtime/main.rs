@@ -6,6 +6,7 @@ mod context;
 mod edges;
 mod errors;
 mod handlers;
+mod logs;
 mod middleware;
 mod publishing;
 mod settling;

@@ -46,6 +46,10 @@ impl BusBuilder {
 
     /// Connects to the broker at `url`: `amqp://…`, `amqps://…`, several of those separated by commas, or `memory:`.
     ///
+    /// A special character in a user, a password or a virtual host is percent-encoded: `%2F` for `/`, `%3F` for `?`, `%23`
+    /// for `#`, `%40` for `@`, `%3A` for `:`, `%25` for `%`, `%5B` and `%5D` for `[` and `]`, `%2C` for `,`, `%20` for a
+    /// space. No error and no log shows a password.
+    ///
     /// # Errors
     /// - [`Error::Config`](crate::Error::Config) when this build does not support the URL, or when a TLS file cannot be
     ///   read.

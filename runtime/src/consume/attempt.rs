@@ -65,7 +65,7 @@ impl Attempt {
         let delivery = &self.pending.delivery;
         let outcome = handler_call::call(&self.handler, delivery.clone()).await;
         let took = started.elapsed();
-        let fields = delivery.log_fields();
+        let fields = delivery.log_fields(self.session.service.name());
         self.handler.metrics.processed(fields, outcome.is_done(), took);
         let counts = self.record(&outcome);
         if outcome.needs_publish() {
@@ -118,7 +118,7 @@ impl Attempt {
             Change::None
         } else {
             breaker.failed(FailedAttempt {
-                event_id: delivery.id(),
+                event: delivery.metadata().identity(),
                 is_first_attempt: delivery.attempt() == 1,
                 first_received_at: delivery.first_received_at(),
             })

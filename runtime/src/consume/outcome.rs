@@ -11,6 +11,7 @@ use crate::handler::extract::Rejection;
 use crate::handler::failure::Failure;
 use crate::handler::returns::Returned;
 use crate::message::reason::Reason;
+use crate::message::shown::shown;
 use crate::retry::{rung_after, rung_at_least};
 use crate::wire::malformed::Malformed;
 use crate::wire::origin::AttemptNumber;
@@ -157,14 +158,15 @@ impl Outcome {
             DeliveryResult::Undeclared => Self(OutcomeKind::Ignored),
             DeliveryResult::WrongType(found) => dead(
                 Reason::WrongType,
-                format!("its key belongs to another event than `{found}`").into(),
+                format!("its key belongs to another event than `{}`", shown(&found)).into(),
             ),
             // Another version of the service bound the key, and its instances consume from the same queue.
             DeliveryResult::ForeignKey(key) => retry(
                 Reason::NotOurs,
                 format!(
-                    "no handler of this instance has a pattern for \"{key}\"; if its publisher uses `BCC`, which brokers \
-                     remove, publish with `CC`"
+                    "no handler of this instance has a pattern for \"{}\"; if its publisher uses `BCC`, which brokers \
+                     remove, publish with `CC`",
+                    shown(&key)
                 )
                 .into(),
                 None,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::message::Message;
+use crate::wire::cloudevents;
 
 /// How often a message returned without ending the process. Brokers count all returns alike, and the crash-loop check
 /// needs the number without these.
@@ -62,6 +63,9 @@ fn key(message: &Message) -> u64 {
     (
         &message.routing_key,
         message.properties.message_id(),
+        message.properties.kind(),
+        message.properties.app_id(),
+        cloudevents::header_identity(message),
         &*message.body,
     )
         .hash(&mut hasher);
@@ -71,6 +75,7 @@ fn key(message: &Message) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::headers::Headers;
 
     fn message(id: &str) -> Message {
         let mut message = Message::default();
@@ -93,6 +98,18 @@ mod tests {
             "another broker may not count this return"
         );
         assert_eq!(tracker.unexplained_returns(5, &other), 5);
+    }
+
+    #[test]
+    fn two_cloud_events_with_the_same_body_are_different_messages() {
+        let cloud_event = |source: &str| Message {
+            headers: Headers::from_iter([("ce-specversion", "1.0"), ("ce-id", "42"), ("ce-source", source)]),
+            ..Message::default()
+        };
+        let mut tracker = RedeliveryTracker::default();
+        tracker.returned(&cloud_event("/orders"));
+        assert_eq!(tracker.unexplained_returns(1, &cloud_event("/orders")), 0);
+        assert_eq!(tracker.unexplained_returns(1, &cloud_event("/shop")), 1);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::backoff::Backoff;
 use crate::bus::unconfirmed::Unconfirmed;
 use crate::context::Context;
 use crate::error::PublishFault;
+use crate::event::AnyEvent;
 use crate::handler::delivery::Delivery;
 use crate::handler::error::BoxError;
 use crate::handler::returns::Returned;
@@ -24,6 +25,7 @@ use crate::topology::Names;
 use crate::wire::error_text;
 use crate::wire::ids::returned_event_id;
 use crate::wire::origin::{AttemptNumber, Origin};
+use crate::wire::read;
 use crate::wire::republish::{Destination, RepublishDetails, RepublishKind, republish};
 
 use super::bound_handler::{BoundHandler, HandlerCounts};
@@ -119,7 +121,7 @@ impl Settler {
     /// A requeue would not help: up to RabbitMQ 4.2 it counts as one more return, and the message comes back first.
     pub(crate) async fn set_aside(&self, returns: u32, rung: usize) -> Settled {
         HandlerCounts::add(&self.handler.counts.set_aside);
-        telemetry::set_aside(self.log_fields(), returns);
+        self.log(|fields| telemetry::set_aside(fields, returns));
         let kind = RepublishKind::SetAside {
             next: self.attempt,
             returns,
@@ -180,14 +182,14 @@ impl Settler {
     fn retry_scheduled(&self, delay: Duration, error: BoxError) -> String {
         HandlerCounts::add(&self.handler.counts.retried);
         let error = error_to_text(error);
-        telemetry::retry_scheduled(self.log_fields(), delay, &self.redacted(&error));
+        self.log(|fields| telemetry::retry_scheduled(fields, delay, &self.redacted(&error)));
         error
     }
 
     fn dead_lettered(&self, reason: Reason, error: BoxError) -> String {
         HandlerCounts::add(&self.handler.counts.dead_lettered);
         let error = error_to_text(error);
-        telemetry::dead_lettered(self.log_fields(), reason.as_str(), &self.redacted(&error));
+        self.log(|fields| telemetry::dead_lettered(fields, reason.as_str(), &self.redacted(&error)));
         error
     }
 
@@ -198,6 +200,7 @@ impl Settler {
             return Settled::Done { dead_lettered: false };
         };
         let bus = self.session.service.bus();
+        let cause = delivery.metadata().identity();
         let messages = Context::of_delivery(delivery).sync_scope(|| {
             returned
                 .events
@@ -205,7 +208,7 @@ impl Settler {
                 .enumerate()
                 .map(|(ordinal, event)| {
                     let queue = &self.session.queue;
-                    let id = returned_event_id(delivery.id(), queue, &event.event_type, ordinal);
+                    let id = returned_event_id(cause, queue, &event.event_type, ordinal);
                     bus.message(event, &id.to_string(), crate::Headers::new())
                         .map(Arc::new)
                 })
@@ -378,19 +381,30 @@ impl Settler {
         error_text::redacted(error, redact.as_deref())
     }
 
-    fn log_fields(&self) -> DeliveryFields<'_> {
+    /// Calls `log` with the fields of the delivery. An event that no handler runs is read here, as far as it can be.
+    fn log(&self, log: impl FnOnce(DeliveryFields<'_>)) {
+        let service = &self.session.service;
         if let Some(delivery) = &self.delivery {
-            return delivery.log_fields();
+            return log(delivery.log_fields(service.name()));
         }
+        let event = read::read(&self.message, &self.origin, service.bus().limits());
+        let event = event.as_ref().ok().map(AnyEvent::metadata);
         let properties = &self.message.properties;
-        DeliveryFields {
+        let (kind, id) = (properties.kind(), properties.message_id());
+        let event_type = kind.unwrap_or(&self.origin.routing_key);
+        let (event_id, correlation_id) = (
+            id.unwrap_or_default(),
+            properties.correlation_id().unwrap_or_default(),
+        );
+        log(DeliveryFields {
+            service: service.name(),
             handler: self.handler.name(),
             queue: &self.session.queue,
-            event_type: properties.kind().unwrap_or_default(),
-            event_id: properties.message_id().unwrap_or_default(),
-            correlation_id: properties.correlation_id().unwrap_or_default(),
+            event_type: event.map_or(event_type, |event| &event.event_type),
+            event_id: event.map_or(event_id, |event| &event.id),
+            correlation_id: event.map_or(correlation_id, |event| &event.correlation_id),
             attempt: self.attempt.number,
-        }
+        });
     }
 }
 

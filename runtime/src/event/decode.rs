@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::DomainEvent;
 use super::metadata::Metadata;
+use crate::message::shown::shown;
 
 /// The error when an event cannot be decoded as the requested type.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed { path, .. } if path == "." => f.write_str("cannot decode `data`"),
-            Self::Malformed { path, .. } => write!(f, "cannot decode `data.{path}`"),
+            Self::Malformed { path, .. } => write!(f, "cannot decode `data.{}`", shown(path)),
             Self::NewerVersion { found, known } => {
                 write!(
                     f,
@@ -60,7 +61,7 @@ impl fmt::Display for DecodeError {
                 write!(f, "version {found} is not declared; upcast it with `upcast_from`")
             }
             Self::Upcast { found, .. } => write!(f, "cannot upcast from version {found}"),
-            Self::WrongType { found } => write!(f, "the event is a `{found}`"),
+            Self::WrongType { found } => write!(f, "the event is a `{}`", shown(found)),
         }
     }
 }

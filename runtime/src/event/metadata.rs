@@ -6,7 +6,8 @@ use crate::message::timestamp::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// The event's id, the same for every delivery. Tidings writes UUIDs; other services may write any text.
+    /// The event's id, the same for every delivery. Tidings writes UUIDs; other services may write any text, which is
+    /// unique only together with the `source` and the `event_type`.
     pub id: String,
     /// The event type, `order.created`.
     pub event_type: String,
@@ -24,4 +25,24 @@ pub struct Metadata {
     pub source: Option<String>,
     /// Whether the id was derived from the content, because the message has no id.
     pub id_is_derived: bool,
+}
+
+impl Metadata {
+    /// What makes the event different from every other one. An id alone does not: the ids of two services can be equal,
+    /// and those of CloudEvents are unique only within their source.
+    pub(crate) fn identity(&self) -> EventIdentity<'_> {
+        EventIdentity {
+            source: self.source.as_deref().unwrap_or_default(),
+            event_type: &self.event_type,
+            id: &self.id,
+        }
+    }
+}
+
+/// Identifies an event among those of all services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct EventIdentity<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) event_type: &'a str,
+    pub(crate) id: &'a str,
 }

@@ -7,7 +7,7 @@ pub(crate) mod descriptor;
 mod family;
 #[cfg(feature = "contracts")]
 pub(crate) mod introspect;
-mod metadata;
+pub(crate) mod metadata;
 pub(crate) mod payload;
 pub(crate) mod schema;
 mod typed;

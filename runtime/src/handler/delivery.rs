@@ -258,8 +258,9 @@ impl Delivery {
     }
 
     #[cfg(feature = "runtime")]
-    pub(crate) fn log_fields(&self) -> crate::telemetry::DeliveryFields<'_> {
+    pub(crate) fn log_fields<'a>(&'a self, service: &'a str) -> crate::telemetry::DeliveryFields<'a> {
         crate::telemetry::DeliveryFields {
+            service,
             handler: self.0.facts.handler,
             queue: self.queue(),
             event_type: self.event_type(),

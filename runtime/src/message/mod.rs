@@ -4,6 +4,7 @@ pub(crate) mod headers;
 pub(crate) mod properties;
 pub(crate) mod reason;
 pub(crate) mod routing_key;
+pub(crate) mod shown;
 pub(crate) mod timestamp;
 pub mod topic;
 

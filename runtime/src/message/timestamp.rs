@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::shown::shown;
 use jiff::fmt::temporal::DateTimePrinter;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -91,10 +92,11 @@ impl FromStr for Timestamp {
 
 impl fmt::Display for InvalidTimestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: String = self.0.chars().take(40).collect();
+        let start: String = self.0.chars().take(40).collect();
         write!(
             f,
-            "`{shown}` is not an RFC 3339 time; write 2026-11-23T10:00:00.123Z"
+            "`{}` is not an RFC 3339 time; write 2026-11-23T10:00:00.123Z",
+            shown(&start)
         )
     }
 }

@@ -93,6 +93,12 @@ impl<'a> Attributes<'a> {
     }
 }
 
+/// The id, the source and the type of a CloudEvent that has them in headers.
+pub(crate) fn header_identity(message: &Message) -> [Option<Cow<'_, str>>; 3] {
+    let attributes = Attributes::of(&message.headers);
+    ["id", "source", "type"].map(|name| attributes.as_ref()?.get(name))
+}
+
 /// Whether a header with this name makes the message a CloudEvent in binary mode.
 pub(crate) fn is_specversion(header: &str) -> bool {
     attribute_name(header).is_some_and(|name| name.eq_ignore_ascii_case(SPECVERSION))

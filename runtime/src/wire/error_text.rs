@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::handler::error;
+use crate::message::shown::shown_error;
 
 /// The limit of an error text in a header.
 pub(crate) const MAX_BYTES: usize = 2048;
@@ -30,7 +31,7 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
 
 /// As [`chain`], but on one line, for logs and health.
 pub(crate) fn one_line(error: &(dyn StdError + 'static)) -> String {
-    chain(error).replace('\n', ": ")
+    shown_error(&chain(error)).to_string()
 }
 
 /// The text without secrets. When the hook panics, the text is dropped and the consumer continues.

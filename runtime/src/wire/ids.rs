@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
+use crate::event::metadata::EventIdentity;
+
 /// The namespaces are part of the wire format: with another namespace, the same event gets another id.
 const DERIVED: Uuid = Uuid::from_u128(0x1f0d_8d52_6a1c_4f3e_9b57_c2d3_70e9_4a01);
 const RETURNED: Uuid = Uuid::from_u128(0x7c3e_45b9_20d6_4a8f_8e14_5b9a_f1c6_3d02);
@@ -42,16 +44,33 @@ pub(crate) fn new_event_id() -> Uuid {
 }
 
 /// The id of an event that was published without one. It is the same for every handler and every redelivery.
-pub(crate) fn derived_event_id(exchange: &str, routing_key: &str, body: &[u8]) -> Uuid {
-    hashed(DERIVED, &[exchange.as_bytes(), routing_key.as_bytes(), body])
+///
+/// Type and source are not always in the body: a property or a header can have them.
+pub(crate) fn derived_event_id(
+    exchange: &str,
+    routing_key: &str,
+    event_type: &str,
+    source: Option<&str>,
+    body: &[u8],
+) -> Uuid {
+    let outside = [exchange, routing_key, event_type, source.unwrap_or_default()].map(str::as_bytes);
+    let [exchange, routing_key, event_type, source] = outside;
+    hashed(DERIVED, &[exchange, routing_key, event_type, source, body])
 }
 
 /// The id of the event that a handler returned at the position `ordinal`. A handler that runs twice publishes the same
 /// ids twice, so consumers can detect the duplicates.
-pub(crate) fn returned_event_id(cause_id: &str, queue: &str, event_type: &str, ordinal: usize) -> Uuid {
+pub(crate) fn returned_event_id(
+    cause: EventIdentity<'_>,
+    queue: &str,
+    event_type: &str,
+    ordinal: usize,
+) -> Uuid {
     let ordinal = u64::try_from(ordinal).unwrap_or(u64::MAX).to_be_bytes();
     let parts = [
-        cause_id.as_bytes(),
+        cause.source.as_bytes(),
+        cause.event_type.as_bytes(),
+        cause.id.as_bytes(),
         queue.as_bytes(),
         event_type.as_bytes(),
         &ordinal,

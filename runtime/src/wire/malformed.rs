@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::message::shown::shown;
+
 #[derive(Debug)]
 pub(crate) struct Malformed {
     kind: MalformedKind,
@@ -76,13 +78,13 @@ impl MalformedKind {
     /// A field with a wrong value. The error shows the start of `found`.
     pub(crate) fn field(field: &'static str, found: &str, wanted: &'static str) -> Self {
         const SHOWN: usize = 40;
-        let mut shown: String = found.chars().take(SHOWN).collect();
+        let mut found_start: String = found.chars().take(SHOWN).collect();
         if found.chars().nth(SHOWN).is_some() {
-            shown.push('…');
+            found_start.push('…');
         }
         Self::Field {
             field,
-            found: shown,
+            found: found_start,
             wanted,
         }
     }
@@ -117,7 +119,8 @@ impl fmt::Display for Malformed {
                 encoding: Some(encoding),
             } => write!(
                 f,
-                "the body is not UTF-8 at byte {at}; its content encoding is `{encoding}`, and only plain text is read"
+                "the body is not UTF-8 at byte {at}; its content encoding is `{}`, and only plain text is read",
+                shown(encoding)
             ),
             MalformedKind::NotJson { part, at, .. } => write!(f, "{part} is not JSON at byte {at}"),
             MalformedKind::NotAnObject { found } => {
@@ -128,7 +131,7 @@ impl fmt::Display for Malformed {
             }
             MalformedKind::Missing { field, remedy } => write!(f, "missing `{field}`; {remedy}"),
             MalformedKind::Field { field, found, wanted } => {
-                write!(f, "`{field}` is `{found}`; write {wanted}")
+                write!(f, "`{field}` is `{}`; write {wanted}", shown(found))
             }
             MalformedKind::Batch => {
                 f.write_str("the body is a batch of CloudEvents; send each event as a message of its own")
@@ -136,7 +139,8 @@ impl fmt::Display for Malformed {
             MalformedKind::CloudEventFormat { content_type } => {
                 write!(
                     f,
-                    "CloudEvents as `{content_type}` are not read; write `application/cloudevents+json`"
+                    "CloudEvents as `{}` are not read; write `application/cloudevents+json`",
+                    shown(content_type)
                 )
             }
             MalformedKind::DataTwice => {

@@ -2,7 +2,7 @@
 
 mod base64;
 mod body;
-mod cloudevents;
+pub(crate) mod cloudevents;
 mod envelope;
 pub(crate) mod error_text;
 mod event_fields;

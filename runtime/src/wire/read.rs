@@ -55,9 +55,10 @@ fn outer_type<'a>(message: &'a Message, origin: &'a Origin) -> Option<&'a str> {
 ///
 /// | field | source |
 /// |---|---|
-/// | id | the property `message_id`, else an id derived from exchange, routing key and body |
+/// | id | the property `message_id`, else an id derived from exchange, routing key, type, source and body |
 /// | correlation id | the property `correlation_id`, else the id of the event |
 /// | timestamp | the property `timestamp`, else the time of the first receipt |
+/// | source | the property `app_id` |
 /// | version | 1 |
 fn complete(fields: EventFields<'_>, message: &Arc<Message>, origin: &Origin) -> AnyEvent {
     let properties = &message.properties;
@@ -65,9 +66,19 @@ fn complete(fields: EventFields<'_>, message: &Arc<Message>, origin: &Origin) ->
         .id
         .map(Cow::into_owned)
         .or_else(|| non_empty(properties.message_id()));
+    let source = fields.source.map(Cow::into_owned);
+    let source = source.or_else(|| non_empty(properties.app_id()));
     let id_is_derived = given_id.is_none();
     let id = given_id.unwrap_or_else(|| {
-        derived_event_id(&origin.exchange, &origin.routing_key, &message.body).to_string()
+        let (exchange, key) = (&origin.exchange, &origin.routing_key);
+        derived_event_id(
+            exchange,
+            key,
+            &fields.event_type,
+            source.as_deref(),
+            &message.body,
+        )
+        .to_string()
     });
     let correlation_id = fields.correlation_id.map(Cow::into_owned);
     let metadata = Metadata {
@@ -83,7 +94,7 @@ fn complete(fields: EventFields<'_>, message: &Arc<Message>, origin: &Origin) ->
             .unwrap_or(origin.first_received_at),
         aggregate_id: fields.aggregate_id.map(Cow::into_owned).unwrap_or_default(),
         causation_id: fields.causation_id.map(Cow::into_owned),
-        source: fields.source.map(Cow::into_owned),
+        source,
         id_is_derived,
     };
     AnyEvent::new(

@@ -4,6 +4,7 @@ use super::error::RabbitError;
 use super::url::Server;
 use crate::bus::url::redacted;
 use crate::error::ConnectError;
+use crate::message::shown::shown;
 
 pub(super) fn connect_error(url: &str, errors: &[(Server, RabbitError)]) -> ConnectError {
     let refused = errors.iter().find(|(_, error)| error.is_final());
@@ -35,7 +36,7 @@ fn with_advice(server: &Server, error: &RabbitError) -> String {
     if error.is_incompatible() || !error.is_final() {
         return format!("{server}: {error}");
     }
-    let (user, vhost) = (server.user(), server.vhost());
+    let (user, vhost) = (shown(server.user()), shown(server.vhost()));
     let advice = if error.is_forbidden() && server.is_by_certificate() {
         "check that the broker has a user with the name in the client certificate: the whole subject, or with \
          `ssl_cert_login_from = common_name` the common name"
@@ -46,7 +47,7 @@ fn with_advice(server: &Server, error: &RabbitError) -> String {
              in it"
         )
     } else if error.is_forbidden() {
-        format!("check the password of user `{user}`")
+        format!("check the password of user `{user}`; a URL has %25 for a `%` in it")
     } else {
         format!(
             "check that the virtual host `{vhost}` exists, and grant access with rabbitmqctl set_permissions -p \

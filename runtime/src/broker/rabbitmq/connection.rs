@@ -28,6 +28,7 @@ use super::url::Server;
 use crate::backoff::Backoff;
 use crate::bus::config::TlsFiles;
 use crate::clock::deadline_after;
+use crate::message::shown::shown_error;
 use crate::telemetry;
 
 /// The waits between two attempts to open the first connection.
@@ -331,21 +332,23 @@ impl Supervisor {
         }
         while live.connection.status().connected() {
             tokio::select! {
-                event = events.next() => match event {
-                    Some(Event::ConnectionBlocked(reason)) => self.set_blocked(Some(reason.into())),
-                    Some(Event::ConnectionUnblocked) => self.set_blocked(None),
-                    // The error is about a channel or about the connection. The status shows which.
-                    Some(Event::Error(error)) => why = Some(RabbitError::from(error).to_string()),
-                    Some(_) => {}
-                    None => break,
-                },
-                // The listener misses events from before it was created, so the loop checks the status too.
-                () = tokio::time::sleep(CHECK_INTERVAL) => {}
-                () = stopped(&mut stops) => {
-                    close(live).await;
-                    return ActionResult::Stopped;
-                }
+                           event = events.next() => match event {
+                               Some(Event::ConnectionBlocked(reason)) => {
+            self.set_blocked(Some(shown_error(&reason).to_string().into()));
             }
+                               Some(Event::ConnectionUnblocked) => self.set_blocked(None),
+                               // The error is about a channel or about the connection. The status shows which.
+                               Some(Event::Error(error)) => why = Some(RabbitError::from(error).to_string()),
+                               Some(_) => {}
+                               None => break,
+                           },
+                           // The listener misses events from before it was created, so the loop checks the status too.
+                           () = tokio::time::sleep(CHECK_INTERVAL) => {}
+                           () = stopped(&mut stops) => {
+                               close(live).await;
+                               return ActionResult::Stopped;
+                           }
+                       }
         }
         ActionResult::Lost(why.unwrap_or_else(|| "the connection is lost".to_owned()))
     }

@@ -9,6 +9,7 @@ use lapin::{Error, ErrorKind};
 
 use super::tls;
 use crate::error::Drift;
+use crate::message::shown::shown_error;
 
 const ACCESS_REFUSED: u16 = 403;
 const NOT_FOUND: u16 = 404;
@@ -180,7 +181,7 @@ impl From<Error> for RabbitError {
 
 impl fmt::Display for RabbitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        shown_error(&self.text).fmt(f)
     }
 }
 

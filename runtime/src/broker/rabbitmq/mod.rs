@@ -49,6 +49,7 @@ use crate::broker::{BoxFuture, Broker, BrokerState, Publish, QueueSource, Subscr
 use crate::bus::config::Config;
 use crate::clock::Clock;
 use crate::error::{Error, Result, SubscribeError};
+use crate::message::shown::shown;
 use crate::topology::{BindingPlan, Plan};
 
 /// How long the broker may take to unbind a queue or to look one up.
@@ -248,7 +249,8 @@ fn subscribe_error(subscribe: &Subscribe, error: &RabbitError) -> SubscribeError
     let source = match error.object() {
         Some(object) if error.is_forbidden() => format!(
             "{error}; grant the user the `read` permission on {} `{}`",
-            object.kind, object.name
+            object.kind,
+            shown(object.name)
         ),
         _ => error.to_string(),
     };

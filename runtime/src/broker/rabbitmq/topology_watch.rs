@@ -21,7 +21,7 @@ use super::topology::{self, DeclareMode};
 use super::topology_schedule::{TopologyCheck, TopologySchedule};
 use crate::error::DeclareError;
 use crate::topology::{BindingPlan, Plan};
-use crate::wire::error_text::chain;
+use crate::wire::error_text::one_line;
 
 /// The shortest time between two checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
@@ -176,7 +176,7 @@ impl TopologyWatcher {
         let problem = result.await.err().filter(|error| !is_missing_permission(error));
         // A check that fails because the connection is lost does not change the topology.
         if self.is_current(live) {
-            self.watch.set_problem(problem.map(|error| chain(&error)));
+            self.watch.set_problem(problem.map(|error| one_line(&error)));
         }
     }
 

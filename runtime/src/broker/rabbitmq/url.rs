@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
-use crate::bus::url::redacted;
+use crate::bus::url::{ENCODING, redacted, split};
 use crate::error::ConfigError;
 
 /// The default heartbeat in seconds. A dead peer is noticed after twice this time.
@@ -67,11 +67,11 @@ impl Server {
         let mut uri: AMQPUri = url
             .parse()
             .map_err(|_: String| ConfigError::new(not_a_url(&shown)))?;
-        if let Some(host) = ip6_host(&shown) {
+        if let Some(host) = ip6_host(url) {
             // The parser does not support IPv6 addresses and falls back to `localhost`.
             host.clone_into(&mut uri.authority.host);
         }
-        if uri.authority.host.is_empty() {
+        if uri.authority.host.is_empty() || uri.authority.host.contains(',') || has_stray_at(url) {
             return Err(ConfigError::new(not_a_url(&shown)));
         }
         if uri.vhost.is_empty() {
@@ -96,12 +96,21 @@ impl Server {
     }
 }
 
-// amqps://user:password@host
-fn has_password(url: &str) -> bool {
+// amqps://user:password@host:5672/vhost
+fn authority(url: &str) -> &str {
     let (_, rest) = url.split_once("://").unwrap_or_default();
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+fn has_password(url: &str) -> bool {
+    let user = authority(url).rsplit_once('@').map(|(user, _)| user);
     user.is_some_and(|user| user.contains(':'))
+}
+
+/// Whether an `@` follows the authority. A password with an unescaped `/`, `?` or `#` looks like that, and the parser
+/// then takes the user for the host.
+fn has_stray_at(url: &str) -> bool {
+    url.matches('@').count() > authority(url).matches('@').count()
 }
 
 /// Parses a list of URLs.
@@ -109,8 +118,8 @@ fn has_password(url: &str) -> bool {
 /// # Errors
 /// When a URL is invalid. The error text contains no password.
 pub(super) fn servers(url: &str) -> Result<Vec<Server>, ConfigError> {
-    url.split(',')
-        .map(str::trim)
+    let parts = split(url).into_iter();
+    parts
         .map(|one| {
             if one.starts_with("amqp://") || one.starts_with("amqps://") {
                 Server::parse(one)
@@ -123,13 +132,15 @@ pub(super) fn servers(url: &str) -> Result<Vec<Server>, ConfigError> {
 
 fn not_a_url(shown: &str) -> String {
     format!(
-        "`{shown}` names no broker; write amqp://user:password@host:5672/vhost, and %2C for a comma in a password"
+        "`{shown}` names no broker; write amqp://user:password@host:5672/vhost, and several of those separated by \
+         commas; {ENCODING}"
     )
 }
 
-fn ip6_host(shown: &str) -> Option<&str> {
-    let (_, rest) = shown.split_once("://[")?;
-    rest.split_once(']').map(|(host, _)| host)
+fn ip6_host(url: &str) -> Option<&str> {
+    let host = authority(url).rsplit('@').next()?;
+    let (address, _) = host.strip_prefix('[')?.split_once(']')?;
+    Some(address)
 }
 
 impl fmt::Display for Server {
@@ -146,6 +157,8 @@ impl fmt::Debug for Server {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn one(url: &str) -> AMQPUri {
@@ -205,7 +218,7 @@ mod tests {
         for (url, by_certificate) in [
             ("amqps://host", true),
             ("amqps://[::1]:5671/v", true),
-            ("amqps://orders@host/a:b@c", true),
+            ("amqps://orders@host/a:b%40c", true),
             ("amqps://user:secret@host", false),
             ("amqps://host?auth_mechanism=plain", false),
             ("amqps://user:secret@host?auth_mechanism=external", true),
@@ -214,6 +227,54 @@ mod tests {
             let mut server = servers(url).unwrap().remove(0);
             server.use_certificate();
             assert_eq!(server.is_by_certificate(), by_certificate, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_how_to_write_each_special_character() {
+        for url in [
+            "amqp://orders:12/secret@host/prod",
+            "amqp://orders:1/secret@host/prod",
+            "amqp://orders:1?secret@host",
+            "amqp://orders:1#secret@host",
+            "amqp://a,b",
+        ] {
+            let error = servers(url).unwrap_err().to_string();
+            assert!(
+                error.contains("%2F for `/`") && error.contains("%3F for `?`"),
+                "{error}"
+            );
+            assert!(!error.contains("secret") && !error.contains("orders"), "{error}");
+        }
+    }
+
+    /// Writes a text as the error text says.
+    fn encoded(text: &str) -> String {
+        let rules = ENCODING.split_once("write ").unwrap().1;
+        let rules = rules.replace("a space", "` `").replace(" and ", ", ");
+        text.chars()
+            .map(|c| {
+                let code = rules.split(", %").find(|rule| rule.ends_with(&format!("`{c}`")));
+                code.map_or(c.to_string(), |rule| {
+                    format!("%{}", &rule.trim_start_matches('%')[..2])
+                })
+            })
+            .collect()
+    }
+
+    proptest! {
+        /// The parser ignores some control characters, and resolves a path of dots.
+        #[test]
+        fn a_text_that_is_written_as_the_error_says_is_read_as_it_was(
+            user in "\\P{Cc}{1,20}",
+            password in "\\P{Cc}{1,20}",
+            vhost in "[\\P{Cc}&&[^.]]{1,20}",
+        ) {
+            let url = format!("amqp://{}:{}@host/{}", encoded(&user), encoded(&password), encoded(&vhost));
+            let uri = one(&format!("{url},{url}"));
+            let authority = uri.authority;
+            prop_assert_eq!((&authority.userinfo.username, &authority.userinfo.password), (&user, &password));
+            prop_assert_eq!((authority.host.as_str(), &uri.vhost), ("host", &vhost));
         }
     }
 
@@ -234,17 +295,18 @@ mod tests {
             "amqp://user:secret@host:port/v",
             "amqp://user:secret@",
             "amqp://a,user:secret@host",
-            "amqp://user:sec,ret@host/v",
             "amqp://user:secret@host?heartbeat=often",
+            "amqp://user:1/secret@host/v",
+            "amqp://user:1#secret@host/v",
+            "amqp://user:secret",
+            "user:secret",
+            "amqp://user:secret@a,b",
         ] {
             let shown = match servers(url) {
                 Ok(servers) => format!("{servers:?} {}", servers[0]),
                 Err(error) => format!("{error} {error:?}"),
             };
-            assert!(
-                !shown.contains("secret") && !shown.contains("sec,"),
-                "{url}: {shown}"
-            );
+            assert!(!shown.contains("secret"), "{url}: {shown}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::hash::Hash;
 
 use super::{Breaker, FailedAttempt};
+use crate::event::metadata::EventIdentity;
 use crate::message::timestamp::Timestamp;
 use crate::state_explorer::{Model, exhaust};
 use crate::wire::origin::AttemptNumber;
@@ -96,7 +97,11 @@ impl HandlerModel {
         }
         event.failed_while_closed += u32::from(!self.breaker.is_open());
         self.breaker.failed(FailedAttempt {
-            event_id: &event.id.to_string(),
+            event: EventIdentity {
+                source: "orders",
+                event_type: "order.created",
+                id: &event.id.to_string(),
+            },
             is_first_attempt: number == 1,
             first_received_at: time(first),
         });

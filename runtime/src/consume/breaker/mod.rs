@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use crate::event::metadata::EventIdentity;
 use crate::message::timestamp::Timestamp;
 
 const FIRST_PROBE_WAIT: Duration = Duration::from_secs(1);
@@ -34,7 +35,7 @@ pub(crate) struct Breaker {
 /// A failed attempt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FailedAttempt<'a> {
-    pub(crate) event_id: &'a str,
+    pub(crate) event: EventIdentity<'a>,
     pub(crate) is_first_attempt: bool,
     /// When any instance first received the event.
     pub(crate) first_received_at: Timestamp,
@@ -103,7 +104,7 @@ impl Breaker {
             return Change::None;
         }
         let mut hasher = DefaultHasher::new();
-        failure.event_id.hash(&mut hasher);
+        failure.event.hash(&mut hasher);
         self.failures.push_back(hasher.finish());
         if self.failures.len() > threshold {
             self.failures.pop_front();
@@ -147,7 +148,11 @@ mod tests {
 
     fn failed_attempt(event_id: &str, attempt: u32, first_received_at: i64) -> FailedAttempt<'_> {
         FailedAttempt {
-            event_id,
+            event: EventIdentity {
+                source: "orders",
+                event_type: "order.created",
+                id: event_id,
+            },
             is_first_attempt: attempt == 1,
             first_received_at: Timestamp::from_millis(first_received_at),
         }
@@ -161,6 +166,17 @@ mod tests {
 
     fn succeed(breaker: &mut Breaker) -> Change {
         breaker.succeeded(Timestamp::from_millis(1))
+    }
+
+    #[test]
+    fn events_of_two_sources_are_different_though_their_ids_are_equal() {
+        let mut breaker = Breaker::new(Some(4));
+        let changes = ["orders", "shop", "orders", "shop"].map(|source| {
+            let mut failed = failed_attempt("42", 1, 0);
+            failed.event.source = source;
+            breaker.failed(failed)
+        });
+        assert_eq!(changes[3], Change::Opened { failures: 4 });
     }
 
     #[test]

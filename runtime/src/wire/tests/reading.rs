@@ -186,10 +186,10 @@ fn a_missing_id_is_the_property_message_id() {
 }
 
 #[test]
-fn a_missing_id_is_derived_from_exchange_routing_key_and_body() {
+fn a_missing_id_is_derived_from_what_makes_the_event_different() {
     let body = r#"{"data":1}"#;
     let first = message(body);
-    let id = derived_event_id(EXCHANGE, KEY, body.as_bytes()).to_string();
+    let id = derived_event_id(EXCHANGE, KEY, KEY, None, body.as_bytes()).to_string();
     assert_eq!(read(&first).metadata().id, id);
     assert!(read(&first).metadata().id_is_derived);
     // Another handler, and a retry, derive the same id.
@@ -202,6 +202,26 @@ fn a_missing_id_is_derived_from_exchange_routing_key_and_body() {
     ]);
     assert_eq!(read(&retried).metadata().id, id);
     assert_ne!(read(&message(r#"{"data":2}"#)).metadata().id, id);
+    let (mut of_another_type, mut of_another_app) = (first.clone(), first);
+    of_another_type
+        .properties
+        .change(|it| it.kind = Some("order.paid".to_owned()));
+    of_another_app
+        .properties
+        .change(|it| it.app_id = Some("shop".to_owned()));
+    assert_ne!(read(&of_another_type).metadata().id, id);
+    assert_ne!(read(&of_another_app).metadata().id, id);
+}
+
+#[test]
+fn a_missing_source_is_the_property_app_id() {
+    let mut message = message(r#"{"source":"of body","data":1}"#);
+    message
+        .properties
+        .change(|it| it.app_id = Some("of property".to_owned()));
+    assert_eq!(read(&message).metadata().source.as_deref(), Some("of body"));
+    message.body = br#"{"data":1}"#.to_vec().into();
+    assert_eq!(read(&message).metadata().source.as_deref(), Some("of property"));
 }
 
 #[test]

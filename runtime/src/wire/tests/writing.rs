@@ -2,6 +2,7 @@
 
 use super::{EXCHANGE, KEY, QUEUE, prepared, read, root};
 use crate::context::trace::TraceContext;
+use crate::event::metadata::EventIdentity;
 use crate::event::payload::Unpublishable;
 use crate::message::Message;
 use crate::message::headers::Headers;
@@ -205,16 +206,41 @@ fn a_header_name_has_1_to_255_bytes() {
     }
 }
 
+const CAUSE: EventIdentity<'static> = EventIdentity {
+    source: "orders",
+    event_type: "order.created",
+    id: "42",
+};
+
 #[test]
 fn a_returned_event_has_the_same_id_each_time_its_handler_runs() {
-    let id = returned_event_id("cause", QUEUE, "payment.settled", 0);
-    assert_eq!(id, returned_event_id("cause", QUEUE, "payment.settled", 0));
+    let id = returned_event_id(CAUSE, QUEUE, "payment.settled", 0);
+    assert_eq!(id, returned_event_id(CAUSE, QUEUE, "payment.settled", 0));
     assert_eq!(id.get_version_num(), 5);
     for other in [
-        returned_event_id("cause2", QUEUE, "payment.settled", 0),
-        returned_event_id("cause", "payments.other", "payment.settled", 0),
-        returned_event_id("cause", QUEUE, "payment.failed", 0),
-        returned_event_id("cause", QUEUE, "payment.settled", 1),
+        returned_event_id(EventIdentity { id: "43", ..CAUSE }, QUEUE, "payment.settled", 0),
+        returned_event_id(
+            EventIdentity {
+                event_type: "order.paid",
+                ..CAUSE
+            },
+            QUEUE,
+            "payment.settled",
+            0,
+        ),
+        returned_event_id(
+            EventIdentity {
+                source: "shop",
+                ..CAUSE
+            },
+            QUEUE,
+            "payment.settled",
+            0,
+        ),
+        returned_event_id(EventIdentity { source: "", ..CAUSE }, QUEUE, "payment.settled", 0),
+        returned_event_id(CAUSE, "payments.other", "payment.settled", 0),
+        returned_event_id(CAUSE, QUEUE, "payment.failed", 0),
+        returned_event_id(CAUSE, QUEUE, "payment.settled", 1),
     ] {
         assert_ne!(id, other);
     }
@@ -223,24 +249,24 @@ fn a_returned_event_has_the_same_id_each_time_its_handler_runs() {
 #[test]
 fn moving_a_character_between_two_parts_changes_the_derived_id() {
     assert_ne!(
-        derived_event_id("ab", "c", b"{}"),
-        derived_event_id("a", "bc", b"{}")
+        derived_event_id("ab", "c", "", None, b"{}"),
+        derived_event_id("a", "bc", "", None, b"{}")
     );
     assert_ne!(
-        returned_event_id("a", "b", "", 0),
-        returned_event_id("a", "", "b", 0)
+        derived_event_id("a", "b", "c", None, b"{}"),
+        derived_event_id("a", "b", "", Some("c"), b"{}")
     );
     assert_ne!(
-        derived_event_id("a", "b", b""),
-        returned_event_id("a", "b", "", 0)
+        returned_event_id(CAUSE, "b", "", 0),
+        returned_event_id(CAUSE, "", "b", 0)
     );
 }
 
 /// These values are part of the wire format: a release that changes them would duplicate events.
 #[test]
 fn derived_ids_never_change() {
-    let derived = derived_event_id(EXCHANGE, KEY, br#"{"orderId":"o-1"}"#);
-    assert_eq!(derived.to_string(), "fa890456-c3cb-52ea-a727-e34956361ed9");
-    let returned = returned_event_id("0193-a", QUEUE, "payment.settled", 0);
-    assert_eq!(returned.to_string(), "5a357104-54cc-532d-9699-6e6a0dcb6d3b");
+    let derived = derived_event_id(EXCHANGE, KEY, KEY, None, br#"{"orderId":"o-1"}"#);
+    assert_eq!(derived.to_string(), "0ee3fb91-3290-53cf-9826-91d36b876fef");
+    let returned = returned_event_id(CAUSE, QUEUE, "payment.settled", 0);
+    assert_eq!(returned.to_string(), "ca8041b6-ea99-53a7-82c9-fc6616e6db97");
 }

@@ -12,6 +12,7 @@ use super::error::RabbitError;
 use crate::broker::Publish;
 use crate::bus::refusal::Refusal;
 use crate::message::Message;
+use crate::message::shown::shown;
 
 /// How many abandoned publishes without a confirm a channel may have. lapin frees their memory only when the channel
 /// ends, so the publisher task leaves a channel that has more.
@@ -189,11 +190,12 @@ fn refusal(error: &RabbitError) -> Refusal {
         // For example, the message is larger than the broker accepts.
         return Refusal::Unacceptable(error.to_string());
     }
-    let Some(exchange) = error.object().map(|object| object.name) else {
+    let Some(exchange) = error.object().map(|object| shown(object.name)) else {
         return Refusal::Forbidden(error.to_string());
     };
     Refusal::Forbidden(match error.forbidden_key() {
         Some(key) => {
+            let key = shown(key);
             format!("{error}; grant the user a topic permission to write `{key}` to exchange `{exchange}`")
         }
         None => format!("{error}; grant the user the `write` permission on exchange `{exchange}`"),
