@@ -218,6 +218,9 @@ pub enum PublishFault {
     /// The broker refused the event for this reason. The bus published it again after 0.2, 1 and 5 seconds, as far as
     /// the publish timeout allowed.
     Refused(String),
+    /// The user may not write to the exchange, or not with this routing key. The text says what to grant. For the next
+    /// five seconds, the bus refuses such events without the broker.
+    Forbidden(String),
     /// The broker did not confirm the event within this time, the publish timeout.
     TimedOut(Duration),
     /// The bus was closed.
@@ -276,6 +279,7 @@ impl fmt::Display for PublishFault {
             Self::Unpublishable(fault) => fault.fmt(f),
             Self::Unroutable => Refusal::Unroutable.fmt(f),
             Self::Refused(why) => f.write_str(why),
+            Self::Forbidden(why) => Refusal::Forbidden(why.clone()).fmt(f),
             Self::TimedOut(after) => write!(f, "the broker did not confirm it within {after:?}"),
             Self::Closed => Refusal::Closed.fmt(f),
         }

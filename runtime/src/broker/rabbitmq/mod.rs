@@ -11,6 +11,7 @@ mod connection;
 mod connection_state;
 mod declare_error;
 mod error;
+mod forbidden_targets;
 mod in_flight;
 mod last_address;
 #[cfg(feature = "__bench")]

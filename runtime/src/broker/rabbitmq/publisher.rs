@@ -19,9 +19,10 @@ use super::channel_rotation::ChannelRotation;
 use super::connection::{LiveConnection, LiveState};
 use super::connection_state::{ConnectionChange, ConnectionState};
 use super::error::RabbitError;
+use super::forbidden_targets::ForbiddenTargets;
 use super::in_flight::{InFlight, InFlightPublish};
 use super::properties::{self, TooLong, short};
-use super::publish_queue::PublishQueue;
+use super::publish_queue::{self, PublishQueue};
 use super::topology_watch::CheckRequest;
 use crate::backoff::Backoff;
 use crate::broker::Publish;
@@ -85,6 +86,7 @@ impl Publisher {
             are_senders_dropped: false,
             next_sweep: Instant::now() + SWEEP_INTERVAL,
             rotation: ChannelRotation::default(),
+            forbidden: ForbiddenTargets::default(),
         };
         tokio::spawn(task.run());
         Self { commands: sender }
@@ -125,6 +127,7 @@ struct PublisherTask {
     are_senders_dropped: bool,
     next_sweep: Instant,
     rotation: ChannelRotation,
+    forbidden: ForbiddenTargets,
 }
 
 /// Why the task leaves a channel.
@@ -144,7 +147,11 @@ impl PublisherTask {
                 },
                 Err(error) => error,
             };
-            self.channel_lost(&error);
+            let has_refused = self.channel_lost(&error);
+            if has_refused && !error.is_not_found() {
+                // The message that caused the loss is gone, so the others are sent again at once.
+                continue;
+            }
             let checked = error.is_not_found().then(|| self.request_topology_check());
             // The broker may close every new channel at once, so the task waits before it opens the next one.
             let wait = tokio::time::sleep(backoff.next_wait());
@@ -258,6 +265,10 @@ impl PublisherTask {
             let Some(publish) = self.queue.pop(is_blocked) else {
                 break;
             };
+            if let Some(refusal) = self.forbidden.refusal(&publish.message, Instant::now) {
+                publish.confirm.finish(Err(refusal));
+                continue;
+            }
             let number = self.queue.next_number();
             let publish_number = publish.mandatory.then_some(number);
             match AmqpPublish::new(&publish.message, publish_number, frame_max) {
@@ -274,16 +285,22 @@ impl PublisherTask {
         }
     }
 
-    fn channel_lost(&mut self, error: &RabbitError) {
+    /// Returns whether a message was refused, because the broker closed the channel for it.
+    fn channel_lost(&mut self, error: &RabbitError) -> bool {
+        if error.is_forbidden() {
+            let refusal = publish_queue::refusal(error);
+            self.forbidden.remember(error, refusal, Instant::now());
+        }
         let (unconfirmed, resent) = self.queue.channel_lost(error);
         if unconfirmed == 0 {
-            return;
+            return false;
         }
         tracing::warn!(unconfirmed, %error, "publish channel lost");
         if resent > 0 {
             telemetry::resent(resent);
             self.sweep();
         }
+        resent < unconfirmed
     }
 
     /// Requests a check of the topology. The receiver is ready when the check is done.

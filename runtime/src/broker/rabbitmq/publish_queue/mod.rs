@@ -181,7 +181,8 @@ fn is_refused(error: &RabbitError, message: &Message) -> bool {
             .is_none_or(|key| key == &*message.routing_key)
 }
 
-fn refusal(error: &RabbitError) -> Refusal {
+/// What the caller of a publish is told that the broker closed the channel for.
+pub(super) fn refusal(error: &RabbitError) -> Refusal {
     if error.is_not_found() {
         return Refusal::NoExchange;
     }
