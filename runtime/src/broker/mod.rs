@@ -65,6 +65,11 @@ pub(crate) trait Broker: Send + Sync + 'static {
 
     fn state(&self) -> BrokerState;
 
+    /// How long the oldest publish has waited for its confirm. A broker that confirms at once has none.
+    fn oldest_publish(&self) -> Option<Duration> {
+        None
+    }
+
     /// Closes the broker after every message that was sent is confirmed or refused.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -166,6 +171,8 @@ pub(crate) enum BrokerState {
     Blocked(String),
     /// Connected, but part of the declared topology is missing and cannot be declared again.
     TopologyMissing(String),
+    /// Connected, but a publish has waited too long for its confirm.
+    Unconfirmed(String),
     /// Not connected, for this reason.
     Down(String),
 }

@@ -144,7 +144,7 @@ impl Bus {
 
     /// Returns the health of the bus, for a readiness probe.
     pub fn health(&self) -> BusHealth {
-        self.shared.broker.state().into()
+        BusHealth::of(&*self.shared.broker)
     }
 
     /// Closes the connection after the broker has confirmed or refused all events that were sent.

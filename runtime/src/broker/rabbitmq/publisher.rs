@@ -21,6 +21,7 @@ use super::connection_state::{ConnectionChange, ConnectionState};
 use super::error::RabbitError;
 use super::forbidden_targets::ForbiddenTargets;
 use super::in_flight::{InFlight, InFlightPublish};
+use super::oldest_publish::OldestPublish;
 use super::properties::{self, TooLong, short};
 use super::publish_queue::{self, PublishQueue};
 use super::topology_watch::CheckRequest;
@@ -48,6 +49,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Publisher {
     commands: mpsc::UnboundedSender<PublisherCommand>,
+    oldest: OldestPublish,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,7 @@ impl Publisher {
         topology_checks: mpsc::UnboundedSender<CheckRequest>,
     ) -> Self {
         let (sender, commands) = mpsc::unbounded_channel();
+        let oldest = OldestPublish::default();
         let task = PublisherTask {
             commands,
             states,
@@ -87,9 +90,17 @@ impl Publisher {
             next_sweep: Instant::now() + SWEEP_INTERVAL,
             rotation: ChannelRotation::default(),
             forbidden: ForbiddenTargets::default(),
+            oldest: oldest.clone(),
         };
         tokio::spawn(task.run());
-        Self { commands: sender }
+        Self {
+            commands: sender,
+            oldest,
+        }
+    }
+
+    pub(super) fn oldest(&self) -> &OldestPublish {
+        &self.oldest
     }
 
     /// Publishes a message. The bus's window and the consumers' prefetch limit the length of the command queue.
@@ -128,6 +139,7 @@ struct PublisherTask {
     next_sweep: Instant,
     rotation: ChannelRotation,
     forbidden: ForbiddenTargets,
+    oldest: OldestPublish,
 }
 
 /// Why the task leaves a channel.
@@ -329,13 +341,15 @@ impl PublisherTask {
         }
     }
 
-    /// Removes queued messages that their callers abandoned.
+    /// Removes queued messages that their callers abandoned, and records the oldest one.
     fn sweep(&mut self) {
         self.next_sweep = Instant::now() + SWEEP_INTERVAL;
         let dropped = self.queue.sweep();
         if dropped > 0 {
             tracing::debug!(dropped, "abandoned publishes removed");
         }
+        let (oldest, unconfirmed) = self.queue.oldest();
+        self.oldest.update(oldest, unconfirmed, Instant::now());
     }
 
     fn is_blocked(&self) -> bool {
@@ -348,6 +362,7 @@ impl PublisherTask {
         while let Ok(command) = self.commands.try_recv() {
             command.refuse();
         }
+        self.oldest.update(None, 0, Instant::now());
         self.queue.refuse_all();
         if let Some(closed) = self.closing {
             let _ = closed.send(());

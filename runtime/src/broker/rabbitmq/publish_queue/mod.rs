@@ -6,6 +6,7 @@
 //! This file uses no channel and no clock, so a test can try every order of events without a broker.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::confirm_tracker::{ConfirmResult, ConfirmTracker};
 use super::error::RabbitError;
@@ -140,6 +141,13 @@ impl PublishQueue {
             self.waiting.push_front(publish);
         }
         (unconfirmed, resent_count)
+    }
+
+    /// The oldest message without an answer, and how many there are.
+    pub(super) fn oldest(&self) -> (Option<&Arc<Message>>, usize) {
+        let oldest = self.tracker.iter().next().or_else(|| self.waiting.front());
+        let unconfirmed = self.tracker.len() + self.waiting.len();
+        (oldest.map(|publish| &publish.message), unconfirmed)
     }
 
     /// Removes waiting messages that their callers abandoned, and returns how many.
