@@ -122,6 +122,12 @@ pub(crate) trait Subscription: Send {
     /// connection is lost.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>>;
 
+    /// Why the subscription ended, after [`poll_next`](Self::poll_next) returned `None`. A broker that cancels a consumer
+    /// gives no reason.
+    fn end_reason(&self) -> Option<String> {
+        None
+    }
+
     /// Acks the delivery `tag`, or with `multiple` every unsettled delivery up to `tag`.
     fn ack(&mut self, tag: u64, multiple: bool);
 
@@ -149,6 +155,15 @@ pub(crate) trait Subscription: Send {
     /// Sets how many unsettled deliveries wait only for the clock. A broker with a virtual clock is idle when no other
     /// deliveries are left.
     fn set_waiting(&mut self, count: usize);
+}
+
+/// The reason when a delivery was unacknowledged for longer than the broker allows.
+pub(crate) fn acknowledgement_timed_out(after: Duration) -> String {
+    format!(
+        "delivery acknowledgement timed out after {} s; raise `consumer_timeout` on the broker, or lower the handler's \
+         `timeout`",
+        after.as_secs()
+    )
 }
 
 /// A message as the broker delivers it.

@@ -305,6 +305,7 @@ impl PublisherTask {
         }
         let (unconfirmed, resent) = self.queue.channel_lost(error);
         if unconfirmed == 0 {
+            tracing::debug!(%error, "publish channel lost");
             return false;
         }
         tracing::warn!(unconfirmed, %error, "publish channel lost");

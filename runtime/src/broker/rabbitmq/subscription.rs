@@ -46,6 +46,7 @@ pub(super) struct RabbitSubscription {
     last_address: LastAddress,
     acks: AckWriter,
     state: SubscriptionState,
+    end_reason: Option<String>,
     closing: Option<BoxFuture<'static, ()>>,
     runtime: Handle,
     states: watch::Receiver<LiveState>,
@@ -130,6 +131,7 @@ async fn open(
         last_address: LastAddress::default(),
         acks: AckWriter::default(),
         state: SubscriptionState::Open,
+        end_reason: None,
         closing: None,
         runtime: Handle::current(),
         states,
@@ -194,7 +196,8 @@ impl RabbitSubscription {
                     None => self.poll_next(cx),
                 }
             }
-            Err(_) => {
+            Err(error) => {
+                self.end_reason = Some(RabbitError::from(error).end_reason());
                 self.state = SubscriptionState::Lost;
                 Poll::Ready(None)
             }
@@ -246,6 +249,7 @@ impl Subscription for RabbitSubscription {
                     .as_mut()
                     .is_some_and(|closed| closed.as_mut().poll(cx).is_ready())
                 {
+                    self.end_reason = Some("its channel was closed".to_owned());
                     self.state = SubscriptionState::Lost;
                     return Poll::Ready(None);
                 }
@@ -261,6 +265,9 @@ impl Subscription for RabbitSubscription {
             Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(incoming(delivery, &mut self.last_address))),
             // After an error the stream may never end, so the first error ends the subscription.
             Poll::Ready(end) => {
+                if let Some(Err(error)) = &end {
+                    self.end_reason = Some(RabbitError::from(error).end_reason());
+                }
                 if let (None, SubscriptionState::Cancelled { is_drained, .. }) = (end, &mut self.state) {
                     // The stream ended because of our own cancel. `channel_closed` reports a closed channel.
                     *is_drained = true;
@@ -270,6 +277,10 @@ impl Subscription for RabbitSubscription {
                 Poll::Ready(None)
             }
         }
+    }
+
+    fn end_reason(&self) -> Option<String> {
+        self.end_reason.clone()
     }
 
     fn ack(&mut self, tag: u64, multiple: bool) {
