@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::bus::refusal::Refusal;
 use crate::event::payload::Unpublishable;
 use crate::handler::error::BoxError;
+use crate::topology::ExchangePlan;
 
 /// A result whose error is [`Error`] by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -180,10 +181,18 @@ pub struct Drift {
 impl Drift {
     pub(crate) const OF_QUEUE: &'static str =
         "cannot be changed in place; drain and delete it, or give the handler another `queue`";
-    pub(crate) const OF_OWN_EXCHANGE: &'static str = "cannot be changed in place; nobody but this service uses it, so \
+    const OF_OWN_EXCHANGE: &'static str = "cannot be changed in place; nobody but this service uses it, so \
                                                       delete it, and the service declares it again";
-    pub(crate) const OF_SHARED_EXCHANGE: &'static str = "cannot be changed in place; other services may use it, so leave it, and name a durable topic exchange with \
+    const OF_SHARED_EXCHANGE: &'static str = "cannot be changed in place; other services may use it, so leave it, and name a durable topic exchange with \
          `BusBuilder::exchange`";
+
+    pub(crate) fn advice_for(exchange: &ExchangePlan) -> &'static str {
+        if exchange.is_shared() {
+            Self::OF_SHARED_EXCHANGE
+        } else {
+            Self::OF_OWN_EXCHANGE
+        }
+    }
 }
 
 impl fmt::Display for Drift {
