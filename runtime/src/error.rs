@@ -8,6 +8,7 @@ use crate::bus::refusal::Refusal;
 use crate::event::payload::Unpublishable;
 use crate::handler::error::BoxError;
 use crate::message::shown::shown;
+use crate::topology::ExchangePlan;
 
 /// A result whose error is [`Error`] by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -181,10 +182,18 @@ pub struct Drift {
 impl Drift {
     pub(crate) const OF_QUEUE: &'static str =
         "cannot be changed in place; drain and delete it, or give the handler another `queue`";
-    pub(crate) const OF_OWN_EXCHANGE: &'static str = "cannot be changed in place; nobody but this service uses it, so \
+    const OF_OWN_EXCHANGE: &'static str = "cannot be changed in place; nobody but this service uses it, so \
                                                       delete it, and the service declares it again";
-    pub(crate) const OF_SHARED_EXCHANGE: &'static str = "cannot be changed in place; other services may use it, so leave it, and name a durable topic exchange with \
+    const OF_SHARED_EXCHANGE: &'static str = "cannot be changed in place; other services may use it, so leave it, and name a durable topic exchange with \
          `BusBuilder::exchange`";
+
+    pub(crate) fn advice_for(exchange: &ExchangePlan) -> &'static str {
+        if exchange.is_shared() {
+            Self::OF_SHARED_EXCHANGE
+        } else {
+            Self::OF_OWN_EXCHANGE
+        }
+    }
 }
 
 impl fmt::Display for Drift {
@@ -222,6 +231,9 @@ pub enum PublishFault {
     /// The broker refused the event for this reason. The bus published it again after 0.2, 1 and 5 seconds, as far as
     /// the publish timeout allowed.
     Refused(String),
+    /// The user may not write to the exchange, or not with this routing key. The text says what to grant. For the next
+    /// five seconds, the bus refuses such events without the broker.
+    Forbidden(String),
     /// The broker did not confirm the event within this time, the publish timeout.
     TimedOut(Duration),
     /// The bus was closed.
@@ -281,6 +293,7 @@ impl fmt::Display for PublishFault {
             Self::Unpublishable(fault) => fault.fmt(f),
             Self::Unroutable => Refusal::Unroutable.fmt(f),
             Self::Refused(why) => f.write_str(why),
+            Self::Forbidden(why) => Refusal::Forbidden(why.clone()).fmt(f),
             Self::TimedOut(after) => write!(f, "the broker did not confirm it within {after:?}"),
             Self::Closed => Refusal::Closed.fmt(f),
         }

@@ -195,9 +195,9 @@ pub(crate) fn breaker_closed(handler: &'static str) {
     tracing::info!(handler, "breaker closed");
 }
 
-pub(crate) fn consumer_cancelled(queue: &str) {
+pub(crate) fn consumer_cancelled(queue: &str, error: &str) {
     counter!(SUBSCRIPTIONS_LOST, "messaging.destination.name" => queue.to_owned()).increment(1);
-    tracing::warn!(queue, "consumer cancelled by the broker");
+    tracing::warn!(queue, error, "consumer cancelled by the broker");
 }
 
 /// An ephemeral queue was lost. The handler misses the events that are published before the next subscription.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::Drift;
 use crate::rungs::duration_text;
 
 use serde::Serialize;
@@ -37,16 +36,9 @@ pub struct ExchangePlan {
 
 impl ExchangePlan {
     /// Whether other services use the exchange, too. It is taken as it is, if it is a durable topic exchange.
+    #[cfg(feature = "runtime")]
     pub(crate) fn is_shared(&self) -> bool {
         self.kind == ExchangeKind::Topic
-    }
-
-    pub(crate) fn drift_advice(&self) -> &'static str {
-        if self.is_shared() {
-            Drift::OF_SHARED_EXCHANGE
-        } else {
-            Drift::OF_OWN_EXCHANGE
-        }
     }
 }
 

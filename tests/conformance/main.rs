@@ -122,6 +122,7 @@ suite! {
         an_unroutable_mandatory_event_is_an_error,
         an_event_over_the_limits_is_an_error_and_never_sent,
         publish_all_keeps_the_order_and_returns_a_result_for_each_event,
+        publish_all_may_take_longer_than_the_timeout_of_one_event,
         an_event_without_a_cause_correlates_with_itself;
     returning:
         a_handler_that_runs_twice_returns_events_with_the_same_ids,

@@ -1,5 +1,7 @@
 //! The results of publishing.
 
+use std::time::{Duration, Instant};
+
 use tidings::error::PublishFault;
 use tidings::{Error, PublishOptions};
 use tidings_test_support::error_text;
@@ -80,6 +82,27 @@ pub(crate) async fn publish_all_keeps_the_order_and_returns_a_result_for_each_ev
         let seen = log.next().await;
         assert_eq!(seen.number as usize, at + 1);
         assert_eq!(seen.delivery.id(), id);
+    }
+}
+
+pub(crate) async fn publish_all_may_take_longer_than_the_timeout_of_one_event<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let timeout = Duration::from_secs(1);
+    let bus = harness
+        .broker
+        .bus(harness.settings().publish_timeout(timeout))
+        .await;
+    let event = placed("a", 1);
+    let mut length = 30_000;
+    loop {
+        let started = Instant::now();
+        let results = bus.publish_all(std::iter::repeat_n(&event, length)).await;
+        assert_eq!(results.iter().filter(|result| result.is_err()).count(), 0);
+        if started.elapsed() > 2 * timeout {
+            return;
+        }
+        length *= 2;
     }
 }
 

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidings::{App, Bus, Declare, Delivery, PublishOptions, State, event_handler, handlers};
+use tidings::error::PublishFault;
+use tidings::{App, Bus, Declare, Delivery, Error, PublishOptions, State, event_handler, handlers};
 
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
 use tidings_test_support::wait::{DEADLINE, blocking, until, within};
@@ -121,7 +122,6 @@ async fn a_forbidden_routing_key_is_refused_and_no_other_key_is() {
     };
     let is_refused = Cell::new(false);
     let forbidden = async {
-        // The bus publishes them again after 0.2, 1 and 5 seconds. The broker closes the channel each time.
         for published in bus.publish_all(&events("forbidden")).await {
             let text = error_text(&published.unwrap_err());
             assert!(
@@ -140,6 +140,60 @@ async fn a_forbidden_routing_key_is_refused_and_no_other_key_is() {
     };
     let both = async { tokio::join!(forbidden, permitted) };
     within("the answers of all publishes", both).await;
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn a_forbidden_routing_key_closes_a_channel_only_once_in_a_while() {
+    let node = node().await;
+    bus(&node.url()).await.close().await;
+    let own = Arc::clone(&node);
+    let grant = |key: &'static str| {
+        let node = Arc::clone(&node);
+        let command = move || {
+            let permission = ["set_topic_permissions", "half", "domain_events", key, ".*"];
+            node.ctl(&permission).unwrap()
+        };
+        blocking(command)
+    };
+    blocking(move || {
+        own.add_user("half", "secret").unwrap();
+        own.permit("half", "/", [".*"; 3]).unwrap();
+    })
+    .await;
+    grant("[.]permitted$").await;
+    let bus = settings()
+        .connect(&node.url_of("half", "secret", "/"))
+        .await
+        .unwrap();
+    let started = Instant::now();
+    for number in 0..100 {
+        let innocent = (0..20)
+            .map(|number| Happened::new(number, "permitted"))
+            .collect::<Vec<_>>();
+        let forbidden = Happened::new(number, "forbidden");
+        let (permitted, refused) = tokio::join!(bus.publish_all(&innocent), bus.publish(&forbidden));
+        permitted.into_iter().for_each(|result| drop(result.unwrap()));
+        let Err(Error::Publish(error)) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(matches!(error.fault(), PublishFault::Forbidden(_)), "{error:?}");
+    }
+    let closed = node
+        .logs()
+        .matches("access to topic 'thing.happened.forbidden'")
+        .count();
+    let windows = usize::try_from(started.elapsed().as_secs() / 5).unwrap() + 1;
+    assert!(
+        (1..=2 * windows).contains(&closed),
+        "{closed} channels in {windows} windows"
+    );
+
+    grant(".*").await;
+    until("the key is permitted", async || {
+        bus.publish(&Happened::new(1, "forbidden")).await.is_ok()
+    })
+    .await;
     bus.close().await;
 }
 
@@ -408,7 +462,7 @@ async fn a_bus_works_in_little_memory_with_every_frame_size_that_a_broker_propos
     let node = node().await;
     // 0 is without a limit.
     for frame_max in [8_192, 131_072, 1_048_576, 0] {
-        let own = std::sync::Arc::clone(&node);
+        let own = Arc::clone(&node);
         let setting = format!("application:set_env(rabbit, frame_max, {frame_max}).");
         blocking(move || own.ctl(&["eval", &setting]).unwrap()).await;
         let this = "connecting::a_bus_works_in_little_memory_with_every_frame_size_that_a_broker_proposes";
@@ -434,7 +488,7 @@ async fn the_error_without_a_free_channel_is_one_line_that_names_the_setting() {
         .await
         .unwrap();
     bus.close().await;
-    let own = std::sync::Arc::clone(&node);
+    let own = Arc::clone(&node);
     let setting = "application:set_env(rabbit, channel_max, 1).";
     blocking(move || own.ctl(&["eval", setting]).unwrap()).await;
     let bus = settings().connect(&node.url()).await.unwrap();

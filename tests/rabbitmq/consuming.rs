@@ -1,12 +1,14 @@
 //! Consuming: deliveries, headers and lost subscriptions.
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lapin::options::{BasicGetOptions, BasicNackOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel};
 use tidings::{App, Bus, Delivery, HeaderValue, RunningApp, State, event_handler, handlers};
+use tidings_broker::{Install, Setup};
 use tokio::sync::mpsc;
 
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
@@ -40,6 +42,39 @@ async fn start_counter(bus: &Bus, handled: &Count) -> RunningApp {
         .state(handled.clone())
         .handlers(handlers![count]);
     app.start(bus).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_health_says_why_the_broker_ended_a_subscription() {
+    let node = blocking(|| {
+        let setup = Setup::new(&Install::find().unwrap()).conf("consumer_timeout = 2000");
+        Arc::new(setup.start().unwrap())
+    })
+    .await;
+    let ctl = |args: &'static [&'static str]| {
+        let node = Arc::clone(&node);
+        blocking(move || node.ctl(args).unwrap())
+    };
+    // By default the broker checks the timeout every minute or every five seconds.
+    ctl(&[
+        "eval",
+        "[application:set_env(rabbit, Key, 500) || Key <- [channel_tick_interval, quorum_tick_interval]].",
+    ])
+    .await;
+    let (bus, kept) = (bus(&node.url()).await, Count::default());
+    let app = App::new("keeper").state(kept.clone()).handlers(handlers![keep]);
+    let app = app.start(&bus).await.unwrap();
+    let last_end = |part: &'static str| {
+        let health = || app.health().handlers[0].last_end.clone().unwrap_or_default();
+        until(part, async move || health().contains(part))
+    };
+    assert_eq!(app.health().handlers[0].last_end, None);
+    bus.publish(&Happened::new(1, "a")).await.unwrap();
+    last_end("delivery acknowledgement timed out after").await;
+    ctl(&["close_all_connections", "maintenance at noon"]).await;
+    last_end("CONNECTION_FORCED - maintenance at noon").await;
+    drop(app);
+    bus.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

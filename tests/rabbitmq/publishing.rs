@@ -180,6 +180,54 @@ async fn the_health_reports_a_blocked_broker_and_unsent_events_fail_as_not_deliv
 }
 
 #[tokio::test]
+async fn the_health_reports_a_publish_that_is_not_confirmed() {
+    let node = node().await;
+    let bus = settings()
+        .publish_timeout(Duration::from_secs(1))
+        .connect(&node.url())
+        .await
+        .unwrap();
+    let client = ForeignClient::connect(&node.url()).await;
+    client
+        .bind("silent", "thing.happened.slow", quorum_queue(&[]))
+        .await
+        .unwrap();
+    let queue = |action: &str| {
+        let expression = format!(
+            "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"silent\">>)), {{Name, _}} = \
+             amqqueue:get_pid(Q), ok = sys:{action}(Name)."
+        );
+        let node = node.clone();
+        blocking(move || node.ctl(&["eval", &expression]).unwrap())
+    };
+    queue("suspend").await;
+    let error = bus.publish(&Happened::new(1, "slow")).await.unwrap_err();
+    assert!(matches!(fault(&error).0, PublishFault::TimedOut(_)), "{error:?}");
+    assert!(bus.health().is_ready());
+    until("the health reports the publish", async || {
+        !bus.health().is_ready()
+    })
+    .await;
+    let health = bus.health();
+    assert!(
+        health.oldest_publish >= Some(Duration::from_secs(10)),
+        "{health:?}"
+    );
+    let reason = health.reason.unwrap();
+    assert!(
+        reason.contains("exchange `domain_events` with routing key `thing.happened.slow`"),
+        "{reason}"
+    );
+    // The first publish to such a queue blocks the channel.
+    bus.publish(&Happened::new(2, "fast")).await.unwrap_err();
+    queue("resume").await;
+    until("the bus is ready again", async || bus.health().is_ready()).await;
+    bus.publish(&Happened::new(3, "fast")).await.unwrap();
+    until("nothing waits", async || bus.health().oldest_publish.is_none()).await;
+    bus.close().await;
+}
+
+#[tokio::test]
 async fn a_blocked_bus_can_be_closed() {
     let node = node().await;
     let bus = settings()

@@ -38,6 +38,9 @@ pub struct HandlerHealth {
     pub state: HandlerState,
     /// Why its deliveries cannot be settled, or `None` when they can.
     pub trouble: Option<String>,
+    /// Why the broker last ended the handler's subscription, or `None` if it never did. The runtime subscribes again by
+    /// itself, so the handler may be running.
+    pub last_end: Option<String>,
     /// The number of deliveries that were handled.
     pub handled: u64,
     /// The number of retries that were scheduled.

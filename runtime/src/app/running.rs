@@ -17,7 +17,7 @@ use crate::bus::Bus;
 use crate::bus::config::Declare;
 use crate::clock::deadline_after;
 use crate::consume::bound_handler::BoundHandler;
-use crate::consume::consumed_queue::ConsumedQueue;
+use crate::consume::consumed_queue::{ConsumedQueue, SubscriptionEnd};
 use crate::consume::consumer::Consumer;
 use crate::consume::queue_handlers::QueueHandlers;
 use crate::consume::redelivery_tracker::RedeliveryTracker;
@@ -120,6 +120,7 @@ impl RunningApp {
             desired: watch::Sender::new(DesiredState::Run),
             status: Arc::default(),
             redeliveries: RedeliveryTracker::default(),
+            ended: SubscriptionEnd::default(),
         };
         self.queues.push(RunningQueue {
             name,
@@ -338,6 +339,7 @@ fn handler_health(queue: &RunningQueue, handler: &BoundHandler, state: &Consumer
         queue: queue.name.to_string(),
         state,
         trouble: handler.trouble(),
+        last_end: queue.status.last_end(),
         handled: handler.counts.handled.load(Relaxed),
         retried: handler.counts.retried.load(Relaxed),
         dead_lettered: handler.counts.dead_lettered.load(Relaxed),

@@ -65,6 +65,11 @@ pub(crate) trait Broker: Send + Sync + 'static {
 
     fn state(&self) -> BrokerState;
 
+    /// How long the oldest publish has waited for its confirm. A broker that confirms at once has none.
+    fn oldest_publish(&self) -> Option<Duration> {
+        None
+    }
+
     /// Closes the broker after every message that was sent is confirmed or refused.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -117,6 +122,12 @@ pub(crate) trait Subscription: Send {
     /// connection is lost.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>>;
 
+    /// Why the subscription ended, after [`poll_next`](Self::poll_next) returned `None`. A broker that cancels a consumer
+    /// gives no reason.
+    fn end_reason(&self) -> Option<String> {
+        None
+    }
+
     /// Acks the delivery `tag`, or with `multiple` every unsettled delivery up to `tag`.
     fn ack(&mut self, tag: u64, multiple: bool);
 
@@ -143,6 +154,15 @@ pub(crate) trait Subscription: Send {
     fn set_waiting(&mut self, count: usize);
 }
 
+/// The reason when a delivery was unacknowledged for longer than the broker allows.
+pub(crate) fn acknowledgement_timed_out(after: Duration) -> String {
+    format!(
+        "delivery acknowledgement timed out after {} s; raise `consumer_timeout` on the broker, or lower the handler's \
+         `timeout`",
+        after.as_secs()
+    )
+}
+
 /// A message as the broker delivers it.
 #[derive(Debug, Clone)]
 pub(crate) struct Incoming {
@@ -161,6 +181,8 @@ pub(crate) enum BrokerState {
     Blocked(String),
     /// Connected, but part of the declared topology is missing and cannot be declared again.
     TopologyMissing(String),
+    /// Connected, but a publish has waited too long for its confirm.
+    Unconfirmed(String),
     /// Not connected, for this reason.
     Down(String),
 }

@@ -1,4 +1,6 @@
-use crate::broker::BrokerState;
+use std::time::Duration;
+
+use crate::broker::{Broker, BrokerState};
 
 /// The health of a bus, for a readiness probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,6 +10,9 @@ pub struct BusHealth {
     pub connected: bool,
     /// What is wrong, or `None` when the bus is healthy.
     pub reason: Option<String>,
+    /// How long the oldest publish has waited for the broker's confirm, checked each second. After ten seconds the bus
+    /// is not ready. `None` when no publish waits, and on the in-memory broker.
+    pub oldest_publish: Option<Duration>,
 }
 
 impl BusHealth {
@@ -17,14 +22,18 @@ impl BusHealth {
     }
 }
 
-impl From<BrokerState> for BusHealth {
-    fn from(state: BrokerState) -> Self {
-        let (connected, reason) = match state {
+impl BusHealth {
+    pub(super) fn of(broker: &dyn Broker) -> Self {
+        let (connected, reason) = match broker.state() {
             BrokerState::Up => (true, None),
             BrokerState::Blocked(why) => (true, Some(format!("the broker takes no publishes: {why}"))),
-            BrokerState::TopologyMissing(why) => (true, Some(why)),
+            BrokerState::TopologyMissing(why) | BrokerState::Unconfirmed(why) => (true, Some(why)),
             BrokerState::Down(why) => (false, Some(why)),
         };
-        Self { connected, reason }
+        Self {
+            connected,
+            reason,
+            oldest_publish: broker.oldest_publish(),
+        }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod unconfirmed;
 pub(crate) mod url;
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -57,6 +58,8 @@ struct BusInner {
     config: Config,
     limits: Limits,
     window: Arc<Semaphore>,
+    /// How many publishes waited for slots in the window and got them.
+    granted: AtomicU64,
 }
 
 impl Bus {
@@ -131,6 +134,9 @@ impl Bus {
     ///
     /// The events are also sent in this order. An event that the broker refuses is sent again after other events.
     ///
+    /// The publish timeout of an event starts when the event may leave, so the list can be of any length. When the
+    /// broker confirms fewer than 64 events within that timeout, all remaining events fail.
+    ///
     /// # Errors
     /// Each result is an error in the cases of [`publish`](Self::publish).
     pub fn publish_all<'a, T: Payload>(
@@ -142,7 +148,7 @@ impl Bus {
 
     /// Returns the health of the bus, for a readiness probe.
     pub fn health(&self) -> BusHealth {
-        self.shared.broker.state().into()
+        BusHealth::of(&*self.shared.broker)
     }
 
     /// Closes the connection after the broker has confirmed or refused all events that were sent.
@@ -166,6 +172,7 @@ impl Bus {
                 config,
                 limits,
                 window,
+                granted: AtomicU64::new(0),
             }),
             service,
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
@@ -186,31 +187,29 @@ impl Bus {
         &self,
         publish: &OutgoingPublish,
     ) -> Result<Option<OwnedSemaphorePermit>, Unconfirmed> {
-        if publish.in_window {
-            self.window_slots(1, publish.deadline).await.map(Some)
-        } else {
-            Ok(None)
+        if !publish.in_window {
+            return Ok(None);
         }
-    }
-
-    /// Waits for `count` slots in the window.
-    ///
-    /// `try_acquire_many_owned` fails while other publishers wait, so the slots are given out in order.
-    pub(super) async fn window_slots(
-        &self,
-        count: usize,
-        deadline: Instant,
-    ) -> Result<OwnedSemaphorePermit, Unconfirmed> {
-        let count = u32::try_from(count).expect("a group of publishes is small");
-        let window = || Arc::clone(&self.shared.window);
-        match window().try_acquire_many_owned(count) {
-            Ok(slots) => Ok(slots),
+        match self.free_slots(1) {
+            Some(slot) => Ok(Some(slot)),
             // Boxed because waiting is rare: otherwise the future of every publish would reserve room for it.
-            Err(_) => match Box::pin(within(deadline, window().acquire_many_owned(count))).await {
-                Some(slots) => Ok(slots.expect("the window is never closed")),
+            None => match Box::pin(within(publish.deadline, self.window_slots(1))).await {
+                Some(slot) => Ok(Some(slot)),
                 None => Err(Unconfirmed::not_delivered(self.timed_out())),
             },
         }
+    }
+
+    /// Takes `count` slots in the window, unless others wait for slots: the slots are given out in order.
+    pub(super) fn free_slots(&self, count: u32) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.shared.window).try_acquire_many_owned(count).ok()
+    }
+
+    /// Waits for `count` slots in the window.
+    pub(super) async fn window_slots(&self, count: u32) -> OwnedSemaphorePermit {
+        let slots = Arc::clone(&self.shared.window).acquire_many_owned(count).await;
+        self.shared.granted.fetch_add(1, Ordering::Relaxed);
+        slots.expect("the window is never closed")
     }
 
     fn hand_to_broker(
@@ -321,7 +320,7 @@ pub(super) struct OutgoingPublish {
     mandatory: bool,
     /// Whether it needs a slot in the window.
     in_window: bool,
-    deadline: Instant,
+    pub(super) deadline: Instant,
 }
 
 impl OutgoingPublish {

@@ -25,9 +25,8 @@ impl From<Refusal> for Unconfirmed {
         match refusal {
             Refusal::Unroutable => Self::not_delivered(PublishFault::Unroutable),
             Refusal::Closed => Self::not_delivered(PublishFault::Closed),
-            Refusal::NoExchange | Refusal::Forbidden(_) => {
-                Self::not_delivered(PublishFault::Refused(refusal.to_string()))
-            }
+            Refusal::NoExchange => Self::not_delivered(PublishFault::Refused(refusal.to_string())),
+            Refusal::Forbidden(why) => Self::not_delivered(PublishFault::Forbidden(why)),
             Refusal::Unacceptable(why) => {
                 Self::not_delivered(PublishFault::Unpublishable(Unpublishable::Unacceptable(why)))
             }

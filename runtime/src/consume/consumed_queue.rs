@@ -1,6 +1,7 @@
 //! A queue with its handlers, and the state that outlives a subscription.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -23,6 +24,16 @@ pub(crate) struct ConsumedQueue {
     pub(crate) desired: watch::Sender<DesiredState>,
     pub(crate) status: Arc<ConsumerStatus>,
     pub(crate) redeliveries: RedeliveryTracker,
+    /// How the broker ended the last subscription.
+    pub(crate) ended: SubscriptionEnd,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct SubscriptionEnd {
+    /// `None` when the broker gave no reason.
+    pub(crate) reason: Option<String>,
+    /// How long the oldest delivery had been unacknowledged.
+    pub(crate) unacked_for: Duration,
 }
 
 impl ConsumedQueue {

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use crate::backoff::Backoff;
-use crate::broker::{Subscribe, Subscription};
+use crate::broker::{Subscribe, Subscription, acknowledgement_timed_out};
 use crate::clock::Awake;
 use crate::error::Error;
 use crate::telemetry;
 use crate::wire::error_text;
 
-use super::consumed_queue::ConsumedQueue;
+use super::consumed_queue::{ConsumedQueue, SubscriptionEnd};
 use super::session::{ConsumerSession, Pace, SessionEnd};
 use super::status::{ConsumerState, DesiredState};
 
@@ -21,6 +21,9 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// A subscription that ends sooner counts as failed, so that the consumer does not flood a broker that cancels at once.
 const MIN_LIFETIME: Duration = Duration::from_secs(1);
+
+/// A consumer that is cancelled after a shorter time did not exceed the broker's timeout.
+const MIN_CONSUMER_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Consumer {
     queue: ConsumedQueue,
@@ -135,15 +138,31 @@ impl Consumer {
 
     /// Handles a subscription that the broker ended after `lifetime`.
     async fn cancelled(&mut self, lifetime: Duration) {
-        telemetry::consumer_cancelled(&self.queue.name);
-        let state = ConsumerState::Failing("the broker ended its subscription".to_owned());
+        let reason = self.end_reason().await;
+        telemetry::consumer_cancelled(&self.queue.name, &reason);
+        let state = ConsumerState::Failing(format!("the broker ended its subscription: {reason}"));
         self.queue.status.set(state);
+        self.queue.status.set_last_end(reason);
         if lifetime < MIN_LIFETIME {
             self.wait_for_backoff().await;
         } else {
             self.backoff.reset();
         }
         self.declare_again().await;
+    }
+
+    /// Why the broker ended the subscription. RabbitMQ 4.3 cancels a consumer that does not acknowledge in time, without
+    /// a reason. Otherwise it cancels the consumers of a queue that is gone.
+    async fn end_reason(&mut self) -> String {
+        let SubscriptionEnd { reason, unacked_for } = std::mem::take(&mut self.queue.ended);
+        if let Some(reason) = reason {
+            return reason;
+        }
+        let bus = self.queue.service.bus();
+        if unacked_for >= MIN_CONSUMER_TIMEOUT && bus.broker().has_queue(&self.queue.name).await == Ok(true) {
+            return acknowledgement_timed_out(unacked_for);
+        }
+        "the broker cancelled the consumer, because its queue was deleted or moved".to_owned()
     }
 
     async fn subscribe_failed(&mut self, error: &Error) {

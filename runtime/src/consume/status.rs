@@ -35,6 +35,7 @@ pub(crate) enum ConsumerState {
 pub(crate) struct ConsumerStatus {
     state: Mutex<ConsumerState>,
     command: Mutex<Option<Awake>>,
+    last_end: Mutex<Option<String>>,
 }
 
 impl ConsumerStatus {
@@ -44,6 +45,15 @@ impl ConsumerStatus {
 
     pub(crate) fn set(&self, state: ConsumerState) {
         *lock(&self.state) = state;
+    }
+
+    /// Why the broker last ended the subscription.
+    pub(crate) fn last_end(&self) -> Option<String> {
+        lock(&self.last_end).clone()
+    }
+
+    pub(crate) fn set_last_end(&self, reason: String) {
+        *lock(&self.last_end) = Some(reason);
     }
 
     /// Stops a virtual clock until the consumer has read the new [`DesiredState`].

@@ -161,7 +161,7 @@ impl Exchange {
                 argument: "type".to_owned(),
                 found: self.kind.to_string(),
                 wanted: plan.kind.to_string(),
-                advice: plan.drift_advice(),
+                advice: Drift::advice_for(plan),
             });
         }
         if plan.is_shared() && plan.alternate.is_none() {
@@ -172,7 +172,7 @@ impl Exchange {
             argument: "alternate-exchange".to_owned(),
             found: text(&self.alternate),
             wanted: text(&plan.alternate),
-            advice: plan.drift_advice(),
+            advice: Drift::advice_for(plan),
         })
     }
 

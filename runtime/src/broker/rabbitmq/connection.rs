@@ -41,6 +41,9 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long [`SupervisedConnection::live`] waits for a connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long the supervisor waits for the reason of a lost connection.
+const REASON_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// How long an orderly close may take before the supervisor cuts the socket.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -332,25 +335,40 @@ impl Supervisor {
         }
         while live.connection.status().connected() {
             tokio::select! {
-                           event = events.next() => match event {
-                               Some(Event::ConnectionBlocked(reason)) => {
-            self.set_blocked(Some(shown_error(&reason).to_string().into()));
+                event = events.next() => match event {
+                    Some(Event::ConnectionBlocked(reason)) => {
+                        self.set_blocked(Some(shown_error(&reason).to_string().into()));
+                    }
+                    Some(Event::ConnectionUnblocked) => self.set_blocked(None),
+                    Some(Event::Error(error)) if live.connection.status().connected() => {
+                        let (purpose, error) = (self.connector.purpose, RabbitError::from(error));
+                        tracing::debug!(purpose, %error, "channel closed by the broker");
+                    }
+                    Some(Event::Error(error)) => why = Some(RabbitError::from(error)),
+                    Some(_) => {}
+                    None => break,
+                },
+                // The listener misses events from before it was created, so the loop checks the status too.
+                () = tokio::time::sleep(CHECK_INTERVAL) => {}
+                () = stopped(&mut stops) => {
+                    close(live).await;
+                    return ActionResult::Stopped;
+                }
             }
-                               Some(Event::ConnectionUnblocked) => self.set_blocked(None),
-                               // The error is about a channel or about the connection. The status shows which.
-                               Some(Event::Error(error)) => why = Some(RabbitError::from(error).to_string()),
-                               Some(_) => {}
-                               None => break,
-                           },
-                           // The listener misses events from before it was created, so the loop checks the status too.
-                           () = tokio::time::sleep(CHECK_INTERVAL) => {}
-                           () = stopped(&mut stops) => {
-                               close(live).await;
-                               return ActionResult::Stopped;
-                           }
-                       }
         }
-        ActionResult::Lost(why.unwrap_or_else(|| "the connection is lost".to_owned()))
+        // The status changes before the event with the reason is sent.
+        let reason = async {
+            while let Some(event) = events.next().await {
+                if let Event::Error(error) = event {
+                    return Some(RabbitError::from(error));
+                }
+            }
+            None
+        };
+        if why.is_none() {
+            why = tokio::time::timeout(REASON_TIMEOUT, reason).await.ok().flatten();
+        }
+        ActionResult::Lost(why.map_or_else(|| "the connection is lost".to_owned(), |why| why.to_string()))
     }
 
     /// Waits, then tries each server once.

@@ -7,7 +7,7 @@ use super::connection::LiveConnection;
 use super::error::RabbitError;
 use crate::app::describe::Permissions;
 use crate::error::{DeclareError, Drift};
-use crate::topology::{ExchangePlan, Plan};
+use crate::topology::Plan;
 
 /// The error of one step. If the broker refused access, `denied` is the missing permission.
 pub(super) fn declare_error(
@@ -24,7 +24,7 @@ pub(super) fn declare_error(
         .find(|it| kind == "exchange" && it.name == name);
     let source: Box<dyn Error + Send + Sync> = match (error.drift(), denied) {
         (Some(drift), _) => Box::new(Drift {
-            advice: exchange.map_or(drift.advice, ExchangePlan::drift_advice),
+            advice: exchange.map_or(drift.advice, Drift::advice_for),
             ..drift
         }),
         (None, Some(permission)) if error.is_forbidden() => {

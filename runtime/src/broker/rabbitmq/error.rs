@@ -4,10 +4,12 @@
 //! This file parses the texts of RabbitMQ 3.10 to 4.3.
 
 use std::fmt;
+use std::time::Duration;
 
 use lapin::{Error, ErrorKind};
 
 use super::tls;
+use crate::broker::acknowledgement_timed_out;
 use crate::error::Drift;
 use crate::message::shown::shown_error;
 
@@ -123,6 +125,18 @@ impl RabbitError {
     pub(super) fn forbidden_key(&self) -> Option<&str> {
         let (_, rest) = self.text.split_once("access to topic '")?;
         rest.split_once("' in exchange '").map(|(key, _)| key)
+    }
+
+    /// The reason for the end of a subscription.
+    // PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 5000 ms. This timeout …
+    pub(super) fn end_reason(&self) -> String {
+        let timeout = || {
+            let (_, rest) = self.text.split_once("delivery acknowledgement on channel")?;
+            let (_, rest) = rest.split_once("Timeout value used: ")?;
+            let (millis, _) = rest.split_once(" ms")?;
+            Some(Duration::from_millis(millis.parse().ok()?))
+        };
+        timeout().map_or_else(|| self.text.clone(), acknowledgement_timed_out)
     }
 
     /// The argument that differs from the declared one.
@@ -278,6 +292,20 @@ mod tests {
             RabbitError::from_broker(320, "CONNECTION_FORCED - shutdown").object(),
             None
         );
+    }
+
+    #[test]
+    fn the_reason_for_the_end_of_a_subscription_says_what_to_change() {
+        let reason = |code, text| RabbitError::from_broker(code, text).end_reason();
+        let timed_out = "PRECONDITION_FAILED - delivery acknowledgement on channel 2 timed out. Timeout value used: \
+                         5000 ms. This timeout value can be configured, see consumers doc guide to learn more";
+        let advised = reason(406, timed_out);
+        assert!(
+            advised.starts_with("delivery acknowledgement timed out after 5 s; raise `consumer_timeout`"),
+            "{advised}"
+        );
+        let forced = "CONNECTION_FORCED - maintenance";
+        assert_eq!(reason(320, forced), forced);
     }
 
     #[test]

@@ -11,8 +11,10 @@ mod connection;
 mod connection_state;
 mod declare_error;
 mod error;
+mod forbidden_targets;
 mod in_flight;
 mod last_address;
+mod oldest_publish;
 #[cfg(feature = "__bench")]
 pub(crate) mod packed;
 mod properties;
@@ -33,6 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use self::connect_error::connect_error;
 use self::connection::{Connector, SupervisedConnection};
@@ -218,12 +221,20 @@ impl Broker for RabbitBroker {
             (ConnectionState::Down(why), _) | (_, ConnectionState::Down(why)) => BrokerState::Down(why),
             (ConnectionState::Up(live), ConnectionState::Up(_)) => match live.blocked {
                 Some(why) => BrokerState::Blocked(why.to_string()),
-                None => match self.topology.problem() {
-                    Some(why) => BrokerState::TopologyMissing(why),
-                    None => BrokerState::Up,
+                None => match (
+                    self.topology.problem(),
+                    self.publisher.oldest().problem(Instant::now()),
+                ) {
+                    (Some(why), _) => BrokerState::TopologyMissing(why),
+                    (None, Some(why)) => BrokerState::Unconfirmed(why),
+                    (None, None) => BrokerState::Up,
                 },
             },
         }
+    }
+
+    fn oldest_publish(&self) -> Option<Duration> {
+        self.publisher.oldest().waited(Instant::now())
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

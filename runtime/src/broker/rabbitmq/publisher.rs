@@ -19,9 +19,11 @@ use super::channel_rotation::ChannelRotation;
 use super::connection::{LiveConnection, LiveState};
 use super::connection_state::{ConnectionChange, ConnectionState};
 use super::error::RabbitError;
+use super::forbidden_targets::ForbiddenTargets;
 use super::in_flight::{InFlight, InFlightPublish};
+use super::oldest_publish::OldestPublish;
 use super::properties::{self, TooLong, short};
-use super::publish_queue::PublishQueue;
+use super::publish_queue::{self, PublishQueue};
 use super::topology_watch::CheckRequest;
 use crate::backoff::Backoff;
 use crate::broker::Publish;
@@ -47,6 +49,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Publisher {
     commands: mpsc::UnboundedSender<PublisherCommand>,
+    oldest: OldestPublish,
 }
 
 #[derive(Debug)]
@@ -76,6 +79,7 @@ impl Publisher {
         topology_checks: mpsc::UnboundedSender<CheckRequest>,
     ) -> Self {
         let (sender, commands) = mpsc::unbounded_channel();
+        let oldest = OldestPublish::default();
         let task = PublisherTask {
             commands,
             states,
@@ -85,9 +89,18 @@ impl Publisher {
             are_senders_dropped: false,
             next_sweep: Instant::now() + SWEEP_INTERVAL,
             rotation: ChannelRotation::default(),
+            forbidden: ForbiddenTargets::default(),
+            oldest: oldest.clone(),
         };
         tokio::spawn(task.run());
-        Self { commands: sender }
+        Self {
+            commands: sender,
+            oldest,
+        }
+    }
+
+    pub(super) fn oldest(&self) -> &OldestPublish {
+        &self.oldest
     }
 
     /// Publishes a message. The bus's window and the consumers' prefetch limit the length of the command queue.
@@ -125,6 +138,8 @@ struct PublisherTask {
     are_senders_dropped: bool,
     next_sweep: Instant,
     rotation: ChannelRotation,
+    forbidden: ForbiddenTargets,
+    oldest: OldestPublish,
 }
 
 /// Why the task leaves a channel.
@@ -144,7 +159,11 @@ impl PublisherTask {
                 },
                 Err(error) => error,
             };
-            self.channel_lost(&error);
+            let has_refused = self.channel_lost(&error);
+            if has_refused && !error.is_not_found() {
+                // The message that caused the loss is gone, so the others are sent again at once.
+                continue;
+            }
             let checked = error.is_not_found().then(|| self.request_topology_check());
             // The broker may close every new channel at once, so the task waits before it opens the next one.
             let wait = tokio::time::sleep(backoff.next_wait());
@@ -258,6 +277,10 @@ impl PublisherTask {
             let Some(publish) = self.queue.pop(is_blocked) else {
                 break;
             };
+            if let Some(refusal) = self.forbidden.refusal(&publish.message, Instant::now) {
+                publish.confirm.finish(Err(refusal));
+                continue;
+            }
             let number = self.queue.next_number();
             let publish_number = publish.mandatory.then_some(number);
             match AmqpPublish::new(&publish.message, publish_number, frame_max) {
@@ -274,16 +297,23 @@ impl PublisherTask {
         }
     }
 
-    fn channel_lost(&mut self, error: &RabbitError) {
+    /// Returns whether a message was refused, because the broker closed the channel for it.
+    fn channel_lost(&mut self, error: &RabbitError) -> bool {
+        if error.is_forbidden() {
+            let refusal = publish_queue::refusal(error);
+            self.forbidden.remember(error, refusal, Instant::now());
+        }
         let (unconfirmed, resent) = self.queue.channel_lost(error);
         if unconfirmed == 0 {
-            return;
+            tracing::debug!(%error, "publish channel lost");
+            return false;
         }
         tracing::warn!(unconfirmed, %error, "publish channel lost");
         if resent > 0 {
             telemetry::resent(resent);
             self.sweep();
         }
+        resent < unconfirmed
     }
 
     /// Requests a check of the topology. The receiver is ready when the check is done.
@@ -312,13 +342,15 @@ impl PublisherTask {
         }
     }
 
-    /// Removes queued messages that their callers abandoned.
+    /// Removes queued messages that their callers abandoned, and records the oldest one.
     fn sweep(&mut self) {
         self.next_sweep = Instant::now() + SWEEP_INTERVAL;
         let dropped = self.queue.sweep();
         if dropped > 0 {
             tracing::debug!(dropped, "abandoned publishes removed");
         }
+        let (oldest, unconfirmed) = self.queue.oldest();
+        self.oldest.update(oldest, unconfirmed, Instant::now());
     }
 
     fn is_blocked(&self) -> bool {
@@ -331,6 +363,7 @@ impl PublisherTask {
         while let Ok(command) = self.commands.try_recv() {
             command.refuse();
         }
+        self.oldest.update(None, 0, Instant::now());
         self.queue.refuse_all();
         if let Some(closed) = self.closing {
             let _ = closed.send(());

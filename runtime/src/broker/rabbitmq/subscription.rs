@@ -46,6 +46,7 @@ pub(super) struct RabbitSubscription {
     last_address: LastAddress,
     acks: AckWriter,
     state: SubscriptionState,
+    end_reason: Option<String>,
     closing: Option<BoxFuture<'static, ()>>,
     runtime: Handle,
     states: watch::Receiver<LiveState>,
@@ -128,6 +129,7 @@ async fn open(
         last_address: LastAddress::default(),
         acks: AckWriter::default(),
         state: SubscriptionState::Open,
+        end_reason: None,
         closing: None,
         runtime: Handle::current(),
         states,
@@ -192,7 +194,8 @@ impl RabbitSubscription {
                     None => self.poll_next(cx),
                 }
             }
-            Err(_) => {
+            Err(error) => {
+                self.end_reason = Some(RabbitError::from(error).end_reason());
                 self.state = SubscriptionState::Lost;
                 Poll::Ready(None)
             }
@@ -244,6 +247,7 @@ impl Subscription for RabbitSubscription {
                     .as_mut()
                     .is_some_and(|closed| closed.as_mut().poll(cx).is_ready())
                 {
+                    self.end_reason = Some("its channel was closed".to_owned());
                     self.state = SubscriptionState::Lost;
                     return Poll::Ready(None);
                 }
@@ -259,6 +263,9 @@ impl Subscription for RabbitSubscription {
             Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(incoming(delivery, &mut self.last_address))),
             // After an error the stream may never end, so the first error ends the subscription.
             Poll::Ready(end) => {
+                if let Some(Err(error)) = &end {
+                    self.end_reason = Some(RabbitError::from(error).end_reason());
+                }
                 if let (None, SubscriptionState::Cancelled { .. }) = (end, &self.state) {
                     // The stream ended because of our own cancel. `channel_closed` reports a closed channel.
                     return Poll::Pending;
@@ -267,6 +274,10 @@ impl Subscription for RabbitSubscription {
                 Poll::Ready(None)
             }
         }
+    }
+
+    fn end_reason(&self) -> Option<String> {
+        self.end_reason.clone()
     }
 
     fn ack(&mut self, tag: u64, multiple: bool) {

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
 use super::{ConsumerSession, HOLD_CHECKS, Pace, SessionEnd};
+use crate::consume::consumed_queue::SubscriptionEnd;
 use crate::consume::status::DesiredState;
 use crate::message::Message;
 use crate::telemetry;
@@ -93,6 +94,13 @@ impl ConsumerSession<'_> {
     /// Ends a session whose subscription is lost. The broker redelivers every unsettled delivery.
     pub(super) async fn cancelled(mut self) -> SessionEnd {
         self.stop_clock();
+        self.queue.ended = SubscriptionEnd {
+            reason: self.subscription.end_reason(),
+            unacked_for: self
+                .ack_window
+                .oldest()
+                .map_or(Duration::ZERO, |since| since.elapsed()),
+        };
         self.release_running().await;
         self.track_unstarted();
         match self.ending {

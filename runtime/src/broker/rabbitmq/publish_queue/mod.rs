@@ -6,6 +6,7 @@
 //! This file uses no channel and no clock, so a test can try every order of events without a broker.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::confirm_tracker::{ConfirmResult, ConfirmTracker};
 use super::error::RabbitError;
@@ -143,6 +144,13 @@ impl PublishQueue {
         (unconfirmed, resent_count)
     }
 
+    /// The oldest message without an answer, and how many there are.
+    pub(super) fn oldest(&self) -> (Option<&Arc<Message>>, usize) {
+        let oldest = self.tracker.iter().next().or_else(|| self.waiting.front());
+        let unconfirmed = self.tracker.len() + self.waiting.len();
+        (oldest.map(|publish| &publish.message), unconfirmed)
+    }
+
     /// Removes waiting messages that their callers abandoned, and returns how many.
     pub(super) fn sweep(&mut self) -> usize {
         let before = self.waiting.len();
@@ -182,7 +190,8 @@ fn is_refused(error: &RabbitError, message: &Message) -> bool {
             .is_none_or(|key| key == &*message.routing_key)
 }
 
-fn refusal(error: &RabbitError) -> Refusal {
+/// What the caller of a publish is told that the broker closed the channel for.
+pub(super) fn refusal(error: &RabbitError) -> Refusal {
     if error.is_not_found() {
         return Refusal::NoExchange;
     }
