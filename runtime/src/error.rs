@@ -211,7 +211,8 @@ pub struct PublishError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PublishFault {
-    /// The event cannot be encoded, or breaks a limit. Publishing it again fails in the same way.
+    /// The event cannot be encoded, breaks a limit, or has a routing key that the broker forbids to the user. Publishing
+    /// it again fails in the same way.
     Unpublishable(Unpublishable),
     /// No queue receives the event. Only a [mandatory](crate::PublishOptions::mandatory) publish fails with this.
     Unroutable,

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
 use tidings_test_support::wait::{blocking, until, within};
 
-use crate::fixture::{Count, Happened, bus, vhost};
+use crate::fixture::{Count, Happened, bus, settings, vhost};
 
 #[event_handler("thing.happened.*")]
 async fn count(_event: Happened, State(count): State<Count>) {
@@ -330,6 +330,74 @@ async fn a_delivery_count_that_the_publisher_set_is_no_crash_loop() {
     app.shutdown().await.unwrap();
     assert_eq!(client.depth("counter.count.dlq").await, Some(0));
     bus.close().await;
+}
+
+/// A returned event whose key the broker forbids.
+#[event_handler("thing.happened.cause", prefetch = 256)]
+async fn forbidden_reply(cause: Happened, State(count): State<Count>) -> Happened {
+    count.add();
+    Happened::new(cause.number, "forbidden")
+}
+
+#[tokio::test]
+async fn a_forbidden_returned_event_dead_letters_its_cause_and_leaves_no_task() {
+    const EVENTS: usize = 300;
+    let vhost = vhost().await;
+    // A topic permission is for an exchange that exists.
+    let owner = bus(&vhost.url()).await;
+    let (node, name) = (vhost.node(), vhost.name().to_owned());
+    blocking(move || {
+        node.add_user("replier", "secret").unwrap();
+        node.permit("replier", &name, [".*"; 3]).unwrap();
+        let keys = "^thing[.]happened[.]cause$";
+        let (user, exchange) = ("replier", "domain_events");
+        node.ctl(&["set_topic_permissions", "-p", &name, user, exchange, keys, ".*"])
+            .unwrap();
+    })
+    .await;
+    let url = node.url_of("replier", "secret", vhost.name());
+    let (bus, runs) = (settings().connect(&url).await.unwrap(), Count::default());
+    let app = App::new("replier")
+        .state(runs.clone())
+        .handlers(handlers![forbidden_reply])
+        .start(&bus)
+        .await
+        .unwrap();
+    let client = ForeignClient::connect(&vhost.url()).await;
+    let idle = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let causes: Vec<_> = (0..EVENTS as u64)
+        .map(|number| Happened::new(number, "cause"))
+        .collect();
+    for published in owner.publish_all(&causes).await {
+        published.unwrap();
+    }
+    // The broker closes the channel at a forbidden key, so a dead letter that it confirms then is published twice.
+    until("every cause is a dead letter", async || {
+        let dead_letters = client.depth("replier.forbidden_reply.dlq").await;
+        dead_letters.is_some_and(|count| count as usize >= EVENTS)
+    })
+    .await;
+    assert_eq!(runs.get(), EVENTS, "the handler ran once for each event");
+    until("every task has ended", async || {
+        tokio::runtime::Handle::current().metrics().num_alive_tasks() <= idle
+    })
+    .await;
+    let dead_letter = &client.take("replier.forbidden_reply.dlq").await.unwrap()[0].delivery;
+    let header = |name: &str| {
+        let headers = dead_letter.properties.headers().as_ref().unwrap();
+        headers.inner()[name].as_long_string().unwrap().to_string()
+    };
+    assert_eq!(header("tidings-dead-letter-reason"), "unpublishable");
+    assert!(header("tidings-error").contains("a topic permission to write `thing.happened.forbidden`"));
+    let before = Instant::now();
+    app.shutdown().await.unwrap();
+    assert!(
+        before.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        before.elapsed()
+    );
+    bus.close().await;
+    owner.close().await;
 }
 
 /// Pauses the handler `count` while no delivery is in flight. The end of the subscription would requeue a delivery in

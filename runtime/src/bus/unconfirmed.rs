@@ -28,7 +28,7 @@ impl From<Refusal> for Unconfirmed {
             Refusal::NoExchange | Refusal::Forbidden(_) => {
                 Self::not_delivered(PublishFault::Refused(refusal.to_string()))
             }
-            Refusal::Unacceptable(why) => {
+            Refusal::Unacceptable(why) | Refusal::ForbiddenKey(why) => {
                 Self::not_delivered(PublishFault::Unpublishable(Unpublishable::Unacceptable(why)))
             }
             // A nack means that one queue refused the message. Other queues of the same routing key may have it.
