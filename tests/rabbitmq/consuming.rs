@@ -1,13 +1,15 @@
 //! Consuming: deliveries, headers and lost subscriptions.
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lapin::options::{BasicGetOptions, BasicNackOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel};
 use tidings::{App, Bus, Delivery, HeaderValue, RunningApp, State, event_handler, handlers};
-use tokio::sync::mpsc;
+use tidings_broker::{Install, Setup};
+use tokio::sync::{Notify, mpsc};
 
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
 use tidings_test_support::wait::{blocking, until, within};
@@ -398,6 +400,66 @@ async fn a_forbidden_returned_event_dead_letters_its_cause_and_leaves_no_task() 
     );
     bus.close().await;
     owner.close().await;
+}
+
+/// The state of [`outlast`]: its runs, and the signal that ends them.
+#[derive(Debug, Clone, Default)]
+struct Outlasting {
+    runs: Count,
+    release: Arc<Notify>,
+}
+
+#[event_handler("thing.happened.*", timeout = "5m")]
+async fn outlast(_event: Happened, State(state): State<Outlasting>) {
+    state.runs.add();
+    state.release.notified().await;
+}
+
+#[tokio::test]
+async fn a_run_that_outlasts_the_consumer_timeout_is_not_repeated() {
+    let node = blocking(|| {
+        let setup = Setup::new(&Install::find().unwrap()).conf("consumer_timeout = 1000");
+        let node = setup.start().unwrap();
+        // By default the broker checks the timeout every minute or every five seconds.
+        let set = "[application:set_env(rabbit, Key, 500) || Key <- [channel_tick_interval, quorum_tick_interval]].";
+        node.ctl(&["eval", set]).unwrap();
+        Arc::new(node)
+    })
+    .await;
+    let (bus, state) = (bus(&node.url()).await, Outlasting::default());
+    let app = App::new("holder")
+        .state(state.clone())
+        .handlers(handlers![outlast])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&Happened::new(1, "a")).await.unwrap();
+    state.runs.reaches(1).await;
+    let channel = async || {
+        let node = Arc::clone(&node);
+        blocking(move || node.ctl(&["-q", "list_consumers", "channel_pid"]).unwrap()).await
+    };
+    for _ in 0..2 {
+        let before = channel().await;
+        until(
+            "the broker ends the subscription, and the handler subscribes again",
+            async || {
+                let now = channel().await;
+                now.contains('<') && now != before
+            },
+        )
+        .await;
+    }
+    state.release.notify_one();
+    until("the event is handled", async || {
+        app.health().handlers[0].handled == 1
+    })
+    .await;
+    app.shutdown().await.unwrap();
+    assert_eq!(state.runs.get(), 1);
+    let client = ForeignClient::connect(&node.url()).await;
+    assert_eq!(client.depth("holder.outlast").await, Some(0));
+    bus.close().await;
 }
 
 /// Pauses the handler `count` while no delivery is in flight. The end of the subscription would requeue a delivery in
