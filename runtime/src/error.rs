@@ -224,15 +224,16 @@ pub struct PublishError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PublishFault {
-    /// The event cannot be encoded, or breaks a limit. Publishing it again fails in the same way.
+    /// The event cannot be encoded, breaks a limit, or has a routing key that the broker forbids to the user. Publishing
+    /// it again fails in the same way.
     Unpublishable(Unpublishable),
     /// No queue receives the event. Only a [mandatory](crate::PublishOptions::mandatory) publish fails with this.
     Unroutable,
     /// The broker refused the event for this reason. The bus published it again after 0.2, 1 and 5 seconds, as far as
     /// the publish timeout allowed.
     Refused(String),
-    /// The user may not write to the exchange, or not with this routing key. The text says what to grant. For the next
-    /// five seconds, the bus refuses such events without the broker.
+    /// The user may not write to the exchange. The text says what to grant. For the next five seconds, the bus refuses
+    /// such events without the broker.
     Forbidden(String),
     /// The broker did not confirm the event within this time, the publish timeout.
     TimedOut(Duration),

@@ -9,65 +9,66 @@ use tidings::health::HandlerState;
 use tokio::sync::Notify;
 
 use crate::broker::TestBroker;
-use crate::handlers::{Recorder, every, placed, plain};
+use crate::handlers::{HandlerResult, Log, Recorder, every, placed, plain};
 use crate::harness::{Harness, start, until_health};
 use tidings_test_support::wait::within;
 
-pub(crate) async fn an_unordered_handler_finishes_after_a_lost_connection_and_its_event_is_redelivered<
-    B: TestBroker,
->(
+pub(crate) async fn a_run_that_completes_after_a_lost_connection_is_not_repeated<B: TestBroker>(
     harness: Harness<B>,
 ) {
-    let (release, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (waiting, end) = (Arc::clone(&release), Arc::clone(&ended));
-    let (recorder, mut log) = Recorder::new(move |seen| {
-        let (waiting, end) = (Arc::clone(&waiting), Arc::clone(&end));
-        async move {
-            if !seen.delivery.redelivered() {
-                waiting.notified().await;
-                end.notify_one();
-            }
-            Ok(Vec::new())
-        }
-    });
-    let _app = start!(harness, recorder, [plain]);
-    harness.bus.publish(&placed("a", 1)).await.unwrap();
-    log.next().await;
-    harness.broker.cut_connections().await;
-    let again = log.next().await;
-    assert_eq!(
-        (again.number, again.attempt(), again.delivery.redelivered()),
-        (1, 1, true)
-    );
-    release.notify_one();
-    within("the end of the first attempt", ended.notified()).await;
-}
-
-pub(crate) async fn a_failure_after_a_lost_connection_publishes_no_second_copy<B: TestBroker>(
-    harness: Harness<B>,
-) {
-    let release = Arc::new(Notify::new());
-    let waiting = Arc::clone(&release);
-    let (recorder, mut log) = Recorder::new(move |seen| {
-        let waiting = Arc::clone(&waiting);
-        async move {
-            if seen.number == 1 && !seen.delivery.redelivered() {
-                waiting.notified().await;
-                return Err(HandlerError::reject("the delivery is lost"));
-            }
-            Ok(Vec::new())
-        }
-    });
+    let (recorder, mut log, release) = waiting_for_the_first(|| Ok(Vec::new()));
     let app = start!(harness, recorder, [plain]);
     harness.bus.publish(&placed("a", 1)).await.unwrap();
     log.next().await;
     harness.broker.cut_connections().await;
-    assert!(log.next().await.delivery.redelivered());
-    release.notify_one();
+    // The redelivery comes before the second event, and waits for the run.
     harness.bus.publish(&placed("a", 2)).await.unwrap();
     assert_eq!(log.next().await.number, 2);
+    release.notify_one();
+    until_health(&app, "both events to be handled", |health| {
+        health.handlers[0].handled == 2
+    })
+    .await;
     within("the shutdown", app.shutdown()).await.unwrap();
-    harness.expect_no_dead_letters("plain").await;
+    log.expect_nothing();
+    assert!(harness.broker.messages(&harness.queue("plain")).await.is_empty());
+}
+
+pub(crate) async fn a_failure_after_a_lost_connection_is_settled_once<B: TestBroker>(harness: Harness<B>) {
+    let (recorder, mut log, release) =
+        waiting_for_the_first(|| Err(HandlerError::retry("the delivery is lost")));
+    let app = start!(harness, recorder, [plain]);
+    harness.bus.publish(&placed("a", 1)).await.unwrap();
+    log.next().await;
+    harness.broker.cut_connections().await;
+    harness.bus.publish(&placed("a", 2)).await.unwrap();
+    assert_eq!(log.next().await.number, 2);
+    release.notify_one();
+    let again = log.next().await;
+    assert_eq!((again.number, again.attempt()), (1, 2));
+    until_health(&app, "both events to be handled", |health| {
+        health.handlers[0].handled == 2
+    })
+    .await;
+    within("the shutdown", app.shutdown()).await.unwrap();
+    log.expect_nothing();
+}
+
+/// A script that waits for a signal in the first attempt of the first event, and ends it with `end`.
+fn waiting_for_the_first(end: fn() -> HandlerResult) -> (Recorder, Log, Arc<Notify>) {
+    let release = Arc::new(Notify::new());
+    let waiting = Arc::clone(&release);
+    let (recorder, log) = Recorder::new(move |seen| {
+        let waiting = Arc::clone(&waiting);
+        async move {
+            if (seen.number, seen.attempt()) != (1, 1) {
+                return Ok(Vec::new());
+            }
+            waiting.notified().await;
+            end()
+        }
+    });
+    (recorder, log, release)
 }
 
 pub(crate) async fn events_published_while_the_connection_is_lost_arrive<B: TestBroker>(harness: Harness<B>) {
@@ -145,7 +146,8 @@ pub(crate) async fn redelivered_events_that_fail_together_do_not_open_the_breake
         published.unwrap();
     }
     log.take(events.len()).await;
-    harness.broker.cut_connections().await;
+    drop(app);
+    let app = start!(harness, recorder, [plain]);
     until_health(&app, "every event to be handled", |health| {
         health.handlers[0].handled == 60
     })

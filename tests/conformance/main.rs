@@ -147,8 +147,8 @@ suite! {
         every_instance_receives_every_event,
         retries_wait_in_place_and_dead_letters_are_counted;
     loss:
-        an_unordered_handler_finishes_after_a_lost_connection_and_its_event_is_redelivered,
-        a_failure_after_a_lost_connection_publishes_no_second_copy,
+        a_run_that_completes_after_a_lost_connection_is_not_repeated,
+        a_failure_after_a_lost_connection_is_settled_once,
         events_published_while_the_connection_is_lost_arrive,
         a_queue_deleted_in_use_is_declared_and_consumed_again,
         an_ephemeral_handler_subscribes_again_after_a_lost_connection,

@@ -9,12 +9,12 @@ use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel};
 use tidings::{App, Bus, Delivery, HeaderValue, RunningApp, State, event_handler, handlers};
 use tidings_broker::{Install, Setup};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use tidings_test_support::foreign_client::{ForeignClient, arguments};
 use tidings_test_support::wait::{blocking, until, within};
 
-use crate::fixture::{Count, Happened, bus, vhost};
+use crate::fixture::{Count, Happened, bus, settings, vhost};
 
 #[event_handler("thing.happened.*")]
 async fn count(_event: Happened, State(count): State<Count>) {
@@ -364,6 +364,134 @@ async fn a_delivery_count_that_the_publisher_set_is_no_crash_loop() {
     handled.reaches(10).await;
     app.shutdown().await.unwrap();
     assert_eq!(client.depth("counter.count.dlq").await, Some(0));
+    bus.close().await;
+}
+
+/// A returned event whose key the broker forbids.
+#[event_handler("thing.happened.cause", prefetch = 256)]
+async fn forbidden_reply(cause: Happened, State(count): State<Count>) -> Happened {
+    count.add();
+    Happened::new(cause.number, "forbidden")
+}
+
+#[tokio::test]
+async fn a_forbidden_returned_event_dead_letters_its_cause_and_leaves_no_task() {
+    const EVENTS: usize = 300;
+    let vhost = vhost().await;
+    // A topic permission is for an exchange that exists.
+    let owner = bus(&vhost.url()).await;
+    let (node, name) = (vhost.node(), vhost.name().to_owned());
+    blocking(move || {
+        node.add_user("replier", "secret").unwrap();
+        node.permit("replier", &name, [".*"; 3]).unwrap();
+        let keys = "^thing[.]happened[.]cause$";
+        let (user, exchange) = ("replier", "domain_events");
+        node.ctl(&["set_topic_permissions", "-p", &name, user, exchange, keys, ".*"])
+            .unwrap();
+    })
+    .await;
+    let url = node.url_of("replier", "secret", vhost.name());
+    let (bus, runs) = (settings().connect(&url).await.unwrap(), Count::default());
+    let app = App::new("replier")
+        .state(runs.clone())
+        .handlers(handlers![forbidden_reply])
+        .start(&bus)
+        .await
+        .unwrap();
+    let client = ForeignClient::connect(&vhost.url()).await;
+    let idle = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let causes: Vec<_> = (0..EVENTS as u64)
+        .map(|number| Happened::new(number, "cause"))
+        .collect();
+    for published in owner.publish_all(&causes).await {
+        published.unwrap();
+    }
+    // The broker closes the channel at a forbidden key, so a dead letter that it confirms then is published twice.
+    until("every cause is a dead letter", async || {
+        let dead_letters = client.depth("replier.forbidden_reply.dlq").await;
+        dead_letters.is_some_and(|count| count as usize >= EVENTS)
+    })
+    .await;
+    assert_eq!(runs.get(), EVENTS, "the handler ran once for each event");
+    until("every task has ended", async || {
+        tokio::runtime::Handle::current().metrics().num_alive_tasks() <= idle
+    })
+    .await;
+    let dead_letter = &client.take("replier.forbidden_reply.dlq").await.unwrap()[0].delivery;
+    let header = |name: &str| {
+        let headers = dead_letter.properties.headers().as_ref().unwrap();
+        headers.inner()[name].as_long_string().unwrap().to_string()
+    };
+    assert_eq!(header("tidings-dead-letter-reason"), "unpublishable");
+    assert!(header("tidings-error").contains("a topic permission to write `thing.happened.forbidden`"));
+    let before = Instant::now();
+    app.shutdown().await.unwrap();
+    assert!(
+        before.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        before.elapsed()
+    );
+    bus.close().await;
+    owner.close().await;
+}
+
+/// The state of [`outlast`]: its runs, and the signal that ends them.
+#[derive(Debug, Clone, Default)]
+struct Outlasting {
+    runs: Count,
+    release: Arc<Notify>,
+}
+
+#[event_handler("thing.happened.*", timeout = "5m")]
+async fn outlast(_event: Happened, State(state): State<Outlasting>) {
+    state.runs.add();
+    state.release.notified().await;
+}
+
+#[tokio::test]
+async fn a_run_that_outlasts_the_consumer_timeout_is_not_repeated() {
+    let node = blocking(|| {
+        let setup = Setup::new(&Install::find().unwrap()).conf("consumer_timeout = 1000");
+        let node = setup.start().unwrap();
+        // By default the broker checks the timeout every minute or every five seconds.
+        let set = "[application:set_env(rabbit, Key, 500) || Key <- [channel_tick_interval, quorum_tick_interval]].";
+        node.ctl(&["eval", set]).unwrap();
+        Arc::new(node)
+    })
+    .await;
+    let (bus, state) = (bus(&node.url()).await, Outlasting::default());
+    let app = App::new("holder")
+        .state(state.clone())
+        .handlers(handlers![outlast])
+        .start(&bus)
+        .await
+        .unwrap();
+    bus.publish(&Happened::new(1, "a")).await.unwrap();
+    state.runs.reaches(1).await;
+    let channel = async || {
+        let node = Arc::clone(&node);
+        blocking(move || node.ctl(&["-q", "list_consumers", "channel_pid"]).unwrap()).await
+    };
+    for _ in 0..2 {
+        let before = channel().await;
+        until(
+            "the broker ends the subscription, and the handler subscribes again",
+            async || {
+                let now = channel().await;
+                now.contains('<') && now != before
+            },
+        )
+        .await;
+    }
+    state.release.notify_one();
+    until("the event is handled", async || {
+        app.health().handlers[0].handled == 1
+    })
+    .await;
+    app.shutdown().await.unwrap();
+    assert_eq!(state.runs.get(), 1);
+    let client = ForeignClient::connect(&node.url()).await;
+    assert_eq!(client.depth("holder.outlast").await, Some(0));
     bus.close().await;
 }
 

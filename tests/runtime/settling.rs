@@ -1,11 +1,11 @@
 //! A delivery stays unacked until the broker has accepted the messages of its outcome.
 
-use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidings::testing::MemoryServer;
-use tidings::{App, Bus, Declare, Delivery, HandlerError, State, event_handler, handlers};
-use tokio::sync::mpsc;
+use tidings::{App, Bus, Declare, Delivery, HandlerError, RunningApp, State, event_handler, handlers};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 
 use crate::handlers::{Paid, Placed, paid, placed, start};
@@ -17,12 +17,21 @@ const DEADLINE: Duration = Duration::from_secs(30);
 struct Harness {
     server: MemoryServer,
     reports: mpsc::UnboundedSender<String>,
+    release: Arc<Notify>,
 }
 
 fn harness() -> (Harness, mpsc::UnboundedReceiver<String>) {
     let (reports, received_reports) = mpsc::unbounded_channel();
     let server = MemoryServer::new();
-    (Harness { server, reports }, received_reports)
+    let release = Arc::default();
+    (
+        Harness {
+            server,
+            reports,
+            release,
+        },
+        received_reports,
+    )
 }
 
 async fn next_report(received_reports: &mut mpsc::UnboundedReceiver<String>) -> String {
@@ -155,6 +164,7 @@ async fn a_delay_queue_is_declared_at_first_use_and_keeps_the_delivery_unacked_w
     let harness = Harness {
         server: server.clone(),
         reports,
+        release: Arc::default(),
     };
     let bus = server.bus(Bus::builder());
     let app = start!(&bus, harness, [again]);
@@ -251,30 +261,87 @@ async fn a_deleted_dead_letter_queue_keeps_the_delivery_unacked_until_it_exists_
     assert!(server.messages("shop.rejecting").is_empty());
 }
 
-#[event_handler(name = "linger")]
-async fn linger(_: Placed, delivery: Delivery, State(harness): State<Harness>) {
-    harness
-        .reports
-        .send(format!(
-            "attempt {}, again {}",
-            delivery.attempt(),
-            delivery.redelivered()
-        ))
-        .unwrap();
-    if !delivery.redelivered() {
-        pending::<()>().await;
+#[event_handler(name = "linger", concurrency = 1)]
+async fn linger(order: Placed, State(harness): State<Harness>) {
+    harness.reports.send(format!("started {}", order.number)).unwrap();
+    if order.number == 1 {
+        harness.release.notified().await;
+        harness.reports.send("ended 1".to_owned()).unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_delivery_past_the_hold_limit_returns_to_its_queue() {
+async fn a_run_past_the_hold_limit_goes_on_and_is_not_repeated() {
     let (harness, mut received_reports) = harness();
     let bus = harness
         .server
         .bus(Bus::builder().hold_limit(Duration::from_millis(300)));
     let app = start!(&bus, harness, [linger]);
     bus.publish(&placed("o-1", 1)).await.unwrap();
-    assert_eq!(next_report(&mut received_reports).await, "attempt 1, again false");
-    assert_eq!(next_report(&mut received_reports).await, "attempt 1, again true");
+    assert_eq!(next_report(&mut received_reports).await, "started 1");
+    bus.publish(&placed("o-2", 2)).await.unwrap();
+    // The second event has a place only after the session of the first has ended.
+    assert_eq!(next_report(&mut received_reports).await, "started 2");
+    harness.release.notify_one();
+    assert_eq!(next_report(&mut received_reports).await, "ended 1");
     app.shutdown().await.unwrap();
+    assert!(received_reports.try_recv().is_err(), "each event ran once");
+    assert!(harness.server.messages("shop.linger").is_empty());
+}
+
+#[event_handler(name = "refused")]
+async fn refused(order: Placed, State(harness): State<Harness>) -> Paid {
+    harness.reports.send(format!("ran {}", order.number)).unwrap();
+    harness.server.refuse_next("domain_events", usize::MAX);
+    paid(&order.order, order.number)
+}
+
+/// Waits until the handler cannot publish the event that it returned.
+async fn until_refused(app: &RunningApp) {
+    let refused = async {
+        while app.health().handlers[0].trouble.is_none() {
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_mins(5), refused).await.expect("in time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_event_is_not_published_yet_does_not_run_again_after_a_lost_connection() {
+    let (harness, mut received_reports) = harness();
+    let bus = harness.server.bus(Bus::builder());
+    let app = start!(&bus, harness, [refused, note]);
+    bus.publish(&placed("o-1", 1)).await.unwrap();
+    assert_eq!(next_report(&mut received_reports).await, "ran 1");
+    until_refused(&app).await;
+    for _ in 0..3 {
+        harness.server.go_down();
+        harness.server.come_back();
+    }
+    harness.server.refuse_next("domain_events", 0);
+    assert_eq!(next_report(&mut received_reports).await, "noted o-1");
+    app.shutdown().await.unwrap();
+    assert!(received_reports.try_recv().is_err(), "the handler ran once");
+    assert!(harness.server.messages("shop.refused").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_leaves_an_event_that_cannot_be_published_to_the_next_run_of_its_handler() {
+    let (harness, mut received_reports) = harness();
+    let bus = harness.server.bus(Bus::builder());
+    let app = start!(&bus, harness, [refused]);
+    let idle = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    bus.publish(&placed("o-1", 1)).await.unwrap();
+    assert_eq!(next_report(&mut received_reports).await, "ran 1");
+    until_refused(&app).await;
+    let started = Instant::now();
+    app.shutdown().await.unwrap();
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert!(tasks < idle, "{tasks} tasks, {idle} with a running app");
+    assert_eq!(harness.server.messages("shop.refused").len(), 1);
 }

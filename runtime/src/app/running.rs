@@ -19,6 +19,7 @@ use crate::clock::deadline_after;
 use crate::consume::bound_handler::BoundHandler;
 use crate::consume::consumed_queue::{ConsumedQueue, SubscriptionEnd};
 use crate::consume::consumer::Consumer;
+use crate::consume::lost_runs::LostRuns;
 use crate::consume::queue_handlers::QueueHandlers;
 use crate::consume::redelivery_tracker::RedeliveryTracker;
 use crate::consume::retired_queue::RetiredQueue;
@@ -121,6 +122,7 @@ impl RunningApp {
             status: Arc::default(),
             redeliveries: RedeliveryTracker::default(),
             ended: SubscriptionEnd::default(),
+            lost_runs: LostRuns::default(),
         };
         self.queues.push(RunningQueue {
             name,

@@ -11,6 +11,8 @@ pub(crate) enum Refusal {
     NoExchange,
     /// The user has no permission to write to the exchange. Contains the text of the broker.
     Forbidden(String),
+    /// The user has no topic permission for the routing key. Contains the text of the broker.
+    ForbiddenKey(String),
     /// The broker rejects this message every time, for example because of its size. Contains the text of the broker.
     Unacceptable(String),
     Closed,
@@ -22,7 +24,7 @@ impl fmt::Display for Refusal {
             Self::Nacked => f.write_str("the broker refused it"),
             Self::Unroutable => f.write_str("no queue takes it"),
             Self::NoExchange => f.write_str("its exchange does not exist"),
-            Self::Forbidden(why) => write!(f, "the broker forbids it: {why}"),
+            Self::Forbidden(why) | Self::ForbiddenKey(why) => write!(f, "the broker forbids it: {why}"),
             Self::Unacceptable(why) => write!(f, "the broker rejects the message: {why}"),
             Self::Closed => f.write_str("the bus is closed"),
         }

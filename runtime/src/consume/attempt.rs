@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::error::SendError;
 
 use super::bound_handler::{BoundHandler, HandlerCounts};
 use super::breaker::{Change, FailedAttempt};
 use super::handler_call;
+use super::lost_runs::RunEnd;
 use super::outcome::Outcome;
 use super::pending_delivery::PendingDelivery;
 use super::session_context::SessionContext;
 use super::settle::{Settled, Settler};
+use crate::broker::Incoming;
 use crate::telemetry;
 
 /// Sent by a task to its session.
@@ -19,6 +22,8 @@ pub(crate) enum Report {
     /// The handler of the delivery with this tag has returned; the attempt still publishes.
     HandlerReturned(u64),
     Completed(Completion),
+    /// A redelivery waited for the run of the lost subscription, which has ended.
+    LostRunEnded(Incoming, RunEnd),
 }
 
 #[derive(Clone)]
@@ -29,9 +34,19 @@ impl Reporter {
         Self(sender)
     }
 
-    pub(crate) fn report(&self, report: Report) {
+    /// Reports that the handler of this delivery has returned.
+    pub(crate) fn handler_returned(&self, tag: u64) {
         // An error means that the session has ended, and nobody needs the report.
-        let _ = self.0.send(report);
+        let _ = self.0.send(Report::HandlerReturned(tag));
+    }
+
+    /// Reports the end of a task. Returns it when the session takes no more reports.
+    pub(crate) fn ended(&self, report: Report) -> RunEnd {
+        match self.0.send(report) {
+            Err(SendError(Report::Completed(completion))) => completion.settled.into(),
+            Err(SendError(Report::LostRunEnded(_, end))) => end,
+            Err(SendError(Report::HandlerReturned(_))) | Ok(()) => RunEnd::Unknown,
+        }
     }
 }
 
@@ -69,7 +84,7 @@ impl Attempt {
         self.handler.metrics.processed(fields, outcome.is_done(), took);
         let counts = self.record(&outcome);
         if outcome.needs_publish() {
-            self.reporter.report(Report::HandlerReturned(self.pending.tag));
+            self.reporter.handler_returned(self.pending.tag);
         }
         let settled = if outcome.only_acknowledges() && !self.session.is_lost() {
             HandlerCounts::add(&self.handler.counts.handled);
@@ -85,9 +100,19 @@ impl Attempt {
         }
     }
 
-    pub(crate) async fn run_and_report(self) {
+    pub(crate) async fn run_and_report(self) -> RunEnd {
         let reporter = self.reporter.clone();
-        reporter.report(Report::Completed(self.run().await));
+        reporter.ended(Report::Completed(self.run().await))
+    }
+
+    /// Settles the delivery with the outcome of its run in a lost subscription.
+    pub(crate) async fn settle_and_report(self, outcome: Outcome, counts: bool) -> RunEnd {
+        let settled = self.settler().settle_guarded(outcome, counts).await;
+        self.reporter.ended(Report::Completed(Completion {
+            tag: self.pending.tag,
+            settled,
+            attempt: None,
+        }))
     }
 
     fn settler(&self) -> Settler {

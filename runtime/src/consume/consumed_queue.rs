@@ -9,6 +9,7 @@ use crate::broker::{QueueSource, Suspects};
 use crate::clock::{Awake, Clock};
 
 use super::bound_handler::BoundHandler;
+use super::lost_runs::LostRuns;
 use super::queue_handlers::QueueHandlers;
 use super::redelivery_tracker::RedeliveryTracker;
 use super::route;
@@ -24,6 +25,7 @@ pub(crate) struct ConsumedQueue {
     pub(crate) desired: watch::Sender<DesiredState>,
     pub(crate) status: Arc<ConsumerStatus>,
     pub(crate) redeliveries: RedeliveryTracker,
+    pub(crate) lost_runs: LostRuns,
     /// How the broker ended the last subscription.
     pub(crate) ended: SubscriptionEnd,
 }

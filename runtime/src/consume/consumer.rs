@@ -79,6 +79,7 @@ impl Consumer {
                 SessionEnd::Recycled | SessionEnd::Paused | SessionEnd::Pace(_) => {}
             }
         }
+        self.queue.lost_runs.finish(&mut self.desired).await;
     }
 
     async fn subscribe(&self, pace: Pace) -> Result<Box<dyn Subscription>, Error> {

@@ -17,6 +17,7 @@ pub(crate) mod consumer;
 mod delay_queues;
 mod delivery_queue;
 mod handler_call;
+pub(crate) mod lost_runs;
 pub(crate) mod middleware;
 pub(crate) mod outcome;
 mod patterns;

@@ -58,7 +58,8 @@ impl RedeliveryTracker {
     }
 }
 
-fn key(message: &Message) -> u64 {
+/// The identity of a message. Equal messages have the same.
+pub(super) fn key(message: &Message) -> u64 {
     let mut hasher = DefaultHasher::new();
     (
         &message.routing_key,

@@ -79,6 +79,14 @@ impl Service {
         self.0.stopping.clone()
     }
 
+    /// Ready when the app stops.
+    pub(crate) async fn stops(&self) {
+        if self.stopping().wait_for(|stopping| *stopping).await.is_err() {
+            // The app was dropped, which aborts every task.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// The part of the app that extractors read.
     pub(crate) fn app_handle(&self) -> &Arc<AppHandle> {
         &self.0.app_handle

@@ -10,10 +10,10 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::bus::unconfirmed::Unconfirmed;
 use crate::context::Context;
 use crate::error::PublishFault;
 use crate::event::AnyEvent;
+use crate::event::payload::Unpublishable;
 use crate::handler::delivery::Delivery;
 use crate::handler::error::BoxError;
 use crate::handler::returns::Returned;
@@ -66,6 +66,8 @@ pub(crate) enum Settled {
         next: AttemptNumber,
         error: String,
     },
+    /// The subscription was lost before anything was published. The redelivery is settled with this outcome.
+    Lost { outcome: Box<Outcome>, counts: bool },
     /// The delivery is left unsettled, and the broker redelivers it.
     Abandoned,
 }
@@ -90,12 +92,26 @@ impl Settler {
 
     /// Decides how to settle the delivery, and does so. `counts` says whether the attempt counts towards the maximum.
     pub(crate) async fn settle(&self, outcome: Outcome, counts: bool) -> Settled {
+        if !outcome.is_done() {
+            return self.settle_failed(outcome, counts).await;
+        }
         match outcome.settlement(self.limits(counts)) {
-            Settlement::Publish(returned) => self.publish(returned, counts).await,
-            // The broker redelivers it, so a retry or a dead letter that is published now would be a second copy.
-            _ if self.session.is_lost() => Settled::Abandoned,
+            Settlement::Publish(returned) => match self.publish(returned).await {
+                Ok(settled) => settled,
+                Err(fault) => self.settle_failed(outcome::unpublishable(fault), counts).await,
+            },
             settlement => self.carry_out(settlement).await,
         }
+    }
+
+    async fn settle_failed(&self, outcome: Outcome, counts: bool) -> Settled {
+        if self.session.is_lost() {
+            // The broker redelivers it, so a retry or a dead letter that is published now would be a second copy.
+            let outcome = Box::new(outcome);
+            return Settled::Lost { outcome, counts };
+        }
+        let settlement = outcome.settlement(self.limits(counts));
+        self.carry_out(settlement).await
     }
 
     /// As [`settle`](Self::settle), but a panic becomes a retry.
@@ -194,68 +210,72 @@ impl Settler {
     }
 
     /// Publishes the events that the handler returned, until the broker has confirmed each of them. Their ids are
-    /// derived from the delivery, so a handler that runs twice publishes the same ids again.
-    async fn publish(&self, returned: Returned, counts: bool) -> Settled {
+    /// derived from the delivery, so a handler that runs twice publishes the same ids again. When the app stops, events
+    /// that failed once are left to the next run.
+    ///
+    /// # Errors
+    /// When an event can never be published.
+    async fn publish(&self, returned: Returned) -> Result<Settled, Unpublishable> {
         let Some(delivery) = &self.delivery else {
-            return Settled::Done { dead_lettered: false };
+            return Ok(Settled::Done { dead_lettered: false });
         };
-        let bus = self.session.service.bus();
+        let mut unsent = self.messages(delivery, &returned)?;
+        let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
+        let mut tried = self.try_to_publish(&mut unsent).await;
+        while let Err(fault) = tried {
+            match fault {
+                PublishFault::Closed => return Ok(Settled::Abandoned),
+                PublishFault::Unpublishable(error) => return Err(error),
+                error => self.set_trouble("cannot publish the events that it returned", &error),
+            }
+            let next_try = async {
+                tokio::time::sleep(backoff.next_wait()).await;
+                self.try_to_publish(&mut unsent).await
+            };
+            tried = tokio::select! {
+                tried = next_try => tried,
+                () = self.session.service.stops() => return Ok(Settled::Abandoned),
+            };
+        }
+        self.handler.set_trouble(None);
+        HandlerCounts::add(&self.handler.counts.handled);
+        Ok(Settled::Done { dead_lettered: false })
+    }
+
+    fn messages(&self, delivery: &Delivery, returned: &Returned) -> Result<Vec<Arc<Message>>, Unpublishable> {
+        let (bus, queue) = (self.session.service.bus(), &self.session.queue);
         let cause = delivery.metadata().identity();
-        let messages = Context::of_delivery(delivery).sync_scope(|| {
-            returned
-                .events
-                .iter()
-                .enumerate()
+        Context::of_delivery(delivery).sync_scope(|| {
+            let events = returned.events.iter().enumerate();
+            events
                 .map(|(ordinal, event)| {
-                    let queue = &self.session.queue;
                     let id = returned_event_id(cause, queue, &event.event_type, ordinal);
                     bus.message(event, &id.to_string(), crate::Headers::new())
                         .map(Arc::new)
                 })
-                .collect::<Result<Vec<_>, _>>()
+                .collect()
+        })
+    }
+
+    /// Publishes the messages once, and keeps those that failed. Returns the last error.
+    async fn try_to_publish(&self, unsent: &mut Vec<Arc<Message>>) -> Result<(), PublishFault> {
+        let bus = self.session.service.bus();
+        let sends = unsent
+            .iter()
+            .map(|message| bus.publish_message(Arc::clone(message), false));
+        let mut results = join_all(sends).await.into_iter();
+        let mut tried = Ok(());
+        unsent.retain(|message| {
+            let event_type = message.properties.kind().unwrap_or_default();
+            let Some(Err(error)) = results.next() else {
+                telemetry::published(event_type, EventLabels::undeclared());
+                return false;
+            };
+            telemetry::publish_failed(event_type, &error.fault, error.maybe_delivered);
+            tried = Err(error.fault);
+            true
         });
-        let mut unsent = match messages {
-            Ok(messages) => messages,
-            Err(error) => {
-                let settlement = outcome::unpublishable(error).settlement(self.limits(counts));
-                return self.carry_out(settlement).await;
-            }
-        };
-        let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT);
-        loop {
-            let sends = unsent
-                .iter()
-                .map(|message| bus.publish_message(Arc::clone(message), false));
-            let results = join_all(sends).await;
-            let mut failed = Vec::new();
-            let mut last_error = None;
-            for (message, result) in unsent.into_iter().zip(results) {
-                let event_type = message.properties.kind().unwrap_or_default();
-                match result {
-                    Ok(()) => telemetry::published(event_type, EventLabels::undeclared()),
-                    Err(error) => {
-                        telemetry::publish_failed(event_type, &error.fault, error.maybe_delivered);
-                        failed.push(message);
-                        last_error = Some(error);
-                    }
-                }
-            }
-            match last_error.map(|error: Unconfirmed| error.fault) {
-                None => {
-                    self.handler.set_trouble(None);
-                    HandlerCounts::add(&self.handler.counts.handled);
-                    return Settled::Done { dead_lettered: false };
-                }
-                Some(PublishFault::Closed) => return Settled::Abandoned,
-                Some(PublishFault::Unpublishable(error)) => {
-                    let settlement = outcome::unpublishable(error).settlement(self.limits(counts));
-                    return self.carry_out(settlement).await;
-                }
-                Some(error) => self.set_trouble("cannot publish the events that it returned", &error),
-            }
-            unsent = failed;
-            tokio::time::sleep(backoff.next_wait()).await;
-        }
+        tried
     }
 
     async fn delay(&self, delay: Duration, kind: RepublishKind, error: Option<&str>) -> Settled {
@@ -344,7 +364,10 @@ impl Settler {
                     }
                 }
             }
-            tokio::time::sleep(backoff.next_wait()).await;
+            tokio::select! {
+                () = tokio::time::sleep(backoff.next_wait()) => {}
+                () = service.stops() => return Settled::Abandoned,
+            }
         }
         // The next consumer of the delivery reports its own trouble.
         self.handler.set_trouble(None);

@@ -30,7 +30,7 @@ pub enum Reason {
     UnknownVersion,
     /// The older version of the event could not be upcast.
     UpcastFailed,
-    /// The handler returned an event that cannot be published.
+    /// The handler returned an event that cannot be published, or whose routing key the broker forbids to the user.
     Unpublishable,
     /// The delivery was returned unsettled many times, because it probably crashes its consumer.
     CrashLoop,

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::{ConsumerSession, RunningWork};
 use crate::broker::Incoming;
-use crate::consume::attempt::{Completion, Report};
+use crate::consume::attempt::{Attempt, Completion, Report};
 use crate::consume::bound_handler::HandlerCounts;
+use crate::consume::lost_runs::LostRun;
 use crate::consume::outcome::{DeliveryResult, Outcome};
 use crate::consume::pending_delivery::PendingDelivery;
 use crate::consume::route::{self, Route, Routed, Suspect, suspect_rung};
@@ -32,6 +33,41 @@ impl ConsumerSession<'_> {
     pub(super) fn admit(&mut self, incoming: &Incoming, now: Instant, received_at: Timestamp) {
         self.ack_window.delivered(incoming.tag, now);
         self.metrics.received();
+        if incoming.redelivered
+            && !self.returns_new_deliveries()
+            && let Some(run) = self.queue.lost_runs.take(&incoming.message)
+        {
+            return self.await_lost_run(incoming, run);
+        }
+        self.take(incoming, now, received_at, None);
+    }
+
+    /// Lets a redelivery wait for the run of the lost subscription.
+    fn await_lost_run(&mut self, incoming: &Incoming, run: LostRun) {
+        let (handler, reporter, waiting) = (run.handler, self.reporter.clone(), incoming.clone());
+        let task = tokio::spawn(async move {
+            let end = run.ended().await;
+            reporter.ended(Report::LostRunEnded(waiting, end))
+        });
+        let running = RunningWork {
+            handler,
+            started_inline: false,
+            task: Some(task),
+            holds_slot: false,
+            message: Arc::clone(&incoming.message),
+            returns: Some(incoming.delivery_count),
+        };
+        self.running.insert(incoming.tag, running);
+    }
+
+    /// Takes a delivery that has no run. `decided` is the outcome of its run in a lost subscription.
+    pub(super) fn take(
+        &mut self,
+        incoming: &Incoming,
+        now: Instant,
+        received_at: Timestamp,
+        decided: Option<(Outcome, bool)>,
+    ) {
         if self.returns_new_deliveries() {
             return self.return_to_queue(incoming.tag, &incoming.message);
         }
@@ -53,10 +89,17 @@ impl ConsumerSession<'_> {
             &queue.service,
         );
         match route {
-            Route::Run(event) => match self.set_aside(incoming.tag, suspect) {
-                Some(set_aside) => self.settle_without_handler(incoming, origin, handler, set_aside),
-                None => self.enqueue(event, incoming, received_at, origin, handler),
-            },
+            Route::Run(event) => {
+                let pending = self.pending(event, incoming, received_at, origin, handler);
+                if let Some((outcome, counts)) = decided {
+                    self.settle_decided(pending, outcome, counts);
+                } else if let Some(set_aside) = self.set_aside(incoming.tag, suspect) {
+                    self.settle_without_handler(incoming, pending.origin, handler, set_aside);
+                } else {
+                    self.slots[handler].deliveries.push(pending);
+                    self.occupy(handler);
+                }
+            }
             Route::Decided(DeliveryResult::Undeclared) => self.ignore(incoming, &origin, handler, now),
             Route::Decided(result) => {
                 self.settle_without_handler(incoming, origin, handler, WithoutHandler::Decided(result));
@@ -83,14 +126,14 @@ impl ConsumerSession<'_> {
         Some(WithoutHandler::SetAside { returns, rung })
     }
 
-    fn enqueue(
-        &mut self,
+    fn pending(
+        &self,
         event: AnyEvent,
         incoming: &Incoming,
         received_at: Timestamp,
         origin: Origin,
         handler: usize,
-    ) {
+    ) -> PendingDelivery {
         let facts = DeliveryFacts {
             handler: self.slots[handler].handler.name(),
             queue: Arc::clone(&self.queue.name),
@@ -104,7 +147,7 @@ impl ConsumerSession<'_> {
         };
         let delivery = Delivery::of_app(event, facts, Arc::clone(self.queue.service.app_handle()));
         let was_returned = incoming.delivery_count > 0 || origin.returns > 0;
-        self.slots[handler].deliveries.push(PendingDelivery {
+        PendingDelivery {
             tag: incoming.tag,
             handler,
             uncounted: origin.attempt.uncounted,
@@ -112,8 +155,29 @@ impl ConsumerSession<'_> {
             delivery,
             returns: was_returned.then_some(incoming.delivery_count),
             waited: Duration::ZERO,
-        });
-        self.occupy(handler);
+        }
+    }
+
+    /// Settles a delivery with the outcome of its run in a lost subscription.
+    fn settle_decided(&mut self, pending: PendingDelivery, outcome: Outcome, counts: bool) {
+        let (tag, handler, returns) = (pending.tag, pending.handler, pending.returns);
+        let message = Arc::clone(pending.delivery.message());
+        let attempt = Attempt {
+            session: Arc::clone(&self.context),
+            reporter: self.reporter.clone(),
+            handler: Arc::clone(&self.slots[handler].handler),
+            pending,
+            is_probe: false,
+        };
+        let running = RunningWork {
+            handler,
+            started_inline: false,
+            task: Some(tokio::spawn(attempt.settle_and_report(outcome, counts))),
+            holds_slot: false,
+            message,
+            returns,
+        };
+        self.running.insert(tag, running);
     }
 
     fn ignore(&mut self, incoming: &Incoming, origin: &Origin, handler: usize, now: Instant) {
@@ -149,11 +213,11 @@ impl ConsumerSession<'_> {
                 WithoutHandler::Decided(result) => settler.settle(Outcome::of(result), true).await,
                 WithoutHandler::SetAside { returns, rung } => settler.set_aside(returns, rung).await,
             };
-            reporter.report(Report::Completed(Completion {
+            reporter.ended(Report::Completed(Completion {
                 tag,
                 settled,
                 attempt: None,
-            }));
+            }))
         });
         let running = RunningWork {
             handler,

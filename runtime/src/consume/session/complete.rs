@@ -1,9 +1,12 @@
 //! The completion of a delivery: it is settled, retried in place, or left to the broker.
 
 use super::super::attempt::{CompletedAttempt, Completion, Report};
+use super::super::lost_runs::RunEnd;
 use super::super::settle::Settled;
 use super::super::status::DesiredState;
 use super::{ConsumerSession, Now, SessionEnd};
+use crate::broker::Incoming;
+use crate::message::timestamp::Timestamp;
 
 impl ConsumerSession<'_> {
     /// Takes `report`, all other reports and all attempts that completed inline.
@@ -15,6 +18,7 @@ impl ConsumerSession<'_> {
             match report {
                 Report::HandlerReturned(tag) => self.handler_returned(tag, now),
                 Report::Completed(completion) => self.task_completed(completion, now),
+                Report::LostRunEnded(incoming, end) => self.lost_run_ended(&incoming, end, now),
             }
             self.check_breaker();
             next = self.reports.try_recv().ok();
@@ -52,6 +56,27 @@ impl ConsumerSession<'_> {
             slot.inline_execution.record(attempt.took, needed_task);
         }
         self.finish(running.handler, completion, now);
+    }
+
+    fn lost_run_ended(&mut self, incoming: &Incoming, end: RunEnd, now: Now) {
+        match end {
+            RunEnd::Settled { dead_lettered } => {
+                let completion = Completion {
+                    tag: incoming.tag,
+                    settled: Settled::Done { dead_lettered },
+                    attempt: None,
+                };
+                self.task_completed(completion, now);
+            }
+            RunEnd::Decided { outcome, counts } => {
+                self.running.remove(&incoming.tag);
+                self.take(incoming, now.instant, Timestamp::now(), Some((*outcome, counts)));
+            }
+            RunEnd::Unknown => {
+                self.running.remove(&incoming.tag);
+                self.take(incoming, now.instant, Timestamp::now(), None);
+            }
+        }
     }
 
     fn inline_completed(&mut self, completion: Completion, now: Now) {
@@ -95,7 +120,7 @@ impl ConsumerSession<'_> {
                 }
             }
             // The delivery stays unsettled and returns to its queue when the session ends.
-            Settled::Abandoned => {}
+            Settled::Abandoned | Settled::Lost { .. } => {}
         }
         if let Some(trial) = ended_trial {
             self.ended_trials.push(trial);

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::consume::attempt::{Attempt, Completion, Report, Reporter};
+use crate::consume::lost_runs::RunEnd;
 
 /// Less than the cost of a task that wakes another core.
 const FAST: Duration = Duration::from_micros(10);
@@ -59,7 +60,7 @@ pub(super) trait InlineExecutor: Send {
 pub(super) enum Started {
     Completed(Completion),
     /// The attempt continues in a task, which reports.
-    Spawned(JoinHandle<()>),
+    Spawned(JoinHandle<RunEnd>),
     /// Code outside of the handler panicked.
     Panicked,
 }
@@ -95,8 +96,9 @@ where
             let mut future = std::mem::replace(&mut self.future, Box::pin(None));
             let reporter = reporter.clone();
             return Started::Spawned(tokio::spawn(async move {
-                if let Some(completion) = poll_fn(|context| poll(future.as_mut(), context)).await {
-                    reporter.report(Report::Completed(completion));
+                match poll_fn(|context| poll(future.as_mut(), context)).await {
+                    Some(completion) => reporter.ended(Report::Completed(completion)),
+                    None => RunEnd::Unknown,
                 }
             }));
         }

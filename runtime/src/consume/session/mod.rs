@@ -25,6 +25,7 @@ use self::inline_execution::InlineExecutor;
 use super::ack_window::{Ack, AckWindow};
 use super::attempt::{Completion, Report, Reporter};
 use super::consumed_queue::ConsumedQueue;
+use super::lost_runs::RunEnd;
 use super::session_context::SessionContext;
 use super::trials::Trial;
 use crate::broker::{Incoming, Subscription};
@@ -112,7 +113,7 @@ struct RunningWork {
     handler: usize,
     started_inline: bool,
     /// `None` when the attempt panicked outside of the handler; no report arrives then.
-    task: Option<JoinHandle<()>>,
+    task: Option<JoinHandle<RunEnd>>,
     /// Whether it still occupies one of the handler's concurrent attempts.
     holds_slot: bool,
     message: Arc<Message>,

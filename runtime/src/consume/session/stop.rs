@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
 use super::{ConsumerSession, HOLD_CHECKS, Pace, SessionEnd};
+use crate::consume::attempt::Report;
 use crate::consume::consumed_queue::SubscriptionEnd;
 use crate::consume::status::DesiredState;
 use crate::message::Message;
@@ -111,17 +112,36 @@ impl ConsumerSession<'_> {
 
     /// Gives up the running deliveries, because the broker redelivers them.
     ///
-    /// An unordered attempt runs to its end, since its work may be half done. An ordered attempt is cancelled. It still
-    /// runs until its next await, so this method waits for its end before the next event of its aggregate can start.
+    /// An unordered attempt runs to its end, since its work may be half done, and its redelivery waits for it. An ordered
+    /// attempt is cancelled, because another instance may receive the next event of its aggregate. It still runs until
+    /// its next await, so this method waits for its end before that event can start here.
     async fn release_running(&mut self) {
+        // From here on, a task that ends keeps its result.
+        self.reports.close();
         self.context.set_lost();
+        let lost_runs = &mut self.queue.lost_runs;
+        while let Ok(report) = self.reports.try_recv() {
+            let (tag, end) = match report {
+                Report::HandlerReturned(_) => continue,
+                Report::Completed(completion) => (completion.tag, completion.settled.into()),
+                Report::LostRunEnded(incoming, end) => (incoming.tag, end),
+            };
+            if let Some(running) = self.running.remove(&tag) {
+                self.queue.redeliveries.returned(&running.message);
+                lost_runs.add_ended(&running.message, running.handler, end);
+            }
+        }
         let mut cancelled = Vec::new();
         for (_, running) in self.running.drain() {
             self.queue.redeliveries.returned(&running.message);
             let is_ordered = self.slots[running.handler].handler.descriptor.ordered();
-            if let Some(task) = running.task.filter(|_| is_ordered) {
-                task.abort();
-                cancelled.push(task);
+            match running.task {
+                Some(task) if is_ordered => {
+                    task.abort();
+                    cancelled.push(task);
+                }
+                Some(task) => lost_runs.add(&running.message, running.handler, task),
+                None => {}
             }
         }
         for slot in &self.slots {
@@ -137,6 +157,7 @@ impl ConsumerSession<'_> {
     pub(super) async fn check_hold_limit(&mut self) {
         let limit = self.queue.service.bus().config().hold_limit;
         self.next_hold_check = Instant::now() + limit / HOLD_CHECKS;
+        self.queue.lost_runs.end_older_than(limit);
         let is_exceeded = |since: Instant| since.elapsed() >= limit;
         if self.ack_window.oldest().is_some_and(is_exceeded) && self.ending.is_none() {
             telemetry::session_recycled(&self.queue.name, limit);

@@ -202,13 +202,15 @@ pub(super) fn refusal(error: &RabbitError) -> Refusal {
     let Some(exchange) = error.object().map(|object| shown(object.name)) else {
         return Refusal::Forbidden(error.to_string());
     };
-    Refusal::Forbidden(match error.forbidden_key() {
-        Some(key) => {
-            let key = shown(key);
-            format!("{error}; grant the user a topic permission to write `{key}` to exchange `{exchange}`")
-        }
-        None => format!("{error}; grant the user the `write` permission on exchange `{exchange}`"),
-    })
+    match error.forbidden_key() {
+        Some(key) => Refusal::ForbiddenKey(format!(
+            "{error}; grant the user a topic permission to write `{}` to exchange `{exchange}`",
+            shown(key)
+        )),
+        None => Refusal::Forbidden(format!(
+            "{error}; grant the user the `write` permission on exchange `{exchange}`"
+        )),
+    }
 }
 
 #[cfg(test)]
