@@ -224,8 +224,7 @@ pub struct PublishError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PublishFault {
-    /// The event cannot be encoded, breaks a limit, or has a routing key that the broker forbids to the user. Publishing
-    /// it again fails in the same way.
+    /// The event cannot be encoded, or breaks a limit. Publishing it again fails in the same way.
     Unpublishable(Unpublishable),
     /// No queue receives the event. Only a [mandatory](crate::PublishOptions::mandatory) publish fails with this.
     Unroutable,
@@ -235,6 +234,9 @@ pub enum PublishFault {
     /// The user may not write to the exchange. The text says what to grant. For the next five seconds, the bus refuses
     /// such events without the broker.
     Forbidden(String),
+    /// The user may not write with this routing key. The text says what to grant. For the next five seconds, the bus
+    /// refuses such events without the broker. A handler's delivery that returned such an event is dead-lettered.
+    ForbiddenKey(String),
     /// The broker did not confirm the event within this time, the publish timeout.
     TimedOut(Duration),
     /// The bus was closed.
@@ -294,7 +296,7 @@ impl fmt::Display for PublishFault {
             Self::Unpublishable(fault) => fault.fmt(f),
             Self::Unroutable => Refusal::Unroutable.fmt(f),
             Self::Refused(why) => f.write_str(why),
-            Self::Forbidden(why) => Refusal::Forbidden(why.clone()).fmt(f),
+            Self::Forbidden(why) | Self::ForbiddenKey(why) => Refusal::Forbidden(why.clone()).fmt(f),
             Self::TimedOut(after) => write!(f, "the broker did not confirm it within {after:?}"),
             Self::Closed => Refusal::Closed.fmt(f),
         }

@@ -177,7 +177,10 @@ async fn a_forbidden_routing_key_closes_a_channel_only_once_in_a_while() {
         let Err(Error::Publish(error)) = refused else {
             panic!("{refused:?}")
         };
-        assert!(matches!(error.fault(), PublishFault::Forbidden(_)), "{error:?}");
+        assert!(
+            matches!(error.fault(), PublishFault::ForbiddenKey(_)),
+            "{error:?}"
+        );
     }
     let closed = node
         .logs()

@@ -238,51 +238,6 @@ async fn an_event_of_another_service_arrives_with_its_headers_and_properties() {
 }
 
 #[tokio::test]
-async fn an_event_that_was_redelivered_repeatedly_is_consumed_alone() {
-    let vhost = vhost().await;
-    let (bus, received) = (bus(&vhost.url()).await, Count::default());
-    let start = async || {
-        let app = App::new("holder")
-            .state(received.clone())
-            .handlers(handlers![keep]);
-        app.start(&bus).await.unwrap()
-    };
-    let client = ForeignClient::connect(&vhost.url()).await;
-    let all_returned = async || {
-        until("every event is in the queue again", async || {
-            client.depth("holder.keep").await == Some(5)
-        })
-        .await;
-    };
-    let app = start().await;
-    for number in 0..5 {
-        bus.publish(&Happened::new(number, "a")).await.unwrap();
-    }
-    received.reaches(5).await;
-    drop(app);
-    all_returned().await;
-    let app = start().await;
-    received.reaches(10).await;
-    drop(app);
-    all_returned().await;
-    let app = start().await;
-    received.reaches(11).await;
-    drop(app);
-    all_returned().await;
-    let mut returns = Vec::new();
-    for _ in 0..5 {
-        returns.push(returns_of_first(client.channel(), "holder.keep").await);
-    }
-    returns.sort_unstable();
-    assert_eq!(
-        returns,
-        [2, 2, 2, 2, 3],
-        "the third time, only one event was in flight"
-    );
-    bus.close().await;
-}
-
-#[tokio::test]
 async fn a_handled_event_that_is_redelivered_is_not_a_crash_loop() {
     let vhost = vhost().await;
     let (bus, handled) = (bus(&vhost.url()).await, Count::default());
@@ -533,16 +488,4 @@ async fn take(channel: &Channel, queue: &str) {
         got.unwrap().is_some()
     })
     .await;
-}
-
-/// Receives the first message of a queue and returns how often it was returned before.
-async fn returns_of_first(channel: &Channel, queue: &str) -> i64 {
-    let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
-    let message = got.unwrap().expect("there is a message");
-    let headers = message.delivery.properties.headers().as_ref().unwrap();
-    match headers.inner().get("x-delivery-count") {
-        Some(AMQPValue::LongLongInt(count)) => *count,
-        Some(AMQPValue::ShortShortUInt(count)) => (*count).into(),
-        other => panic!("unexpected x-delivery-count {other:?}"),
-    }
 }

@@ -27,7 +27,8 @@ impl From<Refusal> for Unconfirmed {
             Refusal::Closed => Self::not_delivered(PublishFault::Closed),
             Refusal::NoExchange => Self::not_delivered(PublishFault::Refused(refusal.to_string())),
             Refusal::Forbidden(why) => Self::not_delivered(PublishFault::Forbidden(why)),
-            Refusal::Unacceptable(why) | Refusal::ForbiddenKey(why) => {
+            Refusal::ForbiddenKey(why) => Self::not_delivered(PublishFault::ForbiddenKey(why)),
+            Refusal::Unacceptable(why) => {
                 Self::not_delivered(PublishFault::Unpublishable(Unpublishable::Unacceptable(why)))
             }
             // A nack means that one queue refused the message. Other queues of the same routing key may have it.

@@ -226,6 +226,7 @@ impl Settler {
             match fault {
                 PublishFault::Closed => return Ok(Settled::Abandoned),
                 PublishFault::Unpublishable(error) => return Err(error),
+                PublishFault::ForbiddenKey(why) => return Err(Unpublishable::Unacceptable(why)),
                 error => self.set_trouble("cannot publish the events that it returned", &error),
             }
             let next_try = async {
