@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::json;
 use tidings::health::HandlerState;
 use tidings::testing::{MemoryServer, TestBus};
 use tidings::{AnyEvent, App, Bus, Delivery, Error, Event, FromRef, State, event_handler, handlers};
+
+use tidings_test_support::wait::within;
 
 use crate::handlers::{Placed, Recorder, every, patient, ping, placed, pong};
 
@@ -96,6 +99,42 @@ fn the_description_of_an_app_is_json() {
     assert_eq!(description["exchange"], "domain_events");
     assert_eq!(description["permissions"]["read"], "^(shop\\..*|domain_events)$");
     assert!(description["plan"]["queues"].as_array().unwrap().len() > 2);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_app_without_handlers_ends_at_a_signal() {
+    let running = App::new("publisher").start(Bus::in_memory()).await.unwrap();
+    let mut ended = Box::pin(running.until_signal());
+    // The first poll installs the signal handler, so the signal does not end the process of the tests.
+    assert!((&mut ended).now_or_never().is_none());
+    let pid = std::process::id().to_string();
+    let killed = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(killed.unwrap().success());
+    within("the end", ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_app_without_handlers_waits_for_its_publishes_when_it_shuts_down() {
+    let server = MemoryServer::new();
+    let bus = server.bus(Bus::builder());
+    let running = App::new("publisher").start(&bus).await.unwrap();
+    server.go_down();
+    let event = placed("a", 1);
+    let mut publish = Box::pin(running.bus().publish(&event));
+    assert!((&mut publish).now_or_never().is_none());
+    let mut shutdown = Box::pin(running.shutdown());
+    assert!((&mut shutdown).now_or_never().is_none());
+    server.come_back();
+    within("the confirm", publish).await.unwrap();
+    within("the shutdown", shutdown).await.unwrap();
+
+    let app = App::new("publisher").shutdown_timeout(Duration::from_millis(10));
+    let running = app.start(&bus).await.unwrap();
+    server.go_down();
+    let mut publish = Box::pin(bus.publish(&event));
+    assert!((&mut publish).now_or_never().is_none());
+    within("the shutdown", running.shutdown()).await.unwrap();
 }
 
 #[test]
