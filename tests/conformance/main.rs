@@ -119,6 +119,7 @@ suite! {
         a_handler_is_notified_of_the_shutdown,
         an_abort_requeues_everything_at_once;
     publishing:
+        an_app_without_handlers_publishes_until_it_is_shut_down,
         an_unroutable_mandatory_event_is_an_error,
         an_event_over_the_limits_is_an_error_and_never_sent,
         publish_all_keeps_the_order_and_returns_a_result_for_each_event,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tidings::error::PublishFault;
-use tidings::{Error, PublishOptions};
+use tidings::{App, Error, PublishOptions};
 use tidings_test_support::error_text;
 
 use crate::broker::TestBroker;
@@ -15,6 +15,23 @@ fn publish_error(result: Result<String, Error>) -> tidings::error::PublishError 
         Err(Error::Publish(error)) => error,
         other => panic!("not a publish error: {other:?}"),
     }
+}
+
+pub(crate) async fn an_app_without_handlers_publishes_until_it_is_shut_down<B: TestBroker>(
+    harness: Harness<B>,
+) {
+    let (recorder, mut log) = Recorder::idle();
+    let _consumer = start!(harness, recorder, [plain]);
+    let app = App::new("publisher");
+    app.declare(&harness.bus).await.unwrap();
+    let publisher = app.start(&harness.bus).await.unwrap();
+    let health = publisher.health();
+    assert!(health.is_ready() && health.handlers.is_empty(), "{health:?}");
+    assert!(publisher.describe().plan.queues.is_empty());
+    publisher.bus().publish(&placed("a", 1)).await.unwrap();
+    let source = log.next().await.delivery.metadata().source.clone();
+    assert_eq!(source.as_deref(), Some("publisher"));
+    publisher.shutdown().await.unwrap();
 }
 
 pub(crate) async fn an_unroutable_mandatory_event_is_an_error<B: TestBroker>(harness: Harness<B>) {

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use lapin::BasicProperties;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidings::error::PublishFault;
 use tidings::{App, DomainEvent, Error, PublishOptions, event_handler, handlers};
 use tidings_broker::{Install, Setup};
+use tracing::Level;
 
-use tidings_test_support::error_text;
 use tidings_test_support::foreign_client::{ForeignClient, arguments, quorum_queue};
 use tidings_test_support::wait::{blocking, until};
+use tidings_test_support::{error_text, log};
 
 use crate::fixture::{Happened, bus, node, settings, vhost};
 
@@ -301,4 +303,70 @@ async fn an_event_larger_than_the_broker_accepts_fails_at_once_and_dead_letters_
     .await;
     app.shutdown().await.unwrap();
     bus.close().await;
+}
+
+/// A card was stored.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DomainEvent)]
+#[event(type = "card.stored", aggregate_id = owner)]
+struct CardStored {
+    owner: String,
+    number: u64,
+}
+
+#[event_handler]
+async fn keep(_: CardStored) {}
+
+#[tokio::test]
+async fn no_byte_of_an_events_data_is_logged() {
+    const SECRET: &str = "Geheimzahl-4111";
+    let log = log::capture();
+    let vhost = vhost().await;
+    let bus = bus(&vhost.url()).await;
+    let stored = CardStored {
+        owner: SECRET.to_owned(),
+        number: 1,
+    };
+    let unroutable = bus.publish_with(&stored, PublishOptions::new().mandatory()).await;
+    assert!(matches!(
+        fault(&unroutable.unwrap_err()).0,
+        PublishFault::Unroutable
+    ));
+
+    // The data does not fit the event, and the broker returns the dead letter until its queue exists again.
+    let app = App::new("cards").handlers(handlers![keep]);
+    let running = app.start(&bus).await.unwrap();
+    let client = ForeignClient::connect(&vhost.url()).await;
+    client.delete_queue("cards.keep.dlq").await.unwrap();
+    let body = format!(r#"{{"data":{{"owner":"{SECRET}","number":"{SECRET}"}}}}"#);
+    client
+        .publish(
+            "domain_events",
+            "card.stored",
+            BasicProperties::default(),
+            body.as_bytes(),
+        )
+        .await
+        .unwrap();
+    until("the event is a dead letter", async || {
+        client.depth("cards.keep.dlq").await == Some(1)
+    })
+    .await;
+    running.shutdown().await.unwrap();
+    bus.close().await;
+
+    assert_eq!(
+        log.lines_with(Level::DEBUG, "dead-lettered service=cards").len(),
+        1
+    );
+    // A list of bytes is how lapin writes a body.
+    let bytes = format!("{:?}", SECRET.as_bytes());
+    for part in [SECRET, bytes.trim_matches(['[', ']'])] {
+        let lines = log.lines_with(Level::DEBUG, part);
+        assert!(
+            lines.is_empty(),
+            "{} lines, such as {:.900}",
+            lines.len(),
+            lines[0].text
+        );
+    }
 }

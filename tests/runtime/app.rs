@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use serde_json::json;
 use tidings::health::HandlerState;
 use tidings::testing::{MemoryServer, TestBus};
 use tidings::{AnyEvent, App, Bus, Delivery, Error, Event, FromRef, State, event_handler, handlers};
+
+use tidings_test_support::wait::within;
 
 use crate::handlers::{Placed, Recorder, every, patient, ping, placed, pong};
 
@@ -47,6 +51,90 @@ async fn all_start_errors_of_all_lists_are_reported_together() {
         error.faults().iter().all(|fault| text.contains(fault)),
         "the text contains all errors: {text}"
     );
+}
+
+#[tokio::test]
+async fn the_health_of_an_app_is_json() {
+    let server = MemoryServer::new();
+    let bus = server.bus(Bus::builder());
+    let app = App::new("shop").handlers(handlers![ping]);
+    let running = app.start(&bus).await.unwrap();
+    let handler = json!({
+        "name": "ping", "queue": "shop.ping", "state": { "name": "running" }, "trouble": null, "last_end": null,
+        "handled": 0, "retried": 0, "dead_lettered": 0, "ignored": 0, "set_aside": 0,
+    });
+    let bus = json!({ "connected": true, "reason": null, "oldest_publish_seconds": null });
+    let health = json!({ "ready": true, "bus": bus, "handlers": [handler] });
+    assert_eq!(serde_json::to_value(running.health()).unwrap(), health);
+    let failing = HandlerState::Failing("no permission".to_owned());
+    let failing_json = json!({ "name": "failing", "reason": "no permission" });
+    assert_eq!(serde_json::to_value(failing).unwrap(), failing_json);
+}
+
+#[test]
+fn the_description_of_an_app_is_json() {
+    let app = App::new("shop")
+        .state(Recorder::default())
+        .handlers(handlers![patient])
+        .retired("old", ["order.placed"]);
+    let description = serde_json::to_value(app.describe()).unwrap();
+    let event = |event_type: &str, rust_type: &str, description: &str| {
+        json!({
+            "event_type": event_type, "version": 1, "routing_key": event_type, "key_pattern": event_type,
+            "rust_type": rust_type, "description": description, "deprecated": null,
+        })
+    };
+    let handler = json!({
+        "name": "patient", "function": "runtime::handlers::patient", "description": null, "queue": "shop.patient",
+        "patterns": ["order.placed"],
+        "takes": [event("order.placed", "runtime::handlers::Placed", "An order was placed.")], "takes_any": false,
+        "returns": [event("order.paid", "runtime::handlers::Paid", "An order was paid.")],
+        "attempts": 3, "rungs": ["5m"], "timeout": "30s", "concurrency": 64, "prefetch": 256, "breaker": 20,
+        "ordered": false, "pauses_on_dead_letter": false, "single_active": false, "ephemeral": false,
+    });
+    assert_eq!(description["handlers"], json!([handler]));
+    let retired = json!([{ "queue": "shop.old", "patterns": ["order.placed"], "drained": true }]);
+    assert_eq!(description["retired"], retired);
+    assert_eq!(description["service"], "shop");
+    assert_eq!(description["exchange"], "domain_events");
+    assert_eq!(description["permissions"]["read"], "^(shop\\..*|domain_events)$");
+    assert!(description["plan"]["queues"].as_array().unwrap().len() > 2);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_app_without_handlers_ends_at_a_signal() {
+    let running = App::new("publisher").start(Bus::in_memory()).await.unwrap();
+    let mut ended = Box::pin(running.until_signal());
+    // The first poll installs the signal handler, so the signal does not end the process of the tests.
+    assert!((&mut ended).now_or_never().is_none());
+    let pid = std::process::id().to_string();
+    let killed = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(killed.unwrap().success());
+    within("the end", ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_app_without_handlers_waits_for_its_publishes_when_it_shuts_down() {
+    let server = MemoryServer::new();
+    let bus = server.bus(Bus::builder());
+    let running = App::new("publisher").start(&bus).await.unwrap();
+    server.go_down();
+    let event = placed("a", 1);
+    let mut publish = Box::pin(running.bus().publish(&event));
+    assert!((&mut publish).now_or_never().is_none());
+    let mut shutdown = Box::pin(running.shutdown());
+    assert!((&mut shutdown).now_or_never().is_none());
+    server.come_back();
+    within("the confirm", publish).await.unwrap();
+    within("the shutdown", shutdown).await.unwrap();
+
+    let app = App::new("publisher").shutdown_timeout(Duration::from_millis(10));
+    let running = app.start(&bus).await.unwrap();
+    server.go_down();
+    let mut publish = Box::pin(bus.publish(&event));
+    assert!((&mut publish).now_or_never().is_none());
+    within("the shutdown", running.shutdown()).await.unwrap();
 }
 
 #[test]

@@ -20,7 +20,8 @@ use crate::handler::list::HandlerList;
 /// A service with its handlers.
 ///
 /// An app has a name, an optional state and handlers. [`run`](Self::run) or [`start`](Self::start) connects them to a
-/// [`Bus`].
+/// [`Bus`]. A service that only publishes is an app without handlers: it has health, ends at a signal, and publishes with
+/// [`RunningApp::bus`].
 ///
 /// ```
 /// # use schemars::JsonSchema; use serde::{Deserialize, Serialize};

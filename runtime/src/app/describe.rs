@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
 use crate::event::descriptor::EventDescriptor;
 use crate::handler::descriptor::HandlerDescriptor;
 use crate::rungs::duration_text;
@@ -10,9 +13,9 @@ use crate::topology::Plan;
 
 /// The description of a service: its handlers, its topology and the permissions that it needs.
 ///
-/// [`App::describe`](crate::App::describe) makes one without a broker. The `Display` form is for people, the fields are
-/// for tools.
-#[derive(Debug, Clone)]
+/// [`App::describe`](crate::App::describe) makes one without a broker. The `Display` form is for people. The fields are
+/// for tools, and serde writes them, with durations as in attributes: `"15s"`.
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Description {
     /// The name of the service.
@@ -47,8 +50,35 @@ pub struct HandlerDescription {
     pub rungs: Vec<Duration>,
 }
 
+impl Serialize for HandlerDescription {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let handler = &self.handler;
+        let rungs: Vec<String> = self.rungs.iter().map(|&rung| duration_text(rung)).collect();
+        let mut to = serializer.serialize_struct("HandlerDescription", 18)?;
+        to.serialize_field("name", handler.name())?;
+        to.serialize_field("function", handler.function())?;
+        to.serialize_field("description", &handler.description())?;
+        to.serialize_field("queue", &self.queue)?;
+        to.serialize_field("patterns", &self.patterns)?;
+        to.serialize_field("takes", &self.takes)?;
+        to.serialize_field("takes_any", &handler.takes_any())?;
+        to.serialize_field("returns", &self.returns)?;
+        to.serialize_field("attempts", &handler.attempts())?;
+        to.serialize_field("rungs", &rungs)?;
+        to.serialize_field("timeout", &duration_text(handler.timeout()))?;
+        to.serialize_field("concurrency", &handler.concurrency())?;
+        to.serialize_field("prefetch", &handler.prefetch())?;
+        to.serialize_field("breaker", &handler.breaker())?;
+        to.serialize_field("ordered", &handler.ordered())?;
+        to.serialize_field("pauses_on_dead_letter", &handler.pauses_on_dead_letter())?;
+        to.serialize_field("single_active", &handler.single_active())?;
+        to.serialize_field("ephemeral", &handler.ephemeral())?;
+        to.end()
+    }
+}
+
 /// A queue or bindings that `App::retired` names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RetiredDescription {
     /// The queue's full name.
@@ -61,7 +91,7 @@ pub struct RetiredDescription {
 
 /// The regular expressions for `rabbitmqctl set_permissions`
 /// (<https://www.rabbitmq.com/docs/access-control#authorisation>).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Permissions {
     /// The names that the user may declare.

@@ -2,9 +2,14 @@
 
 use std::fmt;
 
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
 use crate::bus::BusHealth;
 
 /// The health of a running app: its bus and its handlers.
+///
+/// serde writes it with the member `ready`, for a probe that answers with JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -26,8 +31,18 @@ impl Health {
     }
 }
 
+impl Serialize for Health {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut health = serializer.serialize_struct("Health", 3)?;
+        health.serialize_field("ready", &self.is_ready())?;
+        health.serialize_field("bus", &self.bus)?;
+        health.serialize_field("handlers", &self.handlers)?;
+        health.end()
+    }
+}
+
 /// The health of one handler, with counts since the start of the app.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct HandlerHealth {
     /// The name of the handler.
@@ -61,7 +76,10 @@ impl HandlerHealth {
 }
 
 /// Whether a handler receives deliveries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// serde writes `{"name":"running"}`, and for [`Failing`](Self::Failing) also the member `reason`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "name", content = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HandlerState {
     /// The handler is about to subscribe to its queue.

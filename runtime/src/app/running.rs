@@ -58,6 +58,12 @@ impl RunningApp {
             // Such a service cannot declare a delay queue when a retry needs one, so all of them must exist.
             Declare::Verify | Declare::Off => spec.full_plan(&config.exchange, config.speed_up),
         };
+        if spec.handlers.is_empty() {
+            tracing::info!(
+                service = spec.service,
+                "an app without handlers started; it only publishes"
+            );
+        }
         bus.declare(&plan).await?;
         let drained_queues = retire(&spec, &bus).await?;
         let (stopping, stops) = watch::channel(false);
@@ -214,7 +220,8 @@ impl RunningApp {
     /// Shuts the app down gracefully.
     ///
     /// The app receives no further deliveries, and its handlers finish their running attempts. Deliveries whose attempt
-    /// has not started return to their queues. The bus stays open.
+    /// has not started return to their queues. The bus stays open. An app without handlers waits until the broker has
+    /// confirmed the publishes in flight, at most until the [shutdown timeout](crate::App::shutdown_timeout).
     ///
     /// # Errors
     /// [`Error::Shutdown`](crate::Error::Shutdown) when handlers were still running after the
@@ -224,6 +231,10 @@ impl RunningApp {
         self.change_all_states(DesiredState::Drain);
         let deadline = deadline_after(self.shutdown_timeout);
         if tokio::time::timeout_at(deadline, self.ended()).await.is_ok() {
+            if self.queues.is_empty() {
+                // The callers of the publishes get their results, so a timeout is no error here.
+                let _ = tokio::time::timeout_at(deadline, self.bus().flushed()).await;
+            }
             return Ok(());
         }
         let unfinished = self.unfinished();

@@ -32,9 +32,6 @@ impl AppSpec {
                 self.service
             ));
         }
-        if self.handlers.is_empty() && self.retired.is_empty() {
-            faults.push("it has no handlers; write `.handlers(handlers![..])`".to_owned());
-        }
         self.name_faults(&mut faults);
         self.type_faults(&mut faults);
         self.queue_faults(&mut faults);

@@ -87,7 +87,8 @@ impl Bus {
 
     #[cfg(feature = "rabbitmq")]
     async fn on_rabbitmq(config: Config, url: &str) -> Result<Self> {
-        let broker = crate::broker::rabbitmq::RabbitBroker::connect(url, &config).await?;
+        // Boxed because it runs once: otherwise every future that connects would reserve room for the handshake.
+        let broker = Box::pin(crate::broker::rabbitmq::RabbitBroker::connect(url, &config)).await?;
         let bus = Self::new(config, Arc::new(broker));
         bus.declare(&Plan::domain_exchange(&bus.config().exchange))
             .await?;

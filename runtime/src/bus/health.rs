@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::broker::{Broker, BrokerState};
 
 /// The health of a bus, for a readiness probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BusHealth {
     /// Whether the bus has a connection to the broker.
@@ -12,6 +14,7 @@ pub struct BusHealth {
     pub reason: Option<String>,
     /// How long the oldest publish has waited for the broker's confirm, checked each second. After ten seconds the bus
     /// is not ready. `None` when no publish waits, and on the in-memory broker.
+    #[serde(rename = "oldest_publish_seconds", serialize_with = "in_seconds")]
     pub oldest_publish: Option<Duration>,
 }
 
@@ -36,4 +39,11 @@ impl BusHealth {
             oldest_publish: broker.oldest_publish(),
         }
     }
+}
+
+#[allow(clippy::ref_option)] // The signature is serde's.
+fn in_seconds<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    duration
+        .map(|duration| duration.as_secs_f64())
+        .serialize(serializer)
 }

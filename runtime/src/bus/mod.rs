@@ -186,6 +186,12 @@ impl Bus {
         }
     }
 
+    /// Waits until no event waits for its confirm. Events that are published meanwhile wait for the end of this call.
+    pub(crate) async fn flushed(&self) {
+        let whole_window = u32::try_from(WINDOW).unwrap_or(u32::MAX);
+        let _ = self.shared.window.acquire_many(whole_window).await;
+    }
+
     /// Closes the connection unless another clone of the bus exists.
     pub(crate) async fn close_if_last(self) {
         if Arc::strong_count(&self.shared) == 1 {

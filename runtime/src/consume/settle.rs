@@ -197,16 +197,16 @@ impl Settler {
 
     fn retry_scheduled(&self, delay: Duration, error: BoxError) -> String {
         HandlerCounts::add(&self.handler.counts.retried);
-        let error = error_to_text(error);
-        self.log(|fields| telemetry::retry_scheduled(fields, delay, &self.redacted(&error)));
-        error
+        let ErrorTexts { full, without_data } = error_to_texts(error);
+        self.log(|fields| telemetry::retry_scheduled(fields, delay, &self.redacted(&without_data)));
+        full
     }
 
     fn dead_lettered(&self, reason: Reason, error: BoxError) -> String {
         HandlerCounts::add(&self.handler.counts.dead_lettered);
-        let error = error_to_text(error);
-        self.log(|fields| telemetry::dead_lettered(fields, reason.as_str(), &self.redacted(&error)));
-        error
+        let ErrorTexts { full, without_data } = error_to_texts(error);
+        self.log(|fields| telemetry::dead_lettered(fields, reason.as_str(), &self.redacted(&without_data)));
+        full
     }
 
     /// Publishes the events that the handler returned, until the broker has confirmed each of them. Their ids are
@@ -432,13 +432,26 @@ impl Settler {
     }
 }
 
-/// The text of a handler's error with its causes. The error may panic in its `Display` and in its `Drop`. Both run
-/// here, before anything is published, so that such a panic cannot lead to a second publish.
-fn error_to_text(error: BoxError) -> String {
+/// The texts of a handler's error with its causes.
+struct ErrorTexts {
+    /// For the headers of the message, which has the data anyway.
+    full: String,
+    /// For the log.
+    without_data: String,
+}
+
+/// The error may panic in its `Display` and in its `Drop`. Both run here, before anything is published, so that such a
+/// panic cannot lead to a second publish.
+fn error_to_texts(error: BoxError) -> ErrorTexts {
     let guarded = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).map_err(panic_text);
-    let mut text = "the handler's error panicked while it was displayed".to_owned();
-    let _ = guarded(&mut || text = error_text::chain(error.as_ref()));
+    let panicked = "the handler's error panicked while it was displayed".to_owned();
+    let mut texts = ErrorTexts {
+        full: panicked.clone(),
+        without_data: panicked,
+    };
+    let _ = guarded(&mut || texts.full = error_text::chain(error.as_ref()));
+    let _ = guarded(&mut || texts.without_data = error_text::chain_without_data(error.as_ref()));
     let mut error = Some(error);
     let _ = guarded(&mut || drop(error.take()));
-    text
+    texts
 }

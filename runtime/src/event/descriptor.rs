@@ -4,6 +4,8 @@ use std::fmt;
 
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
 
 use super::DomainEvent;
 #[cfg(feature = "contracts")]
@@ -122,6 +124,21 @@ impl EventDescriptor {
     /// This version and every older version in the chain of upcasts, newest first.
     pub fn versions(&self) -> impl Iterator<Item = &EventDescriptor> {
         std::iter::successors(Some(self), |newer| newer.older)
+    }
+}
+
+/// Everything except the schemas.
+impl Serialize for EventDescriptor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut to = serializer.serialize_struct("EventDescriptor", 7)?;
+        to.serialize_field("event_type", self.event_type)?;
+        to.serialize_field("version", &self.version)?;
+        to.serialize_field("routing_key", self.routing_key)?;
+        to.serialize_field("key_pattern", self.key_pattern)?;
+        to.serialize_field("rust_type", self.rust_type)?;
+        to.serialize_field("description", &self.description)?;
+        to.serialize_field("deprecated", &self.deprecated)?;
+        to.end()
     }
 }
 

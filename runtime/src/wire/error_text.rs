@@ -14,11 +14,23 @@ pub(crate) type Redact<'a> = &'a (dyn Fn(&str) -> String + Send + Sync);
 
 /// An error and its causes, one per line. A cause that the error above repeats is left out.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    join(error, ToString::to_string)
+}
+
+/// As [`chain`], for logs and health: without the values of an event, which serde quotes.
+pub(crate) fn chain_without_data(error: &(dyn StdError + 'static)) -> String {
+    join(error, |cause| match cause.downcast_ref::<serde_json::Error>() {
+        Some(error) if error.is_data() => without_data(error),
+        _ => cause.to_string(),
+    })
+}
+
+fn join(error: &(dyn StdError + 'static), to_text: impl Fn(&(dyn StdError + 'static)) -> String) -> String {
     // More than any real chain. A `source` that returns itself would otherwise loop forever.
     const MAX_CAUSES: usize = 32;
     let mut text = String::new();
     for cause in error::chain(error).take(1 + MAX_CAUSES) {
-        let cause = cause.to_string();
+        let cause = to_text(cause);
         if text.is_empty() {
             text = cause;
         } else if !text.ends_with(&cause) {
@@ -29,9 +41,42 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// As [`chain`], but on one line, for logs and health.
+/// The text of serde without the value that it found.
+// invalid type: string "4111 1111", expected u64 at line 1 column 18
+// unknown variant `4111 1111`, expected `visa` or `other` at line 1 column 18
+// missing field `number` at line 1 column 18
+fn without_data(error: &serde_json::Error) -> String {
+    const OF_TYPE: [&str; 3] = [
+        "missing field",
+        "duplicate field",
+        "data did not match any variant",
+    ];
+    const WITH_VALUE: [&str; 5] = [
+        "invalid type",
+        "invalid value",
+        "invalid length",
+        "unknown variant",
+        "unknown field",
+    ];
+    let text = error.to_string();
+    if OF_TYPE.iter().any(|kind| text.starts_with(kind)) {
+        return text;
+    }
+    let kind = WITH_VALUE.iter().find(|kind| text.starts_with(**kind));
+    match (kind, text.rsplit_once(", expected ")) {
+        (Some(kind), Some((_, expected))) => format!("{kind}, expected {expected}"),
+        // The text of another `Deserialize`, which can quote the value in any form.
+        _ => format!(
+            "a value is not valid at line {} column {}",
+            error.line(),
+            error.column()
+        ),
+    }
+}
+
+/// As [`chain_without_data`], but on one line.
 pub(crate) fn one_line(error: &(dyn StdError + 'static)) -> String {
-    shown_error(&chain(error)).to_string()
+    shown_error(&chain_without_data(error)).to_string()
 }
 
 /// The text without secrets. When the hook panics, the text is dropped and the consumer continues.
@@ -60,5 +105,65 @@ pub(crate) fn cut(text: &mut String, bytes: usize) {
     text.truncate(text.floor_char_boundary(bytes - if marked { MARK.len_utf8() } else { 0 }));
     if marked {
         text.push(MARK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase", deny_unknown_fields)]
+    #[expect(dead_code, reason = "nothing is decoded")]
+    enum Card {
+        Visa { number: u8 },
+        Other,
+    }
+
+    fn logged<T: DeserializeOwned + std::fmt::Debug>(json: &str) -> String {
+        one_line(&serde_json::from_str::<T>(json).unwrap_err())
+    }
+
+    #[test]
+    fn the_text_for_a_log_has_no_value_of_the_event() {
+        for (text, expected) in [
+            (
+                logged::<u8>(r#""4111""#),
+                "invalid type, expected u8 at line 1 column 6",
+            ),
+            (
+                logged::<u8>("4111"),
+                "invalid value, expected u8 at line 1 column 4",
+            ),
+            (
+                logged::<u8>(r#""4111, expected 4111""#),
+                "invalid type, expected u8 at line 1 column 21",
+            ),
+            (
+                logged::<Card>(r#""4111""#),
+                "unknown variant, expected `visa` or `other` at line 1 column 6",
+            ),
+            (
+                logged::<Card>(r#"{"visa":{"4111":1}}"#),
+                "unknown field, expected `number` at line 1 column 15",
+            ),
+            (
+                logged::<Card>(r#"{"visa":{}}"#),
+                "missing field `number` at line 1 column 10",
+            ),
+            (
+                logged::<std::net::IpAddr>(r#""4111""#),
+                "a value is not valid at line 1 column 6",
+            ),
+            (
+                logged::<serde_json::Value>("{4111"),
+                "key must be a string at line 1 column 2",
+            ),
+        ] {
+            assert_eq!(text, expected);
+        }
     }
 }

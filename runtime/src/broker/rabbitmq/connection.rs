@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use super::connect_error::reasons;
 use super::connection_state::{ActionResult, ConnectionState, NextAction, Numbered, Reconnector};
 use super::error::RabbitError;
+use super::lapin_log;
 use super::socket::{Connecting, Socket, WatchedSocket};
 use super::tls::TlsConnector;
 use super::url::Server;
@@ -206,10 +207,13 @@ impl Connector {
         // lapin has no timeout for the handshake, so its thread would wait forever for a silent peer.
         let _cut = connecting.cut_on_drop();
         let opened = connecting.clone();
+        let log = lapin_log::without_bodies();
         let connect = Connection::connector(
             server.uri.clone(),
             runtime,
+            // lapin polls this future on its I/O thread.
             async move |uri, runtime| {
+                lapin_log::log_to(&log);
                 let mut plain = uri.clone();
                 plain.scheme = AMQPScheme::AMQP;
                 // Without this timeout, a thread of lapin waits for a silent peer for minutes.

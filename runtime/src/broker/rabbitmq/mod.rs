@@ -13,6 +13,7 @@ mod declare_error;
 mod error;
 mod forbidden_targets;
 mod in_flight;
+mod lapin_log;
 mod last_address;
 mod oldest_publish;
 #[cfg(feature = "__bench")]
