@@ -72,6 +72,21 @@ async fn a_publish_on_a_closed_bus_fails() {
 }
 
 #[tokio::test]
+async fn the_name_of_a_refused_header_is_escaped_and_cut() {
+    let bus = Bus::in_memory();
+    let hostile = format!("tidings-\nERROR\u{202e}{}", "x".repeat(1000));
+    for name in [&hostile[..17], &hostile, &hostile.replace("tidings-", "")] {
+        let options = tidings::PublishOptions::new().header(name, true);
+        let error = error_text(&bus.publish_with(&placed("a", 1), options).await.unwrap_err());
+        assert!(
+            error.contains(r"\nERROR\u{202e}") && error.len() < 600,
+            "{error:?}"
+        );
+        assert!(!error.contains(['\n', '\u{202e}']), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn no_error_log_or_debug_text_contains_a_password() {
     let log = log::capture();
     let builder = Bus::builder().connect_timeout(Duration::from_millis(20));

@@ -11,6 +11,7 @@ use super::derive::EventVisitor;
 use super::family::EventFamily;
 use super::metadata::Metadata;
 use crate::message::routing_key::RoutingKeyError;
+use crate::message::shown::shown;
 use crate::message::timestamp::Timestamp;
 #[cfg(feature = "runtime")]
 use crate::telemetry::EventLabels;
@@ -213,7 +214,7 @@ impl std::fmt::Display for Unpublishable {
             }
             Self::TooDeep { limit } => write!(f, "its JSON is nested deeper than {limit} levels"),
             Self::ReservedHeader { name } => {
-                write!(f, "its header `{name}` is reserved; choose another name")
+                write!(f, "its header `{}` is reserved; choose another name", shown(name))
             }
             Self::HeaderName { name } if name.is_empty() => {
                 f.write_str("one of its headers has no name; give it one")
@@ -222,7 +223,8 @@ impl std::fmt::Display for Unpublishable {
                 let (start, bytes) = (name.chars().take(40).collect::<String>(), name.len());
                 write!(
                     f,
-                    "the name of its header `{start}…` has {bytes} bytes; the limit is 255"
+                    "the name of its header `{}…` has {bytes} bytes; the limit is 255",
+                    shown(&start)
                 )
             }
             Self::HeadersTooLarge { bytes, limit } => {
