@@ -52,6 +52,7 @@ impl ConsumerSession<'_> {
         let running = RunningWork {
             handler,
             started_inline: false,
+            is_set_aside: false,
             task: Some(task),
             holds_slot: false,
             message: Arc::clone(&incoming.message),
@@ -95,9 +96,10 @@ impl ConsumerSession<'_> {
                     self.settle_decided(pending, outcome, counts);
                 } else if let Some(set_aside) = self.set_aside(incoming.tag, suspect) {
                     self.settle_without_handler(incoming, pending.origin, handler, set_aside);
+                } else if self.trials.contains_key(&incoming.tag) {
+                    self.next_trials.push(pending);
                 } else {
-                    self.slots[handler].deliveries.push(pending);
-                    self.occupy(handler);
+                    self.enqueue(pending);
                 }
             }
             Route::Decided(DeliveryResult::Undeclared) => self.ignore(incoming, &origin, handler, now),
@@ -124,6 +126,12 @@ impl ConsumerSession<'_> {
         }
         let rung = if waited { 0 } else { suspect_rung(returns) };
         Some(WithoutHandler::SetAside { returns, rung })
+    }
+
+    pub(super) fn enqueue(&mut self, pending: PendingDelivery) {
+        let handler = pending.handler;
+        self.slots[handler].deliveries.push(pending);
+        self.occupy(handler);
     }
 
     fn pending(
@@ -172,6 +180,7 @@ impl ConsumerSession<'_> {
         let running = RunningWork {
             handler,
             started_inline: false,
+            is_set_aside: false,
             task: Some(tokio::spawn(attempt.settle_and_report(outcome, counts))),
             holds_slot: false,
             message,
@@ -199,6 +208,7 @@ impl ConsumerSession<'_> {
     ) {
         let message = Arc::clone(&incoming.message);
         let is_first = origin.returns == 0;
+        let is_set_aside = matches!(what, WithoutHandler::SetAside { .. });
         let bound = Arc::clone(&self.slots[handler].handler);
         let settler = Settler::without_handler(Arc::clone(&self.context), bound, message, origin);
         let (tag, reporter) = (incoming.tag, self.reporter.clone());
@@ -219,9 +229,11 @@ impl ConsumerSession<'_> {
                 attempt: None,
             }))
         });
+        self.setting_aside += usize::from(is_set_aside);
         let running = RunningWork {
             handler,
             started_inline: false,
+            is_set_aside,
             task: Some(task),
             holds_slot: false,
             message: Arc::clone(&incoming.message),

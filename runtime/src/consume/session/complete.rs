@@ -47,6 +47,7 @@ impl ConsumerSession<'_> {
         if let (Settled::Done { .. }, Some(returns)) = (&completion.settled, running.returns) {
             self.queue.redeliveries.settled(&running.message, returns);
         }
+        self.setting_aside -= usize::from(running.is_set_aside);
         let slot = &mut self.slots[running.handler];
         if running.holds_slot {
             slot.release(now.elapsed);

@@ -26,6 +26,7 @@ use super::ack_window::{Ack, AckWindow};
 use super::attempt::{Completion, Report, Reporter};
 use super::consumed_queue::ConsumedQueue;
 use super::lost_runs::RunEnd;
+use super::pending_delivery::PendingDelivery;
 use super::session_context::SessionContext;
 use super::trials::Trial;
 use crate::broker::{Incoming, Subscription};
@@ -85,6 +86,10 @@ pub(crate) struct ConsumerSession<'a> {
     running: HashMap<u64, RunningWork, BuildHasherDefault<TagHasher>>,
     /// The unsettled suspects of an unordered queue, by tag.
     trials: HashMap<u64, Trial, BuildHasherDefault<TagHasher>>,
+    /// The suspects whose trial has not started.
+    next_trials: Vec<PendingDelivery>,
+    /// The number of suspects that are being set aside.
+    setting_aside: usize,
     /// The trials that ended. The next trials wait for their acks, so that a crash does not count against these.
     ended_trials: Vec<Trial>,
     context: Arc<SessionContext>,
@@ -112,6 +117,7 @@ pub(crate) struct ConsumerSession<'a> {
 struct RunningWork {
     handler: usize,
     started_inline: bool,
+    is_set_aside: bool,
     /// `None` when the attempt panicked outside of the handler; no report arrives then.
     task: Option<JoinHandle<RunEnd>>,
     /// Whether it still occupies one of the handler's concurrent attempts.
@@ -167,6 +173,8 @@ impl<'a> ConsumerSession<'a> {
             pace,
             has_probed: false,
             trials: HashMap::default(),
+            next_trials: Vec::new(),
+            setting_aside: 0,
             ended_trials: Vec::new(),
         }
     }

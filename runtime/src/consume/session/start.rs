@@ -15,6 +15,7 @@ impl ConsumerSession<'_> {
             return;
         }
         let now = self.elapsed();
+        self.start_trials();
         if self.one_by_one_through > 0 {
             return self.start_oldest(now);
         }
@@ -29,6 +30,14 @@ impl ConsumerSession<'_> {
             slot.is_occupied
         });
         self.occupied = occupied;
+    }
+
+    /// Lets the next trials start, once all other suspects are back at the broker: a crash would count against them too.
+    fn start_trials(&mut self) {
+        if !self.next_trials.is_empty() && self.setting_aside == 0 && self.flush_acks() {
+            let trials = std::mem::take(&mut self.next_trials);
+            trials.into_iter().for_each(|trial| self.enqueue(trial));
+        }
     }
 
     /// Hands every acknowledgement to the subscription, due or not, and returns whether all of them are flushed.
@@ -90,6 +99,7 @@ impl ConsumerSession<'_> {
         let running = RunningWork {
             handler,
             started_inline,
+            is_set_aside: false,
             task,
             holds_slot: true,
             message,

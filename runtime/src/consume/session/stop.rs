@@ -34,11 +34,9 @@ impl ConsumerSession<'_> {
         // while its predecessor runs. The channel is closed at the end, which returns all deliveries together.
         if !self.queue.is_ordered() {
             self.subscription.cancel();
-            let unstarted: Vec<_> = self
-                .slots
-                .iter_mut()
-                .flat_map(|slot| slot.deliveries.drain())
-                .collect();
+            let trials = std::mem::take(&mut self.next_trials);
+            let in_slots = self.slots.iter_mut().flat_map(|slot| slot.deliveries.drain());
+            let unstarted: Vec<_> = in_slots.chain(trials).collect();
             for pending in unstarted {
                 self.return_to_queue(pending.tag, pending.delivery.message());
             }
@@ -75,10 +73,10 @@ impl ConsumerSession<'_> {
 
     /// Records that the deliveries that have not started return with the subscription, without a crash.
     fn track_unstarted(&mut self) {
-        for slot in &mut self.slots {
-            for pending in slot.deliveries.drain() {
-                self.queue.redeliveries.returned(pending.delivery.message());
-            }
+        let trials = std::mem::take(&mut self.next_trials);
+        let in_slots = self.slots.iter_mut().flat_map(|slot| slot.deliveries.drain());
+        for pending in in_slots.chain(trials) {
+            self.queue.redeliveries.returned(pending.delivery.message());
         }
     }
 
