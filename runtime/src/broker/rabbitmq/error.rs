@@ -127,6 +127,13 @@ impl RabbitError {
         rest.split_once("' in exchange '").map(|(key, _)| key)
     }
 
+    /// The largest body that the broker accepts, when it refused a larger one.
+    // PRECONDITION_FAILED - message size 200031 is larger than configured max size 100000
+    pub(super) fn max_message_size(&self) -> Option<usize> {
+        let (_, size) = self.text.split_once("is larger than configured max size ")?;
+        size.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
+    }
+
     /// The reason for the end of a subscription.
     // PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 5000 ms. This timeout …
     pub(super) fn end_reason(&self) -> String {

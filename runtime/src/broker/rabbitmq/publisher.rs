@@ -19,8 +19,8 @@ use super::channel_rotation::ChannelRotation;
 use super::connection::{LiveConnection, LiveState};
 use super::connection_state::{ConnectionChange, ConnectionState};
 use super::error::RabbitError;
-use super::forbidden_targets::ForbiddenTargets;
 use super::in_flight::{InFlight, InFlightPublish};
+use super::known_refusals::KnownRefusals;
 use super::oldest_publish::OldestPublish;
 use super::properties::{self, TooLong, short};
 use super::publish_queue::{self, PublishQueue};
@@ -89,7 +89,7 @@ impl Publisher {
             are_senders_dropped: false,
             next_sweep: Instant::now() + SWEEP_INTERVAL,
             rotation: ChannelRotation::default(),
-            forbidden: ForbiddenTargets::default(),
+            refusals: KnownRefusals::default(),
             oldest: oldest.clone(),
         };
         tokio::spawn(task.run());
@@ -138,7 +138,7 @@ struct PublisherTask {
     are_senders_dropped: bool,
     next_sweep: Instant,
     rotation: ChannelRotation,
-    forbidden: ForbiddenTargets,
+    refusals: KnownRefusals,
     oldest: OldestPublish,
 }
 
@@ -277,7 +277,7 @@ impl PublisherTask {
             let Some(publish) = self.queue.pop(is_blocked) else {
                 break;
             };
-            if let Some(refusal) = self.forbidden.refusal(&publish.message, Instant::now) {
+            if let Some(refusal) = self.refusals.find(&publish.message, Instant::now) {
                 publish.confirm.finish(Err(refusal));
                 continue;
             }
@@ -299,10 +299,8 @@ impl PublisherTask {
 
     /// Returns whether a message was refused, because the broker closed the channel for it.
     fn channel_lost(&mut self, error: &RabbitError) -> bool {
-        if error.is_forbidden() {
-            let refusal = publish_queue::refusal(error);
-            self.forbidden.remember(error, refusal, Instant::now());
-        }
+        let refusal = publish_queue::refusal(error);
+        self.refusals.remember(error, refusal, Instant::now());
         let (unconfirmed, resent) = self.queue.channel_lost(error);
         if unconfirmed == 0 {
             tracing::debug!(%error, "publish channel lost");

@@ -179,8 +179,11 @@ impl PublishQueue {
     }
 }
 
-/// Whether the broker closed the channel because of the message's exchange or routing key.
+/// Whether the broker closed the channel because of the message's exchange, routing key or size.
 fn is_refused(error: &RabbitError, message: &Message) -> bool {
+    if let Some(max) = error.max_message_size() {
+        return message.body.len() > max;
+    }
     (error.is_not_found() || error.is_forbidden())
         && error
             .object()
