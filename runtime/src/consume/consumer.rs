@@ -90,6 +90,7 @@ impl Consumer {
             suspects: (pace == Pace::Full || prefetch > 1)
                 .then(|| queue.suspects())
                 .flatten(),
+            single_active: queue.has_single_active(),
             consumer: format!("{}.{}", queue.service.name(), queue.handlers[0].name()),
         };
         let subscription = queue.service.bus().broker().subscribe(subscribe).await?;

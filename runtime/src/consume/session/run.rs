@@ -49,7 +49,7 @@ impl ConsumerSession<'_> {
                 self.stop_clock();
                 match self.queue.read_desired(desired) {
                     // This read marks the value as seen, so `next_wakeup` would not see the `Abort`.
-                    DesiredState::Abort => return self.abort(),
+                    DesiredState::Abort => return self.abort().await,
                     state => self.apply(state),
                 }
             }
@@ -66,7 +66,7 @@ impl ConsumerSession<'_> {
             }
             match self.next_wakeup(desired).await {
                 Wakeup::DesiredStateChanged => desired_changed = true,
-                Wakeup::Aborted => return self.abort(),
+                Wakeup::Aborted => return self.abort().await,
                 Wakeup::Cancelled => return self.cancelled().await,
                 Wakeup::Received => {
                     let mut batch = std::mem::take(&mut self.batch);
