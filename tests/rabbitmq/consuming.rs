@@ -1,13 +1,15 @@
 //! Consuming: deliveries, headers and lost subscriptions.
 
+use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lapin::options::{BasicGetOptions, BasicNackOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel};
-use tidings::{App, Bus, Delivery, HeaderValue, RunningApp, State, event_handler, handlers};
+use tidings::health::HandlerState;
+use tidings::{App, Bus, Delivery, Event, HeaderValue, RunningApp, State, event_handler, handlers};
 use tidings_broker::{Install, Setup};
 use tokio::sync::{Notify, mpsc};
 
@@ -448,6 +450,119 @@ async fn a_run_that_outlasts_the_consumer_timeout_is_not_repeated() {
     let client = ForeignClient::connect(&node.url()).await;
     assert_eq!(client.depth("holder.outlast").await, Some(0));
     bus.close().await;
+}
+
+/// How often each event was handled.
+#[derive(Debug, Clone)]
+struct Tally {
+    handled: Count,
+    times: Arc<Mutex<BTreeMap<u64, u32>>>,
+}
+
+#[event_handler("thing.happened.*")]
+async fn tally(event: Event<Happened>, State(tally): State<Tally>) {
+    // Events take different times, so they are acknowledged one by one.
+    tokio::time::sleep(Duration::from_millis(1 + event.number % 7)).await;
+    *tally.times.lock().unwrap().entry(event.number).or_default() += 1;
+    tally.handled.add();
+}
+
+#[event_handler(
+    "thing.happened.*",
+    ordered_by = "aggregate_id",
+    single_active,
+    prefetch = 256,
+    concurrency = 64
+)]
+async fn ordered_tally(event: Event<Happened>, state: State<Tally>) {
+    tally(event, state).await;
+}
+
+/// How often a test stops a handler under load. Without the wait for the last acks, about every second stop loses some.
+const STOPS: usize = 10;
+
+/// Stops a handler again and again while events wait, and returns the events that were handled twice. `start` starts
+/// the app, or lets it continue.
+async fn handled_twice<App>(
+    start: impl AsyncFn(&Bus, &Tally, Option<App>) -> App,
+    stop: impl AsyncFn(&App),
+) -> Vec<(u64, u32)> {
+    const EVENTS: usize = 600;
+    let vhost = vhost().await;
+    let bus = bus(&vhost.url()).await;
+    let tally = Tally {
+        handled: Count::default(),
+        times: Arc::default(),
+    };
+    let mut app = start(&bus, &tally, None).await;
+    let mut published = 0;
+    for _ in 0..STOPS {
+        let events: Vec<_> = (published..published + EVENTS as u64)
+            .map(|number| Happened::new(number, "a"))
+            .collect();
+        published += EVENTS as u64;
+        let handled = tally.handled.get();
+        for published in bus.publish_all(&events).await {
+            published.unwrap();
+        }
+        tally.handled.reaches(handled + EVENTS / 4).await;
+        stop(&app).await;
+        app = start(&bus, &tally, Some(app)).await;
+    }
+    until("every event is handled", async || {
+        tally.times.lock().unwrap().len() as u64 == published
+    })
+    .await;
+    stop(&app).await;
+    bus.close().await;
+    let times = tally.times.lock().unwrap();
+    times
+        .iter()
+        .filter(|(_, times)| **times > 1)
+        .map(|(number, times)| (*number, *times))
+        .collect()
+}
+
+async fn shut_down(app: &RunningApp) {
+    app.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_under_load_loses_no_ack() {
+    let start = async |bus: &Bus, tally: &Tally, _| {
+        let app = App::new("tallier").state(tally.clone());
+        app.handlers(handlers![tally]).start(bus).await.unwrap()
+    };
+    assert_eq!(handled_twice(start, shut_down).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_of_a_single_active_handler_under_load_loses_no_ack() {
+    let start = async |bus: &Bus, tally: &Tally, _| {
+        let app = App::new("tallier").state(tally.clone());
+        app.handlers(handlers![ordered_tally]).start(bus).await.unwrap()
+    };
+    assert_eq!(handled_twice(start, shut_down).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_under_load_loses_no_ack() {
+    let start = async |bus: &Bus, tally: &Tally, paused: Option<RunningApp>| {
+        if let Some(app) = paused {
+            app.resume("tally").unwrap();
+            return app;
+        }
+        let app = App::new("tallier").state(tally.clone());
+        app.handlers(handlers![tally]).start(bus).await.unwrap()
+    };
+    let pause = async |app: &RunningApp| {
+        app.pause("tally").unwrap();
+        until("the handler is paused", async || {
+            app.health().handlers[0].state == HandlerState::Paused
+        })
+        .await;
+    };
+    assert_eq!(handled_twice(start, pause).await, []);
 }
 
 /// Pauses the handler `count` while no delivery is in flight. The end of the subscription would requeue a delivery in

@@ -90,6 +90,8 @@ pub(crate) struct Subscribe {
     pub(crate) queue: QueueSource,
     /// The largest number of unsettled deliveries.
     pub(crate) prefetch: u16,
+    /// Whether the broker gives the queue to the next consumer as soon as this one is cancelled.
+    pub(crate) single_active: bool,
     /// The consumer tag, which operators see at the broker.
     pub(crate) consumer: String,
     /// The messages that are delivered one at a time while they are at the head of the queue. If the process crashes
@@ -141,6 +143,10 @@ pub(crate) trait Subscription: Send {
 
     /// Writes the queued acks and requeues. Pending until the connection has written them.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Ready when the broker has applied every ack that was flushed, so that none is lost with the channel. The result
+    /// is a message that the subscription had to receive and return for this.
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<Option<Arc<Message>>>;
 
     /// Cancels the consumer. Deliveries that the broker sent before may still arrive, and all can still be settled.
     /// After the last delivery [`poll_next`](Self::poll_next) is pending, because `None` would mean a lost channel.

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use crate::broker::{QueueSource, Suspects};
 use crate::clock::{Awake, Clock};
 
-use super::bound_handler::BoundHandler;
 use super::lost_runs::LostRuns;
 use super::queue_handlers::QueueHandlers;
 use super::redelivery_tracker::RedeliveryTracker;
@@ -65,6 +64,12 @@ impl ConsumedQueue {
         self.handlers.ordered()
     }
 
+    pub(crate) fn has_single_active(&self) -> bool {
+        self.handlers
+            .iter()
+            .any(|handler| handler.descriptor.single_active())
+    }
+
     /// Whether the consumer keeps its deliveries while a breaker is open, or returns those that have not started.
     ///
     /// An ordered queue keeps them, because another instance could receive the first of them before the last has
@@ -81,8 +86,7 @@ impl ConsumedQueue {
     /// suspects of an ordered queue one by one. A queue with a single active consumer has no unsettled deliveries
     /// elsewhere.
     pub(crate) fn suspects(&self) -> Option<Suspects> {
-        let has_single_active = |handler: &Arc<BoundHandler>| handler.descriptor.single_active();
-        if self.is_ephemeral() || self.is_ordered() || self.handlers.iter().any(has_single_active) {
+        if self.is_ephemeral() || self.is_ordered() || self.has_single_active() {
             return None;
         }
         let (queue, service) = (Arc::clone(&self.name), self.service.clone());

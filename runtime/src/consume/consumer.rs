@@ -89,6 +89,7 @@ impl Consumer {
             queue: queue.source.clone(),
             prefetch,
             suspects: queue.suspects(),
+            single_active: queue.has_single_active(),
             consumer: format!("{}.{}", queue.service.name(), queue.handlers[0].name()),
         };
         let subscription = queue.service.bus().broker().subscribe(subscribe).await?;

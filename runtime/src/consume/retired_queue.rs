@@ -104,6 +104,7 @@ impl RetiredQueue {
             queue: QueueSource::Named(Arc::clone(&self.queue)),
             prefetch: PREFETCH,
             suspects: None,
+            single_active: false,
             consumer: format!("{}.drain", self.queue),
         };
         let subscribed = broker.subscribe(subscribe).await;
@@ -130,12 +131,12 @@ impl RetiredQueue {
                 Some(tag) = moves.next(), if !moves.is_empty() => self.settle(tag, subscription.as_mut()),
             }
         }
-        subscription.cancel();
         let last = async {
             while let Some(tag) = moves.next().await {
                 self.settle(tag, subscription.as_mut());
             }
             poll_fn(|cx| subscription.poll_flush(cx)).await;
+            poll_fn(|cx| subscription.poll_settled(cx)).await;
         };
         let _ = tokio::time::timeout(LAST_CONFIRMS, last).await;
         DrainEnd::Stopped

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use super::shared::MemoryShared;
 use crate::broker::{Incoming, Subscription};
+use crate::message::Message;
 
 pub(super) struct MemorySubscription {
     shared: Arc<MemoryShared>,
@@ -40,6 +41,10 @@ impl Subscription for MemorySubscription {
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
+    }
+
+    fn poll_settled(&mut self, _: &mut Context<'_>) -> Poll<Option<Arc<Message>>> {
+        Poll::Ready(None)
     }
 
     fn cancel(&mut self) {

@@ -42,6 +42,11 @@ impl<E> AckWriter<E> {
         self.queued.push(AckFrame::Requeue { tag });
     }
 
+    /// The number of frames that the next flush writes.
+    pub(super) fn queued(&self) -> usize {
+        self.queued.len()
+    }
+
     /// Writes the queued frames. `Err` contains the number of lost frames: the channel is closed, and the broker
     /// delivers those messages again.
     pub(super) fn poll_flush(

@@ -1,11 +1,13 @@
 //! A subscription to one queue, on a channel of its own.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::options::{
-    BasicCancelOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicCancelOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
@@ -20,6 +22,7 @@ use super::last_address::LastAddress;
 use super::properties::{incoming, name};
 use super::suspect_reader::{ReadResult, SuspectReader, consume};
 use crate::broker::{BoxFuture, Incoming, QueueSource, Subscribe, Subscription};
+use crate::message::Message;
 use crate::telemetry;
 
 /// How long a channel may take to open or to close.
@@ -30,6 +33,13 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The shortest time between two acks with `multiple`. A fast handler settles some hundred deliveries in this time.
 const ACK_SPACING: Duration = Duration::from_millis(1);
+
+/// How many acks and requeues the channel process of the broker passes on to a quorum queue before it waits for the
+/// queue (`SOFT_LIMIT` of `rabbit_fifo_client`).
+const MAX_UNAPPLIED: usize = 32;
+
+/// How long a queue that cannot be asked has to apply the last acks.
+const QUIET: Duration = Duration::from_millis(300);
 
 pub(super) struct RabbitSubscription {
     queue: String,
@@ -48,6 +58,13 @@ pub(super) struct RabbitSubscription {
     state: SubscriptionState,
     end_reason: Option<String>,
     closing: Option<BoxFuture<'static, ()>>,
+    settling: Option<BoxFuture<'static, Option<Arc<Message>>>>,
+    /// How many acks and requeues were written, as far as the broker may not have applied them.
+    unapplied: usize,
+    prefetch: u16,
+    /// Whether single messages can be read from the queue.
+    reads_single: bool,
+    single_active: bool,
     runtime: Handle,
     states: watch::Receiver<LiveState>,
     connection: u64,
@@ -131,6 +148,11 @@ async fn open(
         state: SubscriptionState::Open,
         end_reason: None,
         closing: None,
+        settling: None,
+        unapplied: 0,
+        prefetch: subscribe.prefetch,
+        reads_single: subscribe.suspects.is_some(),
+        single_active: subscribe.single_active,
         runtime: Handle::current(),
         states,
         connection: live.number,
@@ -304,6 +326,7 @@ impl Subscription for RabbitSubscription {
         if let SubscriptionState::Cancelled { cancelling, .. } = &mut self.state {
             ready!(poll_cancelling(cancelling, cx));
         }
+        self.unapplied += self.acks.queued();
         let channel = &self.channel;
         let write = |frame: AckFrame| frame.write(channel.clone());
         self.acks.poll_flush(write, cx).map(|written| {
@@ -312,6 +335,39 @@ impl Subscription for RabbitSubscription {
                 telemetry::stale_acks(&self.queue, lost);
             }
         })
+    }
+
+    /// The channel process of the broker passes at most [`MAX_UNAPPLIED`] acks and requeues on to a quorum queue. It
+    /// keeps the others until the queue has applied some, and drops them when the channel is closed before. Only a
+    /// request that the queue answers itself, after everything that was passed on before, shows that the queue has
+    /// applied them. `basic.get` is such a request. A passive declare is not, and acks that follow the answer to a
+    /// `basic.cancel` were lost too.
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<Option<Arc<Message>>> {
+        if matches!(self.state, SubscriptionState::Open) {
+            // The broker sends no more than the prefetch before it has applied the acks of earlier deliveries.
+            self.unapplied = self.unapplied.min(self.prefetch.into());
+            if self.unapplied > MAX_UNAPPLIED && !self.single_active {
+                self.cancel();
+            }
+        }
+        ready!(self.poll_flush(cx));
+        if self.unapplied <= MAX_UNAPPLIED || self.is_ephemeral || !self.channel.status().connected() {
+            return Poll::Ready(None);
+        }
+        let settling = match &mut self.settling {
+            Some(settling) => settling,
+            None if self.reads_single => self.settling.insert(Box::pin(read_and_return(
+                self.channel.clone(),
+                self.queue.clone(),
+            ))),
+            // A queue with a single active consumer refuses `basic.get`, and a message that an ordered queue returns after it
+            // would lose its place.
+            None => self.settling.insert(Box::pin(async {
+                tokio::time::sleep(QUIET).await;
+                None
+            })),
+        };
+        settling.as_mut().poll(cx)
     }
 
     fn cancel(&mut self) {
@@ -350,6 +406,23 @@ impl Subscription for RabbitSubscription {
     }
 
     fn set_waiting(&mut self, _: usize) {}
+}
+
+/// Reads one message and returns it at once. Up to RabbitMQ 4.2 the return counts.
+async fn read_and_return(channel: Channel, queue: String) -> Option<Arc<Message>> {
+    let queue = name(&queue).ok()?;
+    let got = channel
+        .basic_get(queue, BasicGetOptions::default())
+        .await
+        .ok()??;
+    let read = incoming(got.delivery, &mut LastAddress::default());
+    let requeue = BasicNackOptions {
+        requeue: true,
+        ..BasicNackOptions::default()
+    };
+    // An error means that the channel is closed, which requeues the message too.
+    let _ = channel.basic_nack(read.tag, requeue).await;
+    Some(read.message)
 }
 
 /// Ready after the broker has answered the cancel.

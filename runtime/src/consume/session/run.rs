@@ -48,7 +48,7 @@ impl ConsumerSession<'_> {
                 self.stop_clock();
                 match self.queue.read_desired(desired) {
                     // This read marks the value as seen, so `next_wakeup` would not see the `Abort`.
-                    DesiredState::Abort => return self.abort(),
+                    DesiredState::Abort => return self.abort().await,
                     state => self.apply(state),
                 }
             }
@@ -64,7 +64,7 @@ impl ConsumerSession<'_> {
             }
             match self.next_wakeup(desired).await {
                 Wakeup::DesiredStateChanged => desired_changed = true,
-                Wakeup::Aborted => return self.abort(),
+                Wakeup::Aborted => return self.abort().await,
                 Wakeup::Cancelled => return self.cancelled().await,
                 Wakeup::Received => {
                     let mut batch = std::mem::take(&mut self.batch);

@@ -58,10 +58,7 @@ impl ConsumerSession<'_> {
 
     pub(super) async fn end(mut self, end: SessionEnd) -> SessionEnd {
         self.stop_clock();
-        self.flush_acks();
-        // An unreachable broker cannot take acknowledgements; it redelivers those messages.
-        let flush = poll_fn(|cx| self.subscription.poll_flush(cx));
-        let _ = tokio::time::timeout(LAST_WRITES, flush).await;
+        self.write_last_acks().await;
         self.track_unstarted();
         if self.queue.is_ordered() && !self.queue.is_ephemeral() {
             // The next subscription must not get later deliveries before those that return here.
@@ -69,6 +66,20 @@ impl ConsumerSession<'_> {
             let _ = tokio::time::timeout(LAST_WRITES, close).await;
         }
         end
+    }
+
+    /// Writes every acknowledgement, and waits until the broker has applied them: it drops some that a closed channel
+    /// has not applied yet.
+    async fn write_last_acks(&mut self) {
+        self.flush_acks();
+        let written = async {
+            poll_fn(|cx| self.subscription.poll_flush(cx)).await;
+            poll_fn(|cx| self.subscription.poll_settled(cx)).await
+        };
+        // An unreachable broker cannot take acknowledgements; it redelivers those messages.
+        if let Ok(Some(returned)) = tokio::time::timeout(LAST_WRITES, written).await {
+            self.queue.redeliveries.returned(&returned);
+        }
     }
 
     /// Records that the deliveries that have not started return with the subscription, without a crash.
@@ -84,9 +95,11 @@ impl ConsumerSession<'_> {
         *self.awake = Some(self.queue.stop_clock());
     }
 
-    pub(super) fn abort(mut self) -> SessionEnd {
+    pub(super) async fn abort(mut self) -> SessionEnd {
         let tasks = self.running.drain().filter_map(|(_, running)| running.task);
         tasks.for_each(|task| task.abort());
+        self.stop_clock();
+        self.write_last_acks().await;
         SessionEnd::Stopped
     }
 

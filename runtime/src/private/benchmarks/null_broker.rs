@@ -232,6 +232,10 @@ impl Subscription for NullSubscription {
         Poll::Ready(())
     }
 
+    fn poll_settled(&mut self, _: &mut Context<'_>) -> Poll<Option<Arc<Message>>> {
+        Poll::Ready(None)
+    }
+
     fn cancel(&mut self) {
         self.prefetch = 0;
     }

@@ -177,6 +177,7 @@ async fn try_subscribe(
 ) -> Result<Box<dyn Subscription>, Error> {
     let subscribe = Subscribe {
         suspects: None,
+        single_active: false,
         queue,
         prefetch,
         consumer: "test".to_owned(),
