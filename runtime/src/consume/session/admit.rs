@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ConsumerSession, RunningWork};
+use super::{ConsumerSession, QUIET, RunningWork};
 use crate::broker::Incoming;
 use crate::consume::attempt::{Attempt, Completion, Report};
 use crate::consume::bound_handler::HandlerCounts;
@@ -18,6 +18,9 @@ use crate::handler::delivery::{Delivery, DeliveryFacts};
 use crate::message::timestamp::Timestamp;
 use crate::telemetry;
 use crate::wire::origin::Origin;
+
+/// The rung on which a suspect waits for the trials of others.
+const NEXT_GROUP: usize = 1;
 
 /// How to settle a delivery that no handler runs.
 enum WithoutHandler {
@@ -120,11 +123,12 @@ impl ConsumerSession<'_> {
             self.one_by_one_through = tag;
             return None;
         }
+        self.trials_at = self.elapsed() + QUIET;
         if waited && let Some(trial) = self.queue.service.trials().start(returns) {
             self.trials.insert(tag, trial);
             return None;
         }
-        let rung = if waited { 0 } else { suspect_rung(returns) };
+        let rung = if waited { NEXT_GROUP } else { suspect_rung(returns) };
         Some(WithoutHandler::SetAside { returns, rung })
     }
 

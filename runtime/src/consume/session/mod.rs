@@ -37,6 +37,10 @@ use crate::telemetry::QueueMetrics;
 /// How many times per hold limit the session checks whether a delivery exceeds it.
 const HOLD_CHECKS: u32 = 30;
 
+/// How long no suspect may arrive before trials start. Suspects come back in lots, and the broker may have sent some that
+/// this process has not read.
+const QUIET: Duration = Duration::from_millis(100);
+
 /// How many deliveries a session takes at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
@@ -88,6 +92,8 @@ pub(crate) struct ConsumerSession<'a> {
     trials: HashMap<u64, Trial, BuildHasherDefault<TagHasher>>,
     /// The suspects whose trial has not started.
     next_trials: Vec<PendingDelivery>,
+    /// When the next trials may start, unless another suspect arrives before.
+    trials_at: Duration,
     /// The number of suspects that are being set aside.
     setting_aside: usize,
     /// The trials that ended. The next trials wait for their acks, so that a crash does not count against these.
@@ -174,6 +180,7 @@ impl<'a> ConsumerSession<'a> {
             has_probed: false,
             trials: HashMap::default(),
             next_trials: Vec::new(),
+            trials_at: Duration::ZERO,
             setting_aside: 0,
             ended_trials: Vec::new(),
         }
@@ -197,7 +204,8 @@ impl<'a> ConsumerSession<'a> {
 
     /// The number of deliveries that have not started.
     fn waiting(&self) -> usize {
-        self.occupied().map(|slot| slot.deliveries.len()).sum()
+        let in_slots: usize = self.occupied().map(|slot| slot.deliveries.len()).sum();
+        in_slots + self.next_trials.len()
     }
 
     fn now(&self) -> Now {

@@ -158,9 +158,16 @@ impl ConsumerSession<'_> {
         self.pace == Pace::Probe && self.has_probed && self.ending.is_none()
     }
 
-    /// Sets the timer to the earliest retry or probe.
+    /// Sets the timer to the earliest retry, probe or trial.
     fn set_timer(&mut self) {
-        let due = self.occupied().filter_map(HandlerSlot::next_due).min();
+        let awaits_quiet = !self.next_trials.is_empty() && self.setting_aside == 0;
+        let trials = awaits_quiet.then_some(self.trials_at);
+        let trials = trials.filter(|at| *at > self.elapsed());
+        let due = self
+            .occupied()
+            .filter_map(HandlerSlot::next_due)
+            .chain(trials)
+            .min();
         if due != self.timer.as_ref().map(|(due, _)| *due) {
             let now = self.elapsed();
             self.timer = due.map(|due| (due, self.queue.clock().sleep(due.saturating_sub(now))));

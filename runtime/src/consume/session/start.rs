@@ -15,7 +15,7 @@ impl ConsumerSession<'_> {
             return;
         }
         let now = self.elapsed();
-        self.start_trials();
+        self.start_trials(now);
         if self.one_by_one_through > 0 {
             return self.start_oldest(now);
         }
@@ -33,8 +33,9 @@ impl ConsumerSession<'_> {
     }
 
     /// Lets the next trials start, once all other suspects are back at the broker: a crash would count against them too.
-    fn start_trials(&mut self) {
-        if !self.next_trials.is_empty() && self.setting_aside == 0 && self.flush_acks() {
+    fn start_trials(&mut self, now: Duration) {
+        let is_quiet = self.setting_aside == 0 && self.trials_at <= now;
+        if !self.next_trials.is_empty() && is_quiet && self.flush_acks() {
             let trials = std::mem::take(&mut self.next_trials);
             trials.into_iter().for_each(|trial| self.enqueue(trial));
         }
