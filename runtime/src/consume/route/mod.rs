@@ -67,8 +67,12 @@ pub(crate) fn route(
     let message = &incoming.message;
     let origin = origin::origin(message, service.return_exchange(), queue, received_at);
     let waited = returns == 0;
-    let returns = returns.saturating_add(origin.returns);
     let ordered = handlers.ordered();
+    let returns = if ordered {
+        returns
+    } else {
+        counted_returns(returns, &origin)
+    };
     let suspect_at = if ordered { ORDERED_SUSPECT_AT } else { SUSPECT_AT };
     let suspect = (returns >= suspect_at).then_some(Suspect { returns, waited });
     let decided = |origin, handler, result| Routed {
@@ -116,7 +120,17 @@ pub(crate) fn route(
 pub(crate) fn is_suspect(incoming: &Incoming, returns: u32, queue: &str, service: &Service) -> bool {
     let now = Timestamp::now();
     let origin = origin::origin(&incoming.message, service.return_exchange(), queue, now);
-    returns > 0 && returns.saturating_add(origin.returns) >= SUSPECT_AT
+    returns > 0 && counted_returns(returns, &origin) >= SUSPECT_AT
+}
+
+/// How often a delivery of an unordered queue returned, as far as this makes it suspect. It is set aside at its second
+/// return and at each further one, so a copy returns once. A higher count of the broker means that the delivery could
+/// not be set aside, for example because connections were lost in quick succession.
+fn counted_returns(returns: u32, origin: &Origin) -> u32 {
+    match origin.returns {
+        0 => returns.min(SUSPECT_AT),
+        before => before.saturating_add(returns.min(1)),
+    }
 }
 
 /// The rung on which a delivery waits after it returned this often. In the waits, an outage of the network can end, and

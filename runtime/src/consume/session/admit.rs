@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ConsumerSession, QUIET, RunningWork};
+use super::{ConsumerSession, GATHERING, RunningWork};
 use crate::broker::Incoming;
 use crate::consume::attempt::{Attempt, Completion, Report};
 use crate::consume::bound_handler::HandlerCounts;
@@ -123,7 +123,9 @@ impl ConsumerSession<'_> {
             self.one_by_one_through = tag;
             return None;
         }
-        self.trials_at = self.elapsed() + QUIET;
+        if self.next_trials.is_empty() {
+            self.trials_at = self.elapsed() + GATHERING;
+        }
         if waited && let Some(trial) = self.queue.service.trials().start(returns) {
             self.trials.insert(tag, trial);
             return None;

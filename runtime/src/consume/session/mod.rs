@@ -37,9 +37,9 @@ use crate::telemetry::QueueMetrics;
 /// How many times per hold limit the session checks whether a delivery exceeds it.
 const HOLD_CHECKS: u32 = 30;
 
-/// How long no suspect may arrive before trials start. Suspects come back in lots, and the broker may have sent some that
-/// this process has not read.
-const QUIET: Duration = Duration::from_millis(100);
+/// How long trials wait for further suspects, which are set aside before the trials start. Suspects come back in lots,
+/// and the broker may have sent some that this process has not read.
+const GATHERING: Duration = Duration::from_millis(200);
 
 /// How many deliveries a session takes at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub(crate) struct ConsumerSession<'a> {
     trials: HashMap<u64, Trial, BuildHasherDefault<TagHasher>>,
     /// The suspects whose trial has not started.
     next_trials: Vec<PendingDelivery>,
-    /// When the next trials may start, unless another suspect arrives before.
+    /// When the next trials may start.
     trials_at: Duration,
     /// The number of suspects that are being set aside.
     setting_aside: usize,

@@ -160,8 +160,8 @@ impl ConsumerSession<'_> {
 
     /// Sets the timer to the earliest retry, probe or trial.
     fn set_timer(&mut self) {
-        let awaits_quiet = !self.next_trials.is_empty() && self.setting_aside == 0;
-        let trials = awaits_quiet.then_some(self.trials_at);
+        let gathers = !self.next_trials.is_empty() && self.setting_aside == 0;
+        let trials = gathers.then_some(self.trials_at);
         let trials = trials.filter(|at| *at > self.elapsed());
         let due = self
             .occupied()

@@ -34,8 +34,8 @@ impl ConsumerSession<'_> {
 
     /// Lets the next trials start, once all other suspects are back at the broker: a crash would count against them too.
     fn start_trials(&mut self, now: Duration) {
-        let is_quiet = self.setting_aside == 0 && self.trials_at <= now;
-        if !self.next_trials.is_empty() && is_quiet && self.flush_acks() {
+        let may_start = self.setting_aside == 0 && self.trials_at <= now;
+        if !self.next_trials.is_empty() && may_start && self.flush_acks() {
             let trials = std::mem::take(&mut self.next_trials);
             trials.into_iter().for_each(|trial| self.enqueue(trial));
         }
