@@ -83,25 +83,24 @@ async fn connections_that_are_lost_again_and_again_make_no_event_a_crash_loop() 
         relay.cut();
     }
     open.send_replace(true);
-    let client = ForeignClient::connect(&vhost.url()).await;
-    until("no event waits", async || {
-        let queues = ["", ".delay.1s", ".delay.5s", ".delay.15s", ".delay.1m"];
-        for queue in queues {
-            if client
-                .depth(&format!("counter.wait{queue}"))
-                .await
-                .is_some_and(|depth| depth > 0)
-            {
-                return false;
-            }
-        }
-        true
-    })
-    .await;
     for (app, bus) in instances {
         within("the shutdown", app.shutdown()).await.unwrap();
         bus.close().await;
     }
-    assert_eq!(client.depth("counter.wait").await, Some(0));
+    // An instance that starts now handles what the others have returned.
+    let bus = bus(&vhost.url()).await;
+    let app = start(&bus, &state).await;
+    let client = ForeignClient::connect(&vhost.url()).await;
+    until("no event waits", async || {
+        let mut waiting = 0;
+        for queue in ["", ".delay.1s", ".delay.5s", ".delay.15s", ".delay.1m"] {
+            let depth = client.depth(&format!("counter.wait{queue}")).await;
+            waiting += depth.unwrap_or_default();
+        }
+        waiting == 0
+    })
+    .await;
+    within("the shutdown", app.shutdown()).await.unwrap();
     assert_eq!(client.depth("counter.wait.dlq").await, Some(0));
+    bus.close().await;
 }
