@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ConsumerSession, GATHERING, RunningWork};
+use super::{ConsumerSession, RunningWork};
 use crate::broker::Incoming;
 use crate::consume::attempt::{Attempt, Completion, Report};
 use crate::consume::bound_handler::HandlerCounts;
@@ -100,6 +100,9 @@ impl ConsumerSession<'_> {
                 } else if let Some(set_aside) = self.set_aside(incoming.tag, suspect) {
                     self.settle_without_handler(incoming, pending.origin, handler, set_aside);
                 } else if self.trials.contains_key(&incoming.tag) {
+                    if self.next_trials.is_empty() {
+                        self.gathering_since = self.elapsed();
+                    }
                     self.next_trials.push(pending);
                 } else {
                     self.enqueue(pending);
@@ -122,9 +125,6 @@ impl ConsumerSession<'_> {
         if self.queue.is_ordered() {
             self.one_by_one_through = tag;
             return None;
-        }
-        if self.next_trials.is_empty() {
-            self.trials_at = self.elapsed() + GATHERING;
         }
         if waited && let Some(trial) = self.queue.service.trials().start(returns) {
             self.trials.insert(tag, trial);
@@ -235,7 +235,9 @@ impl ConsumerSession<'_> {
                 attempt: None,
             }))
         });
-        self.setting_aside += usize::from(is_set_aside);
+        if is_set_aside {
+            self.set_asides.begin();
+        }
         let running = RunningWork {
             handler,
             started_inline: false,

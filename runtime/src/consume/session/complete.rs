@@ -47,7 +47,9 @@ impl ConsumerSession<'_> {
         if let (Settled::Done { .. }, Some(returns)) = (&completion.settled, running.returns) {
             self.queue.redeliveries.settled(&running.message, returns);
         }
-        self.setting_aside -= usize::from(running.is_set_aside);
+        if running.is_set_aside {
+            self.set_asides.acked(now.elapsed);
+        }
         let slot = &mut self.slots[running.handler];
         if running.holds_slot {
             slot.release(now.elapsed);

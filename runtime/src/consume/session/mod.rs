@@ -9,6 +9,7 @@ mod complete;
 mod handler_slot;
 mod inline_execution;
 mod run;
+mod set_asides;
 mod start;
 mod stop;
 
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 
 use self::handler_slot::HandlerSlot;
 use self::inline_execution::InlineExecutor;
+use self::set_asides::SetAsides;
 use super::ack_window::{Ack, AckWindow};
 use super::attempt::{Completion, Report, Reporter};
 use super::consumed_queue::ConsumedQueue;
@@ -40,6 +42,9 @@ const HOLD_CHECKS: u32 = 30;
 /// How long trials wait for further suspects, which are set aside before the trials start. Suspects come back in lots,
 /// and the broker may have sent some that this process has not read.
 const GATHERING: Duration = Duration::from_millis(200);
+
+/// The longest wait of a trial for other suspects.
+const LONGEST_GATHERING: Duration = Duration::from_secs(2);
 
 /// How many deliveries a session takes at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,10 +97,9 @@ pub(crate) struct ConsumerSession<'a> {
     trials: HashMap<u64, Trial, BuildHasherDefault<TagHasher>>,
     /// The suspects whose trial has not started.
     next_trials: Vec<PendingDelivery>,
-    /// When the next trials may start.
-    trials_at: Duration,
-    /// The number of suspects that are being set aside.
-    setting_aside: usize,
+    /// When the first of `next_trials` arrived.
+    gathering_since: Duration,
+    set_asides: SetAsides,
     /// The trials that ended. The next trials wait for their acks, so that a crash does not count against these.
     ended_trials: Vec<Trial>,
     context: Arc<SessionContext>,
@@ -180,8 +184,8 @@ impl<'a> ConsumerSession<'a> {
             has_probed: false,
             trials: HashMap::default(),
             next_trials: Vec::new(),
-            trials_at: Duration::ZERO,
-            setting_aside: 0,
+            gathering_since: Duration::ZERO,
+            set_asides: SetAsides::default(),
             ended_trials: Vec::new(),
         }
     }

@@ -160,9 +160,7 @@ impl ConsumerSession<'_> {
 
     /// Sets the timer to the earliest retry, probe or trial.
     fn set_timer(&mut self) {
-        let gathers = !self.next_trials.is_empty() && self.setting_aside == 0;
-        let trials = gathers.then_some(self.trials_at);
-        let trials = trials.filter(|at| *at > self.elapsed());
+        let trials = self.trials_at().filter(|at| *at > self.elapsed());
         let due = self
             .occupied()
             .filter_map(HandlerSlot::next_due)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::inline_execution::Started;
-use super::{ConsumerSession, RunningWork};
+use super::{ConsumerSession, GATHERING, LONGEST_GATHERING, RunningWork};
 use crate::consume::attempt::Attempt;
 use crate::consume::pending_delivery::PendingDelivery;
 
@@ -34,11 +34,20 @@ impl ConsumerSession<'_> {
 
     /// Lets the next trials start, once all other suspects are back at the broker: a crash would count against them too.
     fn start_trials(&mut self, now: Duration) {
-        let may_start = self.setting_aside == 0 && self.trials_at <= now;
-        if !self.next_trials.is_empty() && may_start && self.flush_acks() {
+        if self.trials_at().is_some_and(|at| at <= now) && self.flush_acks() {
             let trials = std::mem::take(&mut self.next_trials);
             trials.into_iter().for_each(|trial| self.enqueue(trial));
         }
+    }
+
+    /// When the next trials may start; `None` while there is none, or a suspect is being set aside.
+    pub(super) fn trials_at(&self) -> Option<Duration> {
+        if self.next_trials.is_empty() || self.set_asides.has_unconfirmed() {
+            return None;
+        }
+        let gathered = self.gathering_since + GATHERING;
+        let latest = self.gathering_since + LONGEST_GATHERING;
+        Some(self.set_asides.applied_at().min(latest).max(gathered))
     }
 
     /// Hands every acknowledgement to the subscription, due or not, and returns whether all of them are flushed.

@@ -34,7 +34,7 @@ pub(super) async fn run(harness: &Harness, crashing_events: usize, instances: us
         .map(|_| Instance::start(&publisher.config))
         .collect();
     let mut restarts = 0;
-    while !publisher.is_complete().await && started.elapsed() < Duration::from_mins(2) {
+    while !publisher.is_complete().await && started.elapsed() < Duration::from_mins(4) {
         for instance in &mut running {
             if instance.exit_status().is_some() {
                 restarts += 1;
