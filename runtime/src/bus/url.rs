@@ -19,11 +19,11 @@ pub(crate) fn split(urls: &str) -> Vec<&str> {
     for (at, _) in urls.match_indices(',') {
         let next = urls[at + 1..].trim_start();
         if next.starts_with("amqp://") || next.starts_with("amqps://") {
-            parts.push(urls[start..at].trim());
+            parts.push(urls[start..at].trim_ascii());
             start = at + 1;
         }
     }
-    parts.push(urls[start..].trim());
+    parts.push(urls[start..].trim_ascii());
     parts
 }
 
@@ -67,11 +67,9 @@ fn is_address(host: &str, after: &str) -> bool {
     port.parse::<u16>().is_ok() && (is_host || port == "5672" || port == "5671")
 }
 
+/// Only a known scheme is shown. Other text before `://` may be a user whose password starts with `//`.
 fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte))
+    ["amqp", "amqps", "http", "https"].contains(&text)
 }
 
 #[cfg(test)]
@@ -100,6 +98,7 @@ mod tests {
             ("user:secret", "…"),
             ("secret", "…"),
             ("user:secret://x", "…"),
+            ("user://secret", "…"),
             ("amqp:user:secret@host", "…"),
             ("user:secret@host,amqp://b", "…,amqp://b"),
             ("http://user:secret@host", "http://host"),
