@@ -26,7 +26,7 @@ pub(crate) struct Trial {
     number: u64,
 }
 
-/// How many suspects may be in flight together with one that has returned this often, itself included.
+/// The largest group of suspects in flight for a suspect that has returned this often.
 fn group_size(returns: u32) -> usize {
     match returns {
         0..=2 => usize::MAX,
