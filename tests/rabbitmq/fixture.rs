@@ -83,8 +83,6 @@ impl Count {
 pub(crate) struct Relay {
     pub(crate) url: String,
     cut: Arc<Notify>,
-    /// The number of connections that were accepted.
-    pub(crate) accepted: Count,
 }
 
 impl Relay {
@@ -96,12 +94,9 @@ impl Relay {
         let port = listener.local_addr().unwrap().port();
         let cut = Arc::new(Notify::new());
         let cuts = Arc::clone(&cut);
-        let accepted = Count::default();
-        let counter = accepted.clone();
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 let cut = Arc::clone(&cuts).notified_owned();
-                counter.add();
                 tokio::spawn(async move {
                     let mut node = TcpStream::connect(("127.0.0.1", node)).await.unwrap();
                     tokio::select! {
@@ -114,7 +109,6 @@ impl Relay {
         Self {
             url: format!("{head}:{port}/{vhost}"),
             cut,
-            accepted,
         }
     }
 
